@@ -1,0 +1,2 @@
+//! Effigy
+fn main() {}
