@@ -1,1 +1,32 @@
-//! Effigy
+//! Effigy: a cloud's VM image service in one program.
+//!
+//! The rooms, in reading order. Each room's door is its `mod.rs`.
+#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may stop at the first surprise"))]
+
+/// Opens the parts, joins them, starts and stops the tasks.
+pub mod app;
+/// The settings: one struct for each section of the file.
+pub mod config;
+/// What can go wrong, without HTTP.
+pub mod error;
+/// The names of things.
+pub mod ids;
+
+/// HTTP: every URL, every status code, OpenStack's JSON.
+pub mod api;
+/// All SQL, nothing but SQL.
+pub mod db;
+/// Disks offered by name over NBD.
+pub mod exports;
+/// Who may do what.
+pub mod identity;
+/// Image records and their bytes.
+pub mod images;
+/// What is inside an image.
+pub mod inspect;
+/// Instances and the QEMU processes behind them.
+pub mod instances;
+/// Work that outlives a request.
+pub mod jobs;
+
+pub use error::{Error, Result};

@@ -1,2 +1,101 @@
-//! Effigy
-fn main() {}
+//! The command line. Decides nothing: it reads the settings and calls the library.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use effigy::{
+    app::App,
+    config::{Config, LogFormat},
+};
+use tokio_util::sync::CancellationToken;
+
+/// A cloud's VM image service in one program.
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    /// The configuration file (TOML).
+    #[arg(long, global = true, env = "EFFIGY_CONFIG")]
+    config: Option<PathBuf>,
+    /// The folder of everything the service keeps.
+    #[arg(long, global = true)]
+    data: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs the service.
+    Serve {
+        /// The address to listen on; port 0 takes a free one.
+        #[arg(long)]
+        listen: Option<SocketAddr>,
+    },
+    /// Looks at the configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Subcommand)]
+enum ConfigCommand {
+    /// Prints the effective values, without secrets.
+    Check,
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            #[allow(clippy::print_stderr, reason = "the command line answers on standard error")]
+            {
+                eprintln!("effigy: {error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<()> {
+    let mut config = Config::load(cli.config.as_deref())?;
+    if let Some(data) = cli.data {
+        config.server.data = data;
+    }
+    match cli.command {
+        Command::Serve { listen } => {
+            config.server.listen = listen.unwrap_or(config.server.listen);
+            serve(config)
+        }
+        Command::Config(ConfigCommand::Check) => {
+            #[allow(clippy::print_stdout, reason = "the answer of the command")]
+            {
+                print!("{}", config.redacted()?);
+            }
+            Ok(())
+        }
+    }
+}
+
+#[tokio::main]
+async fn serve(config: Config) -> anyhow::Result<()> {
+    start_log(&config.log);
+    let stop = CancellationToken::new();
+    tokio::spawn(stop_on_signal(stop.clone()));
+    App::open(config).await?.serve(stop).await
+}
+
+fn start_log(settings: &effigy::config::Log) {
+    let filter = tracing_subscriber::EnvFilter::new(&settings.filter);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match settings.format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+}
+
+async fn stop_on_signal(stop: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut term = signal(SignalKind::terminate()).expect("a signal handler can be installed");
+    let mut int = signal(SignalKind::interrupt()).expect("a signal handler can be installed");
+    tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+    stop.cancel();
+}

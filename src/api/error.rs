@@ -1,0 +1,157 @@
+//! From a room's [`Error`] to a status, and from a status to each dialect's JSON.
+//!
+//! A handler answers `Result<_, ApiError>`. The error travels to its dialect's layer as an [`ErrorNote`] in the
+//! response's extensions, because only the layer knows whose words to use. Answers that axum itself refused
+//! (no such method, a body that is no JSON) pass the same layer and come out in the same shape.
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderValue, StatusCode, header},
+    middleware::map_response,
+    response::{IntoResponse, Response},
+};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+
+use super::Api;
+use crate::error::Error;
+
+/// Whose error words an answer uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// `{"error": {code, title, message}}`
+    Keystone,
+    /// The same shape, as glanceclient reads it.
+    Image,
+    /// `{"itemNotFound": {code, message}}` and its siblings.
+    Compute,
+}
+
+/// An error on its way out.
+#[derive(Debug)]
+pub struct ApiError {
+    /// The status of the answer.
+    pub status: StatusCode,
+    /// What was wrong and what to do.
+    pub message: String,
+}
+
+/// What the dialect's layer needs to render an error.
+#[derive(Clone, Debug)]
+pub struct ErrorNote {
+    /// What was wrong and what to do.
+    pub message: String,
+}
+
+impl ApiError {
+    /// An error with a status of its own, for what only HTTP knows (415 of a media type, 501).
+    pub fn new(status: StatusCode, message: impl Into<String>) -> ApiError {
+        ApiError { status, message: message.into() }
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> ApiError {
+        let status = match &error {
+            Error::NotFound(_) => StatusCode::NOT_FOUND,
+            Error::Conflict(_) => StatusCode::CONFLICT,
+            Error::Invalid(_) => StatusCode::BAD_REQUEST,
+            Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
+            Error::Forbidden(_) => StatusCode::FORBIDDEN,
+            Error::OverQuota(_) | Error::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Error::Refused { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Error::BadRange { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
+            Error::Gone(_) => StatusCode::GONE,
+            Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        let message = match &error {
+            Error::Internal(chain) => {
+                tracing::error!("internal error: {chain:#}");
+                "The service failed; the request id leads the operator to the reason in the log.".into()
+            }
+            other => other.to_string(),
+        };
+        ApiError { status, message }
+    }
+}
+
+impl IntoResponse for ApiError {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(ErrorNote { message: self.message });
+        response
+    }
+}
+
+/// Puts the dialect's layer around its routes.
+pub fn dialect(dialect: Dialect, routes: Router<Api>) -> Router<Api> {
+    routes.layer(map_response(move |response: Response| render(dialect, response)))
+}
+
+/// Renders a failed answer in its dialect; others pass untouched.
+pub async fn render(dialect: Dialect, response: Response) -> Response {
+    let status = response.status();
+    let ours = response.extensions().get::<ErrorNote>().map(|note| note.message.clone());
+    let is_failure = status.is_client_error() || status.is_server_error();
+    let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t == "application/json");
+    if !is_failure || (ours.is_none() && is_json) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let message = match ours {
+        Some(message) => message,
+        None => plain_text(body).await.unwrap_or_else(|| status.canonical_reason().unwrap_or("error").into()),
+    };
+    let body = in_words_of(dialect, status, &message).to_string();
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, Body::from(body))
+}
+
+async fn plain_text(body: Body) -> Option<String> {
+    let bytes = body.collect().await.ok()?.to_bytes();
+    let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+    (!text.is_empty()).then_some(text)
+}
+
+fn in_words_of(dialect: Dialect, status: StatusCode, message: &str) -> Value {
+    let code = status.as_u16();
+    match dialect {
+        Dialect::Keystone | Dialect::Image => {
+            json!({"error": {"code": code, "title": status.canonical_reason().unwrap_or("Error"), "message": message}})
+        }
+        // Nova: `nova/api/openstack/wsgi.py`, Fault._fault_names.
+        Dialect::Compute => {
+            let name = match code {
+                400 => "badRequest",
+                401 => "unauthorized",
+                403 => "forbidden",
+                404 => "itemNotFound",
+                405 => "badMethod",
+                409 => "conflictingRequest",
+                413 => "overLimit",
+                415 => "badMediaType",
+                429 => "overLimit",
+                501 => "notImplemented",
+                503 => "serviceUnavailable",
+                _ => "computeFault",
+            };
+            json!({name: {"code": code, "message": message}})
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_dialect_has_its_own_words() {
+        let nova = in_words_of(Dialect::Compute, StatusCode::CONFLICT, "stop it first");
+        assert_eq!(nova["conflictingRequest"]["message"], "stop it first");
+        let glance = in_words_of(Dialect::Image, StatusCode::NOT_FOUND, "no such image");
+        assert_eq!(glance["error"]["code"], 404);
+    }
+}

@@ -1,0 +1,54 @@
+//! HTTP: the only room that knows axum, status codes and OpenStack's JSON.
+//!
+//! Every URL of the service is on this page or one page on, in the `routes` function of `identity`, `image`
+//! and `compute`. A handler parses, calls exactly one room function, and renders.
+//!
+//! A request passes: [`web`] (request id, audit, limits) -> its dialect's layer ([`error`]) -> [`caller`] -> the handler.
+
+use std::sync::Arc;
+
+use axum::{Router, routing::get};
+
+use crate::app::Parts;
+
+pub mod caller;
+pub mod compute;
+pub mod error;
+pub mod identity;
+pub mod image;
+pub mod paging;
+pub mod web;
+
+/// What every handler can reach. Cheap to clone.
+#[derive(Clone)]
+pub struct Api(Arc<Parts>);
+
+impl std::ops::Deref for Api {
+    type Target = Parts;
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl Api {
+    /// The API over the service's parts.
+    pub fn new(parts: Arc<Parts>) -> Api {
+        Api(parts)
+    }
+}
+
+/// Every URL of the service.
+pub fn router(api: Api) -> Router {
+    let service = Router::new()
+        .route("/healthz", get(web::healthz))
+        .route("/readyz", get(web::readyz))
+        .route("/version", get(web::version));
+    Router::new()
+        .merge(error::dialect(error::Dialect::Keystone, service))
+        .nest("/identity", error::dialect(error::Dialect::Keystone, identity::routes()))
+        .nest("/image", error::dialect(error::Dialect::Image, image::routes()))
+        .nest("/compute", error::dialect(error::Dialect::Compute, compute::routes()))
+        .fallback(web::no_such_url)
+        .layer(axum::middleware::from_fn_with_state(api.clone(), web::envelope))
+        .with_state(api)
+}

@@ -1,0 +1,84 @@
+//! Opens the parts, joins them, starts and stops the tasks.
+
+use std::{net::SocketAddr, os::unix::fs::DirBuilderExt as _, path::Path, sync::Arc};
+
+use anyhow::Context as _;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    api::{self, Api},
+    config::Config,
+    db::Database,
+    identity::Identity,
+};
+
+/// The open parts of the service.
+pub struct Parts {
+    /// The rows.
+    pub db: Database,
+    /// Who may do what.
+    pub identity: Identity,
+}
+
+/// The service, open.
+pub struct App {
+    config: Config,
+    parts: Arc<Parts>,
+    _lock: std::fs::File,
+}
+
+impl App {
+    /// Opens every part.
+    ///
+    /// # Errors
+    /// Another service holds the data folder, or a part cannot be opened; the chain says which and why.
+    pub async fn open(config: Config) -> anyhow::Result<App> {
+        let data = &config.server.data;
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(data)
+            .with_context(|| format!("cannot make the data folder {}", data.display()))?;
+        let lock = lock(data)?;
+        let db = open_database(&config).await?;
+        let identity = Identity::open(db.clone(), config.identity.clone()).await?;
+        Ok(App { parts: Arc::new(Parts { db, identity }), config, _lock: lock })
+    }
+
+    /// Serves until `stop`, then lets the requests under way finish.
+    pub async fn serve(self, stop: CancellationToken) -> anyhow::Result<()> {
+        let listener = TcpListener::bind(self.config.server.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", self.config.server.listen))?;
+        let address = listener.local_addr()?;
+        std::fs::write(self.config.server.data.join("address"), format!("http://{address}\n"))?;
+        tracing::info!(%address, "serving on http://{address}");
+        let router = api::router(Api::new(self.parts.clone())).into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await }).await?;
+        self.parts.db.close().await;
+        Ok(())
+    }
+}
+
+/// Opens the database that the settings name.
+pub async fn open_database(config: &Config) -> anyhow::Result<Database> {
+    match &config.database.url {
+        Some(url) => {
+            Database::postgres(url, config.database.connections).await.context("cannot open the PostgreSQL database")
+        }
+        None => {
+            let file = config.server.data.join("effigy.db");
+            Database::sqlite(&file).await.with_context(|| format!("cannot open the database {}", file.display()))
+        }
+    }
+}
+
+fn lock(data: &Path) -> anyhow::Result<std::fs::File> {
+    let path = data.join("lock");
+    let file = std::fs::File::create(&path).with_context(|| format!("cannot make {}", path.display()))?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).ok().with_context(|| {
+        format!("another effigy serves the data folder {}; stop it, or name another folder with --data", data.display())
+    })?;
+    Ok(file)
+}

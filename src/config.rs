@@ -1,0 +1,321 @@
+//! The settings: one struct for each section of the TOML file, every field explained.
+//!
+//! Read by `main` and `app` alone; a part gets its own section.
+//! Order of precedence: command line, environment (`EFFIGY__SECTION__KEY`), file, the defaults here.
+//! An unknown key is an error.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use anyhow::Context as _;
+use figment::{
+    Figment,
+    providers::{Env, Format as _, Serialized, Toml},
+};
+use serde::{Deserialize, Serialize};
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The listener and its addresses.
+    pub server: Server,
+    /// Where the rows live.
+    pub database: Database,
+    /// Where the chunks live.
+    pub store: Store,
+    /// Users, tokens and passwords.
+    pub identity: Identity,
+    /// Images and their limits.
+    pub images: Images,
+    /// Who may share with whom.
+    pub sharing: Sharing,
+    /// Instances and QEMU.
+    pub instances: Instances,
+    /// What one project may use.
+    pub quota: Quota,
+    /// The log.
+    pub log: Log,
+}
+
+/// `[server]`: the listener and its addresses.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// The folder of everything the service keeps; made when absent, mode 0700.
+    pub data: PathBuf,
+    /// The address to listen on; port 0 takes a free one (written to `DATA/address`).
+    pub listen: SocketAddr,
+    /// The address clients know the service by, such as `https://images.example.org`;
+    /// `None` answers with the `Host` a request came to.
+    pub public_url: Option<String>,
+    /// How long a clean shutdown waits for requests under way.
+    pub shutdown_grace_secs: u64,
+}
+
+impl Default for Server {
+    fn default() -> Server {
+        Server {
+            data: "effigy-data".into(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 9292)),
+            public_url: None,
+            shutdown_grace_secs: 30,
+        }
+    }
+}
+
+/// `[database]`: where the rows live.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Database {
+    /// `None`: SQLite in `DATA/effigy.db`. Else `postgres://user:password@host/database`.
+    pub url: Option<String>,
+    /// Connections held at most.
+    pub connections: u32,
+}
+
+impl Default for Database {
+    fn default() -> Database {
+        Database { url: None, connections: 8 }
+    }
+}
+
+/// `[store]`: where the chunks live.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// Memory for decoded chunks and manifest leaves, in MiB; taken as it is needed.
+    pub cache_mib: u64,
+    /// Hours between sweeps.
+    pub sweep_interval_hours: u64,
+    /// Free space below which `/readyz` fails and uploads are refused, in MiB.
+    pub reserve_mib: u64,
+}
+
+impl Default for Store {
+    fn default() -> Store {
+        Store { cache_mib: 64, sweep_interval_hours: 6, reserve_mib: 256 }
+    }
+}
+
+/// `[identity]`: users, tokens and passwords.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Identity {
+    /// The region every endpoint of the catalog is in.
+    pub region: String,
+    /// How long a token lives.
+    pub token_ttl_secs: u64,
+    /// Failed sign-ins in a quarter of an hour that lock an account.
+    pub lock_after_failures: u32,
+    /// How long the lock holds.
+    pub lock_secs: u64,
+}
+
+impl Default for Identity {
+    fn default() -> Identity {
+        Identity { region: "RegionOne".into(), token_ttl_secs: 3600, lock_after_failures: 5, lock_secs: 900 }
+    }
+}
+
+/// `[images]`: images and their limits.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Images {
+    /// The largest file of an image, in bytes (1 TiB: what one manifest is tested for).
+    pub max_size_bytes: u64,
+    /// Uploads under way at once on this service (each holds about 16 MiB of buffers).
+    pub max_uploads: usize,
+    /// An upload slower than this many bytes a second over a minute is given up.
+    pub min_upload_rate: u64,
+}
+
+impl Default for Images {
+    fn default() -> Images {
+        Images { max_size_bytes: 1 << 40, max_uploads: 64, min_upload_rate: 1024 }
+    }
+}
+
+/// `[sharing]`: who may share with whom.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sharing {
+    /// How far sharing reaches.
+    pub scope: SharingScope,
+}
+
+/// How far sharing reaches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SharingScope {
+    /// Only to projects the sharing user belongs to; accepted at once.
+    #[default]
+    OwnProjects,
+    /// To any project; pending until a stranger's project accepts (Glance's rule).
+    Any,
+    /// This deployment does not share.
+    Off,
+}
+
+/// `[instances]`: instances and QEMU.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Instances {
+    /// Whether this service runs instances; without, the Compute API is not served.
+    pub enabled: bool,
+    /// The QEMU program.
+    pub qemu: PathBuf,
+    /// KVM, emulation, or whichever the probe guest boots under.
+    pub accel: Accel,
+    /// Seconds a guest has between the power button and being switched off.
+    pub stop_grace_secs: u64,
+    /// TCP ports of the guest that are forwarded to this host's 127.0.0.1.
+    pub forward_ports: Vec<u16>,
+    /// The first of the user ids that QEMU processes run as, one an instance, where the service is root.
+    pub uid_base: u32,
+    /// Memory of this host that instances may use in all, in MiB; `None`: what the host has less 1 GiB.
+    pub memory_mib: Option<u64>,
+}
+
+impl Default for Instances {
+    fn default() -> Instances {
+        Instances {
+            enabled: true,
+            qemu: "qemu-system-x86_64".into(),
+            accel: Accel::Auto,
+            stop_grace_secs: 120,
+            forward_ports: vec![22],
+            uid_base: 900_000,
+            memory_mib: None,
+        }
+    }
+}
+
+/// How guests' instructions run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Accel {
+    /// KVM if a probe guest boots under it within two seconds, else emulation.
+    #[default]
+    Auto,
+    /// KVM, or refuse to start instances.
+    Kvm,
+    /// Emulation: works everywhere, slow, and promises no isolation.
+    Tcg,
+}
+
+/// `[quota]`: what one project may use.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quota {
+    /// Images.
+    pub images: u64,
+    /// Bytes of images' files.
+    pub image_bytes: u64,
+    /// Uploads at once.
+    pub uploads: u64,
+    /// Instances.
+    pub instances: u64,
+    /// Virtual CPUs.
+    pub vcpus: u64,
+    /// Memory, in MiB.
+    pub memory_mib: u64,
+    /// Key pairs of a user.
+    pub key_pairs: u64,
+}
+
+impl Default for Quota {
+    fn default() -> Quota {
+        Quota {
+            images: 10_000,
+            image_bytes: 10 << 40,
+            uploads: 32,
+            instances: 200,
+            vcpus: 400,
+            memory_mib: 512 * 1024,
+            key_pairs: 100,
+        }
+    }
+}
+
+/// `[log]`: the log, on standard error.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// Filter directives of `tracing`, such as `info,effigy=debug`.
+    pub filter: String,
+    /// `text` or `json`.
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Log {
+        Log { filter: "info".into(), format: LogFormat::Text }
+    }
+}
+
+/// How a log line is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+impl Config {
+    /// Reads the file (if one is named), then the environment.
+    ///
+    /// # Errors
+    /// An unreadable file, an unknown key, or a value of the wrong shape; the error names which.
+    pub fn load(file: Option<&std::path::Path>) -> anyhow::Result<Config> {
+        let mut figment = Figment::from(Serialized::defaults(Config::default()));
+        if let Some(path) = file {
+            anyhow::ensure!(path.is_file(), "there is no configuration file {}", path.display());
+            figment = figment.merge(Toml::file_exact(path));
+        }
+        figment.merge(Env::prefixed("EFFIGY__").split("__")).extract().context("the configuration is not valid")
+    }
+
+    /// The effective values as TOML, the database's password left out.
+    pub fn redacted(&self) -> anyhow::Result<String> {
+        let mut shown = self.clone();
+        if let Some(url) = &shown.database.url {
+            shown.database.url = Some(without_password(url));
+        }
+        Ok(toml::to_string_pretty(&shown)?)
+    }
+}
+
+impl Server {
+    /// How long a clean shutdown waits for requests under way.
+    pub fn shutdown_grace(&self) -> Duration {
+        Duration::from_secs(self.shutdown_grace_secs)
+    }
+}
+
+fn without_password(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return "***".into() };
+    let Some((credentials, host)) = rest.rsplit_once('@') else { return url.into() };
+    let user = credentials.split(':').next().unwrap_or_default();
+    format!("{scheme}://{user}:***@{host}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_key_is_an_error_that_names_it() {
+        let folder = tempfile::tempdir().expect("folder");
+        let file = folder.path().join("effigy.toml");
+        std::fs::write(&file, "[sharing]\nscoop = \"any\"\n").expect("write");
+        let error = format!("{:#}", Config::load(Some(&file)).expect_err("unknown key"));
+        assert!(error.contains("scoop"), "{error}");
+    }
+
+    #[test]
+    fn password_of_the_database_is_not_shown() {
+        assert_eq!(without_password("postgres://u:p@ss@h/d"), "postgres://u:***@h/d");
+    }
+}

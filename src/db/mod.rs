@@ -1,0 +1,112 @@
+//! All SQL, nothing but SQL.
+//!
+//! One text serves SQLite and PostgreSQL: ids are text, times are milliseconds since 1970 as bigint,
+//! flags are integers 0 and 1, placeholders are `$1`, `$2`, … written by hand.
+//! One file for each noun, one method for each statement or transaction, named by its purpose.
+//!
+//! SQLite has one writer: all writes go through one connection and `begin immediate`, in [`Database::write`]
+//! alone, so that writers queue in order instead of colliding. Reads have connections of their own (WAL).
+
+use std::{path::Path, time::Duration};
+
+use sqlx::{
+    Any, AnyPool, Executor as _, Transaction,
+    any::{AnyPoolOptions, install_default_drivers},
+    migrate::Migrator,
+};
+
+use crate::error::{Error, Result};
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// How long a write waits for another process's write (SQLite), and anyone for a connection.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The database, open and migrated. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Database {
+    reads: AnyPool,
+    writes: AnyPool,
+    begin: &'static str,
+}
+
+/// A transaction that may write; ends with `commit`, or is undone when dropped.
+pub(crate) type Write = Transaction<'static, Any>;
+
+impl Database {
+    /// Opens (and makes, if absent) the SQLite file and brings its tables up to date.
+    pub async fn sqlite(file: &Path) -> Result<Database> {
+        let url = format!("sqlite://{}?mode=rwc", file.display());
+        let reads = pool(4).after_connect(|connection, _| {
+            Box::pin(async move {
+                let pragmas = "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; \
+                               pragma busy_timeout = 10000; pragma cache_size = -2000; pragma temp_store = memory";
+                connection.execute(pragmas).await.map(drop)
+            })
+        });
+        install_default_drivers();
+        let writes = reads.clone().max_connections(1).connect(&url).await?;
+        SQLITE.run(&writes).await.map_err(Error::internal)?;
+        Ok(Database { reads: reads.connect(&url).await?, writes, begin: "begin immediate" })
+    }
+
+    /// Connects to PostgreSQL and brings its tables up to date.
+    pub async fn postgres(url: &str, connections: u32) -> Result<Database> {
+        install_default_drivers();
+        let pool = pool(connections).connect(url).await?;
+        POSTGRES.run(&pool).await.map_err(Error::internal)?;
+        Ok(Database { reads: pool.clone(), writes: pool, begin: "begin" })
+    }
+
+    /// Answers when the database does.
+    pub async fn ping(&self) -> Result<()> {
+        sqlx::query("select 1").execute(&self.reads).await?;
+        Ok(())
+    }
+
+    /// Closes every connection, after the statements under way.
+    pub async fn close(&self) {
+        self.reads.close().await;
+        self.writes.close().await;
+    }
+
+    /// Connections for statements that only read.
+    pub(crate) fn reads(&self) -> &AnyPool {
+        &self.reads
+    }
+
+    /// Begins a transaction that may write.
+    pub(crate) async fn write(&self) -> Result<Write> {
+        Ok(self.writes.begin_with(self.begin).await?)
+    }
+}
+
+fn pool(connections: u32) -> AnyPoolOptions {
+    AnyPoolOptions::new().max_connections(connections).min_connections(0).acquire_timeout(PATIENCE)
+}
+
+/// Milliseconds since 1970, now.
+pub(crate) fn now_ms() -> i64 {
+    (time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000) as i64
+}
+
+/// Whether the statement broke a unique constraint (SQLite names no constraint, so neither do we).
+pub(crate) fn is_duplicate(error: &sqlx::Error) -> bool {
+    error.as_database_error().is_some_and(|e| e.is_unique_violation())
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Error {
+        match &error {
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
+                tracing::error!(%error, "the database is out of reach");
+                Error::Unavailable("the database is out of reach; try again in a moment".into())
+            }
+            sqlx::Error::Database(database) if database.message().contains("database is locked") => {
+                Error::Unavailable("the database is busy; try again in a moment".into())
+            }
+            _ => Error::internal(error),
+        }
+    }
+}

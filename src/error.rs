@@ -1,0 +1,63 @@
+//! What can go wrong, in words a person can act on.
+//!
+//! No HTTP here: `api::error` holds the one table from these cases to statuses.
+//! Every message is written for whoever sent the request: what was wrong, and what to do.
+
+/// The result of every fallible function of a room.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It does not exist, or the caller may not know that it does.
+    #[error("{0}")]
+    NotFound(String),
+    /// The thing is in a state that does not allow this now.
+    #[error("{0}")]
+    Conflict(String),
+    /// The request makes no sense as it was sent.
+    #[error("{0}")]
+    Invalid(String),
+    /// Nobody, or nobody we know.
+    #[error("{0}")]
+    Unauthenticated(String),
+    /// Known, and not allowed.
+    #[error("{0}")]
+    Forbidden(String),
+    /// A quota of the project is used up.
+    #[error("{0}")]
+    OverQuota(String),
+    /// Larger than a limit allows.
+    #[error("{0}")]
+    TooLarge(String),
+    /// The content breaks a rule of its format; `rule` is its stable name.
+    #[error("{message} (rule: {rule})")]
+    Refused {
+        /// The stable name of the rule, such as `external_reference`.
+        rule: &'static str,
+        /// What was found, where, and what to do.
+        message: String,
+    },
+    /// The range asked for lies outside a content of this many bytes.
+    #[error("the requested range lies outside the {size_bytes} bytes there are")]
+    BadRange {
+        /// How many bytes there are.
+        size_bytes: u64,
+    },
+    /// The thing was deleted while the request was under way.
+    #[error("{0}")]
+    Gone(String),
+    /// Something this service needs is out of reach; the same request may succeed later.
+    #[error("{0}")]
+    Unavailable(String),
+    /// A fault of ours. The chain goes to the log, never to the client.
+    #[error("internal error: {0:#}")]
+    Internal(#[from] anyhow::Error),
+}
+
+impl Error {
+    /// A fault of ours, from any error.
+    pub fn internal(error: impl Into<anyhow::Error>) -> Error {
+        Error::Internal(error.into())
+    }
+}

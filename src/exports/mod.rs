@@ -1,0 +1,1 @@
+//! NBD: disks offered by name.

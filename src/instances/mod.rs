@@ -1,0 +1,1 @@
+//! Instances and the QEMU processes behind them.
