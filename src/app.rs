@@ -1,6 +1,6 @@
 //! Opens the parts, joins them, starts and stops the tasks.
 
-use std::{net::SocketAddr, os::unix::fs::DirBuilderExt as _, path::Path, sync::Arc};
+use std::{os::unix::fs::DirBuilderExt as _, path::Path, sync::Arc};
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
@@ -19,6 +19,8 @@ pub struct Parts {
     pub db: Database,
     /// Who may do what.
     pub identity: Identity,
+    /// What was measured.
+    pub metrics: api::metrics::Metrics,
 }
 
 /// The service, open.
@@ -41,9 +43,10 @@ impl App {
             .create(data)
             .with_context(|| format!("cannot make the data folder {}", data.display()))?;
         let lock = lock(data)?;
+        raise_file_limit();
         let db = open_database(&config).await?;
         let identity = Identity::open(db.clone(), config.identity.clone()).await?;
-        Ok(App { parts: Arc::new(Parts { db, identity }), config, _lock: lock })
+        Ok(App { parts: Arc::new(Parts { db, identity, metrics: Default::default() }), config, _lock: lock })
     }
 
     /// Serves until `stop`, then lets the requests under way finish.
@@ -54,8 +57,8 @@ impl App {
         let address = listener.local_addr()?;
         std::fs::write(self.config.server.data.join("address"), format!("http://{address}\n"))?;
         tracing::info!(%address, "serving on http://{address}");
-        let router = api::router(Api::new(self.parts.clone())).into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await }).await?;
+        let router = api::router(Api::new(self.parts.clone()));
+        api::listen::listen(listener, router, stop, self.config.server.shutdown_grace()).await;
         self.parts.db.close().await;
         Ok(())
     }
@@ -81,4 +84,13 @@ fn lock(data: &Path) -> anyhow::Result<std::fs::File> {
         format!("another effigy serves the data folder {}; stop it, or name another folder with --data", data.display())
     })?;
     Ok(file)
+}
+
+/// Takes as many file descriptors as the system grants: each connection and each instance needs some.
+fn raise_file_limit() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
+        tracing::warn!(%error, "cannot raise the limit of open files; it stays {:?}", limit.current);
+    }
 }

@@ -16,6 +16,8 @@ pub mod compute;
 pub mod error;
 pub mod identity;
 pub mod image;
+pub mod listen;
+pub mod metrics;
 pub mod paging;
 pub mod web;
 
@@ -42,7 +44,8 @@ pub fn router(api: Api) -> Router {
     let service = Router::new()
         .route("/healthz", get(web::healthz))
         .route("/readyz", get(web::readyz))
-        .route("/version", get(web::version));
+        .route("/version", get(web::version))
+        .route("/metrics", get(metrics::show));
     Router::new()
         .merge(error::dialect(error::Dialect::Keystone, service))
         .nest("/identity", error::dialect(error::Dialect::Keystone, identity::routes()))

@@ -17,7 +17,7 @@ use super::{Api, error};
 pub struct RequestId(pub String);
 
 /// Gives the request its id and a span, and the answer its common headers.
-pub async fn envelope(State(_api): State<Api>, mut request: Request, next: Next) -> Response {
+pub async fn envelope(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let id = format!("req-{}", Uuid::new_v4());
     request.extensions_mut().insert(RequestId(id.clone()));
     let method = request.method().clone();
@@ -27,8 +27,9 @@ pub async fn envelope(State(_api): State<Api>, mut request: Request, next: Next)
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-openstack-request-id", value);
     }
-    let (status, route, ms) =
-        (response.status().as_u16(), route.unwrap_or_default(), started.elapsed().as_millis() as u64);
+    let (status, route, took) = (response.status().as_u16(), route.unwrap_or_default(), started.elapsed());
+    api.metrics.answered(method.as_str(), &route, status, took);
+    let ms = took.as_millis() as u64;
     tracing::debug!(request.id = %id, %method, route, status, ms, "{method} {route} answered {status}");
     response
 }

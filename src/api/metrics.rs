@@ -1,0 +1,134 @@
+//! `/metrics`: what Prometheus reads.
+//!
+//! Base units (seconds, bytes), `_total` on counters, routes as templates and never as raw paths, so that the
+//! number of series is bounded by the code.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    extract::State,
+    http::header,
+    response::{IntoResponse, Response},
+};
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _, text::encode},
+    metrics::{
+        counter::{ConstCounter, Counter},
+        family::Family,
+        gauge::ConstGauge,
+        histogram::Histogram,
+        info::Info,
+    },
+    registry::{Registry, Unit},
+};
+
+use super::{Api, error::ApiError};
+use crate::error::Error;
+
+/// Upper bounds of the buckets of a request's duration, in seconds: from an answer out of the cache to a long upload.
+const DURATION_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 300.0];
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Answered {
+    method: String,
+    route: String,
+    code: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Routed {
+    method: String,
+    route: String,
+}
+
+type Histograms = Family<Routed, Histogram, fn() -> Histogram>;
+
+/// The service's measurements. Cheap to clone.
+#[derive(Clone)]
+pub struct Metrics(Arc<Inner>);
+
+struct Inner {
+    registry: Registry,
+    requests: Family<Answered, Counter>,
+    durations: Histograms,
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        let mut registry = Registry::default();
+        let requests = Family::default();
+        let durations: Histograms = Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS));
+        registry.register(
+            "effigy_build",
+            "What was built",
+            Info::new([("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]),
+        );
+        registry.register("effigy_http_requests", "Requests answered", requests.clone());
+        registry.register_with_unit(
+            "effigy_http_request_duration",
+            "From the request's head to the answer's head",
+            Unit::Seconds,
+            durations.clone(),
+        );
+        registry.register_collector(Box::new(ThisProcess));
+        Metrics(Arc::new(Inner { registry, requests, durations }))
+    }
+}
+
+impl Metrics {
+    /// Counts one answered request.
+    pub fn answered(&self, method: &str, route: &str, code: u16, took: Duration) {
+        let (method, route) = (method.to_owned(), route.to_owned());
+        self.0
+            .durations
+            .get_or_create(&Routed { method: method.clone(), route: route.clone() })
+            .observe(took.as_secs_f64());
+        self.0.requests.get_or_create(&Answered { method, route, code }).inc();
+    }
+}
+
+/// This process as the kernel sees it, read at each scrape.
+#[derive(Debug)]
+struct ThisProcess;
+
+impl Collector for ThisProcess {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        // proc(5): after the command's closing parenthesis, utime is the 12th field and rss (in pages) the 22nd.
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let field = |n: usize| fields.get(n).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        let seconds = (field(11) + field(12)) as f64 / rustix::param::clock_ticks_per_second() as f64;
+        let resident_bytes = field(21) * rustix::param::page_size() as u64;
+        let open_files = std::fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64);
+        let cpu = ConstCounter::new(seconds);
+        cpu.encode(encoder.encode_descriptor(
+            "process_cpu",
+            "CPU time used",
+            Some(&Unit::Seconds),
+            cpu.metric_type(),
+        )?)?;
+        let memory = ConstGauge::new(resident_bytes);
+        let unit = Some(&Unit::Bytes);
+        memory.encode(encoder.encode_descriptor(
+            "process_resident_memory",
+            "Memory in use",
+            unit,
+            memory.metric_type(),
+        )?)?;
+        let files = ConstGauge::new(open_files);
+        files.encode(encoder.encode_descriptor(
+            "process_open_fds",
+            "Open file descriptors",
+            None,
+            files.metric_type(),
+        )?)
+    }
+}
+
+/// Everything measured, in OpenMetrics text.
+pub async fn show(State(api): State<Api>) -> Result<Response, ApiError> {
+    let mut text = String::new();
+    encode(&mut text, &api.metrics.0.registry).map_err(Error::internal)?;
+    Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
+}
