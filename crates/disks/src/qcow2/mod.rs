@@ -1,0 +1,56 @@
+//! QEMU's qcow2, versions 2 and 3: read without trust, written without luck.
+//!
+//! The format is QEMU's `docs/interop/qcow2.rst`. A file is a row of *host clusters*; two levels
+//! of tables (L1, L2) say which of them holds a *guest cluster*:
+//!
+//! ```text
+//! header -> L1 table -> L2 table -> data cluster
+//!                                -> compressed bytes
+//!                                -> zeroes | nothing
+//! header -> refcount table -> refcount blocks
+//! ```
+//!
+//! [`Image::open`] walks all of it once and refuses what contradicts itself, so that afterwards
+//! every mapped byte lies in the file and belongs to one guest address only. The walk holds a bit
+//! for each host cluster of a bounded window and one piece of one table, whatever the headers
+//! say; its time is in proportion to the tables that are really in the file.
+//!
+//! Nothing in a file is ever followed out of it: backing files, data files and encryption are
+//! refused by the header alone. Internal snapshots and bitmaps are not part of the disk.
+
+mod apart;
+mod claims;
+mod compressed;
+mod entry;
+mod extents;
+mod header;
+mod image;
+mod ranked;
+mod render;
+mod snapshots;
+mod table;
+mod walk;
+
+pub use extents::{Extent, Extents, Kind};
+pub use image::{Image, Rules};
+pub use render::{CLUSTER_BYTES, Piece, Pieces, Rendering, create_overlay};
+
+use crate::judge::too_large;
+use crate::{Checked, Format, Limits, ReadAt, Rejection};
+
+/// The first four bytes of every version.
+pub(crate) const MAGIC: &[u8] = b"QFI\xfb";
+
+/// Judges a file declared qcow2 that carries qcow2's magic and no other.
+pub(crate) fn check(bytes: &dyn ReadAt, limits: &Limits) -> Result<Checked, Rejection> {
+    let header = header::Header::read(bytes)?;
+    if header.virtual_size_bytes > limits.virtual_size_bytes {
+        return Err(too_large(header.virtual_size_bytes, limits));
+    }
+    let image = Image::open(bytes, Rules::Upload)?;
+    Ok(Checked {
+        format: Format::Qcow2,
+        virtual_size_bytes: image.virtual_size_bytes(),
+        notes: image.into_notes(),
+    })
+}

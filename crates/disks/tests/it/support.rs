@@ -1,0 +1,168 @@
+//! Disks and images made by QEMU's own tools.
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::process::Command;
+
+use disks::qcow2::{CLUSTER_BYTES, Image, Kind, Piece, Rendering};
+use disks::{Limits, ReadAt};
+use tempfile::TempDir;
+
+/// More than any disk of these tests has.
+pub(crate) const LIMITS: Limits = Limits {
+    virtual_size_bytes: 1 << 44,
+};
+
+/// A temporary folder and the tools that work in it.
+pub(crate) struct Folder(TempDir);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+        let path = self.path(name);
+        fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    pub(crate) fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.path(name)).unwrap()
+    }
+
+    pub(crate) fn open(&self, name: &str) -> File {
+        File::open(self.path(name)).unwrap()
+    }
+
+    /// Runs `qemu-img` in the folder; it must succeed.
+    pub(crate) fn qemu_img(&self, arguments: &[&str]) -> String {
+        self.run("qemu-img", arguments)
+    }
+
+    /// Runs `qemu-io` commands on a qcow2 file in the folder.
+    pub(crate) fn qemu_io(&self, file: &str, commands: &[String]) {
+        let mut arguments = vec!["-f", "qcow2"];
+        for command in commands {
+            arguments.extend(["-c", command]);
+        }
+        arguments.push(file);
+        self.run("qemu-io", &arguments);
+    }
+
+    fn run(&self, program: &str, arguments: &[&str]) -> String {
+        let output = Command::new(program)
+            .args(arguments)
+            .current_dir(self.0.path())
+            .output()
+            .unwrap_or_else(|error| panic!("{program} is needed by these tests: {error}"));
+        assert!(
+            output.status.success(),
+            "{program} {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// The disk in a qcow2 file as QEMU sees it.
+    pub(crate) fn qemu_disk(&self, name: &str) -> Vec<u8> {
+        self.qemu_img(&["convert", "-f", "qcow2", "-O", "raw", name, "qemu-disk.raw"]);
+        self.read("qemu-disk.raw")
+    }
+}
+
+/// The disk in an image as our mapping has it; unallocated clusters read from `base`.
+pub(crate) fn our_disk(image: &Image<'_>, file: &dyn ReadAt, base: &[u8]) -> Vec<u8> {
+    let mut disk = vec![0; image.virtual_size_bytes() as usize];
+    let mut expected = 0;
+    for extent in image.extents(0..u64::MAX) {
+        let extent = extent.unwrap();
+        assert_eq!(extent.guest_offset, expected, "extents leave no gap");
+        expected += extent.len;
+        let start = extent.guest_offset as usize;
+        let target = &mut disk[start..expected as usize];
+        match extent.kind {
+            Kind::Zero => {}
+            Kind::Unallocated => {
+                let have = base.get(start..).unwrap_or_default();
+                let len = have.len().min(target.len());
+                target[..len].copy_from_slice(&have[..len]);
+            }
+            Kind::Data { file_offset } => file.read_exact_at(target, file_offset).unwrap(),
+            Kind::Compressed { .. } => {
+                let cluster = image.read_compressed(&extent).unwrap();
+                let within = start % image.cluster_bytes() as usize;
+                target.copy_from_slice(&cluster[within..][..target.len()]);
+            }
+        }
+    }
+    assert_eq!(expected, image.virtual_size_bytes());
+    disk
+}
+
+/// The whole file of a disk's rendering.
+pub(crate) fn render(disk: &[u8]) -> Vec<u8> {
+    let rendering = rendering(disk);
+    let file = render_part(&rendering, disk, 0..rendering.size_bytes());
+    assert_eq!(file.len() as u64, rendering.size_bytes());
+    file
+}
+
+pub(crate) fn rendering(disk: &[u8]) -> Rendering {
+    let clusters = disk.chunks(CLUSTER_BYTES as usize);
+    Rendering::new(
+        disk.len() as u64,
+        clusters.map(|cluster| cluster.iter().any(|byte| *byte != 0)),
+    )
+}
+
+pub(crate) fn render_part(
+    rendering: &Rendering,
+    disk: &[u8],
+    range: std::ops::Range<u64>,
+) -> Vec<u8> {
+    let mut file = Vec::new();
+    for piece in rendering.pieces(range) {
+        match piece {
+            Piece::Bytes(bytes) => file.extend_from_slice(&bytes),
+            Piece::Zeroes(len) => file.resize(file.len() + len as usize, 0),
+            Piece::Disk { guest_offset, len } => {
+                file.extend_from_slice(&disk[guest_offset as usize..][..len as usize]);
+            }
+        }
+    }
+    file
+}
+
+/// A disk of 4 MiB with most kinds of content: a label, random bytes with an odd end, a cluster
+/// that compresses, half a cluster, and a last sector.
+pub(crate) fn sample_disk() -> Vec<u8> {
+    let mut disk = vec![0; 4 << 20];
+    disk[512..521].copy_from_slice(b"zoo-label");
+    let mut state = 7_u64;
+    for byte in &mut disk[65_536..165_536] {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        *byte = (state >> 33) as u8;
+    }
+    disk[1 << 20..][..65_536].fill(b'A');
+    disk[2 << 20..][..4096].fill(b'B');
+    let end = disk.len();
+    disk[end - 512..].fill(b'E');
+    disk
+}
+
+/// A qcow2 file that QEMU made of [`sample_disk`].
+pub(crate) fn sample(folder: &Folder, options: &[&str]) -> Vec<u8> {
+    folder.write("src.raw", &sample_disk());
+    let mut arguments = vec!["convert", "-f", "raw", "-O", "qcow2"];
+    arguments.extend(options);
+    arguments.extend(["src.raw", "sample.qcow2"]);
+    folder.qemu_img(&arguments);
+    folder.read("sample.qcow2")
+}
