@@ -11,6 +11,7 @@ use crate::{
     config::Config,
     db::Database,
     identity::Identity,
+    instances::Instances,
 };
 
 /// The open parts of the service.
@@ -21,6 +22,8 @@ pub struct Parts {
     pub identity: Identity,
     /// What was measured.
     pub metrics: api::metrics::Metrics,
+    /// Instances and the QEMU processes behind them.
+    pub instances: Instances,
 }
 
 /// The service, open.
@@ -46,7 +49,8 @@ impl App {
         raise_file_limit();
         let db = open_database(&config).await?;
         let identity = Identity::open(db.clone(), config.identity.clone()).await?;
-        Ok(App { parts: Arc::new(Parts { db, identity, metrics: Default::default() }), config, _lock: lock })
+        let instances = Instances::open(db.clone()).await?;
+        Ok(App { parts: Arc::new(Parts { db, identity, metrics: Default::default(), instances }), config, _lock: lock })
     }
 
     /// Serves until `stop`, then lets the requests under way finish.

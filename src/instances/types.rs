@@ -1,0 +1,362 @@
+//! The nouns of the room, as its door hands them out.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use super::flavors::Flavor;
+use crate::ids::{ImageId, InstanceId, ProjectId, UserId};
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$variant_doc])* $variant),* }
+
+        impl $name {
+            /// Every case.
+            pub const ALL: &[$name] = &[$($name::$variant),*];
+
+            /// The word the Compute API and the database use.
+            pub fn word(self) -> &'static str {
+                match self { $($name::$variant => $word),* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.word())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWord;
+            fn from_str(text: &str) -> Result<$name, UnknownWord> {
+                $name::ALL.iter().copied().find(|case| case.word() == text).ok_or(UnknownWord)
+            }
+        }
+    };
+}
+
+/// The text is none of the words there are.
+#[derive(Debug, thiserror::Error)]
+#[error("an unknown word")]
+pub struct UnknownWord;
+
+words! {
+    /// Where an instance is in its life.
+    Status {
+        /// Being made; not yet running.
+        Build = "BUILD",
+        /// Running.
+        Active = "ACTIVE",
+        /// Stopped; its disk is at rest.
+        Shutoff = "SHUTOFF",
+        /// Between the stop and the start of a reboot.
+        Reboot = "REBOOT",
+        /// Something failed; `fault` says what.
+        Error = "ERROR",
+        /// Gone; only its history is left.
+        Deleted = "DELETED",
+    }
+}
+
+words! {
+    /// What is being done to an instance now.
+    TaskState {
+        /// Its first start.
+        Spawning = "spawning",
+        /// A start after a stop.
+        PoweringOn = "powering-on",
+        /// A stop: the guest has been asked to shut down.
+        PoweringOff = "powering-off",
+        /// A soft reboot: the guest has been asked to shut down.
+        Rebooting = "rebooting",
+        /// A hard reboot.
+        RebootingHard = "rebooting_hard",
+        /// Its disk is being cast into an image; it cannot be started meanwhile.
+        ImageSnapshot = "image_snapshot",
+        /// Being deleted.
+        Deleting = "deleting",
+    }
+}
+
+/// How to reboot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RebootKind {
+    /// Ask the guest to shut down, and force it when it does not.
+    Soft,
+    /// Switch off and on.
+    Hard,
+}
+
+/// Whether a new instance has a network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Nic {
+    /// The one network there is.
+    #[default]
+    Auto,
+    /// None.
+    None,
+}
+
+/// What somebody wants launched.
+#[derive(Clone, Debug)]
+pub struct Launch {
+    /// The name of the instances; with more than one, `-1`, `-2`, … follow it.
+    pub name: String,
+    /// The image to launch from.
+    pub image: ImageId,
+    /// The id of the flavor.
+    pub flavor: String,
+    /// How many at least (all or nothing below this).
+    pub min_count: u32,
+    /// How many at most.
+    pub max_count: u32,
+    /// The name of the caller's key pair to put into the guests.
+    pub key_name: Option<String>,
+    /// Data for the guest's first boot, decoded.
+    pub user_data: Option<Vec<u8>>,
+    /// The user's own key-value pairs.
+    pub metadata: BTreeMap<String, String>,
+    /// The user's own labels.
+    pub tags: Vec<String>,
+    /// Free text.
+    pub description: Option<String>,
+    /// The host name the guests are told; `None`: made from the name.
+    pub hostname: Option<String>,
+    /// Whether they have a network.
+    pub nic: Nic,
+}
+
+/// An instance, as its owner sees it.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    /// Its id.
+    pub id: InstanceId,
+    /// The project that owns it.
+    pub project_id: ProjectId,
+    /// Who launched it.
+    pub user_id: UserId,
+    /// Its name.
+    pub name: String,
+    /// Free text.
+    pub description: Option<String>,
+    /// Where it is in its life.
+    pub status: Status,
+    /// What is being done to it.
+    pub task: Option<TaskState>,
+    /// The image it was launched from.
+    pub image: Option<ImageId>,
+    /// That image's name, then.
+    pub image_name: String,
+    /// Its flavor, as it was at the launch.
+    pub flavor: Flavor,
+    /// The key pair that was put into it.
+    pub key_name: Option<String>,
+    /// The user's own key-value pairs.
+    pub metadata: BTreeMap<String, String>,
+    /// The user's own labels, sorted.
+    pub tags: Vec<String>,
+    /// Its network; `None` without one.
+    pub addresses: Option<Addresses>,
+    /// When it was asked for, in milliseconds since 1970, as all times here.
+    pub created_ms: i64,
+    /// When it last changed.
+    pub updated_ms: i64,
+    /// When it first ran.
+    pub launched_ms: Option<i64>,
+    /// When it was deleted.
+    pub terminated_ms: Option<i64>,
+    /// Why its status is `ERROR`.
+    pub fault: Option<Fault>,
+    /// The host that runs it (for admins).
+    pub host: String,
+    /// The host name its guest is told.
+    pub hostname: String,
+    /// Its place among those launched by the same call, from 0.
+    pub launch_index: u32,
+    /// The same for all that were launched by one call: `r-…`.
+    pub reservation_id: String,
+    /// How its instructions run, once it has been started: `kvm` or `tcg`.
+    pub accel: Option<String>,
+    /// How far the launch came, 0 to 100.
+    pub progress: u8,
+}
+
+/// Where an instance can be reached.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// The address the guest has on its own network.
+    pub fixed_ip: String,
+    /// The address of its network card.
+    pub mac: String,
+    /// Ports of the guest that are open on this host's 127.0.0.1.
+    pub forwards: Vec<Forward>,
+}
+
+/// One TCP port of a guest, open on this host's 127.0.0.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forward {
+    /// The port in the guest.
+    pub guest_port: u16,
+    /// The port on 127.0.0.1.
+    pub host_port: u16,
+}
+
+/// Why an instance failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// A status code in HTTP's sense, as Nova gives it.
+    pub code: u16,
+    /// What happened and what to do.
+    pub message: String,
+    /// When.
+    pub created_ms: i64,
+}
+
+/// Which instances to list, and in what order.
+#[derive(Clone, Debug, Default)]
+pub struct ListInstances {
+    /// Every project's (admin only), instead of the caller's.
+    pub all_projects: bool,
+    /// With `all_projects`: only this project's.
+    pub project: Option<ProjectId>,
+    /// Only this user's.
+    pub user: Option<UserId>,
+    /// Only names this matches.
+    pub name: Option<regex::Regex>,
+    /// Only those in one of these; empty: in any.
+    pub status: Vec<Status>,
+    /// Only those launched from this image.
+    pub image: Option<ImageId>,
+    /// Only those of the flavor with this id.
+    pub flavor: Option<String>,
+    /// Only those with this key pair.
+    pub key_name: Option<String>,
+    /// Only those launched by this call.
+    pub reservation_id: Option<String>,
+    /// Only those with all of these tags.
+    pub tags: Vec<String>,
+    /// Only those with one of these tags, when not empty.
+    pub tags_any: Vec<String>,
+    /// Only those that lack at least one of these tags, when not empty.
+    pub not_tags: Vec<String>,
+    /// Only those with none of these tags.
+    pub not_tags_any: Vec<String>,
+    /// Only those that changed at this time or later; brings deleted ones too.
+    pub changes_since_ms: Option<i64>,
+    /// Only those that changed at this time or earlier.
+    pub changes_before_ms: Option<i64>,
+    /// Only deleted ones (admin only), instead of none of them.
+    pub deleted: bool,
+    /// The order; empty: the newest first.
+    pub sort: Vec<(SortKey, Direction)>,
+    /// Only what follows this one.
+    pub marker: Option<InstanceId>,
+    /// How many at most; `None`: all.
+    pub limit: Option<u32>,
+}
+
+/// What instances can be sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SortKey {
+    /// When they were asked for.
+    Created,
+    /// When they last changed.
+    Updated,
+    /// When they first ran.
+    Launched,
+    /// Their name.
+    Name,
+    /// Their status.
+    Status,
+    /// Their id.
+    Id,
+}
+
+/// Which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The smallest first.
+    Ascending,
+    /// The largest first.
+    Descending,
+}
+
+/// Fields of an instance its owner may change; `None` leaves as it is.
+#[derive(Clone, Debug, Default)]
+pub struct Changes {
+    /// The new name.
+    pub name: Option<String>,
+    /// The new description; `Some(None)` removes it.
+    pub description: Option<Option<String>>,
+    /// The new host name, told to the guest at its next start.
+    pub hostname: Option<String>,
+}
+
+/// Which console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConsoleKind {
+    /// The screen, keyboard and mouse, as VNC.
+    Vnc,
+    /// The first serial port.
+    Serial,
+}
+
+/// The right to open one console of one instance, for a short while.
+#[derive(Clone, Debug)]
+pub struct ConsoleToken {
+    /// The secret.
+    pub token: String,
+    /// Which console.
+    pub kind: ConsoleKind,
+    /// Whose.
+    pub instance: InstanceId,
+    /// Until when it can be opened.
+    pub expires_ms: i64,
+}
+
+/// One thing somebody did to an instance.
+#[derive(Clone, Debug)]
+pub struct ActionRecord {
+    /// What: `create`, `stop`, `start`, `reboot`, `createImage`, `delete`.
+    pub action: String,
+    /// To which instance.
+    pub instance_id: InstanceId,
+    /// The request that asked for it.
+    pub request_id: String,
+    /// Who asked.
+    pub user_id: UserId,
+    /// In which project.
+    pub project_id: ProjectId,
+    /// When it began.
+    pub start_ms: i64,
+    /// When it ended.
+    pub finish_ms: Option<i64>,
+    /// How it ended; `None` while it runs.
+    pub result: Option<ActionResult>,
+    /// What went wrong.
+    pub message: Option<String>,
+}
+
+words! {
+    /// How an action ended.
+    ActionResult {
+        /// As asked.
+        Success = "Success",
+        /// Not.
+        Error = "Error",
+    }
+}
+
+/// What the projects' instances use, and what they may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Instances that are not deleted.
+    pub instances: u64,
+    /// Their virtual CPUs.
+    pub vcpus: u64,
+    /// Their memory.
+    pub memory_mib: u64,
+}
