@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# Installs what this machine lacks of the Debian packages that Effigy needs.
+#
+#   scripts/install.sh PURPOSE...      purposes: build run guests clients test bench check
+#
+# It looks for the thing itself (a program, a file), never for a package: a machine may have a newer
+# qemu-img from backports or its own Rust, and asking apt for the stock package beside it fails.
+# When nothing is missing it takes a few milliseconds, asks nothing, and needs no root.
+set -euo pipefail
+
+missing=()
+
+# need PACKAGE TEST...: notes the package when the test fails.
+need() {
+    local package=$1
+    shift
+    "$@" >/dev/null 2>&1 || missing+=("$package")
+}
+program() { PATH=$PATH:/usr/sbin:/sbin command -v "$1"; }
+file() { compgen -G "$1"; }
+
+for purpose in "$@"; do
+    case $purpose in
+    build)
+        need gcc program cc
+        need make program make
+        need pkg-config program pkg-config
+        need libssl-dev pkg-config --exists openssl
+        ;;
+    run)
+        need qemu-system-x86 program qemu-system-x86_64
+        need seabios file '/usr/share/seabios/bios-256k.bin'
+        # The network card's boot ROM, which QEMU refuses to start without.
+        need ipxe-qemu file '/usr/lib/ipxe/qemu/*virtio.rom'
+        need qemu-utils program qemu-img
+        ;;
+    guests)
+        need nasm program nasm
+        need busybox-static file '/bin/busybox'
+        need cpio program cpio
+        need e2fsprogs program mkfs.ext4
+        need dosfstools program mkfs.fat
+        need mtools program mcopy
+        need fdisk program sfdisk
+        need syslinux program syslinux
+        need syslinux-common file '/usr/lib/syslinux/mbr/mbr.bin'
+        need zstd program zstd
+        need xz-utils program xz
+        ;;
+    clients)
+        need python3 program python3
+        need python3-venv python3 -c 'import venv, ensurepip'
+        need curl program curl
+        ;;
+    test)
+        need postgresql file '/usr/lib/postgresql/*/bin/initdb'
+        need util-linux program setpriv
+        ;;
+    bench)
+        need curl program curl
+        need wrk program wrk
+        need nginx-light program nginx
+        need openssl program openssl
+        ;;
+    check) ;;
+    *)
+        echo "install.sh: unknown purpose: $purpose" >&2
+        exit 2
+        ;;
+    esac
+done
+
+if [ ${#missing[@]} -gt 0 ]; then
+    echo "Installing: ${missing[*]}"
+    as_root=()
+    if [ "$(id -u)" != 0 ]; then
+        program sudo >/dev/null || {
+            echo "Run this as root, or install these packages yourself: ${missing[*]}" >&2
+            exit 1
+        }
+        as_root=(sudo)
+    fi
+    export DEBIAN_FRONTEND=noninteractive
+    "${as_root[@]}" apt-get update -qq
+    # The PostgreSQL package would start a server of its own; the tests start theirs.
+    "${as_root[@]}" mkdir -p /etc/postgresql-common
+    [ -e /etc/postgresql-common/createcluster.conf ] ||
+        echo 'create_main_cluster = false' | "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
+    "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+case " $* " in
+*" build "*)
+    # rust-toolchain.toml names the version; rustup fetches it when cargo first runs.
+    command -v cargo >/dev/null || {
+        echo "Rust is missing. Install rustup (https://rustup.rs), open a new shell, and try again." >&2
+        exit 1
+    }
+    ;;
+esac

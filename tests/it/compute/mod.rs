@@ -1,0 +1,1 @@
+//! The Compute API, as a client sees it.

@@ -1,0 +1,1 @@
+//! The methods of `effigy::db`, each on SQLite and on PostgreSQL.

@@ -1,0 +1,1 @@
+//! The Image API, as a client sees it.

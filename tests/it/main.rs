@@ -1,0 +1,15 @@
+//! The tests of the service from outside: each starts the real program on a free port with a
+//! temporary data folder, and says what a client sees.
+//!
+//! One folder for each API, mirroring its URLs; `db` runs the database's methods on SQLite and on
+//! PostgreSQL; `process` is about the program itself: start, stop, kill, settings; `tidy` reads the
+//! sources and holds them to the invariants of ARCHITECTURE.md.
+
+mod support;
+
+mod compute;
+mod db;
+mod identity;
+mod image;
+mod process;
+mod tidy;

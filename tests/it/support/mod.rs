@@ -1,0 +1,42 @@
+//! What every test stands on: the real program in a temporary folder, people who sign in to it, the
+//! pinned `openstack` client, guests that boot, and a PostgreSQL of our own.
+//!
+//! ```ignore
+//! let effigy = Effigy::start().await;
+//! let people = effigy.people().await;
+//! let answer = people.alice.post("/image/v2/images", json!({"name": "a"})).await.expect(201);
+//! ```
+#![allow(dead_code, reason = "each test binary uses its own part of the support")]
+
+mod acts;
+mod cli;
+mod guests;
+mod http;
+mod people;
+mod postgres;
+mod service;
+
+pub use acts::*;
+pub use cli::Cli;
+pub use guests::*;
+pub use http::{Answer, Person};
+pub use people::People;
+pub use postgres::Postgres;
+pub use service::Effigy;
+
+use std::{future::Future, time::Duration};
+
+/// Asks again until there is an answer; the test fails when `patience` is over.
+pub async fn eventually<T, F>(what: &str, patience: Duration, mut ask: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let deadline = std::time::Instant::now() + patience;
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(std::time::Instant::now() < deadline, "after {patience:?} still not: {what}");
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+}

@@ -1,0 +1,93 @@
+//! A PostgreSQL cluster of our own: made on first use, a fresh database for each test, gone when
+//! the test program ends.
+
+use std::{
+    path::PathBuf,
+    process::{ChildStdin, Command, Stdio},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// The one cluster of this test program.
+pub struct Postgres {
+    folder: PathBuf,
+    binaries: PathBuf,
+    /// The shell that started the server ends it when this closes, however the test program ends.
+    _lifeline: ChildStdin,
+}
+
+/// PostgreSQL refuses to run as root, so the script steps down first.
+/// No syncs: the cluster is thrown away, and what is tested is our SQL.
+const SCRIPT: &str = r#"
+set -eu
+folder=$1 binaries=$2
+as_other=
+if [ "$(id -u)" = 0 ]; then
+    user=nobody
+    if id postgres >/dev/null 2>&1; then user=postgres; fi
+    chown "$user" "$folder"
+    as_other="setpriv --reuid=$user --regid=$(id -g "$user") --clear-groups"
+fi
+cd "$folder"
+$as_other "$binaries/initdb" -D "$folder/cluster" -U effigy -A trust -E UTF8 --locale=C --no-sync >"$folder/log" 2>&1
+$as_other "$binaries/postgres" -D "$folder/cluster" -k "$folder" -c listen_addresses= \
+    -c fsync=off -c full_page_writes=off -c max_connections=200 >>"$folder/log" 2>&1 &
+server=$!
+read -r _ || true
+kill -QUIT "$server" 2>/dev/null || true
+wait "$server" 2>/dev/null || true
+rm -rf "$folder"
+"#;
+
+impl Postgres {
+    /// The address of a new, empty database.
+    pub fn database() -> String {
+        static CLUSTER: OnceLock<Postgres> = OnceLock::new();
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let cluster = CLUSTER.get_or_init(Postgres::start);
+        let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        let made = cluster.psql(&format!("create database {name} template template0"));
+        assert!(made, "create database {name}: see {}", cluster.folder.join("log").display());
+        format!("postgres://effigy@localhost/{name}?host={}", cluster.folder.display())
+    }
+
+    fn start() -> Postgres {
+        let folder = tempfile::Builder::new().prefix("effigy-pg-").tempdir().expect("a temporary folder").keep();
+        let binaries = binaries();
+        let mut shell = Command::new("sh")
+            .args(["-c", SCRIPT, "postgres"])
+            .args([&folder, &binaries])
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("start a shell");
+        let lifeline = shell.stdin.take().expect("a pipe");
+        let cluster = Postgres { folder, binaries, _lifeline: lifeline };
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !cluster.psql("select 1") {
+            let log = || std::fs::read_to_string(cluster.folder.join("log")).unwrap_or_default();
+            let ended = shell.try_wait().expect("wait");
+            assert!(ended.is_none() && Instant::now() < deadline, "PostgreSQL does not start:\n{}", log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        cluster
+    }
+
+    fn psql(&self, statement: &str) -> bool {
+        let output = Command::new(self.binaries.join("psql"))
+            .args(["-X", "-q", "-U", "effigy", "-d", "postgres", "-v", "ON_ERROR_STOP=1", "-c", statement])
+            .arg("-h")
+            .arg(&self.folder)
+            .output();
+        output.is_ok_and(|output| output.status.success())
+    }
+}
+
+/// Where Debian keeps the newest PostgreSQL's programs.
+fn binaries() -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let newest = versions.map(|entry| entry.path().join("bin")).filter(|path| path.join("initdb").exists()).max();
+    newest.expect("PostgreSQL's programs; scripts/install.sh test installs them")
+}

@@ -1,0 +1,253 @@
+//! The program under test: started on a free port, killed, started again, stopped.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use super::{People, Person, http};
+
+/// How long the program may take to answer on a busy machine before the test gives up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running service with a data folder of its own. Dropping it ends the service and its guests.
+pub struct Effigy {
+    folder: TempDir,
+    settings: String,
+    child: Option<Child>,
+    url: String,
+    http: reqwest::Client,
+}
+
+impl Effigy {
+    /// Starts the service with the default settings.
+    pub async fn start() -> Effigy {
+        Effigy::with("").await
+    }
+
+    /// Starts the service with these settings (TOML).
+    pub async fn with(settings: &str) -> Effigy {
+        let mut effigy = Effigy::prepared(settings);
+        effigy.run().await;
+        effigy
+    }
+
+    /// A data folder and settings, nothing running yet.
+    pub fn prepared(settings: &str) -> Effigy {
+        let folder = tempfile::Builder::new().prefix("effigy-test-").tempdir().expect("a temporary folder");
+        Effigy {
+            folder,
+            settings: settings.to_owned(),
+            child: None,
+            url: String::new(),
+            http: http::client(),
+        }
+    }
+
+    /// Starts the program and waits until it says it is ready.
+    pub async fn run(&mut self) {
+        self.launch();
+        let address = self.data().join("address");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.as_mut().and_then(|child| child.try_wait().expect("wait")) {
+                panic!("the service ended with {status}:\n{}", self.log());
+            }
+            if let Ok(url) = std::fs::read_to_string(&address)
+                && url.ends_with('\n')
+            {
+                url.trim_end().clone_into(&mut self.url);
+                let ready = self.http.get(self.at("/readyz")).send().await;
+                if ready.is_ok_and(|answer| answer.status().is_success()) {
+                    return;
+                }
+            }
+            assert!(Instant::now() < deadline, "the service is not ready after {PATIENCE:?}:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Starts the program and returns at once.
+    pub fn launch(&mut self) {
+        assert!(self.child.is_none(), "the service runs already");
+        std::fs::write(self.settings_file(), &self.settings).expect("write the settings");
+        let _ = std::fs::remove_file(self.data().join("address"));
+        let log = File::options().create(true).append(true).open(self.log_file()).expect("open the log");
+        let child = self
+            .command(&["serve", "--listen", "127.0.0.1:0"])
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("clone the log"))
+            .stderr(log)
+            .spawn()
+            .expect("start the service");
+        self.child = Some(child);
+    }
+
+    /// Ends the service as a power cut would end it. Its guests go on.
+    pub fn kill9(&mut self) {
+        let mut child = self.child.take().expect("the service runs");
+        child.kill().expect("kill");
+        child.wait().expect("wait");
+    }
+
+    /// Asks the service to end (SIGTERM) and waits for it.
+    pub async fn stop(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("the service runs");
+        kill_process(pid(&child), Signal::TERM).expect("signal");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = child.try_wait().expect("wait") {
+                return status;
+            }
+            if Instant::now() > deadline {
+                let _ = child.kill();
+                panic!("the service did not end within {PATIENCE:?}:\n{}", self.log());
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Stops the service and starts it again.
+    pub async fn restart(&mut self) {
+        self.stop().await;
+        self.run().await;
+    }
+
+    /// Stops the service and starts it again with other settings.
+    pub async fn restart_with(&mut self, settings: &str) {
+        self.stop().await;
+        settings.clone_into(&mut self.settings);
+        self.run().await;
+    }
+
+    /// The program with this data folder and these settings, for its other commands.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_effigy"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("EFFIGY") || name.starts_with("OS_")) {
+            command.env_remove(name);
+        }
+        command.args(arguments).arg("--data").arg(self.data());
+        if !self.settings.is_empty() {
+            command.arg("--config").arg(self.settings_file());
+        }
+        command
+    }
+
+    /// Runs another command of the program to its end.
+    pub fn output(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).stdin(Stdio::null()).output().expect("run the program")
+    }
+
+    /// Fails the test unless `effigy store check` finds the store whole.
+    pub fn check_store(&self) {
+        let output = self.output(&["store", "check"]);
+        assert!(output.status.success(), "store check: {}\n{}", http::shown(&output), self.log());
+    }
+
+    /// The address the service answers on, without a slash at the end.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The whole address of a path.
+    pub fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// A folder for the test's own files, gone with the service.
+    pub fn scratch(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Everything the service has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
+    /// The process id of the running service.
+    pub fn pid(&self) -> u32 {
+        self.child.as_ref().expect("the service runs").id()
+    }
+
+    /// An HTTP client that nobody has signed in with.
+    pub fn stranger(&self) -> Person {
+        Person::stranger(&self.url, &self.http)
+    }
+
+    /// Signs in by password; scoped to the project if one is named.
+    pub async fn sign_in(&self, user: &str, password: &str, project: Option<&str>) -> Person {
+        self.stranger().sign_in(user, password, project).await
+    }
+
+    /// The administrator that the first start made, with the password from `clouds.yaml`.
+    pub async fn admin(&self) -> Person {
+        self.sign_in("admin", &self.admin_password(), Some("admin")).await
+    }
+
+    /// The administrator's password.
+    pub fn admin_password(&self) -> String {
+        let clouds = std::fs::read_to_string(self.data().join("clouds.yaml")).expect("clouds.yaml");
+        let line = clouds.lines().find_map(|line| line.trim().strip_prefix("password:"));
+        line.expect("a password in clouds.yaml").trim().trim_matches(['"', '\'']).to_owned()
+    }
+
+    /// The people of the tests, made on first use of a fresh service.
+    pub async fn people(&self) -> People {
+        People::make(self).await
+    }
+
+    fn settings_file(&self) -> PathBuf {
+        self.folder.path().join("effigy.toml")
+    }
+
+    fn log_file(&self) -> PathBuf {
+        self.folder.path().join("service.log")
+    }
+
+    /// Guests outlive the service by design, so a test ends them itself: whatever names our folder.
+    fn end_guests(&self) {
+        let folder = self.folder.path().display().to_string();
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        for id in processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()) {
+            let command = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+            if String::from_utf8_lossy(&command).contains(&folder)
+                && let Some(id) = Pid::from_raw(id)
+            {
+                let _ = kill_process(id, Signal::KILL);
+            }
+        }
+    }
+}
+
+impl Drop for Effigy {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        self.end_guests();
+        if std::thread::panicking() {
+            let log = self.log();
+            let tail: Vec<_> = log.lines().rev().take(60).collect();
+            let tail: Vec<_> = tail.into_iter().rev().collect();
+            #[allow(clippy::print_stderr, reason = "a failed test shows what the service said")]
+            {
+                eprintln!("--- the end of the service's log ---\n{}", tail.join("\n"));
+            }
+        }
+    }
+}
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_child(child)
+}
