@@ -40,13 +40,7 @@ impl Effigy {
     /// A data folder and settings, nothing running yet.
     pub fn prepared(settings: &str) -> Effigy {
         let folder = tempfile::Builder::new().prefix("effigy-test-").tempdir().expect("a temporary folder");
-        Effigy {
-            folder,
-            settings: settings.to_owned(),
-            child: None,
-            url: String::new(),
-            http: http::client(),
-        }
+        Effigy { folder, settings: settings.to_owned(), child: None, url: String::new(), http: http::client() }
     }
 
     /// Starts the program and waits until it says it is ready.
