@@ -5,7 +5,11 @@
 //! PostgreSQL; `process` is about the program itself: start, stop, kill, settings; `tidy` reads the
 //! sources and holds them to the invariants of ARCHITECTURE.md.
 
-#![allow(unreachable_pub, unused_imports, reason = "a test program has no outside; each test uses its part of the support")]
+#![allow(
+    unreachable_pub,
+    unused_imports,
+    reason = "a test program has no outside; each test uses its part of the support"
+)]
 #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 
 mod support;
