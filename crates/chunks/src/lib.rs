@@ -47,6 +47,9 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options { lease: Duration::from_secs(120), chunk_cache_bytes: 32 << 20 }
+        Options {
+            lease: Duration::from_secs(120),
+            chunk_cache_bytes: 32 << 20,
+        }
     }
 }
