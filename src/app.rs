@@ -11,7 +11,7 @@ use crate::{
     config::Config,
     db::Database,
     identity::Identity,
-    instances::Instances,
+    instances::{Instances, flavors::Flavors, key_pairs::KeyPairs},
 };
 
 /// The open parts of the service.
@@ -20,6 +20,10 @@ pub struct Parts {
     pub db: Database,
     /// Who may do what.
     pub identity: Identity,
+    /// What an instance is made of.
+    pub flavors: Flavors,
+    /// The keys people sign in with.
+    pub key_pairs: KeyPairs,
     /// What was measured.
     pub metrics: api::metrics::Metrics,
     /// Instances and the QEMU processes behind them.
@@ -49,8 +53,11 @@ impl App {
         raise_file_limit();
         let db = open_database(&config).await?;
         let identity = Identity::open(db.clone(), config.identity.clone()).await?;
+        let flavors = Flavors::new(db.clone());
+        let key_pairs = KeyPairs::new(db.clone(), config.quota.key_pairs);
         let instances = Instances::open(db.clone()).await?;
-        Ok(App { parts: Arc::new(Parts { db, identity, metrics: Default::default(), instances }), config, _lock: lock })
+        let parts = Parts { db, identity, flavors, key_pairs, metrics: Default::default(), instances };
+        Ok(App { parts: Arc::new(parts), config, _lock: lock })
     }
 
     /// Serves until `stop`, then lets the requests under way finish.

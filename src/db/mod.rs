@@ -7,6 +7,9 @@
 //! SQLite has one writer: all writes go through one connection and `begin immediate`, in [`Database::write`]
 //! alone, so that writers queue in order instead of colliding. Reads have connections of their own (WAL).
 
+pub mod flavors;
+pub mod key_pairs;
+
 use std::{path::Path, time::Duration};
 
 use sqlx::{

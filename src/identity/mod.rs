@@ -3,6 +3,8 @@
 //! A request's bearer becomes a [`Caller`] here and nowhere else; every public function of every room takes
 //! `&Caller` first and asks [`policy`] before anything else.
 
+pub mod policy;
+
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};

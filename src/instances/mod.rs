@@ -15,9 +15,10 @@
 //!   nothing, and a capture reads only what changed.
 //! - The guest, and QEMU with it, is untrusted: see [`qemu`] for what it is left with.
 
+// `create` asks `Flavors::show(caller, id)` (a flavor may be another project's alone) and
+// `KeyPairs::show(caller, None, name)`; both are made from the database alone.
 pub mod flavors;
-// `flavors` answers `find(pub mod flavors;Database, id) -> Result<Option<Flavor>>`, `key_pairs` answers
-// `public_key(pub mod flavors;Database, UserId, name) -> Result<Option<String>>`; `create` uses both.
+pub mod key_pairs;
 mod types;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -84,6 +85,17 @@ impl Instances {
 
     /// Reboots.
     pub async fn reboot(&self, _caller: &Caller, _id: InstanceId, _kind: RebootKind) -> Result<()> {
+        Err(unserved())
+    }
+
+    /// Locks an instance: until it is unlocked, everything below that changes it, or starts or stops it, answers
+    /// `Conflict` to everyone but the admin. Locking again changes the reason.
+    pub async fn lock(&self, _caller: &Caller, _id: InstanceId, _reason: Option<String>) -> Result<()> {
+        Err(unserved())
+    }
+
+    /// Unlocks an instance; what the admin locked, only the admin unlocks (`Forbidden`).
+    pub async fn unlock(&self, _caller: &Caller, _id: InstanceId) -> Result<()> {
         Err(unserved())
     }
 

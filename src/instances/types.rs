@@ -170,6 +170,8 @@ pub struct Instance {
     pub terminated_ms: Option<i64>,
     /// Why its status is `ERROR`.
     pub fault: Option<Fault>,
+    /// Who keeps it from being changed, if anyone does.
+    pub lock: Option<Lock>,
     /// The host that runs it (for admins).
     pub host: String,
     /// The host name its guest is told.
@@ -213,6 +215,15 @@ pub struct Fault {
     pub message: String,
     /// When.
     pub created_ms: i64,
+}
+
+/// What keeps an instance from being changed by anyone but the admin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lock {
+    /// Whether the admin locked it; then only the admin unlocks it.
+    pub by_admin: bool,
+    /// Why, in the words of who locked it.
+    pub reason: Option<String>,
 }
 
 /// Which instances to list, and in what order.

@@ -1,0 +1,95 @@
+//! Who may do what: every rule of the service is on this page.
+//!
+//! A rule takes the caller and the facts about the thing, and answers `Ok` or the error the caller gets.
+//! Not visible means `NotFound`, in the same words as for an id that never existed; visible and not allowed
+//! means `Forbidden`.
+
+use super::{Caller, Role};
+use crate::{
+    error::{Error, Result},
+    ids::{InstanceId, ProjectId, UserId},
+};
+
+// Instances: members of a project work with its instances, readers look, the admin does both everywhere.
+// Nova: `nova/policies/servers.py` with the secure defaults.
+
+/// The words for an instance that is not there, or that the caller may not know of.
+pub fn no_such_instance(id: impl std::fmt::Display) -> Error {
+    Error::NotFound(format!("Instance {id} could not be found."))
+}
+
+/// The project in which the caller makes instances.
+pub fn create_instance(caller: &Caller) -> Result<ProjectId> {
+    let project = in_a_project(caller)?;
+    require(caller, Role::Member, "create instances")?;
+    Ok(project)
+}
+
+/// The project whose instances the caller lists; `None` is every project.
+pub fn list_instances(caller: &Caller, all_projects: bool) -> Result<Option<ProjectId>> {
+    if all_projects {
+        administer(caller, "list the instances of all projects")?;
+        return Ok(None);
+    }
+    let project = in_a_project(caller)?;
+    require(caller, Role::Reader, "list instances")?;
+    Ok(Some(project))
+}
+
+/// Whether the caller sees the instance of this project.
+pub fn see_instance(caller: &Caller, owner: ProjectId, id: InstanceId) -> Result<()> {
+    if caller.is_admin() || caller.has_in(owner, Role::Reader) { Ok(()) } else { Err(no_such_instance(id)) }
+}
+
+/// Whether the caller changes the instance of this project, reads its log, opens its console.
+pub fn change_instance(caller: &Caller, owner: ProjectId, id: InstanceId) -> Result<()> {
+    see_instance(caller, owner, id)?;
+    if caller.is_admin() { Ok(()) } else { require(caller, Role::Member, "change instances") }
+}
+
+// Flavors: everyone looks, the admin writes.
+
+/// Whether the caller lists and shows flavors.
+pub fn see_flavors(caller: &Caller) -> Result<()> {
+    require(caller, Role::Reader, "list flavors")
+}
+
+/// Whether the caller makes, changes and deletes flavors and says who sees them.
+pub fn write_flavors(caller: &Caller) -> Result<()> {
+    administer(caller, "change flavors")
+}
+
+// Key pairs belong to their user. The admin may act for another user.
+
+/// The user whose key pairs the caller works with.
+pub fn key_pairs_of(caller: &Caller, user: Option<UserId>) -> Result<UserId> {
+    match user {
+        Some(user) if user != caller.user.id => {
+            administer(caller, "work with another user's key pairs")?;
+            Ok(user)
+        }
+        _ => Ok(caller.user.id),
+    }
+}
+
+// What all rules stand on.
+
+/// Whether the caller is the cloud's admin; `what` completes "only the admin may …".
+pub fn administer(caller: &Caller, what: &str) -> Result<()> {
+    if caller.is_admin() { Ok(()) } else { Err(Error::Forbidden(format!("Only the admin may {what}."))) }
+}
+
+/// The project the caller works in.
+pub fn in_a_project(caller: &Caller) -> Result<ProjectId> {
+    let unscoped = "This needs a token that is scoped to a project; ask for one with project_name or project_id.";
+    caller.project.as_ref().map(|project| project.id).ok_or_else(|| Error::Forbidden(unscoped.into()))
+}
+
+fn require(caller: &Caller, role: Role, what: &str) -> Result<()> {
+    if caller.has(role) {
+        return Ok(());
+    }
+    let name = caller.project.as_ref().map_or("this project", |project| &project.name);
+    let role = format!("{role:?}").to_lowercase();
+    Err(Error::Forbidden(format!("You may not {what} in project {name}: that needs the role {role}.")))
+}
