@@ -8,6 +8,8 @@
 //! alone, so that writers queue in order instead of colliding. Reads have connections of their own (WAL).
 
 pub mod flavors;
+pub mod instance_actions;
+pub mod instances;
 pub mod key_pairs;
 
 use std::{path::Path, time::Duration};

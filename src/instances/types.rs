@@ -1,85 +1,13 @@
 //! The nouns of the room, as its door hands them out.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
-
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 use super::flavors::Flavor;
+pub use crate::db::{
+    instance_actions::ActionResult,
+    instances::{Fault, Forward, Lock, Status, TaskState, UnknownWord, Usage},
+};
 use crate::ids::{ImageId, InstanceId, ProjectId, UserId};
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$variant_doc])* $variant),* }
-
-        impl $name {
-            /// Every case.
-            pub const ALL: &[$name] = &[$($name::$variant),*];
-
-            /// The word the Compute API and the database use.
-            pub fn word(self) -> &'static str {
-                match self { $($name::$variant => $word),* }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.word())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = UnknownWord;
-            fn from_str(text: &str) -> Result<$name, UnknownWord> {
-                $name::ALL.iter().copied().find(|case| case.word() == text).ok_or(UnknownWord)
-            }
-        }
-    };
-}
-
-/// The text is none of the words there are.
-#[derive(Debug, thiserror::Error)]
-#[error("an unknown word")]
-pub struct UnknownWord;
-
-words! {
-    /// Where an instance is in its life.
-    Status {
-        /// Being made; not yet running.
-        Build = "BUILD",
-        /// Running.
-        Active = "ACTIVE",
-        /// Stopped; its disk is at rest.
-        Shutoff = "SHUTOFF",
-        /// Between the stop and the start of a reboot.
-        Reboot = "REBOOT",
-        /// Something failed; `fault` says what.
-        Error = "ERROR",
-        /// Gone; only its history is left.
-        Deleted = "DELETED",
-    }
-}
-
-words! {
-    /// What is being done to an instance now.
-    TaskState {
-        /// Its first start.
-        Spawning = "spawning",
-        /// A start after a stop.
-        PoweringOn = "powering-on",
-        /// A stop: the guest has been asked to shut down.
-        PoweringOff = "powering-off",
-        /// A soft reboot: the guest has been asked to shut down.
-        Rebooting = "rebooting",
-        /// A hard reboot.
-        RebootingHard = "rebooting_hard",
-        /// Its disk is being cast into an image; it cannot be started meanwhile.
-        ImageSnapshot = "image_snapshot",
-        /// Being deleted.
-        Deleting = "deleting",
-    }
-}
 
 /// How to reboot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,35 +123,6 @@ pub struct Addresses {
     pub mac: String,
     /// Ports of the guest that are open on this host's 127.0.0.1.
     pub forwards: Vec<Forward>,
-}
-
-/// One TCP port of a guest, open on this host's 127.0.0.1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Forward {
-    /// The port in the guest.
-    pub guest_port: u16,
-    /// The port on 127.0.0.1.
-    pub host_port: u16,
-}
-
-/// Why an instance failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// A status code in HTTP's sense, as Nova gives it.
-    pub code: u16,
-    /// What happened and what to do.
-    pub message: String,
-    /// When.
-    pub created_ms: i64,
-}
-
-/// What keeps an instance from being changed by anyone but the admin.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Lock {
-    /// Whether the admin locked it; then only the admin unlocks it.
-    pub by_admin: bool,
-    /// Why, in the words of who locked it.
-    pub reason: Option<String>,
 }
 
 /// Which instances to list, and in what order.
@@ -349,25 +248,4 @@ pub struct ActionRecord {
     pub result: Option<ActionResult>,
     /// What went wrong.
     pub message: Option<String>,
-}
-
-words! {
-    /// How an action ended.
-    ActionResult {
-        /// As asked.
-        Success = "Success",
-        /// Not.
-        Error = "Error",
-    }
-}
-
-/// What the projects' instances use, and what they may.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Instances that are not deleted.
-    pub instances: u64,
-    /// Their virtual CPUs.
-    pub vcpus: u64,
-    /// Their memory.
-    pub memory_mib: u64,
 }

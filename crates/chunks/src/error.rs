@@ -65,10 +65,7 @@ pub enum Error {
 
 impl Error {
     pub(crate) fn io(path: &Path, source: io::Error) -> Error {
-        Error::Io {
-            path: path.to_owned(),
-            source: Arc::new(source),
-        }
+        Error::Io { path: path.to_owned(), source: Arc::new(source) }
     }
 
     pub(crate) fn index(error: ForeignError) -> Error {

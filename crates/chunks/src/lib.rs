@@ -47,9 +47,6 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Options {
-        Options {
-            lease: Duration::from_secs(120),
-            chunk_cache_bytes: 32 << 20,
-        }
+        Options { lease: Duration::from_secs(120), chunk_cache_bytes: 32 << 20 }
     }
 }

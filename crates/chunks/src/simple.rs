@@ -24,32 +24,20 @@ impl Store {
     pub async fn open(dir: &Path, index: Arc<dyn Index>, options: Options) -> Result<Store, Error> {
         let _ = (index, options.lease > Duration::ZERO);
         std::fs::create_dir_all(dir).map_err(|error| Error::io(dir, error))?;
-        Ok(Store {
-            dir: Arc::new(dir.to_owned()),
-        })
+        Ok(Store { dir: Arc::new(dir.to_owned()) })
     }
 
     /// Begins a save.
     pub async fn begin(&self) -> Result<Session, Error> {
-        Ok(Session {
-            store: self.clone(),
-        })
+        Ok(Session { store: self.clone() })
     }
 
     /// Opens the content of this root.
     pub async fn reader(&self, root: Digest) -> Result<Reader, Error> {
         let bytes = self.get(root)?;
         let (size, list) = bytes.split_first_chunk::<8>().ok_or(Error::Missing(root))?;
-        let digests = list
-            .chunks_exact(32)
-            .filter_map(Digest::from_slice)
-            .collect();
-        Ok(Reader {
-            store: self.clone(),
-            root,
-            size_bytes: u64::from_le_bytes(*size),
-            digests,
-        })
+        let digests = list.chunks_exact(32).filter_map(Digest::from_slice).collect();
+        Ok(Reader { store: self.clone(), root, size_bytes: u64::from_le_bytes(*size), digests })
     }
 
     /// Stops the store's tasks.
@@ -57,9 +45,7 @@ impl Store {
 
     fn get(&self, digest: Digest) -> Result<Bytes, Error> {
         let path = self.dir.join(digest.to_string());
-        std::fs::read(&path)
-            .map(Bytes::from)
-            .map_err(|error| Error::io(&path, error))
+        std::fs::read(&path).map(Bytes::from).map_err(|error| Error::io(&path, error))
     }
 
     fn put(&self, bytes: &[u8]) -> Result<Digest, Error> {
@@ -71,16 +57,9 @@ impl Store {
 
     fn put_root(&self, digests: &[Digest], size_bytes: u64) -> Result<Content, Error> {
         let mut bytes = size_bytes.to_le_bytes().to_vec();
-        digests
-            .iter()
-            .for_each(|digest| bytes.extend(digest.as_bytes()));
+        digests.iter().for_each(|digest| bytes.extend(digest.as_bytes()));
         let root = self.put(&bytes)?;
-        Ok(Content {
-            root,
-            size_bytes,
-            stored_bytes: size_bytes,
-            new_bytes: size_bytes,
-        })
+        Ok(Content { root, size_bytes, stored_bytes: size_bytes, new_bytes: size_bytes })
     }
 }
 
@@ -92,12 +71,7 @@ pub struct Session {
 impl Session {
     /// Starts to write one content from its first byte to its last.
     pub fn writer(&self) -> Writer {
-        Writer {
-            store: self.store.clone(),
-            buffer: BytesMut::new(),
-            digests: Vec::new(),
-            size_bytes: 0,
-        }
+        Writer { store: self.store.clone(), buffer: BytesMut::new(), digests: Vec::new(), size_bytes: 0 }
     }
 
     /// Starts to write a content that differs from `base` in some chunks.
@@ -106,15 +80,8 @@ impl Session {
             Some(base) => self.store.reader(base).await?.digests,
             None => Vec::new(),
         };
-        digests.resize(
-            size_bytes.div_ceil(CHUNK_BYTES as u64) as usize,
-            Digest::ZERO,
-        );
-        Ok(Patch {
-            store: self.store.clone(),
-            digests,
-            size_bytes,
-        })
+        digests.resize(size_bytes.div_ceil(CHUNK_BYTES as u64) as usize, Digest::ZERO);
+        Ok(Patch { store: self.store.clone(), digests, size_bytes })
     }
 
     /// Ends the save, after the row that makes its content reachable is committed.
@@ -226,9 +193,7 @@ impl Reader {
             let take = (CHUNK_BYTES - from).min((end - at) as usize);
             match self.digests[chunk as usize].is_zero() {
                 true => out.resize(out.len() + take, 0),
-                false => out.extend_from_slice(
-                    &self.store.get(self.digests[chunk as usize])?[from..from + take],
-                ),
+                false => out.extend_from_slice(&self.store.get(self.digests[chunk as usize])?[from..from + take]),
             }
             at += take as u64;
         }
@@ -236,10 +201,7 @@ impl Reader {
     }
 
     /// Reads a range from its start to its end, reading ahead.
-    pub fn stream(
-        &self,
-        range: Range<u64>,
-    ) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static + use<> {
+    pub fn stream(&self, range: Range<u64>) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static + use<> {
         let reader = self.clone();
         let end = range.end.min(self.size_bytes);
         futures::stream::unfold(range.start, move |at| {
@@ -256,18 +218,11 @@ impl Reader {
 
     /// Returns the digest of a chunk; `None` is zeroes.
     pub async fn chunk_digest(&self, chunk: u64) -> Result<Option<Digest>, Error> {
-        Ok(self
-            .digests
-            .get(chunk as usize)
-            .copied()
-            .filter(|digest| !digest.is_zero()))
+        Ok(self.digests.get(chunk as usize).copied().filter(|digest| !digest.is_zero()))
     }
 
     /// Tells for each chunk of a range whether it is more than zeroes.
     pub async fn present(&self, chunks: Range<u64>) -> Result<Vec<bool>, Error> {
-        Ok(self.digests[chunks.start as usize..chunks.end as usize]
-            .iter()
-            .map(|digest| !digest.is_zero())
-            .collect())
+        Ok(self.digests[chunks.start as usize..chunks.end as usize].iter().map(|digest| !digest.is_zero()).collect())
     }
 }

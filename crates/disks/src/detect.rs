@@ -24,19 +24,12 @@ pub fn detect(bytes: &dyn ReadAt) -> io::Result<Vec<Format>> {
     let head = read_up_to(bytes, 0, HEAD_BYTES)?;
     let mut found: Vec<Format> = MAGICS
         .iter()
-        .filter(|(_, offset, magic)| {
-            head.get(*offset..)
-                .is_some_and(|rest| rest.starts_with(magic))
-        })
+        .filter(|(_, offset, magic)| head.get(*offset..).is_some_and(|rest| rest.starts_with(magic)))
         .map(|(format, _, _)| *format)
         .collect();
     if let Some(rest) = head.strip_prefix(qcow2::MAGIC) {
         // Versions share the magic; QEMU's docs/interop/qcow2.rst knows 2 and 3.
-        found.push(if rest.starts_with(&[0, 0, 0, 1]) {
-            Format::Qcow
-        } else {
-            Format::Qcow2
-        });
+        found.push(if rest.starts_with(&[0, 0, 0, 1]) { Format::Qcow } else { Format::Qcow2 });
     }
     if has_vhd_footer(bytes)? {
         found.push(Format::Vhd);
@@ -90,10 +83,7 @@ fn has_vhd_footer(bytes: &dyn ReadAt) -> io::Result<bool> {
 fn has_iso_descriptor(head: &[u8]) -> bool {
     ISO_DESCRIPTORS
         .map(|sector| sector * ISO_SECTOR_BYTES + 1)
-        .any(|offset| {
-            head.get(offset..offset + 5)
-                .is_some_and(|id| id == b"CD001" || id == b"BEA01")
-        })
+        .any(|offset| head.get(offset..offset + 5).is_some_and(|id| id == b"CD001" || id == b"BEA01"))
 }
 
 /// Tells whether a text begins here that any reader would take for a VMDK descriptor.
@@ -102,15 +92,10 @@ fn has_iso_descriptor(head: &[u8]) -> bool {
 /// `# Disk DescriptorFile`; case, line ends and padding differ between them. Take them all.
 fn is_vmdk_text(head: &[u8]) -> bool {
     let text = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-    let start = text
-        .iter()
-        .position(|byte| !matches!(byte, 0 | b' ' | b'\t' | b'\r' | b'\n' | 0x0b | 0x0c));
+    let start = text.iter().position(|byte| !matches!(byte, 0 | b' ' | b'\t' | b'\r' | b'\n' | 0x0b | 0x0c));
     let Some(start) = start else { return false };
     let text = &text[start..];
-    let end = text
-        .iter()
-        .position(|byte| *byte == 0)
-        .unwrap_or(text.len());
+    let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
     let text = text[..end].to_ascii_lowercase();
     let mut first = true;
     for line in text.split(|byte| matches!(byte, b'\n' | b'\r')) {
@@ -124,15 +109,9 @@ fn is_vmdk_text(head: &[u8]) -> bool {
             }
             continue;
         }
-        let key = line
-            .split(|byte| *byte == b'=')
-            .next()
-            .unwrap_or_default()
-            .trim_ascii();
+        let key = line.split(|byte| *byte == b'=').next().unwrap_or_default().trim_ascii();
         let is_setting = line.contains(&b'=');
-        if is_setting
-            && (first && key == b"version" || key == b"createtype" || key == b"parentfilenamehint")
-        {
+        if is_setting && (first && key == b"version" || key == b"createtype" || key == b"parentfilenamehint") {
             return true;
         }
         first = false;

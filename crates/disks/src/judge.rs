@@ -37,17 +37,9 @@ pub fn check(declared: Format, bytes: &dyn ReadAt, limits: &Limits) -> Result<Ch
             qcow2::check(bytes, limits)
         }
         Format::Vmdk | Format::Vhd | Format::Vhdx | Format::Vdi | Format::Iso => {
-            Err(Rejection::new(
-                Rule::BannedFormat,
-                None,
-                format!("the format {declared} is not accepted yet"),
-            ))
+            Err(Rejection::new(Rule::BannedFormat, None, format!("the format {declared} is not accepted yet")))
         }
-        _ => Err(Rejection::new(
-            Rule::BannedFormat,
-            None,
-            format!("the format {declared} is not accepted"),
-        )),
+        _ => Err(Rejection::new(Rule::BannedFormat, None, format!("the format {declared} is not accepted"))),
     }
 }
 
@@ -65,16 +57,9 @@ fn check_raw(found: &[Format], bytes: &dyn ReadAt, limits: &Limits) -> Result<Ch
         .filter(|size| *size <= limits.virtual_size_bytes)
         .ok_or_else(|| too_large(size_bytes, limits))?;
     if virtual_size_bytes != size_bytes {
-        notes.push(format!(
-            "{} zero bytes were added to make whole sectors",
-            virtual_size_bytes - size_bytes
-        ));
+        notes.push(format!("{} zero bytes were added to make whole sectors", virtual_size_bytes - size_bytes));
     }
-    Ok(Checked {
-        format: Format::Raw,
-        virtual_size_bytes,
-        notes,
-    })
+    Ok(Checked { format: Format::Raw, virtual_size_bytes, notes })
 }
 
 fn expect_format(declared: Format, found: &[Format]) -> Result<(), Rejection> {
@@ -85,23 +70,16 @@ fn expect_format(declared: Format, found: &[Format]) -> Result<(), Rejection> {
             0,
             format!("the file is declared {declared} and has no {declared} header"),
         )),
-        [only] => Err(Rejection::new(
-            Rule::FormatMismatch,
-            0,
-            format!("the file is declared {declared} and is {only}"),
-        )
-        .with_remedy(format!(
-            "Declare the format {only}, or convert the file to {declared}."
-        ))),
+        [only] => {
+            Err(Rejection::new(Rule::FormatMismatch, 0, format!("the file is declared {declared} and is {only}"))
+                .with_remedy(format!("Declare the format {only}, or convert the file to {declared}.")))
+        }
         several => {
             let names: Vec<_> = several.iter().map(|format| format.word()).collect();
             Err(Rejection::new(
                 Rule::Polyglot,
                 0,
-                format!(
-                    "the file is several formats at a time: {}",
-                    names.join(", ")
-                ),
+                format!("the file is several formats at a time: {}", names.join(", ")),
             ))
         }
     }
@@ -111,9 +89,6 @@ pub(crate) fn too_large(size_bytes: u64, limits: &Limits) -> Rejection {
     Rejection::new(
         Rule::TooLarge,
         None,
-        format!(
-            "the disk has {size_bytes} bytes and at most {} are allowed",
-            limits.virtual_size_bytes
-        ),
+        format!("the disk has {size_bytes} bytes and at most {} are allowed", limits.virtual_size_bytes),
     )
 }

@@ -50,14 +50,10 @@ impl Rule {
     /// What a person can do, when a refusal has nothing more exact to say.
     fn remedy(self) -> &'static str {
         match self {
-            Rule::ExternalReference => {
-                "Write the image into one file: qemu-img convert -O qcow2 OLD NEW."
-            }
+            Rule::ExternalReference => "Write the image into one file: qemu-img convert -O qcow2 OLD NEW.",
             Rule::FormatMismatch => "Declare the format that the file has, or convert the file.",
             Rule::Polyglot => "Convert the image anew from the disk it was made of.",
-            Rule::Corrupt => {
-                "Check it with qemu-img check, repair or rebuild it, and upload it again."
-            }
+            Rule::Corrupt => "Check it with qemu-img check, repair or rebuild it, and upload it again.",
             Rule::Truncated => "Compare the file with its source: copy and upload it again.",
             Rule::Encrypted => "Decrypt it first: qemu-img convert into a file without encryption.",
             Rule::UnsupportedFeature => "Convert it: qemu-img convert -O qcow2 OLD NEW.",
@@ -89,17 +85,8 @@ pub struct Rejection {
 }
 
 impl Rejection {
-    pub(crate) fn new(
-        rule: Rule,
-        offset: impl Into<Option<u64>>,
-        message: impl Into<String>,
-    ) -> Self {
-        Self {
-            rule,
-            offset: offset.into(),
-            message: message.into(),
-            remedy: rule.remedy().into(),
-        }
+    pub(crate) fn new(rule: Rule, offset: impl Into<Option<u64>>, message: impl Into<String>) -> Self {
+        Self { rule, offset: offset.into(), message: message.into(), remedy: rule.remedy().into() }
     }
 
     pub(crate) fn corrupt(offset: u64, message: impl Into<String>) -> Self {
@@ -119,11 +106,7 @@ impl Rejection {
     pub(crate) fn unread(offset: u64, error: &io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => Self::truncated(offset, "the file ends too early"),
-            _ => Self::new(
-                Rule::Unreadable,
-                offset,
-                format!("the file could not be read: {error}"),
-            ),
+            _ => Self::new(Rule::Unreadable, offset, format!("the file could not be read: {error}")),
         }
     }
 }

@@ -20,11 +20,7 @@ pub(super) struct Order {
 
 impl Default for Order {
     fn default() -> Self {
-        Self {
-            start: 0,
-            end: 0,
-            kept: true,
-        }
+        Self { start: 0, end: 0, kept: true }
     }
 }
 
@@ -57,11 +53,7 @@ pub(super) fn apart(bytes: &dyn ReadAt, header: &Header) -> Result<(), Rejection
             if host > last_start {
                 next.push((host, host + len));
             }
-            if next.len() == 2 * SORTED_AT_A_TIME {
-                keep_lowest(&mut next)
-            } else {
-                Ok(())
-            }
+            if next.len() == 2 * SORTED_AT_A_TIME { keep_lowest(&mut next) } else { Ok(()) }
         })?;
         if next.len() > SORTED_AT_A_TIME {
             keep_lowest(&mut next)?;
@@ -92,9 +84,5 @@ fn keep_lowest(found: &mut Vec<(u64, u64)>) -> Result<(), Rejection> {
 }
 
 fn shared(at: u64) -> Rejection {
-    Rejection::new(
-        Rule::Amplification,
-        at,
-        "compressed clusters share their bytes",
-    )
+    Rejection::new(Rule::Amplification, at, "compressed clusters share their bytes")
 }

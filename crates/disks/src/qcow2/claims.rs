@@ -25,11 +25,7 @@ impl Claims {
 
     pub(crate) fn new(window: Range<u64>) -> Self {
         let words = (window.end - window.start).div_ceil(64) as usize; // At most 2^19.
-        Self {
-            window,
-            whole: vec![0; words],
-            compressed: Vec::new(),
-        }
+        Self { window, whole: vec![0; words], compressed: Vec::new() }
     }
 
     /// The same window with nothing taken.
@@ -43,8 +39,7 @@ impl Claims {
             return true;
         }
         let (word, bit) = place(cluster - self.window.start);
-        let free = self.whole[word] & bit == 0
-            && self.compressed.get(word).is_none_or(|word| word & bit == 0);
+        let free = self.whole[word] & bit == 0 && self.compressed.get(word).is_none_or(|word| word & bit == 0);
         self.whole[word] |= bit;
         free
     }

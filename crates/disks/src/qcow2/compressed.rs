@@ -9,30 +9,16 @@ use super::header::{Compression, Header};
 /// Reads and inflates the compressed bytes at `offset`.
 ///
 /// The last sector may reach beyond the file's end: compressed files are not padded.
-pub(crate) fn read(
-    bytes: &dyn ReadAt,
-    header: &Header,
-    offset: u64,
-    len: u64,
-) -> Result<Vec<u8>, Rejection> {
+pub(crate) fn read(bytes: &dyn ReadAt, header: &Header, offset: u64, len: u64) -> Result<Vec<u8>, Rejection> {
     let len = len.min(bytes.size_bytes().saturating_sub(offset));
     let mut source = vec![0; len as usize]; // At most two clusters: the descriptor has no room for more.
-    bytes
-        .read_exact_at(&mut source, offset)
-        .map_err(|error| Rejection::unread(offset, &error))?;
+    bytes.read_exact_at(&mut source, offset).map_err(|error| Rejection::unread(offset, &error))?;
     let mut cluster = vec![0; header.cluster_bytes() as usize];
     let whole = match header.compression {
         Compression::Deflate => inflate(&source, &mut cluster),
         Compression::Zstd => unzstd(&source, &mut cluster),
     };
-    if whole {
-        Ok(cluster)
-    } else {
-        Err(Rejection::corrupt(
-            offset,
-            "a compressed cluster does not inflate",
-        ))
-    }
+    if whole { Ok(cluster) } else { Err(Rejection::corrupt(offset, "a compressed cluster does not inflate")) }
 }
 
 /// Raw deflate; true when it fills the cluster. Like QEMU, takes a stream that is cut off after
@@ -40,9 +26,7 @@ pub(crate) fn read(
 fn inflate(source: &[u8], cluster: &mut [u8]) -> bool {
     let mut stream = Decompress::new(false);
     match stream.decompress(source, cluster, FlushDecompress::Finish) {
-        Ok(Status::StreamEnd | Status::Ok | Status::BufError) => {
-            stream.total_out() == cluster.len() as u64
-        }
+        Ok(Status::StreamEnd | Status::Ok | Status::BufError) => stream.total_out() == cluster.len() as u64,
         Err(_) => false,
     }
 }
@@ -57,10 +41,7 @@ fn unzstd(mut source: &[u8], mut cluster: &mut [u8]) -> bool {
         let Ok(frame) = zstd::zstd_safe::find_frame_compressed_size(source) else {
             return false;
         };
-        let Some((frame, rest)) = source
-            .split_at_checked(frame)
-            .filter(|(frame, _)| !frame.is_empty())
-        else {
+        let Some((frame, rest)) = source.split_at_checked(frame).filter(|(frame, _)| !frame.is_empty()) else {
             return false;
         };
         let Ok(written) = decoder.decompress_to_buffer(frame, cluster) else {

@@ -22,11 +22,7 @@ pub(crate) enum Entry {
     /// Bytes that inflate to a cluster; `len` reaches to the end of their last sector.
     Compressed { host: u64, len: u64 },
     /// A cluster in 32 parts: a bit each for "has data" and "is zeroes".
-    Parts {
-        host: Option<u64>,
-        data: u32,
-        zero: u32,
-    },
+    Parts { host: Option<u64>, data: u32, zero: u32 },
 }
 
 /// Why an entry is impossible.
@@ -74,11 +70,7 @@ fn in_parts(host: Option<u64>, data: u32, zero: u32) -> Result<Entry, Problem> {
     Ok(match (host, data, zero) {
         (None, 0, 0) => Entry::Unallocated,
         (None, 0, u32::MAX) => Entry::Zero { host: None },
-        (None, 0, zero) => Entry::Parts {
-            host: None,
-            data: 0,
-            zero,
-        },
+        (None, 0, zero) => Entry::Parts { host: None, data: 0, zero },
         (None, ..) => return Err("a subcluster has data and no cluster"),
         (Some(host), u32::MAX, _) => Entry::Data { host },
         (Some(host), 0, u32::MAX) => Entry::Zero { host: Some(host) },
@@ -103,8 +95,5 @@ fn compressed(header: &Header, word: u64) -> Result<Entry, Problem> {
         return Err("a compressed cluster lies in the header");
     }
     let end = (host / 512 + sectors + 1) * 512;
-    Ok(Entry::Compressed {
-        host,
-        len: end - host,
-    })
+    Ok(Entry::Compressed { host, len: end - host })
 }

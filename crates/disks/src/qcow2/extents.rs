@@ -46,9 +46,7 @@ impl Kind {
     fn after(self, len: u64) -> Option<Kind> {
         match self {
             Kind::Unallocated | Kind::Zero => Some(self),
-            Kind::Data { file_offset } => Some(Kind::Data {
-                file_offset: file_offset + len,
-            }),
+            Kind::Data { file_offset } => Some(Kind::Data { file_offset: file_offset + len }),
             Kind::Compressed { .. } => None,
         }
     }
@@ -66,10 +64,7 @@ pub struct Extents<'a> {
 
 impl std::fmt::Debug for Extents<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Extents")
-            .field("at", &self.at)
-            .field("end", &self.end)
-            .finish_non_exhaustive()
+        f.debug_struct("Extents").field("at", &self.at).field("end", &self.end).finish_non_exhaustive()
     }
 }
 
@@ -116,30 +111,15 @@ impl<'a> Extents<'a> {
         match entry {
             Entry::Unallocated => self.extent(left, Kind::Unallocated),
             Entry::Zero { .. } => self.extent(left, Kind::Zero),
-            Entry::Data { host } => self.extent(
-                left,
-                Kind::Data {
-                    file_offset: host + within,
-                },
-            ),
-            Entry::Compressed { host, len } => self.extent(
-                left,
-                Kind::Compressed {
-                    file_offset: host,
-                    len,
-                },
-            ),
+            Entry::Data { host } => self.extent(left, Kind::Data { file_offset: host + within }),
+            Entry::Compressed { host, len } => self.extent(left, Kind::Compressed { file_offset: host, len }),
             Entry::Parts { host, data, zero } => {
                 let part_bytes = cluster_bytes / 32;
                 let first = within / part_bytes;
                 let state = |part: u64| (data >> part & 1, zero >> part & 1);
-                let same = (first..32)
-                    .take_while(|part| state(*part) == state(first))
-                    .count();
+                let same = (first..32).take_while(|part| state(*part) == state(first)).count();
                 let kind = match state(first) {
-                    (1, _) => Kind::Data {
-                        file_offset: host.unwrap_or(0) + within,
-                    },
+                    (1, _) => Kind::Data { file_offset: host.unwrap_or(0) + within },
                     (_, 1) => Kind::Zero,
                     _ => Kind::Unallocated,
                 };
@@ -149,11 +129,7 @@ impl<'a> Extents<'a> {
     }
 
     fn extent(&self, len: u64, kind: Kind) -> Extent {
-        Extent {
-            guest_offset: self.at,
-            len: len.min(self.end - self.at),
-            kind,
-        }
+        Extent { guest_offset: self.at, len: len.min(self.end - self.at), kind }
     }
 }
 

@@ -60,32 +60,19 @@ impl Header {
         // The largest header is one cluster of at least 512 bytes; known fields end far before.
         let head = read_up_to(bytes, 0, 512).map_err(|error| Rejection::unread(0, &error))?;
         if head.len() < V2_HEADER_BYTES as usize {
-            return Err(Rejection::truncated(
-                head.len() as u64,
-                "the qcow2 header is cut off",
-            ));
+            return Err(Rejection::truncated(head.len() as u64, "the qcow2 header is cut off"));
         }
         let version = u32_at(&head, 4);
         if !matches!(version, 2 | 3) {
-            return Err(Rejection::new(
-                Rule::UnsupportedFeature,
-                4,
-                format!("qcow2 version {version} is not known"),
-            ));
+            return Err(Rejection::new(Rule::UnsupportedFeature, 4, format!("qcow2 version {version} is not known")));
         }
         if version == 3 && head.len() < V3_HEADER_BYTES as usize {
-            return Err(Rejection::truncated(
-                head.len() as u64,
-                "the qcow2 header is cut off",
-            ));
+            return Err(Rejection::truncated(head.len() as u64, "the qcow2 header is cut off"));
         }
         refuse_backing_and_encryption(&head)?;
         let cluster_bits = u32_at(&head, 20);
         if !(9..=21).contains(&cluster_bits) {
-            return Err(Rejection::corrupt(
-                20,
-                "the cluster size is not between 512 bytes and 2 MiB",
-            ));
+            return Err(Rejection::corrupt(20, "the cluster size is not between 512 bytes and 2 MiB"));
         }
         let (incompatible, header_bytes) = match version {
             2 => (0, V2_HEADER_BYTES),
@@ -106,10 +93,7 @@ impl Header {
             compression: compression(&head, incompatible, header_bytes)?,
             extended_l2: incompatible & EXTENDED_L2 != 0,
         };
-        header.check_sizes(
-            if version == 2 { 4 } else { u32_at(&head, 96) },
-            header_bytes,
-        )?;
+        header.check_sizes(if version == 2 { 4 } else { u32_at(&head, 96) }, header_bytes)?;
         header.check_tables(bytes.size_bytes())?;
         header.read_extensions(bytes, header_bytes)?;
         Ok(header)
@@ -130,31 +114,18 @@ impl Header {
     }
 
     fn check_sizes(&self, refcount_order: u32, header_bytes: u32) -> Result<(), Rejection> {
-        let least = if self.version == 2 {
-            V2_HEADER_BYTES
-        } else {
-            V3_HEADER_BYTES
-        };
+        let least = if self.version == 2 { V2_HEADER_BYTES } else { V3_HEADER_BYTES };
         if header_bytes < least || u64::from(header_bytes) > self.cluster_bytes() {
             return Err(Rejection::corrupt(100, "the header's length is impossible"));
         }
         if refcount_order > 6 {
-            return Err(Rejection::corrupt(
-                96,
-                "the reference counts' width is impossible",
-            ));
+            return Err(Rejection::corrupt(96, "the reference counts' width is impossible"));
         }
         if self.extended_l2 && self.cluster_bits < 14 {
-            return Err(Rejection::corrupt(
-                20,
-                "subclusters need clusters of at least 16 KiB",
-            ));
+            return Err(Rejection::corrupt(20, "subclusters need clusters of at least 16 KiB"));
         }
         if !self.virtual_size_bytes.is_multiple_of(512) {
-            return Err(Rejection::corrupt(
-                24,
-                "the disk's size is not a multiple of 512",
-            ));
+            return Err(Rejection::corrupt(24, "the disk's size is not a multiple of 512"));
         }
         Ok(())
     }
@@ -162,10 +133,7 @@ impl Header {
     fn check_tables(&self, file_bytes: u64) -> Result<(), Rejection> {
         let needed = self.virtual_size_bytes.div_ceil(self.l2_covers_bytes());
         if self.l1_entries < needed {
-            return Err(Rejection::corrupt(
-                36,
-                "the L1 table is too short for the disk",
-            ));
+            return Err(Rejection::corrupt(36, "the L1 table is too short for the disk"));
         }
         let l1_bytes = self.l1_entries * 8;
         if l1_bytes > MAX_L1_BYTES {
@@ -179,18 +147,12 @@ impl Header {
             return Err(Rejection::corrupt(56, "there is no refcount table"));
         }
         if refcount_table_bytes > MAX_REFCOUNT_TABLE_BYTES.max(self.cluster_bytes()) {
-            return Err(Rejection::corrupt(
-                56,
-                "the refcount table is larger than 8 MiB",
-            ));
+            return Err(Rejection::corrupt(56, "the refcount table is larger than 8 MiB"));
         }
         let (offset, len) = (self.refcount_table_offset, refcount_table_bytes);
         self.check_place(48, "the refcount table", offset, len, file_bytes)?;
         if self.snapshots > MAX_SNAPSHOTS {
-            return Err(Rejection::corrupt(
-                60,
-                "there are more than 65,536 internal snapshots",
-            ));
+            return Err(Rejection::corrupt(60, "there are more than 65,536 internal snapshots"));
         }
         if self.snapshots > 0 {
             // Forty bytes is the least that an entry of the snapshot table has.
@@ -202,32 +164,16 @@ impl Header {
     }
 
     /// Checks that a table named by the header is aligned and lies in the file, after the header.
-    fn check_place(
-        &self,
-        field: u64,
-        what: &str,
-        offset: u64,
-        len: u64,
-        file_bytes: u64,
-    ) -> Result<(), Rejection> {
+    fn check_place(&self, field: u64, what: &str, offset: u64, len: u64, file_bytes: u64) -> Result<(), Rejection> {
         if !offset.is_multiple_of(self.cluster_bytes()) {
-            return Err(Rejection::corrupt(
-                field,
-                format!("{what} is not aligned to a cluster"),
-            ));
+            return Err(Rejection::corrupt(field, format!("{what} is not aligned to a cluster")));
         }
         if offset == 0 {
-            return Err(Rejection::corrupt(
-                field,
-                format!("{what} overlaps the header"),
-            ));
+            return Err(Rejection::corrupt(field, format!("{what} overlaps the header")));
         }
         match offset.checked_add(len) {
             Some(end) if end <= file_bytes => Ok(()),
-            _ => Err(Rejection::corrupt(
-                field,
-                format!("{what} lies outside the file"),
-            )),
+            _ => Err(Rejection::corrupt(field, format!("{what} lies outside the file"))),
         }
     }
 
@@ -242,24 +188,17 @@ impl Header {
             if window.is_empty() || at + 40 > window_at + window.len() {
                 window_at = at;
                 let len = (cluster_bytes - at).min(EXTENSION_WINDOW_BYTES);
-                window = read_up_to(bytes, at as u64, len)
-                    .map_err(|error| Rejection::unread(at as u64, &error))?;
+                window = read_up_to(bytes, at as u64, len).map_err(|error| Rejection::unread(at as u64, &error))?;
             }
             let Some(rest) = window.get(at - window_at..).filter(|rest| rest.len() >= 8) else {
-                return Err(Rejection::truncated(
-                    at as u64,
-                    "the header's extensions are cut off",
-                ));
+                return Err(Rejection::truncated(at as u64, "the header's extensions are cut off"));
             };
             let (magic, len) = (u32_at(rest, 0), u32_at(rest, 4) as usize);
             if magic == EXT_END {
                 return Ok(());
             }
             if len > cluster_bytes - at - 8 {
-                return Err(Rejection::corrupt(
-                    at as u64,
-                    "a header extension leaves the header",
-                ));
+                return Err(Rejection::corrupt(at as u64, "a header extension leaves the header"));
             }
             self.take_extension(at as u64, magic, &rest[8..])?;
             at += 8 + len.next_multiple_of(8);
@@ -269,21 +208,11 @@ impl Header {
 
     fn take_extension(&mut self, at: u64, magic: u32, body: &[u8]) -> Result<(), Rejection> {
         match magic {
-            EXT_BACKING_FORMAT => Err(Rejection::new(
-                Rule::ExternalReference,
-                at,
-                "the header names the format of a backing file",
-            )),
-            EXT_DATA_FILE => Err(Rejection::new(
-                Rule::ExternalReference,
-                at,
-                "the header names an external data file",
-            )),
-            EXT_CRYPTO => Err(Rejection::new(
-                Rule::Encrypted,
-                at,
-                "the image is encrypted",
-            )),
+            EXT_BACKING_FORMAT => {
+                Err(Rejection::new(Rule::ExternalReference, at, "the header names the format of a backing file"))
+            }
+            EXT_DATA_FILE => Err(Rejection::new(Rule::ExternalReference, at, "the header names an external data file")),
+            EXT_CRYPTO => Err(Rejection::new(Rule::Encrypted, at, "the image is encrypted")),
             EXT_BITMAPS => {
                 self.bitmaps = if body.len() >= 4 { u32_at(body, 0) } else { 0 };
                 Ok(())
@@ -298,29 +227,17 @@ const EXTENSION_WINDOW_BYTES: usize = 64 << 10;
 
 fn refuse_backing_and_encryption(head: &[u8]) -> Result<(), Rejection> {
     if u64_at(head, 8) != 0 {
-        return Err(Rejection::new(
-            Rule::ExternalReference,
-            8,
-            "the image needs a backing file",
-        ));
+        return Err(Rejection::new(Rule::ExternalReference, 8, "the image needs a backing file"));
     }
     match u32_at(head, 32) {
         0 => Ok(()),
-        _ => Err(Rejection::new(
-            Rule::Encrypted,
-            32,
-            "the image is encrypted",
-        )),
+        _ => Err(Rejection::new(Rule::Encrypted, 32, "the image is encrypted")),
     }
 }
 
 fn refuse_features(incompatible: u64) -> Result<(), Rejection> {
     if incompatible & DATA_FILE != 0 {
-        return Err(Rejection::new(
-            Rule::ExternalReference,
-            72,
-            "the image keeps its data in another file",
-        ));
+        return Err(Rejection::new(Rule::ExternalReference, 72, "the image keeps its data in another file"));
     }
     if incompatible & CORRUPT != 0 {
         return Err(Rejection::corrupt(72, "the image is marked corrupt"));
@@ -340,30 +257,17 @@ fn refuse_features(incompatible: u64) -> Result<(), Rejection> {
     Ok(())
 }
 
-fn compression(
-    head: &[u8],
-    incompatible: u64,
-    header_bytes: u32,
-) -> Result<Compression, Rejection> {
+fn compression(head: &[u8], incompatible: u64, header_bytes: u32) -> Result<Compression, Rejection> {
     let has_field = header_bytes as usize > COMPRESSION_TYPE_AT;
-    let kind = if has_field {
-        head.get(COMPRESSION_TYPE_AT).copied().unwrap_or(0)
-    } else {
-        0
-    };
+    let kind = if has_field { head.get(COMPRESSION_TYPE_AT).copied().unwrap_or(0) } else { 0 };
     let at = COMPRESSION_TYPE_AT as u64;
     match (kind, incompatible & COMPRESSION_TYPE != 0) {
         (0, false) => Ok(Compression::Deflate),
         (1, true) => Ok(Compression::Zstd),
-        (0, true) | (1, false) => Err(Rejection::corrupt(
-            at,
-            "the compression type contradicts the feature bit",
-        )),
-        (other, _) => Err(Rejection::new(
-            Rule::UnsupportedFeature,
-            at,
-            format!("the compression type {other} is not known"),
-        )),
+        (0, true) | (1, false) => Err(Rejection::corrupt(at, "the compression type contradicts the feature bit")),
+        (other, _) => {
+            Err(Rejection::new(Rule::UnsupportedFeature, at, format!("the compression type {other} is not known")))
+        }
     }
 }
 

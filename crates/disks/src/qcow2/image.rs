@@ -25,9 +25,7 @@ pub struct Image<'a> {
 
 impl std::fmt::Debug for Image<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Image")
-            .field("header", &self.header)
-            .finish_non_exhaustive()
+        f.debug_struct("Image").field("header", &self.header).finish_non_exhaustive()
     }
 }
 
@@ -46,11 +44,7 @@ impl<'a> Image<'a> {
             return Err(Rejection::corrupt(0, "an overlay has compressed clusters"));
         }
         let notes = notes(&header, &found, bytes.size_bytes());
-        Ok(Self {
-            bytes,
-            header,
-            notes,
-        })
+        Ok(Self { bytes, header, notes })
     }
 
     /// The disk's size, a multiple of 512.
@@ -85,11 +79,7 @@ impl<'a> Image<'a> {
     /// [`Rule::Corrupt`] when the bytes do not inflate to a cluster.
     pub fn read_compressed(&self, extent: &Extent) -> Result<Vec<u8>, Rejection> {
         let Kind::Compressed { file_offset, len } = extent.kind else {
-            return Err(Rejection::new(
-                Rule::Unreadable,
-                None,
-                "the extent is not compressed",
-            ));
+            return Err(Rejection::new(Rule::Unreadable, None, "the extent is not compressed"));
         };
         let mut cluster = compressed::read(self.bytes, &self.header, file_offset, len)?;
         let start = extent.guest_offset & !(self.cluster_bytes() - 1);
@@ -109,31 +99,19 @@ fn refuse_foreign_overlay(header: &Header) -> Result<(), Rejection> {
     if ours {
         return Ok(());
     }
-    Err(Rejection::corrupt(
-        0,
-        "the overlay is not of the form that overlays are made in",
-    ))
+    Err(Rejection::corrupt(0, "the overlay is not of the form that overlays are made in"))
 }
 
 fn notes(header: &Header, found: &walk::Found, file_bytes: u64) -> Vec<String> {
     let mut notes = Vec::new();
     if header.snapshots > 0 {
-        notes.push(format!(
-            "{} internal snapshots are not part of the disk",
-            header.snapshots
-        ));
+        notes.push(format!("{} internal snapshots are not part of the disk", header.snapshots));
     }
     if header.bitmaps > 0 {
-        notes.push(format!(
-            "{} bitmaps are not part of the disk",
-            header.bitmaps
-        ));
+        notes.push(format!("{} bitmaps are not part of the disk", header.bitmaps));
     }
     if header.snapshots == 0 && header.bitmaps == 0 && found.end_bytes < file_bytes {
-        notes.push(format!(
-            "{} bytes at the file's end are not part of the disk",
-            file_bytes - found.end_bytes
-        ));
+        notes.push(format!("{} bytes at the file's end are not part of the disk", file_bytes - found.end_bytes));
     }
     notes
 }

@@ -48,9 +48,5 @@ pub(crate) fn check(bytes: &dyn ReadAt, limits: &Limits) -> Result<Checked, Reje
         return Err(too_large(header.virtual_size_bytes, limits));
     }
     let image = Image::open(bytes, Rules::Upload)?;
-    Ok(Checked {
-        format: Format::Qcow2,
-        virtual_size_bytes: image.virtual_size_bytes(),
-        notes: image.into_notes(),
-    })
+    Ok(Checked { format: Format::Qcow2, virtual_size_bytes: image.virtual_size_bytes(), notes: image.into_notes() })
 }

@@ -16,10 +16,7 @@ impl Ranked {
     /// The first `len` of the bits; missing ones are not set.
     pub(super) fn new(len: u64, bits: impl Iterator<Item = bool>) -> Self {
         let words = len.div_ceil(64) as usize;
-        let mut ranked = Self {
-            words: Vec::with_capacity(words),
-            ..Self::default()
-        };
+        let mut ranked = Self { words: Vec::with_capacity(words), ..Self::default() };
         let mut word = 0;
         let mut at = 0;
         for bit in bits.take(len as usize) {
@@ -53,17 +50,13 @@ impl Ranked {
 
     /// Tells whether a bit is set; bits behind the end are not.
     pub(super) fn get(&self, index: u64) -> bool {
-        self.words
-            .get((index / 64) as usize)
-            .is_some_and(|word| word >> (index % 64) & 1 == 1)
+        self.words.get((index / 64) as usize).is_some_and(|word| word >> (index % 64) & 1 == 1)
     }
 
     /// Tells whether any bit of a range is set whose bounds are multiples of 64 or the end.
     pub(super) fn any(&self, start: u64, end: u64) -> bool {
         let end = (end.div_ceil(64) as usize).min(self.words.len());
-        self.words
-            .get((start / 64) as usize..end)
-            .is_some_and(|words| words.iter().any(|w| *w != 0))
+        self.words.get((start / 64) as usize..end).is_some_and(|words| words.iter().any(|w| *w != 0))
     }
 
     /// How many bits before `index` are set.
@@ -73,10 +66,7 @@ impl Ranked {
             return self.ones;
         }
         let group = word / WORDS_PER_COUNT;
-        let before: u32 = self.words[group * WORDS_PER_COUNT..word]
-            .iter()
-            .map(|word| word.count_ones())
-            .sum();
+        let before: u32 = self.words[group * WORDS_PER_COUNT..word].iter().map(|word| word.count_ones()).sum();
         let within = self.words[word] & ((1 << (index % 64)) - 1);
         self.counts[group] + u64::from(before) + u64::from(within.count_ones())
     }

@@ -88,16 +88,7 @@ impl Rendering {
         let data_at = tables_at + tables.ones();
         let end_at = data_at + clusters.ones();
         let disk_bytes = virtual_size_bytes;
-        Self {
-            disk_bytes,
-            clusters,
-            tables,
-            blocks_at,
-            l1_at,
-            tables_at,
-            data_at,
-            end_at,
-        }
+        Self { disk_bytes, clusters, tables, blocks_at, l1_at, tables_at, data_at, end_at }
     }
 
     /// The file's size.
@@ -107,11 +98,7 @@ impl Rendering {
 
     /// The bytes of a part of the file, in order; the part ends where the file ends.
     pub fn pieces(&self, range: Range<u64>) -> Pieces<'_> {
-        Pieces {
-            rendering: self,
-            at: range.start,
-            end: range.end.min(self.size_bytes()),
-        }
+        Pieces { rendering: self, at: range.start, end: range.end.min(self.size_bytes()) }
     }
 
     /// What is written as the disk's size: whole sectors.
@@ -193,34 +180,24 @@ impl Rendering {
         let len = (CLUSTER_BYTES - within).min(end - at);
         let bytes = self.table_cluster(cluster);
         match bytes.get(within as usize..) {
-            Some(rest) if !rest.is_empty() => {
-                Piece::Bytes(rest[..rest.len().min(len as usize)].to_vec())
-            }
+            Some(rest) if !rest.is_empty() => Piece::Bytes(rest[..rest.len().min(len as usize)].to_vec()),
             _ => Piece::Zeroes(len),
         }
     }
 
     fn disk_piece(&self, nth: u64, within: u64, limit: u64) -> Piece {
-        let guest = self
-            .clusters
-            .select(nth)
-            .expect("there is a cluster for each set bit");
+        let guest = self.clusters.select(nth).expect("there is a cluster for each set bit");
         let guest_offset = guest * CLUSTER_BYTES + within;
         if guest_offset >= self.disk_bytes {
             return Piece::Zeroes((CLUSTER_BYTES - within).min(limit));
         }
         // Neighbours on the disk are neighbours in the file.
-        let most = limit
-            .min(DISK_PIECE_BYTES)
-            .min(self.disk_bytes - guest_offset);
+        let most = limit.min(DISK_PIECE_BYTES).min(self.disk_bytes - guest_offset);
         let mut len = CLUSTER_BYTES - within;
         while len < most && self.clusters.get((guest_offset + len) / CLUSTER_BYTES) {
             len += CLUSTER_BYTES;
         }
-        Piece::Disk {
-            guest_offset,
-            len: len.min(most),
-        }
+        Piece::Disk { guest_offset, len: len.min(most) }
     }
 }
 

@@ -19,20 +19,13 @@ pub(crate) fn each_range(
     let mut at = header.snapshots_offset;
     for _ in 0..header.snapshots {
         let mut entry = [0; ENTRY_BYTES as usize];
-        bytes
-            .read_exact_at(&mut entry, at)
-            .map_err(|error| Rejection::unread(at, &error))?;
+        bytes.read_exact_at(&mut entry, at).map_err(|error| Rejection::unread(at, &error))?;
         let l1_offset = u64_at(&entry, 0);
         let l1_bytes = u64::from(u32_at(&entry, 8)) * 8;
         let names = u64::from(u32_at(&entry, 12) >> 16) + u64::from(u32_at(&entry, 12) & 0xffff);
-        let end = l1_offset
-            .checked_add(l1_bytes)
-            .filter(|end| *end <= file_bytes);
+        let end = l1_offset.checked_add(l1_bytes).filter(|end| *end <= file_bytes);
         let Some(end) = end.filter(|_| l1_offset.is_multiple_of(header.cluster_bytes())) else {
-            return Err(Rejection::corrupt(
-                at,
-                "a snapshot's L1 table is not where it can be",
-            ));
+            return Err(Rejection::corrupt(at, "a snapshot's L1 table is not where it can be"));
         };
         if l1_bytes > 0 {
             claim(at, l1_offset..end)?;
@@ -41,10 +34,7 @@ pub(crate) fn each_range(
         at += (ENTRY_BYTES + u64::from(u32_at(&entry, 36)) + names).next_multiple_of(8);
     }
     if at > file_bytes.next_multiple_of(8) {
-        return Err(Rejection::corrupt(
-            header.snapshots_offset,
-            "the snapshot table leaves the file",
-        ));
+        return Err(Rejection::corrupt(header.snapshots_offset, "the snapshot table leaves the file"));
     }
     if header.snapshots > 0 {
         claim(64, header.snapshots_offset..at)?;

@@ -17,12 +17,7 @@ pub(crate) struct Table<'a> {
 
 impl<'a> Table<'a> {
     pub(crate) fn new(bytes: &'a dyn ReadAt, offset: u64, len: u64) -> Self {
-        Self {
-            bytes,
-            next: offset,
-            end: offset + len,
-            piece: Vec::new(),
-        }
+        Self { bytes, next: offset, end: offset + len, piece: Vec::new() }
     }
 
     /// The next piece and the offset it lies at; its length is a multiple of 16 where the table's
@@ -34,9 +29,7 @@ impl<'a> Table<'a> {
             return Ok(None);
         }
         self.piece.resize(len as usize, 0);
-        self.bytes
-            .read_exact_at(&mut self.piece, at)
-            .map_err(|error| Rejection::unread(at, &error))?;
+        self.bytes.read_exact_at(&mut self.piece, at).map_err(|error| Rejection::unread(at, &error))?;
         self.next = at + len;
         Ok(Some((at, &self.piece)))
     }
@@ -56,11 +49,7 @@ pub(crate) struct Words<'a> {
 
 impl<'a> Words<'a> {
     pub(crate) fn new(bytes: &'a dyn ReadAt) -> Self {
-        Self {
-            bytes,
-            at: 0,
-            piece: Vec::new(),
-        }
+        Self { bytes, at: 0, piece: Vec::new() }
     }
 
     /// The word at `offset`, in a table that ends at `table_end`.

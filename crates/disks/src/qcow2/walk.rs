@@ -54,13 +54,7 @@ struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     fn new(bytes: &'a dyn ReadAt, header: &'a Header, claims: Claims) -> Self {
-        Self {
-            bytes,
-            header,
-            claims,
-            found: Found::default(),
-            compressed: Order::default(),
-        }
+        Self { bytes, header, claims, found: Found::default(), compressed: Order::default() }
     }
 
     /// The header, the L1 table, the refcounts, the snapshots' tables.
@@ -78,21 +72,13 @@ impl<'a> Pass<'a> {
             }
         }
         snapshots::each_range(header, self.bytes, |at, range| {
-            self.take_range(
-                at,
-                range.start,
-                range.end - range.start,
-                "a snapshot's table",
-            )
+            self.take_range(at, range.start, range.end - range.start, "a snapshot's table")
         })
     }
 
     fn take_refcount_block(&mut self, at: u64, offset: u64) -> Result<(), Rejection> {
         if offset & 0x1ff != 0 {
-            return Err(Rejection::corrupt(
-                at,
-                "a refcount table entry has reserved bits set",
-            ));
+            return Err(Rejection::corrupt(at, "a refcount table entry has reserved bits set"));
         }
         if !offset.is_multiple_of(self.header.cluster_bytes()) {
             return Err(Rejection::corrupt(at, "a refcount block is not aligned"));
@@ -107,8 +93,7 @@ impl<'a> Pass<'a> {
         while let Some((piece_at, piece)) = table.next_piece()? {
             for (index, word) in words(piece).enumerate().filter(|(_, word)| *word != 0) {
                 let at = piece_at + 8 * index as u64;
-                let offset =
-                    entry::l1(header, word).map_err(|what| Rejection::corrupt(at, what))?;
+                let offset = entry::l1(header, word).map_err(|what| Rejection::corrupt(at, what))?;
                 let Some(offset) = offset else { continue };
                 self.check_inside(at, offset, cluster_bytes, "an L2 table")?;
                 if !self.claims.take(offset / cluster_bytes) {
@@ -123,18 +108,10 @@ impl<'a> Pass<'a> {
     /// Two entries of the L1 table for one L2 table multiply what it maps; anything else that
     /// has its cluster is damage.
     fn shared_l2_table(&self, at: u64, offset: u64) -> Rejection {
-        let mut table = Table::new(
-            self.bytes,
-            self.header.l1_offset,
-            at - self.header.l1_offset,
-        );
+        let mut table = Table::new(self.bytes, self.header.l1_offset, at - self.header.l1_offset);
         while let Ok(Some((_, piece))) = table.next_piece() {
             if words(piece).any(|word| entry::l1(self.header, word) == Ok(Some(offset))) {
-                return Rejection::new(
-                    Rule::Amplification,
-                    at,
-                    "an L2 table is used more than once",
-                );
+                return Rejection::new(Rule::Amplification, at, "an L2 table is used more than once");
             }
         }
         Rejection::corrupt(at, "an L2 table overlaps another table")
@@ -142,16 +119,12 @@ impl<'a> Pass<'a> {
 
     fn take_clusters(&mut self) -> Result<(), Rejection> {
         let (bytes, header) = (self.bytes, self.header);
-        each_entry(bytes, header, |at, guest, entry| {
-            self.take_entry(at, entry, guest)
-        })
+        each_entry(bytes, header, |at, guest, entry| self.take_entry(at, entry, guest))
     }
 
     fn take_entry(&mut self, at: u64, entry: Entry, guest: u64) -> Result<(), Rejection> {
         match entry {
-            Entry::Unallocated | Entry::Zero { host: None } | Entry::Parts { host: None, .. } => {
-                Ok(())
-            }
+            Entry::Unallocated | Entry::Zero { host: None } | Entry::Parts { host: None, .. } => Ok(()),
             Entry::Compressed { host, len } => self.take_compressed(at, host, len),
             Entry::Data { host } => {
                 // Behind the disk's end, where a last cluster may reach, nothing is read.
@@ -160,11 +133,7 @@ impl<'a> Pass<'a> {
             }
             // Space kept for later may not be in the file yet.
             Entry::Zero { host: Some(host) } => self.take_cluster(at, host, 0),
-            Entry::Parts {
-                host: Some(host),
-                data,
-                ..
-            } => {
+            Entry::Parts { host: Some(host), data, .. } => {
                 let part_bytes = self.header.cluster_bytes() / 32;
                 let used = u64::from(32 - data.leading_zeros()) * part_bytes;
                 let left = self.header.virtual_size_bytes.saturating_sub(guest);
@@ -185,19 +154,13 @@ impl<'a> Pass<'a> {
     fn take_compressed(&mut self, at: u64, host: u64, len: u64) -> Result<(), Rejection> {
         let sectors_in_file = self.bytes.size_bytes().next_multiple_of(512);
         if host >= self.bytes.size_bytes() || host + len > sectors_in_file {
-            return Err(Rejection::truncated(
-                at,
-                "a compressed cluster lies outside the file",
-            ));
+            return Err(Rejection::truncated(at, "a compressed cluster lies outside the file"));
         }
         let first = host >> self.header.cluster_bits;
         let last = (host + len - 1) >> self.header.cluster_bits;
         for cluster in first..=last {
             if !self.claims.take_compressed(cluster) {
-                return Err(Rejection::corrupt(
-                    at,
-                    "compressed bytes overlap a table or a cluster",
-                ));
+                return Err(Rejection::corrupt(at, "compressed bytes overlap a table or a cluster"));
             }
         }
         self.compressed.add(host, host + len);
@@ -215,11 +178,7 @@ impl<'a> Pass<'a> {
         if is_table {
             Rejection::corrupt(at, "a data cluster overlaps a table")
         } else {
-            Rejection::new(
-                Rule::Amplification,
-                at,
-                "a data cluster is used more than once",
-            )
+            Rejection::new(Rule::Amplification, at, "a data cluster is used more than once")
         }
     }
 
@@ -230,10 +189,7 @@ impl<'a> Pass<'a> {
         let bits = self.header.cluster_bits;
         let last = (offset + len - 1) >> bits;
         if !self.claims.take_all(offset >> bits..last + 1) {
-            return Err(Rejection::corrupt(
-                at,
-                format!("{what} overlaps another table"),
-            ));
+            return Err(Rejection::corrupt(at, format!("{what} overlaps another table")));
         }
         self.note_end((last + 1) << bits);
         Ok(())
@@ -292,8 +248,7 @@ fn each_entry_of(
             let parts = header.extended_l2.then(|| u64_at(raw, 8));
             if word != 0 || parts.is_some_and(|parts| parts != 0) {
                 let at = at + entry_bytes * index as u64;
-                let entry =
-                    entry::l2(header, word, parts).map_err(|what| Rejection::corrupt(at, what))?;
+                let entry = entry::l2(header, word, parts).map_err(|what| Rejection::corrupt(at, what))?;
                 visit(at, guest, entry)?;
             }
             guest = guest.saturating_add(header.cluster_bytes());

@@ -17,11 +17,7 @@ const KINDS: &[&[&str]] = &[
     &["-c", "-o", "cluster_size=512"],
     &["-o", "extended_l2=on,cluster_size=128k"],
     &["-o", "extended_l2=on,cluster_size=16k"],
-    &[
-        "-c",
-        "-o",
-        "extended_l2=on,cluster_size=32k,compression_type=zstd",
-    ],
+    &["-c", "-o", "extended_l2=on,cluster_size=32k,compression_type=zstd"],
     &["-o", "cluster_size=512"],
     &["-o", "cluster_size=4k"],
     &["-o", "cluster_size=2M"],
@@ -40,8 +36,8 @@ fn every_kind_of_qcow2_maps_to_the_disk_that_qemu_sees() {
     let folder = Folder::new();
     for options in KINDS {
         let file = sample(&folder, options);
-        let checked = check(Format::Qcow2, &file, &LIMITS)
-            .unwrap_or_else(|rejection| panic!("{options:?}: {rejection}"));
+        let checked =
+            check(Format::Qcow2, &file, &LIMITS).unwrap_or_else(|rejection| panic!("{options:?}: {rejection}"));
         assert_eq!(checked.virtual_size_bytes, 4 << 20);
         let image = Image::open(&file, Rules::Upload).unwrap();
         assert!(our_disk(&image, &file, &[]) == sample_disk(), "{options:?}");

@@ -7,13 +7,7 @@ use crate::support::{Folder, our_disk, render, sample_disk};
 #[test]
 fn a_rendered_disk_is_clean_and_equal() {
     let folder = Folder::new();
-    for disk in [
-        sample_disk(),
-        vec![0; 1 << 20],
-        vec![],
-        vec![7; 512],
-        vec![9; 65_536 * 3 + 512],
-    ] {
+    for disk in [sample_disk(), vec![0; 1 << 20], vec![], vec![7; 512], vec![9; 65_536 * 3 + 512]] {
         let file = render(&disk);
         folder.write("rendered.qcow2", &file);
         folder.qemu_img(&["check", "-f", "qcow2", "rendered.qcow2"]);

@@ -9,9 +9,7 @@ use disks::{Limits, ReadAt};
 use tempfile::TempDir;
 
 /// More than any disk of these tests has.
-pub(crate) const LIMITS: Limits = Limits {
-    virtual_size_bytes: 1 << 44,
-};
+pub(crate) const LIMITS: Limits = Limits { virtual_size_bytes: 1 << 44 };
 
 /// A temporary folder and the tools that work in it.
 pub(crate) struct Folder(TempDir);
@@ -60,11 +58,7 @@ impl Folder {
             .current_dir(self.0.path())
             .output()
             .unwrap_or_else(|error| panic!("{program} is needed by these tests: {error}"));
-        assert!(
-            output.status.success(),
-            "{program} {arguments:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
@@ -114,17 +108,10 @@ pub(crate) fn render(disk: &[u8]) -> Vec<u8> {
 
 pub(crate) fn rendering(disk: &[u8]) -> Rendering {
     let clusters = disk.chunks(CLUSTER_BYTES as usize);
-    Rendering::new(
-        disk.len() as u64,
-        clusters.map(|cluster| cluster.iter().any(|byte| *byte != 0)),
-    )
+    Rendering::new(disk.len() as u64, clusters.map(|cluster| cluster.iter().any(|byte| *byte != 0)))
 }
 
-pub(crate) fn render_part(
-    rendering: &Rendering,
-    disk: &[u8],
-    range: std::ops::Range<u64>,
-) -> Vec<u8> {
+pub(crate) fn render_part(rendering: &Rendering, disk: &[u8], range: std::ops::Range<u64>) -> Vec<u8> {
     let mut file = Vec::new();
     for piece in rendering.pieces(range) {
         match piece {
@@ -145,9 +132,7 @@ pub(crate) fn sample_disk() -> Vec<u8> {
     disk[512..521].copy_from_slice(b"zoo-label");
     let mut state = 7_u64;
     for byte in &mut disk[65_536..165_536] {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         *byte = (state >> 33) as u8;
     }
     disk[1 << 20..][..65_536].fill(b'A');

@@ -1,0 +1,113 @@
+//! What was done to instances, by whom, and how it ended.
+
+use std::{fmt, str::FromStr};
+
+use sqlx::{Row as _, any::AnyRow};
+
+use super::{
+    Database, Write,
+    instances::{UnknownWord, maybe, parsed, words},
+    now_ms,
+};
+use crate::{
+    error::Result,
+    ids::{InstanceId, ProjectId, UserId},
+};
+
+words! {
+    /// How an action ended.
+    ActionResult {
+        /// As asked.
+        Success = "Success",
+        /// Not.
+        Error = "Error",
+    }
+}
+
+/// One thing somebody did to an instance.
+#[derive(Clone, Debug)]
+pub struct ActionRow {
+    /// Its own id.
+    pub id: String,
+    /// What.
+    pub action: String,
+    /// To which instance.
+    pub instance_id: InstanceId,
+    /// The request that asked for it.
+    pub request_id: String,
+    /// Who asked.
+    pub user_id: UserId,
+    /// In which project.
+    pub project_id: ProjectId,
+    /// When it began.
+    pub start_ms: i64,
+    /// When it ended.
+    pub finish_ms: Option<i64>,
+    /// How it ended; `None` while it runs.
+    pub result: Option<ActionResult>,
+    /// What went wrong.
+    pub message: Option<String>,
+}
+
+impl Database {
+    /// Writes down that something begins to be done.
+    pub async fn begin_instance_action(&self, action: &ActionRow) -> Result<()> {
+        let mut write = self.write().await?;
+        insert_action(&mut write, action).await?;
+        Ok(write.commit().await?)
+    }
+
+    /// Writes down how it ended.
+    pub async fn finish_instance_action(&self, id: &str, failure: Option<&str>) -> Result<()> {
+        let result = if failure.is_none() { ActionResult::Success } else { ActionResult::Error };
+        let mut write = self.write().await?;
+        sqlx::query("update instance_actions set finish_ms = $2, result = $3, message = $4 where id = $1")
+            .bind(id)
+            .bind(now_ms())
+            .bind(result.word())
+            .bind(failure)
+            .execute(&mut *write)
+            .await?;
+        Ok(write.commit().await?)
+    }
+
+    /// What was done to an instance, the newest first, at most `limit`.
+    pub async fn instance_actions(&self, id: InstanceId, limit: u32) -> Result<Vec<ActionRow>> {
+        let text = "select id, instance_id, action, request_id, user_id, project_id, start_ms, finish_ms, result, \
+                    message from instance_actions where instance_id = $1 order by start_ms desc, id limit $2";
+        let rows = sqlx::query(text).bind(id.to_string()).bind(i64::from(limit)).fetch_all(self.reads()).await?;
+        rows.iter().map(action).collect()
+    }
+}
+
+pub(super) async fn insert_action(write: &mut Write, action: &ActionRow) -> Result<()> {
+    sqlx::query(
+        "insert into instance_actions (id, instance_id, action, request_id, user_id, project_id, start_ms) \
+         values ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(&action.id)
+    .bind(action.instance_id.to_string())
+    .bind(&action.action)
+    .bind(&action.request_id)
+    .bind(action.user_id.to_string())
+    .bind(action.project_id.to_string())
+    .bind(action.start_ms)
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+fn action(row: &AnyRow) -> Result<ActionRow> {
+    Ok(ActionRow {
+        id: row.try_get("id")?,
+        action: row.try_get("action")?,
+        instance_id: parsed(row, "instance_id")?,
+        request_id: row.try_get("request_id")?,
+        user_id: parsed(row, "user_id")?,
+        project_id: parsed(row, "project_id")?,
+        start_ms: row.try_get("start_ms")?,
+        finish_ms: row.try_get("finish_ms")?,
+        result: maybe(row, "result")?,
+        message: row.try_get("message")?,
+    })
+}

@@ -1,0 +1,578 @@
+//! The rows of instances.
+//!
+//! A row's state ([`InstanceState`]) is written by the instance's driver alone, by compare-and-set; names, labels
+//! and descriptions are written for their owner and never touch the state.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use sqlx::{Row as _, any::AnyRow};
+
+use super::{
+    Database, Write,
+    instance_actions::{ActionRow, insert_action},
+    now_ms,
+};
+use crate::{
+    error::{Error, Result},
+    ids::{ImageId, InstanceId, ProjectId, UserId},
+};
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$variant_doc])* $variant),* }
+
+        impl $name {
+            /// Every case.
+            pub const ALL: &[$name] = &[$($name::$variant),*];
+
+            /// The word the Compute API and the database use.
+            pub fn word(self) -> &'static str {
+                match self { $($name::$variant => $word),* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.word())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWord;
+            fn from_str(text: &str) -> Result<$name, UnknownWord> {
+                $name::ALL.iter().copied().find(|case| case.word() == text).ok_or(UnknownWord)
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+/// The text is none of the words there are.
+#[derive(Debug, thiserror::Error)]
+#[error("an unknown word")]
+pub struct UnknownWord;
+
+words! {
+    /// Where an instance is in its life.
+    Status {
+        /// Being made; not yet running.
+        Build = "BUILD",
+        /// Running.
+        Active = "ACTIVE",
+        /// Stopped; its disk is at rest.
+        Shutoff = "SHUTOFF",
+        /// Between the stop and the start of a reboot.
+        Reboot = "REBOOT",
+        /// Something failed; `fault` says what.
+        Error = "ERROR",
+        /// Gone; only its history is left.
+        Deleted = "DELETED",
+    }
+}
+
+words! {
+    /// What is being done to an instance now.
+    TaskState {
+        /// Its first start.
+        Spawning = "spawning",
+        /// A start after a stop.
+        PoweringOn = "powering-on",
+        /// A stop: the guest has been asked to shut down.
+        PoweringOff = "powering-off",
+        /// A soft reboot: the guest has been asked to shut down.
+        Rebooting = "rebooting",
+        /// A hard reboot.
+        RebootingHard = "rebooting_hard",
+        /// Its disk is being cast into an image; it cannot be started meanwhile.
+        ImageSnapshot = "image_snapshot",
+        /// Being deleted.
+        Deleting = "deleting",
+    }
+}
+
+/// One TCP port of a guest, open on this host's 127.0.0.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forward {
+    /// The port in the guest.
+    pub guest_port: u16,
+    /// The port on 127.0.0.1.
+    pub host_port: u16,
+}
+
+/// Why an instance failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// A status code in HTTP's sense, as Nova gives it.
+    pub code: u16,
+    /// What happened and what to do.
+    pub message: String,
+    /// When.
+    pub created_ms: i64,
+}
+
+/// What keeps an instance from being changed by anyone but the admin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lock {
+    /// Whether the admin locked it; then only the admin unlocks it.
+    pub by_admin: bool,
+    /// Why, in the words of who locked it.
+    pub reason: Option<String>,
+}
+
+/// What an instance's driver writes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InstanceState {
+    /// Where it is in its life.
+    pub status: Status,
+    /// What is being done to it.
+    pub task: Option<TaskState>,
+    /// Why its status is `ERROR`.
+    pub fault: Option<Fault>,
+    /// How its instructions run.
+    pub accel: Option<String>,
+    /// Its open ports.
+    pub forwards: Vec<Forward>,
+    /// The image that is being made of it.
+    pub capture: Option<ImageId>,
+    /// When it first ran.
+    pub launched_ms: Option<i64>,
+    /// When it was deleted.
+    pub terminated_ms: Option<i64>,
+}
+
+/// What is settled when an instance is made.
+#[derive(Clone, Debug)]
+pub struct InstanceMake {
+    /// The image's id.
+    pub image: ImageId,
+    /// The image's name.
+    pub image_name: String,
+    /// The image's properties that shape the virtual hardware.
+    pub hardware: BTreeMap<String, String>,
+    /// The digest of the manifest under the overlay, in hex.
+    pub base_root: String,
+    /// The size of that disk.
+    pub base_bytes: u64,
+    /// The size of the instance's disk.
+    pub disk_bytes: u64,
+    /// The flavor, as JSON.
+    pub flavor: String,
+    /// Its CPUs.
+    pub vcpus: u32,
+    /// Its memory.
+    pub memory_mib: u64,
+    /// The key pair's name.
+    pub key_name: Option<String>,
+    /// Its public key.
+    pub public_key: Option<String>,
+    /// Data for the first boot, base64.
+    pub user_data: Option<String>,
+    /// The network card's address; `None`: no network.
+    pub mac: Option<String>,
+    /// Its place among those of one call.
+    pub launch_index: u32,
+    /// The call's id.
+    pub reservation_id: String,
+}
+
+/// One instance.
+#[derive(Clone, Debug)]
+pub struct InstanceRow {
+    /// Its id.
+    pub id: InstanceId,
+    /// Whose it is.
+    pub project_id: ProjectId,
+    /// Who launched it.
+    pub user_id: UserId,
+    /// Its name.
+    pub name: String,
+    /// Free text.
+    pub description: Option<String>,
+    /// The host name its guest is told.
+    pub hostname: String,
+    /// The user's own pairs.
+    pub metadata: BTreeMap<String, String>,
+    /// The user's own labels, sorted.
+    pub tags: Vec<String>,
+    /// What is settled.
+    pub make: InstanceMake,
+    /// Who keeps it from being changed, if anyone does.
+    pub lock: Option<Lock>,
+    /// The lowest number no other living instance has.
+    pub number: u32,
+    /// What the driver writes.
+    pub state: InstanceState,
+    /// When it was asked for.
+    pub created_ms: i64,
+    /// When it last changed.
+    pub updated_ms: i64,
+}
+
+/// What instances use together, and what they may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Instances that are not deleted.
+    pub instances: u64,
+    /// Their virtual CPUs.
+    pub vcpus: u64,
+    /// Their memory.
+    pub memory_mib: u64,
+}
+
+/// What one launch takes out of a quota, an instance.
+#[derive(Clone, Copy, Debug)]
+pub struct Reservation {
+    /// The project that pays.
+    pub project: ProjectId,
+    /// How many instances at least.
+    pub min: u32,
+    /// How many at most.
+    pub max: u32,
+    /// CPUs of each.
+    pub vcpus: u32,
+    /// Memory of each.
+    pub memory_mib: u64,
+    /// What the project may use in all.
+    pub quota: Usage,
+    /// Memory that running instances of all projects may use.
+    pub host_memory_mib: u64,
+}
+
+/// Which instances [`Database::instances`] answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InstancesSeen {
+    /// Those that are not deleted.
+    Living,
+    /// Those that are deleted.
+    Deleted,
+    /// Both, if they changed at this time or later.
+    ChangedSince(i64),
+}
+
+const COLUMNS: &str = "id, project_id, user_id, name, description, hostname, status, task, fault_code, fault_message, \
+    fault_ms, image_id, image_name, hardware, base_root, base_bytes, disk_bytes, flavor, vcpus, memory_mib, key_name, \
+    public_key, user_data, metadata, tags, mac, forwards, launch_index, reservation_id, number, accel, capture_image, \
+    created_ms, updated_ms, launched_ms, terminated_ms, locked";
+
+impl Database {
+    /// Makes instances, as many as the quota and the host have room for between `min` and `max`, with their first
+    /// actions. `make` is called for each with its index and its number.
+    ///
+    /// # Errors
+    /// `OverQuota` or `Conflict` when not even `min` fit.
+    pub async fn add_instances(
+        &self,
+        reservation: &Reservation,
+        mut make: impl FnMut(u32, u32) -> (InstanceRow, ActionRow),
+    ) -> Result<Vec<(InstanceRow, ActionRow)>> {
+        let mut write = self.write().await?;
+        // Always in this order, so that two launches cannot wait for each other.
+        take_turn(&mut write, "host").await?;
+        take_turn(&mut write, &format!("project {}", reservation.project)).await?;
+        let count = fitting(&mut write, reservation).await?;
+        let mut taken: Vec<i64> =
+            sqlx::query_scalar("select number from instances where status <> 'DELETED'").fetch_all(&mut *write).await?;
+        taken.sort_unstable();
+        let mut free = (0i64..).filter(|n| taken.binary_search(n).is_err());
+        let mut made = Vec::with_capacity(count as usize);
+        for index in 0..count {
+            let number = free.next().expect("integers do not end");
+            let (row, action) = make(index, number as u32);
+            insert(&mut write, &row).await?;
+            insert_action(&mut write, &action).await?;
+            made.push((row, action));
+        }
+        write.commit().await?;
+        Ok(made)
+    }
+
+    /// One instance, deleted or not.
+    pub async fn instance(&self, id: InstanceId) -> Result<Option<InstanceRow>> {
+        let text = format!("select {COLUMNS} from instances where id = $1");
+        let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id.to_string()).fetch_optional(self.reads()).await?;
+        row.as_ref().map(instance).transpose()
+    }
+
+    /// The instances of one project, or of all.
+    pub async fn instances(&self, project: Option<ProjectId>, seen: InstancesSeen) -> Result<Vec<InstanceRow>> {
+        let (filter, since) = match seen {
+            InstancesSeen::Living => ("status <> 'DELETED' and updated_ms >= $2", 0),
+            InstancesSeen::Deleted => ("status = 'DELETED' and updated_ms >= $2", 0),
+            InstancesSeen::ChangedSince(since) => ("updated_ms >= $2", since),
+        };
+        let text = format!("select {COLUMNS} from instances where ($1 = '' or project_id = $1) and {filter}");
+        let project = project.map(|id| id.to_string()).unwrap_or_default();
+        let rows = sqlx::query(sqlx::AssertSqlSafe(text)).bind(project).bind(since).fetch_all(self.reads()).await?;
+        rows.iter().map(instance).collect()
+    }
+
+    /// Writes a driver's new state where the old one still stands; says whether it did.
+    pub async fn set_instance_state(&self, id: InstanceId, old: &InstanceState, new: &InstanceState) -> Result<bool> {
+        let fault = new.fault.as_ref();
+        let mut write = self.write().await?;
+        let changed = sqlx::query(
+            "update instances set status = $4, task = $5, fault_code = $6, fault_message = $7, fault_ms = $8, \
+             accel = $9, forwards = $10, capture_image = $11, launched_ms = $12, terminated_ms = $13, \
+             updated_ms = $14 where id = $1 and status = $2 and coalesce(task, '') = $3",
+        )
+        .bind(id.to_string())
+        .bind(old.status.word())
+        .bind(old.task.map_or("", TaskState::word))
+        .bind(new.status.word())
+        .bind(new.task.map(TaskState::word))
+        .bind(fault.map(|fault| i64::from(fault.code)))
+        .bind(fault.map(|fault| fault.message.as_str()))
+        .bind(fault.map(|fault| fault.created_ms))
+        .bind(new.accel.as_deref())
+        .bind(serde_json::to_string(&new.forwards).map_err(Error::internal)?)
+        .bind(new.capture.map(|id| id.to_string()))
+        .bind(new.launched_ms)
+        .bind(new.terminated_ms)
+        .bind(now_ms())
+        .execute(&mut *write)
+        .await?;
+        write.commit().await?;
+        Ok(changed.rows_affected() == 1)
+    }
+
+    /// Changes what the owner may change, alone among all who do; `None` when there is no such living instance.
+    pub async fn change_instance(
+        &self,
+        id: InstanceId,
+        change: impl FnOnce(&mut InstanceRow) -> Result<()>,
+    ) -> Result<Option<InstanceRow>> {
+        let mut write = self.write().await?;
+        // Touching the row first locks it on PostgreSQL; on SQLite the transaction already excludes other writers.
+        let locked = sqlx::query("update instances set id = id where id = $1 and status <> 'DELETED'")
+            .bind(id.to_string())
+            .execute(&mut *write)
+            .await?;
+        if locked.rows_affected() == 0 {
+            return Ok(None);
+        }
+        let text = format!("select {COLUMNS} from instances where id = $1");
+        let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id.to_string()).fetch_one(&mut *write).await?;
+        let mut row = instance(&row)?;
+        change(&mut row)?;
+        row.updated_ms = now_ms();
+        sqlx::query(
+            "update instances set name = $2, description = $3, hostname = $4, metadata = $5, tags = $6, \
+             updated_ms = $7, locked = $8 where id = $1",
+        )
+        .bind(id.to_string())
+        .bind(&row.name)
+        .bind(row.description.as_deref())
+        .bind(&row.hostname)
+        .bind(json(&row.metadata)?)
+        .bind(json(&row.tags)?)
+        .bind(row.updated_ms)
+        .bind(row.lock.as_ref().map(json).transpose()?)
+        .execute(&mut *write)
+        .await?;
+        write.commit().await?;
+        Ok(Some(row))
+    }
+
+    /// What a project's instances use.
+    pub async fn instance_usage(&self, project: ProjectId) -> Result<Usage> {
+        let row = sqlx::query(USAGE).bind(project.to_string()).fetch_one(self.reads()).await?;
+        usage(&row)
+    }
+
+    /// The digests (in hex) of the disks under the instances that are not deleted.
+    pub async fn instance_roots(&self) -> Result<Vec<String>> {
+        let text = "select distinct base_root from instances where status <> 'DELETED'";
+        Ok(sqlx::query_scalar(text).fetch_all(self.reads()).await?)
+    }
+
+    /// Memory of the instances that run or are about to, without this one.
+    pub async fn instance_memory_in_use(&self, besides: InstanceId) -> Result<u64> {
+        let text = "select cast(coalesce(sum(memory_mib), 0) as bigint) from instances where id <> $1 and \
+                    (status in ('BUILD', 'ACTIVE', 'REBOOT') or task = 'powering-on')";
+        let sum: i64 = sqlx::query_scalar(text).bind(besides.to_string()).fetch_one(self.reads()).await?;
+        Ok(sum as u64)
+    }
+}
+
+const USAGE: &str = "select count(*) as instances, cast(coalesce(sum(vcpus), 0) as bigint) as vcpus, \
+    cast(coalesce(sum(memory_mib), 0) as bigint) as memory_mib from instances \
+    where project_id = $1 and status <> 'DELETED'";
+
+async fn take_turn(write: &mut Write, name: &str) -> Result<()> {
+    sqlx::query(
+        "insert into instance_locks (name, turn) values ($1, 1) \
+         on conflict (name) do update set turn = instance_locks.turn + 1",
+    )
+    .bind(name)
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+async fn fitting(write: &mut Write, wanted: &Reservation) -> Result<u32> {
+    let row = sqlx::query(USAGE).bind(wanted.project.to_string()).fetch_one(&mut **write).await?;
+    let (used, quota) = (usage(&row)?, wanted.quota);
+    let text = "select cast(coalesce(sum(memory_mib), 0) as bigint) from instances \
+                where status in ('BUILD', 'ACTIVE', 'REBOOT') or task = 'powering-on'";
+    let running: i64 = sqlx::query_scalar(text).fetch_one(&mut **write).await?;
+    let room = |limit: u64, used: u64, each: u64| limit.saturating_sub(used).checked_div(each).unwrap_or(u64::MAX);
+    let limits = [
+        ("instances", quota.instances, used.instances, 1),
+        ("cores", quota.vcpus, used.vcpus, u64::from(wanted.vcpus)),
+        ("ram", quota.memory_mib, used.memory_mib, wanted.memory_mib),
+    ];
+    for (word, limit, used, each) in limits {
+        if room(limit, used, each) < u64::from(wanted.min) {
+            let asked = each * u64::from(wanted.min);
+            return Err(Error::OverQuota(format!(
+                "Quota exceeded for {word}: Requested {asked}, but already used {used} of {limit} {word}"
+            )));
+        }
+    }
+    let host = room(wanted.host_memory_mib, running as u64, wanted.memory_mib);
+    if host < u64::from(wanted.min) {
+        return Err(Error::Conflict(no_room(wanted.memory_mib * u64::from(wanted.min), running as u64, wanted)));
+    }
+    let fits = limits.iter().map(|&(_, limit, used, each)| room(limit, used, each)).min().unwrap_or(0).min(host);
+    Ok(fits.min(u64::from(wanted.max)) as u32)
+}
+
+fn no_room(asked_mib: u64, running_mib: u64, wanted: &Reservation) -> String {
+    format!(
+        "No valid host was found. This host has {} MiB of memory for instances, {running_mib} MiB are in use, and \
+         {asked_mib} MiB were asked for; stop or delete instances, or choose a smaller flavor.",
+        wanted.host_memory_mib
+    )
+}
+
+async fn insert(write: &mut Write, row: &InstanceRow) -> Result<()> {
+    let (make, state) = (&row.make, &row.state);
+    sqlx::query(
+        "insert into instances (id, project_id, user_id, name, description, hostname, status, task, image_id, \
+         image_name, hardware, base_root, base_bytes, disk_bytes, flavor, vcpus, memory_mib, key_name, public_key, \
+         user_data, metadata, tags, mac, forwards, launch_index, reservation_id, number, created_ms, updated_ms) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
+         $22, $23, $24, $25, $26, $27, $28, $29)",
+    )
+    .bind(row.id.to_string())
+    .bind(row.project_id.to_string())
+    .bind(row.user_id.to_string())
+    .bind(&row.name)
+    .bind(row.description.as_deref())
+    .bind(&row.hostname)
+    .bind(state.status.word())
+    .bind(state.task.map(TaskState::word))
+    .bind(make.image.to_string())
+    .bind(&make.image_name)
+    .bind(json(&make.hardware)?)
+    .bind(&make.base_root)
+    .bind(make.base_bytes as i64)
+    .bind(make.disk_bytes as i64)
+    .bind(&make.flavor)
+    .bind(i64::from(make.vcpus))
+    .bind(make.memory_mib as i64)
+    .bind(make.key_name.as_deref())
+    .bind(make.public_key.as_deref())
+    .bind(make.user_data.as_deref())
+    .bind(json(&row.metadata)?)
+    .bind(json(&row.tags)?)
+    .bind(make.mac.as_deref())
+    .bind(json(&state.forwards)?)
+    .bind(i64::from(make.launch_index))
+    .bind(&make.reservation_id)
+    .bind(i64::from(row.number))
+    .bind(row.created_ms)
+    .bind(row.updated_ms)
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+fn json(value: &impl Serialize) -> Result<String> {
+    serde_json::to_string(value).map_err(Error::internal)
+}
+
+pub(super) fn parsed<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
+    row: &AnyRow,
+    column: &str,
+) -> Result<T> {
+    row.try_get::<String, _>(column)?.parse().map_err(Error::internal)
+}
+
+pub(super) fn maybe<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
+    row: &AnyRow,
+    column: &str,
+) -> Result<Option<T>> {
+    row.try_get::<Option<String>, _>(column)?.map(|text| text.parse().map_err(Error::internal)).transpose()
+}
+
+fn from_json<T: for<'a> Deserialize<'a>>(row: &AnyRow, column: &str) -> Result<T> {
+    serde_json::from_str(&row.try_get::<String, _>(column)?).map_err(Error::internal)
+}
+
+fn instance(row: &AnyRow) -> Result<InstanceRow> {
+    let number = |column: &str| row.try_get::<i64, _>(column);
+    let locked: Option<String> = row.try_get("locked")?;
+    Ok(InstanceRow {
+        id: parsed(row, "id")?,
+        project_id: parsed(row, "project_id")?,
+        user_id: parsed(row, "user_id")?,
+        name: row.try_get("name")?,
+        description: row.try_get("description")?,
+        hostname: row.try_get("hostname")?,
+        metadata: from_json(row, "metadata")?,
+        tags: from_json(row, "tags")?,
+        make: InstanceMake {
+            image: parsed(row, "image_id")?,
+            image_name: row.try_get("image_name")?,
+            hardware: from_json(row, "hardware")?,
+            base_root: row.try_get("base_root")?,
+            base_bytes: number("base_bytes")? as u64,
+            disk_bytes: number("disk_bytes")? as u64,
+            flavor: row.try_get("flavor")?,
+            vcpus: number("vcpus")? as u32,
+            memory_mib: number("memory_mib")? as u64,
+            key_name: row.try_get("key_name")?,
+            public_key: row.try_get("public_key")?,
+            user_data: row.try_get("user_data")?,
+            mac: row.try_get("mac")?,
+            launch_index: number("launch_index")? as u32,
+            reservation_id: row.try_get("reservation_id")?,
+        },
+        lock: locked.map(|text| serde_json::from_str(&text)).transpose().map_err(Error::internal)?,
+        number: number("number")? as u32,
+        state: state(row)?,
+        created_ms: number("created_ms")?,
+        updated_ms: number("updated_ms")?,
+    })
+}
+
+fn state(row: &AnyRow) -> Result<InstanceState> {
+    let message: Option<String> = row.try_get("fault_message")?;
+    let fault = match message {
+        Some(message) => Some(Fault {
+            code: row.try_get::<i64, _>("fault_code")? as u16,
+            message,
+            created_ms: row.try_get("fault_ms")?,
+        }),
+        None => None,
+    };
+    Ok(InstanceState {
+        status: parsed(row, "status")?,
+        task: maybe(row, "task")?,
+        fault,
+        accel: row.try_get("accel")?,
+        forwards: from_json(row, "forwards")?,
+        capture: maybe(row, "capture_image")?,
+        launched_ms: row.try_get("launched_ms")?,
+        terminated_ms: row.try_get("terminated_ms")?,
+    })
+}
+
+fn usage(row: &AnyRow) -> Result<Usage> {
+    let number = |column: &str| row.try_get::<i64, _>(column).map(|n| n as u64);
+    Ok(Usage { instances: number("instances")?, vcpus: number("vcpus")?, memory_mib: number("memory_mib")? })
+}
