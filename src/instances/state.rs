@@ -1,0 +1,129 @@
+//! Which order is legal in which state: one pure function.
+
+use super::{RebootKind, Status, TaskState};
+use crate::{
+    error::{Error, Result},
+    ids::InstanceId,
+};
+
+/// What can be asked of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Run it.
+    Start,
+    /// Shut it down.
+    Stop,
+    /// Shut it down and run it again.
+    Reboot(RebootKind),
+    /// Cast its disk into an image.
+    Capture,
+    /// End it.
+    Delete,
+}
+
+impl Order {
+    /// The name of the action in the instance's history (Nova's words).
+    pub(super) fn action(self) -> &'static str {
+        match self {
+            Order::Start => "start",
+            Order::Stop => "stop",
+            Order::Reboot(_) => "reboot",
+            Order::Capture => "createImage",
+            Order::Delete => "delete",
+        }
+    }
+}
+
+/// Whether `order` may be given to an instance in this state.
+///
+/// # Errors
+/// `Conflict`, saying why not and what to do.
+pub(super) fn legal(order: Order, status: Status, task: Option<TaskState>, id: InstanceId) -> Result<()> {
+    use RebootKind::{Hard, Soft};
+    use Status::{Active, Build, Deleted, Error as Failed, Reboot, Shutoff};
+    use TaskState::{Deleting, ImageSnapshot, Rebooting};
+    match (order, status, task) {
+        (_, Deleted, _) => Err(gone(id)),
+        (Order::Delete, _, _) => Ok(()),
+        (_, _, Some(Deleting)) => Err(gone(id)),
+        (_, _, Some(ImageSnapshot)) => Err(Error::Conflict(format!(
+            "Cannot '{}' instance {id} while an image is being made of it; it is free again when that image is ready.",
+            order.action()
+        ))),
+        (Order::Capture, Shutoff, None) => Ok(()),
+        (Order::Capture, Active, _) => Err(Error::Conflict(format!(
+            "Cannot create an image of instance {id} while it is ACTIVE: stop it first, and try again when its \
+             status is SHUTOFF."
+        ))),
+        (Order::Start, Shutoff, None) => Ok(()),
+        (Order::Stop, Active | Failed, None) => Ok(()),
+        (Order::Reboot(Soft), Active, None) => Ok(()),
+        (Order::Reboot(Hard), Active | Shutoff | Failed, None) => Ok(()),
+        // A guest that ignores a soft reboot can be rebooted hard at once (Nova allows the same).
+        (Order::Reboot(Hard), Reboot, Some(Rebooting)) => Ok(()),
+        (_, Build, _) => Err(busy(order, id, "building")),
+        (_, _, Some(task)) => Err(busy(order, id, task.word())),
+        (_, status, None) => Err(busy(order, id, status.word())),
+    }
+}
+
+fn gone(id: InstanceId) -> Error {
+    Error::NotFound(format!("Instance {id} could not be found."))
+}
+
+fn busy(order: Order, id: InstanceId, state: &str) -> Error {
+    let advice = match order {
+        Order::Capture => "; an image can be made only of a stopped instance: stop it first",
+        _ => "",
+    };
+    Error::Conflict(format!("Cannot '{}' instance {id} while it is in state {state}{advice}.", order.action()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows: status and task; columns: start, stop, soft, hard, capture, delete. `y` legal, `n` conflict, `-` gone.
+    const TABLE: &[(Status, Option<TaskState>, &str)] = &[
+        (Status::Build, Some(TaskState::Spawning), "nnnnny"),
+        (Status::Build, None, "nnnnny"),
+        (Status::Active, None, "nyyyny"),
+        (Status::Active, Some(TaskState::PoweringOff), "nnnnny"),
+        (Status::Shutoff, None, "ynnyyy"),
+        (Status::Shutoff, Some(TaskState::PoweringOn), "nnnnny"),
+        (Status::Shutoff, Some(TaskState::ImageSnapshot), "nnnnny"),
+        (Status::Reboot, Some(TaskState::Rebooting), "nnnyny"),
+        (Status::Reboot, Some(TaskState::RebootingHard), "nnnnny"),
+        (Status::Error, None, "nynyny"),
+        (Status::Active, Some(TaskState::Deleting), "-----y"),
+        (Status::Deleted, None, "------"),
+    ];
+
+    #[test]
+    fn every_order_is_legal_exactly_where_the_table_says() {
+        let orders = [
+            Order::Start,
+            Order::Stop,
+            Order::Reboot(RebootKind::Soft),
+            Order::Reboot(RebootKind::Hard),
+            Order::Capture,
+            Order::Delete,
+        ];
+        for (status, task, row) in TABLE {
+            for (order, expected) in orders.iter().zip(row.chars()) {
+                let found = match legal(*order, *status, *task, InstanceId::new()) {
+                    Ok(()) => 'y',
+                    Err(Error::NotFound(_)) => '-',
+                    Err(_) => 'n',
+                };
+                assert_eq!(found, expected, "{order:?} in {status} {task:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn capture_of_a_running_instance_says_to_stop_it_first() {
+        let error = legal(Order::Capture, Status::Active, None, InstanceId::new()).unwrap_err();
+        assert!(error.to_string().contains("stop it first"), "{error}");
+    }
+}
