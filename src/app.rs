@@ -24,6 +24,10 @@ pub struct Parts {
     pub flavors: Flavors,
     /// The keys people sign in with.
     pub key_pairs: KeyPairs,
+    /// The address clients know the service by; `None`: the one each request came to.
+    pub public_url: Option<String>,
+    /// What one project may use.
+    pub quota: crate::config::Quota,
     /// What was measured.
     pub metrics: api::metrics::Metrics,
     /// Instances and the QEMU processes behind them.
@@ -56,7 +60,16 @@ impl App {
         let flavors = Flavors::new(db.clone());
         let key_pairs = KeyPairs::new(db.clone(), config.quota.key_pairs);
         let instances = Instances::open(db.clone()).await?;
-        let parts = Parts { db, identity, flavors, key_pairs, metrics: Default::default(), instances };
+        let parts = Parts {
+            db,
+            identity,
+            flavors,
+            key_pairs,
+            public_url: config.server.public_url.clone(),
+            quota: config.quota.clone(),
+            metrics: Default::default(),
+            instances,
+        };
         Ok(App { parts: Arc::new(parts), config, _lock: lock })
     }
 

@@ -16,6 +16,7 @@ pub mod compute;
 pub mod error;
 pub mod identity;
 pub mod image;
+pub mod links;
 pub mod listen;
 pub mod metrics;
 pub mod paging;
