@@ -17,7 +17,7 @@ mod postgres;
 mod service;
 
 pub use acts::*;
-pub use cli::Cli;
+pub use cli::{Cli, clients};
 pub use guests::*;
 pub use http::{Answer, Person};
 pub use people::People;

@@ -20,6 +20,8 @@ pub struct Effigy {
     folder: TempDir,
     settings: String,
     child: Option<Child>,
+    /// A free port at first, that port ever after, so that people and guests find the service again.
+    listen: String,
     url: String,
     http: reqwest::Client,
 }
@@ -40,7 +42,14 @@ impl Effigy {
     /// A data folder and settings, nothing running yet.
     pub fn prepared(settings: &str) -> Effigy {
         let folder = tempfile::Builder::new().prefix("effigy-test-").tempdir().expect("a temporary folder");
-        Effigy { folder, settings: settings.to_owned(), child: None, url: String::new(), http: http::client() }
+        Effigy {
+            folder,
+            settings: settings.to_owned(),
+            child: None,
+            listen: "127.0.0.1:0".into(),
+            url: String::new(),
+            http: http::client(),
+        }
     }
 
     /// Starts the program and waits until it says it is ready.
@@ -56,6 +65,7 @@ impl Effigy {
                 && url.ends_with('\n')
             {
                 url.trim_end().clone_into(&mut self.url);
+                self.url.trim_start_matches("http://").clone_into(&mut self.listen);
                 let ready = self.http.get(self.at("/readyz")).send().await;
                 if ready.is_ok_and(|answer| answer.status().is_success()) {
                     return;
@@ -73,7 +83,7 @@ impl Effigy {
         let _ = std::fs::remove_file(self.data().join("address"));
         let log = File::options().create(true).append(true).open(self.log_file()).expect("open the log");
         let child = self
-            .command(&["serve", "--listen", "127.0.0.1:0"])
+            .command(&["serve", "--listen", &self.listen])
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("clone the log"))
             .stderr(log)
@@ -208,15 +218,24 @@ impl Effigy {
         self.folder.path().join("service.log")
     }
 
-    /// Guests outlive the service by design, so a test ends them itself: whatever names our folder.
-    fn end_guests(&self) {
+    /// The process ids of the guests that this service has started, in order.
+    pub fn guests(&self) -> Vec<u32> {
         let folder = self.folder.path().display().to_string();
-        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-        for id in processes.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok()) {
+        let ours = |id: &u32| {
             let command = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
-            if String::from_utf8_lossy(&command).contains(&folder)
-                && let Some(id) = Pid::from_raw(id)
-            {
+            *id != self.child.as_ref().map_or(0, Child::id) && String::from_utf8_lossy(&command).contains(&folder)
+        };
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let mut guests: Vec<u32> =
+            processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(ours).collect();
+        guests.sort_unstable();
+        guests
+    }
+
+    /// Guests outlive the service by design, so a test ends them itself.
+    fn end_guests(&self) {
+        for id in self.guests() {
+            if let Some(id) = i32::try_from(id).ok().and_then(Pid::from_raw) {
                 let _ = kill_process(id, Signal::KILL);
             }
         }

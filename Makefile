@@ -1,0 +1,59 @@
+# What a person does with this project, one word each. `make help` lists them.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help build demo demo-stop test guide guests bench check fmt clean-demo
+
+# Where the demonstration keeps everything.
+EFFIGY_DEMO ?= $(CURDIR)/.demo
+export EFFIGY_DEMO
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+export EFFIGY ?= $(abspath $(TARGET))/release/effigy
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## the program, at target/release/effigy
+	@scripts/install.sh build
+	cargo build --release --locked
+
+demo: ## a running service with a Public Linux image, people, and the commands to try
+	@scripts/install.sh build run guests clients
+	@cargo build --release --locked
+	@scripts/demo.sh start
+
+demo-stop: ## ends the demonstration and its guests; its data stay
+	@scripts/demo.sh stop
+
+clean-demo: ## ends the demonstration and removes its data
+	@scripts/demo.sh remove
+
+test: ## every test: the crates, the service, real guests and clients
+	@scripts/install.sh build run guests clients test
+	@scripts/clients.sh >/dev/null
+	cargo test --workspace --locked
+	cargo test --locked --test guests -- --test-threads=1
+
+guide: build ## the whole guide, claim by claim, with the openstack command
+	@scripts/install.sh run guests clients
+	@scripts/guide.sh
+
+guests: ## the test guests, in ./.cache/guests
+	@scripts/install.sh guests run
+	@guests/micro.sh .cache/guests/micro.raw
+	@guests/tiny.sh .cache/guests
+	@ls -lh .cache/guests/*.raw
+
+bench: ## the figures of docs/benchmarks.md, each beside its limit
+	@scripts/install.sh build run guests clients bench
+	@cargo build --release --locked
+	@benches/whole.py
+
+check: ## formatting, lints, licences
+	@scripts/install.sh build
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	scripts/licences.py
+
+fmt: ## formats every source file
+	cargo fmt --all

@@ -1,0 +1,16 @@
+//! Real guests and real clients: the guide from end to end, and what a power cut may not break.
+//!
+//! Minutes, not seconds: `make test` runs them, a bare `cargo test` does not.
+
+#![allow(
+    unreachable_pub,
+    unused_imports,
+    reason = "a test program has no outside; each test uses its part of the support"
+)]
+#![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+#[path = "../it/support/mod.rs"]
+mod support;
+
+mod guide;
+mod kill;
