@@ -19,6 +19,11 @@ macro_rules! id {
                 $name(Uuid::new_v4())
             }
 
+            /// The name of nobody and nothing: all zeroes.
+            pub fn nil() -> $name {
+                $name(Uuid::nil())
+            }
+
             /// The plain UUID.
             pub fn uuid(self) -> Uuid {
                 self.0

@@ -22,6 +22,14 @@ use sqlx::{
 
 use crate::error::{Error, Result};
 
+pub mod credentials;
+pub mod domains;
+mod first_start;
+pub mod projects;
+pub mod roles;
+pub mod tokens;
+pub mod users;
+
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 

@@ -1,17 +1,55 @@
 //! Who may do what: users, projects, roles, tokens, passwords, and the policy.
 //!
-//! A request's bearer becomes a [`Caller`] here and nowhere else; every public function of every room takes
-//! `&Caller` first and asks [`policy`] before anything else.
+//! A request's bearer becomes a [`Caller`] here and nowhere else ([`Identity::caller`]); every public function of
+//! every room takes `&Caller` first and asks [`policy`] before anything else. The one exception is
+//! [`Identity::sign_in`], which is how somebody becomes a caller.
+//!
+//! ```text
+//! password | application credential | token ──sign_in──► token row ──caller──► Session ──► Caller
+//!                                                            │
+//!          sign-out, expiry, a change of user, password, project, domain, role or credential: the row is gone
+//! ```
+//!
+//! - A token is 32 random bytes; only its digest is kept. Its row is its right to live: whatever ends a token
+//!   deletes the row, in the transaction of the change itself.
+//! - A session read from the rows is believed for at most a second ([`tokens`]), so that a revocation by another
+//!   process (another replica, `effigy admin`) holds within that second.
+//! - Roles imply: admin, manager, member, reader, each the ones after it. Admin in any scope is the cloud's admin.
+//! - Password hashing is bounded in memory and off the async threads ([`passwords`]).
 
+<<<<<<< HEAD
 pub mod policy;
 
 use std::net::IpAddr;
+=======
+use std::{
+    net::IpAddr,
+    sync::{Arc, atomic::AtomicI64},
+};
+>>>>>>> 89889e1 (identity: Keep users, roles and tokens)
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ProjectId, UserId};
+use crate::{
+    db::Database,
+    error::{Error, Result},
+    ids::{ProjectId, UserId},
+};
 
-/// A named right in a project. Each implies the ones after it: admin, manager, member, reader.
+pub mod catalog;
+pub mod credentials;
+pub mod first_start;
+pub mod passwords;
+pub mod policy;
+pub mod sign_in;
+pub mod tokens;
+
+pub use tokens::{CredentialRef, DomainRef, RoleRef, Scope, Session};
+
+/// The id of the domain that is always there; its name is `Default`.
+pub const DEFAULT_DOMAIN: &str = "default";
+
+/// A named right in a project. Each implies the ones before it: admin, manager, member, reader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -23,6 +61,19 @@ pub enum Role {
     Manager,
     /// The cloud's operator.
     Admin,
+}
+
+impl Role {
+    /// The role of this name, if it is one of Effigy's own.
+    pub fn named(name: &str) -> Option<Role> {
+        match name {
+            "reader" => Some(Role::Reader),
+            "member" => Some(Role::Member),
+            "manager" => Some(Role::Manager),
+            "admin" => Some(Role::Admin),
+            _ => None,
+        }
+    }
 }
 
 /// A user as a request carries it.
@@ -60,9 +111,25 @@ pub struct Caller {
     pub request_id: String,
     /// Where the request came from.
     pub address: Option<IpAddr>,
+    /// The token's session; `None` for a job's caller and for the operator at the command line.
+    #[serde(skip)]
+    pub session: Option<Arc<Session>>,
 }
 
 impl Caller {
+    /// The operator at the command line, who holds the data folder and therefore every right.
+    pub fn operator() -> Caller {
+        let nobody = UserId::nil();
+        Caller {
+            user: UserRef { id: nobody, name: "operator".into(), domain_id: DEFAULT_DOMAIN.into() },
+            project: None,
+            role: Some(Role::Admin),
+            request_id: format!("req-{}", uuid::Uuid::new_v4()),
+            address: None,
+            session: None,
+        }
+    }
+
     /// Whether the caller is the cloud's admin (admin on any project is).
     pub fn is_admin(&self) -> bool {
         self.role == Some(Role::Admin)
@@ -82,21 +149,66 @@ impl Caller {
 /// The identity part, open. Cheap to clone.
 #[derive(Clone)]
 pub struct Identity {
-    #[allow(dead_code, reason = "used once tokens are kept")]
-    db: crate::db::Database,
+    db: Database,
+    settings: Arc<crate::config::Identity>,
+    passwords: passwords::Passwords,
+    sessions: tokens::Sessions,
+    purged_ms: Arc<AtomicI64>,
 }
 
 impl Identity {
-    /// Opens the part.
-    pub async fn open(db: crate::db::Database, _settings: crate::config::Identity) -> crate::Result<Identity> {
-        Ok(Identity { db })
+    /// Opens the part; the default domain and the roles are there afterwards.
+    pub async fn open(db: Database, settings: crate::config::Identity) -> Result<Identity> {
+        first_start::seed(&db).await?;
+        Ok(Identity {
+            db,
+            settings: Arc::new(settings),
+            passwords: passwords::Passwords::new(),
+            sessions: tokens::Sessions::new(),
+            purged_ms: Arc::default(),
+        })
     }
 
-    /// Whose token this is.
+    /// Whose token this is. On every request's path: a session read less than a second ago costs no query.
     ///
     /// # Errors
     /// `Unauthenticated` when it is unknown, expired or revoked.
-    pub async fn caller(&self, _token: &str, _request_id: String, _address: Option<IpAddr>) -> crate::Result<Caller> {
-        Err(crate::Error::Unauthenticated("The request you have made requires authentication.".into()))
+    pub async fn caller(&self, token: &str, request_id: String, address: Option<IpAddr>) -> Result<Caller> {
+        let session = self.session(token).await?.ok_or_else(unauthenticated)?;
+        Ok(Caller {
+            user: session.user.clone(),
+            project: session.project().cloned(),
+            role: session.role(),
+            request_id,
+            address,
+            session: Some(session),
+        })
     }
+
+    /// The region every one of Effigy's own endpoints is in.
+    pub fn region(&self) -> &str {
+        &self.settings.region
+    }
+
+    /// Whether a user holds a role, any role, in a project.
+    pub async fn belongs(&self, user: UserId, project: ProjectId) -> Result<bool> {
+        Ok(!self.db.roles_held(&user.to_string(), "project", &project.to_string()).await?.is_empty())
+    }
+}
+
+/// The one answer to whoever has no token that lives.
+fn unauthenticated() -> Error {
+    Error::Unauthenticated("The request you have made requires authentication.".into())
+}
+
+/// The longest name of anything here, as Keystone has it for users.
+const MAX_NAME_CHARS: usize = 255;
+
+/// Whether something may be called so.
+fn check_name(name: &str) -> Result<()> {
+    let is_plain = !name.trim().is_empty() && !name.chars().any(char::is_control);
+    if is_plain && name.chars().count() <= MAX_NAME_CHARS {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!("A name has 1 to {MAX_NAME_CHARS} characters and is not blank.")))
 }

@@ -4,7 +4,7 @@
 //! Not visible means `NotFound`, in the same words as for an id that never existed; visible and not allowed
 //! means `Forbidden`.
 
-use super::{Caller, Role};
+use super::{Caller, Role, Session};
 use crate::{
     error::{Error, Result},
     ids::{InstanceId, ProjectId, UserId},
@@ -72,7 +72,79 @@ pub fn key_pairs_of(caller: &Caller, user: Option<UserId>) -> Result<UserId> {
     }
 }
 
+// Identity: the admin does everything; below is what others may do.
+// Keystone: `keystone/common/policies/` with the secure defaults.
+
+/// Whether the caller reads this user, its projects and its groups: the admin, or the user itself.
+pub fn see_user(caller: &Caller, user: UserId) -> Result<()> {
+    allow(caller.is_admin() || is_self(caller, user), "look at another user")
+}
+
+/// Whether the caller reads this project: the admin, or whoever works in it with this token.
+pub fn see_project(caller: &Caller, project: ProjectId) -> Result<()> {
+    let is_own = caller.project.as_ref().is_some_and(|own| own.id == project);
+    allow(caller.is_admin() || is_own, "look at a project that you do not work in with this token")
+}
+
+/// Whether the caller reads this domain: the admin, or a user of it.
+pub fn see_domain(caller: &Caller, domain: &str) -> Result<()> {
+    allow(caller.is_admin() || caller.user.domain_id == domain, "look at another domain")
+}
+
+/// Whether the caller looks tokens up at all: not with an application credential that has access rules,
+/// for a token it could look up would escape them (tighter than Keystone, which leaves it to the rules).
+pub fn look_up_tokens(caller: &Caller) -> Result<()> {
+    let has_rules = credential_of(caller).is_some_and(|credential| credential.access_rules.is_some());
+    allow(!has_rules, "look up tokens with this application credential")
+}
+
+/// Whether the caller reads what a token says: the admin, a service, or the token's own user.
+pub fn see_token(caller: &Caller, subject: &Session) -> Result<()> {
+    let is_service = caller.session.as_ref().is_some_and(|session| session.has_role("service"));
+    allow(caller.is_admin() || is_service || is_self(caller, subject.user.id), "look at another user's token")
+}
+
+/// Whether the caller ends a token: the admin, or the token's own user.
+pub fn end_token(caller: &Caller, subject: &Session) -> Result<()> {
+    allow(caller.is_admin() || is_self(caller, subject.user.id), "end another user's token")
+}
+
+/// Whether the caller reads a user's application credentials: the admin, or the user itself.
+pub fn see_credentials(caller: &Caller, user: UserId) -> Result<()> {
+    allow(caller.is_admin() || is_self(caller, user), "look at another user's application credentials")
+}
+
+/// Whether the caller makes an application credential of this user: the user itself, and not with a restricted one.
+pub fn make_credential(caller: &Caller, user: UserId) -> Result<()> {
+    allow(is_self(caller, user), "make application credentials for another user")?;
+    manage_credentials(caller)
+}
+
+/// Whether the caller deletes an application credential of this user: the admin or the user itself, and not with a
+/// restricted one.
+pub fn delete_credential(caller: &Caller, user: UserId) -> Result<()> {
+    allow(caller.is_admin() || is_self(caller, user), "delete another user's application credentials")?;
+    manage_credentials(caller)
+}
+
+fn manage_credentials(caller: &Caller) -> Result<()> {
+    let is_restricted = credential_of(caller).is_some_and(|credential| !credential.unrestricted);
+    allow(!is_restricted, "manage application credentials with a restricted one")
+}
+
+fn credential_of(caller: &Caller) -> Option<&super::CredentialRef> {
+    caller.session.as_ref().and_then(|session| session.credential.as_ref())
+}
+
+fn is_self(caller: &Caller, user: UserId) -> bool {
+    caller.user.id == user
+}
+
 // What all rules stand on.
+
+fn allow(is_allowed: bool, what: &str) -> Result<()> {
+    if is_allowed { Ok(()) } else { Err(Error::Forbidden(format!("You may not {what}."))) }
+}
 
 /// Whether the caller is the cloud's admin; `what` completes "only the admin may …".
 pub fn administer(caller: &Caller, what: &str) -> Result<()> {

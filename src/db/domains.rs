@@ -1,0 +1,154 @@
+//! Domains: each has names of its own for users, groups and projects.
+
+use sqlx::{Row as _, any::AnyRow};
+
+use super::{Database, Write, is_duplicate};
+use crate::error::Result;
+
+/// A domain.
+#[derive(Clone, Debug)]
+pub struct DomainRow {
+    /// Its id; `default` for the one that is always there.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What an admin wrote about it.
+    pub description: String,
+    /// Whether anybody of it may sign in.
+    pub enabled: bool,
+}
+
+impl Database {
+    /// One domain by its id.
+    pub(crate) async fn domain(&self, id: &str) -> Result<Option<DomainRow>> {
+        let row = sqlx::query("select id, name, description, enabled from domains where id = $1")
+            .bind(id)
+            .fetch_optional(self.reads())
+            .await?;
+        Ok(row.as_ref().map(domain).transpose()?)
+    }
+
+    /// One domain by its name.
+    pub(crate) async fn domain_named(&self, name: &str) -> Result<Option<DomainRow>> {
+        let row = sqlx::query("select id, name, description, enabled from domains where name = $1")
+            .bind(name)
+            .fetch_optional(self.reads())
+            .await?;
+        Ok(row.as_ref().map(domain).transpose()?)
+    }
+
+    /// Domains in the order of their names, after `marker`, at most `limit`.
+    pub(crate) async fn domains(
+        &self,
+        name: Option<&str>,
+        enabled: Option<bool>,
+        marker: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<DomainRow>> {
+        let rows = sqlx::query(
+            "select d.id, d.name, d.description, d.enabled from domains d
+              where (cast($1 as text) is null or d.name = $1) and (cast($2 as bigint) is null or d.enabled = $2)
+                and (cast($3 as text) is null or d.name > (select m.name from domains m where m.id = $3))
+              order by d.name limit $4",
+        )
+        .bind(name)
+        .bind(enabled.map(i64::from))
+        .bind(marker)
+        .bind(i64::from(limit))
+        .fetch_all(self.reads())
+        .await?;
+        Ok(rows.iter().map(domain).collect::<sqlx::Result<_>>()?)
+    }
+
+    /// Keeps a new domain; false when its name is taken.
+    pub(crate) async fn insert_domain(&self, domain: &DomainRow) -> Result<bool> {
+        let mut write = self.write().await?;
+        let made = insert_domain(&mut write, domain).await?;
+        write.commit().await?;
+        Ok(made)
+    }
+
+    /// Changes a domain; ends the tokens of its users and projects when that disables it.
+    /// `None` when the new name is taken, false when the domain is gone.
+    pub(crate) async fn update_domain(&self, domain: &DomainRow) -> Result<Option<bool>> {
+        let mut write = self.write().await?;
+        let changed = sqlx::query("update domains set name = $2, description = $3, enabled = $4 where id = $1")
+            .bind(&domain.id)
+            .bind(&domain.name)
+            .bind(&domain.description)
+            .bind(i64::from(domain.enabled))
+            .execute(&mut *write)
+            .await;
+        let changed = match changed {
+            Err(error) if is_duplicate(&error) => return Ok(None),
+            other => other?.rows_affected(),
+        };
+        if !domain.enabled {
+            end_tokens(&mut write, &domain.id).await?;
+        }
+        write.commit().await?;
+        Ok(Some(changed == 1))
+    }
+
+    /// Deletes a disabled domain with everything in it; false when it is gone or enabled.
+    pub(crate) async fn delete_domain(&self, id: &str) -> Result<bool> {
+        let mut write = self.write().await?;
+        let doomed = "select 1 from domains where id = $1 and enabled = 0";
+        if sqlx::query(doomed).bind(id).fetch_optional(&mut *write).await?.is_none() {
+            return Ok(false);
+        }
+        end_tokens(&mut write, id).await?;
+        for statement in [
+            "delete from grants where target_kind = 'domain' and target_id = $1",
+            "delete from grants where target_kind = 'project' and target_id in
+               (select id from projects where domain_id = $1)",
+            "delete from grants where actor_kind = 'user' and actor_id in (select id from users where domain_id = $1)",
+            "delete from grants where actor_kind = 'group' and actor_id in
+               (select id from user_groups where domain_id = $1)",
+            "update users set default_project_id = null where default_project_id in
+               (select id from projects where domain_id = $1)",
+            "delete from user_groups where domain_id = $1",
+            "delete from users where domain_id = $1",
+            "delete from projects where domain_id = $1",
+            "delete from domains where id = $1",
+        ] {
+            sqlx::query(statement).bind(id).execute(&mut *write).await?;
+        }
+        write.commit().await?;
+        Ok(true)
+    }
+}
+
+pub(super) async fn insert_domain(write: &mut Write, domain: &DomainRow) -> Result<bool> {
+    let made = sqlx::query(
+        "insert into domains (id, name, description, enabled) values ($1, $2, $3, $4) on conflict do nothing",
+    )
+    .bind(&domain.id)
+    .bind(&domain.name)
+    .bind(&domain.description)
+    .bind(i64::from(domain.enabled))
+    .execute(&mut **write)
+    .await?;
+    Ok(made.rows_affected() == 1)
+}
+
+async fn end_tokens(write: &mut Write, domain_id: &str) -> Result<()> {
+    sqlx::query(
+        "delete from tokens where (scope_kind = 'domain' and scope_id = $1)
+            or (scope_kind = 'project' and scope_id in (select id from projects where domain_id = $1))
+            or user_id in (select id from users where domain_id = $1)",
+    )
+    .bind(domain_id)
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+fn domain(row: &AnyRow) -> sqlx::Result<DomainRow> {
+    Ok(DomainRow {
+        id: row.try_get("id")?,
+        name: row.try_get("name")?,
+        description: row.try_get("description")?,
+        enabled: row.try_get::<i64, _>("enabled")? == 1,
+    })
+}

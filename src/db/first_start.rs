@@ -1,0 +1,76 @@
+//! What must be in a database before anybody can sign in.
+
+use sqlx::Row as _;
+
+use super::{
+    Database, domains,
+    domains::DomainRow,
+    projects,
+    projects::ProjectRow,
+    roles,
+    roles::{GrantRow, RoleRow},
+    users,
+    users::UserRow,
+};
+use crate::error::Result;
+
+const ADMIN_MADE: &str = "admin made";
+
+impl Database {
+    /// Puts the default domain, the roles and their implications there, unless this was done before.
+    pub(crate) async fn seed(
+        &self,
+        domain: &DomainRow,
+        roles: &[RoleRow],
+        implications: &[(String, String)],
+    ) -> Result<()> {
+        if self.fact("seeded").await?.is_some() {
+            return Ok(());
+        }
+        let mut write = self.write().await?;
+        if note(&mut write, "seeded").await? {
+            domains::insert_domain(&mut write, domain).await?;
+            for role in roles {
+                roles::insert_role(&mut write, role).await?;
+            }
+            for (prior, implied) in implications {
+                roles::insert_implication(&mut write, prior, implied).await?;
+            }
+        }
+        Ok(write.commit().await?)
+    }
+
+    /// Whether the first admin was made.
+    pub(crate) async fn admin_made(&self) -> Result<bool> {
+        Ok(self.fact(ADMIN_MADE).await?.is_some())
+    }
+
+    /// Makes the first admin and its project; false when somebody else did, or when either name is taken.
+    pub(crate) async fn make_admin(&self, user: &UserRow, project: &ProjectRow, grants: &[GrantRow]) -> Result<bool> {
+        let mut write = self.write().await?;
+        if !note(&mut write, ADMIN_MADE).await?
+            || !projects::insert_project(&mut write, project).await?
+            || !users::insert_user(&mut write, user).await?
+        {
+            return Ok(false);
+        }
+        for grant in grants {
+            roles::insert_grant(&mut write, grant).await?;
+        }
+        write.commit().await?;
+        Ok(true)
+    }
+
+    async fn fact(&self, name: &str) -> Result<Option<String>> {
+        let row = sqlx::query("select value from meta where name = $1").bind(name).fetch_optional(self.reads()).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
+    }
+}
+
+async fn note(write: &mut super::Write, name: &str) -> Result<bool> {
+    let noted = sqlx::query("insert into meta (name, value) values ($1, 'yes') on conflict do nothing")
+        .bind(name)
+        .execute(&mut **write)
+        .await?;
+    Ok(noted.rows_affected() == 1)
+}

@@ -1,0 +1,179 @@
+//! Projects.
+
+use sqlx::{Row as _, any::AnyRow};
+
+use super::{Database, Write, is_duplicate};
+use crate::error::Result;
+
+/// A project.
+#[derive(Clone, Debug)]
+pub struct ProjectRow {
+    /// Its id.
+    pub id: String,
+    /// Its domain.
+    pub domain_id: String,
+    /// Its name, unique in the domain.
+    pub name: String,
+    /// What an admin wrote about it.
+    pub description: String,
+    /// Whether anybody may work in it.
+    pub enabled: bool,
+    /// A JSON array of strings.
+    pub tags: String,
+}
+
+/// Which projects to list; `None` asks for all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Projects<'a> {
+    /// Of this domain.
+    pub domain_id: Option<&'a str>,
+    /// Of this name.
+    pub name: Option<&'a str>,
+    /// Enabled, or not.
+    pub enabled: Option<bool>,
+    /// In which this user holds a role.
+    pub user_id: Option<&'a str>,
+    /// After this project.
+    pub marker: Option<&'a str>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// One list of columns for every question about projects.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!("select p.id, p.domain_id, p.name, p.description, p.enabled, p.tags from projects p ", $rest)
+    };
+}
+
+impl Database {
+    /// One project by its id.
+    pub(crate) async fn project(&self, id: &str) -> Result<Option<ProjectRow>> {
+        let row = sqlx::query(select!("where p.id = $1")).bind(id).fetch_optional(self.reads()).await?;
+        Ok(row.as_ref().map(project).transpose()?)
+    }
+
+    /// One project by its name and its domain's id or name.
+    pub(crate) async fn project_named(&self, name: &str, domain: &str) -> Result<Option<ProjectRow>> {
+        let row = sqlx::query(select!(
+            "join domains d on d.id = p.domain_id where p.name = $1 and (d.id = $2 or d.name = $2)
+             order by case when d.id = $2 then 0 else 1 end"
+        ))
+        .bind(name)
+        .bind(domain)
+        .fetch_optional(self.reads())
+        .await?;
+        Ok(row.as_ref().map(project).transpose()?)
+    }
+
+    /// Projects in the order of their names.
+    pub(crate) async fn projects(&self, wanted: &Projects<'_>) -> Result<Vec<ProjectRow>> {
+        let rows = sqlx::query(select!(
+            "where (cast($1 as text) is null or p.domain_id = $1) and (cast($2 as text) is null or p.name = $2)
+               and (cast($3 as bigint) is null or p.enabled = $3)
+               and (cast($4 as text) is null or p.id in
+                     (select g.target_id from grants g
+                       where g.target_kind = 'project' and
+                         ((g.actor_kind = 'user' and g.actor_id = $4) or
+                          (g.actor_kind = 'group' and g.actor_id in
+                             (select m.group_id from group_members m where m.user_id = $4)))))
+               and (cast($5 as text) is null or
+                    (p.name, p.id) > (select m.name, m.id from projects m where m.id = $5))
+             order by p.name, p.id limit $6"
+        ))
+        .bind(wanted.domain_id)
+        .bind(wanted.name)
+        .bind(wanted.enabled.map(i64::from))
+        .bind(wanted.user_id)
+        .bind(wanted.marker)
+        .bind(i64::from(wanted.limit))
+        .fetch_all(self.reads())
+        .await?;
+        Ok(rows.iter().map(project).collect::<sqlx::Result<_>>()?)
+    }
+
+    /// Keeps a new project; false when its name is taken in its domain.
+    pub(crate) async fn insert_project(&self, project: &ProjectRow) -> Result<bool> {
+        let mut write = self.write().await?;
+        let made = insert_project(&mut write, project).await?;
+        write.commit().await?;
+        Ok(made)
+    }
+
+    /// Changes a project; ends the tokens scoped to it when that disables it.
+    /// `None` when the new name is taken, false when the project is gone.
+    pub(crate) async fn update_project(&self, project: &ProjectRow) -> Result<Option<bool>> {
+        let mut write = self.write().await?;
+        let changed =
+            sqlx::query("update projects set name = $2, description = $3, enabled = $4, tags = $5 where id = $1")
+                .bind(&project.id)
+                .bind(&project.name)
+                .bind(&project.description)
+                .bind(i64::from(project.enabled))
+                .bind(&project.tags)
+                .execute(&mut *write)
+                .await;
+        let changed = match changed {
+            Err(error) if is_duplicate(&error) => return Ok(None),
+            other => other?.rows_affected(),
+        };
+        if !project.enabled {
+            end_tokens(&mut write, &project.id).await?;
+        }
+        write.commit().await?;
+        Ok(Some(changed == 1))
+    }
+
+    /// Deletes a project with its grants, tokens and application credentials; false when it is gone.
+    pub(crate) async fn delete_project(&self, id: &str) -> Result<bool> {
+        let mut write = self.write().await?;
+        end_tokens(&mut write, id).await?;
+        sqlx::query("delete from grants where target_kind = 'project' and target_id = $1")
+            .bind(id)
+            .execute(&mut *write)
+            .await?;
+        sqlx::query("update users set default_project_id = null where default_project_id = $1")
+            .bind(id)
+            .execute(&mut *write)
+            .await?;
+        let gone =
+            sqlx::query("delete from projects where id = $1").bind(id).execute(&mut *write).await?.rows_affected();
+        write.commit().await?;
+        Ok(gone == 1)
+    }
+}
+
+pub(super) async fn insert_project(write: &mut Write, project: &ProjectRow) -> Result<bool> {
+    let made = sqlx::query(
+        "insert into projects (id, domain_id, name, description, enabled, tags) values ($1, $2, $3, $4, $5, $6)
+         on conflict do nothing",
+    )
+    .bind(&project.id)
+    .bind(&project.domain_id)
+    .bind(&project.name)
+    .bind(&project.description)
+    .bind(i64::from(project.enabled))
+    .bind(&project.tags)
+    .execute(&mut **write)
+    .await?;
+    Ok(made.rows_affected() == 1)
+}
+
+async fn end_tokens(write: &mut Write, project_id: &str) -> Result<()> {
+    sqlx::query("delete from tokens where scope_kind = 'project' and scope_id = $1")
+        .bind(project_id)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
+}
+
+fn project(row: &AnyRow) -> sqlx::Result<ProjectRow> {
+    Ok(ProjectRow {
+        id: row.try_get("id")?,
+        domain_id: row.try_get("domain_id")?,
+        name: row.try_get("name")?,
+        description: row.try_get("description")?,
+        enabled: row.try_get::<i64, _>("enabled")? == 1,
+        tags: row.try_get("tags")?,
+    })
+}

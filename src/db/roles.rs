@@ -1,0 +1,303 @@
+//! Roles, what they imply, and who was granted which.
+
+use sqlx::{Row as _, any::AnyRow};
+
+use super::{Database, Write};
+use crate::error::Result;
+
+/// A role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleRow {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+}
+
+/// One grant: this actor holds this role on this target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrantRow {
+    /// `user` or `group`.
+    pub actor_kind: String,
+    /// The user or group.
+    pub actor_id: String,
+    /// `project`, `domain` or `system`.
+    pub target_kind: String,
+    /// The project or domain; `all` for the system.
+    pub target_id: String,
+    /// The role.
+    pub role_id: String,
+}
+
+/// Every role that user `$1` holds on target `$2`, `$3`: granted, through a group, or implied.
+const HELD: &str = "
+    with recursive direct (role_id) as (
+        select role_id from grants
+         where actor_kind = 'user' and actor_id = $1 and target_kind = $2 and target_id = $3
+        union
+        select g.role_id from grants g
+          join group_members m on g.actor_kind = 'group' and g.actor_id = m.group_id
+         where m.user_id = $1 and g.target_kind = $2 and g.target_id = $3
+    ), held (role_id) as (
+        select role_id from direct
+        union
+        select i.implied_id from role_implications i join held h on i.prior_id = h.role_id
+    )
+    select r.id, r.name, r.description from roles r join held h on h.role_id = r.id order by r.name";
+
+/// The roles of application credential `$1`, and what they imply.
+const CREDENTIAL_HELD: &str = "
+    with recursive held (role_id) as (
+        select role_id from application_credential_roles where credential_id = $1
+        union
+        select i.implied_id from role_implications i join held h on i.prior_id = h.role_id
+    )
+    select r.id, r.name, r.description from roles r join held h on h.role_id = r.id order by r.name";
+
+impl Database {
+    /// Every role a user holds on a target: granted, through a group, or implied.
+    pub(crate) async fn roles_held(&self, user_id: &str, target_kind: &str, target_id: &str) -> Result<Vec<RoleRow>> {
+        let rows = sqlx::query(HELD).bind(user_id).bind(target_kind).bind(target_id).fetch_all(self.reads()).await?;
+        Ok(rows.iter().map(role).collect::<sqlx::Result<_>>()?)
+    }
+
+    /// The roles of an application credential, and what they imply.
+    pub(crate) async fn credential_roles_held(&self, credential_id: &str) -> Result<Vec<RoleRow>> {
+        let rows = sqlx::query(CREDENTIAL_HELD).bind(credential_id).fetch_all(self.reads()).await?;
+        Ok(rows.iter().map(role).collect::<sqlx::Result<_>>()?)
+    }
+
+    /// Every role, or those of this name.
+    pub(crate) async fn roles(&self, name: Option<&str>) -> Result<Vec<RoleRow>> {
+        let rows = sqlx::query(
+            "select id, name, description from roles where cast($1 as text) is null or name = $1 order by name",
+        )
+        .bind(name)
+        .fetch_all(self.reads())
+        .await?;
+        Ok(rows.iter().map(role).collect::<sqlx::Result<_>>()?)
+    }
+
+    /// One role.
+    pub(crate) async fn role(&self, id: &str) -> Result<Option<RoleRow>> {
+        let row = sqlx::query("select id, name, description from roles where id = $1")
+            .bind(id)
+            .fetch_optional(self.reads())
+            .await?;
+        Ok(row.as_ref().map(role).transpose()?)
+    }
+
+    /// Makes a role; false when the name is taken.
+    pub(crate) async fn insert_role(&self, role: &RoleRow) -> Result<bool> {
+        let mut write = self.write().await?;
+        let made = insert_role(&mut write, role).await?;
+        write.commit().await?;
+        Ok(made)
+    }
+
+    /// Changes a role's name and description; false when it is gone.
+    pub(crate) async fn update_role(&self, role: &RoleRow) -> Result<bool> {
+        let mut write = self.write().await?;
+        let changed = sqlx::query("update roles set name = $2, description = $3 where id = $1")
+            .bind(&role.id)
+            .bind(&role.name)
+            .bind(role.description.as_deref())
+            .execute(&mut *write)
+            .await?
+            .rows_affected();
+        write.commit().await?;
+        Ok(changed == 1)
+    }
+
+    /// Deletes a role with its grants, and ends the tokens and credentials of everyone who held it.
+    pub(crate) async fn delete_role(&self, id: &str) -> Result<bool> {
+        let mut write = self.write().await?;
+        sqlx::query(
+            "delete from application_credentials where id in
+               (select credential_id from application_credential_roles where role_id = $1)",
+        )
+        .bind(id)
+        .execute(&mut *write)
+        .await?;
+        let holders: Vec<GrantRow> = sqlx::query("select * from grants where role_id = $1")
+            .bind(id)
+            .fetch_all(&mut *write)
+            .await?
+            .iter()
+            .map(grant)
+            .collect::<sqlx::Result<_>>()?;
+        for holder in &holders {
+            end_tokens_of(&mut write, holder).await?;
+        }
+        let gone = sqlx::query("delete from roles where id = $1").bind(id).execute(&mut *write).await?.rows_affected();
+        write.commit().await?;
+        Ok(gone == 1)
+    }
+
+    /// Every pair of a prior and an implied role id.
+    pub(crate) async fn role_implications(&self) -> Result<Vec<(String, String)>> {
+        let rows = sqlx::query("select prior_id, implied_id from role_implications").fetch_all(self.reads()).await?;
+        Ok(rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<sqlx::Result<_>>()?)
+    }
+
+    /// Lets one role imply another.
+    pub(crate) async fn insert_implication(&self, prior_id: &str, implied_id: &str) -> Result<()> {
+        let mut write = self.write().await?;
+        insert_implication(&mut write, prior_id, implied_id).await?;
+        Ok(write.commit().await?)
+    }
+
+    /// Ends an implication; false when there was none.
+    pub(crate) async fn delete_implication(&self, prior_id: &str, implied_id: &str) -> Result<bool> {
+        let mut write = self.write().await?;
+        let gone = sqlx::query("delete from role_implications where prior_id = $1 and implied_id = $2")
+            .bind(prior_id)
+            .bind(implied_id)
+            .execute(&mut *write)
+            .await?
+            .rows_affected();
+        write.commit().await?;
+        Ok(gone == 1)
+    }
+
+    /// Grants a role; granting it again changes nothing.
+    pub(crate) async fn insert_grant(&self, grant: &GrantRow) -> Result<()> {
+        let mut write = self.write().await?;
+        insert_grant(&mut write, grant).await?;
+        Ok(write.commit().await?)
+    }
+
+    /// Takes a grant back, and ends the tokens and application credentials that rested on it.
+    pub(crate) async fn delete_grant(&self, grant: &GrantRow) -> Result<bool> {
+        let mut write = self.write().await?;
+        let gone = sqlx::query(
+            "delete from grants where actor_kind = $1 and actor_id = $2 and target_kind = $3 and target_id = $4
+                and role_id = $5",
+        )
+        .bind(&grant.actor_kind)
+        .bind(&grant.actor_id)
+        .bind(&grant.target_kind)
+        .bind(&grant.target_id)
+        .bind(&grant.role_id)
+        .execute(&mut *write)
+        .await?
+        .rows_affected();
+        if gone == 1 {
+            end_tokens_of(&mut write, grant).await?;
+        }
+        write.commit().await?;
+        Ok(gone == 1)
+    }
+
+    /// Every grant of the actors, targets and role asked for; `None` asks for all.
+    pub(crate) async fn grants(&self, wanted: &Grants<'_>) -> Result<Vec<GrantRow>> {
+        let rows = sqlx::query(
+            "select actor_kind, actor_id, target_kind, target_id, role_id from grants
+              where (cast($1 as text) is null or actor_kind = $1) and (cast($2 as text) is null or actor_id = $2)
+                and (cast($3 as text) is null or target_kind = $3) and (cast($4 as text) is null or target_id = $4)
+                and (cast($5 as text) is null or role_id = $5)
+              order by target_kind, target_id, actor_kind, actor_id, role_id",
+        )
+        .bind(wanted.actor_kind)
+        .bind(wanted.actor_id)
+        .bind(wanted.target_kind)
+        .bind(wanted.target_id)
+        .bind(wanted.role_id)
+        .fetch_all(self.reads())
+        .await?;
+        Ok(rows.iter().map(grant).collect::<sqlx::Result<_>>()?)
+    }
+}
+
+/// Which grants to list; `None` asks for all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Grants<'a> {
+    /// `user` or `group`.
+    pub actor_kind: Option<&'a str>,
+    /// The user or group.
+    pub actor_id: Option<&'a str>,
+    /// `project`, `domain` or `system`.
+    pub target_kind: Option<&'a str>,
+    /// The project or domain; `all` for the system.
+    pub target_id: Option<&'a str>,
+    /// The role.
+    pub role_id: Option<&'a str>,
+}
+
+pub(super) async fn insert_role(write: &mut Write, role: &RoleRow) -> Result<bool> {
+    let made = sqlx::query("insert into roles (id, name, description) values ($1, $2, $3) on conflict do nothing")
+        .bind(&role.id)
+        .bind(&role.name)
+        .bind(role.description.as_deref())
+        .execute(&mut **write)
+        .await?;
+    Ok(made.rows_affected() == 1)
+}
+
+pub(super) async fn insert_implication(write: &mut Write, prior_id: &str, implied_id: &str) -> Result<()> {
+    sqlx::query("insert into role_implications (prior_id, implied_id) values ($1, $2) on conflict do nothing")
+        .bind(prior_id)
+        .bind(implied_id)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn insert_grant(write: &mut Write, grant: &GrantRow) -> Result<()> {
+    sqlx::query(
+        "insert into grants (actor_kind, actor_id, target_kind, target_id, role_id) values ($1, $2, $3, $4, $5)
+         on conflict do nothing",
+    )
+    .bind(&grant.actor_kind)
+    .bind(&grant.actor_id)
+    .bind(&grant.target_kind)
+    .bind(&grant.target_id)
+    .bind(&grant.role_id)
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+/// Ends the tokens that rest on a grant. Application credentials that name the role are dropped with a user's own
+/// grant; one that rests on a group's grant is refused when it is used.
+async fn end_tokens_of(write: &mut Write, grant: &GrantRow) -> Result<()> {
+    if grant.actor_kind == "user" && grant.target_kind == "project" {
+        sqlx::query(
+            "delete from application_credentials where user_id = $1 and project_id = $2 and id in
+               (select credential_id from application_credential_roles where role_id = $3)",
+        )
+        .bind(&grant.actor_id)
+        .bind(&grant.target_id)
+        .bind(&grant.role_id)
+        .execute(&mut **write)
+        .await?;
+    }
+    sqlx::query(
+        "delete from tokens where scope_kind = $3 and scope_id = $4 and
+           (($1 = 'user' and user_id = $2) or
+            ($1 = 'group' and user_id in (select user_id from group_members where group_id = $2)))",
+    )
+    .bind(&grant.actor_kind)
+    .bind(&grant.actor_id)
+    .bind(&grant.target_kind)
+    .bind(&grant.target_id)
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+fn role(row: &AnyRow) -> sqlx::Result<RoleRow> {
+    Ok(RoleRow { id: row.try_get("id")?, name: row.try_get("name")?, description: row.try_get("description")? })
+}
+
+fn grant(row: &AnyRow) -> sqlx::Result<GrantRow> {
+    Ok(GrantRow {
+        actor_kind: row.try_get("actor_kind")?,
+        actor_id: row.try_get("actor_id")?,
+        target_kind: row.try_get("target_kind")?,
+        target_id: row.try_get("target_id")?,
+        role_id: row.try_get("role_id")?,
+    })
+}

@@ -1,0 +1,237 @@
+//! Tokens, and the sign-ins they begin with.
+
+use sqlx::{Row as _, any::AnyRow};
+
+use super::Database;
+use crate::error::Result;
+
+/// A token to be kept.
+#[derive(Debug)]
+pub struct NewToken<'a> {
+    /// The digest of the token, in hex.
+    pub digest: &'a str,
+    /// Whose it is.
+    pub user_id: &'a str,
+    /// `unscoped`, `project`, `domain` or `system`.
+    pub scope_kind: &'a str,
+    /// The project or domain; `all` for the system, empty without a scope.
+    pub scope_id: &'a str,
+    /// How the user proved who it is, comma-separated.
+    pub methods: &'a str,
+    /// This token's own audit id.
+    pub audit_id: &'a str,
+    /// The audit id of the token that this chain of rescopes began with.
+    pub first_audit_id: &'a str,
+    /// The application credential it was issued for.
+    pub credential_id: Option<&'a str>,
+    /// When it was issued.
+    pub issued_ms: i64,
+    /// When it ends.
+    pub expires_ms: i64,
+    /// The state of the user's password that the proof rested on.
+    pub password_changed_ms: i64,
+    /// The digest of the token it was exchanged for.
+    pub parent: Option<&'a str>,
+}
+
+/// What a token says, with the rows it rests on.
+#[derive(Clone, Debug)]
+pub struct TokenRow {
+    /// Whose it is: id, name, domain id, domain name.
+    pub user: [String; 4],
+    /// `unscoped`, `project`, `domain` or `system`.
+    pub scope_kind: String,
+    /// The project: id, name, domain id, domain name.
+    pub project: Option<[String; 4]>,
+    /// The domain of a domain scope: id, name.
+    pub domain: Option<[String; 2]>,
+    /// How the user proved who it is, comma-separated.
+    pub methods: String,
+    /// This token's own audit id.
+    pub audit_id: String,
+    /// The audit id that the chain of rescopes began with.
+    pub first_audit_id: String,
+    /// The application credential it was issued for.
+    pub credential: Option<TokenCredential>,
+    /// When it was issued.
+    pub issued_ms: i64,
+    /// When it ends.
+    pub expires_ms: i64,
+    /// The state of the user's password.
+    pub password_changed_ms: i64,
+}
+
+/// The application credential behind a token.
+#[derive(Clone, Debug)]
+pub struct TokenCredential {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it may make further credentials.
+    pub unrestricted: bool,
+    /// Its access rules as JSON; `None` allows every request.
+    pub access_rules: Option<String>,
+}
+
+const LIVE_TOKEN: &str = "
+    select t.scope_kind, t.methods, t.audit_id, t.first_audit_id, t.issued_ms, t.expires_ms,
+           u.id as user_id, u.name as user_name, u.password_changed_ms,
+           ud.id as user_domain_id, ud.name as user_domain_name,
+           p.id as project_id, p.name as project_name, pd.id as project_domain_id, pd.name as project_domain_name,
+           sd.id as scope_domain_id, sd.name as scope_domain_name,
+           c.id as credential_id, c.name as credential_name, c.unrestricted, c.access_rules
+      from tokens t
+      join users u on u.id = t.user_id and u.enabled = 1
+      join domains ud on ud.id = u.domain_id and ud.enabled = 1
+      left join projects p on t.scope_kind = 'project' and p.id = t.scope_id and p.enabled = 1
+      left join domains pd on pd.id = p.domain_id and pd.enabled = 1
+      left join domains sd on t.scope_kind = 'domain' and sd.id = t.scope_id and sd.enabled = 1
+      left join application_credentials c on c.id = t.credential_id and (c.expires_ms is null or c.expires_ms > $2)
+     where t.digest = $1 and t.expires_ms > $2
+       and (t.scope_kind in ('unscoped', 'system') or pd.id is not null or sd.id is not null)
+       and (t.credential_id is null or c.id is not null)";
+
+impl Database {
+    /// Keeps a token, if what its proof rested on still stands; says whether it was kept.
+    pub(crate) async fn insert_token(&self, token: &NewToken<'_>) -> Result<bool> {
+        let mut write = self.write().await?;
+        let kept = sqlx::query(
+            "insert into tokens (digest, user_id, scope_kind, scope_id, methods, audit_id, first_audit_id,
+                                 credential_id, issued_ms, expires_ms)
+             select $1, u.id, $3, $4, $5, $6, $7, $8, $9, $10 from users u
+              where u.id = $2 and u.enabled = 1 and u.password_changed_ms = $11
+                and ($12 = '' or exists (select 1 from tokens t where t.digest = $12))",
+        )
+        .bind(token.digest)
+        .bind(token.user_id)
+        .bind(token.scope_kind)
+        .bind(token.scope_id)
+        .bind(token.methods)
+        .bind(token.audit_id)
+        .bind(token.first_audit_id)
+        .bind(token.credential_id)
+        .bind(token.issued_ms)
+        .bind(token.expires_ms)
+        .bind(token.password_changed_ms)
+        .bind(token.parent.unwrap_or_default())
+        .execute(&mut *write)
+        .await?
+        .rows_affected();
+        write.commit().await?;
+        Ok(kept == 1)
+    }
+
+    /// The token of this digest, if everything it rests on stands.
+    pub(crate) async fn live_token(&self, digest: &str, now_ms: i64) -> Result<Option<TokenRow>> {
+        let row = sqlx::query(LIVE_TOKEN).bind(digest).bind(now_ms).fetch_optional(self.reads()).await?;
+        Ok(row.as_ref().map(token).transpose()?)
+    }
+
+    /// Ends one token; says whether it was there.
+    pub(crate) async fn delete_token(&self, digest: &str) -> Result<bool> {
+        let mut write = self.write().await?;
+        let gone = sqlx::query("delete from tokens where digest = $1").bind(digest).execute(&mut *write).await?;
+        write.commit().await?;
+        Ok(gone.rows_affected() == 1)
+    }
+
+    /// Forgets the tokens and the failures whose time has passed.
+    pub(crate) async fn delete_expired_tokens(&self, now_ms: i64, failures_before_ms: i64) -> Result<()> {
+        let mut write = self.write().await?;
+        sqlx::query("delete from tokens where expires_ms <= $1").bind(now_ms).execute(&mut *write).await?;
+        sqlx::query("delete from sign_in_failures where since_ms < $1 and locked_until_ms < $2")
+            .bind(failures_before_ms)
+            .bind(now_ms)
+            .execute(&mut *write)
+            .await?;
+        Ok(write.commit().await?)
+    }
+
+    /// Until when sign-ins as `who` are refused; `None` when none failed lately.
+    pub(crate) async fn failed_sign_ins(&self, who: &str) -> Result<Option<i64>> {
+        let row = sqlx::query("select locked_until_ms from sign_in_failures where who = $1")
+            .bind(who)
+            .fetch_optional(self.reads())
+            .await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
+    }
+
+    /// Counts a failed sign-in; the `limit`th since `window_start_ms` locks until `lock_until_ms`.
+    pub(crate) async fn count_failed_sign_in(
+        &self,
+        who: &str,
+        now_ms: i64,
+        window_start_ms: i64,
+        limit: i64,
+        lock_until_ms: i64,
+    ) -> Result<()> {
+        let mut write = self.write().await?;
+        sqlx::query(
+            "insert into sign_in_failures (who, failures, since_ms, locked_until_ms) values ($1, 1, $2, 0)
+             on conflict (who) do update set
+               failures = case when sign_in_failures.since_ms < $3 then 1 else sign_in_failures.failures + 1 end,
+               since_ms = case when sign_in_failures.since_ms < $3 then $2 else sign_in_failures.since_ms end",
+        )
+        .bind(who)
+        .bind(now_ms)
+        .bind(window_start_ms)
+        .execute(&mut *write)
+        .await?;
+        // A lock that holds is not prolonged by further attempts: else a stranger could hold it for ever.
+        sqlx::query(
+            "update sign_in_failures set locked_until_ms = $4, failures = 0
+              where who = $1 and failures >= $3 and locked_until_ms <= $2",
+        )
+        .bind(who)
+        .bind(now_ms)
+        .bind(limit)
+        .bind(lock_until_ms)
+        .execute(&mut *write)
+        .await?;
+        Ok(write.commit().await?)
+    }
+
+    /// Forgets the failures of `who`.
+    pub(crate) async fn clear_failed_sign_ins(&self, who: &str) -> Result<()> {
+        let mut write = self.write().await?;
+        sqlx::query("delete from sign_in_failures where who = $1").bind(who).execute(&mut *write).await?;
+        Ok(write.commit().await?)
+    }
+}
+
+fn token(row: &AnyRow) -> sqlx::Result<TokenRow> {
+    let four = |a: &str, b: &str, c: &str, d: &str| -> sqlx::Result<Option<[String; 4]>> {
+        Ok(match row.try_get::<Option<String>, _>(a)? {
+            None => None,
+            Some(id) => Some([id, row.try_get(b)?, row.try_get(c)?, row.try_get(d)?]),
+        })
+    };
+    let user = four("user_id", "user_name", "user_domain_id", "user_domain_name")?.ok_or(sqlx::Error::RowNotFound)?;
+    let domain = match row.try_get::<Option<String>, _>("scope_domain_id")? {
+        None => None,
+        Some(id) => Some([id, row.try_get("scope_domain_name")?]),
+    };
+    let credential = match row.try_get::<Option<String>, _>("credential_id")? {
+        None => None,
+        Some(id) => Some(TokenCredential {
+            id,
+            name: row.try_get("credential_name")?,
+            unrestricted: row.try_get::<i64, _>("unrestricted")? == 1,
+            access_rules: row.try_get("access_rules")?,
+        }),
+    };
+    Ok(TokenRow {
+        user,
+        scope_kind: row.try_get("scope_kind")?,
+        project: four("project_id", "project_name", "project_domain_id", "project_domain_name")?,
+        domain,
+        methods: row.try_get("methods")?,
+        audit_id: row.try_get("audit_id")?,
+        first_audit_id: row.try_get("first_audit_id")?,
+        credential,
+        issued_ms: row.try_get("issued_ms")?,
+        expires_ms: row.try_get("expires_ms")?,
+        password_changed_ms: row.try_get("password_changed_ms")?,
+    })
+}

@@ -1,0 +1,205 @@
+//! Users and their passwords' hashes.
+
+use sqlx::{Row as _, any::AnyRow};
+
+use super::{Database, Write, is_duplicate, now_ms};
+use crate::error::Result;
+
+/// A user.
+#[derive(Clone, Debug)]
+pub struct UserRow {
+    /// Its id.
+    pub id: String,
+    /// Its domain.
+    pub domain_id: String,
+    /// Its name, unique in the domain.
+    pub name: String,
+    /// What an admin wrote about it.
+    pub description: Option<String>,
+    /// Where to write to it.
+    pub email: Option<String>,
+    /// Whether it may sign in.
+    pub enabled: bool,
+    /// Where it works when it does not say.
+    pub default_project_id: Option<String>,
+    /// An argon2id hash in PHC form; `None` for a user without a password.
+    pub password: Option<String>,
+    /// When the password last changed.
+    pub password_changed_ms: i64,
+}
+
+/// Which users to list; `None` asks for all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Users<'a> {
+    /// Of this domain.
+    pub domain_id: Option<&'a str>,
+    /// Of this name.
+    pub name: Option<&'a str>,
+    /// Enabled, or not.
+    pub enabled: Option<bool>,
+    /// Members of this group.
+    pub group_id: Option<&'a str>,
+    /// After this user.
+    pub marker: Option<&'a str>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+/// One list of columns for every question about users.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "select u.id, u.domain_id, u.name, u.description, u.email, u.enabled, u.default_project_id, ",
+            "u.password, u.password_changed_ms from users u ",
+            $rest
+        )
+    };
+}
+
+impl Database {
+    /// One user by its id.
+    pub(crate) async fn user(&self, id: &str) -> Result<Option<UserRow>> {
+        let row = sqlx::query(select!("where u.id = $1")).bind(id).fetch_optional(self.reads()).await?;
+        Ok(row.as_ref().map(user).transpose()?)
+    }
+
+    /// One user by its name and its domain's id or name.
+    pub(crate) async fn user_named(&self, name: &str, domain: &str) -> Result<Option<UserRow>> {
+        let row = sqlx::query(select!(
+            "join domains d on d.id = u.domain_id where u.name = $1 and (d.id = $2 or d.name = $2)
+             order by case when d.id = $2 then 0 else 1 end"
+        ))
+        .bind(name)
+        .bind(domain)
+        .fetch_optional(self.reads())
+        .await?;
+        Ok(row.as_ref().map(user).transpose()?)
+    }
+
+    /// Users in the order of their names.
+    pub(crate) async fn users(&self, wanted: &Users<'_>) -> Result<Vec<UserRow>> {
+        let rows = sqlx::query(select!(
+            "where (cast($1 as text) is null or u.domain_id = $1) and (cast($2 as text) is null or u.name = $2)
+               and (cast($3 as bigint) is null or u.enabled = $3)
+               and (cast($4 as text) is null or u.id in (select user_id from group_members where group_id = $4))
+               and (cast($5 as text) is null or (u.name, u.id) > (select m.name, m.id from users m where m.id = $5))
+             order by u.name, u.id limit $6"
+        ))
+        .bind(wanted.domain_id)
+        .bind(wanted.name)
+        .bind(wanted.enabled.map(i64::from))
+        .bind(wanted.group_id)
+        .bind(wanted.marker)
+        .bind(i64::from(wanted.limit))
+        .fetch_all(self.reads())
+        .await?;
+        Ok(rows.iter().map(user).collect::<sqlx::Result<_>>()?)
+    }
+
+    /// Keeps a new user; false when its name is taken in its domain.
+    pub(crate) async fn insert_user(&self, user: &UserRow) -> Result<bool> {
+        let mut write = self.write().await?;
+        let made = insert_user(&mut write, user).await?;
+        write.commit().await?;
+        Ok(made)
+    }
+
+    /// Changes everything of a user but its password; ends its tokens when that disables it.
+    /// `None` when the new name is taken, false when the user is gone.
+    pub(crate) async fn update_user(&self, user: &UserRow) -> Result<Option<bool>> {
+        let mut write = self.write().await?;
+        let changed = sqlx::query(
+            "update users set name = $2, description = $3, email = $4, enabled = $5, default_project_id = $6
+              where id = $1",
+        )
+        .bind(&user.id)
+        .bind(&user.name)
+        .bind(user.description.as_deref())
+        .bind(user.email.as_deref())
+        .bind(i64::from(user.enabled))
+        .bind(user.default_project_id.as_deref())
+        .execute(&mut *write)
+        .await;
+        let changed = match changed {
+            Err(error) if is_duplicate(&error) => return Ok(None),
+            other => other?.rows_affected(),
+        };
+        if !user.enabled {
+            end_tokens(&mut write, &user.id).await?;
+        }
+        write.commit().await?;
+        Ok(Some(changed == 1))
+    }
+
+    /// Changes a password from the state `from_ms`, ends every token of the user and forgets its failed sign-ins.
+    /// False when the password changed meanwhile or the user is gone.
+    pub(crate) async fn set_password(&self, id: &str, hash: &str, from_ms: i64) -> Result<bool> {
+        let mut write = self.write().await?;
+        let changed = sqlx::query(
+            "update users set password = $2, password_changed_ms = $3 where id = $1 and password_changed_ms = $4",
+        )
+        .bind(id)
+        .bind(hash)
+        // Two changes in one millisecond must still be two states.
+        .bind(now_ms().max(from_ms + 1))
+        .bind(from_ms)
+        .execute(&mut *write)
+        .await?
+        .rows_affected();
+        end_tokens(&mut write, id).await?;
+        sqlx::query("delete from sign_in_failures where who = $1").bind(id).execute(&mut *write).await?;
+        write.commit().await?;
+        Ok(changed == 1)
+    }
+
+    /// Deletes a user with its grants, tokens, groups and application credentials; false when it is gone.
+    pub(crate) async fn delete_user(&self, id: &str) -> Result<bool> {
+        let mut write = self.write().await?;
+        sqlx::query("delete from grants where actor_kind = 'user' and actor_id = $1")
+            .bind(id)
+            .execute(&mut *write)
+            .await?;
+        let gone = sqlx::query("delete from users where id = $1").bind(id).execute(&mut *write).await?.rows_affected();
+        write.commit().await?;
+        Ok(gone == 1)
+    }
+}
+
+pub(super) async fn insert_user(write: &mut Write, user: &UserRow) -> Result<bool> {
+    let made = sqlx::query(
+        "insert into users (id, domain_id, name, description, email, enabled, default_project_id, password,
+                            password_changed_ms)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing",
+    )
+    .bind(&user.id)
+    .bind(&user.domain_id)
+    .bind(&user.name)
+    .bind(user.description.as_deref())
+    .bind(user.email.as_deref())
+    .bind(i64::from(user.enabled))
+    .bind(user.default_project_id.as_deref())
+    .bind(user.password.as_deref())
+    .bind(user.password_changed_ms)
+    .execute(&mut **write)
+    .await?;
+    Ok(made.rows_affected() == 1)
+}
+
+async fn end_tokens(write: &mut Write, user_id: &str) -> Result<()> {
+    sqlx::query("delete from tokens where user_id = $1").bind(user_id).execute(&mut **write).await?;
+    Ok(())
+}
+
+fn user(row: &AnyRow) -> sqlx::Result<UserRow> {
+    Ok(UserRow {
+        id: row.try_get("id")?,
+        domain_id: row.try_get("domain_id")?,
+        name: row.try_get("name")?,
+        description: row.try_get("description")?,
+        email: row.try_get("email")?,
+        enabled: row.try_get::<i64, _>("enabled")? == 1,
+        default_project_id: row.try_get("default_project_id")?,
+        password: row.try_get("password")?,
+        password_changed_ms: row.try_get("password_changed_ms")?,
+    })
+}

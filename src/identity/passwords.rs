@@ -1,0 +1,187 @@
+//! Passwords: argon2id, in bounded memory, off the async threads.
+//!
+//! Nobody learns from an answer or its time whether a user exists: where there is no hash to compare with, a
+//! decoy of the same cost is compared instead.
+
+use std::{fmt, sync::Arc};
+
+use argon2::{
+    Algorithm, Argon2, Params, PasswordHash, PasswordHasher as _, PasswordVerifier as _, Version,
+    password_hash::SaltString,
+};
+use tokio::sync::Semaphore;
+
+use crate::error::{Error, Result};
+
+/// 19 MiB, two passes, one lane: OWASP's first choice for argon2id.
+const MEMORY_KIB: u32 = 19 * 1024;
+const PASSES: u32 = 2;
+/// Hashes at once: two keep two cores busy and hold 38 MiB at most.
+const AT_ONCE: usize = 2;
+/// Further ones that may wait, about two seconds' worth of hashing; beyond, the service says that it is busy.
+const WAITING: usize = 64;
+/// The longest password, in bytes. argon2 takes any length; this keeps a megabyte from being one.
+pub const MAX_PASSWORD_BYTES: usize = 4096;
+
+/// A secret on its way through; never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(text: impl Into<String>) -> Secret {
+        Secret(text.into())
+    }
+
+    /// The secret itself.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// Hashes and compares passwords.
+#[derive(Clone)]
+pub(super) struct Passwords {
+    at_once: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
+    decoy: Arc<str>,
+}
+
+impl Passwords {
+    pub(super) fn new() -> Passwords {
+        Passwords {
+            at_once: Arc::new(Semaphore::new(AT_ONCE)),
+            queue: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
+            decoy: decoy().into(),
+        }
+    }
+
+    /// Hashes a new password.
+    ///
+    /// # Errors
+    /// `Invalid` when it is empty or too long.
+    pub(super) async fn hash(&self, password: &Secret) -> Result<String> {
+        if password.0.is_empty() || password.0.len() > MAX_PASSWORD_BYTES {
+            return Err(Error::Invalid(format!("a password has 1 to {MAX_PASSWORD_BYTES} bytes")));
+        }
+        let password = password.clone();
+        self.run(move || {
+            let salt = SaltString::encode_b64(&super::tokens::random::<16>()).map_err(internal)?;
+            Ok(argon2()?.hash_password(password.0.as_bytes(), &salt).map_err(internal)?.to_string())
+        })
+        .await
+    }
+
+    /// Whether the password is the hashed one; without a hash it takes the same time and is not.
+    pub(super) async fn verify(&self, hash: Option<&str>, password: &Secret) -> Result<bool> {
+        let known = hash.is_some();
+        let hash: Arc<str> = hash.map_or_else(|| self.decoy.clone(), Arc::from);
+        // A password that could not have been set is compared all the same, cut: it costs what any other does.
+        let fits = password.0.len() <= MAX_PASSWORD_BYTES;
+        let tried = password.0.as_bytes()[..password.0.len().min(MAX_PASSWORD_BYTES)].to_vec();
+        let equal = self
+            .run(move || {
+                let hash = PasswordHash::new(&hash).map_err(internal)?;
+                Ok(argon2()?.verify_password(&tried, &hash).is_ok())
+            })
+            .await?;
+        Ok(equal && fits && known)
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        let place = self.queue.clone().try_acquire_owned().map_err(|_| {
+            Error::Unavailable("too many people sign in at this moment; try again in a few seconds".into())
+        })?;
+        let slot = self.at_once.clone().acquire_owned().await.map_err(Error::internal)?;
+        // The permits go with the work: a request that is given up must not let another hash in beside it.
+        tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop((slot, place));
+            done
+        })
+        .await
+        .map_err(Error::internal)?
+    }
+}
+
+fn argon2() -> Result<Argon2<'static>> {
+    let params = Params::new(MEMORY_KIB, PASSES, 1, None).map_err(internal)?;
+    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+}
+
+/// A hash in the right form of no password at all.
+fn decoy() -> String {
+    let salt = base64(&super::tokens::random::<16>());
+    let hash = base64(&super::tokens::random::<32>());
+    format!("$argon2id$v=19$m={MEMORY_KIB},t={PASSES},p=1${salt}${hash}")
+}
+
+fn base64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD_NO_PAD.encode(bytes)
+}
+
+fn internal(error: impl fmt::Display) -> Error {
+    Error::Internal(anyhow::anyhow!("password hashing: {error}"))
+}
+
+/// A password nobody chose: 24 letters and digits, about 142 bits.
+pub fn generate() -> Secret {
+    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let mut text = String::new();
+    while text.len() < 24 {
+        let [byte] = super::tokens::random::<1>();
+        // Bytes that fall outside are thrown away, so that every letter is as likely.
+        if let Some(letter) = LETTERS.get(usize::from(byte & 63)) {
+            text.push(char::from(*letter));
+        }
+    }
+    Secret(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_whole_password_is_the_password() {
+        let passwords = Passwords::new();
+        let long = "x".repeat(100);
+        let hash = passwords.hash(&Secret::new(format!("{long}1"))).await.unwrap();
+        assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
+        assert!(passwords.verify(Some(&hash), &Secret::new(format!("{long}1"))).await.unwrap());
+        for wrong in [long.clone(), format!("{long}2"), format!("{long}1\0"), String::new(), "x".repeat(1 << 20)] {
+            assert!(!passwords.verify(Some(&hash), &Secret::new(wrong)).await.unwrap());
+        }
+        assert!(!passwords.verify(None, &Secret::new(long)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn composed_and_decomposed_letters_are_different_passwords() {
+        let passwords = Passwords::new();
+        let hash = passwords.hash(&Secret::new("caf\u{e9}")).await.unwrap();
+        assert!(!passwords.verify(Some(&hash), &Secret::new("cafe\u{301}")).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn an_empty_or_huge_password_cannot_be_set() {
+        let passwords = Passwords::new();
+        for bad in [String::new(), "x".repeat(MAX_PASSWORD_BYTES + 1)] {
+            assert!(matches!(passwords.hash(&Secret::new(bad)).await, Err(Error::Invalid(_))));
+        }
+    }
+
+    #[test]
+    fn generated_passwords_are_plain_and_differ() {
+        let (a, b) = (generate(), generate());
+        assert_ne!(a, b);
+        assert!(a.expose().bytes().all(|c| c.is_ascii_alphanumeric()));
+        assert_eq!(format!("{a:?}"), "***");
+    }
+}

@@ -1,0 +1,325 @@
+//! Signing in: proofs of who somebody is, the scope they ask for, and the token they get.
+//!
+//! Unknown user, wrong password, disabled and locked user look and cost the same: one hash, one counted failure,
+//! one answer.
+
+use std::sync::atomic::Ordering;
+
+use super::{
+    DEFAULT_DOMAIN, Identity, Session,
+    passwords::Secret,
+    tokens::{new_audit_id, new_token},
+    unauthenticated,
+};
+use crate::{
+    db::{credentials::CredentialRow, now_ms, tokens::NewToken, users::UserRow},
+    error::{Error, Result},
+};
+
+/// Failures are counted over this long.
+const FAILURE_WINDOW_MS: i64 = 15 * 60 * 1000;
+/// Rows whose time has passed are deleted at most this often.
+const PURGE_EVERY_MS: i64 = 60 * 1000;
+
+/// Somebody or something named by its id, or by its name in a domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// By its id.
+    Id(String),
+    /// By its name, in the domain of this id or name.
+    Name {
+        /// Its name.
+        name: String,
+        /// The id or the name of its domain.
+        domain: String,
+    },
+}
+
+impl Named {
+    /// By name in the default domain.
+    pub fn in_default_domain(name: impl Into<String>) -> Named {
+        Named::Name { name: name.into(), domain: DEFAULT_DOMAIN.into() }
+    }
+}
+
+/// A proof of who somebody is.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// A user's password.
+    Password {
+        /// Whose.
+        user: Named,
+        /// What was typed.
+        password: Secret,
+    },
+    /// A token, to be exchanged.
+    Token(Secret),
+    /// An application credential.
+    Credential {
+        /// Its id, or its name.
+        credential: String,
+        /// Whose it is, when `credential` is a name.
+        user: Option<Named>,
+        /// Its secret.
+        secret: Secret,
+    },
+}
+
+/// Where the new token's roles shall hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WantedScope {
+    /// The user's default project if it still holds a role there, else nowhere.
+    Default,
+    /// Nowhere.
+    Unscoped,
+    /// A project.
+    Project(Named),
+    /// A domain, by id or name.
+    Domain(String),
+    /// The whole system.
+    System,
+}
+
+/// Who somebody proved to be.
+struct Proven {
+    user: UserRow,
+    methods: Vec<String>,
+    parent: Option<Session>,
+    credential: Option<CredentialRow>,
+}
+
+/// A scope that the user holds roles in.
+struct Granted {
+    kind: &'static str,
+    id: String,
+}
+
+impl Granted {
+    fn unscoped() -> Granted {
+        Granted { kind: "unscoped", id: String::new() }
+    }
+}
+
+impl Identity {
+    /// Makes a token for whoever proves to be somebody. The token is shown here and never again.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when a proof fails or nothing is held in the scope, without saying which.
+    pub async fn sign_in(&self, proofs: &[Proof], scope: &WantedScope) -> Result<(String, Session)> {
+        self.purge().await?;
+        let mut proven: Option<Proven> = None;
+        for proof in proofs {
+            let next = self.prove(proof).await?;
+            proven = Some(match proven {
+                None => next,
+                Some(first) => both(first, next)?,
+            });
+        }
+        let proven = proven.ok_or_else(unauthenticated)?;
+        let granted = self.grant(&proven, scope).await?;
+        self.issue(proven, granted).await
+    }
+
+    async fn prove(&self, proof: &Proof) -> Result<Proven> {
+        match proof {
+            Proof::Password { user, password } => {
+                let user = self.check_password(user, password).await?;
+                Ok(Proven { user, methods: vec!["password".into()], parent: None, credential: None })
+            }
+            Proof::Token(token) => self.check_token(token).await,
+            Proof::Credential { credential, user, secret } => {
+                self.check_credential(credential, user.as_ref(), secret).await
+            }
+        }
+    }
+
+    /// The user whose password this is; every way to fail looks and costs the same.
+    pub(super) async fn check_password(&self, named: &Named, password: &Secret) -> Result<UserRow> {
+        let user = match named {
+            Named::Id(id) => self.db.user(id).await?,
+            Named::Name { name, domain } => self.db.user_named(name, domain).await?,
+        };
+        let domain = match &user {
+            Some(user) => self.db.domain(&user.domain_id).await?,
+            None => None,
+        };
+        let who = user.as_ref().map_or_else(|| stranger(named), |user| user.id.clone());
+        let hash = user.as_ref().and_then(|user| user.password.as_deref());
+        let is_right = self.passwords.verify(hash, password).await?;
+        // Judged after the hash: of many guesses sent at once none may slip past the count of the others.
+        let failed = self.db.failed_sign_ins(&who).await?;
+        let is_locked = failed.is_some_and(|until| until > now_ms());
+        let may = domain.is_some_and(|domain| domain.enabled) && user.as_ref().is_some_and(|user| user.enabled);
+        match user {
+            Some(user) if is_right && may && !is_locked => {
+                if failed.is_some() {
+                    self.db.clear_failed_sign_ins(&user.id).await?;
+                }
+                Ok(user)
+            }
+            _ => {
+                self.count_failure(&who).await?;
+                Err(unauthenticated())
+            }
+        }
+    }
+
+    async fn count_failure(&self, who: &str) -> Result<()> {
+        let now = now_ms();
+        let limit = i64::from(self.settings.lock_after_failures.max(1));
+        let until = now.saturating_add(i64::try_from(self.settings.lock_secs).unwrap_or(i64::MAX / 2000) * 1000);
+        self.db.count_failed_sign_in(who, now, now - FAILURE_WINDOW_MS, limit, until).await
+    }
+
+    async fn check_token(&self, token: &Secret) -> Result<Proven> {
+        let session = self.session(token.expose()).await?.ok_or_else(unauthenticated)?;
+        if session.credential.is_some() {
+            // Keystone: an application credential's token stays what it is.
+            return Err(Error::Forbidden("A token of an application credential cannot be exchanged.".into()));
+        }
+        let user = self.db.user(&session.user.id.to_string()).await?.ok_or_else(unauthenticated)?;
+        let mut methods = session.methods.clone();
+        if !methods.iter().any(|method| method == "token") {
+            methods.push("token".into());
+        }
+        Ok(Proven { user, methods, parent: Some(Session::clone(&session)), credential: None })
+    }
+
+    async fn check_credential(&self, credential: &str, user: Option<&Named>, secret: &Secret) -> Result<Proven> {
+        let row = match user {
+            None => self.db.credential(credential).await?,
+            Some(named) => {
+                let user = match named {
+                    Named::Id(id) => self.db.user(id).await?,
+                    Named::Name { name, domain } => self.db.user_named(name, domain).await?,
+                };
+                match user {
+                    Some(user) => self.db.credential_named(&user.id, credential).await?,
+                    None => None,
+                }
+            }
+        };
+        let who = format!("credential {}", row.as_ref().map_or(credential, |row| &row.id));
+        let who = blake3::hash(who.as_bytes()).to_hex().to_string();
+        let is_right = super::credentials::is_secret(row.as_ref().map(|row| row.secret.as_str()), secret);
+        let is_right = match is_right {
+            Some(verdict) => verdict,
+            None => self.passwords.verify(row.as_ref().map(|row| row.secret.as_str()), secret).await?,
+        };
+        let now = now_ms();
+        let is_locked = self.db.failed_sign_ins(&who).await?.is_some_and(|until| until > now);
+        let row = row.filter(|row| is_right && !is_locked && row.expires_ms.is_none_or(|at| at > now));
+        let user = match &row {
+            Some(row) => self.db.user(&row.user_id).await?.filter(|user| user.enabled),
+            None => None,
+        };
+        let (Some(user), Some(row)) = (user, row) else {
+            self.count_failure(&who).await?;
+            return Err(unauthenticated());
+        };
+        Ok(Proven { user, methods: vec!["application_credential".into()], parent: None, credential: Some(row) })
+    }
+
+    async fn grant(&self, proven: &Proven, scope: &WantedScope) -> Result<Granted> {
+        if let Some(credential) = &proven.credential {
+            let own = Granted { kind: "project", id: credential.project_id.clone() };
+            return match scope {
+                WantedScope::Default => Ok(own),
+                WantedScope::Project(Named::Id(id)) if *id == credential.project_id => Ok(own),
+                _ => Err(Error::Unauthenticated(
+                    "An application credential works in its own project only; ask for no scope.".into(),
+                )),
+            };
+        }
+        let granted = match scope {
+            WantedScope::Unscoped => return Ok(Granted::unscoped()),
+            WantedScope::Default => {
+                let id = proven.user.default_project_id.clone();
+                let wanted = id.map(|id| Granted { kind: "project", id });
+                return Ok(match wanted {
+                    Some(wanted) if self.is_held(proven, &wanted).await? => wanted,
+                    _ => Granted::unscoped(),
+                });
+            }
+            WantedScope::Project(Named::Id(id)) => Granted { kind: "project", id: id.clone() },
+            WantedScope::Project(Named::Name { name, domain }) => {
+                let id = self.db.project_named(name, domain).await?.map(|project| project.id).unwrap_or_default();
+                Granted { kind: "project", id }
+            }
+            WantedScope::Domain(domain) => {
+                let found = match self.db.domain(domain).await? {
+                    Some(found) => Some(found),
+                    None => self.db.domain_named(domain).await?,
+                };
+                Granted { kind: "domain", id: found.map(|domain| domain.id).unwrap_or_default() }
+            }
+            WantedScope::System => Granted { kind: "system", id: "all".into() },
+        };
+        if self.is_held(proven, &granted).await? { Ok(granted) } else { Err(unauthenticated()) }
+    }
+
+    async fn is_held(&self, proven: &Proven, scope: &Granted) -> Result<bool> {
+        Ok(!self.db.roles_held(&proven.user.id, scope.kind, &scope.id).await?.is_empty())
+    }
+
+    async fn issue(&self, proven: Proven, scope: Granted) -> Result<(String, Session)> {
+        let token = new_token();
+        let digest = blake3::hash(token.as_bytes()).to_hex().to_string();
+        let issued_ms = now_ms();
+        let lives_ms = i64::try_from(self.settings.token_ttl_secs).unwrap_or(i64::MAX / 2000) * 1000;
+        let audit_id = new_audit_id();
+        let parent = proven.parent.as_ref();
+        let first = parent.and_then(|parent| parent.audit_ids.last()).cloned();
+        let kept = self
+            .db
+            .insert_token(&NewToken {
+                digest: &digest,
+                user_id: &proven.user.id,
+                scope_kind: scope.kind,
+                scope_id: &scope.id,
+                methods: &proven.methods.join(","),
+                first_audit_id: first.as_deref().unwrap_or(&audit_id),
+                audit_id: &audit_id,
+                credential_id: proven.credential.as_ref().map(|credential| credential.id.as_str()),
+                issued_ms,
+                // A rescope never extends.
+                expires_ms: parent.map_or(issued_ms.saturating_add(lives_ms), |parent| parent.expires_ms),
+                password_changed_ms: parent
+                    .map_or(proven.user.password_changed_ms, |parent| parent.password_changed_ms),
+                parent: parent.map(|parent| parent.digest.as_str()),
+            })
+            .await?;
+        let session = if kept { self.read_session(&digest).await? } else { None };
+        Ok((token, session.ok_or_else(unauthenticated)?))
+    }
+
+    async fn purge(&self) -> Result<()> {
+        let now = now_ms();
+        let last = self.purged_ms.load(Ordering::Relaxed);
+        let is_due = now - last > PURGE_EVERY_MS;
+        if is_due && self.purged_ms.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            self.db.delete_expired_tokens(now, now - FAILURE_WINDOW_MS).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Two proofs of the same user are one stronger proof.
+fn both(first: Proven, second: Proven) -> Result<Proven> {
+    if first.user.id != second.user.id || first.credential.is_some() || second.credential.is_some() {
+        return Err(unauthenticated());
+    }
+    let mut methods = first.methods;
+    methods.extend(second.methods.into_iter().filter(|method| method != "token"));
+    methods.dedup();
+    Ok(Proven { user: first.user, methods, parent: first.parent.or(second.parent), credential: None })
+}
+
+/// What failures of a name that nobody has are counted under.
+fn stranger(named: &Named) -> String {
+    let name = match named {
+        Named::Id(id) => id.clone(),
+        Named::Name { name, domain } => format!("{domain}\0{name}"),
+    };
+    blake3::hash(name.as_bytes()).to_hex().to_string()
+}

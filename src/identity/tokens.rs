@@ -1,0 +1,282 @@
+//! Tokens: made, believed for a second, ended.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use base64::Engine as _;
+
+use super::{Caller, Identity, ProjectRef, Role, UserRef, policy};
+use crate::{
+    db::{now_ms, tokens::TokenRow},
+    error::{Error, Result},
+};
+
+/// A session is believed this long after its rows were read. Revocation is promised to hold within a second.
+const BELIEVED: Duration = Duration::from_millis(950);
+/// From this age on, one request reads the rows again while the others go on with what is known.
+const REFRESHED: Duration = Duration::from_millis(500);
+/// Sessions remembered; each is about 1 KiB.
+const REMEMBERED: u64 = 10_000;
+/// The longest token looked at; ours have 47 letters.
+const MAX_TOKEN_BYTES: usize = 255;
+
+/// A domain as a session carries it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DomainRef {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A role as a session carries it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleRef {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// The application credential behind a session.
+#[derive(Clone, Debug)]
+pub struct CredentialRef {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it may make and delete application credentials.
+    pub unrestricted: bool,
+    /// Its access rules as JSON; `None` allows every request.
+    pub access_rules: Option<String>,
+}
+
+/// Where a session's roles hold.
+#[derive(Clone, Debug)]
+pub enum Scope {
+    /// Nowhere: it can only list projects and be exchanged.
+    Unscoped,
+    /// In a project of this domain.
+    Project(ProjectRef, DomainRef),
+    /// On a domain.
+    Domain(DomainRef),
+    /// On the whole system.
+    System,
+}
+
+/// What a token says, as its rows stood when they were read.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// The token's digest, in hex: its name in the database.
+    pub digest: String,
+    /// Whose it is.
+    pub user: UserRef,
+    /// The user's domain.
+    pub user_domain: DomainRef,
+    /// Where the roles hold.
+    pub scope: Scope,
+    /// Every role held there, implied ones too.
+    pub roles: Vec<RoleRef>,
+    /// How the user proved who it is.
+    pub methods: Vec<String>,
+    /// This token's audit id, then the first of its chain when that is another.
+    pub audit_ids: Vec<String>,
+    /// The application credential it was issued for.
+    pub credential: Option<CredentialRef>,
+    /// When it was issued.
+    pub issued_ms: i64,
+    /// When it ends.
+    pub expires_ms: i64,
+    /// The state of the user's password it rests on.
+    pub password_changed_ms: i64,
+}
+
+impl Session {
+    /// The project it is scoped to.
+    pub fn project(&self) -> Option<&ProjectRef> {
+        match &self.scope {
+            Scope::Project(project, _) => Some(project),
+            _ => None,
+        }
+    }
+
+    /// The strongest of Effigy's own roles held.
+    pub fn role(&self) -> Option<Role> {
+        self.roles.iter().filter_map(|role| Role::named(&role.name)).max()
+    }
+
+    /// Whether a role of this name is held.
+    pub fn has_role(&self, name: &str) -> bool {
+        self.roles.iter().any(|role| role.name == name)
+    }
+}
+
+struct Known {
+    session: Arc<Session>,
+    read_at: Instant,
+    being_read: AtomicBool,
+}
+
+/// The sessions read in the last second.
+#[derive(Clone)]
+pub(super) struct Sessions(moka::sync::Cache<[u8; 32], Arc<Known>>);
+
+impl Sessions {
+    pub(super) fn new() -> Sessions {
+        Sessions(moka::sync::Cache::builder().max_capacity(REMEMBERED).time_to_live(BELIEVED).build())
+    }
+
+    /// Forgets what was read: something that sessions rest on has changed.
+    pub(super) fn forget(&self) {
+        self.0.invalidate_all();
+    }
+}
+
+impl Identity {
+    /// The session of a token; `None` when the token is unknown, expired or ended.
+    pub(super) async fn session(&self, token: &str) -> Result<Option<Arc<Session>>> {
+        if token.is_empty() || token.len() > MAX_TOKEN_BYTES {
+            return Ok(None);
+        }
+        let digest = blake3::hash(token.as_bytes());
+        let known = self.sessions.0.get(digest.as_bytes());
+        if let Some(known) = &known {
+            let age = known.read_at.elapsed();
+            let is_enough = age < REFRESHED || (age < BELIEVED && known.being_read.swap(true, Ordering::Relaxed));
+            if is_enough && known.session.expires_ms > now_ms() {
+                return Ok(Some(known.session.clone()));
+            }
+        }
+        // The clock starts before the rows are read, so that a slow read cannot stretch the second.
+        let read_at = Instant::now();
+        let session = self.read_session(digest.to_hex().as_str()).await?.map(Arc::new);
+        match &session {
+            Some(session) => {
+                let known = Known { session: session.clone(), read_at, being_read: AtomicBool::new(false) };
+                self.sessions.0.insert(*digest.as_bytes(), Arc::new(known));
+            }
+            None => self.sessions.0.invalidate(digest.as_bytes()),
+        }
+        Ok(session)
+    }
+
+    /// Reads a session's rows; `None` when the token does not live.
+    pub(super) async fn read_session(&self, digest: &str) -> Result<Option<Session>> {
+        let Some(row) = self.db.live_token(digest, now_ms()).await? else { return Ok(None) };
+        let scope = scope_of(&row);
+        let user_id = &row.user[0];
+        let mut roles = match &scope {
+            Scope::Unscoped => Vec::new(),
+            Scope::Project(project, _) => self.db.roles_held(user_id, "project", &project.id.to_string()).await?,
+            Scope::Domain(domain) => self.db.roles_held(user_id, "domain", &domain.id).await?,
+            Scope::System => self.db.roles_held(user_id, "system", "all").await?,
+        };
+        if let Some(credential) = &row.credential {
+            let given = self.db.credential_roles_held(&credential.id).await?;
+            // The credential ends with the first of its roles that its user no longer holds.
+            if given.is_empty() || given.iter().any(|role| !roles.contains(role)) {
+                return Ok(None);
+            }
+            roles = given;
+        }
+        if roles.is_empty() && !matches!(scope, Scope::Unscoped) {
+            return Ok(None);
+        }
+        let roles = roles.into_iter().map(|role| RoleRef { id: role.id, name: role.name }).collect();
+        Ok(Some(session(digest, row, scope, roles)?))
+    }
+
+    /// The session of somebody's token, as its holder, an admin or a service may see it.
+    ///
+    /// # Errors
+    /// `NotFound` when it does not live, `Forbidden` when the caller may not see it.
+    pub async fn show_token(&self, caller: &Caller, subject: &str) -> Result<Arc<Session>> {
+        policy::look_up_tokens(caller)?;
+        let found = self.session(subject).await?.ok_or_else(no_such_token)?;
+        policy::see_token(caller, &found)?;
+        Ok(found)
+    }
+
+    /// Ends a token.
+    ///
+    /// # Errors
+    /// `NotFound` when it does not live, `Forbidden` when it is another's and the caller is no admin.
+    pub async fn revoke_token(&self, caller: &Caller, subject: &str) -> Result<()> {
+        let found = self.session(subject).await?.ok_or_else(no_such_token)?;
+        policy::end_token(caller, &found)?;
+        let was_there = self.db.delete_token(&found.digest).await?;
+        self.sessions.forget();
+        was_there.then_some(()).ok_or_else(no_such_token)
+    }
+}
+
+fn scope_of(row: &TokenRow) -> Scope {
+    if let Some([id, name, domain_id, domain_name]) = &row.project {
+        let domain = DomainRef { id: domain_id.clone(), name: domain_name.clone() };
+        return match id.parse() {
+            Ok(id) => Scope::Project(ProjectRef { id, name: name.clone(), domain_id: domain_id.clone() }, domain),
+            Err(_) => Scope::Unscoped,
+        };
+    }
+    match &row.domain {
+        Some([id, name]) => Scope::Domain(DomainRef { id: id.clone(), name: name.clone() }),
+        None if row.scope_kind == "system" => Scope::System,
+        None => Scope::Unscoped,
+    }
+}
+
+fn session(digest: &str, row: TokenRow, scope: Scope, roles: Vec<RoleRef>) -> Result<Session> {
+    let [id, name, domain_id, domain_name] = row.user;
+    let mut audit_ids = vec![row.audit_id];
+    if audit_ids[0] != row.first_audit_id {
+        audit_ids.push(row.first_audit_id);
+    }
+    Ok(Session {
+        digest: digest.to_owned(),
+        user: UserRef { id: id.parse().map_err(Error::internal)?, name, domain_id: domain_id.clone() },
+        user_domain: DomainRef { id: domain_id, name: domain_name },
+        scope,
+        roles,
+        methods: row.methods.split(',').map(str::to_owned).collect(),
+        audit_ids,
+        credential: row.credential.map(|credential| CredentialRef {
+            id: credential.id,
+            name: credential.name,
+            unrestricted: credential.unrestricted,
+            access_rules: credential.access_rules,
+        }),
+        issued_ms: row.issued_ms,
+        expires_ms: row.expires_ms,
+        password_changed_ms: row.password_changed_ms,
+    })
+}
+
+fn no_such_token() -> Error {
+    Error::NotFound("Could not find the token: it is unknown, expired or revoked.".into())
+}
+
+/// A token nobody can guess. The prefix lets scanners of leaked secrets know it, and keeps a `-` from its front.
+pub(super) fn new_token() -> String {
+    format!("eft_{}", base64(&random::<32>()))
+}
+
+/// An audit id, in the form Keystone gives them.
+pub(super) fn new_audit_id() -> String {
+    base64(&random::<16>())
+}
+
+/// Random bytes from the platform's generator.
+pub(super) fn random<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    openssl::rand::rand_bytes(&mut bytes).expect("the platform's random generator works");
+    bytes
+}
+
+fn base64(bytes: &[u8]) -> String {
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
