@@ -1,6 +1,11 @@
 //! Opens the parts, joins them, starts and stops the tasks.
 
-use std::{os::unix::fs::DirBuilderExt as _, path::Path, sync::Arc};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    os::unix::fs::DirBuilderExt as _,
+    path::Path,
+    sync::Arc,
+};
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
@@ -79,13 +84,25 @@ impl App {
             .await
             .with_context(|| format!("cannot listen on {}", self.config.server.listen))?;
         let address = listener.local_addr()?;
-        std::fs::write(self.config.server.data.join("address"), format!("http://{address}\n"))?;
+        let data = &self.config.server.data;
+        self.parts.identity.first_start(data, &reachable(&self.config, address)).await?;
+        std::fs::write(data.join("address"), format!("http://{address}\n"))?;
         tracing::info!(%address, "serving on http://{address}");
         let router = api::router(Api::new(self.parts.clone()));
         api::listen::listen(listener, router, stop, self.config.server.shutdown_grace()).await;
         self.parts.db.close().await;
         Ok(())
     }
+}
+
+/// The address a client on this machine reaches the service by.
+fn reachable(config: &Config, address: SocketAddr) -> String {
+    let here = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port()),
+        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), address.port()),
+        _ => address,
+    };
+    config.server.public_url.clone().unwrap_or_else(|| format!("http://{here}"))
 }
 
 /// Opens the database that the settings name.

@@ -7,7 +7,11 @@ use axum::{
     http::request::Parts,
 };
 
-use super::{Api, error::ApiError, web::RequestId};
+use super::{
+    Api,
+    error::ApiError,
+    web::{RequestId, Trail},
+};
 use crate::{error::Error, identity::Caller};
 
 /// The caller of a request that must have one.
@@ -26,6 +30,9 @@ impl FromRequestParts<Api> for Authenticated {
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
         let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
         let caller = api.identity.caller(token, request_id, address).await?;
+        if let Some(trail) = parts.extensions.get::<Trail>() {
+            trail.asks(&caller);
+        }
         parts.extensions.insert(caller.clone());
         Ok(Authenticated(caller))
     }

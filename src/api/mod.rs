@@ -49,6 +49,7 @@ pub fn router(api: Api) -> Router {
         .route("/metrics", get(metrics::show));
     Router::new()
         .merge(error::dialect(error::Dialect::Keystone, service))
+        .route("/identity/", get(identity::versions))
         .nest("/identity", error::dialect(error::Dialect::Keystone, identity::routes()))
         .nest("/image", error::dialect(error::Dialect::Image, image::routes()))
         .nest("/compute", error::dialect(error::Dialect::Compute, compute::routes()))

@@ -1,29 +1,153 @@
 //! What every request passes: its id, the audit of what it changed, the service's own pages.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use axum::{
     Json,
-    extract::{MatchedPath, Request, State},
-    http::{HeaderValue, StatusCode},
+    extract::{FromRequest, FromRequestParts, MatchedPath, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use serde::de::DeserializeOwned;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Api, error};
+use super::{
+    Api,
+    error::{self, ApiError},
+};
+use crate::{
+    error::Error,
+    identity::{
+        Caller, Session, UserRef,
+        sign_in::{Named, Proof},
+    },
+};
+
+/// The largest JSON body: a list of properties, tags and user data fits many times.
+const MAX_JSON_BYTES: usize = 1 << 20;
 
 /// This request's id, `req-…`, as the answer carries it.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
 
+/// What a request turns out to be about, noted on its way for the audit event.
+#[derive(Clone, Debug, Default)]
+pub struct Trail(Arc<Mutex<Noted>>);
+
+/// What was noted.
+#[derive(Clone, Debug, Default)]
+pub struct Noted {
+    /// Who asked.
+    pub caller: Option<Caller>,
+    /// Who tried to sign in, in its own words.
+    pub tried: Option<String>,
+    /// Who signed in.
+    pub user: Option<UserRef>,
+    /// What was done, where the URL alone does not say it.
+    pub action: Option<String>,
+    /// To what, where the URL alone does not say it.
+    pub target: Option<String>,
+}
+
+impl Trail {
+    /// What was noted so far.
+    pub fn noted(&self) -> Noted {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notes who asks.
+    pub fn asks(&self, caller: &Caller) {
+        self.note(|noted| noted.caller = Some(caller.clone()));
+    }
+
+    /// Notes who tries to sign in.
+    pub fn tries(&self, proofs: &[Proof]) {
+        let tried = proofs.iter().find_map(|proof| match proof {
+            Proof::Password { user: Named::Id(who), .. }
+            | Proof::Password { user: Named::Name { name: who, .. }, .. } => Some(who.clone()),
+            Proof::Credential { credential, .. } => Some(format!("application credential {credential}")),
+            Proof::Token(_) => None,
+        });
+        self.note(|noted| noted.tried = tried);
+    }
+
+    /// Notes who signed in.
+    pub fn is(&self, session: &Session) {
+        self.note(|noted| noted.user = Some(session.user.clone()));
+    }
+
+    /// Notes what was done to what, where the URL alone does not say it.
+    pub fn does(&self, action: &str, target: Option<String>) {
+        self.note(|noted| (noted.action, noted.target) = (Some(action.to_owned()), target));
+    }
+
+    fn note(&self, write: impl FnOnce(&mut Noted)) {
+        write(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+/// The address clients know this service by, without a slash at its end: every link begins with it.
+#[derive(Clone, Debug)]
+pub struct Base(pub String);
+
+impl FromRequestParts<Api> for Base {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Base, ApiError> {
+        let host = Base::of(api, &parts.headers);
+        Ok(host.ok_or_else(|| Error::Invalid("The header Host is absent or no host.".into()))?)
+    }
+}
+
+impl Base {
+    /// The address as a request with these headers sees it; `None` when its `Host` is no host.
+    fn of(api: &Api, headers: &HeaderMap) -> Option<Base> {
+        if let Some(url) = &api.public_url {
+            return Some(Base(url.trim_end_matches('/').to_owned()));
+        }
+        // Nobody's X-Forwarded-* is believed: whoever needs another address sets server.public_url.
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok())?;
+        let is_plain = host.bytes().all(|b| b.is_ascii_alphanumeric() || b".:-_[]".contains(&b));
+        (is_plain && !host.is_empty()).then(|| Base(format!("http://{host}")))
+    }
+}
+
+/// A JSON body, whatever the client says its type is; what does not fit is a 400 that says where.
+#[derive(Clone, Debug)]
+pub struct JsonBody<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<Api> for JsonBody<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _api: &Api) -> Result<JsonBody<T>, ApiError> {
+        let body = axum::body::to_bytes(request.into_body(), MAX_JSON_BYTES).await.map_err(|error| {
+            use http_body_util::LengthLimitError;
+            match std::error::Error::source(&error).is_some_and(|source| source.is::<LengthLimitError>()) {
+                true => Error::TooLarge(format!("A JSON body has at most {MAX_JSON_BYTES} bytes.")),
+                false => Error::Invalid("The body ended before it was whole.".into()),
+            }
+        })?;
+        let parsed = serde_json::from_slice(&body);
+        Ok(JsonBody(parsed.map_err(|error| Error::Invalid(format!("The body is not what was expected: {error}.")))?))
+    }
+}
+
 /// Gives the request its id and a span, and the answer its common headers.
 pub async fn envelope(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let id = format!("req-{}", Uuid::new_v4());
     request.extensions_mut().insert(RequestId(id.clone()));
+    request.extensions_mut().insert(Trail::default());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let base = Base::of(&api, request.headers());
     let started = std::time::Instant::now();
     let mut response = next.run(request).await;
+    if let (StatusCode::UNAUTHORIZED, Some(base)) = (response.status(), base) {
+        let value = HeaderValue::from_str(&format!("Keystone uri=\"{}/identity\"", base.0));
+        value.into_iter().for_each(|value| drop(response.headers_mut().insert(header::WWW_AUTHENTICATE, value)));
+    }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-openstack-request-id", value);
     }

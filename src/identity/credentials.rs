@@ -191,8 +191,8 @@ fn chosen(held: &[RoleRef], wanted: &[String]) -> Result<Vec<RoleRef>> {
     let find = |text: &String| held.iter().find(|role| role.id == *text || role.name == *text).cloned();
     let mut roles: Vec<RoleRef> = Vec::new();
     for text in wanted {
-        let role = find(text)
-            .ok_or_else(|| Error::Invalid(format!("You do not hold the role '{text}' in this project.")))?;
+        let role =
+            find(text).ok_or_else(|| Error::Invalid(format!("You do not hold the role '{text}' in this project.")))?;
         if !roles.contains(&role) {
             roles.push(role);
         }
@@ -264,9 +264,13 @@ mod tests {
     fn rules_cover_what_they_say_and_nothing_written_differently() {
         let file = rule("/v2/images/{image_id}/file");
         assert!(file.allows("image", "GET", "/v2/images/abc/file"));
-        for path in
-            ["/v2/images/abc", "/v2/images/abc/file/x", "/v2//images/abc/file", "/v2/images/%2e/file", "/v2/images/;/file"]
-        {
+        for path in [
+            "/v2/images/abc",
+            "/v2/images/abc/file/x",
+            "/v2//images/abc/file",
+            "/v2/images/%2e/file",
+            "/v2/images/;/file",
+        ] {
             assert!(!file.allows("image", "GET", path), "{path}");
         }
         assert!(!file.allows("image", "PUT", "/v2/images/abc/file"));

@@ -103,8 +103,7 @@ impl Identity {
             target_id: target_id.into(),
             role_id: admin.id.clone(),
         };
-        let grants =
-            vec![grant("project", &project.id), grant("domain", DEFAULT_DOMAIN), grant("system", "all")];
+        let grants = vec![grant("project", &project.id), grant("domain", DEFAULT_DOMAIN), grant("system", "all")];
         Ok((user, project, grants))
     }
 }

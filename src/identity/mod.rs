@@ -17,16 +17,10 @@
 //! - Roles imply: admin, manager, member, reader, each the ones after it. Admin in any scope is the cloud's admin.
 //! - Password hashing is bounded in memory and off the async threads ([`passwords`]).
 
-<<<<<<< HEAD
-pub mod policy;
-
-use std::net::IpAddr;
-=======
 use std::{
     net::IpAddr,
     sync::{Arc, atomic::AtomicI64},
 };
->>>>>>> 89889e1 (identity: Keep users, roles and tokens)
 
 use serde::{Deserialize, Serialize};
 

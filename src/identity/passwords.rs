@@ -45,6 +45,16 @@ impl fmt::Debug for Secret {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for Secret {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+        // serde's own words for a wrong type would repeat the value.
+        match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::String(text) => Ok(Secret(text)),
+            _ => Err(serde::de::Error::custom("a secret must be a string")),
+        }
+    }
+}
+
 /// Hashes and compares passwords.
 #[derive(Clone)]
 pub(super) struct Passwords {

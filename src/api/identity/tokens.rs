@@ -1,0 +1,292 @@
+//! `/v3/auth/tokens`: sign in, look at a token, sign out.
+
+use axum::{
+    Extension, Json,
+    extract::{RawQuery, State},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    super::{
+        Api,
+        caller::Authenticated,
+        error::ApiError,
+        web::{Base, JsonBody, Trail},
+    },
+    stamp,
+};
+use crate::{
+    error::{Error, Result},
+    identity::{
+        DEFAULT_DOMAIN, Scope, Session,
+        catalog::Service,
+        passwords::Secret,
+        sign_in::{Named, Proof, WantedScope},
+    },
+};
+
+const SUBJECT: HeaderName = HeaderName::from_static("x-subject-token");
+
+#[derive(Deserialize)]
+pub(super) struct SignIn {
+    auth: Auth,
+}
+
+#[derive(Deserialize)]
+struct Auth {
+    identity: Methods,
+    scope: Option<Value>,
+}
+
+#[derive(Deserialize)]
+struct Methods {
+    methods: Vec<String>,
+    password: Option<ByPassword>,
+    token: Option<ByToken>,
+    application_credential: Option<ByCredential>,
+}
+
+#[derive(Deserialize)]
+struct ByPassword {
+    user: PasswordUser,
+}
+
+#[derive(Deserialize)]
+struct PasswordUser {
+    #[serde(flatten)]
+    who: Who,
+    password: Secret,
+}
+
+#[derive(Deserialize)]
+struct ByToken {
+    id: Secret,
+}
+
+#[derive(Deserialize)]
+struct ByCredential {
+    id: Option<String>,
+    name: Option<String>,
+    user: Option<Who>,
+    secret: Secret,
+}
+
+/// A user, project or domain by id, or by name in a domain.
+#[derive(Deserialize)]
+struct Who {
+    id: Option<String>,
+    name: Option<String>,
+    domain: Option<Box<Who>>,
+}
+
+impl Who {
+    /// The domain may be left out: most clouds have one.
+    fn named(self, what: &str) -> Result<Named> {
+        if let Some(id) = self.id {
+            return Ok(Named::Id(id));
+        }
+        let name =
+            self.name.ok_or_else(|| Error::Invalid(format!("The {what} needs an id, or a name and a domain.")))?;
+        let domain = self.domain.and_then(|domain| domain.id.or(domain.name));
+        Ok(Named::Name { name, domain: domain.unwrap_or_else(|| DEFAULT_DOMAIN.into()) })
+    }
+}
+
+/// `POST /v3/auth/tokens`
+pub(super) async fn issue(
+    State(api): State<Api>,
+    base: Base,
+    trail: Extension<Trail>,
+    RawQuery(query): RawQuery,
+    JsonBody(body): JsonBody<SignIn>,
+) -> Result<Response, ApiError> {
+    let scope = scope(body.auth.scope)?;
+    let proofs = proofs(body.auth.identity)?;
+    trail.tries(&proofs);
+    let (token, session) = api.identity.sign_in(&proofs, &scope).await?;
+    trail.is(&session);
+    let services = api.identity.catalog(&base.0).await?;
+    let shown = shown(&session, (!is_without_catalog(query)).then_some(&services));
+    Ok((StatusCode::CREATED, subject(&token), Json(shown)).into_response())
+}
+
+/// `GET` and `HEAD /v3/auth/tokens`
+pub(super) async fn show(
+    State(api): State<Api>,
+    base: Base,
+    Authenticated(caller): Authenticated,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let token = asked_for(&headers)?;
+    let session = api.identity.show_token(&caller, token).await?;
+    let services = api.identity.catalog(&base.0).await?;
+    let shown = shown(&session, (!is_without_catalog(query)).then_some(&services));
+    Ok((subject(token), Json(shown)).into_response())
+}
+
+/// `DELETE /v3/auth/tokens`
+pub(super) async fn revoke(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    headers: HeaderMap,
+) -> Result<StatusCode, ApiError> {
+    api.identity.revoke_token(&caller, asked_for(&headers)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `GET /v3/auth/catalog`
+pub(super) async fn catalog(
+    State(api): State<Api>,
+    base: Base,
+    Authenticated(caller): Authenticated,
+) -> Result<Json<Value>, ApiError> {
+    if caller.session.as_ref().is_none_or(|session| matches!(session.scope, Scope::Unscoped)) {
+        return Err(Error::Forbidden("The catalog is shown to scoped tokens only.".into()).into());
+    }
+    let services = api.identity.catalog(&base.0).await?;
+    let link = format!("{}/identity/v3/auth/catalog", base.0);
+    Ok(Json(json!({"catalog": listed(&services), "links": {"self": link, "next": null, "previous": null}})))
+}
+
+fn asked_for(headers: &HeaderMap) -> Result<&str> {
+    let token = headers.get(SUBJECT).and_then(|value| value.to_str().ok());
+    token.ok_or_else(|| Error::Invalid("Name the token in the header X-Subject-Token.".into()))
+}
+
+fn subject(token: &str) -> [(HeaderName, HeaderValue); 2] {
+    let token = HeaderValue::from_str(token).unwrap_or(HeaderValue::from_static(""));
+    [(SUBJECT, token), (axum::http::header::VARY, HeaderValue::from_static("X-Auth-Token"))]
+}
+
+/// Keystone takes the bare word as a flag.
+fn is_without_catalog(query: Option<String>) -> bool {
+    query.is_some_and(|query| query.split('&').any(|pair| pair.split('=').next() == Some("nocatalog")))
+}
+
+fn proofs(identity: Methods) -> Result<Vec<Proof>> {
+    let Methods { methods, mut password, mut token, mut application_credential } = identity;
+    let absent = |method: &str| Error::Invalid(format!("The method '{method}' is named, its part of the body absent."));
+    let mut proofs = Vec::new();
+    for method in &methods {
+        proofs.push(match method.as_str() {
+            "password" => {
+                let user = password.take().ok_or_else(|| absent(method))?.user;
+                Proof::Password { user: user.who.named("user")?, password: user.password }
+            }
+            "token" => Proof::Token(token.take().ok_or_else(|| absent(method))?.id),
+            "application_credential" => credential(application_credential.take().ok_or_else(|| absent(method))?)?,
+            other => {
+                return Err(Error::Unauthenticated(format!(
+                    "There is no method '{other}' here: use password, token or application_credential."
+                )));
+            }
+        });
+    }
+    if proofs.is_empty() {
+        return Err(Error::Invalid("auth.identity.methods names no method.".into()));
+    }
+    Ok(proofs)
+}
+
+fn credential(given: ByCredential) -> Result<Proof> {
+    match (given.id, given.name, given.user) {
+        (Some(id), _, _) => Ok(Proof::Credential { credential: id, user: None, secret: given.secret }),
+        (None, Some(name), Some(user)) => {
+            Ok(Proof::Credential { credential: name, user: Some(user.named("user")?), secret: given.secret })
+        }
+        _ => Err(Error::Invalid("An application credential needs its id, or its name and its user.".into())),
+    }
+}
+
+fn scope(scope: Option<Value>) -> Result<WantedScope> {
+    let part = |value: &Value| -> Result<Who> {
+        Who::deserialize(value).map_err(|error| Error::Invalid(format!("auth.scope: {error}")))
+    };
+    let scope = match scope {
+        None | Some(Value::Null) => return Ok(WantedScope::Default),
+        Some(Value::String(word)) if word == "unscoped" => return Ok(WantedScope::Unscoped),
+        Some(scope) => scope,
+    };
+    if let Some(project) = scope.get("project") {
+        return Ok(WantedScope::Project(part(project)?.named("project")?));
+    }
+    if let Some(domain) = scope.get("domain") {
+        let domain = part(domain)?;
+        let named = domain.id.or(domain.name);
+        return named
+            .map(WantedScope::Domain)
+            .ok_or_else(|| Error::Invalid("The domain needs an id or a name.".into()));
+    }
+    if scope.get("system").is_some_and(|system| system["all"] == true) {
+        return Ok(WantedScope::System);
+    }
+    if scope.get("unscoped").is_some() {
+        return Ok(WantedScope::Unscoped);
+    }
+    Err(Error::Invalid("auth.scope is a project, a domain, the system ({\"all\": true}) or \"unscoped\".".into()))
+}
+
+/// A session as Keystone shows a token.
+fn shown(session: &Session, services: Option<&Vec<Service>>) -> Value {
+    let mut token = json!({
+        "methods": session.methods,
+        "user": {
+            "id": session.user.id,
+            "name": session.user.name,
+            "domain": {"id": session.user_domain.id, "name": session.user_domain.name},
+            "password_expires_at": null,
+        },
+        "audit_ids": session.audit_ids,
+        "issued_at": stamp(session.issued_ms),
+        "expires_at": stamp(session.expires_ms),
+    });
+    match &session.scope {
+        Scope::Unscoped => return json!({"token": token}),
+        Scope::Project(project, domain) => {
+            token["project"] = json!({
+                "id": project.id,
+                "name": project.name,
+                "domain": {"id": domain.id, "name": domain.name},
+            });
+            token["is_domain"] = false.into();
+        }
+        Scope::Domain(domain) => token["domain"] = json!({"id": domain.id, "name": domain.name}),
+        Scope::System => token["system"] = json!({"all": true}),
+    }
+    let roles = session.roles.iter().map(|role| json!({"id": role.id, "name": role.name}));
+    token["roles"] = roles.collect();
+    if let Some(services) = services {
+        token["catalog"] = listed(services);
+    }
+    if let Some(credential) = &session.credential {
+        let restricted = !credential.unrestricted;
+        token["application_credential"] =
+            json!({"id": credential.id, "name": credential.name, "restricted": restricted});
+    }
+    json!({"token": token})
+}
+
+fn listed(services: &[Service]) -> Value {
+    let endpoint = |endpoint: &crate::identity::catalog::Endpoint| {
+        json!({
+            "id": endpoint.id,
+            "interface": endpoint.interface,
+            "region": endpoint.region,
+            "region_id": endpoint.region,
+            "url": endpoint.url,
+        })
+    };
+    let service = |service: &Service| {
+        json!({
+            "id": service.id,
+            "type": service.kind,
+            "name": service.name,
+            "endpoints": service.endpoints.iter().map(endpoint).collect::<Value>(),
+        })
+    };
+    services.iter().map(service).collect()
+}
