@@ -15,7 +15,7 @@
 mod support;
 
 mod compute;
-mod db;
+pub mod db;
 mod identity;
 mod image;
 mod process;

@@ -1,1 +1,47 @@
 //! The methods of `effigy::db`, each on SQLite and on PostgreSQL.
+//!
+//! A test takes `both().await` and makes its claim for each database in turn.
+
+use effigy::db::Database;
+use tempfile::TempDir;
+
+use crate::support::Postgres;
+
+/// One of the two databases, fresh and migrated.
+pub struct Fresh {
+    /// `SQLite` or `PostgreSQL`, for a claim's message.
+    pub name: &'static str,
+    /// The database.
+    pub db: Database,
+    _folder: Option<TempDir>,
+}
+
+/// A fresh SQLite and a fresh PostgreSQL.
+pub async fn both() -> [Fresh; 2] {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let sqlite = Database::sqlite(&folder.path().join("effigy.db")).await.expect("SQLite opens");
+    let postgres = Database::postgres(&Postgres::database(), 8).await.expect("PostgreSQL opens");
+    [
+        Fresh { name: "SQLite", db: sqlite, _folder: Some(folder) },
+        Fresh { name: "PostgreSQL", db: postgres, _folder: None },
+    ]
+}
+
+#[tokio::test]
+async fn fresh_database_answers() {
+    for Fresh { name, db, .. } in both().await {
+        assert!(db.ping().await.is_ok(), "{name}");
+        db.close().await;
+    }
+}
+
+#[tokio::test]
+async fn database_opens_again_with_its_tables_up_to_date() {
+    let url = Postgres::database();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("effigy.db");
+    for _ in 0..2 {
+        Database::sqlite(&file).await.expect("SQLite opens").close().await;
+        Database::postgres(&url, 2).await.expect("PostgreSQL opens").close().await;
+    }
+}
