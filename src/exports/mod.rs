@@ -1,1 +1,187 @@
-//! NBD: disks offered by name.
+//! Disks offered over NBD: a unix socket for each running instance, and the image's disk behind it.
+//!
+//! - A socket belongs to one instance, offers one read-only disk under the name [`NAME`], and only the instance's
+//!   user may connect to it. A digest is a name, never a right: whoever calls [`Exports::serve`] has asked for the
+//!   image as the instance's owner.
+//! - A socket is renamed into place when it listens. After the service died and came back, serving the same instance
+//!   again replaces what the dead one left, and QEMU's `reconnect-delay` finds it.
+//! - What cannot be read is tried again for a while, then answered with EIO: QEMU stops the guest and nothing false
+//!   is ever served.
+//! - Nothing here knows callers: the door is for the instances room alone, not for requests.
+//!
+//! ```text
+//! serve ─► listening ─► connection (nbd::serve) ─► Disk ─► chunks::Reader
+//!              │ last handle dropped, stop(), or another disk served for the instance
+//!              ▼
+//!           closed, socket removed
+//! ```
+
+mod disk;
+mod socket;
+
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+
+use chunks::{Digest, Store};
+use tokio::{net::UnixListener, sync::Semaphore, task::JoinSet};
+use tokio_util::sync::{CancellationToken, DropGuard};
+use tracing::{debug, info, warn};
+
+use crate::{
+    error::{Error, Result},
+    ids::InstanceId,
+};
+use disk::Disk;
+use socket::Socket;
+
+/// The export's name on every socket.
+pub const NAME: &str = "disk";
+
+/// QEMU opens one connection, and another one while the last is still being closed.
+const CONNECTIONS: usize = 8;
+
+/// Accepting fails when the process has no more files; they come back as others close theirs.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Disks offered over NBD. Cheap to clone.
+#[derive(Clone)]
+pub struct Exports(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    running: Mutex<HashMap<InstanceId, Weak<Running>>>,
+}
+
+/// One export, as long as a handle to it lives.
+struct Running {
+    path: PathBuf,
+    root: Digest,
+    stop: CancellationToken,
+    /// Closed when the last connection has ended and the socket is gone.
+    ended: CancellationToken,
+    _stop_on_drop: DropGuard,
+}
+
+/// Keeps an export going; dropping the last one for an instance closes it.
+#[derive(Clone)]
+pub struct ExportHandle(Arc<Running>);
+
+impl Exports {
+    /// Offers nothing yet.
+    pub fn new(store: Store) -> Exports {
+        Exports(Arc::new(Inner { store, running: Mutex::default() }))
+    }
+
+    /// Offers a disk to an instance's QEMU on a socket at `path`; `owner`: the user that may connect, where we are
+    /// root. Serving the same disk at the same place again gives another handle to what runs; another disk or place
+    /// takes the last one's.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot answer now, `Internal` when it has no such content or the socket cannot be
+    /// made.
+    pub async fn serve(
+        &self,
+        instance: InstanceId,
+        path: &Path,
+        owner: Option<u32>,
+        root: Digest,
+    ) -> Result<ExportHandle> {
+        if let Some(same) = self.running(instance).filter(|running| running.path == path && running.root == root) {
+            return Ok(ExportHandle(same));
+        }
+        let reader = self.0.store.reader(root).await.map_err(disk::unreadable)?;
+        if let Some(last) = self.running(instance) {
+            last.stop.cancel();
+            last.ended.cancelled().await;
+        }
+        let socket = Socket::bind(path, owner)
+            .map_err(|error| Error::internal(anyhow::anyhow!("cannot listen on {}: {error}", path.display())))?;
+        let stop = CancellationToken::new();
+        let running = Arc::new(Running {
+            path: path.to_owned(),
+            root,
+            stop: stop.clone(),
+            ended: CancellationToken::new(),
+            _stop_on_drop: stop.clone().drop_guard(),
+        });
+        self.lock().insert(instance, Arc::downgrade(&running));
+        tokio::spawn(accept(instance, socket, Arc::new(Disk::new(reader)), stop, running.ended.clone()));
+        info!(instance.id = %instance, %root, "serving the disk of instance {instance}");
+        Ok(ExportHandle(running))
+    }
+
+    fn running(&self, instance: InstanceId) -> Option<Arc<Running>> {
+        let mut running = self.lock();
+        running.retain(|_, export| export.strong_count() > 0);
+        running.get(&instance)?.upgrade().filter(|export| !export.stop.is_cancelled())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<InstanceId, Weak<Running>>> {
+        // Nothing panics while it is held, and a map is whole after every step.
+        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ExportHandle {
+    /// Closes the export, whoever else has a handle to it: answers what was asked, then removes the socket.
+    pub async fn stop(self) {
+        self.0.stop.cancel();
+        self.0.ended.cancelled().await;
+    }
+}
+
+/// Takes connections until `stop`, then waits for them.
+async fn accept(
+    instance: InstanceId,
+    socket: Socket,
+    disk: Arc<Disk>,
+    stop: CancellationToken,
+    ended: CancellationToken,
+) {
+    // Also when this task is dropped with the runtime, nobody may wait for it for ever.
+    let _ended = ended.drop_guard();
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let stream = tokio::select! {
+            () = stop.cancelled() => break,
+            Some(_) = connections.join_next() => continue,
+            stream = next(socket.listener()) => stream,
+        };
+        let Ok(permit) = Arc::clone(&room).try_acquire_owned() else {
+            warn!(instance.id = %instance, "instance {instance} opened too many connections to its disk");
+            continue;
+        };
+        let (disk, stop) = (Arc::clone(&disk), stop.clone());
+        connections.spawn(async move {
+            let _permit = permit;
+            if let Err(error) = nbd::serve(stream, NAME, disk, stop).await {
+                debug!(instance.id = %instance, %error, "a connection to the disk ended: {error}");
+            }
+        });
+    }
+    socket.remove();
+    while connections.join_next().await.is_some() {}
+}
+
+async fn next(listener: &UnixListener) -> tokio::net::UnixStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                socket::widen(&stream);
+                return stream;
+            }
+            Err(error) => {
+                warn!(%error, "cannot accept a connection to a disk");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
