@@ -25,13 +25,3 @@ async fn second_service_on_the_same_data_is_refused_and_says_why() {
     assert!(said.contains("another effigy") && said.contains("--data"), "{said}");
     effigy.stranger().get("/healthz").await.expect(200);
 }
-
-#[tokio::test]
-async fn unknown_setting_is_an_error_that_names_it() {
-    let effigy = Effigy::prepared("[sharing]\nscoop = \"any\"\n");
-    std::fs::write(effigy.scratch().join("effigy.toml"), "[sharing]\nscoop = \"any\"\n").expect("write");
-    let output = effigy.output(&["config", "check"]);
-    assert!(!output.status.success());
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("scoop"), "{said}");
-}

@@ -79,7 +79,7 @@ impl Effigy {
     /// Starts the program and returns at once.
     pub fn launch(&mut self) {
         assert!(self.child.is_none(), "the service runs already");
-        std::fs::write(self.settings_file(), &self.settings).expect("write the settings");
+        self.write_settings();
         let _ = std::fs::remove_file(self.data().join("address"));
         let log = File::options().create(true).append(true).open(self.log_file()).expect("open the log");
         let child = self
@@ -127,6 +127,11 @@ impl Effigy {
         self.stop().await;
         settings.clone_into(&mut self.settings);
         self.run().await;
+    }
+
+    /// Writes the settings where the program is told to look; starting it does so by itself.
+    pub fn write_settings(&self) {
+        std::fs::write(self.settings_file(), &self.settings).expect("write the settings");
     }
 
     /// The program with this data folder and these settings, for its other commands.
