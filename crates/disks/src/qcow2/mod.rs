@@ -50,3 +50,11 @@ pub(crate) fn check(bytes: &dyn ReadAt, limits: &Limits) -> Result<Checked, Reje
     let image = Image::open(bytes, Rules::Upload)?;
     Ok(Checked { format: Format::Qcow2, virtual_size_bytes: image.virtual_size_bytes(), notes: image.into_notes() })
 }
+
+/// The size of the disk that a qcow2 file's header states; the header is judged, the tables are not.
+///
+/// # Errors
+/// The first rule that the header breaks.
+pub fn virtual_size_bytes(bytes: &dyn ReadAt) -> Result<u64, Rejection> {
+    Ok(header::Header::read(bytes)?.virtual_size_bytes)
+}

@@ -1,0 +1,141 @@
+//! The disk in a qcow2 file, as a content that shares the file's chunks.
+
+use bytes::{Bytes, BytesMut};
+use chunks::{CHUNK_BYTES, Content, Patch, Reader};
+use disks::qcow2::{Extent, Image, Kind, Rules};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    bytes::ContentBytes,
+    formats::{refused, unstored},
+};
+use crate::error::{Error, Result};
+
+const CHUNK: u64 = CHUNK_BYTES as u64;
+
+/// How much is read at a time of what cannot be shared: enough to read ahead, little enough to hold.
+const READ_BYTES: u64 = 1 << 20;
+
+/// The size of the disk in a qcow2 file that was judged.
+pub(super) async fn size_bytes(file: &Reader) -> Result<u64> {
+    let bytes = ContentBytes::new(file.clone());
+    let read = move || disks::qcow2::virtual_size_bytes(&bytes);
+    tokio::task::spawn_blocking(read).await.map_err(Error::internal)?.map_err(refused)
+}
+
+/// Fills `patch` with the disk and finishes it; on a blocking thread.
+pub(super) fn of_qcow2(file: &ContentBytes, patch: Patch, stop: &CancellationToken) -> Result<Content> {
+    let image = Image::open(file, Rules::Upload).map_err(refused)?;
+    let mut disk = Disk { patch, runtime: file.runtime().clone(), chunk: 0, begun: BytesMut::new() };
+    for extent in image.extents(0..image.virtual_size_bytes()) {
+        let extent = extent.map_err(refused)?;
+        match extent.kind {
+            Kind::Unallocated | Kind::Zero => {}
+            Kind::Data { file_offset } => disk.take_data(file.reader(), extent, file_offset, stop)?,
+            Kind::Compressed { .. } => {
+                go_on(stop)?;
+                let cluster = image.read_compressed(&extent).map_err(refused)?;
+                let within = (extent.guest_offset % image.cluster_bytes()) as usize; // At most 2 MiB.
+                disk.copy(extent.guest_offset, &cluster[within..within + extent.len as usize])?;
+            }
+        }
+    }
+    disk.finish()
+}
+
+/// A disk that is being put together, front to back.
+struct Disk {
+    patch: Patch,
+    runtime: Handle,
+    /// The chunk that is begun, and what there is of it: empty or whole, zeroes where nothing came.
+    chunk: u64,
+    begun: BytesMut,
+}
+
+impl Disk {
+    fn take_data(&mut self, file: &Reader, extent: Extent, file_offset: u64, stop: &CancellationToken) -> Result<()> {
+        let shares = extent.guest_offset % CHUNK == file_offset % CHUNK;
+        let mut done = 0;
+        while done < extent.len {
+            go_on(stop)?;
+            let (guest, place, left) = (extent.guest_offset + done, file_offset + done, extent.len - done);
+            // A chunk that both have whole. The file's last one may have fewer bytes, and so may the disk's.
+            if shares && guest.is_multiple_of(CHUNK) && left >= CHUNK && place + CHUNK <= file.size_bytes() {
+                self.share(guest / CHUNK, file, place / CHUNK)?;
+                done += CHUNK;
+                continue;
+            }
+            let len = if shares { CHUNK - guest % CHUNK } else { READ_BYTES - guest % READ_BYTES }.min(left);
+            let bytes = self.runtime.block_on(file.read_at(place, len as usize)).map_err(unstored)?;
+            if bytes.len() as u64 != len {
+                return Err(Error::internal(anyhow::anyhow!("a file that was judged ends too early")));
+            }
+            self.give(guest, bytes)?;
+            done += len;
+        }
+        Ok(())
+    }
+
+    /// Sets a chunk to one of the file's.
+    fn share(&mut self, chunk: u64, file: &Reader, place: u64) -> Result<()> {
+        self.flush()?;
+        match self.runtime.block_on(file.chunk_digest(place)).map_err(unstored)? {
+            Some(digest) => self.runtime.block_on(self.patch.put_digest(chunk, digest)).map_err(unstored),
+            None => Ok(()),
+        }
+    }
+
+    /// Sets bytes from `guest` on, without a copy where they are whole chunks.
+    fn give(&mut self, mut guest: u64, mut bytes: Bytes) -> Result<()> {
+        while !bytes.is_empty() {
+            let len = bytes.len().min((CHUNK - guest % CHUNK) as usize);
+            let piece = bytes.split_to(len);
+            if len == CHUNK_BYTES {
+                self.flush()?;
+                self.runtime.block_on(self.patch.put(guest / CHUNK, piece)).map_err(unstored)?;
+            } else {
+                self.copy(guest, &piece)?;
+            }
+            guest += len as u64;
+        }
+        Ok(())
+    }
+
+    /// Copies bytes into the chunks they belong to.
+    fn copy(&mut self, mut guest: u64, mut bytes: &[u8]) -> Result<()> {
+        while !bytes.is_empty() {
+            if self.chunk != guest / CHUNK || self.begun.is_empty() {
+                self.flush()?;
+                self.chunk = guest / CHUNK;
+                self.begun.resize(CHUNK_BYTES, 0);
+            }
+            let within = (guest % CHUNK) as usize;
+            let (now, later) = bytes.split_at(bytes.len().min(CHUNK_BYTES - within));
+            self.begun[within..within + now.len()].copy_from_slice(now);
+            guest += now.len() as u64;
+            bytes = later;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        if self.begun.is_empty() {
+            return Ok(());
+        }
+        let whole = self.begun.split().freeze();
+        self.runtime.block_on(self.patch.put(self.chunk, whole)).map_err(unstored)
+    }
+
+    fn finish(mut self) -> Result<Content> {
+        self.flush()?;
+        self.runtime.block_on(self.patch.finish()).map_err(unstored)
+    }
+}
+
+fn go_on(stop: &CancellationToken) -> Result<()> {
+    match stop.is_cancelled() {
+        true => Err(Error::Unavailable("The image was given up.".to_owned())),
+        false => Ok(()),
+    }
+}

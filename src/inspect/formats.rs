@@ -1,0 +1,85 @@
+//! The format gate: which files are accepted, and the disk in those that are.
+
+use chunks::{Content, Reader, Session};
+use disks::{Checked, Format, Limits, Rejection, Rule};
+use tokio_util::sync::CancellationToken;
+
+use super::{bytes::ContentBytes, disk};
+use crate::error::{Error, Result};
+
+/// Rises when a rule becomes stricter: what an older version accepted is judged again before it boots.
+pub const CHECKER_VERSION: i64 = 1;
+
+/// Disks are counted in sectors.
+const SECTOR_BYTES: u64 = 512;
+
+/// Judges a file by the format declared for it.
+///
+/// # Errors
+/// `Refused` with the rule that the file breaks, `Invalid` for a word that is no format, `Unavailable` when the store
+/// cannot be read now: no verdict then.
+pub async fn judge(file: &Reader, declared: &str, limits: Limits) -> Result<Checked> {
+    let declared: Format = declared.parse().map_err(|unknown| Error::Invalid(format!("{unknown}")))?;
+    let bytes = ContentBytes::new(file.clone());
+    tokio::task::spawn_blocking(move || disks::check(declared, &bytes, &limits))
+        .await
+        .map_err(Error::internal)?
+        .map_err(refused)
+}
+
+/// Makes the disk of a file that [`judge`] accepted: `None` when the file is its own disk.
+///
+/// What the file holds as whole chunks is shared with it; the rest is read, inflated and saved, a piece at a time.
+/// The bytes are those of `qemu-img convert -O raw`, in whole sectors.
+///
+/// # Errors
+/// `Refused` when compressed data is damaged (the judge does not inflate), `Unavailable` when the store cannot be read
+/// or written now.
+pub async fn disk_of(session: &Session, file: &Reader, format: Format) -> Result<Option<Content>> {
+    match format {
+        Format::Raw if file.size_bytes().is_multiple_of(SECTOR_BYTES) => Ok(None),
+        Format::Raw => {
+            let size_bytes = file.size_bytes().next_multiple_of(SECTOR_BYTES);
+            let patch = session.patch(Some(file.root()), size_bytes).await.map_err(unstored)?;
+            Ok(Some(patch.finish().await.map_err(unstored)?))
+        }
+        Format::Qcow2 => {
+            let patch = session.patch(None, disk::size_bytes(file).await?).await.map_err(unstored)?;
+            let bytes = ContentBytes::new(file.clone());
+            // Ends the work on the blocking thread when this future is dropped.
+            let stop = CancellationToken::new();
+            let _stop_on_drop = stop.clone().drop_guard();
+            let work = tokio::task::spawn_blocking(move || disk::of_qcow2(&bytes, patch, &stop));
+            work.await.map_err(Error::internal)?.map(Some)
+        }
+        other => Err(Error::Refused {
+            rule: Rule::BannedFormat.word(),
+            message: format!("The format {other} is not accepted."),
+        }),
+    }
+}
+
+/// A refusal in the words of the service; a failed read is not one.
+pub(super) fn refused(rejection: Rejection) -> Error {
+    let Rejection { rule, offset, message, remedy } = rejection;
+    if rule == Rule::Unreadable {
+        return Error::Unavailable(format!("The image cannot be judged now: {message}."));
+    }
+    let place = offset.map(|offset| format!(" (at byte {offset})")).unwrap_or_default();
+    Error::Refused { rule: rule.word(), message: format!("The image is refused: {message}{place}. {remedy}") }
+}
+
+/// The store's words at the room's door.
+pub(super) fn unstored(problem: chunks::Error) -> Error {
+    match problem {
+        problem if problem.is_full() => Error::Unavailable("The store is full.".to_owned()),
+        chunks::Error::Io { .. } | chunks::Error::Index(_) | chunks::Error::SessionLost => {
+            tracing::warn!(%problem, "the store failed while a disk was made");
+            Error::Unavailable("The store cannot be used now; try again.".to_owned())
+        }
+        problem => Error::internal(problem),
+    }
+}
+
+#[cfg(test)]
+mod tests;
