@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what this machine lacks of the Debian packages that Effigy needs.
 #
-#   scripts/install.sh PURPOSE...      purposes: build run guests clients test bench check
+#   scripts/install.sh PURPOSE...      purposes: build run guests debian-guest clients test bench check
 #
 # It looks for the thing itself (a program, a file), never for a package: a machine may have a newer
 # qemu-img from backports or its own Rust, and asking apt for the stock package beside it fails.
@@ -46,6 +46,13 @@ for purpose in "$@"; do
         need syslinux-common file '/usr/lib/syslinux/mbr/mbr.bin'
         need zstd program zstd
         need xz-utils program xz
+        ;;
+    debian-guest)
+        need mmdebstrap program mmdebstrap
+        need grub-common program grub-mkimage
+        need grub-pc-bin file '/usr/lib/grub/i386-pc/boot.img'
+        need grub-efi-amd64-bin file '/usr/lib/grub/x86_64-efi/linux.mod'
+        need python3 program python3
         ;;
     clients)
         need python3 program python3
