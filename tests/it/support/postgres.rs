@@ -3,7 +3,7 @@
 
 use std::{
     path::PathBuf,
-    process::{ChildStdin, Command, Stdio},
+    process::{Child, Command, Stdio},
     sync::{
         OnceLock,
         atomic::{AtomicU32, Ordering},
@@ -15,8 +15,9 @@ use std::{
 pub struct Postgres {
     folder: PathBuf,
     binaries: PathBuf,
-    /// The shell that started the server ends it when this closes, however the test program ends.
-    _lifeline: ChildStdin,
+    /// The shell that started the server ends it when its standard input closes, which it does
+    /// however the test program ends.
+    shell: Child,
 }
 
 /// PostgreSQL refuses to run as root, so the script steps down first.
@@ -57,22 +58,24 @@ impl Postgres {
     fn start() -> Postgres {
         let folder = tempfile::Builder::new().prefix("effigy-pg-").tempdir().expect("a temporary folder").keep();
         let binaries = binaries();
-        let mut shell = Command::new("sh")
+        let shell = Command::new("sh")
             .args(["-c", SCRIPT, "postgres"])
             .args([&folder, &binaries])
             .stdin(Stdio::piped())
             .spawn()
             .expect("start a shell");
-        let lifeline = shell.stdin.take().expect("a pipe");
-        let cluster = Postgres { folder, binaries, _lifeline: lifeline };
+        let mut cluster = Postgres { folder, binaries, shell };
         let deadline = Instant::now() + Duration::from_secs(60);
         while !cluster.psql("select 1") {
-            let log = || std::fs::read_to_string(cluster.folder.join("log")).unwrap_or_default();
-            let ended = shell.try_wait().expect("wait");
-            assert!(ended.is_none() && Instant::now() < deadline, "PostgreSQL does not start:\n{}", log());
+            let ended = cluster.shell.try_wait().expect("wait");
+            assert!(ended.is_none() && Instant::now() < deadline, "PostgreSQL does not start:\n{}", cluster.log());
             std::thread::sleep(Duration::from_millis(50));
         }
         cluster
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }
 
     fn psql(&self, statement: &str) -> bool {
