@@ -1,4 +1,6 @@
 //! The program itself: starting, stopping, being killed, its settings and its health pages.
 
+mod first_start;
+mod health;
 mod lifecycle;
 mod settings;

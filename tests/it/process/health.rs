@@ -1,0 +1,51 @@
+//! The service's own pages, and what every answer carries.
+
+use crate::support::Effigy;
+
+#[tokio::test]
+async fn health_pages_need_no_token() {
+    let effigy = Effigy::start().await;
+    let stranger = effigy.stranger();
+    assert_eq!(stranger.get("/healthz").await.expect(200).text(), "OK");
+    assert_eq!(stranger.get("/readyz").await.expect(200).json()["ready"], true);
+    assert_eq!(stranger.get("/version").await.expect(200).string("/version"), env!("CARGO_PKG_VERSION"));
+}
+
+#[tokio::test]
+async fn metrics_count_requests_by_route() {
+    let effigy = Effigy::start().await;
+    effigy.stranger().get("/healthz").await.expect(200);
+    let metrics = effigy.stranger().get("/metrics").await.expect(200).text();
+    let counted = metrics.lines().any(|line| {
+        line.starts_with("effigy_http_requests_total{") && line.contains("/healthz") && line.contains("200")
+    });
+    assert!(counted, "{metrics}");
+}
+
+#[tokio::test]
+async fn every_answer_has_a_request_id_of_its_own() {
+    let effigy = Effigy::start().await;
+    let mut seen = std::collections::BTreeSet::new();
+    for path in ["/healthz", "/identity/v3", "/image", "/compute/", "/nowhere", "/image/v2/images"] {
+        let answer = effigy.stranger().get(path).await;
+        let id = answer.header("x-openstack-request-id").unwrap_or_else(|| panic!("{path}: no request id")).to_owned();
+        assert!(id.starts_with("req-") && seen.insert(id), "{path}: {seen:?}");
+    }
+}
+
+#[tokio::test]
+async fn unknown_address_is_not_found_in_json() {
+    let effigy = Effigy::start().await;
+    let answer = effigy.stranger().get("/nowhere").await.expect(404);
+    assert_eq!(answer.json()["error"]["code"], 404);
+}
+
+#[tokio::test]
+async fn head_and_options_do_no_harm() {
+    let effigy = Effigy::start().await;
+    for method in [reqwest::Method::HEAD, reqwest::Method::OPTIONS, reqwest::Method::TRACE] {
+        let request = effigy.stranger().request(method.clone(), "/healthz");
+        let answer = crate::support::Answer::of(request).await;
+        assert!(answer.status < 500, "{method} answered {}", answer.status);
+    }
+}
