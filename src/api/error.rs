@@ -26,6 +26,8 @@ pub enum Dialect {
     Image,
     /// `{"itemNotFound": {code, message}}` and its siblings.
     Compute,
+    /// `{"NeutronError": {type, message, detail}}`
+    Network,
 }
 
 /// An error on its way out.
@@ -35,6 +37,8 @@ pub struct ApiError {
     pub status: StatusCode,
     /// What was wrong and what to do.
     pub message: String,
+    /// Whether a quota is used up: Nova answers 403 to that, Glance 413.
+    pub is_over_quota: bool,
 }
 
 /// What the dialect's layer needs to render an error.
@@ -42,12 +46,14 @@ pub struct ApiError {
 pub struct ErrorNote {
     /// What was wrong and what to do.
     pub message: String,
+    /// Whether a quota is used up.
+    pub is_over_quota: bool,
 }
 
 impl ApiError {
     /// An error with a status of its own, for what only HTTP knows (415 of a media type, 501).
     pub fn new(status: StatusCode, message: impl Into<String>) -> ApiError {
-        ApiError { status, message: message.into() }
+        ApiError { status, message: message.into(), is_over_quota: false }
     }
 }
 
@@ -73,14 +79,14 @@ impl From<Error> for ApiError {
             }
             other => other.to_string(),
         };
-        ApiError { status, message }
+        ApiError { status, message, is_over_quota: matches!(error, Error::OverQuota(_)) }
     }
 }
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
-        response.extensions_mut().insert(ErrorNote { message: self.message });
+        response.extensions_mut().insert(ErrorNote { message: self.message, is_over_quota: self.is_over_quota });
         response
     }
 }
@@ -93,15 +99,19 @@ pub fn dialect(dialect: Dialect, routes: Router<Api>) -> Router<Api> {
 /// Renders a failed answer in its dialect; others pass untouched.
 pub async fn render(dialect: Dialect, response: Response) -> Response {
     let status = response.status();
-    let ours = response.extensions().get::<ErrorNote>().map(|note| note.message.clone());
+    let note = response.extensions().get::<ErrorNote>().cloned();
     let is_failure = status.is_client_error() || status.is_server_error();
     let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t == "application/json");
-    if !is_failure || (ours.is_none() && is_json) {
+    if !is_failure || (note.is_none() && is_json) {
         return response;
     }
     let (mut parts, body) = response.into_parts();
-    let message = match ours {
-        Some(message) => message,
+    if dialect == Dialect::Compute && note.as_ref().is_some_and(|note| note.is_over_quota) {
+        parts.status = StatusCode::FORBIDDEN;
+    }
+    let status = parts.status;
+    let message = match note {
+        Some(note) => note.message,
         None => plain_text(body).await.unwrap_or_else(|| status.canonical_reason().unwrap_or("error").into()),
     };
     let body = in_words_of(dialect, status, &message).to_string();
@@ -121,6 +131,11 @@ fn in_words_of(dialect: Dialect, status: StatusCode, message: &str) -> Value {
     match dialect {
         Dialect::Keystone | Dialect::Image => {
             json!({"error": {"code": code, "title": status.canonical_reason().unwrap_or("Error"), "message": message}})
+        }
+        // Neutron: `neutron/api/api_common.py`; clients show the message.
+        Dialect::Network => {
+            let kind = status.canonical_reason().unwrap_or("Error").replace(' ', "");
+            json!({"NeutronError": {"type": kind, "message": message, "detail": ""}})
         }
         // Nova: `nova/api/openstack/wsgi.py`, Fault._fault_names.
         Dialect::Compute => {

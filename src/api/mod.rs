@@ -1,7 +1,7 @@
 //! HTTP: the only room that knows axum, status codes and OpenStack's JSON.
 //!
-//! Every URL of the service is on this page or one page on, in the `routes` function of `identity`, `image`
-//! and `compute`. A handler parses, calls exactly one room function, and renders.
+//! Every URL of the service is on this page or one page on, in the `routes` function of `identity`, `image`,
+//! `compute`, `network` and `consoles`. A handler parses, calls exactly one room function, and renders.
 //!
 //! A request passes: [`web`] (request id, audit, limits) -> its dialect's layer ([`error`]) -> [`caller`] -> the handler.
 
@@ -13,12 +13,14 @@ use crate::app::Parts;
 
 pub mod caller;
 pub mod compute;
+pub mod consoles;
 pub mod error;
 pub mod identity;
 pub mod image;
 pub mod links;
 pub mod listen;
 pub mod metrics;
+pub mod network;
 pub mod paging;
 pub mod web;
 
@@ -53,6 +55,10 @@ pub fn router(api: Api) -> Router {
         .nest("/identity", error::dialect(error::Dialect::Keystone, identity::routes()))
         .nest("/image", error::dialect(error::Dialect::Image, image::routes()))
         .nest("/compute", error::dialect(error::Dialect::Compute, compute::routes()))
+        .merge(error::dialect(error::Dialect::Compute, compute::root()))
+        .nest("/network", error::dialect(error::Dialect::Network, network::routes()))
+        .merge(error::dialect(error::Dialect::Network, network::root()))
+        .nest("/console", error::dialect(error::Dialect::Compute, consoles::routes()))
         .fallback(web::no_such_url)
         .layer(axum::middleware::from_fn_with_state(api.clone(), web::envelope))
         .with_state(api)

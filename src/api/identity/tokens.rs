@@ -14,8 +14,7 @@ use super::{
         Api,
         caller::Authenticated,
         error::ApiError,
-        links::PublicUrl,
-        web::{JsonBody, Trail},
+        web::{Base, JsonBody, Trail},
     },
     stamp,
 };
@@ -99,7 +98,7 @@ impl Who {
 /// `POST /v3/auth/tokens`
 pub(super) async fn issue(
     State(api): State<Api>,
-    base: PublicUrl,
+    base: Base,
     trail: Extension<Trail>,
     RawQuery(query): RawQuery,
     JsonBody(body): JsonBody<SignIn>,
@@ -117,7 +116,7 @@ pub(super) async fn issue(
 /// `GET` and `HEAD /v3/auth/tokens`
 pub(super) async fn show(
     State(api): State<Api>,
-    base: PublicUrl,
+    base: Base,
     Authenticated(caller): Authenticated,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -142,7 +141,7 @@ pub(super) async fn revoke(
 /// `GET /v3/auth/catalog`
 pub(super) async fn catalog(
     State(api): State<Api>,
-    base: PublicUrl,
+    base: Base,
     Authenticated(caller): Authenticated,
 ) -> Result<Json<Value>, ApiError> {
     if caller.session.as_ref().is_none_or(|session| matches!(session.scope, Scope::Unscoped)) {

@@ -1,3 +1,1 @@
 //! The Identity API, as a client sees it.
-
-mod tokens;

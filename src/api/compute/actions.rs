@@ -1,0 +1,204 @@
+//! `POST /servers/{id}/action`: one word, and what it takes.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+use super::{
+    body::{Body, Fields},
+    console,
+    launch::metadata,
+    microversion::Microversion,
+    servers::parse,
+};
+use crate::{
+    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl},
+    error::{Error, Result},
+    identity::Caller,
+    ids::InstanceId,
+    instances::RebootKind,
+};
+
+/// What Nova has and Effigy does not offer: the action, since when and until when Nova has it, and why not here.
+const NOT_OFFERED: &[(&str, u16, u16, &str)] = &[
+    ("pause", 1, 96, "Instances are not paused; stop it instead."),
+    ("unpause", 1, 96, "Instances are not paused."),
+    ("suspend", 1, 96, "Instances are not suspended; stop it instead."),
+    ("resume", 1, 96, "Instances are not suspended."),
+    ("rescue", 1, 96, "There is no rescue; launch another instance of the same image."),
+    ("unrescue", 1, 96, "There is no rescue."),
+    ("resize", 1, 96, "An instance keeps its flavor; make an image of it and launch that with another flavor."),
+    ("confirmResize", 1, 96, "An instance keeps its flavor."),
+    ("revertResize", 1, 96, "An instance keeps its flavor."),
+    ("rebuild", 1, 96, "Instances are not rebuilt; delete it and launch another."),
+    ("shelve", 1, 96, "Instances are not shelved; make an image of it and delete it."),
+    ("shelveOffload", 1, 96, "Instances are not shelved."),
+    ("unshelve", 1, 96, "Instances are not shelved."),
+    ("restore", 1, 96, "A deleted instance is gone at once."),
+    ("createBackup", 1, 96, "There are no rotating backups; use createImage."),
+    ("changePassword", 1, 96, "Passwords inside a guest are its own; sign in with a key pair."),
+    ("migrate", 1, 96, "There is one host."),
+    ("os-migrateLive", 1, 96, "There is one host."),
+    ("evacuate", 1, 96, "There is one host."),
+    ("os-resetState", 1, 96, "A state is what is the case; stop, start or delete the instance instead."),
+    ("os-resetNetwork", 1, 96, "The network of an instance cannot be reset."),
+    ("resetNetwork", 1, 96, "The network of an instance cannot be reset."),
+    ("injectNetworkInfo", 1, 96, "Nothing is injected into guests."),
+    ("addFixedIp", 1, 43, "An instance has the one address of its network."),
+    ("removeFixedIp", 1, 43, "An instance has the one address of its network."),
+    ("addFloatingIp", 1, 43, "There are no floating addresses; ports are forwarded from the host."),
+    ("removeFloatingIp", 1, 43, "There are no floating addresses; ports are forwarded from the host."),
+    ("addSecurityGroup", 1, 96, "There is one security group, and every instance with a network is in it."),
+    ("removeSecurityGroup", 1, 96, "There is one security group, and every instance with a network is in it."),
+    ("trigger_crash_dump", 17, 96, "A crash dump cannot be triggered."),
+    ("os-getSPICEConsole", 1, 5, "There is no SPICE console; use novnc or serial."),
+    ("os-getRDPConsole", 1, 5, "There is no RDP console; use novnc or serial."),
+];
+
+/// `POST /servers/{id}/action`
+pub(super) async fn act(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+    PublicUrl(url): PublicUrl,
+    Path(id): Path<String>,
+    Body(body): Body,
+) -> Result<Response, ApiError> {
+    let id = parse(&id)?;
+    let (word, argument) = one_action(body)?;
+    let target = Target { api: &api, caller: &caller, id, version, url: &url };
+    match word.as_str() {
+        "os-start" => accepted(api.instances.start(&caller, id).await),
+        "os-stop" => accepted(api.instances.stop(&caller, id).await),
+        "reboot" => accepted(api.instances.reboot(&caller, id, reboot_kind(argument)?).await),
+        "forceDelete" => accepted(api.instances.delete(&caller, id).await),
+        "lock" => accepted(api.instances.lock(&caller, id, lock_reason(argument, version)?).await),
+        "unlock" => accepted(api.instances.unlock(&caller, id).await),
+        "createImage" => target.create_image(argument).await,
+        "os-getConsoleOutput" => target.console_output(argument).await,
+        "os-getVNCConsole" if version.0 <= 5 => target.console(argument, "vnc").await,
+        "os-getSerialConsole" if version.0 <= 5 => target.console(argument, "serial").await,
+        _ => target.refuse(&word).await,
+    }
+}
+
+fn one_action(body: Value) -> Result<(String, Value)> {
+    let Value::Object(body) = body else {
+        return Err(Error::Invalid("Malformed request body: it must be an object with one action.".into()));
+    };
+    let mut entries = body.into_iter();
+    match (entries.next(), entries.next()) {
+        (Some(action), None) => Ok(action),
+        (None, _) => Err(Error::Invalid("There is no action in the request.".into())),
+        (Some(_), Some(_)) => Err(Error::Invalid("A request has one action, not several.".into())),
+    }
+}
+
+fn accepted(done: Result<()>) -> Result<Response, ApiError> {
+    done?;
+    Ok(StatusCode::ACCEPTED.into_response())
+}
+
+fn reboot_kind(argument: Value) -> Result<RebootKind> {
+    let mut fields = Fields::of(argument, "reboot")?;
+    let kind = fields.required_text("type", 16)?;
+    fields.done()?;
+    match kind.to_ascii_uppercase().as_str() {
+        "SOFT" => Ok(RebootKind::Soft),
+        "HARD" => Ok(RebootKind::Hard),
+        _ => Err(Error::Invalid(format!(
+            "Invalid input for field/attribute type. Value: {kind}. It must be SOFT or HARD."
+        ))),
+    }
+}
+
+fn lock_reason(argument: Value, version: Microversion) -> Result<Option<String>> {
+    if argument.is_null() || !version.since(73) {
+        return Ok(None);
+    }
+    let mut fields = Fields::of(argument, "lock")?;
+    let reason = fields.text("locked_reason", 255)?;
+    fields.done()?;
+    Ok(reason)
+}
+
+/// The server an action is for, and who asks.
+struct Target<'a> {
+    api: &'a Api,
+    caller: &'a Caller,
+    id: InstanceId,
+    version: Microversion,
+    url: &'a str,
+}
+
+impl Target<'_> {
+    /// From 2.45 on the image's id is in the body; before, it ends the `Location`.
+    async fn create_image(&self, argument: Value) -> Result<Response, ApiError> {
+        let mut fields = Fields::of(argument, "createImage")?;
+        let name = fields.name("name")?.ok_or_else(|| fields.missing("name"))?;
+        let properties = fields.take("metadata").map(metadata).transpose()?.unwrap_or_default();
+        fields.done()?;
+        let image = self.api.instances.create_image(self.caller, self.id, &name, properties).await?;
+        if self.version.since(45) {
+            return Ok((StatusCode::ACCEPTED, Json(json!({"image_id": image}))).into_response());
+        }
+        let location = format!("{}/image/v2/images/{image}", self.url);
+        Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)]).into_response())
+    }
+
+    async fn console_output(&self, argument: Value) -> Result<Response, ApiError> {
+        let lines = match argument {
+            Value::Null => None,
+            argument => {
+                let mut fields = Fields::of(argument, "os-getConsoleOutput")?;
+                // Nova: -1, as much as an empty word, is all of it.
+                let lines = match fields.take("length") {
+                    Some(length) if length == -1 || length == "-1" || length == "" => None,
+                    Some(length) => Some(console_lines(&fields, &length)?),
+                    None => None,
+                };
+                fields.done()?;
+                lines
+            }
+        };
+        let output = self.api.instances.console_output(self.caller, self.id, lines).await?;
+        Ok(Json(json!({ "output": output })).into_response())
+    }
+
+    async fn console(&self, argument: Value, protocol: &str) -> Result<Response, ApiError> {
+        let mut fields = Fields::of(argument, "the console action")?;
+        let kind = fields.required_text("type", 32)?;
+        fields.done()?;
+        let url = console::open(self.api, self.caller, self.id, protocol, &kind, self.url).await?;
+        Ok(Json(json!({"console": {"type": kind, "url": url}})).into_response())
+    }
+
+    /// What is none, or is not offered; whether the server is there comes first, as in Nova.
+    async fn refuse(&self, word: &str) -> Result<Response, ApiError> {
+        self.api.instances.show(self.caller, self.id).await?;
+        let known =
+            NOT_OFFERED.iter().find(|(name, from, to, _)| *name == word && (*from..=*to).contains(&self.version.0));
+        match known {
+            Some((_, _, _, why)) => {
+                Err(ApiError::new(StatusCode::NOT_IMPLEMENTED, format!("The action {word} is not offered. {why}")))
+            }
+            None => {
+                let word: String = word.chars().take(80).collect();
+                let message = format!("There is no such action: {word} (microversion {}).", self.version);
+                Err(ApiError::new(StatusCode::BAD_REQUEST, message))
+            }
+        }
+    }
+}
+
+fn console_lines(fields: &Fields, length: &Value) -> Result<usize> {
+    let number = length.as_u64().or_else(|| length.as_str().and_then(|text| text.parse().ok()));
+    match number.and_then(|number| usize::try_from(number).ok()) {
+        Some(lines) => Ok(lines),
+        None => Err(fields.invalid("length", length, "a number of lines, or -1 for all")),
+    }
+}

@@ -1,0 +1,61 @@
+//! Remote consoles: `POST /servers/{id}/remote-consoles`, and the older actions.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use serde_json::{Value, json};
+
+use super::{
+    body::{Body, Fields},
+    microversion::Microversion,
+    servers::parse,
+};
+use crate::{
+    api::{Api, caller::Authenticated, consoles, error::ApiError, links::PublicUrl},
+    error::{Error, Result},
+    identity::Caller,
+    ids::InstanceId,
+    instances::ConsoleKind,
+};
+
+/// `POST /servers/{id}/remote-consoles`, from 2.6 on
+pub(super) async fn create(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+    PublicUrl(url): PublicUrl,
+    Path(id): Path<String>,
+    Body(body): Body,
+) -> Result<Json<Value>, ApiError> {
+    version.begins(6)?;
+    let id = parse(&id)?;
+    let mut fields = Fields::under(body, "remote_console", &[])?;
+    let (protocol, kind) = (fields.required_text("protocol", 32)?, fields.required_text("type", 32)?);
+    fields.done()?;
+    let url = open(&api, &caller, id, &protocol, &kind, &url).await?;
+    Ok(Json(json!({"remote_console": {"protocol": protocol, "type": kind, "url": url}})))
+}
+
+/// Hands out the address of a console, with a token that opens it for a short while.
+pub(super) async fn open(
+    api: &Api,
+    caller: &Caller,
+    id: InstanceId,
+    protocol: &str,
+    kind: &str,
+    url: &str,
+) -> Result<String> {
+    let kind = match (protocol, kind) {
+        ("vnc", "novnc") => ConsoleKind::Vnc,
+        ("serial", "serial") => ConsoleKind::Serial,
+        _ => {
+            api.instances.show(caller, id).await?;
+            return Err(Error::Invalid(format!(
+                "Unavailable console type {kind}: there are novnc (protocol vnc) and serial (protocol serial)."
+            )));
+        }
+    };
+    let token = api.instances.remote_console(caller, id, kind).await?;
+    Ok(consoles::address(url, &token))
+}

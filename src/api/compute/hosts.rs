@@ -1,0 +1,216 @@
+//! Where instances run: one host in one zone.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::microversion::Microversion;
+use crate::{
+    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl},
+    db,
+    error::{Error, Result},
+    identity::{Caller, policy},
+    instances::{Instance, ListInstances, Status},
+};
+
+/// The one availability zone, called as everyone's first one is.
+pub(super) const ZONE: &str = "nova";
+
+/// `GET /os-availability-zone`
+pub(super) async fn zones(Authenticated(_): Authenticated) -> Json<Value> {
+    Json(json!({"availabilityZoneInfo": [{"zoneName": ZONE, "zoneState": {"available": true}, "hosts": null}]}))
+}
+
+/// `GET /os-availability-zone/detail`
+pub(super) async fn zones_with_hosts(Authenticated(caller): Authenticated) -> Result<Json<Value>, ApiError> {
+    policy::administer(&caller, "see the hosts of a zone")?;
+    let service = json!({"available": true, "active": true, "updated_at": super::times::micros(db::now_ms())});
+    let hosts = json!({host_name(): {"effigy": service}});
+    Ok(Json(json!({"availabilityZoneInfo": [{"zoneName": ZONE, "zoneState": {"available": true}, "hosts": hosts}]})))
+}
+
+/// `GET /os-services`
+pub(super) async fn services(
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+) -> Result<Json<Value>, ApiError> {
+    policy::administer(&caller, "list services")?;
+    let mut service = json!({
+        "id": 1,
+        "binary": "effigy",
+        "host": host_name(),
+        "zone": ZONE,
+        "status": "enabled",
+        "state": "up",
+        "updated_at": super::times::micros(db::now_ms()),
+        "disabled_reason": null,
+    });
+    if version.since(11) {
+        service["forced_down"] = json!(false);
+    }
+    if version.since(53) {
+        service["id"] = json!(host_id());
+    }
+    Ok(Json(json!({ "services": [service] })))
+}
+
+/// `GET /os-hypervisors`
+pub(super) async fn hypervisors(
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+) -> Result<Json<Value>, ApiError> {
+    policy::administer(&caller, "list hypervisors")?;
+    Ok(Json(json!({ "hypervisors": [brief(version)] })))
+}
+
+/// `GET /os-hypervisors/detail`
+pub(super) async fn hypervisors_detail(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+) -> Result<Json<Value>, ApiError> {
+    let load = load(&api, &caller).await?;
+    Ok(Json(json!({ "hypervisors": [full(&api, &load, version)] })))
+}
+
+/// `GET /os-hypervisors/{id}`
+pub(super) async fn hypervisor(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let load = load(&api, &caller).await?;
+    let hypervisor = full(&api, &load, version);
+    let is_it = hypervisor["id"].as_str().map_or_else(|| hypervisor["id"].to_string(), str::to_owned) == id;
+    if !is_it {
+        return Err(Error::NotFound(format!("Hypervisor with ID '{id}' could not be found.")).into());
+    }
+    Ok(Json(json!({ "hypervisor": hypervisor })))
+}
+
+/// `GET /os-hypervisors/statistics`, up to 2.87
+pub(super) async fn statistics(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+) -> Result<Json<Value>, ApiError> {
+    version.ends(87)?;
+    let mut sums = figures(&load(&api, &caller).await?);
+    sums["count"] = json!(1);
+    Ok(Json(json!({ "hypervisor_statistics": sums })))
+}
+
+/// `GET /os-aggregates`
+pub(super) async fn aggregates(Authenticated(caller): Authenticated) -> Result<Json<Value>, ApiError> {
+    policy::administer(&caller, "list aggregates")?;
+    Ok(Json(json!({"aggregates": []})))
+}
+
+/// `GET /os-migrations`
+pub(super) async fn migrations(Authenticated(caller): Authenticated) -> Result<Json<Value>, ApiError> {
+    policy::administer(&caller, "list migrations")?;
+    Ok(Json(json!({"migrations": []})))
+}
+
+/// `GET /os-server-groups`
+pub(super) async fn server_groups(Authenticated(_): Authenticated) -> Json<Value> {
+    Json(json!({"server_groups": []}))
+}
+
+/// `GET /images/{id}` and its like: ended in Nova, never begun here.
+pub(super) async fn images(PublicUrl(url): PublicUrl) -> ApiError {
+    Error::NotFound(format!("Images are at {url}/image/v2/images.")).into()
+}
+
+/// What the running instances take of the host.
+#[derive(Default)]
+struct Load {
+    instances: u64,
+    vcpus: u64,
+    memory_mib: u64,
+    disk_gib: u64,
+}
+
+async fn load(api: &Api, caller: &Caller) -> Result<Load> {
+    let all = ListInstances { all_projects: true, ..ListInstances::default() };
+    let instances = api.instances.list(caller, &all).await?;
+    let is_running = |instance: &&Instance| matches!(instance.status, Status::Build | Status::Active | Status::Reboot);
+    Ok(instances.iter().filter(is_running).fold(Load::default(), |sum, instance| Load {
+        instances: sum.instances + 1,
+        vcpus: sum.vcpus + u64::from(instance.flavor.vcpus),
+        memory_mib: sum.memory_mib + instance.flavor.memory_mib,
+        disk_gib: sum.disk_gib + instance.flavor.disk_gib,
+    }))
+}
+
+fn brief(version: Microversion) -> Value {
+    let id = if version.since(53) { json!(host_id()) } else { json!(1) };
+    json!({"id": id, "hypervisor_hostname": host_name(), "state": "up", "status": "enabled"})
+}
+
+fn full(api: &Api, load: &Load, version: Microversion) -> Value {
+    let mut shown = brief(version);
+    let accel = api.instances.accel();
+    // How guests run decides what they may be trusted with, so it is said: emulation gives no isolation promise.
+    let cpu_info = json!({"arch": "x86_64", "accel": accel});
+    shown["host_ip"] = json!("127.0.0.1");
+    shown["hypervisor_type"] = json!("QEMU");
+    shown["hypervisor_version"] = json!(7_002_000);
+    shown["effigy:accel"] = json!(accel);
+    shown["service"] = json!({"id": shown["id"], "host": host_name(), "disabled_reason": null});
+    if version.since(88) {
+        shown["uptime"] = Value::Null;
+        return shown;
+    }
+    // Up to 2.27 Nova gives the object as a text.
+    shown["cpu_info"] = if version.since(28) { cpu_info } else { json!(cpu_info.to_string()) };
+    if let (Some(shown), Value::Object(figures)) = (shown.as_object_mut(), figures(load)) {
+        shown.extend(figures);
+    }
+    shown
+}
+
+fn figures(load: &Load) -> Value {
+    let vcpus = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let memory_mib = host_memory_mib();
+    json!({
+        "vcpus": vcpus,
+        "vcpus_used": load.vcpus,
+        "memory_mb": memory_mib,
+        "memory_mb_used": load.memory_mib,
+        "free_ram_mb": memory_mib.saturating_sub(load.memory_mib),
+        "running_vms": load.instances,
+        "current_workload": 0,
+        // Disks are laid lazily over their images, so no part of the host's disk is set aside for them.
+        "local_gb": 0,
+        "local_gb_used": load.disk_gib,
+        "free_disk_gb": 0,
+        "disk_available_least": null,
+    })
+}
+
+/// The name of the host, as the kernel has it.
+fn host_name() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "localhost".into() } else { name.into() }
+}
+
+/// A UUID that is the same whenever the host has the same name.
+fn host_id() -> Uuid {
+    let digest = blake3::hash(host_name().as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.as_bytes()[..16]);
+    uuid::Builder::from_random_bytes(bytes).into_uuid()
+}
+
+fn host_memory_mib() -> u64 {
+    let info = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kib =
+        info.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix("kB")?.trim().parse().ok());
+    kib.unwrap_or(0_u64) / 1024
+}

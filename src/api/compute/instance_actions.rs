@@ -1,0 +1,125 @@
+//! What was done to a server: `/servers/{id}/os-instance-actions`.
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+};
+use serde_json::{Value, json};
+
+use super::{
+    microversion::Microversion,
+    servers::{Pairs, next_link, parse},
+    times,
+};
+use crate::{
+    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl, paging},
+    error::{Error, Result},
+    instances::ActionRecord,
+};
+
+/// `GET /servers/{id}/os-instance-actions`
+pub(super) async fn list(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+    PublicUrl(url): PublicUrl,
+    Path(id): Path<String>,
+    Query(pairs): Pairs,
+) -> Result<Json<Value>, ApiError> {
+    let records = api.instances.actions(&caller, parse(&id)?).await?;
+    let (page, is_more) = page(records, &pairs, version)?;
+    let shown: Vec<_> = page.iter().map(|record| brief(record, version)).collect();
+    let mut answer = json!({ "instanceActions": shown });
+    if let (true, Some(last)) = (is_more, page.last()) {
+        answer["links"] =
+            next_link(&format!("{url}/compute/v2.1/servers/{id}/os-instance-actions"), &pairs, &last.request_id);
+    }
+    Ok(Json(answer))
+}
+
+/// Pages and times count from 2.58 (and 2.66) on; before, everything is one page.
+fn page(
+    mut records: Vec<ActionRecord>,
+    pairs: &[(String, String)],
+    version: Microversion,
+) -> Result<(Vec<ActionRecord>, bool)> {
+    if !version.since(58) {
+        return Ok((records, false));
+    }
+    let value = |name: &str| pairs.iter().find(|(pair, _)| pair == name).map(|(_, value)| value.as_str());
+    if let Some(since) = value("changes-since") {
+        let since = times::parse("changes-since", since)?;
+        records.retain(|record| updated_ms(record) >= since);
+    }
+    if let (Some(before), true) = (value("changes-before"), version.since(66)) {
+        let before = times::parse("changes-before", before)?;
+        records.retain(|record| updated_ms(record) <= before);
+    }
+    if let Some(marker) = value("marker") {
+        let at = records.iter().position(|record| record.request_id == marker);
+        let at = at.ok_or_else(|| Error::Invalid(format!("marker [{marker}] not found")))?;
+        records.drain(..=at);
+    }
+    let limit = match paging::limit(value("limit"), paging::MAX_PAGE)? {
+        0 => paging::MAX_PAGE,
+        limit => limit,
+    } as usize;
+    let is_more = records.len() > limit;
+    records.truncate(limit);
+    Ok((records, is_more))
+}
+
+/// `GET /servers/{id}/os-instance-actions/{request_id}`
+pub(super) async fn show(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+    Path((id, request_id)): Path<(String, String)>,
+) -> Result<Json<Value>, ApiError> {
+    let records = api.instances.actions(&caller, parse(&id)?).await?;
+    let found = records.iter().find(|record| record.request_id == request_id);
+    let record = found
+        .ok_or_else(|| Error::NotFound(format!("Action for request_id {request_id} on instance {id} not found")))?;
+    let mut action = brief(record, version);
+    if caller.is_admin() || version.since(51) {
+        action["events"] = json!([event(record, version, caller.is_admin())]);
+    }
+    Ok(Json(json!({ "instanceAction": action })))
+}
+
+fn brief(record: &ActionRecord, version: Microversion) -> Value {
+    let mut action = json!({
+        "action": record.action,
+        "instance_uuid": record.instance_id,
+        "request_id": record.request_id,
+        "user_id": record.user_id,
+        "project_id": record.project_id,
+        "start_time": times::micros(record.start_ms),
+        "message": record.message,
+    });
+    if version.since(58) {
+        action["updated_at"] = json!(times::micros(updated_ms(record)));
+    }
+    action
+}
+
+/// An action has one event here: the work itself.
+fn event(record: &ActionRecord, version: Microversion, is_admin: bool) -> Value {
+    let mut event = json!({
+        "event": format!("compute_{}", record.action),
+        "start_time": times::micros(record.start_ms),
+        "finish_time": record.finish_ms.map(times::micros),
+        "result": record.result.map(|result| result.word()),
+    });
+    if is_admin {
+        event["traceback"] = Value::Null;
+    }
+    if version.since(84) {
+        event["details"] = json!(record.message);
+    }
+    event
+}
+
+fn updated_ms(record: &ActionRecord) -> i64 {
+    record.finish_ms.unwrap_or(record.start_ms)
+}

@@ -1,0 +1,159 @@
+//! What a project may use, and uses: `/limits`, `/os-quota-sets`. The limits are settings of the service.
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+    http::StatusCode,
+};
+use serde_json::{Map, Value, json};
+
+use super::{launch::METADATA_ITEMS, microversion::Microversion, servers::Pairs};
+use crate::{
+    api::{Api, caller::Authenticated, error::ApiError},
+    error::Result,
+    identity::{Caller, policy},
+    ids::ProjectId,
+    instances::{ListInstances, Usage},
+};
+
+/// `GET /limits`
+pub(super) async fn limits(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+    Query(pairs): Pairs,
+) -> Result<Json<Value>, ApiError> {
+    let named = pairs.iter().find(|(name, _)| name == "tenant_id").map(|(_, id)| id.as_str());
+    let project = match named {
+        Some(id) => project(&caller, id)?,
+        None => policy::in_a_project(&caller)?,
+    };
+    let used = usage(&api, &caller, project).await?;
+    let quota = &api.quota;
+    let mut absolute = json!({
+        "maxTotalInstances": quota.instances,
+        "maxTotalCores": quota.vcpus,
+        "maxTotalRAMSize": quota.memory_mib,
+        "maxTotalKeypairs": quota.key_pairs,
+        "maxServerMeta": METADATA_ITEMS,
+        "maxServerGroups": 0,
+        "maxServerGroupMembers": 0,
+        "totalInstancesUsed": used.instances,
+        "totalCoresUsed": used.vcpus,
+        "totalRAMUsed": used.memory_mib,
+        "totalServerGroupsUsed": 0,
+    });
+    // What Nova stopped counting when its proxies to other services ended.
+    let mut until = |last: u16, names: &[&str], value: Value| {
+        for name in names.iter().filter(|_| version.0 <= last) {
+            absolute[name] = value.clone();
+        }
+    };
+    let network = ["maxTotalFloatingIps", "totalFloatingIpsUsed", "maxSecurityGroupRules"];
+    until(35, &network, json!(0));
+    until(35, &["maxSecurityGroups", "totalSecurityGroupsUsed"], json!(1));
+    until(38, &["maxImageMeta"], json!(METADATA_ITEMS));
+    until(56, &["maxPersonality", "maxPersonalitySize"], json!(0));
+    Ok(Json(json!({"limits": {"rate": [], "absolute": absolute}})))
+}
+
+/// `GET /os-quota-sets/{project}`
+pub(super) async fn show(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    project(&caller, &id)?;
+    Ok(Json(quota_set(&api, &id, version, |limit, _| json!(limit), Usage::default(), 0)))
+}
+
+/// `GET /os-quota-sets/{project}/defaults`: the same, because every project has the same limits.
+pub(super) async fn defaults(
+    State(api): State<Api>,
+    Authenticated(_): Authenticated,
+    version: Microversion,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    Ok(Json(quota_set(&api, &id, version, |limit, _| json!(limit), Usage::default(), 0)))
+}
+
+/// `GET /os-quota-sets/{project}/detail`
+pub(super) async fn detail(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let used = usage(&api, &caller, project(&caller, &id)?).await?;
+    let with_usage = |limit: u64, used: u64| json!({"limit": limit, "in_use": used, "reserved": 0});
+    Ok(Json(quota_set(&api, &id, version, with_usage, used, 0)))
+}
+
+/// `PUT` and `DELETE /os-quota-sets/{project}`
+pub(super) async fn fixed(Authenticated(caller): Authenticated) -> Result<Json<Value>, ApiError> {
+    policy::administer(&caller, "change quotas")?;
+    let message = "Quotas are settings of the service, the same for every project: [quota] in its configuration.";
+    Err(ApiError::new(StatusCode::NOT_IMPLEMENTED, message))
+}
+
+fn quota_set(
+    api: &Api,
+    id: &str,
+    version: Microversion,
+    entry: impl Fn(u64, u64) -> Value,
+    used: Usage,
+    key_pairs: u64,
+) -> Value {
+    let quota = &api.quota;
+    let mut set = Map::new();
+    let mut add = |name: &str, limit: u64, used: u64| drop(set.insert(name.into(), entry(limit, used)));
+    add("instances", quota.instances, used.instances);
+    add("cores", quota.vcpus, used.vcpus);
+    add("ram", quota.memory_mib, used.memory_mib);
+    // Nova counts key pairs by user, and says 0 of a project.
+    add("key_pairs", quota.key_pairs, key_pairs);
+    add("metadata_items", METADATA_ITEMS as u64, 0);
+    add("server_groups", 0, 0);
+    add("server_group_members", 0, 0);
+    if version.0 <= 35 {
+        for (name, limit) in
+            [("fixed_ips", quota.instances), ("floating_ips", 0), ("security_groups", 1), ("security_group_rules", 0)]
+        {
+            add(name, limit, 0);
+        }
+    }
+    if version.0 <= 56 {
+        for name in ["injected_files", "injected_file_content_bytes", "injected_file_path_bytes"] {
+            add(name, 0, 0);
+        }
+    }
+    set.insert("id".into(), json!(id));
+    json!({ "quota_set": set })
+}
+
+/// The project of a URL: the caller's own, or any to the admin.
+fn project(caller: &Caller, id: &str) -> Result<ProjectId> {
+    let own = caller.project.as_ref().map(|project| project.id);
+    match id.parse() {
+        Ok(id) if own == Some(id) => Ok(id),
+        Ok(id) => policy::administer(caller, "see another project's quotas").map(|()| id),
+        Err(_) => {
+            policy::administer(caller, "see another project's quotas")?;
+            Err(crate::Error::Invalid(format!("Project ID {id} is not a valid project.")))
+        }
+    }
+}
+
+async fn usage(api: &Api, caller: &Caller, project: ProjectId) -> Result<Usage> {
+    if caller.project.as_ref().is_some_and(|own| own.id == project) {
+        return api.instances.usage(caller).await;
+    }
+    let all = ListInstances { all_projects: true, project: Some(project), ..ListInstances::default() };
+    let instances = api.instances.list(caller, &all).await?;
+    Ok(instances.iter().fold(Usage::default(), |sum, instance| Usage {
+        instances: sum.instances + 1,
+        vcpus: sum.vcpus + u64::from(instance.flavor.vcpus),
+        memory_mib: sum.memory_mib + instance.flavor.memory_mib,
+    }))
+}

@@ -1,0 +1,95 @@
+//! A server's key-value pairs: `/servers/{id}/metadata`.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::StatusCode,
+};
+use serde_json::{Value, json};
+
+use super::{
+    body::{Body, Fields},
+    launch::metadata,
+    servers::parse,
+};
+use crate::{
+    api::{Api, caller::Authenticated, error::ApiError},
+    error::{Error, Result},
+};
+
+/// `GET /servers/{id}/metadata`
+pub(super) async fn list(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let instance = api.instances.show(&caller, parse(&id)?).await?;
+    Ok(Json(json!({"metadata": instance.metadata})))
+}
+
+/// `PUT /servers/{id}/metadata`
+pub(super) async fn replace(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+    Body(body): Body,
+) -> Result<Json<Value>, ApiError> {
+    let instance = api.instances.set_metadata(&caller, parse(&id)?, metadata(under(body, "metadata")?)?).await?;
+    Ok(Json(json!({"metadata": instance.metadata})))
+}
+
+/// `POST /servers/{id}/metadata`
+pub(super) async fn merge(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+    Body(body): Body,
+) -> Result<Json<Value>, ApiError> {
+    let instance = api.instances.merge_metadata(&caller, parse(&id)?, metadata(under(body, "metadata")?)?).await?;
+    Ok(Json(json!({"metadata": instance.metadata})))
+}
+
+/// `GET /servers/{id}/metadata/{key}`
+pub(super) async fn show(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path((id, key)): Path<(String, String)>,
+) -> Result<Json<Value>, ApiError> {
+    let instance = api.instances.show(&caller, parse(&id)?).await?;
+    match instance.metadata.get(&key) {
+        Some(value) => Ok(Json(json!({"meta": {key: value}}))),
+        None => Err(Error::NotFound("Metadata item was not found".into()).into()),
+    }
+}
+
+/// `PUT /servers/{id}/metadata/{key}`
+pub(super) async fn set(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path((id, key)): Path<(String, String)>,
+    Body(body): Body,
+) -> Result<Json<Value>, ApiError> {
+    let pair = metadata(under(body, "meta")?)?;
+    if pair.len() != 1 || !pair.contains_key(&key) {
+        return Err(Error::Invalid("Request body and URI mismatch: 'meta' has the URL's key alone.".into()).into());
+    }
+    api.instances.merge_metadata(&caller, parse(&id)?, pair.clone()).await?;
+    Ok(Json(json!({ "meta": pair })))
+}
+
+/// `DELETE /servers/{id}/metadata/{key}`
+pub(super) async fn remove(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path((id, key)): Path<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    api.instances.remove_metadata(&caller, parse(&id)?, &key).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn under(body: Value, what: &str) -> Result<Value> {
+    let mut outer = Fields::of(body, "the request")?;
+    let inner = outer.take(what).ok_or_else(|| outer.missing(what))?;
+    outer.done()?;
+    Ok(inner)
+}

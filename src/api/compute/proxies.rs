@@ -1,0 +1,94 @@
+//! What Nova once answered in other services' names, up to 2.35, for clients that still ask it; and extensions.
+
+use axum::{Json, extract::Path};
+use serde_json::{Value, json};
+
+use super::{microversion::Microversion, network};
+use crate::{
+    api::{caller::Authenticated, error::ApiError},
+    error::{Error, Result},
+    identity::policy,
+    ids::ProjectId,
+};
+
+/// `GET /os-networks` and `GET /os-tenant-networks`
+pub(super) async fn networks(Authenticated(_): Authenticated, version: Microversion) -> Result<Json<Value>, ApiError> {
+    version.ends(35)?;
+    Ok(Json(json!({ "networks": [network_view()] })))
+}
+
+/// `GET /os-networks/{id}` and `GET /os-tenant-networks/{id}`
+pub(super) async fn network(
+    Authenticated(_): Authenticated,
+    version: Microversion,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    version.ends(35)?;
+    if id != network::ID {
+        return Err(Error::NotFound(format!("Network {id} could not be found.")).into());
+    }
+    Ok(Json(json!({ "network": network_view() })))
+}
+
+fn network_view() -> Value {
+    json!({
+        "id": network::ID,
+        "label": network::NAME,
+        "cidr": network::CIDR,
+        "gateway": network::GATEWAY,
+        "dns1": network::NAME_SERVER,
+        "project_id": null,
+    })
+}
+
+/// `GET /os-security-groups`
+pub(super) async fn security_groups(
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+) -> Result<Json<Value>, ApiError> {
+    version.ends(35)?;
+    Ok(Json(json!({ "security_groups": [security_group_of(policy::in_a_project(&caller)?)] })))
+}
+
+/// `GET /os-security-groups/{id}`
+pub(super) async fn security_group(
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    version.ends(35)?;
+    if id != network::SECURITY_GROUP_ID {
+        return Err(Error::NotFound(format!("Security group {id} not found.")).into());
+    }
+    Ok(Json(json!({ "security_group": security_group_of(policy::in_a_project(&caller)?) })))
+}
+
+/// The one security group, as it looks to a project.
+pub(super) fn security_group_of(project: ProjectId) -> Value {
+    json!({
+        "id": network::SECURITY_GROUP_ID,
+        "name": network::SECURITY_GROUP,
+        "description": "The ports that are forwarded come in, everything goes out",
+        "tenant_id": project,
+        "rules": [],
+    })
+}
+
+/// `GET /os-floating-ips` and its like, up to 2.35
+pub(super) async fn floating_ips(
+    Authenticated(_): Authenticated,
+    version: Microversion,
+) -> Result<Json<Value>, ApiError> {
+    version.ends(35)?;
+    Ok(Json(json!({"floating_ips": []})))
+}
+
+/// `GET /extensions`: everything is part of the API itself.
+pub(super) async fn extensions(Authenticated(_): Authenticated) -> Json<Value> {
+    Json(json!({"extensions": []}))
+}
+
+/// `GET /extensions/{alias}`
+pub(super) async fn extension(Authenticated(_): Authenticated, Path(alias): Path<String>) -> ApiError {
+    Error::NotFound(format!("There is no extension {alias}.")).into()
+}

@@ -1,0 +1,261 @@
+//! What a list of servers is asked for.
+//!
+//! The room filters by what it keeps; the few words it does not know are judged here, on the whole list, before
+//! the page is cut. A word that Nova has and no instance can match matches none; a word nobody has is ignored, as
+//! Nova ignores it.
+
+use regex::{Regex, RegexBuilder};
+
+use super::{body::flag, hosts, server_view, times};
+use crate::{
+    api::paging,
+    error::{Error, Result},
+    instances::{Direction, Instance, ListInstances, SortKey, Status},
+};
+
+/// The largest compiled name filter: a regular expression must not take memory at its sender's will.
+const REGEX_BYTES: usize = 1 << 18;
+
+/// What the query of a list says.
+pub(super) struct Query {
+    /// What the room filters by.
+    pub list: ListInstances,
+    /// How many at most; the room is asked for all when something is left to judge here.
+    pub limit: usize,
+    /// What is left to judge here.
+    rest: Vec<Rest>,
+    /// Whether a filter names what no instance has, so that the list is empty.
+    pub is_empty: bool,
+}
+
+enum Rest {
+    Ip(Regex),
+    Host(String),
+    Uuid(String),
+    VmState(String),
+    TaskState(String),
+    PowerState(String),
+    Hostname(String),
+    Description(String),
+    LaunchIndex(String),
+    Zone(String),
+    Locked(bool),
+}
+
+impl Query {
+    /// Reads the query's pairs.
+    ///
+    /// # Errors
+    /// `Invalid` for a value that its word cannot take.
+    pub(super) fn read(pairs: &[(String, String)], is_admin: bool) -> Result<Query> {
+        let limit = pairs.iter().find(|(name, _)| name == "limit").map(|(_, value)| value.as_str());
+        // Nova: a limit of 0 is the largest page.
+        let limit = match paging::limit(limit, paging::MAX_PAGE)? {
+            0 => paging::MAX_PAGE,
+            limit => limit,
+        };
+        let mut query =
+            Query { list: ListInstances::default(), limit: limit as usize, rest: Vec::new(), is_empty: false };
+        let mut directions = pairs.iter().filter(|(name, _)| name == "sort_dir").map(|(_, value)| value.as_str());
+        for (name, value) in pairs {
+            match name.as_str() {
+                "sort_key" => query.sort(value, directions.next())?,
+                "status" => query.status(value),
+                _ => query.filter(name, value, is_admin)?,
+            }
+        }
+        if query.rest.is_empty() {
+            query.list.limit = Some(limit);
+        }
+        Ok(query)
+    }
+
+    fn filter(&mut self, name: &str, value: &str, is_admin: bool) -> Result<()> {
+        let list = &mut self.list;
+        match name {
+            "name" => list.name = Some(pattern("name", value)?),
+            "image" => match value.rsplit('/').next().unwrap_or_default().parse() {
+                Ok(id) => list.image = Some(id),
+                Err(_) => self.is_empty = true,
+            },
+            "flavor" => list.flavor = value.rsplit('/').next().map(str::to_owned),
+            "key_name" => list.key_name = Some(value.into()),
+            "reservation_id" => list.reservation_id = Some(value.into()),
+            "marker" => list.marker = Some(value.parse().map_err(|_| no_such_marker(value))?),
+            // An empty value means yes: `?all_tenants`.
+            "all_tenants" => list.all_projects = value.is_empty() || strict_flag("all_tenants", value)?,
+            "project_id" | "tenant_id" if is_admin => match value.parse() {
+                Ok(id) => list.project = Some(id),
+                Err(_) => self.is_empty = true,
+            },
+            "user_id" => match value.parse() {
+                Ok(id) => list.user = Some(id),
+                Err(_) => self.is_empty = true,
+            },
+            // Nova ignores it from everyone but the admin.
+            "deleted" => list.deleted = is_admin && strict_flag("deleted", value)?,
+            "changes-since" => list.changes_since_ms = Some(times::parse("changes-since", value)?),
+            "changes-before" => list.changes_before_ms = Some(times::parse("changes-before", value)?),
+            "tags" => list.tags = words(value),
+            "tags-any" => list.tags_any = words(value),
+            "not-tags" => list.not_tags = words(value),
+            "not-tags-any" => list.not_tags_any = words(value),
+            _ => return self.judge_here(name, value, is_admin),
+        }
+        Ok(())
+    }
+
+    fn judge_here(&mut self, name: &str, value: &str, is_admin: bool) -> Result<()> {
+        let text = value.to_owned();
+        self.rest.push(match name {
+            "ip" => Rest::Ip(pattern("ip", value)?),
+            "host" | "hypervisor_hostname" | "node" if is_admin => Rest::Host(text),
+            "uuid" => Rest::Uuid(text),
+            "vm_state" => Rest::VmState(text),
+            "task_state" => Rest::TaskState(text),
+            "power_state" => Rest::PowerState(text),
+            "hostname" => Rest::Hostname(text),
+            "description" => Rest::Description(text),
+            "launch_index" => Rest::LaunchIndex(text),
+            "availability_zone" => Rest::Zone(text),
+            "locked" => Rest::Locked(strict_flag("locked", value)?),
+            // Guests have an address of version 4 alone; every instance has a config drive; none is soft-deleted.
+            "ip6" | "soft_deleted" => {
+                self.is_empty |= name == "ip6" || flag(value) == Some(true);
+                return Ok(());
+            }
+            "config_drive" => {
+                self.is_empty |= flag(value) == Some(false);
+                return Ok(());
+            }
+            _ => return Ok(()),
+        });
+        Ok(())
+    }
+
+    fn sort(&mut self, key: &str, direction: Option<&str>) -> Result<()> {
+        let direction = match direction {
+            None | Some("desc") => Direction::Descending,
+            Some("asc") => Direction::Ascending,
+            Some(other) => {
+                return Err(Error::Invalid(format!("Unknown sort direction '{other}': it must be 'asc' or 'desc'.")));
+            }
+        };
+        let key = match key {
+            "created_at" => SortKey::Created,
+            "updated_at" => SortKey::Updated,
+            "launched_at" => SortKey::Launched,
+            "display_name" | "hostname" => SortKey::Name,
+            "vm_state" | "power_state" | "task_state" => SortKey::Status,
+            "uuid" => SortKey::Id,
+            // Nova sorts by these too; here they are the same for all, or unknown, so they order nothing.
+            "access_ip_v4"
+            | "access_ip_v6"
+            | "auto_disk_config"
+            | "availability_zone"
+            | "config_drive"
+            | "display_description"
+            | "host"
+            | "image_ref"
+            | "instance_type_id"
+            | "kernel_id"
+            | "key_name"
+            | "launch_index"
+            | "locked"
+            | "node"
+            | "progress"
+            | "project_id"
+            | "ramdisk_id"
+            | "root_device_name"
+            | "terminated_at"
+            | "user_id" => return Ok(()),
+            other => {
+                return Err(Error::Invalid(format!("Invalid input for query parameters sort_key. Value: {other}.")));
+            }
+        };
+        self.list.sort.push((key, direction));
+        Ok(())
+    }
+
+    /// Several statuses are alternatives; one that there is not leaves none.
+    fn status(&mut self, value: &str) {
+        let upper = value.to_ascii_uppercase();
+        match upper.parse::<Status>() {
+            Ok(status) => self.list.status.push(status),
+            Err(_) if upper == "HARD_REBOOT" => self.list.status.push(Status::Reboot),
+            Err(_) => self.is_empty = self.list.status.is_empty(),
+        }
+    }
+
+    /// Whether everything that is judged here lets the instance through.
+    pub(super) fn admits(&self, instance: &Instance) -> bool {
+        self.rest.iter().all(|rest| match rest {
+            Rest::Ip(pattern) => instance.addresses.as_ref().is_some_and(|a| pattern.is_match(&a.fixed_ip)),
+            Rest::Host(host) => instance.host == *host,
+            Rest::Uuid(id) => instance.id.to_string() == *id,
+            Rest::VmState(state) => server_view::vm_state(instance.status) == state,
+            Rest::TaskState(task) => instance.task.is_some_and(|held| held.word() == task),
+            Rest::PowerState(state) => server_view::power_state(instance.status).to_string() == *state,
+            Rest::Hostname(name) => instance.hostname == *name,
+            Rest::Description(text) => instance.description.as_ref() == Some(text),
+            Rest::LaunchIndex(index) => instance.launch_index.to_string() == *index,
+            Rest::Zone(zone) => zone == hosts::ZONE,
+            Rest::Locked(locked) => instance.lock.is_some() == *locked,
+        })
+    }
+}
+
+/// The words for a marker that no instance of the list has.
+fn no_such_marker(marker: &str) -> Error {
+    Error::Invalid(format!("marker [{marker}] not found"))
+}
+
+fn words(value: &str) -> Vec<String> {
+    value.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+fn strict_flag(name: &str, value: &str) -> Result<bool> {
+    flag(value).ok_or_else(|| {
+        Error::Invalid(format!("Invalid input for query parameters {name}. Value: {value}. It must be true or false."))
+    })
+}
+
+fn pattern(name: &str, value: &str) -> Result<Regex> {
+    RegexBuilder::new(value).size_limit(REGEX_BYTES).build().map_err(|_| {
+        Error::Invalid(format!(
+            "Invalid input for query parameters {name}. Value: {value}. It is no regular expression that can be used."
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(query: &[(&str, &str)]) -> Result<Query> {
+        let pairs: Vec<_> = query.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        Query::read(&pairs, false)
+    }
+
+    #[test]
+    fn unknown_status_alone_leaves_nothing_and_beside_a_known_one_counts_for_nothing() {
+        assert!(read(&[("status", "SUSPENDED")]).unwrap().is_empty);
+        let both = read(&[("status", "active"), ("status", "SUSPENDED")]).unwrap();
+        assert!(!both.is_empty);
+        assert_eq!(both.list.status, [Status::Active]);
+    }
+
+    #[test]
+    fn page_is_cut_by_the_room_only_when_nothing_is_left_to_judge() {
+        assert_eq!(read(&[("limit", "2")]).unwrap().list.limit, Some(2));
+        assert_eq!(read(&[("limit", "0")]).unwrap().list.limit, Some(1000));
+        assert_eq!(read(&[("limit", "2"), ("ip", "10.")]).unwrap().list.limit, None);
+    }
+
+    #[test]
+    fn bad_values_are_refused() {
+        for bad in [("limit", "-1"), ("name", "("), ("marker", "x"), ("changes-since", "x"), ("sort_key", "x")] {
+            assert!(matches!(read(&[bad]), Err(Error::Invalid(_))), "{bad:?}");
+        }
+    }
+}

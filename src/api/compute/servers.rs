@@ -1,0 +1,208 @@
+//! Servers: `/servers`.
+
+use axum::{
+    Json,
+    extract::{Path, Query as RawQuery, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+use super::{
+    body::{Body, Fields},
+    launch,
+    microversion::Microversion,
+    server_filters::Query,
+    server_view::{For, View},
+};
+use crate::{
+    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl},
+    error::{Error, Result},
+    identity::{Caller, policy},
+    ids::InstanceId,
+    instances::{Changes, Instance},
+};
+
+/// The pairs of a query, repeated ones too.
+pub(super) type Pairs = RawQuery<Vec<(String, String)>>;
+
+/// `GET /servers`
+pub(super) async fn list(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+    PublicUrl(url): PublicUrl,
+    RawQuery(pairs): Pairs,
+) -> Result<Json<Value>, ApiError> {
+    let view = View { version, url: &url, is_admin: caller.is_admin() };
+    let (page, query) = page(&api, &caller, &pairs).await?;
+    let servers: Vec<_> = page.iter().map(|instance| view.brief(instance)).collect();
+    Ok(Json(with_next(
+        json!({ "servers": servers }),
+        &format!("{url}/compute/v2.1/servers"),
+        &pairs,
+        &page,
+        query.limit,
+    )))
+}
+
+/// `GET /servers/detail`
+pub(super) async fn detail(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+    PublicUrl(url): PublicUrl,
+    RawQuery(pairs): Pairs,
+) -> Result<Json<Value>, ApiError> {
+    let view = View { version, url: &url, is_admin: caller.is_admin() };
+    let (page, query) = page(&api, &caller, &pairs).await?;
+    let servers: Vec<_> = page.iter().map(|instance| view.full(instance, For::List)).collect();
+    Ok(Json(with_next(
+        json!({ "servers": servers }),
+        &format!("{url}/compute/v2.1/servers/detail"),
+        &pairs,
+        &page,
+        query.limit,
+    )))
+}
+
+async fn page(api: &Api, caller: &Caller, pairs: &[(String, String)]) -> Result<(Vec<Instance>, Query)> {
+    let query = Query::read(pairs, caller.is_admin())?;
+    if query.is_empty {
+        policy::list_instances(caller, query.list.all_projects)?;
+        return Ok((Vec::new(), query));
+    }
+    let mut page = api.instances.list(caller, &query.list).await?;
+    page.retain(|instance| query.admits(instance));
+    page.truncate(query.limit);
+    Ok((page, query))
+}
+
+/// Adds the link to the next page, with the same filters, when this page is full.
+fn with_next(mut answer: Value, address: &str, pairs: &[(String, String)], page: &[Instance], limit: usize) -> Value {
+    if let Some(last) = page.last()
+        && page.len() == limit
+    {
+        answer["servers_links"] = next_link(address, pairs, &last.id.to_string());
+    }
+    answer
+}
+
+/// The `…_links` of a list: the same query from another marker on.
+pub(super) fn next_link(address: &str, pairs: &[(String, String)], marker: &str) -> Value {
+    let mut query: Vec<_> = pairs.iter().filter(|(name, _)| name != "marker").map(|(n, v)| (&**n, &**v)).collect();
+    query.push(("marker", marker));
+    let escaped =
+        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let query: Vec<_> = query.iter().map(|(name, value)| format!("{}={}", plain(name), escaped(value))).collect();
+    json!([{"rel": "next", "href": format!("{address}?{}", query.join("&"))}])
+}
+
+/// A query's word: kept as it is when it needs no escape, so that `changes-since` stays readable.
+fn plain(name: &str) -> String {
+    const KEPT: &percent_encoding::AsciiSet =
+        &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
+    percent_encoding::utf8_percent_encode(name, KEPT).to_string()
+}
+
+/// `GET /servers/{id}`
+pub(super) async fn show(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+    PublicUrl(url): PublicUrl,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let instance = api.instances.show(&caller, parse(&id)?).await?;
+    let view = View { version, url: &url, is_admin: caller.is_admin() };
+    Ok(Json(json!({"server": view.full(&instance, For::Show)})))
+}
+
+/// `POST /servers`
+pub(super) async fn create(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+    PublicUrl(url): PublicUrl,
+    Body(body): Body,
+) -> Result<Response, ApiError> {
+    let asked = launch::read(body, version)?;
+    let made = api.instances.create(&caller, asked.launch).await.map_err(as_bad_request)?;
+    let first = made.first().ok_or_else(|| Error::internal(anyhow::anyhow!("a launch made no instance")))?;
+    if asked.wants_reservation {
+        return Ok((StatusCode::ACCEPTED, Json(json!({"reservation_id": first.reservation_id}))).into_response());
+    }
+    let view = View { version, url: &url, is_admin: caller.is_admin() };
+    let mut server = json!({
+        "id": first.id,
+        "links": view.links(first),
+        "OS-DCF:diskConfig": "MANUAL",
+        "adminPass": asked.admin_password,
+    });
+    if first.addresses.is_some() || asked.has_network {
+        server["security_groups"] = json!([{"name": super::network::SECURITY_GROUP}]);
+    }
+    let location = format!("{url}/compute/v2.1/servers/{}", first.id);
+    Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(json!({ "server": server }))).into_response())
+}
+
+/// What a launch names and is not there is a fault of the request: the URL itself is there.
+fn as_bad_request(error: Error) -> Error {
+    match error {
+        Error::NotFound(message) => Error::Invalid(message),
+        other => other,
+    }
+}
+
+/// `PUT /servers/{id}`
+pub(super) async fn update(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+    PublicUrl(url): PublicUrl,
+    Path(id): Path<String>,
+    Body(body): Body,
+) -> Result<Json<Value>, ApiError> {
+    let instance = api.instances.change(&caller, parse(&id)?, changes(body, version)?).await?;
+    let view = View { version, url: &url, is_admin: caller.is_admin() };
+    Ok(Json(json!({"server": view.full(&instance, For::Update)})))
+}
+
+fn changes(body: Value, version: Microversion) -> Result<Changes> {
+    let mut fields = Fields::under(body, "server", &[])?;
+    let mut changes = Changes { name: fields.name("name")?, ..Changes::default() };
+    for field in ["accessIPv4", "accessIPv6"] {
+        if fields.text(field, 255)?.is_some_and(|address| !address.is_empty()) {
+            return Err(launch::no_access_address(field));
+        }
+    }
+    fields.text("OS-DCF:diskConfig", 16)?;
+    if version.since(19) {
+        changes.description = match fields.take_with_null("description") {
+            None => None,
+            Some(Value::Null) => Some(None),
+            Some(Value::String(text)) if text.chars().count() <= 255 => Some(Some(text)),
+            Some(value) => return Err(fields.invalid("description", &value, "a text of at most 255 characters")),
+        };
+    }
+    if version.since(90) {
+        changes.hostname = fields.text("hostname", 255)?.map(launch::hostname).transpose()?;
+    }
+    fields.done()?;
+    Ok(changes)
+}
+
+/// `DELETE /servers/{id}`
+pub(super) async fn delete(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    api.instances.delete(&caller, parse(&id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A server's id; what is none names no server.
+pub(super) fn parse(id: &str) -> Result<InstanceId> {
+    id.parse().map_err(|_| policy::no_such_instance(id))
+}

@@ -1,0 +1,126 @@
+//! A server's labels, from 2.26 on: `/servers/{id}/tags`.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::{Value, json};
+
+use super::{body::Body, microversion::Microversion, servers::parse};
+use crate::{
+    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl},
+    error::{Error, Result},
+};
+
+/// Tags of one server, and characters of one tag (Nova's).
+const TAGS: usize = 50;
+const TAG_CHARS: usize = 60;
+
+/// A list of tags from a body: each once, sorted.
+pub(super) fn read(value: &Value) -> Result<Vec<String>> {
+    let bad = || {
+        Error::Invalid(format!(
+            "Invalid input for field/attribute tags: they are a list of at most {TAGS} texts of 1 to {TAG_CHARS} \
+             characters without '/' and ','."
+        ))
+    };
+    let list = value.as_array().ok_or_else(bad)?;
+    let tags: Option<Vec<_>> =
+        list.iter().map(|tag| tag.as_str().filter(|tag| is_tag(tag)).map(str::to_owned)).collect();
+    let mut tags = tags.ok_or_else(bad)?;
+    tags.sort_unstable();
+    tags.dedup();
+    if tags.len() > TAGS { Err(bad()) } else { Ok(tags) }
+}
+
+fn is_tag(tag: &str) -> bool {
+    (1..=TAG_CHARS).contains(&tag.chars().count()) && !tag.contains(['/', ','])
+}
+
+/// `GET /servers/{id}/tags`
+pub(super) async fn list(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    version.begins(26)?;
+    let instance = api.instances.show(&caller, parse(&id)?).await?;
+    Ok(Json(json!({"tags": instance.tags})))
+}
+
+/// `PUT /servers/{id}/tags`
+pub(super) async fn replace(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+    Path(id): Path<String>,
+    Body(body): Body,
+) -> Result<Json<Value>, ApiError> {
+    version.begins(26)?;
+    let tags = read(&body["tags"])?;
+    let instance = api.instances.set_tags(&caller, parse(&id)?, tags).await?;
+    Ok(Json(json!({"tags": instance.tags})))
+}
+
+/// `DELETE /servers/{id}/tags`
+pub(super) async fn clear(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    version.begins(26)?;
+    api.instances.set_tags(&caller, parse(&id)?, Vec::new()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `GET /servers/{id}/tags/{tag}`
+pub(super) async fn has(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+    Path((id, tag)): Path<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    version.begins(26)?;
+    let instance = api.instances.show(&caller, parse(&id)?).await?;
+    if instance.tags.contains(&tag) {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    Err(Error::NotFound(format!("Server {id} has no tag '{tag}'")).into())
+}
+
+/// `PUT /servers/{id}/tags/{tag}`
+pub(super) async fn add(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+    PublicUrl(url): PublicUrl,
+    Path((id, tag)): Path<(String, String)>,
+) -> Result<Response, ApiError> {
+    version.begins(26)?;
+    read(&json!([tag]))?;
+    if !api.instances.add_tag(&caller, parse(&id)?, &tag).await? {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
+    let location = format!("{url}/compute/v2.1/servers/{id}/tags/{}", escaped(&tag));
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)]).into_response())
+}
+
+/// `DELETE /servers/{id}/tags/{tag}`
+pub(super) async fn remove(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    version: Microversion,
+    Path((id, tag)): Path<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    version.begins(26)?;
+    api.instances.remove_tag(&caller, parse(&id)?, &tag).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn escaped(tag: &str) -> String {
+    percent_encoding::utf8_percent_encode(tag, percent_encoding::NON_ALPHANUMERIC).to_string()
+}

@@ -1,0 +1,64 @@
+//! Time stamps as Nova writes and reads them.
+
+use time::{OffsetDateTime, PrimitiveDateTime, format_description::well_known::Rfc3339, macros::format_description};
+
+use crate::error::{Error, Result};
+
+/// `2026-11-23T03:28:41Z`: a server's `created` and `updated`.
+pub(super) fn seconds_z(ms: i64) -> String {
+    write(ms, format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z"))
+}
+
+/// `2026-11-23T03:28:41.000000`, without a Z: `OS-SRV-USG:*`, actions, key pairs (gophercloud refuses a Z there).
+pub(super) fn micros(ms: i64) -> String {
+    write(ms, format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]"))
+}
+
+/// Milliseconds since 1970 from an ISO 8601 time; without an offset it is UTC.
+pub(super) fn parse(field: &str, text: &str) -> Result<i64> {
+    // A `+` in a query that nobody escaped arrives as a blank.
+    let text = text.trim().replace(' ', "+");
+    let plain = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second][optional [.[subsecond]]]");
+    let day = format_description!("[year]-[month]-[day]");
+    let time = OffsetDateTime::parse(&text, &Rfc3339)
+        .or_else(|_| PrimitiveDateTime::parse(&text, plain).map(PrimitiveDateTime::assume_utc))
+        .or_else(|_| time::Date::parse(&text, day).map(|day| day.midnight().assume_utc()));
+    match time {
+        Ok(time) => Ok((time.unix_timestamp_nanos() / 1_000_000) as i64),
+        Err(_) => Err(Error::Invalid(format!(
+            "Invalid input for query parameters {field}. Value: {text}. It must be a time such as 2026-11-23T03:28:41Z."
+        ))),
+    }
+}
+
+fn write(ms: i64, format: &[time::format_description::BorrowedFormatItem<'_>]) -> String {
+    let time =
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    time.format(format).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_field_has_its_own_form_of_time() {
+        let ms = 1_795_404_521_007;
+        assert_eq!(seconds_z(ms), "2026-11-23T03:28:41Z");
+        assert_eq!(micros(ms), "2026-11-23T03:28:41.007000");
+    }
+
+    #[test]
+    fn time_is_read_with_and_without_offset_and_fraction() {
+        let ms = 1_795_404_521_000;
+        for text in [
+            "2026-11-23T03:28:41Z",
+            "2026-11-23T04:28:41+01:00",
+            "2026-11-23T04:28:41 01:00",
+            "2026-11-23T03:28:41.000000",
+        ] {
+            assert_eq!(parse("changes-since", text).unwrap(), ms, "{text}");
+        }
+        assert!(parse("changes-since", "yesterday").is_err());
+    }
+}

@@ -1,0 +1,135 @@
+//! What projects used in a time: `/os-simple-tenant-usage`.
+//!
+//! Reckoned from the instances there are and the deleted ones there is still a record of.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Json,
+    extract::{Path, Query, State},
+};
+use serde_json::{Value, json};
+
+use super::{server_view::vm_state, servers::Pairs, times};
+use crate::{
+    api::{Api, caller::Authenticated, error::ApiError},
+    db,
+    error::{Error, Result},
+    identity::{Caller, policy},
+    ids::ProjectId,
+    instances::{Instance, ListInstances},
+};
+
+/// Nova's default: the last four weeks.
+const FOUR_WEEKS_MS: i64 = 28 * 24 * 3600 * 1000;
+
+/// `GET /os-simple-tenant-usage`
+pub(super) async fn list(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Query(pairs): Pairs,
+) -> Result<Json<Value>, ApiError> {
+    policy::administer(&caller, "see the usage of all projects")?;
+    let span = Span::read(&pairs)?;
+    let all = instances(&api, &caller, &span, true).await?;
+    let mut by_project: BTreeMap<ProjectId, Vec<Instance>> = BTreeMap::new();
+    for instance in all {
+        by_project.entry(instance.project_id).or_default().push(instance);
+    }
+    let is_detailed = pairs.iter().any(|(name, value)| name == "detailed" && value == "1");
+    let usages: Vec<_> =
+        by_project.iter().map(|(project, instances)| span.usage(*project, instances, is_detailed)).collect();
+    Ok(Json(json!({ "tenant_usages": usages })))
+}
+
+/// `GET /os-simple-tenant-usage/{project}`
+pub(super) async fn show(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+    Query(pairs): Pairs,
+) -> Result<Json<Value>, ApiError> {
+    let project: ProjectId = id.parse().map_err(|_| Error::NotFound(format!("There is no project {id}.")))?;
+    let is_own = caller.project.as_ref().is_some_and(|own| own.id == project);
+    if !is_own {
+        policy::administer(&caller, "see another project's usage")?;
+    }
+    let span = Span::read(&pairs)?;
+    let mut all = instances(&api, &caller, &span, !is_own).await?;
+    all.retain(|instance| instance.project_id == project);
+    let usage = if all.is_empty() { json!({}) } else { span.usage(project, &all, true) };
+    Ok(Json(json!({ "tenant_usage": usage })))
+}
+
+/// Those there are, and those that changed since the start: the deleted ones among them.
+async fn instances(api: &Api, caller: &Caller, span: &Span, all_projects: bool) -> Result<Vec<Instance>> {
+    let present = ListInstances { all_projects, ..ListInstances::default() };
+    let changed = ListInstances { all_projects, changes_since_ms: Some(span.start_ms), ..ListInstances::default() };
+    let mut all = api.instances.list(caller, &present).await?;
+    let changed = api.instances.list(caller, &changed).await?;
+    all.extend(changed.into_iter().filter(|instance| instance.terminated_ms.is_some()));
+    all.sort_by_key(|instance| instance.id);
+    all.dedup_by_key(|instance| instance.id);
+    Ok(all)
+}
+
+/// From when to when.
+struct Span {
+    start_ms: i64,
+    stop_ms: i64,
+}
+
+impl Span {
+    fn read(pairs: &[(String, String)]) -> Result<Span> {
+        let value = |name: &str| pairs.iter().find(|(pair, _)| pair == name).map(|(_, value)| value.as_str());
+        let stop_ms = value("end").map(|text| times::parse("end", text)).transpose()?.unwrap_or_else(db::now_ms);
+        let start_ms = value("start").map(|text| times::parse("start", text)).transpose()?;
+        let start_ms = start_ms.unwrap_or(stop_ms - FOUR_WEEKS_MS);
+        if start_ms >= stop_ms {
+            return Err(Error::Invalid("Invalid start time. The start time cannot occur after the end time.".into()));
+        }
+        Ok(Span { start_ms, stop_ms })
+    }
+
+    fn hours(&self, instance: &Instance) -> f64 {
+        let begun = instance.launched_ms.unwrap_or(instance.created_ms).max(self.start_ms);
+        let ended = instance.terminated_ms.unwrap_or(self.stop_ms).min(self.stop_ms);
+        (ended - begun).max(0) as f64 / 3_600_000.0
+    }
+
+    fn usage(&self, project: ProjectId, instances: &[Instance], is_detailed: bool) -> Value {
+        let sum = |weight: fn(&Instance) -> f64| instances.iter().map(|i| self.hours(i) * weight(i)).sum::<f64>();
+        let mut usage = json!({
+            "tenant_id": project,
+            "start": times::micros(self.start_ms),
+            "stop": times::micros(self.stop_ms),
+            "total_hours": sum(|_| 1.0),
+            "total_vcpus_usage": sum(|instance| f64::from(instance.flavor.vcpus)),
+            "total_memory_mb_usage": sum(|instance| instance.flavor.memory_mib as f64),
+            "total_local_gb_usage": sum(|instance| instance.flavor.disk_gib as f64),
+        });
+        if is_detailed {
+            usage["server_usages"] = instances.iter().map(|instance| self.one(instance)).collect();
+        }
+        usage
+    }
+
+    fn one(&self, instance: &Instance) -> Value {
+        let end_ms = instance.terminated_ms.unwrap_or(self.stop_ms);
+        let begun_ms = instance.launched_ms.unwrap_or(instance.created_ms);
+        json!({
+            "instance_id": instance.id,
+            "name": instance.name,
+            "tenant_id": instance.project_id,
+            "flavor": instance.flavor.name,
+            "vcpus": instance.flavor.vcpus,
+            "memory_mb": instance.flavor.memory_mib,
+            "local_gb": instance.flavor.disk_gib,
+            "hours": self.hours(instance),
+            "started_at": times::micros(begun_ms),
+            "ended_at": instance.terminated_ms.map(times::micros),
+            "state": if instance.terminated_ms.is_some() { "terminated" } else { vm_state(instance.status) },
+            "uptime": (end_ms - begun_ms).max(0) / 1000,
+        })
+    }
+}

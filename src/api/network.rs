@@ -1,0 +1,328 @@
+//! OpenStack Network v2.0, to look at: the one network instances have.
+//!
+//! Packer wants a network endpoint in the catalog, Terraform's `network {}` and `--network` look a network up by
+//! name; all of them are served by telling the truth about QEMU's user-mode network. Nothing can be changed.
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    routing::{MethodRouter, get},
+};
+use serde_json::{Map, Value, json};
+
+use super::{Api, caller::Authenticated, compute::network as one, error::ApiError, links::PublicUrl};
+use crate::{
+    error::{Error, Result},
+    identity::{Caller, policy},
+    instances::{Instance, ListInstances, Status},
+};
+
+/// Words of a query that are no filters.
+const NO_FILTERS: [&str; 6] = ["fields", "limit", "marker", "sort_key", "sort_dir", "page_reverse"];
+
+type Pairs = Query<Vec<(String, String)>>;
+
+/// Every URL below `/network`.
+pub fn routes() -> Router<Api> {
+    let empty = ["floatingips", "routers", "agents", "availability_zones", "subnetpools", "address-scopes", "trunks"];
+    let mut v2 = Router::new()
+        .route("/", get(resources))
+        .route("/networks", look(get(networks)))
+        .route("/networks/{id}", look(get(network)))
+        .route("/subnets", look(get(subnets)))
+        .route("/subnets/{id}", look(get(subnet)))
+        .route("/ports", look(get(ports)))
+        .route("/ports/{id}", look(get(port)))
+        .route("/security-groups", look(get(security_groups)))
+        .route("/security-groups/{id}", look(get(security_group)))
+        .route("/security-group-rules", look(get(rules)))
+        .route("/security-group-rules/{id}", look(get(rule)))
+        .route("/extensions", get(extensions))
+        .route("/extensions/{alias}", get(extension))
+        .route("/quotas/{project}", look(get(quota)));
+    for collection in empty {
+        let list = move |_: Authenticated| async move { Json(json!({collection.replace('-', "_"): []})) };
+        let none = move |_: Authenticated, Path(id): Path<String>| async move { missing(collection, &id) };
+        v2 = v2.route(&format!("/{collection}"), look(get(list)));
+        v2 = v2.route(&format!("/{collection}/{{id}}"), look(get(none)));
+    }
+    Router::new().route("/", get(versions)).route("/v2.0/", get(resources)).nest("/v2.0", v2)
+}
+
+/// `/network/`, which nesting leaves out.
+pub fn root() -> Router<Api> {
+    Router::new().route("/network/", get(versions))
+}
+
+/// A URL that can be read; changing what is there is refused with the reason.
+fn look(read: MethodRouter<Api>) -> MethodRouter<Api> {
+    read.post(refuse).put(refuse).delete(refuse)
+}
+
+async fn refuse(Authenticated(_): Authenticated) -> ApiError {
+    let message = format!(
+        "The network cannot be changed: instances share the one network '{}', made by QEMU on their host, and are \
+         reached by the ports that are forwarded to them.",
+        one::NAME
+    );
+    ApiError::new(StatusCode::FORBIDDEN, message)
+}
+
+async fn versions(PublicUrl(url): PublicUrl) -> Json<Value> {
+    let links = json!([{"rel": "self", "href": format!("{url}/network/v2.0/")}]);
+    Json(json!({"versions": [{"id": "v2.0", "status": "CURRENT", "links": links}]}))
+}
+
+async fn resources(PublicUrl(url): PublicUrl) -> Json<Value> {
+    let resource = |(name, collection): (&str, &str)| {
+        let links = json!([{"rel": "self", "href": format!("{url}/network/v2.0/{collection}")}]);
+        json!({"name": name, "collection": collection, "links": links})
+    };
+    let all =
+        [("network", "networks"), ("subnet", "subnets"), ("port", "ports"), ("security_group", "security-groups")];
+    Json(json!({"resources": all.map(resource)}))
+}
+
+async fn networks(Authenticated(_): Authenticated, Query(pairs): Pairs) -> Json<Value> {
+    Json(json!({"networks": filtered(vec![network_view()], &pairs)}))
+}
+
+async fn network(Authenticated(_): Authenticated, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    one_of("network", vec![network_view()], &id)
+}
+
+async fn subnets(Authenticated(_): Authenticated, Query(pairs): Pairs) -> Json<Value> {
+    Json(json!({"subnets": filtered(vec![subnet_view()], &pairs)}))
+}
+
+async fn subnet(Authenticated(_): Authenticated, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    one_of("subnet", vec![subnet_view()], &id)
+}
+
+async fn ports(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Query(pairs): Pairs,
+) -> Result<Json<Value>, ApiError> {
+    Ok(Json(json!({"ports": filtered(port_views(&api, &caller).await?, &pairs)})))
+}
+
+async fn port(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    one_of("port", port_views(&api, &caller).await?, &id)
+}
+
+async fn security_groups(Authenticated(caller): Authenticated, Query(pairs): Pairs) -> Result<Json<Value>, ApiError> {
+    Ok(Json(json!({"security_groups": filtered(vec![group_view(&caller)?], &pairs)})))
+}
+
+async fn security_group(Authenticated(caller): Authenticated, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    one_of("security_group", vec![group_view(&caller)?], &id)
+}
+
+async fn rules(Authenticated(caller): Authenticated, Query(pairs): Pairs) -> Result<Json<Value>, ApiError> {
+    Ok(Json(json!({"security_group_rules": filtered(rule_views(&caller)?, &pairs)})))
+}
+
+async fn rule(Authenticated(caller): Authenticated, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+    one_of("security_group_rule", rule_views(&caller)?, &id)
+}
+
+async fn extensions(Authenticated(_): Authenticated) -> Json<Value> {
+    Json(json!({ "extensions": [extension_view()] }))
+}
+
+async fn extension(Authenticated(_): Authenticated, Path(alias): Path<String>) -> Result<Json<Value>, ApiError> {
+    if alias == "security-group" {
+        Ok(Json(json!({"extension": extension_view()})))
+    } else {
+        Err(missing("extension", &alias))
+    }
+}
+
+/// The quota of what cannot be made is what there is.
+async fn quota(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path(project): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    if caller.project.as_ref().is_none_or(|own| own.id.to_string() != project) {
+        policy::administer(&caller, "see another project's quotas")?;
+    }
+    Ok(Json(json!({"quota": {
+        "network": 1, "subnet": 1, "port": api.quota.instances, "security_group": 1, "security_group_rule": 1,
+        "floatingip": 0, "router": 0, "subnetpool": 0, "rbac_policy": 0, "trunk": 0,
+    }})))
+}
+
+fn network_view() -> Value {
+    json!({
+        "id": one::ID,
+        "name": one::NAME,
+        "description": "The network of every instance: outwards by its host, inwards by forwarded ports",
+        "status": "ACTIVE",
+        "admin_state_up": true,
+        "shared": true,
+        "router:external": false,
+        "is_default": true,
+        "mtu": 1500,
+        "port_security_enabled": false,
+        "subnets": [one::SUBNET_ID],
+        "availability_zones": [],
+        "availability_zone_hints": [],
+        "tags": [],
+        "tenant_id": "",
+        "project_id": "",
+    })
+}
+
+fn subnet_view() -> Value {
+    json!({
+        "id": one::SUBNET_ID,
+        "name": one::NAME,
+        "description": "",
+        "network_id": one::ID,
+        "ip_version": 4,
+        "cidr": one::CIDR,
+        "gateway_ip": one::GATEWAY,
+        "enable_dhcp": true,
+        "dns_nameservers": [one::NAME_SERVER],
+        "allocation_pools": [{"start": one::FIXED_IP, "end": one::FIXED_IP}],
+        "host_routes": [],
+        "ipv6_address_mode": null,
+        "ipv6_ra_mode": null,
+        "tags": [],
+        "tenant_id": "",
+        "project_id": "",
+    })
+}
+
+async fn port_views(api: &Api, caller: &Caller) -> Result<Vec<Value>> {
+    let mine = ListInstances { all_projects: caller.is_admin(), ..ListInstances::default() };
+    let instances = api.instances.list(caller, &mine).await?;
+    Ok(instances.iter().filter_map(port_view).collect())
+}
+
+fn port_view(instance: &Instance) -> Option<Value> {
+    let addresses = instance.addresses.as_ref()?;
+    let running = instance.status == Status::Active;
+    let forwards: Vec<_> = addresses
+        .forwards
+        .iter()
+        .map(|forward| json!({"guest_port": forward.guest_port, "host": format!("127.0.0.1:{}", forward.host_port)}))
+        .collect();
+    Some(json!({
+        "id": one::port_id(instance.id),
+        "name": "",
+        "description": "",
+        "network_id": one::ID,
+        "device_id": instance.id,
+        "device_owner": "compute:nova",
+        "mac_address": addresses.mac,
+        "fixed_ips": [{"subnet_id": one::SUBNET_ID, "ip_address": addresses.fixed_ip}],
+        "status": if running { "ACTIVE" } else { "DOWN" },
+        "admin_state_up": true,
+        "security_groups": [one::SECURITY_GROUP_ID],
+        "port_security_enabled": false,
+        "allowed_address_pairs": [],
+        "binding:vnic_type": "normal",
+        "effigy:forwards": forwards,
+        "tags": [],
+        "tenant_id": instance.project_id,
+        "project_id": instance.project_id,
+    }))
+}
+
+fn group_view(caller: &Caller) -> Result<Value> {
+    let project = policy::in_a_project(caller)?;
+    Ok(json!({
+        "id": one::SECURITY_GROUP_ID,
+        "name": one::SECURITY_GROUP,
+        "description": "The ports that are forwarded come in, everything goes out",
+        "stateful": true,
+        "shared": true,
+        "security_group_rules": rule_views(caller)?,
+        "tags": [],
+        "tenant_id": project,
+        "project_id": project,
+    }))
+}
+
+fn rule_views(caller: &Caller) -> Result<Vec<Value>> {
+    let project = policy::in_a_project(caller)?;
+    Ok(vec![json!({
+        "id": one::SECURITY_GROUP_RULE_ID,
+        "security_group_id": one::SECURITY_GROUP_ID,
+        "direction": "egress",
+        "ethertype": "IPv4",
+        "protocol": null,
+        "port_range_min": null,
+        "port_range_max": null,
+        "remote_group_id": null,
+        "remote_ip_prefix": null,
+        "description": "",
+        "tenant_id": project,
+        "project_id": project,
+    })])
+}
+
+fn extension_view() -> Value {
+    json!({
+        "alias": "security-group",
+        "name": "security-group",
+        "description": "The one security group, to look at",
+        "updated": "2012-10-05T10:00:00-00:00",
+        "links": [],
+    })
+}
+
+/// Those whose fields have one of the values asked for, cut to the `fields` asked for. What no object has is no
+/// filter.
+fn filtered(all: Vec<Value>, pairs: &[(String, String)]) -> Vec<Value> {
+    let fields: Vec<_> = pairs.iter().filter(|(name, _)| name == "fields").map(|(_, field)| field.as_str()).collect();
+    all.into_iter()
+        .filter(|object| {
+            let words = pairs.iter().filter(|(name, _)| !NO_FILTERS.contains(&name.as_str()));
+            words.clone().all(|(name, _)| {
+                let mut values = words.clone().filter(|(other, _)| other == name).map(|(_, value)| value);
+                object.get(name).is_none_or(|held| values.any(|value| is(held, value)))
+            })
+        })
+        .map(|object| cut(object, &fields))
+        .collect()
+}
+
+fn is(held: &Value, wanted: &str) -> bool {
+    match held {
+        Value::String(text) => text == wanted,
+        Value::Bool(flag) => flag.to_string() == wanted.to_ascii_lowercase() || wanted == if *flag { "1" } else { "0" },
+        Value::Array(list) => list.iter().any(|entry| entry.as_str() == Some(wanted)),
+        Value::Number(number) => number.to_string() == wanted,
+        Value::Null | Value::Object(_) => false,
+    }
+}
+
+fn cut(object: Value, fields: &[&str]) -> Value {
+    match object {
+        Value::Object(mut map) if !fields.is_empty() => {
+            let kept: Map<_, _> = fields.iter().filter_map(|field| map.remove_entry(*field)).collect();
+            Value::Object(kept)
+        }
+        whole => whole,
+    }
+}
+
+fn one_of(noun: &str, all: Vec<Value>, id: &str) -> Result<Json<Value>, ApiError> {
+    match all.into_iter().find(|object| object["id"] == id) {
+        Some(object) => Ok(Json(json!({noun: object}))),
+        None => Err(missing(noun, id)),
+    }
+}
+
+fn missing(noun: &str, id: &str) -> ApiError {
+    Error::NotFound(format!("The {} {id} could not be found.", noun.replace('_', " "))).into()
+}
