@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::{
     extract::FromRequestParts,
-    http::{header, request::Parts},
+    http::{HeaderMap, header, request::Parts},
 };
 
 use super::Api;
@@ -14,17 +14,26 @@ use super::Api;
 #[derive(Clone, Debug)]
 pub struct PublicUrl(pub String);
 
+impl PublicUrl {
+    /// The address as a request with these headers came to it.
+    ///
+    /// Nobody's `X-Forwarded-*` is believed: whoever needs another address sets `server.public_url`.
+    pub fn of(api: &Api, headers: &HeaderMap) -> PublicUrl {
+        if let Some(url) = &api.public_url {
+            return PublicUrl(url.trim_end_matches('/').to_owned());
+        }
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        // What is no host and port is not repeated into answers.
+        let plain =
+            |host: &&str| !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:[]".contains(c));
+        PublicUrl(format!("http://{}", host.filter(plain).unwrap_or("localhost")))
+    }
+}
+
 impl FromRequestParts<Api> for PublicUrl {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<PublicUrl, Infallible> {
-        if let Some(url) = &api.public_url {
-            return Ok(PublicUrl(url.trim_end_matches('/').to_owned()));
-        }
-        let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        // What is no host and port is not repeated into answers.
-        let plain =
-            |host: &&str| !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:[]".contains(c));
-        Ok(PublicUrl(format!("http://{}", host.filter(plain).unwrap_or("localhost"))))
+        Ok(PublicUrl::of(api, &parts.headers))
     }
 }

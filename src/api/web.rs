@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::{
     Json,
-    extract::{FromRequest, FromRequestParts, MatchedPath, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    extract::{FromRequest, MatchedPath, Request, State},
+    http::{HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::{
     Api,
     error::{self, ApiError},
+    links::PublicUrl,
 };
 use crate::{
     error::Error,
@@ -88,32 +89,6 @@ impl Trail {
     }
 }
 
-/// The address clients know this service by, without a slash at its end: every link begins with it.
-#[derive(Clone, Debug)]
-pub struct Base(pub String);
-
-impl FromRequestParts<Api> for Base {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Base, ApiError> {
-        let host = Base::of(api, &parts.headers);
-        Ok(host.ok_or_else(|| Error::Invalid("The header Host is absent or no host.".into()))?)
-    }
-}
-
-impl Base {
-    /// The address as a request with these headers sees it; `None` when its `Host` is no host.
-    fn of(api: &Api, headers: &HeaderMap) -> Option<Base> {
-        if let Some(url) = &api.public_url {
-            return Some(Base(url.trim_end_matches('/').to_owned()));
-        }
-        // Nobody's X-Forwarded-* is believed: whoever needs another address sets server.public_url.
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok())?;
-        let is_plain = host.bytes().all(|b| b.is_ascii_alphanumeric() || b".:-_[]".contains(&b));
-        (is_plain && !host.is_empty()).then(|| Base(format!("http://{host}")))
-    }
-}
-
 /// A JSON body, whatever the client says its type is; what does not fit is a 400 that says where.
 #[derive(Clone, Debug)]
 pub struct JsonBody<T>(pub T);
@@ -141,10 +116,10 @@ pub async fn envelope(State(api): State<Api>, mut request: Request, next: Next) 
     request.extensions_mut().insert(Trail::default());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let base = Base::of(&api, request.headers());
+    let base = PublicUrl::of(&api, request.headers());
     let started = std::time::Instant::now();
     let mut response = next.run(request).await;
-    if let (StatusCode::UNAUTHORIZED, Some(base)) = (response.status(), base) {
+    if response.status() == StatusCode::UNAUTHORIZED {
         let value = HeaderValue::from_str(&format!("Keystone uri=\"{}/identity\"", base.0));
         value.into_iter().for_each(|value| drop(response.headers_mut().insert(header::WWW_AUTHENTICATE, value)));
     }

@@ -25,6 +25,7 @@ use crate::error::{Error, Result};
 pub mod credentials;
 pub mod domains;
 mod first_start;
+pub mod groups;
 pub mod projects;
 pub mod roles;
 pub mod tokens;
@@ -32,6 +33,9 @@ pub mod users;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// A limit that a list of a few things never reaches.
+pub(crate) const ALL: u32 = 10_000;
 
 /// How long a write waits for another process's write (SQLite), and anyone for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -118,6 +122,10 @@ impl From<sqlx::Error> for Error {
             }
             sqlx::Error::Database(database) if database.message().contains("database is locked") => {
                 Error::Unavailable("the database is busy; try again in a moment".into())
+            }
+            // PostgreSQL keeps no NUL in a text: such a name can only have come from a request.
+            sqlx::Error::Database(database) if database.code().is_some_and(|code| code == "22021") => {
+                Error::Invalid("a text of the request has a character that no text may have (NUL)".into())
             }
             _ => Error::internal(error),
         }

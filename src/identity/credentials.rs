@@ -26,7 +26,6 @@ const MAX_RULES: usize = 128;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessRule {
     /// Its id; made by us.
-    #[serde(default = "new_id")]
     pub id: String,
     /// The kind of service: `identity`, `image`, `compute`, `network`.
     pub service: String,
@@ -37,6 +36,11 @@ pub struct AccessRule {
 }
 
 impl AccessRule {
+    /// A rule nobody has had before.
+    pub fn new(service: String, method: String, path: String) -> AccessRule {
+        AccessRule { id: new_id(), service, method, path }
+    }
+
     /// Whether this rule allows a request.
     pub fn allows(&self, service: &str, method: &str, path: &str) -> bool {
         self.service == service && self.method.eq_ignore_ascii_case(method) && matches(&self.path, path)
@@ -144,6 +148,19 @@ impl Identity {
         policy::see_credentials(caller, user)?;
         let row = self.db.credential(id).await?.filter(|row| row.user_id == user.to_string());
         self.with_roles(row.ok_or_else(|| missing(id))?).await
+    }
+
+    /// Every access rule of a user's application credentials.
+    pub async fn access_rules(&self, caller: &Caller, user: UserId) -> Result<Vec<AccessRule>> {
+        policy::see_credentials(caller, user)?;
+        let mut rules: Vec<AccessRule> = Vec::new();
+        for row in self.db.credentials(&user.to_string(), None).await? {
+            let of_this = parse_rules(row.access_rules.as_deref())?;
+            let is_new = |rule: &AccessRule| !rules.iter().any(|known| known.id == rule.id);
+            let new: Vec<AccessRule> = of_this.into_iter().filter(is_new).collect();
+            rules.extend(new);
+        }
+        Ok(rules)
     }
 
     /// Deletes an application credential; its tokens end with it.

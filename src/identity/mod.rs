@@ -32,11 +32,16 @@ use crate::{
 
 pub mod catalog;
 pub mod credentials;
+pub mod domains;
 pub mod first_start;
+pub mod groups;
 pub mod passwords;
 pub mod policy;
+pub mod projects;
+pub mod roles;
 pub mod sign_in;
 pub mod tokens;
+pub mod users;
 
 pub use tokens::{CredentialRef, DomainRef, RoleRef, Scope, Session};
 
@@ -205,4 +210,16 @@ fn check_name(name: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::Invalid(format!("A name has 1 to {MAX_NAME_CHARS} characters and is not blank.")))
+}
+
+/// The longest free text.
+const MAX_TEXT_CHARS: usize = 65_535;
+
+/// Whether a free text may be kept.
+fn check_text(text: &str) -> Result<()> {
+    // PostgreSQL keeps no NUL.
+    if text.chars().count() <= MAX_TEXT_CHARS && !text.contains('\0') {
+        return Ok(());
+    }
+    Err(Error::Invalid(format!("A description has at most {MAX_TEXT_CHARS} characters and no NUL.")))
 }

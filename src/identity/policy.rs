@@ -86,6 +86,11 @@ pub fn see_project(caller: &Caller, project: ProjectId) -> Result<()> {
     allow(caller.is_admin() || is_own, "look at a project that you do not work in with this token")
 }
 
+/// The answer to whoever asks for a project that is another's or nobody's: the same for both.
+pub fn not_your_project() -> Error {
+    Error::Forbidden("You may not look at this project: you hold no role in it.".into())
+}
+
 /// Whether the caller reads this domain: the admin, or a user of it.
 pub fn see_domain(caller: &Caller, domain: &str) -> Result<()> {
     allow(caller.is_admin() || caller.user.domain_id == domain, "look at another domain")

@@ -7,20 +7,20 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::super::web::Base;
+use super::super::links::PublicUrl;
 
 /// `GET /identity`: 300, as Keystone answers at its root.
-pub async fn versions(base: Base) -> Response {
+pub async fn versions(base: PublicUrl) -> Response {
     (StatusCode::MULTIPLE_CHOICES, Json(json!({"versions": {"values": [described(&base)]}}))).into_response()
 }
 
 /// `GET /identity/v3`.
-pub(super) async fn version(base: Base) -> Json<Value> {
+pub(super) async fn version(base: PublicUrl) -> Json<Value> {
     Json(json!({"version": described(&base)}))
 }
 
 // 3.14 is the version with application credentials' access rules, the last that Keystone announced.
-fn described(base: &Base) -> Value {
+fn described(base: &PublicUrl) -> Value {
     json!({
         "id": "v3.14",
         "status": "stable",

@@ -2,13 +2,21 @@
 
 use axum::{
     Router,
-    routing::{get, post},
+    routing::{get, post, put},
 };
 
 use super::Api;
 
+mod credentials;
 mod discovery;
+mod domains;
+mod grants;
+mod groups;
+mod lists;
+mod projects;
+mod roles;
 mod tokens;
+mod users;
 
 pub use discovery::versions;
 
@@ -18,8 +26,54 @@ pub fn routes() -> Router<Api> {
         .route("/", get(discovery::versions))
         .route("/v3", get(discovery::version))
         .route("/v3/", get(discovery::version))
+        .merge(signing_in())
+        .merge(people())
+        .merge(roles())
+        .merge(grants::routes())
+}
+
+fn signing_in() -> Router<Api> {
+    Router::new()
         .route("/v3/auth/tokens", post(tokens::issue).get(tokens::show).delete(tokens::revoke))
         .route("/v3/auth/catalog", get(tokens::catalog))
+        .route("/v3/auth/projects", get(projects::own))
+        .route("/v3/auth/domains", get(domains::own))
+        .route("/v3/users/{user}/application_credentials", post(credentials::create).get(credentials::list))
+        .route(
+            "/v3/users/{user}/application_credentials/{credential}",
+            get(credentials::show).delete(credentials::delete),
+        )
+        .route("/v3/users/{user}/access_rules", get(credentials::rules))
+        .route("/v3/users/{user}/access_rules/{rule}", get(credentials::rule))
+}
+
+fn people() -> Router<Api> {
+    Router::new()
+        .route("/v3/domains", get(domains::list).post(domains::create))
+        .route("/v3/domains/{domain}", get(domains::show).patch(domains::update).delete(domains::delete))
+        .route("/v3/projects", get(projects::list).post(projects::create))
+        .route("/v3/projects/{project}", get(projects::show).patch(projects::update).delete(projects::delete))
+        .route("/v3/users", get(users::list).post(users::create))
+        .route("/v3/users/{user}", get(users::show).patch(users::update).delete(users::delete))
+        .route("/v3/users/{user}/password", post(users::change_password))
+        .route("/v3/users/{user}/projects", get(projects::of_user))
+        .route("/v3/users/{user}/groups", get(groups::of_user))
+        .route("/v3/groups", get(groups::list).post(groups::create))
+        .route("/v3/groups/{group}", get(groups::show).patch(groups::update).delete(groups::delete))
+        .route("/v3/groups/{group}/users", get(users::of_group))
+        .route(
+            "/v3/groups/{group}/users/{user}",
+            put(groups::add_member).get(groups::check_member).delete(groups::remove_member),
+        )
+}
+
+fn roles() -> Router<Api> {
+    Router::new()
+        .route("/v3/roles", get(roles::list).post(roles::create))
+        .route("/v3/roles/{role}", get(roles::show).patch(roles::update).delete(roles::delete))
+        .route("/v3/roles/{role}/implies", get(roles::implied))
+        .route("/v3/roles/{role}/implies/{implied}", put(roles::imply).get(roles::check_implied).delete(roles::unimply))
+        .route("/v3/role_inferences", get(roles::inferences))
 }
 
 /// A time as Keystone writes it: microseconds that are always zero.

@@ -14,7 +14,8 @@ use super::{
         Api,
         caller::Authenticated,
         error::ApiError,
-        web::{Base, JsonBody, Trail},
+        links::PublicUrl,
+        web::{JsonBody, Trail},
     },
     stamp,
 };
@@ -98,7 +99,7 @@ impl Who {
 /// `POST /v3/auth/tokens`
 pub(super) async fn issue(
     State(api): State<Api>,
-    base: Base,
+    base: PublicUrl,
     trail: Extension<Trail>,
     RawQuery(query): RawQuery,
     JsonBody(body): JsonBody<SignIn>,
@@ -116,7 +117,7 @@ pub(super) async fn issue(
 /// `GET` and `HEAD /v3/auth/tokens`
 pub(super) async fn show(
     State(api): State<Api>,
-    base: Base,
+    base: PublicUrl,
     Authenticated(caller): Authenticated,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -141,7 +142,7 @@ pub(super) async fn revoke(
 /// `GET /v3/auth/catalog`
 pub(super) async fn catalog(
     State(api): State<Api>,
-    base: Base,
+    base: PublicUrl,
     Authenticated(caller): Authenticated,
 ) -> Result<Json<Value>, ApiError> {
     if caller.session.as_ref().is_none_or(|session| matches!(session.scope, Scope::Unscoped)) {

@@ -1,1 +1,3 @@
 //! The Identity API, as a client sees it.
+
+mod tokens;

@@ -20,7 +20,7 @@ pub use acts::*;
 pub use cli::{Cli, clients};
 pub use guests::*;
 pub use http::{Answer, Person};
-pub use people::People;
+pub use people::{PASSWORD, People, id_of};
 pub use postgres::Postgres;
 pub use service::Effigy;
 
