@@ -8,9 +8,15 @@
 //! alone, so that writers queue in order instead of colliding. Reads have connections of their own (WAL).
 
 pub mod flavors;
+pub mod image_pages;
+pub mod image_saves;
+pub mod image_usage;
+pub mod images;
 pub mod instance_actions;
 pub mod instances;
+pub mod jobs;
 pub mod key_pairs;
+pub mod members;
 
 use std::{path::Path, time::Duration};
 

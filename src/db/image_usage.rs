@@ -1,0 +1,157 @@
+//! What each project has used of its quotas. Every change is part of the transaction that causes it, and every
+//! taking is conditional on the limit, so that concurrent requests cannot overshoot it.
+
+use sqlx::Row as _;
+
+use super::{Database, Write, images::Limits};
+use crate::{
+    error::{Error, Result},
+    ids::ProjectId,
+};
+
+/// What a project has used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImageUsage {
+    /// Images.
+    pub images: i64,
+    /// Bytes of files and reservations.
+    pub bytes: i64,
+    /// Uploads under way.
+    pub uploads: i64,
+}
+
+impl Database {
+    /// What the project has used.
+    pub async fn image_usage(&self, project: ProjectId) -> Result<ImageUsage> {
+        let row = sqlx::query("select images, bytes, uploads from image_usage where project_id = $1")
+            .bind(project.to_string())
+            .fetch_optional(self.reads())
+            .await?;
+        let Some(row) = row else { return Ok(ImageUsage::default()) };
+        Ok(ImageUsage { images: row.try_get(0)?, bytes: row.try_get(1)?, uploads: row.try_get(2)? })
+    }
+
+    /// The projects whose kept sums are not those of their images: none, unless an invariant is broken.
+    pub async fn image_usage_errors(&self) -> Result<Vec<String>> {
+        let rows = sqlx::query(
+            "select u.project_id from image_usage u left join (select owner, count(*) as images, \
+             cast(sum(charged_bytes) as bigint) as bytes, \
+             cast(sum(case when lease_until_ms is null then 0 else 1 end) as bigint) as uploads \
+             from images group by owner) i on i.owner = u.project_id \
+             where u.images <> coalesce(i.images, 0) or u.bytes <> coalesce(i.bytes, 0) \
+             or u.uploads <> coalesce(i.uploads, 0) \
+             union select owner from images where owner not in (select project_id from image_usage)",
+        )
+        .fetch_all(self.reads())
+        .await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    }
+}
+
+/// Counts one more image.
+pub(super) async fn charge_image(write: &mut Write, project: ProjectId, bytes: i64, limits: Limits) -> Result<()> {
+    make_row(write, project).await?;
+    let taken = sqlx::query(
+        "update image_usage set images = images + 1, bytes = bytes + $2 \
+         where project_id = $1 and images < $3 and bytes + $2 <= $4",
+    )
+    .bind(project.to_string())
+    .bind(bytes)
+    .bind(limits.images)
+    .bind(limits.bytes)
+    .execute(&mut **write)
+    .await?;
+    if taken.rows_affected() == 1 {
+        return Ok(());
+    }
+    Err(refusal(write, project, bytes, limits).await?)
+}
+
+/// Counts one image less.
+pub(super) async fn release_image(write: &mut Write, project: ProjectId, bytes: i64) -> Result<()> {
+    sqlx::query("update image_usage set images = images - 1, bytes = bytes - $2 where project_id = $1")
+        .bind(project.to_string())
+        .bind(bytes)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
+}
+
+/// Counts an upload that begins, and its first reservation.
+pub(super) async fn charge_upload(write: &mut Write, project: ProjectId, bytes: i64, limits: Limits) -> Result<()> {
+    let taken = sqlx::query(
+        "update image_usage set uploads = uploads + 1, bytes = bytes + $2 \
+         where project_id = $1 and uploads < $3 and bytes + $2 <= $4",
+    )
+    .bind(project.to_string())
+    .bind(bytes)
+    .bind(limits.uploads)
+    .bind(limits.bytes)
+    .execute(&mut **write)
+    .await?;
+    if taken.rows_affected() == 1 {
+        return Ok(());
+    }
+    Err(refusal(write, project, bytes, limits).await?)
+}
+
+/// Counts an upload that ended; `bytes` is what its reservation and its file differ by.
+pub(super) async fn release_upload(write: &mut Write, project: ProjectId, bytes: i64) -> Result<()> {
+    sqlx::query("update image_usage set uploads = uploads - 1, bytes = bytes - $2 where project_id = $1")
+        .bind(project.to_string())
+        .bind(bytes)
+        .execute(&mut **write)
+        .await?;
+    Ok(())
+}
+
+/// Counts more bytes, if the limit allows.
+pub(super) async fn charge_bytes(write: &mut Write, project: ProjectId, bytes: i64, limits: Limits) -> Result<()> {
+    let taken = sqlx::query("update image_usage set bytes = bytes + $2 where project_id = $1 and bytes + $2 <= $3")
+        .bind(project.to_string())
+        .bind(bytes)
+        .bind(limits.bytes)
+        .execute(&mut **write)
+        .await?;
+    if taken.rows_affected() == 1 {
+        return Ok(());
+    }
+    Err(refusal(write, project, bytes, limits).await?)
+}
+
+/// Moves an image from one project's usage to another's. Only admins do this, past the limits.
+pub(super) async fn move_between(write: &mut Write, from: ProjectId, to: ProjectId, bytes: i64) -> Result<()> {
+    release_image(write, from, bytes).await?;
+    let past_limits = Limits { images: i64::MAX, bytes: i64::MAX, uploads: i64::MAX };
+    charge_image(write, to, bytes, past_limits).await
+}
+
+async fn make_row(write: &mut Write, project: ProjectId) -> Result<()> {
+    sqlx::query(
+        "insert into image_usage (project_id, images, bytes, uploads) values ($1, 0, 0, 0) on conflict do nothing",
+    )
+    .bind(project.to_string())
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+/// Says which limit was in the way.
+async fn refusal(write: &mut Write, project: ProjectId, bytes: i64, limits: Limits) -> Result<Error> {
+    let row = sqlx::query("select images, bytes, uploads from image_usage where project_id = $1")
+        .bind(project.to_string())
+        .fetch_one(&mut **write)
+        .await?;
+    let used = ImageUsage { images: row.try_get(0)?, bytes: row.try_get(1)?, uploads: row.try_get(2)? };
+    Ok(Error::OverQuota(if used.bytes.saturating_add(bytes) > limits.bytes {
+        format!(
+            "the project's images use {} of its {} bytes, and this needs {bytes} more; \
+             delete images, or ask for a larger quota",
+            used.bytes, limits.bytes
+        )
+    } else if used.images >= limits.images {
+        format!("the project has all of its {} images; delete some, or ask for a larger quota", limits.images)
+    } else {
+        format!("the project has all of its {} uploads under way; wait for one to end", limits.uploads)
+    }))
+}

@@ -1,0 +1,234 @@
+//! The rows of jobs: work that outlives its request.
+
+use sqlx::{Row as _, any::AnyRow};
+
+use super::{Database, Write, images::word, now_ms};
+use crate::{error::Result, ids::JobId};
+
+/// A job to take on.
+#[derive(Clone, Debug)]
+pub struct NewJob {
+    /// Its id.
+    pub id: JobId,
+    /// Which workers take it.
+    pub lane: &'static str,
+    /// What to do, as JSON.
+    pub work: String,
+    /// Who asked, as JSON.
+    pub caller: Option<String>,
+    /// While a job of this name waits or runs, no second is taken on.
+    pub once: Option<String>,
+    /// Not before.
+    pub run_at_ms: i64,
+}
+
+/// A job that a worker holds.
+#[derive(Clone, Debug)]
+pub struct HeldJob {
+    /// Its id.
+    pub id: JobId,
+    /// What to do, as JSON.
+    pub work: String,
+    /// Who asked, as JSON.
+    pub caller: Option<String>,
+    /// How many attempts have failed. One that the service's end cut short does not count.
+    pub failures: i64,
+}
+
+/// A job as operators see it.
+#[derive(Clone, Debug)]
+pub struct JobRow {
+    /// Its id.
+    pub id: JobId,
+    /// What to do, as JSON.
+    pub work: String,
+    /// waiting, running, done, failed.
+    pub state: String,
+    /// How many attempts have failed.
+    pub failures: i64,
+    /// Percent, while it runs.
+    pub progress: Option<i64>,
+    /// Why the last attempt failed.
+    pub reason: Option<String>,
+}
+
+impl Database {
+    /// Takes on a job; nothing happens while one of the same `once` name waits or runs.
+    pub async fn add_job(&self, job: &NewJob) -> Result<()> {
+        let mut write = self.write().await?;
+        insert(&mut write, job).await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// The next job of the lane whose turn it is, now held by `holder`; also one whose holder has lapsed.
+    pub async fn claim_job(&self, lane: &str, holder: &str, lease_ms: i64) -> Result<Option<HeldJob>> {
+        let now = now_ms();
+        let due = "select id from jobs where lane = $1 and (state = 'waiting' and run_at_ms <= $2 \
+                   or state = 'running' and lease_until_ms < $2) order by run_at_ms limit 1";
+        let found = sqlx::query(due).bind(lane.to_owned()).bind(now).fetch_optional(self.reads()).await?;
+        let Some(found) = found else { return Ok(None) };
+        let mut write = self.write().await?;
+        let row = sqlx::query(
+            "update jobs set state = 'running', holder = $2, lease_until_ms = $3, \
+             updated_ms = $4 where id = $1 and (state = 'waiting' or state = 'running' and lease_until_ms < $4) \
+             returning id, work, caller, failures",
+        )
+        .bind(found.try_get::<String, _>(0)?)
+        .bind(holder.to_owned())
+        .bind(now + lease_ms)
+        .bind(now)
+        .fetch_optional(&mut *write)
+        .await?;
+        write.commit().await?;
+        row.map(|row| {
+            Ok(HeldJob {
+                id: word(&row, 0)?,
+                work: row.try_get(1)?,
+                caller: row.try_get(2)?,
+                failures: row.try_get(3)?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Shows a sign of life; false when another has taken the job.
+    pub async fn renew_job(&self, id: JobId, holder: &str, lease_ms: i64) -> Result<bool> {
+        let mut write = self.write().await?;
+        let done =
+            sqlx::query("update jobs set lease_until_ms = $3 where id = $1 and holder = $2 and state = 'running'")
+                .bind(id.to_string())
+                .bind(holder.to_owned())
+                .bind(now_ms() + lease_ms)
+                .execute(&mut *write)
+                .await?;
+        write.commit().await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Notes how far the job is.
+    pub async fn set_job_progress(&self, id: JobId, percent: i64) -> Result<()> {
+        let mut write = self.write().await?;
+        sqlx::query("update jobs set progress = $2, updated_ms = $3 where id = $1")
+            .bind(id.to_string())
+            .bind(percent)
+            .bind(now_ms())
+            .execute(&mut *write)
+            .await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// Ends a job, well or (with a reason) not.
+    pub async fn end_job(&self, id: JobId, holder: &str, failure: Option<&str>) -> Result<()> {
+        let mut write = self.write().await?;
+        sqlx::query(
+            "update jobs set state = $3, reason = $4, once = null, holder = null, lease_until_ms = null, \
+             updated_ms = $5 where id = $1 and holder = $2",
+        )
+        .bind(id.to_string())
+        .bind(holder.to_owned())
+        .bind(if failure.is_some() { "failed" } else { "done" })
+        .bind(failure.map(str::to_owned))
+        .bind(now_ms())
+        .execute(&mut *write)
+        .await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// Puts a job back for another attempt.
+    pub async fn retry_job(&self, id: JobId, holder: &str, run_at_ms: i64, reason: &str) -> Result<()> {
+        let mut write = self.write().await?;
+        sqlx::query(
+            "update jobs set state = 'waiting', failures = failures + 1, run_at_ms = $3, reason = $4, \
+             holder = null, lease_until_ms = null, updated_ms = $5 where id = $1 and holder = $2",
+        )
+        .bind(id.to_string())
+        .bind(holder.to_owned())
+        .bind(run_at_ms)
+        .bind(reason.to_owned())
+        .bind(now_ms())
+        .execute(&mut *write)
+        .await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// Puts back a job that was left unfinished without having failed.
+    pub async fn release_job(&self, id: JobId, holder: &str) -> Result<()> {
+        let mut write = self.write().await?;
+        sqlx::query(
+            "update jobs set state = 'waiting', holder = null, lease_until_ms = null where id = $1 and holder = $2",
+        )
+        .bind(id.to_string())
+        .bind(holder.to_owned())
+        .execute(&mut *write)
+        .await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// Puts every running job back, when it is known that nobody runs them: at the start of the only service.
+    pub async fn release_jobs(&self) -> Result<u64> {
+        let mut write = self.write().await?;
+        let done = sqlx::query(
+            "update jobs set state = 'waiting', holder = null, lease_until_ms = null where state = 'running'",
+        )
+        .execute(&mut *write)
+        .await?;
+        write.commit().await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Forgets jobs that ended before `before_ms`.
+    pub async fn forget_jobs(&self, before_ms: i64) -> Result<u64> {
+        let mut write = self.write().await?;
+        let done = sqlx::query("delete from jobs where state in ('done', 'failed') and updated_ms < $1")
+            .bind(before_ms)
+            .execute(&mut *write)
+            .await?;
+        write.commit().await?;
+        Ok(done.rows_affected())
+    }
+
+    /// A job.
+    pub async fn job(&self, id: JobId) -> Result<Option<JobRow>> {
+        let row = sqlx::query("select id, work, state, failures, progress, reason from jobs where id = $1")
+            .bind(id.to_string())
+            .fetch_optional(self.reads())
+            .await?;
+        row.as_ref().map(JobRow::of).transpose()
+    }
+}
+
+impl JobRow {
+    fn of(row: &AnyRow) -> Result<JobRow> {
+        Ok(JobRow {
+            id: word(row, 0)?,
+            work: row.try_get(1)?,
+            state: row.try_get(2)?,
+            failures: row.try_get(3)?,
+            progress: row.try_get(4)?,
+            reason: row.try_get(5)?,
+        })
+    }
+}
+
+/// Takes on a job as part of a larger transaction.
+pub(super) async fn insert(write: &mut Write, job: &NewJob) -> Result<()> {
+    sqlx::query(
+        "insert into jobs (id, lane, work, caller, once, state, failures, run_at_ms, created_ms, updated_ms) \
+         values ($1, $2, $3, $4, $5, 'waiting', 0, $6, $7, $7) on conflict do nothing",
+    )
+    .bind(job.id.to_string())
+    .bind(job.lane)
+    .bind(job.work.clone())
+    .bind(job.caller.clone())
+    .bind(job.once.clone())
+    .bind(job.run_at_ms)
+    .bind(now_ms())
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}

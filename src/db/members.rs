@@ -1,0 +1,138 @@
+//! The projects that images are shared with.
+
+use sqlx::{Row as _, any::AnyRow};
+
+use super::{
+    Database,
+    images::{MemberStatus, Step, word},
+    is_duplicate, now_ms,
+};
+use crate::{
+    error::{Error, Result},
+    ids::{ImageId, ProjectId},
+};
+
+/// A project that an image is shared with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The image.
+    pub image: ImageId,
+    /// The project.
+    pub project: ProjectId,
+    /// What the project has made of it.
+    pub status: MemberStatus,
+    /// Since when.
+    pub created_ms: i64,
+    /// When the status last changed.
+    pub updated_ms: i64,
+}
+
+const COLUMNS: &str = "image_id, project_id, status, created_ms, updated_ms";
+
+impl Member {
+    fn of(row: &AnyRow) -> Result<Member> {
+        Ok(Member {
+            image: word(row, 0)?,
+            project: word(row, 1)?,
+            status: word(row, 2)?,
+            created_ms: row.try_get(3)?,
+            updated_ms: row.try_get(4)?,
+        })
+    }
+}
+
+impl Database {
+    /// Shares the image with a project; a private image becomes a shared one with it.
+    ///
+    /// # Errors
+    /// `Conflict` when it is shared with that project already, `TooLarge` when it has `at_most` members,
+    /// `NotFound` when it has changed to what cannot be shared or is gone.
+    pub async fn add_member(&self, member: &Member, at_most: i64) -> Result<()> {
+        let mut write = self.write().await?;
+        let image = member.image.to_string();
+        let shared = sqlx::query(
+            "update images set visibility = 'shared', updated_ms = $2, revision = revision + 1 \
+             where id = $1 and visibility in ('private', 'shared') and status <> 'deleted'",
+        )
+        .bind(image.clone())
+        .bind(now_ms())
+        .execute(&mut *write)
+        .await?;
+        if shared.rows_affected() == 0 {
+            return Err(Error::NotFound(format!("No image found with ID {image}")));
+        }
+        let inserted = sqlx::query(
+            "insert into image_members (image_id, project_id, status, created_ms, updated_ms) values ($1, $2, $3, $4, $5)",
+        )
+        .bind(image.clone())
+        .bind(member.project.to_string())
+        .bind(member.status.word())
+        .bind(member.created_ms)
+        .bind(member.updated_ms)
+        .execute(&mut *write)
+        .await;
+        match inserted {
+            Err(error) if is_duplicate(&error) => {
+                let message = format!("image {image} is shared with project {} already", member.project);
+                return Err(Error::Conflict(message));
+            }
+            Err(error) => return Err(error.into()),
+            Ok(_) => {}
+        }
+        let count = sqlx::query("select count(*) from image_members where image_id = $1")
+            .bind(image)
+            .fetch_one(&mut *write)
+            .await?;
+        if count.try_get::<i64, _>(0)? > at_most {
+            return Err(Error::TooLarge(format!("an image is shared with {at_most} projects at most")));
+        }
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// Everybody the image is shared with, in the order they were added.
+    pub async fn members(&self, image: ImageId) -> Result<Vec<Member>> {
+        let sql = format!("select {COLUMNS} from image_members where image_id = $1 order by created_ms, project_id");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(image.to_string()).fetch_all(self.reads()).await?;
+        rows.iter().map(Member::of).collect()
+    }
+
+    /// One member.
+    pub async fn member(&self, image: ImageId, project: ProjectId) -> Result<Option<Member>> {
+        let sql = format!("select {COLUMNS} from image_members where image_id = $1 and project_id = $2");
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(image.to_string())
+            .bind(project.to_string())
+            .fetch_optional(self.reads())
+            .await?;
+        row.as_ref().map(Member::of).transpose()
+    }
+
+    /// Notes what a project has made of an image.
+    pub async fn set_member_status(&self, image: ImageId, project: ProjectId, status: MemberStatus) -> Result<Step> {
+        let mut write = self.write().await?;
+        let done = sqlx::query(
+            "update image_members set status = $3, updated_ms = $4 where image_id = $1 and project_id = $2",
+        )
+        .bind(image.to_string())
+        .bind(project.to_string())
+        .bind(status.word())
+        .bind(now_ms())
+        .execute(&mut *write)
+        .await?;
+        write.commit().await?;
+        Ok(if done.rows_affected() == 1 { Step::Done } else { Step::Lost })
+    }
+
+    /// Ends the sharing with a project.
+    pub async fn remove_member(&self, image: ImageId, project: ProjectId) -> Result<Step> {
+        let mut write = self.write().await?;
+        let done = sqlx::query("delete from image_members where image_id = $1 and project_id = $2")
+            .bind(image.to_string())
+            .bind(project.to_string())
+            .execute(&mut *write)
+            .await?;
+        write.commit().await?;
+        Ok(if done.rows_affected() == 1 { Step::Done } else { Step::Lost })
+    }
+}
