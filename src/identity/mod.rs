@@ -35,6 +35,7 @@ pub mod credentials;
 pub mod domains;
 pub mod first_start;
 pub mod groups;
+pub mod image_policy;
 pub mod passwords;
 pub mod policy;
 pub mod projects;
