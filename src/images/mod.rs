@@ -1,1 +1,307 @@
 //! Image records and their bytes.
+//!
+//! ```text
+//! queued ─► saving ─► active ◄─► deactivated
+//!    ▲        │          │            │
+//!    └────────┘ failed   ▼            ▼
+//!                    any ─► deleted
+//! ```
+//!
+//! - A status changes only by compare-and-set; whoever comes second gets `Conflict`.
+//! - `saving` is held: by an upload under a lease that it renews, or by the job of a snapshot. A lease that lapses
+//!   puts the image back to `queued` with the reason; the sweep takes what was written.
+//! - Chunks before manifest, manifest before row, row before the answer. [`save`] is the one road into an image.
+//! - What a caller may not see answers as an id that nobody has ([`crate::identity::image_policy`]).
+//! - A file's bytes never change once an image is active. An image whose file nobody uploaded (a snapshot) has its
+//!   file rendered from its disk ([`read`]).
+//! - What an image counts for in its project's quota is reserved before the first byte, and settled at the end.
+
+mod body;
+mod gate;
+mod hash;
+mod leases;
+mod list;
+mod members;
+mod patch;
+mod read;
+mod record;
+mod save;
+mod snapshot;
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use crate::{
+    config,
+    db::{
+        Database,
+        image_usage::ImageUsage,
+        images::{Limits, Step},
+        now_ms,
+    },
+    error::{Error, Result},
+    identity::{
+        Caller, Identity, ProjectRef,
+        image_policy::{self, ImageAction, ImageFacts},
+    },
+    ids::ImageId,
+    jobs::Queue,
+};
+
+pub use crate::db::{
+    image_pages::{Comparison, Condition, Direction, NumberColumn, PageVisibility, SortKey, TextColumn},
+    images::{Image, MemberStatus, Status, Visibility},
+    members::Member,
+};
+pub use list::{ListImages, Membership};
+pub use patch::Change;
+pub use read::File;
+pub use record::{Attributes, BASE_ATTRIBUTES, CONTAINER_FORMATS, DISK_FORMATS, MAX_MEMBERS, MAX_PROPERTIES, MAX_TAGS};
+pub use save::Declared;
+pub use snapshot::{LaunchSource, SnapshotOf};
+
+/// A change is made by compare-and-set; this often it is tried again with the record as it is by then.
+const CHANGE_ATTEMPTS: usize = 8;
+
+/// The images part, open. Cheap to clone.
+#[derive(Clone)]
+pub struct Images(Arc<Inner>);
+
+struct Inner {
+    db: Database,
+    store: chunks::Store,
+    identity: Identity,
+    queue: Queue,
+    settings: config::Images,
+    sharing: config::SharingScope,
+    limits: Limits,
+    uploads: Arc<Semaphore>,
+    saves: TaskTracker,
+}
+
+/// The settings that this part reads.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `[images]`
+    pub images: config::Images,
+    /// `[sharing]`
+    pub sharing: config::Sharing,
+    /// `[quota]`
+    pub quota: config::Quota,
+}
+
+impl Images {
+    /// Opens the part.
+    pub fn open(db: Database, store: chunks::Store, identity: Identity, queue: Queue, settings: Settings) -> Images {
+        let quota = &settings.quota;
+        let number = |limit: u64| i64::try_from(limit).unwrap_or(i64::MAX);
+        let limits =
+            Limits { images: number(quota.images), bytes: number(quota.image_bytes), uploads: number(quota.uploads) };
+        Images(Arc::new(Inner {
+            db,
+            store,
+            identity,
+            queue,
+            uploads: Arc::new(Semaphore::new(settings.images.max_uploads)),
+            settings: settings.images,
+            sharing: settings.sharing.scope,
+            limits,
+            saves: TaskTracker::new(),
+        }))
+    }
+
+    /// Waits for the saves under way; call it once no request can begin another.
+    pub async fn close(&self) {
+        self.0.saves.close();
+        self.0.saves.wait().await;
+    }
+
+    /// Makes an image's record, `queued`, in the caller's project.
+    ///
+    /// # Errors
+    /// `Forbidden` for what only others may set; `Invalid`, `TooLarge` for attributes that break a limit;
+    /// `Conflict` for an id that is taken; `OverQuota`.
+    pub async fn create(&self, caller: &Caller, attributes: record::Attributes) -> Result<Image> {
+        image_policy::create_image(caller)
+            .or(|| "You may not make images in this project.".into(), || "No such project.".into())?;
+        let image = record::new_image(caller, attributes, self.0.sharing, now_ms())?;
+        self.0.db.insert_image(&image, 0, self.0.limits).await?;
+        Ok(image)
+    }
+
+    /// Shows an image.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none that the caller may see.
+    pub async fn show(&self, caller: &Caller, id: ImageId) -> Result<Image> {
+        self.allowed(caller, id, ImageAction::Show).await
+    }
+
+    /// Changes an image's record.
+    ///
+    /// # Errors
+    /// `Forbidden`, `Invalid`, `TooLarge` as in [`Images::create`]; `Conflict` for what is not there to change.
+    pub async fn change(&self, caller: &Caller, id: ImageId, changes: &[Change]) -> Result<Image> {
+        for _ in 0..CHANGE_ATTEMPTS {
+            let mut image = self.allowed(caller, id, ImageAction::Change).await?;
+            patch::apply(caller, &mut image, changes, self.0.sharing)?;
+            if self.0.db.update_image(&image).await? == Step::Done {
+                return self.show(caller, id).await;
+            }
+        }
+        Err(Error::Conflict(format!("image {id} is being changed by others at the same time; try again")))
+    }
+
+    /// Deletes an image. Instances that run from it go on: they hold its disk themselves.
+    ///
+    /// # Errors
+    /// `Forbidden` while it is protected.
+    pub async fn delete(&self, caller: &Caller, id: ImageId) -> Result<()> {
+        for _ in 0..CHANGE_ATTEMPTS {
+            let image = self.allowed(caller, id, ImageAction::Change).await?;
+            if image.protected {
+                let message = format!("Image {id} is protected and cannot be deleted: set protected to false first.");
+                return Err(Error::Forbidden(message));
+            }
+            if self.0.db.delete_image(id, image.revision).await? == Step::Done {
+                return Ok(());
+            }
+        }
+        Err(Error::Conflict(format!("image {id} is being changed by others at the same time; try again")))
+    }
+
+    /// Withholds an active image from everybody but admins.
+    ///
+    /// # Errors
+    /// `Forbidden` in any other state, as Glance has it.
+    pub async fn deactivate(&self, caller: &Caller, id: ImageId) -> Result<()> {
+        self.switch(caller, id, Status::Active, Status::Deactivated, "deactivate").await
+    }
+
+    /// Gives a deactivated image back.
+    ///
+    /// # Errors
+    /// `Forbidden` in any other state, as Glance has it.
+    pub async fn reactivate(&self, caller: &Caller, id: ImageId) -> Result<()> {
+        self.switch(caller, id, Status::Deactivated, Status::Active, "reactivate").await
+    }
+
+    async fn switch(&self, caller: &Caller, id: ImageId, from: Status, to: Status, verb: &str) -> Result<()> {
+        let image = self.allowed(caller, id, ImageAction::Change).await?;
+        if image.status == to || self.0.db.change_status(id, from, to).await? == Step::Done {
+            return Ok(());
+        }
+        let status = self.allowed(caller, id, ImageAction::Change).await?.status;
+        if status == to {
+            return Ok(());
+        }
+        Err(Error::Forbidden(format!("Not allowed to {verb} image in status '{status}'")))
+    }
+
+    /// Adds a tag.
+    ///
+    /// # Errors
+    /// `Invalid` for a bad tag, `TooLarge` when the image has its number of tags.
+    pub async fn add_tag(&self, caller: &Caller, id: ImageId, tag: &str) -> Result<()> {
+        self.change_tags(caller, id, |tags| {
+            tags.insert(tag.to_owned());
+            Ok(())
+        })
+        .await
+    }
+
+    /// Removes a tag.
+    ///
+    /// # Errors
+    /// `NotFound` when the image has no such tag.
+    pub async fn remove_tag(&self, caller: &Caller, id: ImageId, tag: &str) -> Result<()> {
+        self.change_tags(caller, id, |tags| match tags.remove(tag) {
+            true => Ok(()),
+            false => Err(Error::NotFound(format!("Image {id} has no tag '{tag}'."))),
+        })
+        .await
+    }
+
+    async fn change_tags(
+        &self,
+        caller: &Caller,
+        id: ImageId,
+        change: impl Fn(&mut std::collections::BTreeSet<String>) -> Result<()>,
+    ) -> Result<()> {
+        for _ in 0..CHANGE_ATTEMPTS {
+            let mut image = self.allowed(caller, id, ImageAction::Change).await?;
+            let mut tags = record::tags_of(&image)?;
+            change(&mut tags)?;
+            record::set_tags(&mut image, tags)?;
+            if self.0.db.update_image(&image).await? == Step::Done {
+                return Ok(());
+            }
+        }
+        Err(Error::Conflict(format!("image {id} is being changed by others at the same time; try again")))
+    }
+
+    /// What the caller's project has used of its quotas, and the quotas.
+    pub async fn usage(&self, caller: &Caller) -> Result<(ImageUsage, Limits)> {
+        let usage = match &caller.project {
+            Some(project) => self.0.db.image_usage(project.id).await?,
+            None => ImageUsage::default(),
+        };
+        Ok((usage, self.0.limits))
+    }
+
+    /// The image, if the caller may do this with it.
+    async fn allowed(&self, caller: &Caller, id: ImageId, action: ImageAction) -> Result<Image> {
+        self.allowed_member(caller, id, action).await.map(|(image, _)| image)
+    }
+
+    async fn allowed_member(
+        &self,
+        caller: &Caller,
+        id: ImageId,
+        action: ImageAction,
+    ) -> Result<(Image, Option<MemberStatus>)> {
+        let project = caller.project.as_ref().map(|project: &ProjectRef| project.id);
+        let Some((image, membership)) = self.0.db.image(id, project).await? else { return Err(not_found(id)) };
+        // A deployment that does not share has no members, whatever was shared before it was set so.
+        let membership = membership.filter(|_| self.0.sharing != config::SharingScope::Off);
+        let facts = ImageFacts {
+            owner: image.owner,
+            visibility: image.visibility,
+            is_deactivated: image.status == Status::Deactivated,
+            membership,
+        };
+        let forbidden = || match action {
+            ImageAction::Download | ImageAction::Launch if facts.is_deactivated => {
+                "The requested image has been deactivated. Image data download is forbidden.".into()
+            }
+            ImageAction::Launch => format!("You may not launch instances from image {id}."),
+            _ => format!("You are not allowed to do this with image {id}."),
+        };
+        image_policy::image(caller, action, facts).or(forbidden, || not_found_text(id))?;
+        Ok((image, membership))
+    }
+}
+
+fn not_found(id: ImageId) -> Error {
+    Error::NotFound(not_found_text(id))
+}
+
+/// Glance's words. The same for an id that nobody has and for one the caller may not see.
+fn not_found_text(id: ImageId) -> String {
+    format!("No image found with ID {id}")
+}
+
+/// An error of the store, in words of ours.
+fn store_error(error: chunks::Error) -> Error {
+    if error.is_full() {
+        tracing::error!(%error, "the store is full: {error}");
+        return Error::Unavailable("the store has no room left; try again when the operator has made some".into());
+    }
+    match error {
+        chunks::Error::SessionLost => Error::Unavailable("the save stalled for too long; send it again".into()),
+        chunks::Error::Closed => Error::Unavailable("the service is stopping; try again in a moment".into()),
+        other => Error::internal(other),
+    }
+}

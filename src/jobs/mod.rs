@@ -1,1 +1,78 @@
 //! Work that outlives a request.
+//!
+//! [`queue`] keeps the rows; this page joins them to the rooms: one match says who does what. Two workers serve the
+//! front lane (people wait for those jobs), one the back lane, where a job may read terabytes.
+
+pub mod queue;
+
+use std::time::Duration;
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use queue::{Job, Lane, Queue, Work};
+
+use crate::{
+    error::{Error, Result},
+    images::Images,
+};
+
+/// Workers of the front lane. A snapshot reads and compresses what changed on its own threads; two keep both busy.
+const FRONT_WORKERS: usize = 2;
+/// How long an ended job's row is kept for whoever asks what became of it.
+const KEEP_ENDED: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How often lapsed saves are looked for.
+const LAPSE_CHECK: Duration = Duration::from_secs(10);
+
+/// The rooms that jobs work in. Cheap to clone.
+#[derive(Clone)]
+pub struct Rooms {
+    /// Images.
+    pub images: Images,
+}
+
+/// Starts the workers and the clock; they end with `stop`, and `tasks` knows when.
+pub fn start(queue: &Queue, rooms: &Rooms, sweep_interval: Duration, stop: &CancellationToken, tasks: &TaskTracker) {
+    let lanes = std::iter::repeat_n(Lane::Front, FRONT_WORKERS).chain([Lane::Back]);
+    for lane in lanes {
+        let (queue, rooms, stop) = (queue.clone(), rooms.clone(), stop.clone());
+        tasks.spawn(async move {
+            let body = move |job: Job| {
+                let rooms = rooms.clone();
+                async move { run(rooms, job).await }
+            };
+            queue.work_on(lane, stop, body).await;
+        });
+    }
+    tasks.spawn(keep_time(queue.clone(), rooms.clone(), sweep_interval, stop.clone()));
+}
+
+/// Who does what.
+async fn run(rooms: Rooms, job: Job) -> Result<()> {
+    match job.work.clone() {
+        Work::Checksum { image } => rooms.images.compute_checksums(image, &job.stop).await,
+        Work::Snapshot { .. } | Work::Sweep | Work::Scrub => {
+            Err(Error::Unavailable(format!("this service does not do {:?}", job.work)))
+        }
+    }
+}
+
+/// Adds what is due by the clock.
+async fn keep_time(queue: Queue, rooms: Rooms, sweep_interval: Duration, stop: CancellationToken) {
+    let mut lapses = tokio::time::interval(LAPSE_CHECK);
+    let mut sweeps = tokio::time::interval_at(tokio::time::Instant::now() + sweep_interval, sweep_interval);
+    loop {
+        let done = tokio::select! {
+            () = stop.cancelled() => return,
+            _ = lapses.tick() => rooms.images.fail_lapsed_saves().await,
+            _ = sweeps.tick() => due(&queue).await,
+        };
+        if let Err(error) = done {
+            tracing::error!(%error, "cannot add what is due: {error}");
+        }
+    }
+}
+
+async fn due(queue: &Queue) -> Result<()> {
+    queue.forget_ended(KEEP_ENDED).await?;
+    queue.add(Work::Sweep, None).await
+}

@@ -1,0 +1,145 @@
+//! The bytes that a client sends, and the patience there is for it.
+
+use std::{fmt, pin::Pin, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures::{FutureExt as _, Stream, StreamExt as _};
+use tokio::time::{Instant, timeout};
+
+use crate::error::{Error, Result};
+
+/// Bytes that travel through a save as one message: every frame on its own would cost more in wake-ups than in work.
+pub(super) type Piece = Arc<Vec<Bytes>>;
+
+/// A piece is closed at this size, and when no more has arrived.
+const PIECE_BYTES: usize = 512 * 1024;
+/// How long a client may send nothing, and over how much time of waiting its rate is measured.
+const RATE_WINDOW: Duration = Duration::from_secs(60);
+/// A refused body is read on for this long and this far: many clients read no answer before they have sent
+/// everything, and would report a broken pipe instead of our reason.
+const DRAIN_TIME: Duration = Duration::from_secs(3);
+const DRAIN_BYTES: usize = 64 << 20;
+
+/// A request's body.
+pub(super) struct Body {
+    stream: Pin<Box<dyn Stream<Item = Result<Bytes, String>> + Send>>,
+    rate: Rate,
+    received: u64,
+}
+
+/// How fast a client sends. Only waiting for it counts, not the time in which we were busy.
+struct Rate {
+    min_bytes_a_second: u64,
+    /// Time spent waiting, and the bytes that came in it, since the rate was last judged.
+    waited: Duration,
+    came: u64,
+}
+
+impl Body {
+    pub(super) fn new<S, E>(stream: S, min_rate: u64) -> Body
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        E: fmt::Display,
+    {
+        let stream = stream.map(|bytes| bytes.map_err(|error| error.to_string()));
+        let rate = Rate { min_bytes_a_second: min_rate, waited: Duration::ZERO, came: 0 };
+        Body { stream: Box::pin(stream), rate, received: 0 }
+    }
+
+    /// The next piece: what has arrived, once something has.
+    ///
+    /// # Errors
+    /// `Invalid` when the body breaks off or comes too slowly.
+    pub(super) async fn next_piece(&mut self) -> Result<Option<Piece>> {
+        let began = Instant::now();
+        let first = timeout(RATE_WINDOW, self.stream.next()).await.map_err(|_| self.too_slow())?;
+        let waited = began.elapsed();
+        let Some(first) = first else { return Ok(None) };
+        let mut piece = vec![self.whole(first)?];
+        let mut size = piece[0].len();
+        while size < PIECE_BYTES {
+            let Some(Some(more)) = self.stream.next().now_or_never() else { break };
+            let more = self.whole(more)?;
+            size += more.len();
+            piece.push(more);
+        }
+        self.received += size as u64;
+        if !self.rate.is_enough(waited, size as u64) {
+            return Err(self.too_slow());
+        }
+        Ok(Some(Arc::new(piece)))
+    }
+
+    /// Reads on for a moment without keeping anything.
+    pub(super) async fn drain(&mut self) {
+        let drained = async {
+            let mut left = DRAIN_BYTES;
+            while let Some(Ok(bytes)) = self.stream.next().await {
+                left = left.saturating_sub(bytes.len());
+                if left == 0 {
+                    break;
+                }
+            }
+        };
+        let _ = timeout(DRAIN_TIME, drained).await;
+    }
+
+    fn whole(&self, bytes: Result<Bytes, String>) -> Result<Bytes> {
+        bytes.map_err(|error| {
+            Error::Invalid(format!("the upload broke off after {} bytes: {error}; send it again", self.received))
+        })
+    }
+
+    fn too_slow(&self) -> Error {
+        Error::Invalid(format!(
+            "the upload came slower than {} bytes a second and was given up after {} bytes",
+            self.rate.min_bytes_a_second, self.received
+        ))
+    }
+}
+
+impl Rate {
+    /// Counts these bytes and the time waited for them; judges once a window of waiting is full.
+    fn is_enough(&mut self, waited: Duration, bytes: u64) -> bool {
+        self.waited += waited;
+        self.came += bytes;
+        if self.waited < RATE_WINDOW {
+            return true;
+        }
+        let is_enough = self.came >= self.min_bytes_a_second.saturating_mul(self.waited.as_secs());
+        (self.waited, self.came) = (Duration::ZERO, 0);
+        is_enough
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frames(sizes: &[usize]) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static {
+        let frames: Vec<_> = sizes.iter().map(|size| Ok(Bytes::from(vec![7; *size]))).collect();
+        futures::stream::iter(frames)
+    }
+
+    #[tokio::test]
+    async fn small_frames_travel_together() {
+        let mut body = Body::new(frames(&[1000; 1000]), 1);
+        let first = body.next_piece().await.unwrap().unwrap();
+        assert_eq!(first.len(), 525, "frames in a piece of 512 KiB");
+        let mut rest = 0;
+        while let Some(piece) = body.next_piece().await.unwrap() {
+            rest += piece.len();
+        }
+        assert_eq!(rest, 475);
+    }
+
+    #[test]
+    fn a_slow_client_is_given_up_and_a_steady_one_is_not() {
+        let judge = |bytes: u64| {
+            let mut rate = Rate { min_bytes_a_second: 1, waited: Duration::ZERO, came: 0 };
+            (0..100).all(|_| rate.is_enough(Duration::from_secs(10), bytes))
+        };
+        assert!(!judge(9));
+        assert!(judge(10));
+    }
+}

@@ -1,0 +1,93 @@
+//! Pages of images.
+
+use super::{Condition, Direction, Image, Images, NumberColumn, PageVisibility, SortKey, Visibility, members};
+use crate::{
+    config::SharingScope,
+    db::{
+        image_pages::{Comparison, ImagePage},
+        images::MemberStatus,
+    },
+    error::{Error, Result},
+    identity::{
+        Caller,
+        image_policy::{self, ImageAction},
+    },
+    ids::ImageId,
+};
+
+/// Which images somebody wants to see.
+#[derive(Clone, Debug, Default)]
+pub struct ListImages {
+    /// Only of this visibility; without, all but other projects' community images.
+    pub visibility: Option<PageVisibility>,
+    /// What the project has made of images shared with it: without, it has accepted them.
+    pub membership: Option<Membership>,
+    /// Hidden images instead of the others.
+    pub hidden: bool,
+    /// What else must hold.
+    pub conditions: Vec<Condition>,
+    /// The order, newest first unless something is said.
+    pub order: Vec<(SortKey, Direction)>,
+    /// The page begins after this image.
+    pub marker: Option<ImageId>,
+    /// How many at most.
+    pub limit: u32,
+}
+
+/// A member status as lists ask for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Membership {
+    /// This one.
+    Only(MemberStatus),
+    /// Pending and accepted. Rejected images are out of sight.
+    All,
+}
+
+impl Images {
+    /// A page of the images that the caller sees.
+    ///
+    /// # Errors
+    /// `Forbidden` for somebody without a role, and for whatever is about sharing where nothing is shared;
+    /// `Invalid` for a marker that is no image the caller sees.
+    pub async fn list(&self, caller: &Caller, wanted: ListImages) -> Result<Vec<Image>> {
+        image_policy::list_images(caller)
+            .or(|| "You have no role in this project that lists images.".into(), || "No such project.".into())?;
+        let is_about_sharing =
+            wanted.visibility == Some(PageVisibility::Only(Visibility::Shared)) || wanted.membership.is_some();
+        if is_about_sharing && self.0.sharing == SharingScope::Off {
+            return Err(members::sharing_is_off());
+        }
+        let after = match wanted.marker {
+            None => None,
+            Some(id) => Some(self.marker(caller, id).await?),
+        };
+        let mut conditions = wanted.conditions;
+        conditions.push(Condition::Number(NumberColumn::Hidden, Comparison::Equal, i64::from(wanted.hidden)));
+        let page = ImagePage {
+            viewer: caller.project.as_ref().map(|project| project.id).filter(|_| !caller.is_admin()),
+            visibility: wanted.visibility,
+            membership: match wanted.membership {
+                None => Some(MemberStatus::Accepted),
+                Some(Membership::Only(status)) => Some(status),
+                Some(Membership::All) => None,
+            },
+            with_shared: self.0.sharing != SharingScope::Off
+                && wanted.membership != Some(Membership::Only(MemberStatus::Rejected)),
+            conditions,
+            order: wanted.order,
+            after,
+            limit: wanted.limit,
+        };
+        if page.limit == 0 {
+            return Ok(Vec::new());
+        }
+        self.0.db.image_page(&page).await
+    }
+
+    async fn marker(&self, caller: &Caller, id: ImageId) -> Result<Image> {
+        self.allowed(caller, id, ImageAction::Show).await.map_err(|error| match error {
+            Error::NotFound(_) => Error::Invalid("Invalid marker. Image could not be found.".into()),
+            other => other,
+        })
+    }
+}

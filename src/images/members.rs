@@ -1,0 +1,155 @@
+//! Whom images are shared with.
+//!
+//! One call shares: a private image becomes a shared one with its first member. How far sharing reaches is the
+//! deployment's (`sharing.scope`): to the caller's own projects, accepted at once; to any project, pending until it
+//! accepts (Glance's rule); or nowhere.
+
+use super::{Image, Images, MAX_MEMBERS, Member, Visibility};
+use crate::{
+    config::SharingScope,
+    db::{
+        images::{MemberStatus, Step},
+        now_ms,
+    },
+    error::{Error, Result},
+    identity::{Caller, image_policy::ImageAction},
+    ids::{ImageId, ProjectId},
+};
+
+/// The one answer of a deployment that does not share.
+pub(super) fn sharing_is_off() -> Error {
+    Error::Forbidden("This deployment does not share images between projects (sharing.scope is off).".into())
+}
+
+impl Images {
+    /// Shares an image with a project. It is accepted at once when the caller belongs to that project, too.
+    ///
+    /// # Errors
+    /// `Forbidden` where nothing is shared, for an image that is public or community, and (when sharing reaches own
+    /// projects) for a project the caller has no role in, whether it exists or not; `Conflict` when it is shared
+    /// with that project already; `TooLarge` when it has its number of members.
+    pub async fn add_member(&self, caller: &Caller, id: ImageId, project: Option<ProjectId>) -> Result<Member> {
+        self.check_sharing()?;
+        let image = self.allowed(caller, id, ImageAction::Share).await?;
+        check_shareable(&image)?;
+        let project = project.ok_or_else(|| self.no_such_project())?;
+        let belongs = self.0.identity.belongs(caller.user.id, project).await?;
+        if self.0.sharing == SharingScope::OwnProjects && !belongs && !caller.is_admin() {
+            return Err(not_own());
+        }
+        if project == image.owner {
+            return Err(Error::Invalid("The image belongs to that project already.".into()));
+        }
+        let status = if belongs { MemberStatus::Accepted } else { MemberStatus::Pending };
+        let now = now_ms();
+        let member = Member { image: id, project, status, created_ms: now, updated_ms: now };
+        self.0.db.add_member(&member, MAX_MEMBERS as i64).await?;
+        Ok(member)
+    }
+
+    /// Whom an image is shared with. A member sees itself.
+    ///
+    /// # Errors
+    /// `Forbidden` where nothing is shared, for others than the owner and members, and for an image that is public
+    /// or community.
+    pub async fn members(&self, caller: &Caller, id: ImageId) -> Result<Vec<Member>> {
+        self.check_sharing()?;
+        let (image, membership) = self.allowed_member(caller, id, ImageAction::SeeMembers).await?;
+        check_shareable(&image)?;
+        if image.visibility == Visibility::Private {
+            return Ok(Vec::new());
+        }
+        let mut members = self.0.db.members(id).await?;
+        if sees_only_itself(caller, &image, membership) {
+            members.retain(|member| is_own(caller, member.project));
+        }
+        Ok(members)
+    }
+
+    /// One member.
+    ///
+    /// # Errors
+    /// As [`Images::members`]; `NotFound` when the image is not shared with that project, or the caller is a member
+    /// and the project is another.
+    pub async fn member(&self, caller: &Caller, id: ImageId, project: Option<ProjectId>) -> Result<Member> {
+        let members = self.members(caller, id).await?;
+        members.into_iter().find(|member| Some(member.project) == project).ok_or_else(|| no_such_member(id))
+    }
+
+    /// Accepts or rejects an image in the name of the caller's project (an admin: of any).
+    ///
+    /// # Errors
+    /// `Forbidden` for the owner; `NotFound` for another project's membership.
+    pub async fn decide(
+        &self,
+        caller: &Caller,
+        id: ImageId,
+        project: Option<ProjectId>,
+        status: MemberStatus,
+    ) -> Result<Member> {
+        self.check_sharing()?;
+        let image = self.allowed(caller, id, ImageAction::Decide).await?;
+        check_shareable(&image)?;
+        let project = project.ok_or_else(|| no_such_member(id))?;
+        if !caller.is_admin() && !is_own(caller, project) {
+            return Err(no_such_member(id));
+        }
+        if self.0.db.set_member_status(id, project, status).await? == Step::Lost {
+            return Err(no_such_member(id));
+        }
+        self.0.db.member(id, project).await?.ok_or_else(|| no_such_member(id))
+    }
+
+    /// Ends the sharing with a project. Instances it launched go on.
+    ///
+    /// # Errors
+    /// `Forbidden` where nothing is shared and for others than the owner; `NotFound` when it was not shared so.
+    pub async fn remove_member(&self, caller: &Caller, id: ImageId, project: Option<ProjectId>) -> Result<()> {
+        self.check_sharing()?;
+        let image = self.allowed(caller, id, ImageAction::Share).await?;
+        check_shareable(&image)?;
+        let project = project.ok_or_else(|| no_such_member(id))?;
+        match self.0.db.remove_member(id, project).await? {
+            Step::Done => Ok(()),
+            Step::Lost => Err(no_such_member(id)),
+        }
+    }
+
+    /// The answer to a text that is no project's id: in the words of one that is not the caller's.
+    fn no_such_project(&self) -> Error {
+        match self.0.sharing {
+            SharingScope::Off => sharing_is_off(),
+            SharingScope::OwnProjects => not_own(),
+            SharingScope::Any => Error::Invalid("The member must be a project's id.".into()),
+        }
+    }
+
+    fn check_sharing(&self) -> Result<()> {
+        if self.0.sharing == SharingScope::Off { Err(sharing_is_off()) } else { Ok(()) }
+    }
+}
+
+fn check_shareable(image: &Image) -> Result<()> {
+    match image.visibility {
+        Visibility::Private | Visibility::Shared => Ok(()),
+        Visibility::Community | Visibility::Public => {
+            Err(Error::Forbidden(format!("Only shared images have members; this one is {}.", image.visibility)))
+        }
+    }
+}
+
+fn is_own(caller: &Caller, project: ProjectId) -> bool {
+    caller.project.as_ref().is_some_and(|own| own.id == project)
+}
+
+fn sees_only_itself(caller: &Caller, image: &Image, membership: Option<MemberStatus>) -> bool {
+    membership.is_some() && !caller.is_admin() && !is_own(caller, image.owner)
+}
+
+fn not_own() -> Error {
+    Error::Forbidden("Images are shared only with projects that you belong to yourself.".into())
+}
+
+fn no_such_member(image: ImageId) -> Error {
+    Error::NotFound(format!("Image {image} is not shared with that project."))
+}

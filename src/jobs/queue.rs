@@ -1,0 +1,334 @@
+//! The durable queue: a row a job, claimed under a lease, retried until it is done or hopeless.
+//!
+//! ```text
+//!   waiting ── claim ──► running ── end ──► done | failed
+//!      ▲                   │
+//!      └── retry (later), lease lapsed, service started anew
+//! ```
+//!
+//! A job may run more than once, and at the worst twice at a time when a lease lapses on a stalled service: every
+//! body is written so that a second run does no harm.
+
+use std::{sync::Arc, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use tokio::{sync::Notify, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    db::{
+        Database,
+        jobs::{HeldJob, NewJob},
+        now_ms,
+    },
+    error::{Error, Result},
+    identity::Caller,
+    ids::{ImageId, InstanceId, JobId},
+};
+
+/// A job without a sign of life for this long is taken over.
+const LEASE: Duration = Duration::from_secs(60);
+/// How often a running job shows that it lives: several times a lease, so that one slow statement loses nothing.
+const RENEWAL: Duration = Duration::from_secs(15);
+/// A worker looks at the rows at least this often: another process may have added some, and a retry may be due.
+const POLL: Duration = Duration::from_secs(2);
+/// After so many failures a job is hopeless. With the waits between them that is about an hour and a half.
+const MAX_FAILURES: i64 = 8;
+
+/// What there is to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Work {
+    /// Casts a stopped instance's disk into an image that was begun for it.
+    Snapshot {
+        /// The image.
+        image: ImageId,
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// Computes the checksums of an image's rendered file.
+    Checksum {
+        /// The image.
+        image: ImageId,
+    },
+    /// Deletes chunks that nothing refers to.
+    Sweep,
+    /// Reads chunks again and verifies them.
+    Scrub,
+}
+
+/// Which workers take a job: people wait for those in front, nobody for those in the back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// People wait for it.
+    Front,
+    /// Nobody waits for it, and it may take hours.
+    Back,
+}
+
+impl Lane {
+    fn word(self) -> &'static str {
+        match self {
+            Lane::Front => "front",
+            Lane::Back => "back",
+        }
+    }
+}
+
+impl Work {
+    fn lane(&self) -> Lane {
+        match self {
+            Work::Snapshot { .. } => Lane::Front,
+            Work::Checksum { .. } | Work::Sweep | Work::Scrub => Lane::Back,
+        }
+    }
+
+    /// The name under which at most one waits or runs.
+    fn once(&self) -> Option<String> {
+        match self {
+            Work::Snapshot { image, .. } => Some(format!("snapshot {image}")),
+            Work::Checksum { image } => Some(format!("checksum {image}")),
+            Work::Sweep => Some("sweep".into()),
+            Work::Scrub => Some("scrub".into()),
+        }
+    }
+}
+
+/// A job as the worker that runs it knows it.
+#[derive(Clone)]
+pub struct Job {
+    /// Its id.
+    pub id: JobId,
+    /// What to do.
+    pub work: Work,
+    /// Who asked for it; `None` for the service's own housekeeping.
+    pub caller: Option<Caller>,
+    /// Whether a failure now is the end of it, so that the body can leave things tidy.
+    pub is_last_attempt: bool,
+    /// Cancelled when the service stops or the job was taken over: leave it as it is and return.
+    pub stop: CancellationToken,
+    db: Database,
+}
+
+impl Job {
+    /// Notes how far it is.
+    pub async fn progress(&self, percent: i64) -> Result<()> {
+        self.db.set_job_progress(self.id, percent.clamp(0, 100)).await
+    }
+}
+
+/// The queue. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Queue {
+    db: Database,
+    wake: Arc<Notify>,
+}
+
+impl Queue {
+    /// The queue in this database.
+    pub fn new(db: Database) -> Queue {
+        Queue { db, wake: Arc::default() }
+    }
+
+    /// Takes on a job.
+    pub async fn add(&self, work: Work, caller: Option<&Caller>) -> Result<()> {
+        self.db.add_job(&Queue::row(work, caller)?).await?;
+        self.wake();
+        Ok(())
+    }
+
+    /// The row of a job, for a transaction that adds it together with what it is about; then call [`Queue::wake`].
+    pub fn row(work: Work, caller: Option<&Caller>) -> Result<NewJob> {
+        Ok(NewJob {
+            id: JobId::new(),
+            lane: work.lane().word(),
+            once: work.once(),
+            caller: caller.map(serde_json::to_string).transpose().map_err(Error::internal)?,
+            work: serde_json::to_string(&work).map_err(Error::internal)?,
+            run_at_ms: now_ms(),
+        })
+    }
+
+    /// Tells the workers that there may be something to do.
+    pub fn wake(&self) {
+        self.wake.notify_waiters();
+    }
+
+    /// Puts back what ran when the service ended; only for a service that is alone on its database.
+    pub async fn recover(&self) -> Result<()> {
+        let released = self.db.release_jobs().await?;
+        if released > 0 {
+            tracing::info!(released, "took up {released} jobs that the last service left unfinished");
+        }
+        Ok(())
+    }
+
+    /// Forgets jobs that ended longer ago than `keep`.
+    pub async fn forget_ended(&self, keep: Duration) -> Result<()> {
+        self.db.forget_jobs(now_ms() - keep.as_millis() as i64).await.map(drop)
+    }
+
+    /// Works on one lane until `stop`: claims a job, runs `body`, ends the job or puts it back.
+    pub async fn work_on<F, R>(&self, lane: Lane, stop: CancellationToken, body: F)
+    where
+        F: Fn(Job) -> R,
+        R: Future<Output = Result<()>> + Send + 'static,
+    {
+        while !stop.is_cancelled() {
+            let woken = self.wake.notified();
+            let holder = uuid::Uuid::new_v4().to_string();
+            match self.db.claim_job(lane.word(), &holder, LEASE.as_millis() as i64).await {
+                Ok(Some(held)) => self.run_one(held, &holder, &stop, &body).await,
+                Ok(None) => tokio::select! {
+                    () = woken => {}
+                    () = tokio::time::sleep(POLL) => {}
+                    () = stop.cancelled() => {}
+                },
+                Err(error) => {
+                    tracing::error!(%error, "cannot claim a job: {error}");
+                    tokio::select! { () = tokio::time::sleep(POLL) => {}, () = stop.cancelled() => {} }
+                }
+            }
+        }
+    }
+
+    async fn run_one<F, R>(&self, held: HeldJob, holder: &str, stop: &CancellationToken, body: &F)
+    where
+        F: Fn(Job) -> R,
+        R: Future<Output = Result<()>> + Send + 'static,
+    {
+        let (id, failures) = (held.id, held.failures + 1);
+        let stopped = stop.child_token();
+        let outcome = match self.open(held, &stopped) {
+            Ok(job) => {
+                let work = format!("{:?}", job.work);
+                tracing::debug!(job.id = %id, work, "job {id} begins: {work}");
+                self.run_renewing(tokio::spawn(body(job)), id, holder, &stopped).await
+            }
+            Err(error) => Err(error),
+        };
+        let ended = match outcome {
+            Ok(()) => self.db.end_job(id, holder, None).await,
+            Err(_) if stop.is_cancelled() => self.db.release_job(id, holder).await,
+            Err(error) => {
+                tracing::warn!(job.id = %id, failures, "job {id} failed: {error}");
+                self.end_failed(id, holder, failures, &error).await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::warn!(job.id = %id, "cannot note how job {id} ended, so it runs again: {error}");
+        }
+    }
+
+    fn open(&self, held: HeldJob, stop: &CancellationToken) -> Result<Job> {
+        Ok(Job {
+            id: held.id,
+            work: serde_json::from_str(&held.work).map_err(Error::internal)?,
+            caller: held.caller.as_deref().map(serde_json::from_str).transpose().map_err(Error::internal)?,
+            is_last_attempt: held.failures + 1 >= MAX_FAILURES,
+            stop: stop.clone(),
+            db: self.db.clone(),
+        })
+    }
+
+    /// Runs the body in a task of its own, so that a panic ends the job and not the worker.
+    async fn run_renewing(
+        &self,
+        mut body: JoinHandle<Result<()>>,
+        id: JobId,
+        holder: &str,
+        stop: &CancellationToken,
+    ) -> Result<()> {
+        loop {
+            tokio::select! {
+                ended = &mut body => return ended.map_err(Error::internal)?,
+                () = tokio::time::sleep(RENEWAL) => {
+                    if let Ok(false) = self.db.renew_job(id, holder, LEASE.as_millis() as i64).await {
+                        tracing::warn!(job.id = %id, "another service has taken over job {id}");
+                        stop.cancel();
+                    }
+                }
+            }
+        }
+    }
+
+    async fn end_failed(&self, id: JobId, holder: &str, failures: i64, error: &Error) -> Result<()> {
+        let may_pass = matches!(error, Error::Unavailable(_) | Error::Internal(_));
+        let reason = error.to_string();
+        if !may_pass || failures >= MAX_FAILURES {
+            return self.db.end_job(id, holder, Some(&reason)).await;
+        }
+        self.db.retry_job(id, holder, now_ms() + wait_ms(failures), &reason).await
+    }
+}
+
+/// How long a job that has failed so often waits: 5 s, 10 s, 20 s and so on, half an hour at most.
+fn wait_ms(failures: i64) -> i64 {
+    (5_000_i64 << failures.clamp(1, 20).saturating_sub(1)).min(1_800_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn queue(folder: &tempfile::TempDir) -> Queue {
+        Queue::new(Database::sqlite(&folder.path().join("rows.db")).await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_job_runs_once_and_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = queue(&folder).await;
+        let image = ImageId::new();
+        queue.add(Work::Checksum { image }, None).await.unwrap();
+        queue.add(Work::Checksum { image }, None).await.unwrap();
+        let stop = CancellationToken::new();
+        let (sent, mut seen) = tokio::sync::mpsc::unbounded_channel();
+        let (worker, stopped) = (queue.clone(), stop.clone());
+        let worker = tokio::spawn(async move {
+            let body = move |job: Job| {
+                let sent = sent.clone();
+                async move {
+                    sent.send(job.work.clone()).map_err(Error::internal)?;
+                    Ok(())
+                }
+            };
+            worker.work_on(Lane::Back, stopped, body).await;
+        });
+        assert_eq!(seen.recv().await, Some(Work::Checksum { image }));
+        queue.add(Work::Sweep, None).await.unwrap();
+        assert_eq!(seen.recv().await, Some(Work::Sweep), "a second job of the same name was taken on");
+        stop.cancel();
+        worker.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_job_that_the_services_end_cut_short_runs_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = queue(&folder).await;
+        queue.add(Work::Sweep, None).await.unwrap();
+        let lease = LEASE.as_millis() as i64;
+        let held = queue.db.claim_job("back", "the service that died", lease).await.unwrap().unwrap();
+        assert!(queue.db.claim_job("back", "another", lease).await.unwrap().is_none(), "held twice");
+        queue.recover().await.unwrap();
+        let again = queue.db.claim_job("back", "another", lease).await.unwrap().unwrap();
+        assert_eq!((again.id, again.failures), (held.id, 0));
+    }
+
+    #[tokio::test]
+    async fn a_failed_job_waits_and_a_hopeless_one_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = queue(&folder).await;
+        let lease = LEASE.as_millis() as i64;
+        queue.add(Work::Scrub, None).await.unwrap();
+        let held = queue.db.claim_job("back", "me", lease).await.unwrap().unwrap();
+        queue.end_failed(held.id, "me", 1, &Error::Unavailable("later".into())).await.unwrap();
+        let row = queue.db.job(held.id).await.unwrap().unwrap();
+        assert_eq!((row.state.as_str(), row.failures, row.reason.as_deref()), ("waiting", 1, Some("later")));
+        assert!(queue.db.claim_job("back", "me", lease).await.unwrap().is_none(), "it does not wait");
+        queue.add(Work::Sweep, None).await.unwrap();
+        let held = queue.db.claim_job("back", "me", lease).await.unwrap().unwrap();
+        queue.end_failed(held.id, "me", 1, &Error::Gone("deleted".into())).await.unwrap();
+        assert_eq!(queue.db.job(held.id).await.unwrap().unwrap().state, "failed");
+    }
+}
