@@ -5,18 +5,21 @@ use std::{
     os::unix::fs::DirBuilderExt as _,
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use anyhow::Context as _;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     api::{self, Api},
     config::Config,
     db::Database,
     identity::Identity,
+    images::{self, Images},
     instances::{Instances, flavors::Flavors, key_pairs::KeyPairs},
+    jobs::{self, Queue},
 };
 
 /// The open parts of the service.
@@ -35,6 +38,10 @@ pub struct Parts {
     pub quota: crate::config::Quota,
     /// What was measured.
     pub metrics: api::metrics::Metrics,
+    /// Image records and their bytes.
+    pub images: Images,
+    /// Work that outlives a request.
+    pub jobs: Queue,
     /// Instances and the QEMU processes behind them.
     pub instances: Instances,
 }
@@ -64,6 +71,14 @@ impl App {
         let identity = Identity::open(db.clone(), config.identity.clone()).await?;
         let flavors = Flavors::new(db.clone());
         let key_pairs = KeyPairs::new(db.clone(), config.quota.key_pairs);
+        let store = open_store(&config).await?;
+        let jobs = Queue::new(db.clone());
+        let images = open_images(&config, &db, store, &identity, &jobs);
+        if config.database.url.is_none() {
+            // The data folder's lock says that this service is alone: whoever held a lease is gone.
+            jobs.recover().await?;
+            images.recover().await?;
+        }
         let instances = Instances::open(db.clone()).await?;
         let parts = Parts {
             db,
@@ -73,6 +88,8 @@ impl App {
             public_url: config.server.public_url.clone(),
             quota: config.quota.clone(),
             metrics: Default::default(),
+            images,
+            jobs,
             instances,
         };
         Ok(App { parts: Arc::new(parts), config, _lock: lock })
@@ -89,10 +106,43 @@ impl App {
         std::fs::write(data.join("address"), format!("http://{address}\n"))?;
         tracing::info!(%address, "serving on http://{address}");
         let router = api::router(Api::new(self.parts.clone()));
+        let workers = self.start_jobs(&stop);
         api::listen::listen(listener, router, stop, self.config.server.shutdown_grace()).await;
+        self.parts.images.close().await;
+        workers.wait().await;
         self.parts.db.close().await;
         Ok(())
     }
+}
+
+impl App {
+    fn start_jobs(&self, stop: &CancellationToken) -> TaskTracker {
+        let workers = TaskTracker::new();
+        let rooms = jobs::Rooms { images: self.parts.images.clone() };
+        let sweep_interval = Duration::from_secs(self.config.store.sweep_interval_hours.max(1) * 3600);
+        jobs::start(&self.parts.jobs, &rooms, sweep_interval, stop, &workers);
+        workers.close();
+        workers
+    }
+}
+
+fn open_images(config: &Config, db: &Database, store: chunks::Store, identity: &Identity, jobs: &Queue) -> Images {
+    let settings = images::Settings {
+        images: config.images.clone(),
+        sharing: config.sharing.clone(),
+        quota: config.quota.clone(),
+    };
+    Images::open(db.clone(), store, identity.clone(), jobs.clone(), settings)
+}
+
+/// Opens the store below the data folder.
+pub async fn open_store(config: &Config) -> anyhow::Result<chunks::Store> {
+    let folder = config.server.data.join("store");
+    let options =
+        chunks::Options { chunk_cache_bytes: config.store.cache_mib.saturating_mul(1 << 20), ..Default::default() };
+    let index = Arc::new(chunks::MemoryIndex::new());
+    let store = chunks::Store::open(&folder, index, options).await;
+    store.with_context(|| format!("cannot open the store {}", folder.display()))
 }
 
 /// The address a client on this machine reaches the service by.

@@ -53,6 +53,7 @@ pub fn router(api: Api) -> Router {
         .merge(error::dialect(error::Dialect::Keystone, service))
         .route("/identity/", get(identity::versions))
         .nest("/identity", error::dialect(error::Dialect::Keystone, identity::routes()))
+        .route("/image/", get(image::choices))
         .nest("/image", error::dialect(error::Dialect::Image, image::routes()))
         .nest("/compute", error::dialect(error::Dialect::Compute, compute::routes()))
         .merge(error::dialect(error::Dialect::Compute, compute::root()))

@@ -1,10 +1,60 @@
-//! OpenStack Image v2.
+//! OpenStack Image v2: every URL below `/image`.
+//!
+//! Where the reference and a real client disagree, the client's need wins, and a comment says so. An answer without
+//! a body carries no JSON content type: glanceclient would read JSON from it.
 
-use axum::Router;
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    routing::{any, get, post, put},
+};
 
-use super::Api;
+use super::{Api, error::ApiError};
+use crate::{error::Error, ids::ImageId};
+
+mod file;
+mod info;
+mod list;
+mod members;
+mod patch;
+mod records;
+mod render;
+mod schemas;
+mod versions;
+
+pub use versions::choices;
 
 /// Every URL below `/image`.
 pub fn routes() -> Router<Api> {
     Router::new()
+        .route("/", get(versions::choices))
+        .route("/versions", get(versions::list))
+        .route("/v2/images", get(list::list).post(records::create))
+        .route("/v2/images/{image}", get(records::show).patch(records::change).delete(records::delete))
+        .route("/v2/images/{image}/actions/deactivate", post(records::deactivate))
+        .route("/v2/images/{image}/actions/reactivate", post(records::reactivate))
+        .route("/v2/images/{image}/tags/{tag}", put(records::add_tag).delete(records::remove_tag))
+        .route("/v2/images/{image}/members", get(members::list).post(members::add))
+        .route("/v2/images/{image}/members/{member}", get(members::show).put(members::decide).delete(members::remove))
+        .route("/v2/images/{image}/tasks", get(info::image_tasks))
+        .route("/v2/images/{image}/locations", any(info::no_locations))
+        .route("/v2/images/{image}/stage", put(info::no_import))
+        .route("/v2/images/{image}/import", post(info::no_import))
+        .route("/v2/info/import", get(info::import))
+        .route("/v2/info/stores", get(info::stores))
+        .route("/v2/info/stores/detail", get(info::stores_detail))
+        .route("/v2/info/usage", get(info::usage))
+        .route("/v2/tasks", get(info::tasks).post(info::no_task))
+        .route("/v2/tasks/{task}", get(info::no_such_task))
+        .route("/v2/schemas/{schema}", get(schemas::show))
+        // A file is as long as an image may be: the images room counts its bytes.
+        .route("/v2/images/{image}/file", get(file::download).put(file::upload).layer(DefaultBodyLimit::disable()))
+}
+
+/// Reads an image's id; what is no id names no image.
+fn image_id(text: &str) -> Result<ImageId, ApiError> {
+    text.parse().map_err(|_| {
+        let shown: String = text.chars().take(64).collect();
+        Error::NotFound(format!("No image found with ID {shown}")).into()
+    })
 }
