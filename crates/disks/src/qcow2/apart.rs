@@ -31,10 +31,10 @@ impl Order {
     }
 }
 
-/// Tells whether compressed bytes that begin at `start` are behind others. Ends are known to the
-/// sector only, so the next may begin in the sector where the last ended.
+/// Tells whether compressed bytes that begin at `start` are behind others. Ends are known to the sector only, and a
+/// writer may count one sector too many, so the next may begin in the sector before.
 fn is_behind(last_start: u64, last_end: u64, start: u64) -> bool {
-    start > last_start && start + 512 > last_end
+    start > last_start && start + 1024 > last_end
 }
 
 /// How many compressed clusters are put in order at a time: twice this many pairs, 8 MiB.

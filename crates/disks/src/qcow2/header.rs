@@ -59,6 +59,9 @@ impl Header {
     pub(crate) fn read(bytes: &dyn ReadAt) -> Result<Self, Rejection> {
         // The largest header is one cluster of at least 512 bytes; known fields end far before.
         let head = read_up_to(bytes, 0, 512).map_err(|error| Rejection::unread(0, &error))?;
+        if !head.starts_with(super::MAGIC) {
+            return Err(Rejection::new(Rule::FormatMismatch, 0, "the file has no qcow2 header"));
+        }
         if head.len() < V2_HEADER_BYTES as usize {
             return Err(Rejection::truncated(head.len() as u64, "the qcow2 header is cut off"));
         }
@@ -173,8 +176,16 @@ impl Header {
         }
         match offset.checked_add(len) {
             Some(end) if end <= file_bytes => Ok(()),
-            _ => Err(Rejection::corrupt(field, format!("{what} lies outside the file"))),
+            _ => Err(self.outside(field, what, offset)),
         }
+    }
+
+    /// Something that the file does not have: cut off if it is where the rest of the file would be, else nonsense.
+    pub(crate) fn outside(&self, at: u64, what: &str, offset: u64) -> Rejection {
+        // Twice the disk is more than its clusters and their tables take.
+        let longest = self.virtual_size_bytes.saturating_mul(2).saturating_add(SMALL_FILE_BYTES);
+        let message = format!("{what} lies outside the file");
+        if offset < longest { Rejection::truncated(at, message) } else { Rejection::corrupt(at, message) }
     }
 
     /// Looks at every header extension up to the end mark or the end of the first cluster.
@@ -222,6 +233,9 @@ impl Header {
         }
     }
 }
+
+/// Tables of 2 MiB clusters take some even for a tiny disk.
+const SMALL_FILE_BYTES: u64 = 16 << 20;
 
 const EXTENSION_WINDOW_BYTES: usize = 64 << 10;
 

@@ -154,7 +154,7 @@ impl<'a> Pass<'a> {
     fn take_compressed(&mut self, at: u64, host: u64, len: u64) -> Result<(), Rejection> {
         let sectors_in_file = self.bytes.size_bytes().next_multiple_of(512);
         if host >= self.bytes.size_bytes() || host + len > sectors_in_file {
-            return Err(Rejection::truncated(at, "a compressed cluster lies outside the file"));
+            return Err(self.header.outside(at, "a compressed cluster", host));
         }
         let first = host >> self.header.cluster_bits;
         let last = (host + len - 1) >> self.header.cluster_bits;
@@ -200,9 +200,7 @@ impl<'a> Pass<'a> {
         if offset.checked_add(len).is_some_and(|end| end <= file_bytes) {
             return Ok(());
         }
-        let message = format!("{what} lies outside the file");
-        // A reference just behind the end is a file cut off; one far out is nonsense. Both refuse.
-        Err(Rejection::truncated(at, message))
+        Err(self.header.outside(at, what, offset))
     }
 
     fn note_end(&mut self, end: u64) {

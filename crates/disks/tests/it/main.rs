@@ -1,6 +1,9 @@
 //! The crate against QEMU's own tools, `qemu-img` and `qemu-io`.
 #![allow(missing_docs, clippy::unwrap_used, unreachable_pub)]
 
+mod formats;
+mod hostile;
 mod mapping;
+mod mutations;
 mod rendering;
 mod support;

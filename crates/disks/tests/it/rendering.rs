@@ -1,8 +1,9 @@
 //! What we write is what QEMU reads, and what it calls clean.
 
-use disks::qcow2::{Image, Rules, create_overlay};
+use disks::qcow2::{CLUSTER_BYTES, Image, Rendering, Rules, create_overlay};
+use proptest::prelude::*;
 
-use crate::support::{Folder, our_disk, render, sample_disk};
+use crate::support::{Folder, our_disk, render, render_part, rendering, sample_disk};
 
 #[test]
 fn a_rendered_disk_is_clean_and_equal() {
@@ -27,4 +28,54 @@ fn an_overlay_begins_empty_and_clean() {
         assert_eq!(image.virtual_size_bytes(), size);
         assert_eq!(image.extents(0..size).count(), 1);
     }
+}
+
+/// A disk of clusters that are there or not, with an end that fills none.
+fn patchwork() -> impl Strategy<Value = Vec<u8>> {
+    let clusters = proptest::collection::vec((any::<bool>(), 1..9_usize), 0..20);
+    (clusters, 0..128_usize).prop_map(|(runs, sectors)| {
+        let mut disk = Vec::new();
+        for (index, (data, len)) in runs.into_iter().enumerate() {
+            let fill = if data { index as u8 + 1 } else { 0 };
+            disk.resize(disk.len() + len * CLUSTER_BYTES as usize, fill);
+        }
+        disk.resize(disk.len() + sectors * 512, 0xee);
+        disk
+    })
+}
+
+#[test]
+fn every_patchwork_is_rendered_clean_and_equal() {
+    let folder = Folder::new();
+    let cases = ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(cases, |(disk in patchwork())| {
+        let file = render(&disk);
+        prop_assert!(file == render(&disk), "the same disk gives the same file");
+        folder.write("rendered.qcow2", &file);
+        folder.qemu_img(&["check", "-q", "-f", "qcow2", "rendered.qcow2"]);
+        prop_assert!(folder.qemu_disk("rendered.qcow2") == disk);
+        let image = Image::open(&file, Rules::Upload).unwrap();
+        prop_assert!(image.notes().is_empty());
+        prop_assert!(our_disk(&image, &file, &[]) == disk);
+    });
+}
+
+#[test]
+fn any_part_of_a_rendering_is_that_part_of_the_whole() {
+    let cases = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    proptest!(cases, |(disk in patchwork(), start in any::<prop::sample::Index>(), end in any::<prop::sample::Index>())| {
+        let (whole, rendering) = (render(&disk), rendering(&disk));
+        let (start, end) = (start.index(whole.len()), end.index(whole.len()));
+        let part = render_part(&rendering, &disk, start as u64..end as u64);
+        prop_assert!(part == whole.get(start..end).unwrap_or_default());
+    });
+}
+
+#[test]
+fn a_file_of_a_terabyte_is_laid_out_without_writing_it() {
+    // 16,777,216 clusters, 2,048 L2 tables, 513 refcount blocks: more than any one table has room for.
+    let rendering = Rendering::new(1 << 40, std::iter::repeat(true));
+    assert_eq!(rendering.size_bytes() >> 16, (1 << 24) + 2048 + 513 + 1 + 1 + 1);
+    let last: Vec<_> = rendering.pieces(rendering.size_bytes() - 65_536..u64::MAX).collect();
+    assert_eq!(last, [disks::qcow2::Piece::Disk { guest_offset: (1 << 40) - 65_536, len: 65_536 }]);
 }

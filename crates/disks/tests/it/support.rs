@@ -1,6 +1,6 @@
 //! Disks and images made by QEMU's own tools.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -33,10 +33,6 @@ impl Folder {
         fs::read(self.path(name)).unwrap()
     }
 
-    pub(crate) fn open(&self, name: &str) -> File {
-        File::open(self.path(name)).unwrap()
-    }
-
     /// Runs `qemu-img` in the folder; it must succeed.
     pub(crate) fn qemu_img(&self, arguments: &[&str]) -> String {
         self.run("qemu-img", arguments)
@@ -44,12 +40,22 @@ impl Folder {
 
     /// Runs `qemu-io` commands on a qcow2 file in the folder.
     pub(crate) fn qemu_io(&self, file: &str, commands: &[String]) {
-        let mut arguments = vec!["-f", "qcow2"];
+        self.io(&["-f", "qcow2"], file, commands);
+    }
+
+    /// Runs `qemu-io` commands on an image that says itself what it is.
+    pub(crate) fn qemu_io_on(&self, image: &str, commands: &[String]) {
+        self.io(&[], image, commands);
+    }
+
+    fn io(&self, options: &[&str], image: &str, commands: &[String]) {
+        let mut arguments = [&["-d", "unmap"], options].concat();
         for command in commands {
             arguments.extend(["-c", command]);
         }
-        arguments.push(file);
-        self.run("qemu-io", &arguments);
+        arguments.push(image);
+        let said = self.run("qemu-io", &arguments);
+        assert!(!said.contains("failed"), "{commands:?}: {said}");
     }
 
     fn run(&self, program: &str, arguments: &[&str]) -> String {
