@@ -9,6 +9,7 @@
 set -euo pipefail
 
 missing=()
+stale=
 
 # need PACKAGE TEST...: notes the package when the test fails.
 need() {
@@ -46,6 +47,8 @@ for purpose in "$@"; do
         need syslinux-common file '/usr/lib/syslinux/mbr/mbr.bin'
         need zstd program zstd
         need xz-utils program xz
+        # tiny.sh downloads a kernel's package without installing it.
+        file '/var/lib/apt/lists/*_Packages*' >/dev/null || stale=1
         ;;
     debian-guest)
         need mmdebstrap program mmdebstrap
@@ -77,8 +80,8 @@ for purpose in "$@"; do
     esac
 done
 
-if [ ${#missing[@]} -gt 0 ]; then
-    echo "Installing: ${missing[*]}"
+if [ ${#missing[@]} -gt 0 ] || [ -n "$stale" ]; then
+    echo "Installing: ${missing[*]:-lists of packages}"
     as_root=()
     if [ "$(id -u)" != 0 ]; then
         program sudo >/dev/null || {
@@ -93,7 +96,8 @@ if [ ${#missing[@]} -gt 0 ]; then
     "${as_root[@]}" mkdir -p /etc/postgresql-common
     [ -e /etc/postgresql-common/createcluster.conf ] ||
         echo 'create_main_cluster = false' | "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
-    "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    [ ${#missing[@]} = 0 ] ||
+        "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
 fi
 
 case " $* " in
