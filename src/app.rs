@@ -152,7 +152,8 @@ fn reachable(config: &Config, address: SocketAddr) -> String {
         IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), address.port()),
         _ => address,
     };
-    config.server.public_url.clone().unwrap_or_else(|| format!("http://{here}"))
+    let public = config.server.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned());
+    public.unwrap_or_else(|| format!("http://{here}"))
 }
 
 /// Opens the database that the settings name.

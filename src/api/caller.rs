@@ -10,9 +10,15 @@ use axum::{
 use super::{
     Api,
     error::ApiError,
-    web::{RequestId, Trail},
+    web::{RequestId, Trail, WholeUri},
 };
-use crate::{error::Error, identity::Caller};
+use crate::{
+    error::Error,
+    identity::{
+        Caller,
+        credentials::{AccessRule, parse_rules},
+    },
+};
 
 /// The caller of a request that must have one.
 #[derive(Clone, Debug)]
@@ -33,7 +39,27 @@ impl FromRequestParts<Api> for Authenticated {
         if let Some(trail) = parts.extensions.get::<Trail>() {
             trail.asks(&caller);
         }
+        check_access_rules(&caller, parts)?;
         parts.extensions.insert(caller.clone());
         Ok(Authenticated(caller))
     }
+}
+
+/// Refuses what the access rules of an application credential do not name.
+///
+/// keystonemiddleware judges the path below the service's own prefix, so that is what the rules are written for.
+fn check_access_rules(caller: &Caller, parts: &Parts) -> Result<(), Error> {
+    let credential = caller.session.as_ref().and_then(|session| session.credential.as_ref());
+    let Some(rules) = credential.and_then(|credential| credential.access_rules.as_deref()) else { return Ok(()) };
+    let path = parts.extensions.get::<WholeUri>().map_or(parts.uri.path(), |uri| uri.0.path());
+    let (service, rest) = match path[1..].split_once('/') {
+        Some((service, rest)) => (service, format!("/{rest}")),
+        None => (&path[1..], "/".to_owned()),
+    };
+    let allows = |rule: &AccessRule| rule.allows(service, parts.method.as_str(), &rest);
+    if parse_rules(Some(rules))?.iter().any(allows) {
+        return Ok(());
+    }
+    // keystonemiddleware answers 401 here.
+    Err(Error::Unauthenticated("The access rules of this application credential do not allow this request.".into()))
 }

@@ -11,6 +11,7 @@ use axum::{Router, routing::get};
 
 use crate::app::Parts;
 
+pub mod audit;
 pub mod caller;
 pub mod compute;
 pub mod consoles;
@@ -49,8 +50,10 @@ pub fn router(api: Api) -> Router {
         .route("/readyz", get(web::readyz))
         .route("/version", get(web::version))
         .route("/metrics", get(metrics::show));
+    let effigy = Router::new().route("/audit", get(audit::events));
     Router::new()
         .merge(error::dialect(error::Dialect::Keystone, service))
+        .nest("/effigy/v1", error::dialect(error::Dialect::Keystone, effigy))
         .route("/identity/", get(identity::versions))
         .nest("/identity", error::dialect(error::Dialect::Keystone, identity::routes()))
         .route("/image/", get(image::choices))

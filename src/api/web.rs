@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use axum::{
     Json,
     extract::{FromRequest, MatchedPath, Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -14,14 +14,14 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::{
-    Api,
+    Api, audit,
     error::{self, ApiError},
     links::PublicUrl,
 };
 use crate::{
     error::Error,
     identity::{
-        Caller, Session, UserRef,
+        Caller,
         sign_in::{Named, Proof},
     },
 };
@@ -32,6 +32,10 @@ const MAX_JSON_BYTES: usize = 1 << 20;
 /// This request's id, `req-…`, as the answer carries it.
 #[derive(Clone, Debug)]
 pub struct RequestId(pub String);
+
+/// The URL as it was sent: below `nest`, a request knows only the rest of it.
+#[derive(Clone, Debug)]
+pub struct WholeUri(pub Uri);
 
 /// What a request turns out to be about, noted on its way for the audit event.
 #[derive(Clone, Debug, Default)]
@@ -44,8 +48,6 @@ pub struct Noted {
     pub caller: Option<Caller>,
     /// Who tried to sign in, in its own words.
     pub tried: Option<String>,
-    /// Who signed in.
-    pub user: Option<UserRef>,
     /// What was done, where the URL alone does not say it.
     pub action: Option<String>,
     /// To what, where the URL alone does not say it.
@@ -74,9 +76,9 @@ impl Trail {
         self.note(|noted| noted.tried = tried);
     }
 
-    /// Notes who signed in.
-    pub fn is(&self, session: &Session) {
-        self.note(|noted| noted.user = Some(session.user.clone()));
+    /// Notes who somebody without a token says it is.
+    pub fn tries_as(&self, who: &str) {
+        self.note(|noted| noted.tried = Some(who.to_owned()));
     }
 
     /// Notes what was done to what, where the URL alone does not say it.
@@ -114,11 +116,18 @@ pub async fn envelope(State(api): State<Api>, mut request: Request, next: Next) 
     let id = format!("req-{}", Uuid::new_v4());
     request.extensions_mut().insert(RequestId(id.clone()));
     request.extensions_mut().insert(Trail::default());
+    let uri = WholeUri(request.uri().clone());
+    request.extensions_mut().insert(uri);
+    let client_id = client_request_id(request.headers());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
     let base = PublicUrl::of(&api, request.headers());
     let started = std::time::Instant::now();
-    let mut response = next.run(request).await;
+    let action = route.as_deref().and_then(|route| audit::action_of(&method, route));
+    let mut response = match action {
+        Some(action) => audit::watch(api.clone(), action, request, next).await,
+        None => next.run(request).await,
+    };
     if response.status() == StatusCode::UNAUTHORIZED {
         let value = HeaderValue::from_str(&format!("Keystone uri=\"{}/identity\"", base.0));
         value.into_iter().for_each(|value| drop(response.headers_mut().insert(header::WWW_AUTHENTICATE, value)));
@@ -129,8 +138,19 @@ pub async fn envelope(State(api): State<Api>, mut request: Request, next: Next) 
     let (status, route, took) = (response.status().as_u16(), route.unwrap_or_default(), started.elapsed());
     api.metrics.answered(method.as_str(), &route, status, took);
     let ms = took.as_millis() as u64;
-    tracing::debug!(request.id = %id, %method, route, status, ms, "{method} {route} answered {status}");
+    let client_id = client_id.as_deref().unwrap_or_default();
+    tracing::debug!(
+        request.id = %id, request.client_id = client_id, %method, route, status, ms,
+        "{method} {route} answered {status}"
+    );
     response
+}
+
+/// The client's own id of its request, if it is one: it goes to the log and the audit.
+pub fn client_request_id(headers: &HeaderMap) -> Option<String> {
+    let id = headers.get("x-openstack-request-id")?.to_str().ok()?;
+    let is_plain = id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    is_plain.then(|| id.to_owned())
 }
 
 /// The process lives.

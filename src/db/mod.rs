@@ -28,6 +28,8 @@ use sqlx::{
 
 use crate::error::{Error, Result};
 
+pub mod audit;
+pub mod catalog;
 pub mod credentials;
 pub mod domains;
 mod first_start;

@@ -1,81 +1,258 @@
 //! The catalog: Effigy's own services, and what an admin added.
+//!
+//! Effigy's own services and endpoints have no rows: their ids are the same everywhere, their addresses are the one
+//! the client came to. They cannot be changed. Beside them an admin may register other services.
 
-use super::Identity;
+use super::{Caller, Identity, check_name, check_text, credentials::new_id, policy};
+pub use crate::db::catalog::{EndpointRow as Endpoint, RegionRow as Region, ServiceRow as Service};
+use crate::error::{Error, Result};
 
 /// One of Effigy's own services.
-#[derive(Clone, Copy, Debug)]
-pub struct OwnService {
-    /// Its kind, the word clients look for.
-    pub kind: &'static str,
-    /// Its name.
-    pub name: &'static str,
-    /// Its endpoint below the service's address.
+struct OwnService {
+    kind: &'static str,
+    description: &'static str,
     // Terraform appends `v2/` to the image endpoint and nothing to compute's.
-    pub path: &'static str,
+    path: &'static str,
 }
 
-/// Effigy's own services.
-pub const OWN_SERVICES: [OwnService; 4] = [
-    OwnService { kind: "compute", name: "compute", path: "/compute/v2.1" },
-    OwnService { kind: "identity", name: "identity", path: "/identity" },
-    OwnService { kind: "image", name: "image", path: "/image" },
-    OwnService { kind: "network", name: "network", path: "/network" },
+const OWN_SERVICES: [OwnService; 4] = [
+    OwnService { kind: "compute", description: "Instances", path: "/compute/v2.1" },
+    OwnService { kind: "identity", description: "Users, projects, roles and tokens", path: "/identity" },
+    OwnService { kind: "image", description: "Images", path: "/image" },
+    OwnService { kind: "network", description: "The network instances have, read-only", path: "/network" },
 ];
 
-/// The interfaces every endpoint has.
-pub const INTERFACES: [&str; 3] = ["admin", "internal", "public"];
+const INTERFACES: [&str; 3] = ["admin", "internal", "public"];
 
-/// A service with its endpoints.
+/// Services, endpoints or regions that an admin may add of each.
+const MAX_ADDED: usize = 1000;
+/// The longest address.
+const MAX_URL_CHARS: usize = 2048;
+
+/// A service with its endpoints, as a token's catalog shows it.
 #[derive(Clone, Debug)]
-pub struct Service {
-    /// Its id.
-    pub id: String,
-    /// Its kind.
-    pub kind: String,
-    /// Its name.
-    pub name: String,
-    /// Its endpoints.
+pub struct Listed {
+    /// The service.
+    pub service: Service,
+    /// Where it is.
     pub endpoints: Vec<Endpoint>,
 }
 
-/// Where a service is.
-#[derive(Clone, Debug)]
-pub struct Endpoint {
-    /// Its id.
-    pub id: String,
+/// What to make or change of a service; `None` leaves it as it is.
+#[derive(Clone, Debug, Default)]
+pub struct ServiceFields {
+    /// Its kind.
+    pub kind: Option<String>,
+    /// Its name.
+    pub name: Option<String>,
+    /// What it is.
+    pub description: Option<String>,
+    /// Whether it is in the catalog.
+    pub enabled: Option<bool>,
+}
+
+/// What to make or change of an endpoint; `None` leaves it as it is.
+#[derive(Clone, Debug, Default)]
+pub struct EndpointFields {
     /// The service it belongs to.
-    pub service_id: String,
+    pub service_id: Option<String>,
     /// `public`, `internal` or `admin`.
-    pub interface: String,
-    /// Its region.
-    pub region: Option<String>,
+    pub interface: Option<String>,
+    /// Its region; one that is not known yet is made.
+    pub region_id: Option<String>,
     /// Its address.
-    pub url: String,
+    pub url: Option<String>,
+    /// Whether it is in the catalog.
+    pub enabled: Option<bool>,
 }
 
 impl Identity {
-    /// Every service and where it is, as seen from `base`, the address clients know this service by.
-    pub async fn catalog(&self, base: &str) -> crate::Result<Vec<Service>> {
-        Ok(self.own_services(base))
+    /// The catalog, as seen from `base`, the address clients know this service by.
+    pub async fn catalog(&self, base: &str) -> Result<Vec<Listed>> {
+        let endpoints = self.every_endpoint(base).await?;
+        let services = self.every_service().await?;
+        let listed = services.into_iter().filter(|service| service.enabled).map(|service| {
+            let own = endpoints.iter().filter(|endpoint| endpoint.service_id == service.id && endpoint.enabled);
+            Listed { endpoints: own.cloned().collect(), service }
+        });
+        Ok(listed.filter(|listed| !listed.endpoints.is_empty()).collect())
     }
 
-    fn own_services(&self, base: &str) -> Vec<Service> {
-        OWN_SERVICES
-            .iter()
-            .map(|own| {
-                let id = stable_id(&["service", own.kind]);
-                let endpoint = |interface: &&str| Endpoint {
-                    id: stable_id(&["endpoint", own.kind, interface]),
-                    service_id: id.clone(),
-                    interface: (*interface).to_owned(),
-                    region: Some(self.region().to_owned()),
-                    url: format!("{base}{}", own.path),
-                };
-                let endpoints = INTERFACES.iter().map(endpoint).collect();
-                Service { id: id.clone(), kind: own.kind.into(), name: own.name.into(), endpoints }
-            })
-            .collect()
+    /// Every service.
+    pub async fn services(&self, caller: &Caller) -> Result<Vec<Service>> {
+        policy::administer(caller, "list services; yours are at /v3/auth/catalog")?;
+        self.every_service().await
     }
+
+    /// Every endpoint, as seen from `base`.
+    pub async fn endpoints(&self, caller: &Caller, base: &str) -> Result<Vec<Endpoint>> {
+        policy::administer(caller, "list endpoints; yours are at /v3/auth/catalog")?;
+        self.every_endpoint(base).await
+    }
+
+    /// Every region. Everybody may read them, as in Keystone.
+    pub async fn regions(&self, _caller: &Caller) -> Result<Vec<Region>> {
+        let own = Region { id: self.region().to_owned(), description: String::new(), parent_region_id: None };
+        let mut regions = self.db.regions().await?;
+        if !regions.iter().any(|region| region.id == own.id) {
+            regions.insert(0, own);
+        }
+        Ok(regions)
+    }
+
+    /// Registers a service, or changes one that was registered.
+    pub async fn put_service(&self, caller: &Caller, id: Option<&str>, fields: ServiceFields) -> Result<Service> {
+        policy::administer(caller, "change the catalog")?;
+        let mut service = match id {
+            Some(id) => self.registered_service(id).await?,
+            None => {
+                enough(self.db.services().await?.len())?;
+                let (kind, name, description) = (String::new(), String::new(), String::new());
+                Service { id: new_id(), kind, name, description, enabled: true }
+            }
+        };
+        service.kind = fields.kind.unwrap_or(service.kind);
+        service.name = fields.name.unwrap_or(service.name);
+        service.description = fields.description.unwrap_or(service.description);
+        service.enabled = fields.enabled.unwrap_or(service.enabled);
+        check_name(&service.kind)?;
+        check_text(&service.name)?;
+        check_text(&service.description)?;
+        self.db.put_service(&service).await?;
+        Ok(service)
+    }
+
+    /// Registers an endpoint, or changes one that was registered.
+    pub async fn put_endpoint(&self, caller: &Caller, id: Option<&str>, fields: EndpointFields) -> Result<Endpoint> {
+        policy::administer(caller, "change the catalog")?;
+        let mut endpoint = match id {
+            Some(id) => self.registered_endpoint(id).await?,
+            None => {
+                enough(self.db.endpoints().await?.len())?;
+                let (service_id, interface, url) = (String::new(), String::new(), String::new());
+                Endpoint { id: new_id(), service_id, interface, region_id: None, url, enabled: true }
+            }
+        };
+        endpoint.service_id = fields.service_id.unwrap_or(endpoint.service_id);
+        endpoint.interface = fields.interface.unwrap_or(endpoint.interface);
+        endpoint.region_id = fields.region_id.or(endpoint.region_id);
+        endpoint.url = fields.url.unwrap_or(endpoint.url);
+        endpoint.enabled = fields.enabled.unwrap_or(endpoint.enabled);
+        if !INTERFACES.contains(&endpoint.interface.as_str()) {
+            return Err(Error::Invalid("An endpoint's interface is public, internal or admin.".into()));
+        }
+        let is_url = endpoint.url.starts_with("http://") || endpoint.url.starts_with("https://");
+        if !is_url || endpoint.url.chars().count() > MAX_URL_CHARS || endpoint.url.chars().any(char::is_control) {
+            return Err(Error::Invalid("An endpoint's url begins with http:// or https://.".into()));
+        }
+        self.registered_service(&endpoint.service_id).await?;
+        if let Some(region) = &endpoint.region_id {
+            self.add_region(caller, region, "").await.or_else(|error| match error {
+                Error::Conflict(_) => Ok(Region::named(region)),
+                other => Err(other),
+            })?;
+        }
+        self.db.put_endpoint(&endpoint).await?;
+        Ok(endpoint)
+    }
+
+    /// Names a region.
+    pub async fn add_region(&self, caller: &Caller, id: &str, description: &str) -> Result<Region> {
+        policy::administer(caller, "change the catalog")?;
+        check_name(id)?;
+        check_text(description)?;
+        enough(self.db.regions().await?.len())?;
+        let region = Region { description: description.to_owned(), ..Region::named(id) };
+        if id == self.region() || !self.db.insert_region(&region).await? {
+            return Err(Error::Conflict(format!("There is a region '{id}' already.")));
+        }
+        Ok(region)
+    }
+
+    /// Takes a registered service out of the catalog.
+    pub async fn delete_service(&self, caller: &Caller, id: &str) -> Result<()> {
+        policy::administer(caller, "change the catalog")?;
+        let service = self.registered_service(id).await?;
+        self.db.delete_service(&service.id).await?;
+        Ok(())
+    }
+
+    /// Takes a registered endpoint out of the catalog.
+    pub async fn delete_endpoint(&self, caller: &Caller, id: &str) -> Result<()> {
+        policy::administer(caller, "change the catalog")?;
+        let endpoint = self.registered_endpoint(id).await?;
+        self.db.delete_endpoint(&endpoint.id).await?;
+        Ok(())
+    }
+
+    /// Forgets a region that no endpoint is in.
+    pub async fn delete_region(&self, caller: &Caller, id: &str) -> Result<()> {
+        policy::administer(caller, "change the catalog")?;
+        let is_used = self.db.endpoints().await?.iter().any(|endpoint| endpoint.region_id.as_deref() == Some(id));
+        if is_used || id == self.region() {
+            return Err(Error::Conflict(format!("There are endpoints in the region '{id}'.")));
+        }
+        let was_there = self.db.delete_region(id).await?;
+        was_there.then_some(()).ok_or_else(|| Error::NotFound(format!("Could not find region: {id}.")))
+    }
+
+    async fn every_service(&self) -> Result<Vec<Service>> {
+        let own = OWN_SERVICES.iter().map(|own| Service {
+            id: stable_id(&["service", own.kind]),
+            kind: own.kind.into(),
+            name: own.kind.into(),
+            description: own.description.into(),
+            enabled: true,
+        });
+        Ok(own.chain(self.db.services().await?).collect())
+    }
+
+    async fn every_endpoint(&self, base: &str) -> Result<Vec<Endpoint>> {
+        let mut endpoints = Vec::new();
+        for own in &OWN_SERVICES {
+            endpoints.extend(INTERFACES.iter().map(|interface| Endpoint {
+                id: stable_id(&["endpoint", own.kind, interface]),
+                service_id: stable_id(&["service", own.kind]),
+                interface: (*interface).to_owned(),
+                region_id: Some(self.region().to_owned()),
+                url: format!("{base}{}", own.path),
+                enabled: true,
+            }));
+        }
+        endpoints.extend(self.db.endpoints().await?);
+        Ok(endpoints)
+    }
+
+    async fn registered_service(&self, id: &str) -> Result<Service> {
+        if OWN_SERVICES.iter().any(|own| stable_id(&["service", own.kind]) == id) {
+            return Err(own_stays());
+        }
+        let found = self.db.services().await?.into_iter().find(|service| service.id == id);
+        found.ok_or_else(|| Error::NotFound(format!("Could not find service: {id}.")))
+    }
+
+    async fn registered_endpoint(&self, id: &str) -> Result<Endpoint> {
+        if self.every_endpoint("").await?.iter().any(|own| own.id == id && own.url.starts_with('/')) {
+            return Err(own_stays());
+        }
+        let found = self.db.endpoints().await?.into_iter().find(|endpoint| endpoint.id == id);
+        found.ok_or_else(|| Error::NotFound(format!("Could not find endpoint: {id}.")))
+    }
+}
+
+impl Region {
+    fn named(id: &str) -> Region {
+        Region { id: id.to_owned(), description: String::new(), parent_region_id: None }
+    }
+}
+
+fn own_stays() -> Error {
+    Error::Forbidden("Effigy's own services are part of the program; their address is server.public_url.".into())
+}
+
+fn enough(already: usize) -> Result<()> {
+    let full = || Error::Forbidden(format!("The catalog holds at most {MAX_ADDED} of them."));
+    (already < MAX_ADDED).then_some(()).ok_or_else(full)
 }
 
 /// The id of something that has no row: the same in every process and after every start.

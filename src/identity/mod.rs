@@ -30,6 +30,7 @@ use crate::{
     ids::{ProjectId, UserId},
 };
 
+pub mod audit;
 pub mod catalog;
 pub mod credentials;
 pub mod domains;
@@ -153,6 +154,7 @@ pub struct Identity {
     settings: Arc<crate::config::Identity>,
     passwords: passwords::Passwords,
     sessions: tokens::Sessions,
+    recorder: audit::Recorder,
     purged_ms: Arc<AtomicI64>,
 }
 
@@ -161,6 +163,7 @@ impl Identity {
     pub async fn open(db: Database, settings: crate::config::Identity) -> Result<Identity> {
         first_start::seed(&db).await?;
         Ok(Identity {
+            recorder: audit::Recorder::start(db.clone()),
             db,
             settings: Arc::new(settings),
             passwords: passwords::Passwords::new(),

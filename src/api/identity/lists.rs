@@ -13,17 +13,18 @@ use super::super::{
     error::ApiError,
     links::PublicUrl,
     paging::{self, MAX_PAGE},
+    web::WholeUri,
 };
 use crate::error::{Error, Result};
 
 /// A list's filters and page, as the query names them.
 #[derive(Clone, Debug)]
-pub(super) struct Filters {
+pub(in crate::api) struct Filters {
     query: HashMap<String, String>,
     path: String,
     base: String,
     /// The largest page asked for; Keystone's clients do not page, so that is as much as there may be.
-    pub(super) limit: u32,
+    pub(in crate::api) limit: u32,
 }
 
 impl FromRequestParts<Api> for Filters {
@@ -34,39 +35,40 @@ impl FromRequestParts<Api> for Filters {
         let Query(query) = query.map_err(|_| Error::Invalid("The query is not readable.".into()))?;
         let limit = paging::limit(query.get("limit").map(String::as_str), MAX_PAGE)?.max(1);
         let base = PublicUrl::of(api, &parts.headers).0;
-        Ok(Filters { query, path: format!("/identity{}", parts.uri.path()), base, limit })
+        let whole = parts.extensions.get::<WholeUri>().map_or(&parts.uri, |uri| &uri.0);
+        Ok(Filters { query, path: whole.path().to_owned(), base, limit })
     }
 }
 
 impl Filters {
     /// A filter's text; an empty one counts as absent.
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
+    pub(in crate::api) fn text(&self, name: &str) -> Option<&str> {
         self.query.get(name).map(String::as_str).filter(|text| !text.is_empty())
     }
 
     /// A filter that is a flag. Keystone takes everything but the words for no as a yes.
-    pub(super) fn flag(&self, name: &str) -> Option<bool> {
+    pub(in crate::api) fn flag(&self, name: &str) -> Option<bool> {
         let word = self.query.get(name)?.to_ascii_lowercase();
         Some(!["0", "false", "no", "off", "f"].contains(&word.as_str()))
     }
 
     /// The row after which the page begins.
-    pub(super) fn marker(&self) -> Option<&str> {
+    pub(in crate::api) fn marker(&self) -> Option<&str> {
         self.text("marker")
     }
 
     /// One more than the page, to know whether there is a next.
-    pub(super) fn one_more(&self) -> u32 {
+    pub(in crate::api) fn one_more(&self) -> u32 {
         self.limit + 1
     }
 
     /// An address of the Identity API.
-    pub(super) fn base_of(&self, path: &str) -> String {
+    pub(in crate::api) fn base_of(&self, path: &str) -> String {
         format!("{}/identity{path}", self.base)
     }
 
     /// The list as Keystone shows it; `rows` may be one more than a page.
-    pub(super) fn shown<T>(
+    pub(in crate::api) fn shown<T>(
         &self,
         name: &str,
         mut rows: Vec<T>,
@@ -100,7 +102,7 @@ impl Filters {
 }
 
 /// Tells a field that is null from one that is absent.
-pub(super) fn set<'de, D: serde::Deserializer<'de>, T: serde::Deserialize<'de>>(
+pub(in crate::api) fn set<'de, D: serde::Deserializer<'de>, T: serde::Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<Option<T>>, D::Error> {
     serde::Deserialize::deserialize(deserializer).map(Some)

@@ -7,12 +7,14 @@ use axum::{
 
 use super::Api;
 
+mod catalog;
 mod credentials;
 mod discovery;
 mod domains;
 mod grants;
 mod groups;
-mod lists;
+pub(super) mod lists;
+mod none;
 mod projects;
 mod roles;
 mod tokens;
@@ -29,6 +31,7 @@ pub fn routes() -> Router<Api> {
         .merge(signing_in())
         .merge(people())
         .merge(roles())
+        .merge(catalog())
         .merge(grants::routes())
 }
 
@@ -76,8 +79,29 @@ fn roles() -> Router<Api> {
         .route("/v3/role_inferences", get(roles::inferences))
 }
 
+fn catalog() -> Router<Api> {
+    Router::new()
+        .route("/v3/services", get(catalog::services).post(catalog::create_service))
+        .route(
+            "/v3/services/{service}",
+            get(catalog::service).patch(catalog::update_service).delete(catalog::delete_service),
+        )
+        .route("/v3/endpoints", get(catalog::endpoints).post(catalog::create_endpoint))
+        .route(
+            "/v3/endpoints/{endpoint}",
+            get(catalog::endpoint).patch(catalog::update_endpoint).delete(catalog::delete_endpoint),
+        )
+        .route("/v3/regions", get(catalog::regions).post(catalog::create_region))
+        .route("/v3/regions/{region}", get(catalog::region).delete(catalog::delete_region))
+        // Unified limits are not kept here: what one project may use is in the service's settings.
+        .route("/v3/registered_limits", get(none::registered_limits))
+        .route("/v3/limits", get(none::limits))
+        .route("/v3/policies", get(none::policies))
+        .route("/v3/credentials", get(none::credentials))
+}
+
 /// A time as Keystone writes it: microseconds that are always zero.
-fn stamp(ms: i64) -> String {
+pub(super) fn stamp(ms: i64) -> String {
     let at = time::OffsetDateTime::from_unix_timestamp(ms.div_euclid(1000)).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
     let (date, clock) = (at.date(), at.time());
     format!("{date}T{:02}:{:02}:{:02}.000000Z", clock.hour(), clock.minute(), clock.second())

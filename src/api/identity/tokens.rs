@@ -23,7 +23,7 @@ use crate::{
     error::{Error, Result},
     identity::{
         DEFAULT_DOMAIN, Scope, Session,
-        catalog::Service,
+        catalog::{Endpoint, Listed},
         passwords::Secret,
         sign_in::{Named, Proof, WantedScope},
     },
@@ -108,7 +108,6 @@ pub(super) async fn issue(
     let proofs = proofs(body.auth.identity)?;
     trail.tries(&proofs);
     let (token, session) = api.identity.sign_in(&proofs, &scope).await?;
-    trail.is(&session);
     let services = api.identity.catalog(&base.0).await?;
     let shown = shown(&session, (!is_without_catalog(query)).then_some(&services));
     Ok((StatusCode::CREATED, subject(&token), Json(shown)).into_response())
@@ -232,7 +231,7 @@ fn scope(scope: Option<Value>) -> Result<WantedScope> {
 }
 
 /// A session as Keystone shows a token.
-fn shown(session: &Session, services: Option<&Vec<Service>>) -> Value {
+fn shown(session: &Session, services: Option<&Vec<Listed>>) -> Value {
     let mut token = json!({
         "methods": session.methods,
         "user": {
@@ -271,22 +270,22 @@ fn shown(session: &Session, services: Option<&Vec<Service>>) -> Value {
     json!({"token": token})
 }
 
-fn listed(services: &[Service]) -> Value {
-    let endpoint = |endpoint: &crate::identity::catalog::Endpoint| {
+fn listed(services: &[Listed]) -> Value {
+    let endpoint = |endpoint: &Endpoint| {
         json!({
             "id": endpoint.id,
             "interface": endpoint.interface,
-            "region": endpoint.region,
-            "region_id": endpoint.region,
+            "region": endpoint.region_id,
+            "region_id": endpoint.region_id,
             "url": endpoint.url,
         })
     };
-    let service = |service: &Service| {
+    let service = |listed: &Listed| {
         json!({
-            "id": service.id,
-            "type": service.kind,
-            "name": service.name,
-            "endpoints": service.endpoints.iter().map(endpoint).collect::<Value>(),
+            "id": listed.service.id,
+            "type": listed.service.kind,
+            "name": listed.service.name,
+            "endpoints": listed.endpoints.iter().map(endpoint).collect::<Value>(),
         })
     };
     services.iter().map(service).collect()

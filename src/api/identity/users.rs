@@ -1,7 +1,7 @@
 //! `/v3/users`.
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::{Path, State},
     http::StatusCode,
 };
@@ -9,7 +9,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    super::{Api, caller::Authenticated, error::ApiError, links::PublicUrl, web::JsonBody},
+    super::{
+        Api,
+        caller::Authenticated,
+        error::ApiError,
+        links::PublicUrl,
+        web::{JsonBody, Trail},
+    },
     lists::{Filters, set},
 };
 use crate::{
@@ -131,8 +137,10 @@ struct Passwords {
 pub(super) async fn change_password(
     State(api): State<Api>,
     Path(id): Path<String>,
+    trail: Extension<Trail>,
     JsonBody(body): JsonBody<PasswordBody>,
 ) -> Result<StatusCode, ApiError> {
+    trail.tries_as(&id);
     api.identity.change_password(&id, &body.user.original_password, &body.user.password).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,0 +1,283 @@
+//! The audit of requests: what a request was about, written before its answer leaves.
+//!
+//! A watched request runs as a task of its own: when its client goes away it still ends and is still recorded.
+//!
+//! Watched are changes (by their method), downloads, and sign-ins, of which only the refused are recorded. A change
+//! by somebody without a token that lives is no change; it is answered 401 and logged, so that strangers cannot fill
+//! the disk with events.
+
+use std::net::IpAddr;
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{ConnectInfo, RawPathParams, Request, State},
+    http::{HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use http_body_util::BodyExt as _;
+use serde_json::{Value, json};
+
+use super::{
+    Api,
+    caller::Authenticated,
+    error::{self, ApiError, ErrorNote},
+    identity::lists::Filters,
+    web::{RequestId, Trail, client_request_id},
+};
+use crate::identity::audit::{Event, ListEvents};
+
+/// The largest answer that is read again for the id of what it made.
+const MAX_ANSWER_BYTES: u64 = 64 * 1024;
+/// The largest body that is read for the name of an action; the limit of every JSON body.
+const MAX_BODY_BYTES: usize = 1 << 20;
+
+const SIGN_IN: &str = "user.sign_in";
+
+/// What a request is about, as far as its method and route tell; `None` when it is not watched.
+pub fn action_of(method: &Method, route: &str) -> Option<String> {
+    let shape: Vec<&str> = route.split('/').map(|part| if part.starts_with('{') { "{}" } else { part }).collect();
+    let shape = shape.join("/");
+    if let Some((_, _, action)) = NAMED.iter().find(|(of, named, _)| method == of && shape == *named) {
+        return Some((*action).to_owned());
+    }
+    let verb = match *method {
+        Method::POST => "create",
+        Method::PUT => "set",
+        Method::PATCH => "update",
+        Method::DELETE => "delete",
+        _ => return None,
+    };
+    let rest = ["/identity/v3/", "/image/v2/", "/compute/v2.1/", "/effigy/v1/"].iter();
+    let rest = rest.filter_map(|prefix| route.strip_prefix(prefix)).next().unwrap_or(route);
+    let mut words: Vec<&str> = rest.split('/').filter(|part| !part.is_empty() && !part.starts_with('{')).collect();
+    // `…/actions/deactivate` and the like say what they do.
+    if let [.., "actions", does] = words.as_slice() {
+        let does = *does;
+        words.truncate(words.len() - 2);
+        return Some(format!("{}.{does}", named(&words)));
+    }
+    Some(format!("{}.{verb}", named(&words)))
+}
+
+/// Routes whose action the rule above would misname.
+const NAMED: &[(Method, &str, &str)] = &[
+    (Method::POST, "/identity/v3/auth/tokens", SIGN_IN),
+    (Method::DELETE, "/identity/v3/auth/tokens", "user.sign_out"),
+    (Method::POST, "/identity/v3/users/{}/password", CHANGE_PASSWORD),
+    (Method::PUT, "/image/v2/images/{}/file", "image.upload"),
+    (Method::GET, "/image/v2/images/{}/file", "image.download"),
+    (Method::PUT, "/image/v2/images/{}/stage", "image.stage"),
+    (Method::POST, "/image/v2/images/{}/import", "image.import"),
+];
+
+const CHANGE_PASSWORD: &str = "user.change_password";
+
+/// Collections in the words of the glossary, singular.
+fn named(words: &[&str]) -> String {
+    let one = |word: &&str| match *word {
+        "servers" => "instance".to_owned(),
+        "os-keypairs" => "key_pair".to_owned(),
+        "properties" => "property".to_owned(),
+        "metadata" | "tags" if words.len() > 1 => word.trim_end_matches('s').to_owned(),
+        word => word.strip_prefix("os-").unwrap_or(word).trim_end_matches('s').replace('-', "_"),
+    };
+    words.iter().map(one).collect::<Vec<_>>().join(".")
+}
+
+/// Runs a watched request and records it.
+pub async fn watch(api: Api, action: String, request: Request, next: Next) -> Response {
+    let route = request.extensions().get::<axum::extract::MatchedPath>().map(|path| path.as_str().to_owned());
+    let dialect = match route.is_some_and(|route| route.starts_with("/compute")) {
+        true => error::Dialect::Compute,
+        false => error::Dialect::Keystone,
+    };
+    let task = tokio::spawn(async move {
+        let (event, request) = begin(&action, request).await;
+        let trail = request.extensions().get::<Trail>().cloned().unwrap_or_default();
+        let response = next.run(request).await;
+        let (event, response) = finish(event, &trail, response).await;
+        let is_recorded = match (event.action.as_str(), event.outcome.as_str()) {
+            (SIGN_IN, outcome) => outcome == "failure",
+            (CHANGE_PASSWORD, _) => true,
+            _ => trail.noted().caller.is_some(),
+        };
+        match if is_recorded { api.identity.record(event).await } else { Ok(()) } {
+            Ok(()) => response,
+            Err(error) => ApiError::from(error).into_response(),
+        }
+    });
+    let response = task.await.unwrap_or_else(|error| {
+        let failed = crate::Error::Internal(anyhow::anyhow!("the request's task ended: {error}"));
+        ApiError::from(failed).into_response()
+    });
+    if response.headers().contains_key(header::CONTENT_TYPE) {
+        return response;
+    }
+    error::render(dialect, response).await
+}
+
+/// What is known before the request runs.
+async fn begin(action: &str, request: Request) -> (Event, Request) {
+    let (mut parts, mut body) = request.into_parts();
+    let mut action = action.to_owned();
+    let params = {
+        use axum::extract::FromRequestParts as _;
+        RawPathParams::from_request_parts(&mut parts, &()).await.ok()
+    };
+    let target: Vec<String> =
+        params.iter().flat_map(|params| params.iter()).map(|(_, value)| value.to_owned()).collect();
+    if action == "instance.action.create" {
+        let (kind, again) = instance_action(body).await;
+        (action, body) = (kind, again);
+    }
+    let address: Option<IpAddr> =
+        parts.extensions.get::<ConnectInfo<std::net::SocketAddr>>().map(|info| info.0.ip().to_canonical());
+    let event = Event {
+        request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
+        client_request_id: client_request_id(&parts.headers),
+        address: address.map(|address| address.to_string()),
+        action,
+        target_id: (!target.is_empty()).then(|| target.join("/")),
+        ..Event::default()
+    };
+    (event, Request::from_parts(parts, body))
+}
+
+/// Nova's actions are named by the one key of their body.
+async fn instance_action(body: Body) -> (String, Body) {
+    let unknown = "instance.action".to_owned();
+    match axum::body::to_bytes(body, MAX_BODY_BYTES).await {
+        Ok(bytes) => {
+            let key =
+                serde_json::from_slice::<Value>(&bytes).ok().and_then(|body| body.as_object()?.keys().next().cloned());
+            let action = key.map_or(unknown, |key| {
+                let does = key.strip_prefix("os-").unwrap_or(&key);
+                let is_word = does.len() <= 40 && does.bytes().all(|byte| byte.is_ascii_alphanumeric());
+                if is_word { format!("instance.{does}") } else { "instance.action".into() }
+            });
+            (action, Body::from(bytes))
+        }
+        // The handler meets the same limit, or the same broken connection.
+        Err(error) => (unknown, Body::from_stream(futures::stream::once(async { Err::<bytes::Bytes, _>(error) }))),
+    }
+}
+
+/// What is known once there is an answer.
+async fn finish(mut event: Event, trail: &Trail, response: Response) -> (Event, Response) {
+    let status = response.status();
+    let noted = trail.noted();
+    event.status = i64::from(status.as_u16());
+    let is_failure = status.is_client_error() || status.is_server_error();
+    event.outcome = if is_failure { "failure" } else { "success" }.to_owned();
+    event.reason = response.extensions().get::<ErrorNote>().map(|note| note.message.clone());
+    event.user_name = noted.tried;
+    if let Some(caller) = noted.caller {
+        event.user_id = Some(caller.user.id.to_string());
+        event.user_name = Some(caller.user.name);
+        if let Some(project) = caller.project {
+            event.project_id = Some(project.id.to_string());
+            event.project_name = Some(project.name);
+        }
+    }
+    event.action = noted.action.unwrap_or(event.action);
+    let (made, response) = match !is_failure && event.action.ends_with(".create") {
+        true => id_of_made(response).await,
+        false => (None, response),
+    };
+    event.target_id = noted.target.or_else(|| with_made(event.target_id, made));
+    (event, response)
+}
+
+fn with_made(target: Option<String>, made: Option<String>) -> Option<String> {
+    match (target, made) {
+        (Some(target), Some(made)) => Some(format!("{target}/{made}")),
+        (target, made) => target.or(made),
+    }
+}
+
+/// The id in a small JSON answer, bare or inside the one thing it shows.
+async fn id_of_made(response: Response) -> (Option<String>, Response) {
+    use axum::body::HttpBody as _;
+    let is_json = response.headers().get(header::CONTENT_TYPE) == Some(&HeaderValue::from_static("application/json"));
+    let is_small = response.body().size_hint().exact().is_some_and(|size| size <= MAX_ANSWER_BYTES);
+    if !is_json || !is_small {
+        return (None, response);
+    }
+    let (parts, body) = response.into_parts();
+    let Ok(bytes) = body.collect().await.map(|body| body.to_bytes()) else {
+        return (None, StatusCode::INTERNAL_SERVER_ERROR.into_response());
+    };
+    let id = serde_json::from_slice::<Value>(&bytes).ok().and_then(|shown| {
+        let inner = shown.as_object()?.values().find(|value| value.is_object());
+        let id = shown.get("id").or_else(|| inner?.get("id"));
+        id.and_then(Value::as_str).map(str::to_owned)
+    });
+    (id, Response::from_parts(parts, Body::from(bytes)))
+}
+
+/// `GET /effigy/v1/audit`: the newest events first.
+pub(super) async fn events(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    filters: Filters,
+) -> Result<Json<Value>, ApiError> {
+    let wanted = ListEvents {
+        user_id: filters.text("user_id"),
+        project_id: filters.text("project_id"),
+        action: filters.text("action"),
+        target_id: filters.text("target_id"),
+        request_id: filters.text("request_id"),
+        marker: filters.marker(),
+        limit: filters.one_more(),
+    };
+    let rows = api.identity.events(&caller, &wanted).await?;
+    Ok(Json(filters.shown("events", rows, |event| &event.id, shown)))
+}
+
+fn shown(event: &Event) -> Value {
+    json!({
+        "id": event.id,
+        "time": super::identity::stamp(event.at_ms),
+        "request_id": event.request_id,
+        "client_request_id": event.client_request_id,
+        "user_id": event.user_id,
+        "user_name": event.user_name,
+        "project_id": event.project_id,
+        "project_name": event.project_name,
+        "address": event.address,
+        "action": event.action,
+        "target_id": event.target_id,
+        "outcome": event.outcome,
+        "status": event.status,
+        "reason": event.reason,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_are_named_after_what_they_do() {
+        for (method, route, action) in [
+            (Method::POST, "/image/v2/images", "image.create"),
+            (Method::PUT, "/image/v2/images/{id}/file", "image.upload"),
+            (Method::GET, "/image/v2/images/{id}/file", "image.download"),
+            (Method::POST, "/image/v2/images/{id}/actions/deactivate", "image.deactivate"),
+            (Method::PUT, "/image/v2/images/{id}/members/{member}", "image.member.set"),
+            (Method::DELETE, "/image/v2/images/{image}/tags/{tag}", "image.tag.delete"),
+            (Method::PUT, "/image/v2/images/{image}/stage", "image.stage"),
+            (Method::POST, "/compute/v2.1/servers", "instance.create"),
+            (Method::DELETE, "/compute/v2.1/os-keypairs/{name}", "key_pair.delete"),
+            (Method::POST, "/identity/v3/auth/tokens", "user.sign_in"),
+            (Method::PUT, "/identity/v3/projects/{project}/users/{user}/roles/{role}", "project.user.role.set"),
+            (Method::POST, "/identity/v3/users/{user}/application_credentials", "user.application_credential.create"),
+        ] {
+            assert_eq!(action_of(&method, route).as_deref(), Some(action));
+        }
+        assert_eq!(action_of(&Method::GET, "/image/v2/images"), None);
+        assert_eq!(action_of(&Method::HEAD, "/image/v2/images/{id}/file"), None);
+    }
+}

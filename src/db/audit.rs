@@ -1,0 +1,134 @@
+//! Audit events.
+
+use sqlx::{Row as _, any::AnyRow};
+
+use super::Database;
+use crate::error::Result;
+
+/// Who did what to what, when, from where, and how it ended.
+#[derive(Clone, Debug, Default)]
+pub struct EventRow {
+    /// Its id; ids grow with time.
+    pub id: String,
+    /// When.
+    pub at_ms: i64,
+    /// Our id of the request.
+    pub request_id: String,
+    /// The client's own id of it.
+    pub client_request_id: Option<String>,
+    /// Who; absent when nobody was proven.
+    pub user_id: Option<String>,
+    /// What the user is called, or called itself.
+    pub user_name: Option<String>,
+    /// In which project.
+    pub project_id: Option<String>,
+    /// What the project is called.
+    pub project_name: Option<String>,
+    /// From where.
+    pub address: Option<String>,
+    /// What was done.
+    pub action: String,
+    /// To what.
+    pub target_id: Option<String>,
+    /// `success` or `failure`.
+    pub outcome: String,
+    /// The status of the answer.
+    pub status: i64,
+    /// Why it failed.
+    pub reason: Option<String>,
+}
+
+/// Which events to list; `None` asks for all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Events<'a> {
+    /// By this user.
+    pub user_id: Option<&'a str>,
+    /// In this project.
+    pub project_id: Option<&'a str>,
+    /// Of this action.
+    pub action: Option<&'a str>,
+    /// To this thing, or to a part of it.
+    pub target_id: Option<&'a str>,
+    /// Of this request.
+    pub request_id: Option<&'a str>,
+    /// Before this event.
+    pub marker: Option<&'a str>,
+    /// At most so many.
+    pub limit: u32,
+}
+
+impl Database {
+    /// Keeps events; they are durable when this returns.
+    pub(crate) async fn insert_events(&self, events: &[EventRow]) -> Result<()> {
+        let mut write = self.write().await?;
+        for event in events {
+            sqlx::query(
+                "insert into audit_events (id, at_ms, request_id, client_request_id, user_id, user_name, project_id,
+                                           project_name, address, action, target_id, outcome, status, reason)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+            )
+            .bind(&event.id)
+            .bind(event.at_ms)
+            .bind(&event.request_id)
+            .bind(event.client_request_id.as_deref())
+            .bind(event.user_id.as_deref())
+            .bind(event.user_name.as_deref())
+            .bind(event.project_id.as_deref())
+            .bind(event.project_name.as_deref())
+            .bind(event.address.as_deref())
+            .bind(&event.action)
+            .bind(event.target_id.as_deref())
+            .bind(&event.outcome)
+            .bind(event.status)
+            .bind(event.reason.as_deref())
+            .execute(&mut *write)
+            .await?;
+        }
+        Ok(write.commit().await?)
+    }
+
+    /// Events, the newest first.
+    pub(crate) async fn events(&self, wanted: &Events<'_>) -> Result<Vec<EventRow>> {
+        let rows = sqlx::query(
+            "select id, at_ms, request_id, client_request_id, user_id, user_name, project_id, project_name, address,
+                    action, target_id, outcome, status, reason
+               from audit_events
+              where (cast($1 as text) is null or user_id = $1) and (cast($2 as text) is null or project_id = $2)
+                and (cast($3 as text) is null or action = $3)
+                and (cast($4 as text) is null or target_id = $4
+                     or substr(target_id, 1, length($4) + 1) = cast($4 as text) || '/')
+                and (cast($5 as text) is null or request_id = $5)
+                and (cast($6 as text) is null or id < $6)
+              order by id desc limit $7",
+        )
+        .bind(wanted.user_id)
+        .bind(wanted.project_id)
+        .bind(wanted.action)
+        .bind(wanted.target_id)
+        .bind(wanted.request_id)
+        .bind(wanted.marker)
+        .bind(i64::from(wanted.limit))
+        .fetch_all(self.reads())
+        .await?;
+        Ok(rows.iter().map(event).collect::<sqlx::Result<_>>()?)
+    }
+}
+
+fn event(row: &AnyRow) -> sqlx::Result<EventRow> {
+    Ok(EventRow {
+        id: row.try_get("id")?,
+        at_ms: row.try_get("at_ms")?,
+        request_id: row.try_get("request_id")?,
+        client_request_id: row.try_get("client_request_id")?,
+        user_id: row.try_get("user_id")?,
+        user_name: row.try_get("user_name")?,
+        project_id: row.try_get("project_id")?,
+        project_name: row.try_get("project_name")?,
+        address: row.try_get("address")?,
+        action: row.try_get("action")?,
+        target_id: row.try_get("target_id")?,
+        outcome: row.try_get("outcome")?,
+        status: row.try_get("status")?,
+        reason: row.try_get("reason")?,
+    })
+}
