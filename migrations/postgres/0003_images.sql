@@ -19,6 +19,7 @@ create table images (
     file_root        text,              -- null while there is none, and for a file that is rendered from the disk
     disk_root        text,
     rendering        bigint,            -- the version of the rendering that makes the file
+    checked_by       bigint,            -- the version of the rules that judged the file; null for what nobody uploaded
     stored_bytes     bigint,            -- compressed bytes of the distinct chunks of file and disk
     tags             text not null,     -- a JSON array of strings, sorted
     properties       text not null,     -- a JSON object of strings

@@ -117,6 +117,10 @@ pub async fn render(dialect: Dialect, response: Response) -> Response {
     let body = in_words_of(dialect, status, &message).to_string();
     parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     parts.headers.remove(header::CONTENT_LENGTH);
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        // The rest of the body is still on its way: nothing else comes over this connection.
+        parts.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     Response::from_parts(parts, Body::from(body))
 }
 

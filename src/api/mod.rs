@@ -58,6 +58,7 @@ pub fn router(api: Api) -> Router {
         .nest("/identity", error::dialect(error::Dialect::Keystone, identity::routes()))
         .route("/image/", get(image::choices))
         .nest("/image", error::dialect(error::Dialect::Image, image::routes()))
+        .nest("/effigy/v1/images", error::dialect(error::Dialect::Image, image::extras::routes()))
         .nest("/compute", error::dialect(error::Dialect::Compute, compute::routes()))
         .merge(error::dialect(error::Dialect::Compute, compute::root()))
         .nest("/network", error::dialect(error::Dialect::Network, network::routes()))

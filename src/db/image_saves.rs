@@ -275,7 +275,7 @@ async fn set_saved(write: &mut Write, id: ImageId, saved: &Saved) -> Result<()> 
     sqlx::query(
         "update images set status = 'active', holder = null, lease_until_ms = null, progress = null, reason = null, \
          size_bytes = $2, disk_bytes = $3, checksum = $4, os_hash = $5, file_root = $6, disk_root = $7, \
-         rendering = $8, stored_bytes = $9, charged_bytes = $2, updated_ms = $10, revision = revision + 1 \
+         rendering = $8, stored_bytes = $9, checked_by = $10, charged_bytes = $2, updated_ms = $11, revision = revision + 1 \
          where id = $1",
     )
     .bind(id.to_string())
@@ -287,6 +287,7 @@ async fn set_saved(write: &mut Write, id: ImageId, saved: &Saved) -> Result<()> 
     .bind(saved.disk_root.clone())
     .bind(saved.rendering)
     .bind(saved.stored_bytes)
+    .bind(saved.checked_by)
     .bind(now_ms())
     .execute(&mut **write)
     .await?;

@@ -234,6 +234,8 @@ pub struct Saved {
     pub disk_root: Option<String>,
     /// The version of the rendering, for a file without a manifest.
     pub rendering: Option<i64>,
+    /// The version of the rules that judged the file; `None` for what nobody uploaded.
+    pub checked_by: Option<i64>,
     /// Compressed bytes of the distinct chunks.
     pub stored_bytes: i64,
 }

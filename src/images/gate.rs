@@ -1,21 +1,26 @@
 //! From an accepted file to its disk: what every road into an image passes before its row does.
 
-use super::Image;
-use crate::error::{Error, Result};
+use disks::Limits;
+
+use super::{Image, store_error};
+use crate::{error::Result, inspect::formats};
 
 /// Judges the stored file by the format it was declared to be in, and finds or makes its disk.
 ///
 /// # Errors
 /// `Refused` with the rule that the content breaks.
 pub(super) async fn disk_of(
-    _store: &chunks::Store,
-    _session: &chunks::Session,
+    store: &chunks::Store,
+    session: &chunks::Session,
     image: &Image,
     file: chunks::Content,
-    _max_disk_bytes: u64,
+    max_disk_bytes: u64,
 ) -> Result<chunks::Content> {
-    match image.disk_format.as_deref() {
-        Some("raw") => Ok(file),
-        _ => Err(Error::Refused { rule: "unsupported_feature", message: "This format is not accepted yet.".into() }),
+    let declared = image.disk_format.as_deref().unwrap_or_default();
+    let reader = store.reader(file.root).await.map_err(store_error)?;
+    let checked = formats::judge(&reader, declared, Limits { virtual_size_bytes: max_disk_bytes }).await?;
+    for note in &checked.notes {
+        tracing::info!(image.id = %image.id, "image {}: {note}", image.id);
     }
+    Ok(formats::disk_of(session, &reader, checked.format).await?.unwrap_or(file))
 }

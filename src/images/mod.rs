@@ -60,7 +60,7 @@ pub use patch::Change;
 pub use read::File;
 pub use record::{Attributes, BASE_ATTRIBUTES, CONTAINER_FORMATS, DISK_FORMATS, MAX_MEMBERS, MAX_PROPERTIES, MAX_TAGS};
 pub use save::Declared;
-pub use snapshot::{LaunchSource, SnapshotOf};
+pub use snapshot::{LaunchSource, Lineage, SnapshotOf};
 
 /// A change is made by compare-and-set; this often it is tried again with the record as it is by then.
 const CHANGE_ATTEMPTS: usize = 8;

@@ -58,7 +58,28 @@ pub struct SnapshotOf {
     pub min_ram_mib: u64,
 }
 
+/// Where an image comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Lineage {
+    /// The image its instance was launched from.
+    pub base_image: Option<String>,
+    /// The instance it was cast from.
+    pub instance: Option<String>,
+}
+
 impl Images {
+    /// An image, and where it comes from.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none that the caller may see.
+    pub async fn lineage(&self, caller: &Caller, id: ImageId) -> Result<(Image, Lineage)> {
+        let image = self.allowed(caller, id, ImageAction::Show).await?;
+        let mut properties = record::properties_of(&image)?;
+        let lineage =
+            Lineage { base_image: properties.remove("base_image_ref"), instance: properties.remove("instance_uuid") };
+        Ok((image, lineage))
+    }
+
     /// What it takes to launch an instance from an image.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use super::image_id;
 use crate::{
     api::{Api, caller::Authenticated, error::ApiError},
     error::{Error, Result},
+    identity::Caller,
     images::{Declared, File, Image},
 };
 
@@ -24,15 +25,27 @@ pub(super) async fn upload(
     Path(image): Path<String>,
     headers: HeaderMap,
     body: Body,
-) -> Result<StatusCode, ApiError> {
-    let id = image_id(&image)?;
+) -> Response {
+    match save(&api, &caller, &image, &headers, body).await {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(error) => {
+            // What was not read of a refused body is still on its way: nothing else comes over this connection.
+            let mut response = error.into_response();
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            response
+        }
+    }
+}
+
+async fn save(api: &Api, caller: &Caller, image: &str, headers: &HeaderMap, body: Body) -> Result<(), ApiError> {
+    let id = image_id(image)?;
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if media_type.split(';').next().unwrap_or_default().trim() != "application/octet-stream" {
         let message = "An image's file is sent with Content-Type application/octet-stream.";
         return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     }
-    api.images.upload(&caller, id, declared(&headers)?, body.into_data_stream()).await?;
-    Ok(StatusCode::NO_CONTENT)
+    api.images.upload(caller, id, declared(headers)?, body.into_data_stream()).await?;
+    Ok(())
 }
 
 /// `GET …/file`

@@ -12,6 +12,7 @@ use axum::{
 use super::{Api, error::ApiError};
 use crate::{error::Error, ids::ImageId};
 
+pub mod extras;
 mod file;
 mod info;
 mod list;
