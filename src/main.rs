@@ -1,6 +1,6 @@
 //! The command line. Decides nothing: it reads the settings and calls the library.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use effigy::{
@@ -85,7 +85,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 
 fn start_log(settings: &effigy::config::Log) {
     let filter = tracing_subscriber::EnvFilter::new(&settings.filter);
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match settings.format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().init(),
