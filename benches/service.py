@@ -53,10 +53,10 @@ class Service:
 
     def end_guests(self):
         """Guests outlive the service by design; the measurement ends them."""
-        mark = str(self.data).encode() + b"/"
         for process in pathlib.Path("/proc").glob("[0-9]*"):
             try:
-                if mark in (process / "cmdline").read_bytes() and "qemu" in os.readlink(process / "exe"):
+                # Each runs in its instance's folder.
+                if pathlib.Path(os.readlink(process / "cwd")).is_relative_to(self.data.resolve() / "instances"):
                     os.kill(int(process.name), signal.SIGKILL)
             except OSError:
                 pass

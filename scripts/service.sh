@@ -52,8 +52,8 @@ stop_service() {
 end_guests() {
     local process
     for process in /proc/[0-9]*; do
-        if tr '\0' ' ' <"$process/cmdline" 2>/dev/null | grep -q -F -- "$data/" &&
-            [[ $(readlink "$process/exe") == *qemu-system* ]]; then
+        # Each runs in its instance's folder.
+        if [[ $(readlink "$process/cwd") == "$(readlink -f "$data")"/instances/* ]]; then
             kill -9 "${process#/proc/}" 2>/dev/null || true
         fi
     done

@@ -225,10 +225,10 @@ impl Effigy {
 
     /// The process ids of the guests that this service has started, in order.
     pub fn guests(&self) -> Vec<u32> {
-        let folder = self.folder.path().display().to_string();
+        // Each runs in its instance's folder.
         let ours = |id: &u32| {
-            let command = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
-            *id != self.child.as_ref().map_or(0, Child::id) && String::from_utf8_lossy(&command).contains(&folder)
+            let folder = std::fs::read_link(format!("/proc/{id}/cwd"));
+            folder.is_ok_and(|folder| folder.starts_with(self.data().join("instances")))
         };
         let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
         let mut guests: Vec<u32> =
