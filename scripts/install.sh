@@ -65,8 +65,10 @@ for purpose in "$@"; do
     test)
         need postgresql file '/usr/lib/postgresql/*/bin/initdb'
         need util-linux program setpriv
+        need libnbd-bin program nbdcopy
         ;;
     bench)
+        need nbdkit program nbdkit
         need curl program curl
         need wrk program wrk
         need nginx-light program nginx
