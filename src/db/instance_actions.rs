@@ -57,17 +57,20 @@ impl Database {
         Ok(write.commit().await?)
     }
 
-    /// Writes down how it ended.
-    pub async fn finish_instance_action(&self, id: &str, failure: Option<&str>) -> Result<()> {
+    /// Writes down how everything ended that was being done to an instance.
+    pub async fn finish_instance_actions(&self, id: InstanceId, failure: Option<&str>) -> Result<()> {
         let result = if failure.is_none() { ActionResult::Success } else { ActionResult::Error };
         let mut write = self.write().await?;
-        sqlx::query("update instance_actions set finish_ms = $2, result = $3, message = $4 where id = $1")
-            .bind(id)
-            .bind(now_ms())
-            .bind(result.word())
-            .bind(failure)
-            .execute(&mut *write)
-            .await?;
+        sqlx::query(
+            "update instance_actions set finish_ms = $2, result = $3, message = $4 \
+             where instance_id = $1 and finish_ms is null",
+        )
+        .bind(id.to_string())
+        .bind(now_ms())
+        .bind(result.word())
+        .bind(failure)
+        .execute(&mut *write)
+        .await?;
         Ok(write.commit().await?)
     }
 

@@ -143,6 +143,22 @@ pub struct InstanceState {
     pub terminated_ms: Option<i64>,
 }
 
+impl InstanceState {
+    /// A state with nothing else known.
+    pub fn new(status: Status, task: Option<TaskState>) -> InstanceState {
+        InstanceState {
+            status,
+            task,
+            fault: None,
+            accel: None,
+            forwards: Vec::new(),
+            capture: None,
+            launched_ms: None,
+            terminated_ms: None,
+        }
+    }
+}
+
 /// What is settled when an instance is made.
 #[derive(Clone, Debug)]
 pub struct InstanceMake {

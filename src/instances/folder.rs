@@ -125,7 +125,10 @@ impl Folder {
         let found = socket.metadata()?;
         let ours = rustix::process::geteuid().as_raw();
         if !found.file_type().is_socket() || ![Some(ours), self.owner].contains(&Some(found.uid())) {
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("{name} is no socket of this instance")));
+            return Err(io::Error::new(
+                io::ErrorKind::PermissionDenied,
+                format!("{name} is no socket of this instance"),
+            ));
         }
         UnixStream::connect(format!("/proc/self/fd/{}", socket.as_raw_fd())).await
     }

@@ -17,8 +17,16 @@
 
 // `create` asks `Flavors::show(caller, id)` (a flavor may be another project's alone) and
 // `KeyPairs::show(caller, None, name)`; both are made from the database alone.
+mod accel;
+mod config_drive;
+mod console;
 pub mod flavors;
+mod folder;
 pub mod key_pairs;
+mod process;
+mod qemu;
+mod qmp;
+mod state;
 mod types;
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -1,0 +1,162 @@
+//! The config drive: what a guest is told on its first boot, as a small FAT volume.
+//!
+//! Layout and words are Nova's (`nova/virt/configdrive.py`, `nova/api/metadata/base.py`); cloud-init finds the volume
+//! by its label. It is written anew before every start, so a new host name or new metadata reach the guest then.
+
+use std::io::{self, Cursor, Write as _};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions};
+use serde_json::{Value, json};
+
+use crate::db::instances::InstanceRow;
+
+/// What cloud-init looks for.
+const LABEL: [u8; 11] = *b"config-2   ";
+/// The versions of the layout that are offered: the newest whose files we all write, and the running one.
+const VERSIONS: [&str; 2] = ["latest", "2018-08-27"];
+/// Room for the volume's own tables, and for each file's last cluster.
+const SLACK_BYTES: usize = 256 << 10;
+/// Bytes of randomness for the guest (Nova's number).
+const SEED_BYTES: usize = 512;
+
+/// The volume of an instance.
+pub(super) fn volume(row: &InstanceRow, user_data: Option<&[u8]>) -> io::Result<Vec<u8>> {
+    let mut files = vec![
+        ("meta_data.json", meta_data(row)?.to_string().into_bytes()),
+        ("network_data.json", network_data(row).to_string().into_bytes()),
+        ("vendor_data.json", b"{}".to_vec()),
+    ];
+    if let Some(data) = user_data {
+        files.push(("user_data", data.to_vec()));
+    }
+    let bytes: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
+    let size = (VERSIONS.len() * bytes + SLACK_BYTES).next_multiple_of(64 << 10);
+    let mut volume = vec![0; size];
+    let options = FormatVolumeOptions::new().volume_label(LABEL).fat_type(FatType::Fat12);
+    fatfs::format_volume(Cursor::new(volume.as_mut_slice()), options)?;
+    {
+        let filesystem = FileSystem::new(Cursor::new(volume.as_mut_slice()), FsOptions::new())?;
+        let openstack = filesystem.root_dir().create_dir("openstack")?;
+        for version in VERSIONS {
+            let folder = openstack.create_dir(version)?;
+            for (name, bytes) in &files {
+                let mut file = folder.create_file(name)?;
+                file.write_all(bytes)?;
+                file.flush()?;
+            }
+        }
+    }
+    Ok(volume)
+}
+
+fn meta_data(row: &InstanceRow) -> io::Result<Value> {
+    let mut seed = [0; SEED_BYTES];
+    openssl::rand::rand_bytes(&mut seed).map_err(io::Error::other)?;
+    let mut data = json!({
+        "uuid": row.id,
+        "name": row.name,
+        "hostname": row.hostname,
+        "availability_zone": "nova",
+        "launch_index": row.make.launch_index,
+        "project_id": row.project_id,
+        "random_seed": STANDARD.encode(seed),
+        "meta": row.metadata,
+        "devices": [],
+        "public_keys": {},
+        "keys": [],
+    });
+    if let (Some(name), Some(key)) = (&row.make.key_name, &row.make.public_key) {
+        data["public_keys"] = json!({name: key});
+        data["keys"] = json!([{"name": name, "type": "ssh", "data": key}]);
+    }
+    Ok(data)
+}
+
+fn network_data(row: &InstanceRow) -> Value {
+    let Some(mac) = &row.make.mac else { return json!({"links": [], "networks": [], "services": []}) };
+    json!({
+        "links": [{"id": "nic0", "type": "phy", "ethernet_mac_address": mac, "mtu": 1500}],
+        "networks": [{"id": "network0", "link": "nic0", "type": "ipv4_dhcp", "network_id": row.project_id}],
+        "services": [],
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, io::Read as _};
+
+    use super::*;
+    use crate::{
+        db::instances::{InstanceMake, InstanceState, Status},
+        ids::{ImageId, InstanceId, ProjectId, UserId},
+    };
+
+    fn row() -> InstanceRow {
+        InstanceRow {
+            id: InstanceId::new(),
+            project_id: ProjectId::new(),
+            user_id: UserId::new(),
+            name: "web \"1\"\n".into(),
+            description: None,
+            hostname: "web-1".into(),
+            metadata: BTreeMap::from([("role".into(), "front".into())]),
+            tags: vec![],
+            make: InstanceMake {
+                image: ImageId::new(),
+                image_name: "base".into(),
+                hardware: BTreeMap::new(),
+                base_root: String::new(),
+                base_bytes: 0,
+                disk_bytes: 0,
+                flavor: "{}".into(),
+                vcpus: 1,
+                memory_mib: 64,
+                key_name: Some("laptop".into()),
+                public_key: Some("ssh-ed25519 AAAA laptop".into()),
+                user_data: None,
+                mac: Some("fa:16:3e:00:00:01".into()),
+                launch_index: 2,
+                reservation_id: "r-1".into(),
+            },
+            lock: None,
+            number: 0,
+            state: InstanceState::new(Status::Build, None),
+            created_ms: 0,
+            updated_ms: 0,
+        }
+    }
+
+    fn read(volume: &mut [u8], path: &str) -> Vec<u8> {
+        let filesystem = FileSystem::new(Cursor::new(volume), FsOptions::new()).unwrap();
+        assert_eq!(filesystem.volume_label_as_bytes(), LABEL.trim_ascii_end());
+        let mut bytes = Vec::new();
+        filesystem.root_dir().open_file(path).unwrap().read_to_end(&mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn guest_finds_its_name_keys_index_and_user_data_under_both_versions() {
+        let data = b"#cloud-config\n".repeat(4000);
+        let mut volume = volume(&row(), Some(&data)).unwrap();
+        for version in VERSIONS {
+            let meta = read(&mut volume, &format!("openstack/{version}/meta_data.json"));
+            let meta: Value = serde_json::from_slice(&meta).unwrap();
+            assert_eq!(meta["hostname"], "web-1");
+            assert_eq!(meta["name"], "web \"1\"\n");
+            assert_eq!(meta["launch_index"], 2);
+            assert_eq!(meta["public_keys"]["laptop"], "ssh-ed25519 AAAA laptop");
+            assert_eq!(meta["meta"]["role"], "front");
+            assert_eq!(read(&mut volume, &format!("openstack/{version}/user_data")), data);
+        }
+    }
+
+    #[test]
+    fn instance_without_a_network_is_told_so() {
+        let mut row = row();
+        row.make.mac = None;
+        let mut volume = volume(&row, None).unwrap();
+        let network: Value = serde_json::from_slice(&read(&mut volume, "openstack/latest/network_data.json")).unwrap();
+        assert_eq!(network["links"], json!([]));
+    }
+}

@@ -1,0 +1,293 @@
+//! Starts QEMU: the only place in the program that starts a process.
+//!
+//! QEMU is left with: its own user (where we are root), no capabilities and no way to get any, a filter that denies
+//! it to start processes or gain rights, a bound on the size of its files, no core dumps; the working directory of
+//! its instance and the three sockets it is handed. Its disks are named node by node, with the driver of every
+//! level: nothing is ever recognised by its bytes.
+//!
+//! Start-up goes through `setsid`, `prlimit` and `setpriv` of util-linux, which do between fork and exec what Rust
+//! only offers as unsafe code. Each replaces itself by the next, so the pid stays the child's.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    os::{fd::OwnedFd, unix::net::UnixListener},
+    path::Path,
+    process::Stdio,
+};
+
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+
+use super::{
+    folder::Folder,
+    process::{Process, guest_name},
+    types::Forward,
+};
+use crate::ids::InstanceId;
+
+/// The address a guest gets from QEMU's user-mode network (its default).
+pub(super) const GUEST_ADDRESS: &str = "10.0.2.15";
+
+/// Seconds that guests' reads wait for our NBD server to come back: longer than any restart or upgrade of the
+/// service. After that the guest is paused (`rerror=stop`), and its driver lets it go on.
+const RECONNECT_SECS: u64 = 300;
+
+/// What QEMU writes beside the guest's own bytes: tables of the overlay, and logs until the driver trims them.
+const FILE_SLACK_BYTES: u64 = 1 << 30;
+
+/// How guests' instructions run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Accel {
+    /// By the processor.
+    Kvm,
+    /// By emulation.
+    Tcg,
+}
+
+impl Accel {
+    /// The word for it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Accel::Kvm => "kvm",
+            Accel::Tcg => "tcg",
+        }
+    }
+}
+
+/// One virtual machine, as QEMU is told to make it.
+pub(super) struct Machine<'a> {
+    pub(super) id: InstanceId,
+    pub(super) vcpus: u32,
+    pub(super) memory_mib: u64,
+    pub(super) disk_bytes: u64,
+    pub(super) accel: Accel,
+    /// The image's properties (`hw_disk_bus`, `hw_vif_model`, `hw_machine_type`).
+    pub(super) hardware: &'a BTreeMap<String, String>,
+    /// The network card's address; `None`: no network.
+    pub(super) mac: Option<&'a str>,
+    pub(super) forwards: &'a [Forward],
+    /// Whether the guest reaches further than its forwarded ports.
+    pub(super) outbound: bool,
+}
+
+/// Starts a machine in its folder. The child's standard input and output are the listening sockets of its monitor
+/// and its serial port, so both can be connected to before QEMU has started.
+pub(super) fn start(program: &Path, machine: &Machine<'_>, folder: &Folder) -> io::Result<(Child, Process)> {
+    let monitor = folder.listen("qmp.sock")?;
+    let serial = folder.listen("serial.sock")?;
+    let mut command = jailed(program, folder, machine.accel, 2 * machine.disk_bytes + FILE_SLACK_BYTES);
+    command.args(arguments(machine)).stdin(inherited(monitor)).stdout(inherited(serial));
+    spawn(command)
+}
+
+/// Starts the probe guest, whose serial port is the child's standard output.
+pub(super) fn start_probe(program: &Path, folder: &Folder, image: &str, accel: Accel) -> io::Result<(Child, Process)> {
+    let mut command = jailed(program, folder, accel, FILE_SLACK_BYTES);
+    let disk = json!({"driver": "raw", "node-name": "disk", "read-only": true,
+        "file": {"driver": "file", "filename": image, "locking": "off"}});
+    command.args(["-name", "guest=effigy-probe", "-machine", "pc", "-accel", accel.word(), "-m", "32"]);
+    command.args(["-blockdev", &disk.to_string(), "-device", "virtio-blk-pci,drive=disk,bootindex=1"]);
+    command.args(["-chardev", "stdio,id=serial0,signal=off", "-serial", "chardev:serial0"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    spawn(command)
+}
+
+fn spawn(mut command: Command) -> io::Result<(Child, Process)> {
+    let child = command.spawn()?;
+    let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+    let process = pid.map(Process::open).transpose()?.flatten();
+    process.map(|process| (child, process)).ok_or_else(|| io::Error::other("QEMU ended as it was started"))
+}
+
+fn inherited(listener: UnixListener) -> Stdio {
+    Stdio::from(OwnedFd::from(listener))
+}
+
+/// The command line up to QEMU's own, shared by everything that is started.
+fn jailed(program: &Path, folder: &Folder, accel: Accel, file_bytes: u64) -> Command {
+    let mut command = Command::new("setsid");
+    command.args(["prlimit", "--core=0", &format!("--fsize={file_bytes}"), "setpriv", "--no-new-privs"]);
+    command.args(["--inh-caps=-all"]);
+    if let Some(user) = folder.owner() {
+        command.args([&format!("--reuid={user}"), &format!("--regid={user}"), "--bounding-set=-all"]);
+        match (accel, kvm_group()) {
+            (Accel::Kvm, Some(group)) => command.arg(format!("--groups={group}")),
+            _ => command.arg("--clear-groups"),
+        };
+    }
+    command.arg("--").arg(program).args(["-nodefaults", "-no-user-config", "-display", "none"]);
+    command.args(["-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny"]);
+    command.current_dir(folder.path()).env_clear().kill_on_drop(false);
+    if let Some(path) = std::env::var_os("PATH") {
+        command.env("PATH", path);
+    }
+    match folder.appending("qemu.log") {
+        Ok(log) => command.stderr(log),
+        Err(_) => command.stderr(Stdio::null()),
+    };
+    command
+}
+
+/// The group that may use /dev/kvm, if one may.
+fn kvm_group() -> Option<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+    let device = std::fs::metadata("/dev/kvm").ok()?;
+    (device.mode() & 0o060 == 0o060).then(|| device.gid())
+}
+
+fn arguments(machine: &Machine<'_>) -> Vec<String> {
+    let hardware = Hardware::of(machine.hardware);
+    let mut args: Vec<String> = Vec::with_capacity(64);
+    let mut arg = |option: &str, value: String| args.extend([option.to_owned(), value]);
+    arg("-name", guest_name(machine.id));
+    arg("-uuid", machine.id.to_string());
+    arg("-machine", hardware.machine.to_owned());
+    match machine.accel {
+        Accel::Kvm => arg("-accel", "kvm".to_owned()),
+        // QEMU's default for the cache of translated code is a gibibyte a guest.
+        Accel::Tcg => arg("-accel", "tcg,tb-size=128".to_owned()),
+    }
+    arg("-cpu", if machine.accel == Accel::Kvm { "host" } else { "max" }.to_owned());
+    arg("-smp", machine.vcpus.to_string());
+    arg("-m", machine.memory_mib.to_string());
+    // cloud-init looks for its data where the product has this name (`ds-identify`).
+    arg(
+        "-smbios",
+        format!(
+            "type=1,manufacturer=Effigy,product=OpenStack Nova,serial={0},uuid={0},family=Virtual Machine",
+            machine.id
+        ),
+    );
+    arg("-chardev", "socket,id=monitor,fd=0,server=on,wait=off".to_owned());
+    arg("-mon", "chardev=monitor,mode=control".to_owned());
+    arg("-chardev", "socket,id=serial0,fd=1,server=on,wait=off,logfile=console.log,logappend=on".to_owned());
+    arg("-serial", "chardev:serial0".to_owned());
+    for node in nodes() {
+        arg("-blockdev", node.to_string());
+    }
+    for device in hardware.disks {
+        arg("-device", (*device).to_owned());
+    }
+    if let Some(mac) = machine.mac {
+        arg("-netdev", network(machine));
+        // No boot ROM: nothing boots over this network, and SeaBIOS is faster without.
+        arg("-device", format!("{},netdev=net0,mac={mac},romfile=", hardware.card));
+    }
+    arg("-object", "rng-builtin,id=rng0".to_owned());
+    arg("-device", "virtio-rng-pci,rng=rng0".to_owned());
+    arg("-device", "VGA,vgamem_mb=16".to_owned());
+    arg("-vnc", "unix:vnc/vnc.sock".to_owned());
+    args
+}
+
+/// The disks, each level with its driver. The overlay's header names no backing file; this does.
+fn nodes() -> [Value; 3] {
+    let base = json!({"driver": "raw", "read-only": true, "file": {
+        "driver": "nbd", "export": "base", "read-only": true,
+        "server": {"type": "unix", "path": "nbd.sock"},
+        "reconnect-delay": RECONNECT_SECS, "open-timeout": RECONNECT_SECS}});
+    let mut base_node = base;
+    base_node["node-name"] = json!("base");
+    let disk = json!({"driver": "qcow2", "node-name": "disk", "backing": "base",
+        "discard": "unmap", "detect-zeroes": "unmap",
+        // The lock holds as long as QEMU lives: no second one can ever open the disk.
+        "file": {"driver": "file", "filename": "disk.qcow2", "discard": "unmap", "locking": "on"}});
+    let config = json!({"driver": "raw", "node-name": "config", "read-only": true,
+        "file": {"driver": "file", "filename": "config.img", "locking": "off", "read-only": true}});
+    [base_node, disk, config]
+}
+
+fn network(machine: &Machine<'_>) -> String {
+    let mut net = format!("user,id=net0,restrict={}", if machine.outbound { "off" } else { "on" });
+    for forward in machine.forwards {
+        net += &format!(",hostfwd=tcp:127.0.0.1:{}-{GUEST_ADDRESS}:{}", forward.host_port, forward.guest_port);
+    }
+    net
+}
+
+/// The virtual hardware an image asks for in Nova's words; what is unknown is the default.
+struct Hardware {
+    machine: &'static str,
+    disks: &'static [&'static str],
+    card: &'static str,
+}
+
+impl Hardware {
+    fn of(properties: &BTreeMap<String, String>) -> Hardware {
+        let word = |name: &str| properties.get(name).map(|value| value.to_ascii_lowercase()).unwrap_or_default();
+        let machine = if word("hw_machine_type").contains("q35") { "q35" } else { "pc" };
+        // QEMU's IDE disks cannot be read-only, as the config drive is: beside them it is a USB stick.
+        let disks: &[&str] = match (word("hw_disk_bus").as_str(), machine) {
+            ("ide", "pc") => &[
+                "ide-hd,drive=disk,bus=ide.0,bootindex=1,rerror=stop,werror=stop",
+                "qemu-xhci,id=usb0",
+                "usb-storage,drive=config,bus=usb0.0",
+            ],
+            ("ide" | "sata", _) => &[
+                "ahci,id=ahci0",
+                "ide-hd,drive=disk,bus=ahci0.0,bootindex=1,rerror=stop,werror=stop",
+                "qemu-xhci,id=usb0",
+                "usb-storage,drive=config,bus=usb0.0",
+            ],
+            ("scsi", _) => &[
+                "virtio-scsi-pci,id=scsi0",
+                "scsi-hd,drive=disk,bus=scsi0.0,bootindex=1,rerror=stop,werror=stop",
+                "scsi-hd,drive=config,bus=scsi0.0",
+            ],
+            _ => &["virtio-blk-pci,drive=disk,bootindex=1,rerror=stop,werror=stop", "virtio-blk-pci,drive=config"],
+        };
+        let card = match word("hw_vif_model").as_str() {
+            "e1000" => "e1000",
+            "e1000e" => "e1000e",
+            "rtl8139" => "rtl8139",
+            _ => "virtio-net-pci",
+        };
+        Hardware { machine, disks, card }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(properties: &[(&str, &str)], outbound: bool) -> String {
+        let hardware = properties.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let machine = Machine {
+            id: InstanceId::new(),
+            vcpus: 2,
+            memory_mib: 64,
+            disk_bytes: 1 << 20,
+            accel: Accel::Tcg,
+            hardware: &hardware,
+            mac: Some("fa:16:3e:00:00:01"),
+            forwards: &[Forward { guest_port: 22, host_port: 4000 }],
+            outbound,
+        };
+        arguments(&machine).join(" ")
+    }
+
+    #[test]
+    fn every_disk_level_names_its_driver_and_no_file_name_is_absolute() {
+        for node in nodes() {
+            assert!(node["driver"].is_string());
+            assert!(node["file"]["driver"].is_string() && !node["node-name"].is_null());
+            let name = node["file"]["filename"].as_str().unwrap_or("relative");
+            assert!(!name.starts_with('/'), "{name}");
+        }
+    }
+
+    #[test]
+    fn image_property_cannot_add_to_the_command_line() {
+        let line =
+            line(&[("hw_vif_model", "e1000,romfile=/etc/shadow"), ("hw_disk_bus", "x -drive file=/etc/shadow")], false);
+        assert!(!line.contains("shadow"), "{line}");
+        assert!(line.contains("virtio-net-pci,netdev"));
+    }
+
+    #[test]
+    fn guest_reaches_no_further_than_its_ports_unless_it_may() {
+        assert!(line(&[], false).contains("restrict=on,hostfwd=tcp:127.0.0.1:4000-10.0.2.15:22"));
+        assert!(line(&[], true).contains("restrict=off"));
+    }
+}
