@@ -50,27 +50,10 @@ pub struct ActionRow {
 }
 
 impl Database {
-    /// Writes down that something begins to be done.
-    pub async fn begin_instance_action(&self, action: &ActionRow) -> Result<()> {
-        let mut write = self.write().await?;
-        insert_action(&mut write, action).await?;
-        Ok(write.commit().await?)
-    }
-
     /// Writes down how everything ended that was being done to an instance.
     pub async fn finish_instance_actions(&self, id: InstanceId, failure: Option<&str>) -> Result<()> {
-        let result = if failure.is_none() { ActionResult::Success } else { ActionResult::Error };
         let mut write = self.write().await?;
-        sqlx::query(
-            "update instance_actions set finish_ms = $2, result = $3, message = $4 \
-             where instance_id = $1 and finish_ms is null",
-        )
-        .bind(id.to_string())
-        .bind(now_ms())
-        .bind(result.word())
-        .bind(failure)
-        .execute(&mut *write)
-        .await?;
+        finish_actions(&mut write, id, failure).await?;
         Ok(write.commit().await?)
     }
 
@@ -81,6 +64,21 @@ impl Database {
         let rows = sqlx::query(text).bind(id.to_string()).bind(i64::from(limit)).fetch_all(self.reads()).await?;
         rows.iter().map(action).collect()
     }
+}
+
+pub(super) async fn finish_actions(write: &mut Write, id: InstanceId, failure: Option<&str>) -> Result<()> {
+    let result = if failure.is_none() { ActionResult::Success } else { ActionResult::Error };
+    sqlx::query(
+        "update instance_actions set finish_ms = $2, result = $3, message = $4 \
+         where instance_id = $1 and finish_ms is null",
+    )
+    .bind(id.to_string())
+    .bind(now_ms())
+    .bind(result.word())
+    .bind(failure)
+    .execute(&mut **write)
+    .await?;
+    Ok(())
 }
 
 pub(super) async fn insert_action(write: &mut Write, action: &ActionRow) -> Result<()> {

@@ -10,7 +10,7 @@ use sqlx::{Row as _, any::AnyRow};
 
 use super::{
     Database, Write,
-    instance_actions::{ActionRow, insert_action},
+    instance_actions::{ActionRow, finish_actions, insert_action},
     now_ms,
 };
 use crate::{
@@ -325,8 +325,15 @@ impl Database {
         rows.iter().map(instance).collect()
     }
 
-    /// Writes a driver's new state where the old one still stands; says whether it did.
-    pub async fn set_instance_state(&self, id: InstanceId, old: &InstanceState, new: &InstanceState) -> Result<bool> {
+    /// Writes a driver's new state where the old one still stands; says whether it did. An action that begins with
+    /// it overtakes those that had not ended.
+    pub async fn set_instance_state(
+        &self,
+        id: InstanceId,
+        old: &InstanceState,
+        new: &InstanceState,
+        action: Option<&ActionRow>,
+    ) -> Result<bool> {
         let fault = new.fault.as_ref();
         let mut write = self.write().await?;
         let changed = sqlx::query(
@@ -350,8 +357,13 @@ impl Database {
         .bind(now_ms())
         .execute(&mut *write)
         .await?;
+        let is_changed = changed.rows_affected() == 1;
+        if let (true, Some(action)) = (is_changed, action) {
+            finish_actions(&mut write, id, Some("overtaken by what was asked for next")).await?;
+            insert_action(&mut write, action).await?;
+        }
         write.commit().await?;
-        Ok(changed.rows_affected() == 1)
+        Ok(is_changed)
     }
 
     /// Changes what the owner may change, alone among all who do; `None` when there is no such living instance.

@@ -8,11 +8,25 @@ use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 use tokio::io::unix::AsyncFd;
 
-use super::folder::Folder;
+use super::{folder::Folder, types::Forward};
 use crate::ids::InstanceId;
 
 /// The file in an instance's folder that says which process runs it.
 const RECORD: &str = "process";
+
+/// What a process was started with, and only it knows when the service ends before the row is written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Facts {
+    pub(super) accel: Option<String>,
+    pub(super) forwards: Vec<Forward>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Written {
+    #[serde(flatten)]
+    record: Record,
+    facts: Facts,
+}
 
 /// What makes a process this one and no other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,8 +78,8 @@ impl Process {
     }
 
     /// Writes down which process it is, so that the next service finds it.
-    pub(super) fn record(&self, folder: &Folder) -> io::Result<()> {
-        folder.write(RECORD, &serde_json::to_vec(&self.record)?)
+    pub(super) fn record(&self, folder: &Folder, facts: Facts) -> io::Result<()> {
+        folder.write(RECORD, &serde_json::to_vec(&Written { record: self.record.clone(), facts })?)
     }
 
     /// Forgets what [`Process::record`] wrote.
@@ -73,12 +87,11 @@ impl Process {
         let _ = fs::remove_file(folder.path().join(RECORD));
     }
 
-    /// Whether this is the process that was written down, or nothing was (the service ended in between).
-    pub(super) fn is_recorded(&self, folder: &Folder) -> bool {
-        match fs::read(folder.path().join(RECORD)) {
-            Ok(bytes) => serde_json::from_slice::<Record>(&bytes).is_ok_and(|found| found == self.record),
-            Err(_) => true,
-        }
+    /// What was written down about this process; `None` when nothing was, or about another one.
+    pub(super) fn facts(&self, folder: &Folder) -> Option<Facts> {
+        let bytes = fs::read(folder.path().join(RECORD)).ok()?;
+        let written: Written = serde_json::from_slice(&bytes).ok()?;
+        (written.record == self.record).then_some(written.facts)
     }
 }
 
@@ -131,10 +144,11 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let folder = Folder::open(&root.path().join("a"), None).unwrap();
         let own = Process::open(std::process::id() as i32).unwrap().unwrap();
-        own.record(&folder).unwrap();
-        assert!(own.is_recorded(&folder));
+        let facts = Facts { accel: Some("tcg".into()), forwards: vec![] };
+        own.record(&folder, facts.clone()).unwrap();
+        assert_eq!(own.facts(&folder), Some(facts));
         let other = Process { record: Record { start_ticks: 1, ..own.record.clone() }, fd: own.fd };
-        assert!(!other.is_recorded(&folder));
+        assert_eq!(other.facts(&folder), None);
         assert!(Process::open(i32::MAX).unwrap().is_none());
     }
 }

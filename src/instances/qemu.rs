@@ -24,7 +24,7 @@ use super::{
     process::{Process, guest_name},
     types::Forward,
 };
-use crate::ids::InstanceId;
+use crate::{exports, ids::InstanceId};
 
 /// The address a guest gets from QEMU's user-mode network (its default).
 pub(super) const GUEST_ADDRESS: &str = "10.0.2.15";
@@ -184,7 +184,7 @@ fn arguments(machine: &Machine<'_>) -> Vec<String> {
 /// The disks, each level with its driver. The overlay's header names no backing file; this does.
 fn nodes() -> [Value; 3] {
     let base = json!({"driver": "raw", "read-only": true, "file": {
-        "driver": "nbd", "export": "base", "read-only": true,
+        "driver": "nbd", "export": exports::NAME, "read-only": true,
         "server": {"type": "unix", "path": "nbd.sock"},
         "reconnect-delay": RECONNECT_SECS, "open-timeout": RECONNECT_SECS}});
     let mut base_node = base;

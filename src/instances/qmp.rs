@@ -95,21 +95,32 @@ impl Qmp {
         Ok((qmp, received))
     }
 
+    /// Sends a command whose answer nobody waits for.
+    pub(super) async fn send(&self, command: &str) -> Result<(), QmpError> {
+        self.ask(command, json!({})).await.map(drop)
+    }
+
     /// Executes one command.
     pub(super) async fn execute(&self, command: &str, arguments: Value) -> Answer {
-        let (sender, answer) = oneshot::channel();
-        {
-            let mut write = self.write.lock().await;
-            write.1 += 1;
-            let id = write.1;
-            lock(&self.waiting).insert(id, sender);
-            let mut line = json!({"execute": command, "arguments": arguments, "id": id}).to_string();
-            line.push('\n');
-            write.0.write_all(line.as_bytes()).await?;
-        }
+        let answer = self.ask(command, arguments).await?;
         match tokio::time::timeout(ANSWER, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(QmpError::Closed),
+            Err(_) => Err(QmpError::Silent),
+        }
+    }
+
+    async fn ask(&self, command: &str, arguments: Value) -> Result<oneshot::Receiver<Answer>, QmpError> {
+        let (sender, answer) = oneshot::channel();
+        let mut write = self.write.lock().await;
+        write.1 += 1;
+        let id = write.1;
+        lock(&self.waiting).insert(id, sender);
+        let mut line = json!({"execute": command, "arguments": arguments, "id": id}).to_string();
+        line.push('\n');
+        // A QEMU that does not read is stuck, and its socket full.
+        match tokio::time::timeout(ANSWER, write.0.write_all(line.as_bytes())).await {
+            Ok(written) => written.map(|()| answer).map_err(QmpError::from),
             Err(_) => Err(QmpError::Silent),
         }
     }

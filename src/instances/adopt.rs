@@ -1,0 +1,72 @@
+//! What a driver does first: it takes its instance up as the last service left it.
+//!
+//! The row says what should be, the process table what is. Wherever the last service was cut off, one of the two
+//! arms below goes on from there; each step may run again.
+
+use super::{
+    driver::{Driver, Running},
+    process::Process,
+    types::{Status, TaskState},
+};
+
+impl Driver {
+    /// Takes the instance up. `pid`: the QEMU process that was found running in its folder.
+    pub(super) async fn take_up(&mut self, pid: Option<i32>) {
+        let process = pid.and_then(|pid| Process::open(pid).ok().flatten());
+        match process {
+            Some(process) if self.should_run() => self.adopt(process).await,
+            Some(process) => {
+                let id = self.row.id;
+                tracing::warn!(instance.id = %id, "ending the QEMU process of instance {id}, which should be off");
+                process.kill();
+                process.ended().await;
+                Process::forget(&self.folder);
+                self.go_on().await;
+            }
+            None => self.go_on().await,
+        }
+    }
+
+    fn should_run(&self) -> bool {
+        match self.row.state.task {
+            Some(TaskState::Deleting | TaskState::ImageSnapshot) => false,
+            Some(_) => true,
+            None => self.row.state.status == Status::Active,
+        }
+    }
+
+    /// The guest runs and must not notice anything: its disk comes first.
+    async fn adopt(&mut self, process: Process) {
+        let (id, pid) = (self.row.id, process.pid());
+        self.offer_disk_again().await;
+        if let Some(facts) = process.facts(&self.folder) {
+            (self.row.state.accel, self.row.state.forwards) = (facts.accel, facts.forwards);
+        }
+        self.running = Some(Running::new(process, None));
+        tracing::info!(instance.id = %id, pid, "adopted instance {id}");
+        match self.row.state.task {
+            Some(TaskState::RebootingHard) => self.quit().await,
+            _ => self.find_monitor().await,
+        }
+    }
+
+    /// Nothing runs: goes on with what was being done.
+    async fn go_on(&mut self) {
+        let state = &self.row.state;
+        match (state.status, state.task) {
+            (_, Some(TaskState::Deleting)) => self.delete().await,
+            (Status::Build | Status::Reboot, _) | (_, Some(TaskState::PoweringOn)) => self.begin_start().await,
+            (_, Some(TaskState::PoweringOff)) => self.is_off(None).await,
+            (Status::Active, _) => {
+                self.is_off(Some("it was running when the service ended, and is no more; was the host restarted?")).await;
+            }
+            (_, Some(TaskState::ImageSnapshot)) if state.capture.is_none() => {
+                let cut_off = "the service ended before the image was begun";
+                if let Err(error) = self.capture_ended(Some(cut_off)).await {
+                    tracing::warn!(instance.id = %self.row.id, %error, "cannot end a capture that never began");
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,573 @@
+//! The task that owns one instance: it alone writes the instance's state.
+//!
+//! ```text
+//! orders ─► mailbox ─┐
+//! QEMU's events ─────┤
+//! QEMU's end ────────┼─► one loop ─► one step at a time ─► the row
+//! a start's outcome ─┤
+//! the deadline ──────┘
+//! ```
+//!
+//! What takes long (a start, the patience with a guest that shuts down) is waited for in the loop, never in a step,
+//! so a delete is taken at any time. A state is in the row before anybody is told of it.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use serde_json::json;
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::{Instant, Interval, MissedTickBehavior, interval},
+};
+
+use super::{
+    Room, console,
+    folder::Folder,
+    process::Process,
+    qemu::Accel,
+    qmp::{Event, Qmp},
+    start::{self, Started},
+    state::{Order, legal},
+    types::{Fault, RebootKind, Status, TaskState},
+};
+use crate::{
+    db::{
+        instance_actions::ActionRow,
+        instances::{InstanceRow, InstanceState},
+        now_ms,
+    },
+    error::{Error, Result},
+    exports::ExportHandle,
+    ids::ImageId,
+};
+
+/// Orders that wait for a driver in the middle of a step; steps are short.
+pub(super) const MAILBOX: usize = 16;
+/// How often a running machine is looked after: its log trimmed, a lost monitor found again.
+const ROUND: Duration = Duration::from_secs(1);
+/// Every so many rounds a guest that waits for its disk is told to go on.
+const ROUNDS_BETWEEN_NUDGES: u32 = 5;
+/// How long QEMU may take to quit when told to; then it is killed.
+const QUIT: Duration = Duration::from_secs(5);
+/// How long a state waits for a database that is away before it is tried again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What is sent to a driver.
+pub(super) enum Message {
+    /// Do something; the answer is whether it begins.
+    Order { order: Order, action: ActionRow, reply: oneshot::Sender<Result<()>> },
+    /// The capture that was ordered makes this image.
+    CaptureMakes { image: ImageId, reply: oneshot::Sender<Result<()>> },
+    /// A job asks whether the disk is at rest for this image's capture, and takes it up if it may.
+    TakeUpCapture { image: ImageId, reply: oneshot::Sender<Result<()>> },
+    /// The capture is over.
+    CaptureEnded { failure: Option<String>, reply: oneshot::Sender<Result<()>> },
+}
+
+/// A machine that runs.
+pub(super) struct Running {
+    process: Process,
+    /// Gone while the connection is lost; found again in a later round.
+    monitor: Option<(Qmp, mpsc::Receiver<Event>)>,
+    /// QEMU said why it ends.
+    guest_shut_down: bool,
+    waits_for_disk: bool,
+}
+
+/// The owner of one instance.
+pub(super) struct Driver {
+    room: Arc<Room>,
+    pub(super) row: InstanceRow,
+    pub(super) folder: Arc<Folder>,
+    mailbox: mpsc::Receiver<Message>,
+    pub(super) export: Option<ExportHandle>,
+    pub(super) running: Option<Running>,
+    starting: Option<JoinHandle<Result<Started, String>>>,
+    /// When patience with the guest, then with QEMU, ends.
+    deadline: Option<Instant>,
+    told_to_quit: bool,
+    rounds: u32,
+}
+
+enum Wake {
+    Message(Message),
+    Closed,
+    Started(Result<Started, String>),
+    Event(Option<Event>),
+    Ended,
+    Deadline,
+    Round,
+}
+
+impl Driver {
+    /// The driver of this row. `pid`: the QEMU process that was found running for it.
+    pub(super) async fn run(
+        room: Arc<Room>,
+        row: InstanceRow,
+        folder: Folder,
+        mailbox: mpsc::Receiver<Message>,
+        pid: Option<i32>,
+    ) {
+        let mut driver = Driver {
+            room,
+            row,
+            folder: Arc::new(folder),
+            mailbox,
+            export: None,
+            running: None,
+            starting: None,
+            deadline: None,
+            told_to_quit: false,
+            rounds: 0,
+        };
+        driver.take_up(pid).await;
+        let mut rounds = interval(ROUND);
+        rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while driver.row.state.status != Status::Deleted {
+            match driver.next(&mut rounds).await {
+                Wake::Message(message) => driver.receive(message).await,
+                Wake::Closed => return driver.leave().await,
+                Wake::Started(outcome) => driver.has_started(outcome).await,
+                Wake::Event(event) => driver.notice(event),
+                Wake::Ended => driver.has_ended().await,
+                Wake::Deadline => driver.lose_patience().await,
+                Wake::Round => driver.look_after().await,
+            }
+        }
+    }
+
+    async fn next(&mut self, rounds: &mut Interval) -> Wake {
+        let (process, monitor) = match &mut self.running {
+            Some(running) => (Some(&running.process), running.monitor.as_mut()),
+            None => (None, None),
+        };
+        let is_running = process.is_some();
+        tokio::select! {
+            // An end that has come is seen before an order that would presume otherwise.
+            biased;
+            event = maybe(monitor.map(|(_, events)| events.recv())) => Wake::Event(event),
+            () = maybe(process.map(Process::ended)) => Wake::Ended,
+            outcome = maybe(self.starting.as_mut()) => Wake::Started(outcome.unwrap_or_else(|end| Err(end.to_string()))),
+            message = self.mailbox.recv() => message.map_or(Wake::Closed, Wake::Message),
+            () = maybe(self.deadline.map(tokio::time::sleep_until)) => Wake::Deadline,
+            _ = rounds.tick(), if is_running => Wake::Round,
+        }
+    }
+
+    async fn receive(&mut self, message: Message) {
+        // Whoever asked may have gone; the step counts all the same.
+        let _ = match message {
+            Message::Order { order, action, reply } => {
+                let answer = self.obey(order, &action).await;
+                let accepted = answer.is_ok();
+                let sent = reply.send(answer);
+                if accepted {
+                    self.carry_out(order).await;
+                }
+                sent
+            }
+            Message::CaptureMakes { image, reply } => reply.send(self.capture_makes(image).await),
+            Message::TakeUpCapture { image, reply } => reply.send(self.take_up_capture(image).await),
+            Message::CaptureEnded { failure, reply } => reply.send(self.capture_ended(failure.as_deref()).await),
+        };
+    }
+
+    /// Writes down that an order is taken, if it is legal.
+    async fn obey(&mut self, order: Order, action: &ActionRow) -> Result<()> {
+        let state = &self.row.state;
+        legal(order, state.status, state.task, self.row.id)?;
+        if order == Order::Delete && state.task == Some(TaskState::Deleting) {
+            return Ok(());
+        }
+        let mut new = state.clone();
+        new.task = Some(match order {
+            Order::Start => TaskState::PoweringOn,
+            Order::Stop => TaskState::PoweringOff,
+            Order::Reboot(RebootKind::Soft) => TaskState::Rebooting,
+            Order::Reboot(RebootKind::Hard) => TaskState::RebootingHard,
+            Order::Capture => TaskState::ImageSnapshot,
+            Order::Delete => TaskState::Deleting,
+        });
+        if matches!(order, Order::Reboot(_)) {
+            new.status = Status::Reboot;
+        }
+        let before = state.clone();
+        self.write_with(new, Some(action)).await?;
+        if matches!(order, Order::Start | Order::Reboot(RebootKind::Hard))
+            && self.running.is_none()
+            && let Err(full) = self.room.host_has_room(&self.row).await
+        {
+            self.settle(before).await;
+            self.finish_actions(Some(&full.to_string())).await;
+            return Err(full);
+        }
+        Ok(())
+    }
+
+    async fn carry_out(&mut self, order: Order) {
+        match order {
+            Order::Start => self.begin_start().await,
+            Order::Stop if self.running.is_none() => self.is_off(None).await,
+            Order::Stop | Order::Reboot(RebootKind::Soft) => self.ask_to_shut_down().await,
+            Order::Reboot(RebootKind::Hard) if self.running.is_none() => self.begin_start().await,
+            Order::Reboot(RebootKind::Hard) => self.quit().await,
+            Order::Capture => {}
+            Order::Delete => self.delete().await,
+        }
+    }
+
+    // Running.
+
+    /// Begins to bring the machine up; the loop takes the outcome.
+    pub(super) async fn begin_start(&mut self) {
+        self.deadline = None;
+        self.told_to_quit = false;
+        match self.offer_disk().await {
+            Ok(()) => {
+                let (room, row, folder) = (self.room.clone(), Arc::new(self.row.clone()), self.folder.clone());
+                self.starting = Some(tokio::spawn(start::start(room, row, folder)));
+            }
+            Err(error) => self.has_failed(&format!("The instance's base disk cannot be offered to it: {error}")).await,
+        }
+    }
+
+    /// Serves the image's disk to QEMU.
+    async fn offer_disk(&mut self) -> Result<()> {
+        let root = self.row.make.base_root.parse().map_err(Error::internal)?;
+        let path = self.folder.path().join("nbd.sock");
+        self.export = Some(self.room.exports.serve(self.row.id, &path, self.folder.owner(), root).await?);
+        Ok(())
+    }
+
+    /// Serves the image's disk to a QEMU that runs already; it waits for us, so a failure is tried again.
+    pub(super) async fn offer_disk_again(&mut self) {
+        if let Err(error) = self.offer_disk().await {
+            let id = self.row.id;
+            tracing::error!(instance.id = %id, "the base disk of instance {id} cannot be offered: {error}; trying again");
+        }
+    }
+
+    async fn has_started(&mut self, outcome: Result<Started, String>) {
+        self.starting = None;
+        match outcome {
+            Ok(started) => {
+                let (accel, forwards) = (started.accel, started.forwards);
+                self.running = Some(Running::new(started.process, Some((started.qmp, started.events))));
+                let mut new = self.row.state.clone();
+                (new.accel, new.forwards) = (Some(accel.word().to_owned()), forwards);
+                self.is_on(new).await;
+            }
+            Err(why) => self.has_failed(&why).await,
+        }
+    }
+
+    /// The machine runs and nothing is being done to it any more.
+    async fn is_on(&mut self, mut new: InstanceState) {
+        (new.status, new.task, new.fault) = (Status::Active, None, None);
+        new.launched_ms.get_or_insert_with(now_ms);
+        self.settle(new).await;
+        self.finish_actions(None).await;
+        let (id, accel) = (self.row.id, self.row.state.accel.as_deref().unwrap_or(Accel::Tcg.word()));
+        tracing::info!(instance.id = %id, accel, "instance {id} runs");
+    }
+
+    fn notice(&mut self, event: Option<Event>) {
+        let (id, Some(running)) = (self.row.id, &mut self.running) else { return };
+        let Some(event) = event else {
+            running.monitor = None;
+            return;
+        };
+        match event.event.as_str() {
+            "SHUTDOWN" => running.guest_shut_down = true,
+            "RESET" => tracing::debug!(instance.id = %id, "instance {id} reset itself"),
+            "BLOCK_IO_ERROR" if !running.waits_for_disk => {
+                running.waits_for_disk = true;
+                let reason = event.data["reason"].as_str().unwrap_or("unknown");
+                tracing::warn!(
+                    instance.id = %id, reason,
+                    "instance {id} is paused because its disk cannot be read or written ({reason}); it goes on by itself"
+                );
+            }
+            "RESUME" => running.waits_for_disk = false,
+            _ => {}
+        }
+    }
+
+    /// What has to be done now and then for a machine that runs.
+    async fn look_after(&mut self) {
+        self.rounds = self.rounds.wrapping_add(1);
+        let folder = self.folder.clone();
+        let trimmed = tokio::task::spawn_blocking(move || console::trim(folder.path())).await;
+        if let Ok(Err(error)) = trimmed {
+            let id = self.row.id;
+            tracing::warn!(instance.id = %id, %error, "cannot trim the console log of instance {id}: {error}");
+        }
+        if self.export.is_none() && self.running.is_some() {
+            self.offer_disk_again().await;
+        }
+        let Some(running) = &mut self.running else { return };
+        match &running.monitor {
+            None => self.find_monitor().await,
+            Some((qmp, _)) if running.waits_for_disk && self.rounds.is_multiple_of(ROUNDS_BETWEEN_NUDGES) => {
+                running.waits_for_disk = false;
+                // Refused or unanswered: the next error of the disk, or the next round, tells.
+                let _ = qmp.execute("cont", json!({})).await;
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Connects to the monitor of a process that was found running, or whose connection was lost.
+    pub(super) async fn find_monitor(&mut self) {
+        let Some(running) = &mut self.running else { return };
+        let found = tokio::select! {
+            found = tokio::time::timeout(ROUND, start::greet(&self.folder)) => found,
+            () = running.process.ended() => return,
+        };
+        let Ok(Ok(monitor)) = found else { return };
+        running.monitor = Some(monitor);
+        match self.row.state.task {
+            Some(TaskState::Spawning | TaskState::PoweringOn) => self.is_on(self.row.state.clone()).await,
+            Some(TaskState::PoweringOff | TaskState::Rebooting) => self.ask_to_shut_down().await,
+            _ => {}
+        }
+    }
+
+    // Shutting down.
+
+    async fn ask_to_shut_down(&mut self) {
+        self.deadline = Some(Instant::now() + self.room.stop_grace());
+        self.told_to_quit = false;
+        if let Some(Running { monitor: Some((qmp, _)), .. }) = &self.running {
+            // A guest that cannot be asked is switched off when its time is up.
+            let _ = qmp.execute("system_powerdown", json!({})).await;
+        }
+    }
+
+    /// The guest did not shut down, or QEMU did not quit.
+    async fn lose_patience(&mut self) {
+        if self.told_to_quit {
+            self.deadline = None;
+            if let Some(running) = &self.running {
+                running.process.kill();
+            }
+        } else {
+            let id = self.row.id;
+            tracing::info!(instance.id = %id, "instance {id} did not shut down in time and is switched off");
+            self.quit().await;
+        }
+    }
+
+    /// Ends QEMU without asking the guest; it writes its disk's tables first.
+    pub(super) async fn quit(&mut self) {
+        self.deadline = Some(Instant::now() + QUIT);
+        self.told_to_quit = true;
+        match &self.running {
+            // A monitor that closes is QEMU quitting.
+            Some(Running { monitor: Some((qmp, _)), .. }) => drop(qmp.send("quit").await),
+            Some(running) => running.process.kill(),
+            None => {}
+        }
+    }
+
+    async fn has_ended(&mut self) {
+        self.deadline = None;
+        let Some(running) = self.running.take() else { return };
+        Process::forget(&self.folder);
+        let expected = running.has_shut_down().await;
+        match self.row.state.task {
+            Some(TaskState::Rebooting | TaskState::RebootingHard) => self.begin_start().await,
+            Some(TaskState::PoweringOff) => self.is_off(None).await,
+            _ if expected => self.is_off(None).await,
+            _ => {
+                let words = console::last_words(self.folder.path());
+                self.is_off(Some(&format!("QEMU ended unexpectedly; its last words: {words}"))).await;
+            }
+        }
+    }
+
+    /// The machine is off; `surprise`: nobody asked for that.
+    pub(super) async fn is_off(&mut self, surprise: Option<&str>) {
+        let id = self.row.id;
+        match surprise {
+            None => tracing::info!(instance.id = %id, "instance {id} is off"),
+            Some(why) => tracing::warn!(instance.id = %id, "instance {id} is off: {why}"),
+        }
+        self.room.consoles.end(id);
+        self.export = None;
+        let mut new = self.row.state.clone();
+        (new.status, new.task, new.fault) = (Status::Shutoff, None, None);
+        self.settle(new).await;
+        self.finish_actions(surprise).await;
+    }
+
+    async fn has_failed(&mut self, why: &str) {
+        let id = self.row.id;
+        tracing::error!(instance.id = %id, "instance {id} cannot run: {why}");
+        self.room.consoles.end(id);
+        self.export = None;
+        let mut new = self.row.state.clone();
+        (new.status, new.task) = (Status::Error, None);
+        new.fault = Some(Fault { code: 500, message: why.to_owned(), created_ms: now_ms() });
+        self.settle(new).await;
+        self.finish_actions(Some(why)).await;
+    }
+
+    // Ending.
+
+    pub(super) async fn delete(&mut self) {
+        self.room.consoles.end(self.row.id);
+        if let Some(starting) = self.starting.take() {
+            // What it has started is ended as it is dropped.
+            starting.abort();
+            if let Ok(Ok(started)) = starting.await {
+                self.running = Some(Running::new(started.process, None));
+            }
+        }
+        if let Some(running) = self.running.take() {
+            running.process.kill();
+            running.process.ended().await;
+        }
+        if let Some(export) = self.export.take() {
+            export.stop().await;
+        }
+        let path = self.folder.path().to_owned();
+        while let Err(error) = remove(&path).await {
+            tracing::error!(%error, "cannot remove {}: {error}; trying again", path.display());
+            tokio::time::sleep(RETRY).await;
+        }
+        self.room.ports.release(self.row.id);
+        let mut new = self.row.state.clone();
+        (new.status, new.task, new.terminated_ms) = (Status::Deleted, None, Some(now_ms()));
+        new.forwards.clear();
+        self.settle(new).await;
+        self.finish_actions(None).await;
+        let id = self.row.id;
+        tracing::info!(instance.id = %id, "deleted instance {id}");
+    }
+
+    /// The service ends; the guest does not.
+    async fn leave(mut self) {
+        // A start under way is let come up, so that nothing is left half-made; its process goes on.
+        if let Some(starting) = self.starting.take()
+            && let Ok(outcome) = starting.await
+        {
+            self.has_started(outcome).await;
+        }
+    }
+
+    // Captures.
+
+    async fn capture_makes(&mut self, image: ImageId) -> Result<()> {
+        if self.row.state.task != Some(TaskState::ImageSnapshot) {
+            return Err(Error::Conflict(format!("Instance {} is not being captured.", self.row.id)));
+        }
+        let mut new = self.row.state.clone();
+        new.capture = Some(image);
+        self.write(new).await
+    }
+
+    /// A job may run before its image was noted here, after a crash that lost the note, or twice.
+    async fn take_up_capture(&mut self, image: ImageId) -> Result<()> {
+        let state = &self.row.state;
+        match (state.task, state.capture) {
+            (Some(TaskState::ImageSnapshot), Some(noted)) if noted == image => Ok(()),
+            (Some(TaskState::ImageSnapshot), None) => self.capture_makes(image).await,
+            (None, _) if state.status == Status::Shutoff => {
+                let mut new = state.clone();
+                (new.task, new.capture) = (Some(TaskState::ImageSnapshot), Some(image));
+                self.write(new).await
+            }
+            _ => Err(Error::Conflict(format!(
+                "Instance {} was started or changed before its image was made; stop it and create the image again.",
+                self.row.id
+            ))),
+        }
+    }
+
+    pub(super) async fn capture_ended(&mut self, failure: Option<&str>) -> Result<()> {
+        if self.row.state.task == Some(TaskState::ImageSnapshot) {
+            let mut new = self.row.state.clone();
+            (new.task, new.capture) = (None, None);
+            self.write(new).await?;
+            self.finish_actions(failure).await;
+        }
+        Ok(())
+    }
+
+    // The row.
+
+    /// Writes a new state, once.
+    async fn write(&mut self, new: InstanceState) -> Result<()> {
+        self.write_with(new, None).await
+    }
+
+    /// Writes a new state, once, and that `action` begins with it.
+    async fn write_with(&mut self, new: InstanceState, action: Option<&ActionRow>) -> Result<()> {
+        if self.room.db.set_instance_state(self.row.id, &self.row.state, &new, action).await? {
+            self.row.state = new;
+            return Ok(());
+        }
+        // Nobody else writes it. If somebody did, by hand, the row is the truth.
+        let id = self.row.id;
+        tracing::error!(instance.id = %id, "the row of instance {id} was changed by somebody else");
+        if let Some(row) = self.room.db.instance(id).await? {
+            self.row = row;
+        }
+        Err(Error::Conflict(format!("Instance {id} was changed by somebody else meanwhile; try again.")))
+    }
+
+    /// Writes a new state that is true already, however long the database is away.
+    async fn settle(&mut self, new: InstanceState) {
+        while let Err(error) = self.write(new.clone()).await {
+            let id = self.row.id;
+            tracing::error!(instance.id = %id, "the state of instance {id} cannot be written: {error}; trying again");
+            tokio::time::sleep(RETRY).await;
+        }
+        // The owner may have renamed it: the next start tells the guest.
+        if let Ok(Some(row)) = self.room.db.instance(self.row.id).await {
+            self.row = InstanceRow { state: self.row.state.clone(), ..row };
+        }
+    }
+
+    async fn finish_actions(&self, failure: Option<&str>) {
+        if let Err(error) = self.room.db.finish_instance_actions(self.row.id, failure).await {
+            let id = self.row.id;
+            tracing::warn!(instance.id = %id, "the history of instance {id} cannot be written: {error}");
+        }
+    }
+}
+
+impl Running {
+    pub(super) fn new(process: Process, monitor: Option<(Qmp, mpsc::Receiver<Event>)>) -> Running {
+        Running { process, monitor, guest_shut_down: false, waits_for_disk: false }
+    }
+
+    /// Whether QEMU said that it ends; what it said last may still be in the queue.
+    async fn has_shut_down(mut self) -> bool {
+        if let Some((_, events)) = &mut self.monitor {
+            let drained = tokio::time::timeout(ROUND, async {
+                while let Some(event) = events.recv().await {
+                    self.guest_shut_down |= event.event == "SHUTDOWN";
+                }
+            });
+            // The queue ends with QEMU's socket, which has ended with QEMU.
+            let _ = drained.await;
+        }
+        self.guest_shut_down
+    }
+}
+
+/// Removes a folder off the async threads: an overlay may have gigabytes.
+async fn remove(path: &std::path::Path) -> std::io::Result<()> {
+    let path = path.to_owned();
+    tokio::task::spawn_blocking(move || Folder::remove(&path)).await.map_err(std::io::Error::other)?
+}
+
+/// The future, or one that never ends.
+async fn maybe<F: Future>(future: Option<F>) -> F::Output {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}

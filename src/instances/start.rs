@@ -1,0 +1,199 @@
+//! Brings a machine up: its files, its ports, its process, its monitor.
+
+use std::{
+    collections::HashMap,
+    net::{Ipv4Addr, TcpListener},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::json;
+use tokio::sync::mpsc;
+
+use super::{
+    Room, config_drive,
+    console,
+    folder::Folder,
+    process::{Facts, Process},
+    qemu::{self, Accel, Machine},
+    qmp::{Event, Qmp},
+    types::Forward,
+};
+use crate::{db::instances::InstanceRow, ids::InstanceId};
+
+/// How long QEMU may take from its start to its monitor's greeting; a busy host with emulation takes a second.
+const GREETING: Duration = Duration::from_secs(30);
+/// Starts tried when another program takes a port between our look and QEMU's.
+const ATTEMPTS: usize = 3;
+
+/// A machine that has come up.
+pub(super) struct Started {
+    pub(super) process: Process,
+    pub(super) qmp: Qmp,
+    pub(super) events: mpsc::Receiver<Event>,
+    pub(super) accel: Accel,
+    pub(super) forwards: Vec<Forward>,
+}
+
+/// Ends a process that nobody took over: a start that failed or was given up half-way.
+struct Unclaimed(Option<Process>);
+
+impl Drop for Unclaimed {
+    fn drop(&mut self) {
+        if let Some(process) = &self.0 {
+            process.kill();
+        }
+    }
+}
+
+/// Brings the machine of this row up.
+///
+/// # Errors
+/// What the owner is told: why it did not come up.
+pub(super) async fn start(room: Arc<Room>, row: Arc<InstanceRow>, folder: Arc<Folder>) -> Result<Started, String> {
+    let accel = room.accel.get().await.map_err(|error| error.to_string())?;
+    let (lay_row, lay_folder) = (row.clone(), folder.clone());
+    let laid = tokio::task::spawn_blocking(move || lay_out(&lay_row, &lay_folder)).await;
+    laid.map_err(|error| error.to_string())?.map_err(|error| format!("The instance's files cannot be made: {error}."))?;
+    // So many at a time that each comes up quickly, however many are asked for.
+    let _turn = room.starts.acquire().await.map_err(|error| error.to_string())?;
+    for _ in 1..ATTEMPTS {
+        match attempt(&room, &row, &folder, accel).await {
+            // QEMU's own words for a port that is taken.
+            Err(why) if why.contains("host forwarding rule") => {}
+            other => return other,
+        }
+    }
+    attempt(&room, &row, &folder, accel).await
+}
+
+async fn attempt(room: &Room, row: &InstanceRow, folder: &Folder, accel: Accel) -> Result<Started, String> {
+    let forwards = match row.make.mac {
+        Some(_) => room.ports.choose(row.id, &room.settings.forward_ports, &row.state.forwards),
+        None => Ok(Vec::new()),
+    };
+    let forwards = forwards.map_err(|error| format!("No port of this host is free for the instance: {error}."))?;
+    let machine = Machine {
+        id: row.id,
+        vcpus: row.make.vcpus,
+        memory_mib: row.make.memory_mib,
+        disk_bytes: row.make.disk_bytes,
+        accel,
+        hardware: &row.make.hardware,
+        mac: row.make.mac.as_deref(),
+        forwards: &forwards,
+        outbound: room.settings.outbound,
+    };
+    // The child is dropped: the runtime reaps it when it ends, and we watch it by its pidfd.
+    let (_, process) = qemu::start(&room.settings.qemu, &machine, folder)
+        .map_err(|error| format!("QEMU cannot be started: {error}."))?;
+    let mut unclaimed = Unclaimed(Some(process));
+    let process = unclaimed.0.as_ref().expect("it was just put there");
+    let facts = Facts { accel: Some(accel.word().to_owned()), forwards: forwards.clone() };
+    process.record(folder, facts).map_err(|error| format!("The instance's process cannot be written down: {error}."))?;
+    let greeted = tokio::select! {
+        greeted = tokio::time::timeout(GREETING, greet(folder)) => greeted.unwrap_or_else(|_| {
+            Err(format!("QEMU did not answer within {} seconds.", GREETING.as_secs()))
+        }),
+        () = process.ended() => Err("QEMU ended as it started.".to_owned()),
+    };
+    let (qmp, events) =
+        greeted.map_err(|why| format!("{why} Its last words: {}", console::last_words(folder.path())))?;
+    let process = unclaimed.0.take().expect("nobody else takes it");
+    Ok(Started { process, qmp, events, accel, forwards })
+}
+
+/// Connects to the monitor of a machine's QEMU, waiting for it to come up.
+pub(super) async fn greet(folder: &Folder) -> Result<(Qmp, mpsc::Receiver<Event>), String> {
+    let stream = folder.connect("qmp.sock").await.map_err(|error| format!("QEMU's monitor is out of reach: {error}."))?;
+    let (qmp, events) = Qmp::greet(stream).await.map_err(|error| format!("{error}."))?;
+    // A guest that was stopped by an error of its disk goes on; one that runs does not notice.
+    let status = qmp.execute("query-status", json!({})).await.map_err(|error| format!("{error}."))?;
+    if status["status"] == "io-error" {
+        let _ = qmp.execute("cont", json!({})).await;
+    }
+    Ok((qmp, events))
+}
+
+fn lay_out(row: &InstanceRow, folder: &Folder) -> std::io::Result<()> {
+    folder.write_for_qemu("disk.qcow2", &disks::qcow2::create_overlay(row.make.disk_bytes))?;
+    folder.write_for_qemu("console.log", b"")?;
+    let user_data = row.make.user_data.as_deref().map(|text| STANDARD.decode(text)).transpose();
+    let user_data = user_data.map_err(std::io::Error::other)?;
+    folder.write("config.img", &config_drive::volume(row, user_data.as_deref())?)?;
+    console::trim(folder.path())
+}
+
+/// The ports of 127.0.0.1 that instances have.
+#[derive(Default)]
+pub(super) struct Ports(Mutex<HashMap<u16, InstanceId>>);
+
+impl Ports {
+    /// Remembers the ports of an instance that is there already.
+    pub(super) fn remember(&self, id: InstanceId, forwards: &[Forward]) {
+        self.lock().extend(forwards.iter().map(|forward| (forward.host_port, id)));
+    }
+
+    /// Forgets an instance's ports.
+    pub(super) fn release(&self, id: InstanceId) {
+        self.lock().retain(|_, of| *of != id);
+    }
+
+    /// Chooses a port for each port of the guest: the one it had, where that is free.
+    fn choose(&self, id: InstanceId, wanted: &[u16], before: &[Forward]) -> std::io::Result<Vec<Forward>> {
+        let mut taken = self.lock();
+        taken.retain(|_, of| *of != id);
+        // All are held until all are chosen, so that no two are the same.
+        let mut held = Vec::new();
+        for &guest_port in wanted {
+            let old = before.iter().find(|forward| forward.guest_port == guest_port).map(|forward| forward.host_port);
+            let kept = old.filter(|port| !taken.contains_key(port)).and_then(|port| bind(port).ok());
+            let listener = match kept {
+                Some(listener) => listener,
+                None => free(&taken)?,
+            };
+            let host_port = listener.local_addr()?.port();
+            taken.insert(host_port, id);
+            held.push((Forward { guest_port, host_port }, listener));
+        }
+        Ok(held.into_iter().map(|(forward, _)| forward).collect())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u16, InstanceId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn bind(port: u16) -> std::io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+}
+
+/// A port the kernel has free and no stopped instance counts on.
+fn free(taken: &HashMap<u16, InstanceId>) -> std::io::Result<TcpListener> {
+    let mut refused = Vec::new();
+    loop {
+        let listener = bind(0)?;
+        if !taken.contains_key(&listener.local_addr()?.port()) {
+            return Ok(listener);
+        }
+        // Held until one fits, so that the kernel offers another.
+        refused.push(listener);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instance_keeps_its_port_and_no_two_have_the_same() {
+        let ports = Ports::default();
+        let (one, two) = (InstanceId::new(), InstanceId::new());
+        let first = ports.choose(one, &[22, 80], &[]).unwrap();
+        assert_ne!(first[0].host_port, first[1].host_port);
+        let other = ports.choose(two, &[22], &first).unwrap();
+        assert!(first.iter().all(|forward| forward.host_port != other[0].host_port));
+        assert_eq!(ports.choose(one, &[22, 80], &first).unwrap(), first);
+    }
+}
