@@ -170,6 +170,9 @@ pub struct Instances {
     pub stop_grace_secs: u64,
     /// TCP ports of the guest that are forwarded to this host's 127.0.0.1.
     pub forward_ports: Vec<u16>,
+    /// Whether guests reach the network outside, and with it this host's own services; without, they are reached
+    /// through their forwarded ports and reach nothing themselves.
+    pub outbound: bool,
     /// The first of the user ids that QEMU processes run as, one an instance, where the service is root.
     pub uid_base: u32,
     /// Memory of this host that instances may use in all, in MiB; `None`: what the host has less 1 GiB.
@@ -184,6 +187,7 @@ impl Default for Instances {
             accel: Accel::Auto,
             stop_grace_secs: 120,
             forward_ports: vec![22],
+            outbound: false,
             uid_base: 900_000,
             memory_mib: None,
         }

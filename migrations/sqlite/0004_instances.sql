@@ -13,7 +13,7 @@ create table instances (
     fault_ms       bigint,
     image_id       text,
     image_name     text not null,
-    -- The image's properties that shape the virtual hardware, as JSON.
+    -- The image's properties that say what its guest needs or is, as JSON.
     hardware       text not null,
     -- The digest of the manifest under the overlay: a root that the sweep keeps.
     base_root      text not null,

@@ -166,7 +166,7 @@ pub struct InstanceMake {
     pub image: ImageId,
     /// The image's name.
     pub image_name: String,
-    /// The image's properties that shape the virtual hardware.
+    /// The image's properties that say what its guest needs or is.
     pub hardware: BTreeMap<String, String>,
     /// The digest of the manifest under the overlay, in hex.
     pub base_root: String,
@@ -225,6 +225,13 @@ pub struct InstanceRow {
     pub created_ms: i64,
     /// When it last changed.
     pub updated_ms: i64,
+}
+
+impl InstanceRow {
+    /// Whether only its history is left.
+    pub fn is_deleted(&self) -> bool {
+        self.state.status == Status::Deleted
+    }
 }
 
 /// What instances use together, and what they may.

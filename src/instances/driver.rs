@@ -21,11 +21,12 @@ use tokio::{
 };
 
 use super::{
-    Room, console,
+    console,
     folder::Folder,
     process::Process,
     qemu::Accel,
     qmp::{Event, Qmp},
+    room::Room,
     start::{self, Started},
     state::{Order, legal},
     types::{Fault, RebootKind, Status, TaskState},

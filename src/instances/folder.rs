@@ -54,6 +54,17 @@ impl Folder {
         Ok(folder)
     }
 
+    /// The folder as it is, if it is there.
+    pub(super) fn at(path: &Path, owner: Option<u32>) -> io::Result<Folder> {
+        Ok(Folder { path: path.to_owned(), fd: File::open(path)?, owner })
+    }
+
+    /// Makes the folder of all instances' folders: only we may enter.
+    pub(super) fn make_root(path: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        fs::set_permissions(path, Permissions::from_mode(0o700))
+    }
+
     /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.path

@@ -15,162 +15,260 @@
 //!   nothing, and a capture reads only what changed.
 //! - The guest, and QEMU with it, is untrusted: see [`qemu`] for what it is left with.
 
-// `create` asks `Flavors::show(caller, id)` (a flavor may be another project's alone) and
-// `KeyPairs::show(caller, None, name)`; both are made from the database alone.
+pub mod flavors;
+pub mod key_pairs;
+
 mod accel;
+mod adopt;
 mod config_drive;
 mod console;
-pub mod flavors;
+mod driver;
 mod folder;
-pub mod key_pairs;
+mod labels;
+mod launch;
+mod list;
 mod process;
 mod qemu;
 mod qmp;
+mod room;
+mod snapshot;
+mod start;
 mod state;
 mod types;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use chunks::Digest;
 pub use flavors::Flavor;
+pub use room::Foundations;
+use room::Room;
+pub use snapshot::Captured;
+use state::Order;
 use tokio::net::UnixStream;
 pub use types::*;
 
 use crate::{
-    db::Database,
+    db::{
+        instance_actions::ActionRow,
+        instances::InstanceRow,
+        now_ms,
+    },
     error::{Error, Result},
-    identity::Caller,
+    identity::{Caller, policy},
     ids::{ImageId, InstanceId},
 };
 
+/// How long after the start of the service the probe guest is booted, unless an instance is wanted before.
+const PROBE_DELAY: std::time::Duration = std::time::Duration::from_millis(500);
+/// The actions of one instance that are shown: more than anybody reads.
+const MAX_ACTIONS: u32 = 1000;
+
 /// The instances part, open. Cheap to clone.
 #[derive(Clone)]
-pub struct Instances(Arc<Inner>);
-
-struct Inner {
-    #[allow(dead_code, reason = "used once the rows are kept")]
-    db: Database,
-}
+pub struct Instances(Arc<Room>);
 
 impl Instances {
     /// Opens the part and adopts every guest that runs.
-    pub async fn open(db: Database) -> Result<Instances> {
-        Ok(Instances(Arc::new(Inner { db })))
+    ///
+    /// # Errors
+    /// The database or the folder is out of reach.
+    pub async fn open(on: Foundations) -> Result<Instances> {
+        let room = Arc::new(Room::new(on)?);
+        room.take_up().await?;
+        let prober = room.clone();
+        // Not before somebody may want an instance, and not in the way of the first answers.
+        room.tasks.spawn(async move {
+            tokio::time::sleep(PROBE_DELAY).await;
+            if let Err(error) = prober.accel.get().await {
+                tracing::error!("instances cannot be started: {error}");
+            }
+        });
+        Ok(Instances(room))
+    }
+
+    /// Lets the drivers go; the guests go on, and the next service adopts them.
+    pub async fn close(&self) {
+        self.0.close().await;
     }
 
     /// Launches instances; answers them in `BUILD`, and their drivers go on.
     ///
     /// # Errors
-    /// `NotFound` or `Forbidden` for an image the caller may not launch; `Invalid` for what makes no sense together;
-    /// `OverQuota`; `Conflict` when the host has no room.
-    pub async fn create(&self, _caller: &Caller, _launch: Launch) -> Result<Vec<Instance>> {
-        Err(unserved())
+    /// `Invalid` for an image, flavor or key pair the caller does not see, and for what makes no sense together;
+    /// `Forbidden` for an image the caller may not launch; `OverQuota`; `Conflict` when the host has no room.
+    pub async fn create(&self, caller: &Caller, wanted: Launch) -> Result<Vec<Instance>> {
+        let made = tokio::spawn(launch::launch(self.0.clone(), caller.clone(), wanted));
+        made.await.map_err(Error::internal)??.into_iter().map(|row| self.view(row)).collect()
     }
 
     /// Lists instances.
-    pub async fn list(&self, _caller: &Caller, _filter: &ListInstances) -> Result<Vec<Instance>> {
-        Err(unserved())
+    ///
+    /// # Errors
+    /// `Forbidden` for what only the admin may list; `Invalid` when the marker is no instance of the list.
+    pub async fn list(&self, caller: &Caller, wanted: &ListInstances) -> Result<Vec<Instance>> {
+        self.0.list(caller, wanted).await?.into_iter().map(|row| self.view(row)).collect()
     }
 
     /// Shows one instance.
-    pub async fn show(&self, _caller: &Caller, _id: InstanceId) -> Result<Instance> {
-        Err(unserved())
+    pub async fn show(&self, caller: &Caller, id: InstanceId) -> Result<Instance> {
+        let row = self.0.db.instance(id).await?.filter(|row| !row.is_deleted());
+        let row = row.ok_or_else(|| policy::no_such_instance(id))?;
+        policy::see_instance(caller, row.project_id, id)?;
+        self.view(row)
     }
 
     /// Deletes an instance, whatever it is doing; its files are gone when the driver is done.
-    pub async fn delete(&self, _caller: &Caller, _id: InstanceId) -> Result<()> {
-        Err(unserved())
+    pub async fn delete(&self, caller: &Caller, id: InstanceId) -> Result<()> {
+        self.order(caller, id, Order::Delete).await
     }
 
     /// Starts a stopped instance.
-    pub async fn start(&self, _caller: &Caller, _id: InstanceId) -> Result<()> {
-        Err(unserved())
+    ///
+    /// # Errors
+    /// `Conflict` when it is not stopped, is being cast into an image, or does not fit the host now.
+    pub async fn start(&self, caller: &Caller, id: InstanceId) -> Result<()> {
+        self.order(caller, id, Order::Start).await
     }
 
     /// Asks the guest to shut down, and switches it off when it does not within the grace period.
-    pub async fn stop(&self, _caller: &Caller, _id: InstanceId) -> Result<()> {
-        Err(unserved())
+    pub async fn stop(&self, caller: &Caller, id: InstanceId) -> Result<()> {
+        self.order(caller, id, Order::Stop).await
     }
 
     /// Reboots.
-    pub async fn reboot(&self, _caller: &Caller, _id: InstanceId, _kind: RebootKind) -> Result<()> {
-        Err(unserved())
+    pub async fn reboot(&self, caller: &Caller, id: InstanceId, kind: RebootKind) -> Result<()> {
+        self.order(caller, id, Order::Reboot(kind)).await
     }
 
     /// Locks an instance: until it is unlocked, everything below that changes it, or starts or stops it, answers
     /// `Conflict` to everyone but the admin. Locking again changes the reason.
-    pub async fn lock(&self, _caller: &Caller, _id: InstanceId, _reason: Option<String>) -> Result<()> {
-        Err(unserved())
+    pub async fn lock(&self, caller: &Caller, id: InstanceId, reason: Option<String>) -> Result<()> {
+        self.0.write_lock(caller, id, Some(reason)).await
     }
 
     /// Unlocks an instance; what the admin locked, only the admin unlocks (`Forbidden`).
-    pub async fn unlock(&self, _caller: &Caller, _id: InstanceId) -> Result<()> {
-        Err(unserved())
+    pub async fn unlock(&self, caller: &Caller, id: InstanceId) -> Result<()> {
+        self.0.write_lock(caller, id, None).await
     }
 
     /// Renames or describes an instance.
-    pub async fn change(&self, _caller: &Caller, _id: InstanceId, _changes: Changes) -> Result<Instance> {
-        Err(unserved())
+    pub async fn change(&self, caller: &Caller, id: InstanceId, changes: Changes) -> Result<Instance> {
+        self.view(self.0.write_labels(caller, id, |row| labels::apply(row, changes)).await?)
     }
 
     /// Replaces an instance's metadata.
     pub async fn set_metadata(
         &self,
-        _caller: &Caller,
-        _id: InstanceId,
-        _metadata: BTreeMap<String, String>,
+        caller: &Caller,
+        id: InstanceId,
+        metadata: BTreeMap<String, String>,
     ) -> Result<Instance> {
-        Err(unserved())
+        labels::check_metadata(&metadata)?;
+        let written = self.0.write_labels(caller, id, |row| {
+            row.metadata = metadata;
+            Ok(())
+        });
+        self.view(written.await?)
     }
 
     /// Adds to an instance's metadata (keys there already take the new value).
     pub async fn merge_metadata(
         &self,
-        _caller: &Caller,
-        _id: InstanceId,
-        _metadata: BTreeMap<String, String>,
+        caller: &Caller,
+        id: InstanceId,
+        metadata: BTreeMap<String, String>,
     ) -> Result<Instance> {
-        Err(unserved())
+        let written = self.0.write_labels(caller, id, |row| {
+            row.metadata.extend(metadata);
+            labels::check_metadata(&row.metadata)
+        });
+        self.view(written.await?)
     }
 
     /// Removes one key of an instance's metadata.
-    pub async fn remove_metadata(&self, _caller: &Caller, _id: InstanceId, _key: &str) -> Result<()> {
-        Err(unserved())
+    pub async fn remove_metadata(&self, caller: &Caller, id: InstanceId, key: &str) -> Result<()> {
+        let written = self.0.write_labels(caller, id, |row| match row.metadata.remove(key) {
+            Some(_) => Ok(()),
+            None => Err(Error::NotFound("Metadata item was not found".into())),
+        });
+        written.await.map(drop)
     }
 
     /// Replaces an instance's tags.
-    pub async fn set_tags(&self, _caller: &Caller, _id: InstanceId, _tags: Vec<String>) -> Result<Instance> {
-        Err(unserved())
+    pub async fn set_tags(&self, caller: &Caller, id: InstanceId, mut tags: Vec<String>) -> Result<Instance> {
+        tags.sort_unstable();
+        tags.dedup();
+        labels::check_tags(&tags)?;
+        let written = self.0.write_labels(caller, id, |row| {
+            row.tags = tags;
+            Ok(())
+        });
+        self.view(written.await?)
     }
 
     /// Adds one tag; answers whether it is new.
-    pub async fn add_tag(&self, _caller: &Caller, _id: InstanceId, _tag: &str) -> Result<bool> {
-        Err(unserved())
+    pub async fn add_tag(&self, caller: &Caller, id: InstanceId, tag: &str) -> Result<bool> {
+        let mut is_new = false;
+        let written = self.0.write_labels(caller, id, |row| {
+            is_new = labels::add_tag(row, tag)?;
+            Ok(())
+        });
+        written.await?;
+        Ok(is_new)
     }
 
     /// Removes one tag.
-    pub async fn remove_tag(&self, _caller: &Caller, _id: InstanceId, _tag: &str) -> Result<()> {
-        Err(unserved())
+    pub async fn remove_tag(&self, caller: &Caller, id: InstanceId, tag: &str) -> Result<()> {
+        let written = self.0.write_labels(caller, id, |row| match row.tags.iter().position(|held| held == tag) {
+            Some(at) => {
+                row.tags.remove(at);
+                Ok(())
+            }
+            None => Err(Error::NotFound(format!("Instance {id} has no tag '{tag}'"))),
+        });
+        written.await.map(drop)
     }
 
     /// What the guest wrote to its serial port: the last `lines`, or all that is kept.
-    pub async fn console_output(&self, _caller: &Caller, _id: InstanceId, _lines: Option<usize>) -> Result<String> {
-        Err(unserved())
+    pub async fn console_output(&self, caller: &Caller, id: InstanceId, lines: Option<usize>) -> Result<String> {
+        self.readable(caller, id).await?;
+        let folder = self.0.folder_of(id);
+        let read = tokio::task::spawn_blocking(move || console::output(&folder, lines)).await;
+        read.map_err(Error::internal)?.map_err(Error::internal)
     }
 
     /// Hands out the right to open a console of a running instance.
-    pub async fn remote_console(&self, _caller: &Caller, _id: InstanceId, _kind: ConsoleKind) -> Result<ConsoleToken> {
-        Err(unserved())
+    ///
+    /// # Errors
+    /// `Conflict` when it does not run.
+    pub async fn remote_console(&self, caller: &Caller, id: InstanceId, kind: ConsoleKind) -> Result<ConsoleToken> {
+        let row = self.readable(caller, id).await?;
+        if !matches!(row.state.status, Status::Active | Status::Reboot) {
+            return Err(Error::Conflict(format!("Instance {id} is not running; start it first.")));
+        }
+        self.0.consoles.issue(id, kind)
     }
 
     /// Opens the console a token stands for; the token is the only authority. A serial console that was open before
     /// is closed.
-    pub async fn open_console(&self, _token: &str) -> Result<(ConsoleKind, UnixStream)> {
-        Err(unserved())
+    ///
+    /// # Errors
+    /// `NotFound` when the token is unknown, expired, or its instance gone; `Conflict` when that does not run now.
+    pub async fn open_console(&self, token: &str) -> Result<(ConsoleKind, UnixStream)> {
+        let (id, kind) = self.0.consoles.look_up(token)?;
+        let row = self.0.db.instance(id).await?.ok_or_else(|| policy::no_such_instance(id))?;
+        let is_off = |_| Error::Conflict(format!("Instance {id} is not running; start it first."));
+        let folder = self.0.folder_as_is(&row).map_err(is_off)?;
+        let stream = self.0.consoles.connect(id, kind, &folder).await.map_err(is_off)?;
+        Ok((kind, stream))
     }
 
     /// What was done to an instance, the newest first; a deleted one's too.
-    pub async fn actions(&self, _caller: &Caller, _id: InstanceId) -> Result<Vec<ActionRecord>> {
-        Err(unserved())
+    pub async fn actions(&self, caller: &Caller, id: InstanceId) -> Result<Vec<ActionRecord>> {
+        let row = self.0.db.instance(id).await?.ok_or_else(|| policy::no_such_instance(id))?;
+        policy::see_instance(caller, row.project_id, id)?;
+        let rows = self.0.db.instance_actions(id, MAX_ACTIONS).await?;
+        Ok(rows.into_iter().map(record).collect())
     }
 
     /// Begins to cast a stopped instance into an image; a job does the work.
@@ -179,25 +277,105 @@ impl Instances {
     /// `Conflict` when the instance is not stopped, or is being captured already.
     pub async fn create_image(
         &self,
-        _caller: &Caller,
-        _id: InstanceId,
-        _name: &str,
-        _metadata: BTreeMap<String, String>,
+        caller: &Caller,
+        id: InstanceId,
+        name: &str,
+        metadata: BTreeMap<String, String>,
     ) -> Result<ImageId> {
-        Err(unserved())
+        let begun = snapshot::begin(self.0.clone(), caller.clone(), id, name.to_owned(), metadata);
+        tokio::spawn(begun).await.map_err(Error::internal)?
     }
 
     /// What the caller's project uses now.
-    pub async fn usage(&self, _caller: &Caller) -> Result<Usage> {
-        Err(unserved())
+    pub async fn usage(&self, caller: &Caller) -> Result<Usage> {
+        self.0.db.instance_usage(policy::in_a_project(caller)?).await
     }
 
     /// How guests' instructions run on this host: `kvm` or `tcg`; `None` until that has been found out.
     pub fn accel(&self) -> Option<&'static str> {
-        None
+        self.0.accel.known().map(qemu::Accel::word)
+    }
+
+    /// The disks under the instances: the sweep keeps them, whatever became of their images.
+    pub async fn roots(&self) -> Result<Vec<Digest>> {
+        let roots = self.0.db.instance_roots().await?;
+        roots.iter().map(|root| root.parse().map_err(Error::internal)).collect()
+    }
+
+    async fn order(&self, caller: &Caller, id: InstanceId, order: Order) -> Result<()> {
+        let row = self.0.changeable(caller, id).await?;
+        let action = action(caller, &row, order.action());
+        self.0.ask(id, |reply| driver::Message::Order { order, action, reply }).await
+    }
+
+    async fn readable(&self, caller: &Caller, id: InstanceId) -> Result<InstanceRow> {
+        let row = self.0.db.instance(id).await?.filter(|row| !row.is_deleted());
+        let row = row.ok_or_else(|| policy::no_such_instance(id))?;
+        policy::change_instance(caller, row.project_id, id)?;
+        Ok(row)
+    }
+
+    fn view(&self, row: InstanceRow) -> Result<Instance> {
+        let (make, state) = (row.make, row.state);
+        let forwards = state.forwards;
+        let address = |mac| Addresses { fixed_ip: qemu::GUEST_ADDRESS.to_owned(), mac, forwards };
+        Ok(Instance {
+            id: row.id,
+            project_id: row.project_id,
+            user_id: row.user_id,
+            name: row.name,
+            description: row.description,
+            status: state.status,
+            task: state.task,
+            image: Some(make.image),
+            image_name: make.image_name,
+            flavor: serde_json::from_str(&make.flavor).map_err(Error::internal)?,
+            key_name: make.key_name,
+            metadata: row.metadata,
+            tags: row.tags,
+            addresses: make.mac.map(address),
+            created_ms: row.created_ms,
+            updated_ms: row.updated_ms,
+            launched_ms: state.launched_ms,
+            terminated_ms: state.terminated_ms,
+            fault: state.fault,
+            lock: row.lock,
+            host: self.0.host.clone(),
+            hostname: row.hostname,
+            launch_index: make.launch_index,
+            reservation_id: make.reservation_id,
+            accel: state.accel,
+            progress: if state.status == Status::Build { 0 } else { 100 },
+        })
     }
 }
 
-fn unserved() -> Error {
-    Error::Unavailable("instances are not served yet".into())
+/// The record that something begins to be done to an instance.
+fn action(caller: &Caller, row: &InstanceRow, what: &str) -> ActionRow {
+    ActionRow {
+        id: uuid::Uuid::new_v4().to_string(),
+        action: what.to_owned(),
+        instance_id: row.id,
+        request_id: caller.request_id.clone(),
+        user_id: caller.user.id,
+        project_id: caller.project.as_ref().map_or(row.project_id, |project| project.id),
+        start_ms: now_ms(),
+        finish_ms: None,
+        result: None,
+        message: None,
+    }
+}
+
+fn record(row: ActionRow) -> ActionRecord {
+    ActionRecord {
+        action: row.action,
+        instance_id: row.instance_id,
+        request_id: row.request_id,
+        user_id: row.user_id,
+        project_id: row.project_id,
+        start_ms: row.start_ms,
+        finish_ms: row.finish_ms,
+        result: row.result,
+        message: row.message,
+    }
 }

@@ -12,12 +12,12 @@ use serde_json::json;
 use tokio::sync::mpsc;
 
 use super::{
-    Room, config_drive,
-    console,
+    config_drive, console,
     folder::Folder,
     process::{Facts, Process},
     qemu::{self, Accel, Machine},
     qmp::{Event, Qmp},
+    room::Room,
     types::Forward,
 };
 use crate::{db::instances::InstanceRow, ids::InstanceId};

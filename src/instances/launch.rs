@@ -1,0 +1,228 @@
+//! Launching: what was asked for is checked, reserved and written down; then the drivers take over.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use super::{
+    labels,
+    room::Room,
+    types::{Launch, Nic, Status, TaskState},
+};
+use crate::{
+    db::{
+        flavors::Flavor,
+        instance_actions::ActionRow,
+        instances::{InstanceMake, InstanceRow, InstanceState, Reservation},
+        now_ms,
+    },
+    error::{Error, Result},
+    identity::{Caller, policy},
+    ids::{InstanceId, ProjectId},
+    images::LaunchSource,
+};
+
+/// The most instances one call launches; it bounds the transaction that makes them.
+const MAX_COUNT: u32 = 1000;
+/// The most bytes of user data (Nova: 65,535 characters of base64).
+const MAX_USER_DATA_BYTES: usize = 65_535 / 4 * 3;
+/// The image's properties that say what its guest needs or is: an instance keeps them, and so do images made of it.
+const KEPT_PROPERTIES: [&str; 3] = ["hw_", "os_", "architecture"];
+const GIB: u64 = 1 << 30;
+
+/// Launches, as the door says.
+pub(super) async fn launch(room: Arc<Room>, caller: Caller, wanted: Launch) -> Result<Vec<InstanceRow>> {
+    let project = policy::create_instance(&caller)?;
+    check(&wanted)?;
+    let flavor = room.flavors.show(&caller, &wanted.flavor).await.map_err(named_in_the_request)?;
+    let source = room.images.launchable(&caller, wanted.image).await.map_err(named_in_the_request)?;
+    let public_key = match &wanted.key_name {
+        Some(name) => Some(room.key_pairs.show(&caller, None, name).await.map_err(named_in_the_request)?.public_key),
+        None => None,
+    };
+    let disk_bytes = disk_bytes(&flavor, &source)?;
+    let make = Make { caller: &caller, project, wanted: &wanted, flavor: &flavor, source: &source, public_key, disk_bytes };
+    let reservation = Reservation {
+        project,
+        min: wanted.min_count,
+        max: wanted.max_count,
+        vcpus: flavor.vcpus,
+        memory_mib: flavor.ram_mib,
+        quota: room.quota,
+        host_memory_mib: room.host_memory_mib,
+    };
+    let flavor_json = serde_json::to_string(&flavor).map_err(Error::internal)?;
+    let reservation_id = format!("r-{:08x}", random_u32()?);
+    let macs = (0..wanted.max_count).map(|_| mac(wanted.nic)).collect::<Result<Vec<_>>>()?;
+    let made = room
+        .db
+        .add_instances(&reservation, |index, number| {
+            make.one(index, number, &flavor_json, &reservation_id, macs[index as usize].clone())
+        })
+        .await?;
+    let mut rows = Vec::with_capacity(made.len());
+    for (row, _) in made {
+        room.drive(row.clone(), None)?;
+        rows.push(row);
+    }
+    Ok(rows)
+}
+
+/// What is named inside a request and is not there makes the request wrong, not its address.
+fn named_in_the_request(error: Error) -> Error {
+    match error {
+        Error::NotFound(why) => Error::Invalid(why),
+        other => other,
+    }
+}
+
+fn check(wanted: &Launch) -> Result<()> {
+    labels::check_name(&wanted.name)?;
+    labels::check_metadata(&wanted.metadata)?;
+    labels::check_tags(&wanted.tags)?;
+    if let Some(description) = &wanted.description {
+        labels::check_description(description)?;
+    }
+    if let Some(hostname) = &wanted.hostname {
+        labels::check_hostname(hostname)?;
+    }
+    if wanted.min_count < 1 || wanted.min_count > wanted.max_count || wanted.max_count > MAX_COUNT {
+        return Err(Error::Invalid(format!(
+            "min_count must be at least 1 and at most max_count, and max_count at most {MAX_COUNT}."
+        )));
+    }
+    if wanted.user_data.as_ref().is_some_and(|data| data.len() > MAX_USER_DATA_BYTES) {
+        return Err(Error::Invalid(format!("user_data may have at most {MAX_USER_DATA_BYTES} bytes.")));
+    }
+    Ok(())
+}
+
+/// The size of the new disk: the flavor's, and never less than the image's.
+fn disk_bytes(flavor: &Flavor, source: &LaunchSource) -> Result<u64> {
+    if flavor.ram_mib < source.min_ram_mib {
+        return Err(Error::Invalid("Flavor's memory is too small for requested image.".into()));
+    }
+    // QEMU counts disks in sectors.
+    let image = source.virtual_size_bytes.next_multiple_of(512);
+    let disk = flavor.disk_gib.checked_mul(GIB).ok_or_else(|| Error::Invalid("Flavor's disk is too large.".into()))?;
+    if flavor.disk_gib > 0 && disk < image {
+        return Err(Error::Invalid(format!(
+            "Flavor's disk is too small for requested image. Flavor disk is {disk} bytes, image is {image} bytes."
+        )));
+    }
+    if flavor.disk_gib > 0 && flavor.disk_gib < source.min_disk_gib {
+        return Err(Error::Invalid(format!(
+            "Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk is {disk} bytes, \
+             minimum size is {} bytes.",
+            source.min_disk_gib.saturating_mul(GIB)
+        )));
+    }
+    Ok(disk.max(image))
+}
+
+struct Make<'a> {
+    caller: &'a Caller,
+    project: ProjectId,
+    wanted: &'a Launch,
+    flavor: &'a Flavor,
+    source: &'a LaunchSource,
+    public_key: Option<String>,
+    disk_bytes: u64,
+}
+
+impl Make<'_> {
+    fn one(
+        &self,
+        index: u32,
+        number: u32,
+        flavor: &str,
+        reservation_id: &str,
+        mac: Option<String>,
+    ) -> (InstanceRow, ActionRow) {
+        let (wanted, source, now) = (self.wanted, self.source, now_ms());
+        let id = InstanceId::new();
+        // Nova's way with several: the name and a number from 1.
+        let numbered = |name: &str| if wanted.max_count > 1 { format!("{name}-{}", index + 1) } else { name.to_owned() };
+        let name = numbered(&wanted.name);
+        let hostname = wanted.hostname.as_deref().map_or_else(|| hostname(&name, id), numbered);
+        let is_kept = |name: &String| KEPT_PROPERTIES.iter().any(|start| name.starts_with(start));
+        let hardware = source.properties.iter().filter(|(name, _)| is_kept(name));
+        let mut tags = wanted.tags.clone();
+        tags.sort_unstable();
+        tags.dedup();
+        let row = InstanceRow {
+            id,
+            project_id: self.project,
+            user_id: self.caller.user.id,
+            name,
+            description: wanted.description.clone(),
+            hostname,
+            metadata: wanted.metadata.clone(),
+            tags,
+            make: InstanceMake {
+                image: source.id,
+                image_name: source.name.clone().unwrap_or_default(),
+                hardware: hardware.map(|(name, value)| (name.clone(), value.clone())).collect::<BTreeMap<_, _>>(),
+                base_root: source.disk_root.to_string(),
+                base_bytes: source.virtual_size_bytes,
+                disk_bytes: self.disk_bytes,
+                flavor: flavor.to_owned(),
+                vcpus: self.flavor.vcpus,
+                memory_mib: self.flavor.ram_mib,
+                key_name: wanted.key_name.clone(),
+                public_key: self.public_key.clone(),
+                user_data: wanted.user_data.as_ref().map(|data| STANDARD.encode(data)),
+                mac,
+                launch_index: index,
+                reservation_id: reservation_id.to_owned(),
+            },
+            lock: None,
+            number,
+            state: InstanceState::new(Status::Build, Some(TaskState::Spawning)),
+            created_ms: now,
+            updated_ms: now,
+        };
+        let action = super::action(self.caller, &row, "create");
+        (row, action)
+    }
+}
+
+/// A host name made of a name as Nova makes it (`nova/utils.py`, `sanitize_hostname`).
+fn hostname(name: &str, id: InstanceId) -> String {
+    let plain = |c: char| match c {
+        ' ' | '_' | '.' => Some('-'),
+        c if c.is_ascii_alphanumeric() || c == '-' => Some(c.to_ascii_lowercase()),
+        _ => None,
+    };
+    let made: String = name.chars().filter_map(plain).take(63).collect();
+    let made = made.trim_matches('-');
+    if made.is_empty() { format!("server-{id}") } else { made.to_owned() }
+}
+
+fn mac(nic: Nic) -> Result<Option<String>> {
+    if nic == Nic::None {
+        return Ok(None);
+    }
+    let [_, a, b, c] = random_u32()?.to_be_bytes();
+    // The prefix that OpenStack gives to guests.
+    Ok(Some(format!("fa:16:3e:{a:02x}:{b:02x}:{c:02x}")))
+}
+
+fn random_u32() -> Result<u32> {
+    let mut bytes = [0; 4];
+    openssl::rand::rand_bytes(&mut bytes).map_err(Error::internal)?;
+    Ok(u32::from_be_bytes(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn host_name_is_made_of_what_a_host_name_may_hold() {
+        let id = InstanceId::new();
+        assert_eq!(hostname("Web Front_1.example", id), "web-front-1-example");
+        assert_eq!(hostname("čšž$(id)", id), "id");
+        assert_eq!(hostname("日本", id), format!("server-{id}"));
+    }
+}

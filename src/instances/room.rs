@@ -1,0 +1,232 @@
+//! What the drivers and the door share, and how a message finds its driver.
+
+use std::{
+    collections::{HashMap, HashSet},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio_util::task::TaskTracker;
+
+use super::{
+    accel::Acceleration,
+    console::Consoles,
+    driver::{Driver, MAILBOX, Message},
+    flavors::Flavors,
+    folder::Folder,
+    key_pairs::KeyPairs,
+    process::{self, Process},
+    start::Ports,
+};
+use crate::{
+    config,
+    db::{
+        Database,
+        instances::{InstanceRow, InstancesSeen, Usage},
+    },
+    error::{Error, Result},
+    exports::Exports,
+    identity::policy,
+    images::Images,
+    ids::InstanceId,
+};
+
+/// Machines that come up at the same time: more only make each other slow.
+const STARTS_AT_ONCE: usize = 8;
+/// Memory that is the host's own, out of the reach of instances, unless the settings say a number.
+const HOST_RESERVE_MIB: u64 = 1024;
+/// The probe's number among the user ids: behind every instance's.
+const PROBE_NUMBER: u32 = 99_999;
+
+/// What the room stands on.
+pub struct Foundations {
+    /// The rows.
+    pub db: Database,
+    /// Where instances are launched from, and what they are cast into.
+    pub images: Images,
+    /// How their disks reach them.
+    pub exports: Exports,
+    /// What they are made of.
+    pub flavors: Flavors,
+    /// Who signs in to them.
+    pub key_pairs: KeyPairs,
+    /// `[instances]`
+    pub settings: config::Instances,
+    /// `[quota]`
+    pub quota: config::Quota,
+    /// The folder of their folders.
+    pub folder: PathBuf,
+}
+
+pub(super) struct Room {
+    pub(super) db: Database,
+    pub(super) images: Images,
+    pub(super) exports: Exports,
+    pub(super) flavors: Flavors,
+    pub(super) key_pairs: KeyPairs,
+    pub(super) settings: config::Instances,
+    pub(super) quota: Usage,
+    pub(super) folder: PathBuf,
+    pub(super) accel: Acceleration,
+    pub(super) consoles: Consoles,
+    pub(super) ports: Ports,
+    pub(super) starts: Semaphore,
+    pub(super) host: String,
+    pub(super) host_memory_mib: u64,
+    pub(super) tasks: TaskTracker,
+    drivers: Mutex<HashMap<InstanceId, mpsc::Sender<Message>>>,
+    /// Where we are root, QEMU is not.
+    is_root: bool,
+}
+
+impl Room {
+    pub(super) fn new(on: Foundations) -> Result<Room> {
+        let is_root = rustix::process::geteuid().is_root();
+        let probe_user = is_root.then(|| on.settings.uid_base + PROBE_NUMBER);
+        let (settings, folder) = (on.settings, on.folder);
+        let accel =
+            Acceleration::new(settings.accel, settings.qemu.clone(), folder.join("probe"), probe_user);
+        let host_memory_mib = settings.memory_mib.unwrap_or_else(|| host_memory_mib().saturating_sub(HOST_RESERVE_MIB));
+        let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "localhost".into());
+        let quota = Usage {
+            instances: on.quota.instances,
+            vcpus: on.quota.vcpus,
+            memory_mib: on.quota.memory_mib,
+        };
+        // Its own folder tells whose a process is, so it is named in one way only.
+        Folder::make_root(&folder).map_err(Error::internal)?;
+        let folder = folder.canonicalize().map_err(Error::internal)?;
+        Ok(Room {
+            db: on.db,
+            images: on.images,
+            exports: on.exports,
+            flavors: on.flavors,
+            key_pairs: on.key_pairs,
+            quota,
+            accel,
+            settings,
+            folder,
+            consoles: Consoles::default(),
+            ports: Ports::default(),
+            starts: Semaphore::new(STARTS_AT_ONCE),
+            host: host.trim().to_owned(),
+            host_memory_mib,
+            tasks: TaskTracker::new(),
+            drivers: Mutex::default(),
+            is_root,
+        })
+    }
+
+    /// Gives every living instance its driver, and clears away what no instance owns.
+    pub(super) async fn take_up(self: &Arc<Room>) -> Result<()> {
+        let rows = self.db.instances(None, InstancesSeen::Living).await?;
+        let mut pids = process::running(&self.folder).map_err(Error::internal)?;
+        for row in &rows {
+            self.ports.remember(row.id, &row.state.forwards);
+        }
+        let living: HashSet<InstanceId> = rows.iter().map(|row| row.id).collect();
+        for row in rows {
+            let pid = pids.remove(&row.id);
+            self.drive(row, pid)?;
+        }
+        for (id, pid) in pids {
+            tracing::warn!(instance.id = %id, pid, "ending the QEMU process of instance {id}, which is deleted");
+            if let Ok(Some(process)) = Process::open(pid) {
+                process.kill();
+                process.ended().await;
+            }
+        }
+        let root = self.folder.clone();
+        let cleared = tokio::task::spawn_blocking(move || clear(&root, &living)).await;
+        cleared.map_err(Error::internal)?.map_err(Error::internal)
+    }
+
+    /// Starts the driver of an instance.
+    pub(super) fn drive(self: &Arc<Room>, row: InstanceRow, pid: Option<i32>) -> Result<()> {
+        let folder = Folder::open(&self.folder_of(row.id), self.user_of(&row)).map_err(Error::internal)?;
+        let (sender, mailbox) = mpsc::channel(MAILBOX);
+        let (id, room) = (row.id, self.clone());
+        self.lock().insert(id, sender);
+        self.tasks.spawn(async move {
+            Driver::run(room.clone(), row, folder, mailbox, pid).await;
+            room.lock().remove(&id);
+        });
+        Ok(())
+    }
+
+    /// Lets the drivers go; the guests stay.
+    pub(super) async fn close(&self) {
+        self.lock().clear();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Sends a driver a message and waits for its answer. The message counts even if nobody waits any more.
+    pub(super) async fn ask<T>(
+        &self,
+        id: InstanceId,
+        message: impl FnOnce(oneshot::Sender<Result<T>>) -> Message,
+    ) -> Result<T> {
+        let driver = self.lock().get(&id).cloned().ok_or_else(|| policy::no_such_instance(id))?;
+        let (reply, answer) = oneshot::channel();
+        driver.send(message(reply)).await.map_err(|_| policy::no_such_instance(id))?;
+        // A driver that ends without an answer has deleted its instance, or the service is ending.
+        answer.await.map_err(|_| policy::no_such_instance(id))?
+    }
+
+    /// Where an instance's files are.
+    pub(super) fn folder_of(&self, id: InstanceId) -> PathBuf {
+        self.folder.join(id.to_string())
+    }
+
+    /// An instance's folder, if it is there.
+    pub(super) fn folder_as_is(&self, row: &InstanceRow) -> std::io::Result<Folder> {
+        Folder::at(&self.folder_of(row.id), self.user_of(row))
+    }
+
+    /// Whom an instance's QEMU runs as, where we are root.
+    fn user_of(&self, row: &InstanceRow) -> Option<u32> {
+        self.is_root.then(|| self.settings.uid_base + row.number)
+    }
+
+    pub(super) fn stop_grace(&self) -> Duration {
+        Duration::from_secs(self.settings.stop_grace_secs)
+    }
+
+    /// Whether the host has the memory to run this instance beside those that run.
+    pub(super) async fn host_has_room(&self, row: &InstanceRow) -> Result<()> {
+        let used = self.db.instance_memory_in_use(row.id).await?;
+        if used + row.make.memory_mib <= self.host_memory_mib {
+            return Ok(());
+        }
+        Err(Error::Conflict(format!(
+            "This host has {} MiB of memory for instances, {used} MiB are in use, and instance {} needs {} MiB; stop \
+             another instance first.",
+            self.host_memory_mib, row.id, row.make.memory_mib
+        )))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<InstanceId, mpsc::Sender<Message>>> {
+        self.drivers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Removes the folders of instances that are no more: their deletion was cut off.
+fn clear(root: &Path, living: &HashSet<InstanceId>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(root)? {
+        let entry = entry?;
+        let id = entry.file_name().to_str().and_then(|name| name.parse::<InstanceId>().ok());
+        if id.is_some_and(|id| !living.contains(&id)) {
+            Folder::remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn host_memory_mib() -> u64 {
+    let facts = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = facts.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    total.and_then(|rest| rest.split_ascii_whitespace().next()?.parse::<u64>().ok()).unwrap_or_default() / 1024
+}
