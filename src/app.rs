@@ -16,9 +16,10 @@ use crate::{
     api::{self, Api},
     config::Config,
     db::Database,
+    exports::Exports,
     identity::Identity,
     images::{self, Images},
-    instances::{Instances, flavors::Flavors, key_pairs::KeyPairs},
+    instances::{Foundations, Instances, flavors::Flavors, key_pairs::KeyPairs},
     jobs::{self, Queue},
 };
 
@@ -50,6 +51,7 @@ pub struct Parts {
 pub struct App {
     config: Config,
     parts: Arc<Parts>,
+    store: chunks::Store,
     _lock: std::fs::File,
 }
 
@@ -73,13 +75,23 @@ impl App {
         let key_pairs = KeyPairs::new(db.clone(), config.quota.key_pairs);
         let store = open_store(&config).await?;
         let jobs = Queue::new(db.clone());
-        let images = open_images(&config, &db, store, &identity, &jobs);
+        let images = open_images(&config, &db, store.clone(), &identity, &jobs);
         if config.database.url.is_none() {
             // The data folder's lock says that this service is alone: whoever held a lease is gone.
             jobs.recover().await?;
             images.recover().await?;
         }
-        let instances = Instances::open(db.clone()).await?;
+        let instances = Instances::open(Foundations {
+            db: db.clone(),
+            images: images.clone(),
+            exports: Exports::new(store.clone()),
+            flavors: flavors.clone(),
+            key_pairs: key_pairs.clone(),
+            settings: config.instances.clone(),
+            quota: config.quota.clone(),
+            folder: data.join("instances"),
+        });
+        let instances = instances.await.context("cannot take up the instances")?;
         let parts = Parts {
             db,
             identity,
@@ -92,7 +104,7 @@ impl App {
             jobs,
             instances,
         };
-        Ok(App { parts: Arc::new(parts), config, _lock: lock })
+        Ok(App { parts: Arc::new(parts), store, config, _lock: lock })
     }
 
     /// Serves until `stop`, then lets the requests under way finish.
@@ -110,6 +122,7 @@ impl App {
         api::listen::listen(listener, router, stop, self.config.server.shutdown_grace()).await;
         self.parts.images.close().await;
         workers.wait().await;
+        self.parts.instances.close().await;
         self.parts.db.close().await;
         Ok(())
     }
@@ -118,7 +131,11 @@ impl App {
 impl App {
     fn start_jobs(&self, stop: &CancellationToken) -> TaskTracker {
         let workers = TaskTracker::new();
-        let rooms = jobs::Rooms { images: self.parts.images.clone() };
+        let rooms = jobs::Rooms {
+            images: self.parts.images.clone(),
+            instances: self.parts.instances.clone(),
+            store: self.store.clone(),
+        };
         let sweep_interval = Duration::from_secs(self.config.store.sweep_interval_hours.max(1) * 3600);
         jobs::start(&self.parts.jobs, &rooms, sweep_interval, stop, &workers);
         workers.close();

@@ -58,7 +58,8 @@ impl Driver {
             (Status::Build | Status::Reboot, _) | (_, Some(TaskState::PoweringOn)) => self.begin_start().await,
             (_, Some(TaskState::PoweringOff)) => self.is_off(None).await,
             (Status::Active, _) => {
-                self.is_off(Some("it was running when the service ended, and is no more; was the host restarted?")).await;
+                self.is_off(Some("it was running when the service ended, and is no more; was the host restarted?"))
+                    .await;
             }
             (_, Some(TaskState::ImageSnapshot)) if state.capture.is_none() => {
                 let cut_off = "the service ended before the image was begun";

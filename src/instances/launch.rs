@@ -41,13 +41,14 @@ pub(super) async fn launch(room: Arc<Room>, caller: Caller, wanted: Launch) -> R
         None => None,
     };
     let disk_bytes = disk_bytes(&flavor, &source)?;
-    let make = Make { caller: &caller, project, wanted: &wanted, flavor: &flavor, source: &source, public_key, disk_bytes };
+    let make =
+        Make { caller: &caller, project, wanted: &wanted, flavor: &flavor, source: &source, public_key, disk_bytes };
     let reservation = Reservation {
         project,
         min: wanted.min_count,
         max: wanted.max_count,
         vcpus: flavor.vcpus,
-        memory_mib: flavor.ram_mib,
+        memory_mib: flavor.memory_mib,
         quota: room.quota,
         host_memory_mib: room.host_memory_mib,
     };
@@ -99,7 +100,7 @@ fn check(wanted: &Launch) -> Result<()> {
 
 /// The size of the new disk: the flavor's, and never less than the image's.
 fn disk_bytes(flavor: &Flavor, source: &LaunchSource) -> Result<u64> {
-    if flavor.ram_mib < source.min_ram_mib {
+    if flavor.memory_mib < source.min_ram_mib {
         return Err(Error::Invalid("Flavor's memory is too small for requested image.".into()));
     }
     // QEMU counts disks in sectors.
@@ -142,7 +143,8 @@ impl Make<'_> {
         let (wanted, source, now) = (self.wanted, self.source, now_ms());
         let id = InstanceId::new();
         // Nova's way with several: the name and a number from 1.
-        let numbered = |name: &str| if wanted.max_count > 1 { format!("{name}-{}", index + 1) } else { name.to_owned() };
+        let numbered =
+            |name: &str| if wanted.max_count > 1 { format!("{name}-{}", index + 1) } else { name.to_owned() };
         let name = numbered(&wanted.name);
         let hostname = wanted.hostname.as_deref().map_or_else(|| hostname(&name, id), numbered);
         let is_kept = |name: &String| KEPT_PROPERTIES.iter().any(|start| name.starts_with(start));
@@ -168,7 +170,7 @@ impl Make<'_> {
                 disk_bytes: self.disk_bytes,
                 flavor: flavor.to_owned(),
                 vcpus: self.flavor.vcpus,
-                memory_mib: self.flavor.ram_mib,
+                memory_mib: self.flavor.memory_mib,
                 key_name: wanted.key_name.clone(),
                 public_key: self.public_key.clone(),
                 user_data: wanted.user_data.as_ref().map(|data| STANDARD.encode(data)),

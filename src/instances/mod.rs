@@ -48,11 +48,7 @@ use tokio::net::UnixStream;
 pub use types::*;
 
 use crate::{
-    db::{
-        instance_actions::ActionRow,
-        instances::InstanceRow,
-        now_ms,
-    },
+    db::{instance_actions::ActionRow, instances::InstanceRow, now_ms},
     error::{Error, Result},
     identity::{Caller, policy},
     ids::{ImageId, InstanceId},
@@ -74,6 +70,9 @@ impl Instances {
     /// The database or the folder is out of reach.
     pub async fn open(on: Foundations) -> Result<Instances> {
         let room = Arc::new(Room::new(on)?);
+        if !room.settings.enabled {
+            return Ok(Instances(room));
+        }
         room.take_up().await?;
         let prober = room.clone();
         // Not before somebody may want an instance, and not in the way of the first answers.

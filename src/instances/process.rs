@@ -55,7 +55,9 @@ impl Process {
         };
         let Some(start_ticks) = start_ticks(pid) else { return Ok(None) };
         let record = Record { pid, start_ticks, boot_id: boot_id()? };
-        Ok(Some(Process { record, fd: AsyncFd::new(fd)? }))
+        #[expect(deprecated, reason = "its fault is types that give out another descriptor later; `OwnedFd` cannot")]
+        let fd = AsyncFd::new(fd)?;
+        Ok(Some(Process { record, fd }))
     }
 
     /// Its pid.

@@ -29,8 +29,8 @@ use crate::{
     error::{Error, Result},
     exports::Exports,
     identity::policy,
-    images::Images,
     ids::InstanceId,
+    images::Images,
 };
 
 /// Machines that come up at the same time: more only make each other slow.
@@ -86,15 +86,10 @@ impl Room {
         let is_root = rustix::process::geteuid().is_root();
         let probe_user = is_root.then(|| on.settings.uid_base + PROBE_NUMBER);
         let (settings, folder) = (on.settings, on.folder);
-        let accel =
-            Acceleration::new(settings.accel, settings.qemu.clone(), folder.join("probe"), probe_user);
+        let accel = Acceleration::new(settings.accel, settings.qemu.clone(), folder.join("probe"), probe_user);
         let host_memory_mib = settings.memory_mib.unwrap_or_else(|| host_memory_mib().saturating_sub(HOST_RESERVE_MIB));
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "localhost".into());
-        let quota = Usage {
-            instances: on.quota.instances,
-            vcpus: on.quota.vcpus,
-            memory_mib: on.quota.memory_mib,
-        };
+        let quota = Usage { instances: on.quota.instances, vcpus: on.quota.vcpus, memory_mib: on.quota.memory_mib };
         // Its own folder tells whose a process is, so it is named in one way only.
         Folder::make_root(&folder).map_err(Error::internal)?;
         let folder = folder.canonicalize().map_err(Error::internal)?;

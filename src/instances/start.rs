@@ -55,7 +55,8 @@ pub(super) async fn start(room: Arc<Room>, row: Arc<InstanceRow>, folder: Arc<Fo
     let accel = room.accel.get().await.map_err(|error| error.to_string())?;
     let (lay_row, lay_folder) = (row.clone(), folder.clone());
     let laid = tokio::task::spawn_blocking(move || lay_out(&lay_row, &lay_folder)).await;
-    laid.map_err(|error| error.to_string())?.map_err(|error| format!("The instance's files cannot be made: {error}."))?;
+    laid.map_err(|error| error.to_string())?
+        .map_err(|error| format!("The instance's files cannot be made: {error}."))?;
     // So many at a time that each comes up quickly, however many are asked for.
     let _turn = room.starts.acquire().await.map_err(|error| error.to_string())?;
     for _ in 1..ATTEMPTS {
@@ -91,7 +92,9 @@ async fn attempt(room: &Room, row: &InstanceRow, folder: &Folder, accel: Accel) 
     let mut unclaimed = Unclaimed(Some(process));
     let process = unclaimed.0.as_ref().expect("it was just put there");
     let facts = Facts { accel: Some(accel.word().to_owned()), forwards: forwards.clone() };
-    process.record(folder, facts).map_err(|error| format!("The instance's process cannot be written down: {error}."))?;
+    process
+        .record(folder, facts)
+        .map_err(|error| format!("The instance's process cannot be written down: {error}."))?;
     let greeted = tokio::select! {
         greeted = tokio::time::timeout(GREETING, greet(folder)) => greeted.unwrap_or_else(|_| {
             Err(format!("QEMU did not answer within {} seconds.", GREETING.as_secs()))
@@ -106,7 +109,8 @@ async fn attempt(room: &Room, row: &InstanceRow, folder: &Folder, accel: Accel) 
 
 /// Connects to the monitor of a machine's QEMU, waiting for it to come up.
 pub(super) async fn greet(folder: &Folder) -> Result<(Qmp, mpsc::Receiver<Event>), String> {
-    let stream = folder.connect("qmp.sock").await.map_err(|error| format!("QEMU's monitor is out of reach: {error}."))?;
+    let stream =
+        folder.connect("qmp.sock").await.map_err(|error| format!("QEMU's monitor is out of reach: {error}."))?;
     let (qmp, events) = Qmp::greet(stream).await.map_err(|error| format!("{error}."))?;
     // A guest that was stopped by an error of its disk goes on; one that runs does not notice.
     let status = qmp.execute("query-status", json!({})).await.map_err(|error| format!("{error}."))?;

@@ -4,6 +4,7 @@
 //! front lane (people wait for those jobs), one the back lane, where a job may read terabytes.
 
 pub mod queue;
+mod snapshot;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ pub use queue::{Job, Lane, Queue, Work};
 use crate::{
     error::{Error, Result},
     images::Images,
+    instances::Instances,
 };
 
 /// Workers of the front lane. A snapshot reads and compresses what changed on its own threads; two keep both busy.
@@ -28,6 +30,10 @@ const LAPSE_CHECK: Duration = Duration::from_secs(10);
 pub struct Rooms {
     /// Images.
     pub images: Images,
+    /// Instances.
+    pub instances: Instances,
+    /// The chunks.
+    pub store: chunks::Store,
 }
 
 /// Starts the workers and the clock; they end with `stop`, and `tasks` knows when.
@@ -50,9 +56,8 @@ pub fn start(queue: &Queue, rooms: &Rooms, sweep_interval: Duration, stop: &Canc
 async fn run(rooms: Rooms, job: Job) -> Result<()> {
     match job.work.clone() {
         Work::Checksum { image } => rooms.images.compute_checksums(image, &job.stop).await,
-        Work::Snapshot { .. } | Work::Sweep | Work::Scrub => {
-            Err(Error::Unavailable(format!("this service does not do {:?}", job.work)))
-        }
+        Work::Snapshot { image, instance } => snapshot::cast(&rooms, &job, image, instance).await,
+        Work::Sweep | Work::Scrub => Err(Error::Unavailable(format!("this service does not do {:?}", job.work))),
     }
 }
 

@@ -4,18 +4,15 @@
 //! compresses and writes them as they come. The work is in proportion to the change, never to the disk. A run that is
 //! cut off leaves chunks that the sweep takes, and begins anew: nothing is kept of it.
 
-use std::{fs::File, ops::Range, sync::Arc, time::Duration};
+use std::{fs::File, ops::Range, time::Duration};
 
 use bytes::Bytes;
-use chunks::{CHUNK_BYTES, Content, Patch, Store};
+use chunks::{CHUNK_BYTES, Content, Patch};
 use disks::{
     ReadAt as _,
     qcow2::{Image as Overlay, Kind, Rules},
 };
-use tokio::{
-    sync::mpsc,
-    time::{Instant, timeout},
-};
+use tokio::{sync::mpsc, time::Instant};
 
 use super::{Job, Rooms};
 use crate::{
@@ -34,7 +31,10 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A part of the disk that differs from the base; the numbers count chunks.
 enum Change {
-    Data { first: u64, bytes: Bytes },
+    Data {
+        first: u64,
+        bytes: Bytes,
+    },
     Zeroes(Range<u64>),
     /// How many bytes the changes come to; the first thing told.
     Total(u64),
@@ -128,7 +128,9 @@ fn read(overlay: &File, disk_bytes: u64, changes: &mpsc::Sender<Change>) -> Resu
     let image = Overlay::open(overlay, Rules::Overlay).map_err(broken)?;
     if image.virtual_size_bytes() != disk_bytes {
         let found = image.virtual_size_bytes();
-        return Err(Error::internal(anyhow::anyhow!("the overlay's disk has {found} bytes, its row says {disk_bytes}")));
+        return Err(Error::internal(anyhow::anyhow!(
+            "the overlay's disk has {found} bytes, its row says {disk_bytes}"
+        )));
     }
     let mut total = 0;
     for extent in image.extents(0..disk_bytes) {
@@ -151,7 +153,9 @@ fn read(overlay: &File, disk_bytes: u64, changes: &mpsc::Sender<Change>) -> Resu
                 changes.blocking_send(Change::Zeroes(first..first + extent.len.div_ceil(chunk_bytes))).is_ok()
             }
             Kind::Data { file_offset } => read_data(overlay, file_offset, first, extent.len, changes)?,
-            Kind::Compressed { .. } => return Err(Error::internal(anyhow::anyhow!("an overlay with compressed clusters"))),
+            Kind::Compressed { .. } => {
+                return Err(Error::internal(anyhow::anyhow!("an overlay with compressed clusters")));
+            }
         };
         if !sent {
             break;
