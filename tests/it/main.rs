@@ -18,5 +18,6 @@ mod compute;
 pub mod db;
 mod identity;
 mod image;
+mod instances;
 mod process;
 mod tidy;

@@ -1,0 +1,7 @@
+//! Instances on real QEMU, with the micro guest.
+
+mod adoption;
+mod capture;
+mod faults;
+mod life;
+mod world;

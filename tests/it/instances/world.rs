@@ -1,0 +1,249 @@
+//! The rooms of the service, open on a temporary folder, without HTTP: what the drivers' tests drive.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use chunks::{MemoryIndex, Store};
+use effigy::{
+    config::{self, Config},
+    db::Database,
+    exports::Exports,
+    identity::{Caller, Identity, ProjectRef, Role, UserRef},
+    ids::{ImageId, InstanceId, ProjectId, UserId},
+    images::{self, Images},
+    instances::{Foundations, Instance, Instances, Launch, Nic, Status, flavors::Flavors, key_pairs::KeyPairs},
+    jobs::{self, Queue},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::support;
+
+/// How long a test waits for what a guest should do; a busy machine takes its time.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The rooms, open.
+pub struct World {
+    pub images: Images,
+    pub instances: Instances,
+    pub store: Store,
+    pub db: Database,
+    pub folder: PathBuf,
+    pub alice: Caller,
+    stop: CancellationToken,
+    workers: TaskTracker,
+}
+
+/// A member of a project of its own; the same in every world.
+pub fn alice() -> Caller {
+    let id = "11111111111111111111111111111111";
+    let project: ProjectId = id.parse().unwrap();
+    let user: UserId = id.parse().unwrap();
+    Caller {
+        user: UserRef { id: user, name: "alice".into(), domain_id: "default".into() },
+        project: Some(ProjectRef { id: project, name: "web".into(), domain_id: "default".into() }),
+        role: Some(Role::Member),
+        request_id: "req-test".into(),
+        address: None,
+        session: None,
+    }
+}
+
+impl World {
+    /// Opens the rooms as the service does, on a folder that may hold what an earlier world left.
+    pub async fn open(folder: &Path) -> World {
+        World::open_with(folder, |_| {}).await
+    }
+
+    /// The same, with other settings.
+    pub async fn open_with(folder: &Path, set: impl FnOnce(&mut config::Instances)) -> World {
+        let mut config = Config::default();
+        config.instances.accel = config::Accel::Tcg;
+        config.instances.stop_grace_secs = 20;
+        set(&mut config.instances);
+        let db = Database::sqlite(&folder.join("effigy.db")).await.unwrap();
+        let identity = Identity::open(db.clone(), config.identity.clone()).await.unwrap();
+        let store = Store::open(&folder.join("store"), Arc::new(MemoryIndex::new()), Default::default()).await.unwrap();
+        let queue = Queue::new(db.clone());
+        let settings = images::Settings { images: config.images, sharing: config.sharing, quota: config.quota.clone() };
+        let images = Images::open(db.clone(), store.clone(), identity, queue.clone(), settings);
+        queue.recover().await.unwrap();
+        let instances = Instances::open(Foundations {
+            db: db.clone(),
+            images: images.clone(),
+            exports: Exports::new(store.clone()),
+            flavors: Flavors::new(db.clone()),
+            key_pairs: KeyPairs::new(db.clone(), 10),
+            settings: config.instances,
+            quota: config.quota,
+            folder: folder.join("instances"),
+        });
+        let instances = instances.await.unwrap();
+        let (stop, workers) = (CancellationToken::new(), TaskTracker::new());
+        let rooms = jobs::Rooms { images: images.clone(), instances: instances.clone(), store: store.clone() };
+        jobs::start(&queue, &rooms, Duration::from_secs(3600), &stop, &workers);
+        World { images, instances, store, db, folder: folder.to_owned(), alice: alice(), stop, workers }
+    }
+
+    /// Ends the service cleanly; guests go on.
+    pub async fn close(self) {
+        self.stop.cancel();
+        self.workers.close();
+        self.workers.wait().await;
+        self.instances.close().await;
+        self.db.close().await;
+    }
+
+    /// An image of these raw bytes.
+    pub async fn image(&self, name: &str, disk: Vec<u8>) -> ImageId {
+        let attributes = serde_json::json!({"name": name, "disk_format": "raw", "container_format": "bare"});
+        let attributes = attributes.as_object().unwrap().clone();
+        let image = self.images.create(&self.alice, attributes).await.unwrap();
+        let body = futures::stream::iter([Ok::<_, std::io::Error>(Bytes::from(disk))]);
+        self.images.upload(&self.alice, image.id, Default::default(), body).await.unwrap();
+        image.id
+    }
+
+    /// The micro guest as an image.
+    pub async fn micro(&self, label: &str) -> ImageId {
+        self.image(label, support::micro_disk(label, 1 << 20)).await
+    }
+
+    /// Asks for `count` instances of the smallest flavor.
+    pub async fn launch(&self, image: ImageId, count: u32) -> Vec<Instance> {
+        self.instances.create(&self.alice, wanted(image, count)).await.unwrap()
+    }
+
+    /// One micro guest that has booted.
+    pub async fn booted(&self, label: &str) -> InstanceId {
+        let image = self.micro(label).await;
+        let id = self.launch(image, 1).await[0].id;
+        self.console_says(id, &format!("MICRO-READY {label}0001 OK")).await;
+        id
+    }
+
+    /// Waits until an instance is in this state, with nothing being done to it.
+    #[track_caller]
+    pub fn is(&self, id: InstanceId, status: Status) -> impl Future<Output = Instance> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let until = Instant::now() + PATIENCE;
+            loop {
+                let found = self.instances.show(&self.alice, id).await.unwrap();
+                if found.status == status && found.task.is_none() {
+                    return found;
+                }
+                assert!(
+                    Instant::now() < until && (status == Status::Error || found.status != Status::Error),
+                    "{caller}: {} {:?} {:?}, wanted {status}",
+                    found.status,
+                    found.task,
+                    found.fault
+                );
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+
+    /// Waits until an instance is gone.
+    pub async fn is_gone(&self, id: InstanceId) {
+        let until = Instant::now() + PATIENCE;
+        while self.instances.show(&self.alice, id).await.is_ok() {
+            assert!(Instant::now() < until, "instance {id} is still there");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Waits until the guest has written this to its serial port.
+    #[track_caller]
+    pub fn console_says(&self, id: InstanceId, words: &str) -> impl Future<Output = String> {
+        let caller = std::panic::Location::caller();
+        async move {
+            let until = Instant::now() + PATIENCE;
+            loop {
+                let text = self.instances.console_output(&self.alice, id, None).await.unwrap();
+                if text.contains(words) {
+                    return text;
+                }
+                assert!(Instant::now() < until, "{caller}: '{words}' is not in: {text}");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+
+    /// Waits until an image is ready.
+    pub async fn is_ready(&self, image: ImageId) -> images::Image {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let found = self.images.show(&self.alice, image).await.unwrap();
+            if found.status == images::Status::Active {
+                return found;
+            }
+            assert!(Instant::now() < until, "image {image} is {} {:?}", found.status, found.reason);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Deletes instances and waits until they are gone, so that no QEMU outlives the test.
+    pub async fn clear(&self, ids: &[InstanceId]) {
+        for id in ids {
+            self.instances.delete(&self.alice, *id).await.unwrap();
+        }
+        for id in ids {
+            self.is_gone(*id).await;
+        }
+    }
+
+    /// The QEMU process of an instance, if one runs.
+    pub fn pid(&self, id: InstanceId) -> Option<i32> {
+        let name = format!("guest=effigy-{id}");
+        std::fs::read_dir("/proc").unwrap().find_map(|entry| {
+            let entry = entry.ok()?;
+            let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+            let is_it = line.split(|byte| *byte == 0).any(|word| word == name.as_bytes());
+            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+            let is_dead = stat.rsplit_once(')')?.1.trim_start().starts_with('Z');
+            (is_it && !is_dead).then(|| entry.file_name().to_str()?.parse().ok())?
+        })
+    }
+
+    /// The disk of a stopped instance as `qemu-img` reads it, from its overlay and its image's disk.
+    pub async fn disk(&self, id: InstanceId) -> Vec<u8> {
+        let row = self.db.instance(id).await.unwrap().unwrap();
+        let reader = self.store.reader(row.make.base_root.parse().unwrap()).await.unwrap();
+        let base = reader.read_at(0, reader.size_bytes() as usize).await.unwrap();
+        let place = tempfile::tempdir().unwrap();
+        let (under, out) = (place.path().join("base.raw"), place.path().join("out.raw"));
+        std::fs::write(&under, base).unwrap();
+        let overlay = self.folder.join("instances").join(id.to_string()).join("disk.qcow2");
+        let nodes = format!(
+            "json:{{\"driver\":\"qcow2\",\"file\":{{\"driver\":\"file\",\"filename\":\"{}\"}},\
+             \"backing\":{{\"driver\":\"raw\",\"file\":{{\"driver\":\"file\",\"filename\":\"{}\"}}}}}}",
+            overlay.display(),
+            under.display()
+        );
+        support::qemu_img(&["convert", "-O", "raw", &nodes], &[&out]);
+        std::fs::read(out).unwrap()
+    }
+}
+
+/// A launch of the smallest flavor without a network.
+pub fn wanted(image: ImageId, count: u32) -> Launch {
+    Launch {
+        name: "micro".into(),
+        image,
+        flavor: "42".into(),
+        min_count: count,
+        max_count: count,
+        key_name: None,
+        user_data: None,
+        metadata: Default::default(),
+        tags: vec![],
+        description: None,
+        hostname: None,
+        nic: Nic::None,
+    }
+}
