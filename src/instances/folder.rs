@@ -119,13 +119,6 @@ impl Folder {
         Ok(listener)
     }
 
-    /// Listens on a socket that QEMU may connect to.
-    pub(super) fn listen_for_qemu(&self, name: &str) -> io::Result<UnixListener> {
-        let listener = self.listen(name)?;
-        self.give(&self.path.join(name))?;
-        Ok(listener)
-    }
-
     /// Connects to a socket of this folder.
     ///
     /// The folder `vnc` belongs to the instance's user, so what lies there may have been put there by a guest that

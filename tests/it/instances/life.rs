@@ -8,11 +8,11 @@ use effigy::{
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::world::{PATIENCE, World, wanted};
+use super::world::{PATIENCE, Place, World, wanted};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn instance_boots_stops_by_the_power_button_and_counts_its_second_start() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Place::new();
     let world = World::open(folder.path()).await;
     let image = world.micro("life").await;
     let made = world.launch(image, 1).await;
@@ -21,7 +21,7 @@ async fn instance_boots_stops_by_the_power_button_and_counts_its_second_start() 
     let found = world.is(id, Status::Active).await;
     assert_eq!(found.accel.as_deref(), Some("tcg"));
     assert!(found.launched_ms.is_some() && found.addresses.is_none());
-    world.console_says(id, "MICRO-READY life0001 OK").await;
+    world.console_says(id, "MICRO-READY life 0001 OK").await;
 
     assert!(matches!(world.instances.start(&world.alice, id).await, Err(Error::Conflict(_))));
     world.instances.stop(&world.alice, id).await.unwrap();
@@ -32,7 +32,7 @@ async fn instance_boots_stops_by_the_power_button_and_counts_its_second_start() 
 
     world.instances.start(&world.alice, id).await.unwrap();
     world.is(id, Status::Active).await;
-    world.console_says(id, "MICRO-READY life0002 OK").await;
+    world.console_says(id, "MICRO-READY life 0002 OK").await;
 
     let actions = world.instances.actions(&world.alice, id).await.unwrap();
     let done: Vec<_> = actions.iter().map(|a| (a.action.as_str(), a.result.map(|r| r.word()))).collect();
@@ -45,27 +45,27 @@ async fn instance_boots_stops_by_the_power_button_and_counts_its_second_start() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn soft_and_hard_reboots_boot_again_and_a_reset_by_the_guest_too() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Place::new();
     let world = World::open(folder.path()).await;
     let id = world.booted("again").await;
     world.is(id, Status::Active).await;
     world.instances.reboot(&world.alice, id, RebootKind::Soft).await.unwrap();
-    world.console_says(id, "again0002 OK").await;
+    world.console_says(id, "again 0002 OK").await;
     world.is(id, Status::Active).await;
     world.instances.reboot(&world.alice, id, RebootKind::Hard).await.unwrap();
-    world.console_says(id, "again0003 OK").await;
+    world.console_says(id, "again 0003 OK").await;
     world.is(id, Status::Active).await;
 
     let pid = world.pid(id);
     type_in(&world, id, b"r").await;
-    world.console_says(id, "again0004 OK").await;
+    world.console_says(id, "again 0004 OK").await;
     assert_eq!(world.pid(id), pid, "a guest's own reset stays in its QEMU");
     world.clear(&[id]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn guest_that_hangs_is_switched_off_after_the_grace_period() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Place::new();
     let world = World::open_with(folder.path(), |settings| settings.stop_grace_secs = 1).await;
     let id = world.booted("hang").await;
     world.is(id, Status::Active).await;
@@ -80,7 +80,7 @@ async fn guest_that_hangs_is_switched_off_after_the_grace_period() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn guest_that_shuts_itself_down_is_seen_to_be_off() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Place::new();
     let world = World::open(folder.path()).await;
     let id = world.booted("off").await;
     world.is(id, Status::Active).await;
@@ -91,7 +91,7 @@ async fn guest_that_shuts_itself_down_is_seen_to_be_off() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clones_of_one_call_are_numbered_and_have_ports_of_their_own() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Place::new();
     let world = World::open(folder.path()).await;
     let image = world.micro("clone").await;
     let mut launch = wanted(image, 3);
@@ -106,7 +106,7 @@ async fn clones_of_one_call_are_numbered_and_have_ports_of_their_own() {
         assert_eq!((addresses.fixed_ip.as_str(), addresses.forwards[0].guest_port), ("10.0.2.15", 22));
         ports.insert(addresses.forwards[0].host_port);
         macs.insert(addresses.mac);
-        world.console_says(*id, "clone0001 OK").await;
+        world.console_says(*id, "clone 0001 OK").await;
     }
     assert_eq!((ports.len(), macs.len()), (3, 3));
 
@@ -120,7 +120,7 @@ async fn clones_of_one_call_are_numbered_and_have_ports_of_their_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn launch_over_the_quota_or_the_hosts_memory_launches_nothing() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Place::new();
     let world = World::open_with(folder.path(), |settings| settings.memory_mib = Some(130)).await;
     let image = world.micro("full").await;
     let refused = world.instances.create(&world.alice, wanted(image, 3)).await.unwrap_err();
@@ -141,7 +141,7 @@ async fn launch_over_the_quota_or_the_hosts_memory_launches_nothing() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn instance_is_deleted_while_it_is_being_built() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Place::new();
     let world = World::open(folder.path()).await;
     let image = world.micro("early").await;
     let ids: Vec<_> = world.launch(image, 4).await.iter().map(|instance| instance.id).collect();
@@ -154,7 +154,7 @@ async fn instance_is_deleted_while_it_is_being_built() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn console_token_opens_the_console_and_dies_with_its_instance() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Place::new();
     let world = World::open(folder.path()).await;
     let id = world.booted("token").await;
     world.is(id, Status::Active).await;
@@ -181,7 +181,7 @@ async fn console_token_opens_the_console_and_dies_with_its_instance() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn launch_costs_the_same_for_a_disk_of_a_gibibyte_and_of_a_tebibyte() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Place::new();
     let world = World::open(folder.path()).await;
     let image = world.micro("lazy").await;
     let mut large = wanted(image, 1);
@@ -190,7 +190,7 @@ async fn launch_costs_the_same_for_a_disk_of_a_gibibyte_and_of_a_tebibyte() {
     let id = world.instances.create(&world.alice, large).await.unwrap()[0].id;
     world.is(id, Status::Active).await;
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
-    world.console_says(id, "lazy0001 OK").await;
+    world.console_says(id, "lazy 0001 OK").await;
     let overlay = folder.path().join("instances").join(id.to_string()).join("disk.qcow2");
     let bytes = std::fs::metadata(overlay).unwrap().len();
     assert!(bytes < 1 << 20, "the overlay of 80 GiB with one changed cluster has {bytes} bytes");

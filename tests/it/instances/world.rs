@@ -25,6 +25,45 @@ use crate::support;
 /// How long a test waits for what a guest should do; a busy machine takes its time.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// A temporary folder; no QEMU that runs below it outlives it, also when its test fails.
+pub struct Place(tempfile::TempDir);
+
+impl Place {
+    pub fn new() -> Place {
+        Place(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        for (pid, _) in guests_below(self.path()) {
+            kill(pid);
+        }
+    }
+}
+
+/// Kills a process as `kill -9` does.
+pub fn kill(pid: i32) {
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+}
+
+/// The QEMU processes that run below a folder: pid and working directory.
+pub fn guests_below(folder: &Path) -> Vec<(i32, PathBuf)> {
+    let folder = folder.canonicalize().unwrap();
+    let below = |entry: std::fs::DirEntry| {
+        let pid = entry.file_name().to_str()?.parse().ok()?;
+        // A process that has ended has no working directory any more.
+        let cwd = std::fs::read_link(entry.path().join("cwd")).ok()?;
+        cwd.starts_with(&folder).then_some((pid, cwd))
+    };
+    std::fs::read_dir("/proc").unwrap().filter_map(|entry| below(entry.ok()?)).collect()
+}
+
 /// The rooms, open.
 pub struct World {
     pub images: Images,
@@ -121,7 +160,7 @@ impl World {
     pub async fn booted(&self, label: &str) -> InstanceId {
         let image = self.micro(label).await;
         let id = self.launch(image, 1).await[0].id;
-        self.console_says(id, &format!("MICRO-READY {label}0001 OK")).await;
+        self.console_says(id, &format!("MICRO-READY {label} 0001 OK")).await;
         id
     }
 
@@ -199,15 +238,8 @@ impl World {
 
     /// The QEMU process of an instance, if one runs.
     pub fn pid(&self, id: InstanceId) -> Option<i32> {
-        let name = format!("guest=effigy-{id}");
-        std::fs::read_dir("/proc").unwrap().find_map(|entry| {
-            let entry = entry.ok()?;
-            let line = std::fs::read(entry.path().join("cmdline")).ok()?;
-            let is_it = line.split(|byte| *byte == 0).any(|word| word == name.as_bytes());
-            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
-            let is_dead = stat.rsplit_once(')')?.1.trim_start().starts_with('Z');
-            (is_it && !is_dead).then(|| entry.file_name().to_str()?.parse().ok())?
-        })
+        let found = guests_below(&self.folder);
+        found.into_iter().find(|(_, cwd)| cwd.ends_with(id.to_string())).map(|(pid, _)| pid)
     }
 
     /// The disk of a stopped instance as `qemu-img` reads it, from its overlay and its image's disk.
