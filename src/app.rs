@@ -62,11 +62,7 @@ impl App {
     /// Another service holds the data folder, or a part cannot be opened; the chain says which and why.
     pub async fn open(config: Config) -> anyhow::Result<App> {
         let data = &config.server.data;
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(data)
-            .with_context(|| format!("cannot make the data folder {}", data.display()))?;
+        make_data_folder(data)?;
         let lock = lock(data)?;
         raise_file_limit();
         let db = open_database(&config).await?;
@@ -160,6 +156,24 @@ pub async fn open_store(config: &Config) -> anyhow::Result<chunks::Store> {
     let index = Arc::new(chunks::MemoryIndex::new());
     let store = chunks::Store::open(&folder, index, options).await;
     store.with_context(|| format!("cannot open the store {}", folder.display()))
+}
+
+/// Opens the identity part alone, beside a running service or without one.
+///
+/// # Errors
+/// The database cannot be opened.
+pub async fn open_identity(config: &Config) -> anyhow::Result<Identity> {
+    make_data_folder(&config.server.data)?;
+    Ok(Identity::open(open_database(config).await?, config.identity.clone()).await?)
+}
+
+/// Makes the data folder, readable by its owner alone, unless it is there.
+fn make_data_folder(data: &Path) -> anyhow::Result<()> {
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(data)
+        .with_context(|| format!("cannot make the data folder {}", data.display()))
 }
 
 /// The address a client on this machine reaches the service by.

@@ -3,6 +3,8 @@
 //! The rooms, in reading order. Each room's door is its `mod.rs`.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may stop at the first surprise"))]
 
+/// `effigy admin`: people, projects and roles from the command line.
+pub mod admin;
 /// Opens the parts, joins them, starts and stops the tasks.
 pub mod app;
 /// The settings: one struct for each section of the file.

@@ -31,6 +31,9 @@ enum Command {
         #[arg(long)]
         listen: Option<SocketAddr>,
     },
+    /// Makes users, projects and roles, offline or beside a running service.
+    #[command(subcommand)]
+    Admin(effigy::admin::Command),
     /// Looks at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -65,14 +68,17 @@ fn run(cli: Cli) -> anyhow::Result<()> {
             config.server.listen = listen.unwrap_or(config.server.listen);
             serve(config)
         }
+        Command::Admin(command) => admin(&config, command),
         Command::Config(ConfigCommand::Check) => {
-            #[allow(clippy::print_stdout, reason = "the answer of the command")]
-            {
-                print!("{}", config.redacted()?);
-            }
+            say(&config.redacted()?);
             Ok(())
         }
     }
+}
+
+#[allow(clippy::print_stdout, reason = "the answer of a command")]
+fn say(answer: &str) {
+    print!("{answer}");
 }
 
 #[tokio::main]
@@ -81,6 +87,13 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone()));
     App::open(config).await?.serve(stop).await
+}
+
+#[tokio::main]
+async fn admin(config: &Config, command: effigy::admin::Command) -> anyhow::Result<()> {
+    let identity = effigy::app::open_identity(config).await?;
+    say(&effigy::admin::run(identity, &config.server.data, command).await?);
+    Ok(())
 }
 
 fn start_log(settings: &effigy::config::Log) {

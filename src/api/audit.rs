@@ -211,7 +211,7 @@ async fn id_of_made(response: Response) -> (Option<String>, Response) {
     };
     let id = serde_json::from_slice::<Value>(&bytes).ok().and_then(|shown| {
         let inner = shown.as_object()?.values().find(|value| value.is_object());
-        let id = shown.get("id").or_else(|| inner?.get("id"));
+        let id = shown.get("id").or_else(|| shown.get("member_id")).or_else(|| inner?.get("id"));
         id.and_then(Value::as_str).map(str::to_owned)
     });
     (id, Response::from_parts(parts, Body::from(bytes)))

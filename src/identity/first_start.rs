@@ -74,6 +74,24 @@ impl Identity {
         Ok(())
     }
 
+    /// Puts a new password of the user in `DATA/clouds.yaml` there too; false when that file is not about this user.
+    pub fn keep_password(&self, data: &Path, user: &str, password: &passwords::Secret) -> Result<bool> {
+        let file = data.join("clouds.yaml");
+        let Ok(text) = std::fs::read_to_string(&file) else { return Ok(false) };
+        // Only what the first start wrote is ours to change; a file that people have added clouds to is theirs.
+        let is_ours = text.matches(PASSWORD).count() == 1 && text.contains(&format!("      username: {user}\n"));
+        let is_plain = !password.expose().contains(['\'', '\n', '\\']);
+        if !is_ours || !is_plain {
+            return Ok(false);
+        }
+        let line = |line: &str| match line.starts_with(PASSWORD) {
+            true => format!("{PASSWORD}'{}'\n", password.expose()),
+            false => format!("{line}\n"),
+        };
+        write_private(&file, &text.lines().map(line).collect::<String>())?;
+        Ok(true)
+    }
+
     async fn first_admin(&self, password: &passwords::Secret) -> Result<(UserRow, ProjectRow, Vec<GrantRow>)> {
         let project = ProjectRow {
             id: ProjectId::new().to_string(),
@@ -109,13 +127,14 @@ impl Identity {
 }
 
 const AUTH_URL: &str = "      auth_url: ";
+const PASSWORD: &str = "      password: ";
 
 fn clouds_yaml(address: &str, region: &str, password: &str) -> String {
     format!(
         "# Written by effigy at its first start; auth_url follows the service's address at every start.\n\
          # OS_CLIENT_CONFIG_FILE=THIS_FILE OS_CLOUD=effigy openstack image list\n\
-         clouds:\n  effigy:\n    auth:\n{AUTH_URL}{address}/identity/v3\n      username: admin\n      \
-         password: '{password}'\n      project_name: admin\n      user_domain_id: default\n      \
+         clouds:\n  effigy:\n    auth:\n{AUTH_URL}{address}/identity/v3\n      username: admin\n\
+         {PASSWORD}'{password}'\n      project_name: admin\n      user_domain_id: default\n      \
          project_domain_id: default\n    region_name: {region}\n    identity_api_version: '3'\n    \
          interface: public\n"
     )

@@ -42,9 +42,14 @@ impl Effigy {
     /// A data folder and settings, nothing running yet.
     pub fn prepared(settings: &str) -> Effigy {
         let folder = tempfile::Builder::new().prefix("effigy-test-").tempdir().expect("a temporary folder");
+        // The same claims on the other database: EFFIGY_TEST_DATABASE=postgres cargo test --test it identity
+        let database = match std::env::var("EFFIGY_TEST_DATABASE").as_deref() {
+            Ok("postgres") => format!("\n[database]\nurl = \"{}\"\n", super::Postgres::database()),
+            _ => String::new(),
+        };
         Effigy {
             folder,
-            settings: settings.to_owned(),
+            settings: format!("{settings}{database}"),
             child: None,
             listen: "127.0.0.1:0".into(),
             url: String::new(),
