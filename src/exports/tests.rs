@@ -1,6 +1,6 @@
 //! Real clients on real sockets.
 
-use std::{os::unix::fs::PermissionsExt as _, process::Command, sync::Arc};
+use std::{io::Write as _, os::unix::fs::PermissionsExt as _, process::Command, sync::Arc};
 
 use bytes::Bytes;
 use chunks::{MemoryIndex, Options};
@@ -108,4 +108,35 @@ async fn a_disk_that_is_not_there_gets_no_socket() {
     let served = place.exports.serve(InstanceId::new(), &place.path(), None, root).await;
     assert!(served.is_err());
     assert!(!place.path().exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn qemu_waits_for_a_disk_that_went_away_and_reads_on() {
+    let place = place().await;
+    let id = InstanceId::new();
+    let first = place.exports.serve(id, &place.path(), None, place.root).await.unwrap();
+    let options = format!(
+        "driver=raw,file.driver=nbd,file.server.type=unix,file.server.path={},file.export={NAME},file.reconnect-delay=60",
+        place.path().display()
+    );
+    let mut client = Command::new("qemu-io")
+        .args(["--image-opts", "-r", &options])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("qemu-io is needed by this test");
+    let mut commands = client.stdin.take().unwrap();
+    let mut answers = std::io::BufRead::lines(std::io::BufReader::new(client.stdout.take().unwrap()));
+    let mut ask = move |command: &str| writeln!(commands, "{command}").unwrap();
+    let mut hear = move || answers.by_ref().map(Result::unwrap).find(|line| line.contains("read ")).unwrap();
+    ask("read 0 64k");
+    assert!(hear().contains("read 65536/65536 bytes at offset 0"));
+    first.stop().await;
+    ask("read 0 512");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let _second = place.exports.serve(id, &place.path(), None, place.root).await.unwrap();
+    let heard = tokio::task::spawn_blocking(hear).await.unwrap();
+    assert!(heard.contains("read 512/512 bytes at offset 0"), "{heard}");
+    drop(ask);
+    client.wait().unwrap();
 }

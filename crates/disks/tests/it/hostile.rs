@@ -1,5 +1,7 @@
 //! Files that lie: every rule of qcow2, broken on purpose.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use disks::qcow2::{Image, Rules, create_overlay};
@@ -69,9 +71,16 @@ fn refused(file: &[u8]) -> Rule {
     verdict(file).map(|checked| panic!("accepted: {checked:?}")).unwrap_err().rule
 }
 
+/// A sample by its options; QEMU makes each once.
+fn made(options: &[&str]) -> Vec<u8> {
+    static MADE: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    made.entry(options.join(" ")).or_insert_with(|| sample(&Folder::new(), options)).clone()
+}
+
 /// The rule that a sample breaks after a change.
 fn after(options: &[&str], change: impl FnOnce(&mut Vec<u8>, Places)) -> Rule {
-    let mut file = sample(&Folder::new(), options);
+    let mut file = made(options);
     let places = places(&file);
     change(&mut file, places);
     refused(&file)
@@ -114,7 +123,7 @@ fn encryption_is_refused_by_its_method_or_its_extension() {
         ["encrypt.format=luks,encrypt.key-secret=s0,encrypt.iter-time=10", "encrypt.format=aes,encrypt.key-secret=s0"]
     {
         let options = [&secret[..], &[format]].concat();
-        let mut file = sample(&Folder::new(), &options);
+        let mut file = made(&options);
         assert_eq!(refused(&file), Rule::Encrypted);
         if format.contains("luks") {
             put32(&mut file, 32, 0);
@@ -129,7 +138,7 @@ fn unknown_incompatible_bits_are_refused_and_other_unknown_bits_are_not() {
     for bit in 5..64 {
         assert_eq!(after(&[], |file, _| put64(file, 72, 1 << bit)), Rule::UnsupportedFeature);
     }
-    let mut file = sample(&Folder::new(), &[]);
+    let mut file = made(&[]);
     put64(&mut file, 80, u64::MAX);
     put64(&mut file, 88, u64::MAX);
     assert!(verdict(&file).is_ok());
@@ -224,7 +233,7 @@ fn tables_that_are_not_where_they_can_be_are_corrupt() {
 fn the_zero_flag_of_version_2_is_a_reserved_bit() {
     let set = |file: &mut Vec<u8>, at: Places| change64(file, at.entry, |word| word | 1);
     assert_eq!(after(&["-o", "compat=0.10"], set), Rule::Corrupt);
-    let mut file = sample(&Folder::new(), &[]);
+    let mut file = made(&[]);
     let at = places(&file);
     set(&mut file, at);
     assert!(verdict(&file).is_ok());
@@ -302,7 +311,7 @@ fn subclusters_that_contradict_themselves_are_corrupt() {
 #[test]
 fn truncated_files_are_refused_wherever_they_are_cut() {
     for options in [&[][..], &["-c"], &["-o", "compat=0.10"], &["-o", "cluster_size=512"], &["-o", "extended_l2=on"]] {
-        let file = sample(&Folder::new(), options);
+        let file = made(options);
         let step = file.len() / 97;
         for len in (8..file.len() - 600).step_by(step).chain([72, 100, 104, 512]) {
             let cut = &file[..len];
@@ -310,7 +319,7 @@ fn truncated_files_are_refused_wherever_they_are_cut() {
             assert!(matches!(rule, Rule::Truncated | Rule::Corrupt), "{options:?} at {len}: {rule}");
         }
     }
-    let file = sample(&Folder::new(), &[]);
+    let file = made(&[]);
     assert_eq!(refused(&file[..200_000]), Rule::Truncated);
 }
 
@@ -328,7 +337,7 @@ fn snapshots_bitmaps_and_trailing_bytes_are_dropped_and_told_of() {
     let image = Image::open(&file, Rules::Upload).unwrap();
     assert!(our_disk(&image, &file, &[]) == folder.qemu_disk("sample.qcow2"));
 
-    let mut trailed = sample(&Folder::new(), &[]);
+    let mut trailed = made(&[]);
     trailed.extend_from_slice(&[7; 5000]);
     let checked = verdict(&trailed).unwrap();
     assert_eq!(checked.notes, ["5000 bytes at the file's end are not part of the disk"]);
@@ -354,7 +363,7 @@ fn snapshot_tables_that_lie_are_refused() {
 #[test]
 fn header_extensions_are_read_to_their_end_and_no_further() {
     // Unknown ones are passed over; one that leaves the header is refused.
-    let mut file = sample(&Folder::new(), &[]);
+    let mut file = made(&[]);
     let start = u64::from(u32::from_be_bytes(file[100..104].try_into().unwrap()));
     put(&mut file, start, &[0xab, 0xcd, 0, 1, 0, 0, 0, 3, 1, 2, 3, 0, 0, 0, 0, 0]);
     put(&mut file, start + 16, &[0; 8]);
@@ -362,7 +371,7 @@ fn header_extensions_are_read_to_their_end_and_no_further() {
     put32(&mut file, start + 4, u32::MAX);
     assert_eq!(refused(&file), Rule::Corrupt);
     // A data file's name behind many unknown ones is found.
-    let mut file = sample(&Folder::new(), &[]);
+    let mut file = made(&[]);
     let mut at = start;
     while at + 64 < CLUSTER {
         put(&mut file, at, &[0xab, 0xcd, 0, 1, 0, 0, 0, 0]);
@@ -397,7 +406,7 @@ fn an_overlay_is_of_our_own_form_or_refused() {
 #[test]
 fn compressed_clusters_that_do_not_inflate_to_a_cluster_are_corrupt() {
     for options in [&["-c"][..], &["-c", "-o", "compression_type=zstd"]] {
-        let mut file = sample(&Folder::new(), options);
+        let mut file = made(options);
         let at = places(&file);
         let host = u64_at(&file, at.entry) & ((1 << 54) - 1);
         put(&mut file, host, &[0xff; 40]);
