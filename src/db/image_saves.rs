@@ -147,12 +147,12 @@ impl Database {
         Ok(())
     }
 
-    /// Moves an image that a job fills from one state to another, with its progress.
+    /// Notes how far the job is that fills an image.
     pub async fn snapshot_progress(&self, id: ImageId, percent: i64) -> Result<Step> {
         let mut write = self.write().await?;
         let done = sqlx::query(
-            "update images set status = 'saving', progress = $2, revision = revision + 1 \
-             where id = $1 and status in ('queued', 'saving') and holder is null",
+            "update images set progress = $2, revision = revision + 1 \
+             where id = $1 and status = 'saving' and holder is null",
         )
         .bind(id.to_string())
         .bind(percent)
@@ -176,7 +176,7 @@ impl Database {
         let mut write = self.write().await?;
         let row = sqlx::query(
             "select owner, charged_bytes, status from images \
-             where id = $1 and status in ('queued', 'saving', 'active') and holder is null",
+             where id = $1 and holder is null and (status = 'saving' or status = 'active' and rendering is not null)",
         )
         .bind(id.to_string())
         .fetch_optional(&mut *write)
@@ -199,7 +199,7 @@ impl Database {
     pub async fn fail_snapshot(&self, id: ImageId, reason: &str) -> Result<Ending> {
         let mut write = self.write().await?;
         let row = sqlx::query(
-            "select owner, charged_bytes from images where id = $1 and status in ('queued', 'saving') and holder is null",
+            "select owner, charged_bytes from images where id = $1 and status = 'saving' and holder is null",
         )
         .bind(id.to_string())
         .fetch_optional(&mut *write)

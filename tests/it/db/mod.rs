@@ -2,6 +2,9 @@
 //!
 //! A test takes `both().await` and makes its claim for each database in turn.
 
+mod images;
+mod jobs;
+
 use effigy::db::Database;
 use tempfile::TempDir;
 

@@ -1,0 +1,383 @@
+//! Images, their members and what they count for.
+
+use effigy::{
+    db::{
+        Database,
+        image_pages::{Comparison, Condition, Direction, ImagePage, NumberColumn, PageVisibility, SortKey, TextColumn},
+        image_saves::Ending,
+        image_usage::ImageUsage,
+        images::{Image, Lease, Limits, MemberStatus, Saved, Status, Step, Visibility},
+        jobs::NewJob,
+        members::Member,
+    },
+    error::Error,
+    ids::{ImageId, JobId, ProjectId},
+};
+
+use super::{Fresh, both};
+
+const LIMITS: Limits = Limits { images: 100, bytes: 1000, uploads: 2 };
+
+fn image(owner: ProjectId, name: &str, created_ms: i64) -> Image {
+    Image {
+        id: ImageId::new(),
+        owner,
+        name: Some(name.into()),
+        status: Status::Queued,
+        visibility: Visibility::Private,
+        hidden: false,
+        protected: false,
+        disk_format: Some("raw".into()),
+        container_format: Some("bare".into()),
+        min_disk_gib: 0,
+        min_ram_mib: 0,
+        size_bytes: None,
+        disk_bytes: None,
+        checksum: None,
+        os_hash: None,
+        file_root: None,
+        disk_root: None,
+        rendering: None,
+        stored_bytes: None,
+        tags: r#"["t"]"#.into(),
+        properties: r#"{"os":"debian"}"#.into(),
+        created_ms,
+        updated_ms: created_ms,
+        revision: 0,
+        progress: None,
+        reason: None,
+    }
+}
+
+fn lease(holder: &str, ms: i64) -> Lease {
+    Lease { holder: holder.into(), ms }
+}
+
+fn saved(size_bytes: i64) -> Saved {
+    Saved {
+        size_bytes,
+        disk_bytes: size_bytes,
+        checksum: Some("md5".into()),
+        os_hash: Some("sha512".into()),
+        file_root: Some("file".into()),
+        disk_root: Some("disk".into()),
+        ..Saved::default()
+    }
+}
+
+fn page(viewer: Option<ProjectId>) -> ImagePage {
+    ImagePage {
+        viewer,
+        visibility: None,
+        membership: Some(MemberStatus::Accepted),
+        with_shared: true,
+        conditions: Vec::new(),
+        order: Vec::new(),
+        after: None,
+        limit: 100,
+    }
+}
+
+async fn insert(db: &Database, image: &Image) {
+    db.insert_image(image, 0, LIMITS).await.expect("insert");
+}
+
+async fn status(db: &Database, id: ImageId) -> Status {
+    db.image(id, None).await.expect("read").expect("the image").0.status
+}
+
+async fn sums_are_right(db: &Database, name: &str) {
+    assert_eq!(db.image_usage_errors().await.expect("sums"), Vec::<String>::new(), "{name}: kept sums are wrong");
+}
+
+fn job() -> NewJob {
+    NewJob { id: JobId::new(), lane: "front", work: "{}".into(), caller: None, once: None, run_at_ms: 0 }
+}
+
+#[tokio::test]
+async fn image_is_read_as_it_was_written() {
+    for Fresh { name, db, .. } in both().await {
+        let mut shown = image(ProjectId::new(), "quote ' and \" and 🦀", 5);
+        shown.name = None;
+        insert(&db, &shown).await;
+        assert_eq!(db.image(shown.id, None).await.expect("read"), Some((shown.clone(), None)), "{name}");
+        assert!(matches!(db.insert_image(&shown, 0, LIMITS).await, Err(Error::Conflict(_))), "{name}");
+        assert_eq!(db.image(ImageId::new(), None).await.expect("read"), None, "{name}");
+        assert_eq!(db.image_usage(shown.owner).await.expect("usage").images, 1, "{name}: a refused image is counted");
+        sums_are_right(&db, name).await;
+    }
+}
+
+#[tokio::test]
+async fn change_of_what_has_changed_is_lost() {
+    for Fresh { name, db, .. } in both().await {
+        let mut shown = image(ProjectId::new(), "a", 5);
+        insert(&db, &shown).await;
+        shown.name = Some("b".into());
+        shown.owner = ProjectId::new();
+        assert_eq!(db.update_image(&shown).await.expect("update"), Step::Done, "{name}");
+        assert_eq!(db.update_image(&shown).await.expect("update"), Step::Lost, "{name}");
+        assert_eq!(db.image_usage(shown.owner).await.expect("usage").images, 1, "{name}");
+        assert_eq!(db.delete_image(shown.id, shown.revision).await.expect("delete"), Step::Lost, "{name}");
+        assert_eq!(db.delete_image(shown.id, shown.revision + 1).await.expect("delete"), Step::Done, "{name}");
+        assert_eq!(db.change_status(shown.id, Status::Active, Status::Deactivated).await.expect("s"), Step::Lost);
+        sums_are_right(&db, name).await;
+    }
+}
+
+#[tokio::test]
+async fn save_goes_through_its_states_and_counts_what_it_holds() {
+    for Fresh { name, db, .. } in both().await {
+        let shown = image(ProjectId::new(), "a", 5);
+        insert(&db, &shown).await;
+        let used = async || db.image_usage(shown.owner).await.expect("usage");
+        let mine = lease("mine", 60_000);
+        assert_eq!(db.begin_saving(shown.id, &mine, 100, LIMITS).await.expect("begin"), Step::Done, "{name}");
+        let second = db.begin_saving(shown.id, &lease("other", 60_000), 100, LIMITS).await;
+        assert_eq!(second.expect("begin"), Step::Lost, "{name}: two hold one image");
+        assert_eq!(used().await, ImageUsage { images: 1, bytes: 100, uploads: 1 }, "{name}");
+        assert_eq!(db.reserve_more(shown.id, "mine", 200, LIMITS).await.expect("reserve"), Ending::Done, "{name}");
+        let too_much = db.reserve_more(shown.id, "mine", 701, LIMITS).await;
+        assert!(matches!(too_much, Err(Error::OverQuota(_))), "{name}: {too_much:?}");
+        assert_eq!(db.reserve_more(shown.id, "other", 1, LIMITS).await.expect("reserve"), Ending::Lost, "{name}");
+        sums_are_right(&db, name).await;
+        assert_eq!(db.finish_saving(shown.id, "other", &saved(250)).await.expect("finish"), Ending::Lost, "{name}");
+        assert_eq!(db.finish_saving(shown.id, "mine", &saved(250)).await.expect("finish"), Ending::Done, "{name}");
+        assert_eq!(used().await, ImageUsage { images: 1, bytes: 250, uploads: 0 }, "{name}");
+        let (active, _) = db.image(shown.id, None).await.expect("read").expect("the image");
+        assert_eq!((active.status, active.size_bytes), (Status::Active, Some(250)), "{name}");
+        let mut roots = db.image_roots().await.expect("roots");
+        roots.sort();
+        assert_eq!(roots, ["disk", "file"], "{name}");
+        assert_eq!(db.begin_saving(shown.id, &mine, 1, LIMITS).await.expect("begin"), Step::Lost, "{name}");
+        assert_eq!(db.delete_image(shown.id, active.revision).await.expect("delete"), Step::Done, "{name}");
+        assert_eq!(used().await, ImageUsage::default(), "{name}");
+        sums_are_right(&db, name).await;
+    }
+}
+
+#[tokio::test]
+async fn failed_deleted_and_lapsed_saves_give_everything_back() {
+    for Fresh { name, db, .. } in both().await {
+        let shown = image(ProjectId::new(), "a", 5);
+        insert(&db, &shown).await;
+        let begin = async |holder: &str, ms: i64| {
+            assert_eq!(db.begin_saving(shown.id, &lease(holder, ms), 100, LIMITS).await.expect("begin"), Step::Done);
+        };
+        begin("one", 60_000).await;
+        assert_eq!(db.fail_saving(shown.id, "other", "no").await.expect("fail"), Ending::Lost, "{name}");
+        assert_eq!(db.fail_saving(shown.id, "one", "broke off").await.expect("fail"), Ending::Done, "{name}");
+        let (queued, _) = db.image(shown.id, None).await.expect("read").expect("the image");
+        assert_eq!((queued.status, queued.reason.as_deref()), (Status::Queued, Some("broke off")), "{name}");
+
+        begin("two", 1_000).await;
+        let now = queued.updated_ms;
+        assert!(!db.has_lapsed(now).await.expect("lapsed"), "{name}");
+        assert_eq!(db.fail_lapsed(now + 3_600_000, "silent").await.expect("lapsed"), [shown.id], "{name}");
+        assert_eq!(db.finish_saving(shown.id, "two", &saved(1)).await.expect("finish"), Ending::Lost, "{name}");
+        assert_eq!(status(&db, shown.id).await, Status::Queued, "{name}");
+
+        begin("three", 60_000).await;
+        let (saving, _) = db.image(shown.id, None).await.expect("read").expect("the image");
+        assert_eq!(db.delete_image(shown.id, saving.revision).await.expect("delete"), Step::Done, "{name}");
+        assert_eq!(db.image(shown.id, None).await.expect("read"), None, "{name}: a deleted image is seen");
+        assert_eq!(db.image_usage(shown.owner).await.expect("usage").bytes, 100, "{name}: the quota came back early");
+        assert_eq!(db.renew_lease(shown.id, &lease("three", 1)).await.expect("renew"), Ending::Gone, "{name}");
+        assert_eq!(db.finish_saving(shown.id, "three", &saved(50)).await.expect("finish"), Ending::Gone, "{name}");
+        assert_eq!(db.image_usage(shown.owner).await.expect("usage"), ImageUsage::default(), "{name}");
+        sums_are_right(&db, name).await;
+    }
+}
+
+#[tokio::test]
+async fn reservations_at_the_same_time_never_pass_the_limit() {
+    for Fresh { name, db, .. } in both().await {
+        let owner = ProjectId::new();
+        let limits = Limits { images: 12, bytes: 1000, uploads: 100 };
+        let adds = (0..20).map(|n| {
+            let db = db.clone();
+            async move {
+                let shown = image(owner, "a", n);
+                db.insert_image(&shown, 0, limits).await?;
+                db.begin_saving(shown.id, &lease(&n.to_string(), 60_000), 150, limits).await
+            }
+        });
+        let outcomes = futures::future::join_all(adds).await;
+        let saving = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Step::Done))).count();
+        let refused = outcomes.iter().filter(|outcome| matches!(outcome, Err(Error::OverQuota(_)))).count();
+        assert_eq!((saving, saving + refused), (6, 20), "{name}: {outcomes:?}");
+        let used = db.image_usage(owner).await.expect("usage");
+        assert_eq!(used, ImageUsage { images: 12, bytes: 900, uploads: 6 }, "{name}");
+        sums_are_right(&db, name).await;
+    }
+}
+
+#[tokio::test]
+async fn snapshot_is_begun_with_its_job_and_ends_once() {
+    for Fresh { name, db, .. } in both().await {
+        let mut shown = image(ProjectId::new(), "snapshot", 5);
+        shown.status = Status::Saving;
+        db.insert_snapshot(&shown, 100, LIMITS, &job()).await.expect("insert");
+        assert!(db.claim_job("front", "worker", 1000).await.expect("claim").is_some(), "{name}");
+        assert_eq!(db.begin_saving(shown.id, &lease("x", 1), 1, LIMITS).await.expect("begin"), Step::Lost, "{name}");
+        assert_eq!(db.snapshot_progress(shown.id, 40).await.expect("progress"), Step::Done, "{name}");
+        let large = Saved { size_bytes: 2000, ..saved(0) };
+        let refused = db.finish_snapshot(shown.id, &large, LIMITS, &job()).await;
+        assert!(matches!(refused, Err(Error::OverQuota(_))), "{name}: {refused:?}");
+        let fits = Saved { checksum: None, os_hash: None, rendering: Some(1), ..saved(300) };
+        for _ in 0..2 {
+            assert_eq!(
+                db.finish_snapshot(shown.id, &fits, LIMITS, &job()).await.expect("finish"),
+                Ending::Done,
+                "{name}"
+            );
+        }
+        assert_eq!(db.image_usage(shown.owner).await.expect("usage").bytes, 300, "{name}");
+        assert_eq!(db.fail_snapshot(shown.id, "late").await.expect("fail"), Ending::Gone, "{name}");
+        db.set_checksums(shown.id, "m", "s").await.expect("checksums");
+        db.set_checksums(shown.id, "x", "x").await.expect("checksums");
+        let (active, _) = db.image(shown.id, None).await.expect("read").expect("the image");
+        assert_eq!((active.checksum.as_deref(), active.os_hash.as_deref()), (Some("m"), Some("s")), "{name}");
+
+        let mut second = image(shown.owner, "second", 6);
+        second.status = Status::Saving;
+        db.insert_snapshot(&second, 100, LIMITS, &job()).await.expect("insert");
+        assert_eq!(db.fail_snapshot(second.id, "no disk").await.expect("fail"), Ending::Done, "{name}");
+        assert_eq!(status(&db, second.id).await, Status::Queued, "{name}");
+        assert_eq!(db.finish_snapshot(second.id, &fits, LIMITS, &job()).await.expect("finish"), Ending::Gone, "{name}");
+        sums_are_right(&db, name).await;
+    }
+}
+
+#[tokio::test]
+async fn every_order_pages_through_every_image_once() {
+    for Fresh { name, db, .. } in both().await {
+        let (own, other, third) = (ProjectId::new(), ProjectId::new(), ProjectId::new());
+        let mut visible = 0;
+        for n in 0..12_i64 {
+            let owner = [own, other, third][n as usize % 3];
+            // Times repeat, names repeat, case differs: the order must be total and the same on both databases.
+            let mut shown = image(owner, ["b", "B", "a", "_"][n as usize % 4], n / 4);
+            shown.name = shown.name.filter(|name| name != "_");
+            shown.visibility = [Visibility::Private, Visibility::Public, Visibility::Shared][n as usize % 3];
+            insert(&db, &shown).await;
+            if owner == third {
+                let accepted = Member {
+                    image: shown.id,
+                    project: own,
+                    status: MemberStatus::Accepted,
+                    created_ms: 0,
+                    updated_ms: 0,
+                };
+                db.add_member(&accepted, 10).await.expect("share");
+            }
+            visible += 1;
+        }
+        let keys = [
+            SortKey::Name,
+            SortKey::Status,
+            SortKey::DiskFormat,
+            SortKey::ContainerFormat,
+            SortKey::SizeBytes,
+            SortKey::Id,
+            SortKey::CreatedMs,
+            SortKey::UpdatedMs,
+        ];
+        for viewer in [Some(own), None] {
+            for key in keys {
+                for order in [Direction::Ascending, Direction::Descending] {
+                    let mixed = vec![(key, order), (SortKey::Name, Direction::Ascending)];
+                    let whole = ImagePage { order: mixed, ..page(viewer) };
+                    let all = db.image_page(&whole).await.expect("page");
+                    assert_eq!(all.len(), visible, "{name}: {key:?}");
+                    let mut paged: Vec<Image> = Vec::new();
+                    loop {
+                        let next = ImagePage { after: paged.last().cloned(), limit: 5, ..whole.clone() };
+                        let images = db.image_page(&next).await.expect("page");
+                        if images.is_empty() {
+                            break;
+                        }
+                        paged.extend(images);
+                    }
+                    assert!(paged == all, "{name}: {key:?} {order:?}");
+                }
+            }
+            let by_name = ImagePage { order: vec![(SortKey::Name, Direction::Ascending)], ..page(viewer) };
+            let names: Vec<_> = db.image_page(&by_name).await.expect("page").into_iter().map(|i| i.name).collect();
+            assert!(names.is_sorted(), "{name}: {names:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn conditions_select_what_they_say() {
+    for Fresh { name, db, .. } in both().await {
+        let own = ProjectId::new();
+        let mut one = image(own, "one", 10_000);
+        one.tags = r#"["t","u"]"#.into();
+        let mut two = image(own, "two", 20_999);
+        two.hidden = true;
+        two.properties = r#"{"os":"alpine"}"#.into();
+        insert(&db, &one).await;
+        insert(&db, &two).await;
+        let number = |column, comparison, number| Condition::Number(column, comparison, number);
+        let text = |column, texts: &[&str]| Condition::TextIn(column, texts.iter().map(|&t| t.to_owned()).collect());
+        let cases = [
+            (Condition::Tag("t".into()), 2),
+            (Condition::Tag("u".into()), 1),
+            (Condition::Tag("T".into()), 0),
+            (Condition::Property("os".into(), "alpine".into()), 1),
+            (Condition::Property("o".into(), "salpine".into()), 0),
+            (text(TextColumn::Name, &["one"]), 1),
+            (text(TextColumn::Name, &["one", "two", "three"]), 2),
+            (text(TextColumn::Owner, &[&own.to_string()]), 2),
+            (text(TextColumn::Status, &["active"]), 0),
+            (text(TextColumn::Id, &[&one.id.to_string(), &two.id.to_string()]), 2),
+            (text(TextColumn::DiskFormat, &["raw"]), 2),
+            (text(TextColumn::ContainerFormat, &["ova"]), 0),
+            (text(TextColumn::Checksum, &["x"]), 0),
+            (text(TextColumn::OsHash, &["x"]), 0),
+            (number(NumberColumn::Hidden, Comparison::Equal, 1), 1),
+            (number(NumberColumn::Protected, Comparison::NotEqual, 1), 2),
+            (number(NumberColumn::SizeBytes, Comparison::GreaterOrEqual, 0), 0),
+            (number(NumberColumn::MinDiskGib, Comparison::LessOrEqual, 0), 2),
+            (number(NumberColumn::MinRamMib, Comparison::Less, 0), 0),
+            (number(NumberColumn::CreatedMs, Comparison::Equal, 20), 1),
+            (number(NumberColumn::UpdatedMs, Comparison::Greater, 10), 1),
+        ];
+        for (condition, expected) in cases {
+            let found = db.image_page(&ImagePage { conditions: vec![condition.clone()], ..page(Some(own)) }).await;
+            assert_eq!(found.expect("page").len(), expected, "{name}: {condition:?}");
+        }
+        let stranger = db.image_page(&page(Some(ProjectId::new()))).await.expect("page");
+        assert!(stranger.is_empty(), "{name}");
+        let all = ImagePage { visibility: Some(PageVisibility::All), ..page(Some(own)) };
+        assert_eq!(db.image_page(&all).await.expect("page").len(), 2, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn members_are_counted_and_come_once() {
+    for Fresh { name, db, .. } in both().await {
+        let shown = image(ProjectId::new(), "a", 5);
+        insert(&db, &shown).await;
+        let member =
+            |project| Member { image: shown.id, project, status: MemberStatus::Pending, created_ms: 1, updated_ms: 1 };
+        let project = ProjectId::new();
+        db.add_member(&member(project), 2).await.expect("add");
+        assert!(matches!(db.add_member(&member(project), 2).await, Err(Error::Conflict(_))), "{name}");
+        let (shared, membership) = db.image(shown.id, Some(project)).await.expect("read").expect("the image");
+        assert_eq!((shared.visibility, membership), (Visibility::Shared, Some(MemberStatus::Pending)), "{name}");
+        db.add_member(&member(ProjectId::new()), 2).await.expect("add");
+        assert!(matches!(db.add_member(&member(ProjectId::new()), 2).await, Err(Error::TooLarge(_))), "{name}");
+        let step = db.set_member_status(shown.id, project, MemberStatus::Accepted).await;
+        assert_eq!(step.expect("accept"), Step::Done, "{name}");
+        let found = db.member(shown.id, project).await.expect("read").expect("the member");
+        assert_eq!((found.status, found.created_ms), (MemberStatus::Accepted, 1), "{name}");
+        assert_eq!(db.remove_member(shown.id, project).await.expect("remove"), Step::Done, "{name}");
+        assert_eq!(db.remove_member(shown.id, project).await.expect("remove"), Step::Lost, "{name}");
+        let (now, _) = db.image(shown.id, None).await.expect("read").expect("the image");
+        assert_eq!(db.delete_image(shown.id, now.revision).await.expect("delete"), Step::Done, "{name}");
+        assert!(db.members(shown.id).await.expect("members").is_empty(), "{name}: members of no image");
+    }
+}

@@ -1,0 +1,80 @@
+//! Jobs: taken by one, once, and never lost.
+
+use effigy::{
+    db::{Database, jobs::NewJob},
+    ids::JobId,
+};
+
+use super::{Fresh, both};
+
+fn job(once: Option<&str>, run_at_ms: i64) -> NewJob {
+    NewJob {
+        id: JobId::new(),
+        lane: "front",
+        work: "{}".into(),
+        caller: Some("{}".into()),
+        once: once.map(str::to_owned),
+        run_at_ms,
+    }
+}
+
+async fn state(db: &Database, id: JobId) -> Option<String> {
+    db.job(id).await.expect("read").map(|row| row.state)
+}
+
+#[tokio::test]
+async fn job_is_taken_by_one_worker() {
+    for Fresh { name, db, .. } in both().await {
+        for _ in 0..5 {
+            db.add_job(&job(None, 0)).await.expect("add");
+        }
+        let claims = (0..20).map(|n| {
+            let db = db.clone();
+            async move { db.claim_job("front", &format!("worker {n}"), 60_000).await.expect("claim") }
+        });
+        let mut taken: Vec<_> = futures::future::join_all(claims).await.into_iter().flatten().map(|j| j.id).collect();
+        // Workers that came to the same row at the same time go back for another.
+        while let Some(held) = db.claim_job("front", "late", 60_000).await.expect("claim") {
+            taken.push(held.id);
+        }
+        taken.sort();
+        taken.dedup();
+        assert_eq!(taken.len(), 5, "{name}");
+        assert!(db.claim_job("back", "x", 1).await.expect("claim").is_none(), "{name}: the other lane's job");
+    }
+}
+
+#[tokio::test]
+async fn job_of_one_name_waits_or_runs_once() {
+    for Fresh { name, db, .. } in both().await {
+        let (first, second) = (job(Some("sweep"), 0), job(Some("sweep"), 0));
+        db.add_job(&first).await.expect("add");
+        db.add_job(&second).await.expect("add");
+        assert_eq!(state(&db, second.id).await, None, "{name}");
+        db.claim_job("front", "me", 60_000).await.expect("claim").expect("a job");
+        db.end_job(first.id, "another", None).await.expect("end");
+        assert_eq!(state(&db, first.id).await.as_deref(), Some("running"), "{name}: another ended my job");
+        db.end_job(first.id, "me", None).await.expect("end");
+        assert_eq!(state(&db, first.id).await.as_deref(), Some("done"), "{name}");
+        db.add_job(&second).await.expect("add");
+        assert_eq!(state(&db, second.id).await.as_deref(), Some("waiting"), "{name}");
+        assert_eq!(db.forget_jobs(i64::MAX).await.expect("forget"), 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn lapsed_job_is_taken_over_and_a_renewed_one_is_not() {
+    for Fresh { name, db, .. } in both().await {
+        let lapsed = job(None, 0);
+        db.add_job(&lapsed).await.expect("add");
+        db.claim_job("front", "dead", -1).await.expect("claim").expect("a job");
+        let again = db.claim_job("front", "alive", 60_000).await.expect("claim").expect("the lapsed job");
+        assert_eq!((again.id, again.failures), (lapsed.id, 0), "{name}");
+        assert!(!db.renew_job(lapsed.id, "dead", 60_000).await.expect("renew"), "{name}");
+        assert!(db.renew_job(lapsed.id, "alive", 60_000).await.expect("renew"), "{name}");
+        assert!(db.claim_job("front", "third", 60_000).await.expect("claim").is_none(), "{name}");
+        db.retry_job(lapsed.id, "alive", i64::MAX, "later").await.expect("retry");
+        assert!(db.claim_job("front", "third", 60_000).await.expect("claim").is_none(), "{name}: it does not wait");
+        assert_eq!(db.job(lapsed.id).await.expect("read").expect("the job").failures, 1, "{name}");
+    }
+}
