@@ -61,7 +61,7 @@ end_guests() {
 
 # Two projects, and two people who share nothing with each other.
 make_people() {
-    password=$(head -c 12 /dev/urandom | base64 | tr '+/' '-_')
+    password=$(od -An -N12 -tx1 /dev/urandom | tr -d ' \n')
     (umask 077 && echo "$password" >"$folder/password")
     write_clouds
     local project
