@@ -93,6 +93,7 @@ pub(super) struct Driver {
 enum Wake {
     Message(Message),
     Closed,
+    Cut,
     Started(Result<Started, String>),
     Event(Option<Event>),
     Ended,
@@ -128,6 +129,7 @@ impl Driver {
             match driver.next(&mut rounds).await {
                 Wake::Message(message) => driver.receive(message).await,
                 Wake::Closed => return driver.leave().await,
+                Wake::Cut => return,
                 Wake::Started(outcome) => driver.has_started(outcome).await,
                 Wake::Event(event) => driver.notice(event),
                 Wake::Ended => driver.has_ended().await,
@@ -148,7 +150,12 @@ impl Driver {
             biased;
             event = maybe(monitor.map(|(_, events)| events.recv())) => Wake::Event(event),
             () = maybe(process.map(Process::ended)) => Wake::Ended,
-            outcome = maybe(self.starting.as_mut()) => Wake::Started(outcome.unwrap_or_else(|end| Err(end.to_string()))),
+            outcome = maybe(self.starting.as_mut()) => match outcome {
+                Ok(outcome) => Wake::Started(outcome),
+                // The runtime is ending, and this task next; the row says where to go on.
+                Err(end) if end.is_cancelled() => Wake::Cut,
+                Err(end) => Wake::Started(Err(end.to_string())),
+            },
             message = self.mailbox.recv() => message.map_or(Wake::Closed, Wake::Message),
             () = maybe(self.deadline.map(tokio::time::sleep_until)) => Wake::Deadline,
             _ = rounds.tick(), if is_running => Wake::Round,
@@ -378,6 +385,8 @@ impl Driver {
         let expected = running.has_shut_down().await;
         match self.row.state.task {
             Some(TaskState::Rebooting | TaskState::RebootingHard) => self.begin_start().await,
+            // Adopted before it had come up, and it did not: this start has a fault to show if that happens again.
+            Some(TaskState::Spawning | TaskState::PoweringOn) => self.begin_start().await,
             Some(TaskState::PoweringOff) => self.is_off(None).await,
             _ if expected => self.is_off(None).await,
             _ => {

@@ -87,8 +87,9 @@ async fn attempt(room: &Room, row: &InstanceRow, folder: &Folder, accel: Accel) 
         outbound: room.settings.outbound,
     };
     // The child is dropped: the runtime reaps it when it ends, and we watch it by its pidfd.
+    let with_last_words = |why| format!("{why} Its last words: {}", console::last_words(folder.path()));
     let (_, process) = qemu::start(&room.settings.qemu, &machine, folder)
-        .map_err(|error| format!("QEMU cannot be started: {error}."))?;
+        .map_err(|error| with_last_words(format!("QEMU cannot be started: {error}.")))?;
     let mut unclaimed = Unclaimed(Some(process));
     let process = unclaimed.0.as_ref().expect("it was just put there");
     let facts = Facts { accel: Some(accel.word().to_owned()), forwards: forwards.clone() };
@@ -101,8 +102,7 @@ async fn attempt(room: &Room, row: &InstanceRow, folder: &Folder, accel: Accel) 
         }),
         () = process.ended() => Err("QEMU ended as it started.".to_owned()),
     };
-    let (qmp, events) =
-        greeted.map_err(|why| format!("{why} Its last words: {}", console::last_words(folder.path())))?;
+    let (qmp, events) = greeted.map_err(with_last_words)?;
     let process = unclaimed.0.take().expect("nobody else takes it");
     Ok(Started { process, qmp, events, accel, forwards })
 }

@@ -1,1 +1,129 @@
-//! Guests that outlive the service.
+//! When QEMU, or what it needs, fails.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use effigy::{
+    Error,
+    instances::{RebootKind, Status},
+};
+
+use super::world::{Place, World, guests_below, kill};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_qemu_is_noticed_and_the_instance_starts_again() {
+    let place = Place::new();
+    let world = World::open(place.path()).await;
+    let id = world.booted("kill").await;
+    world.is(id, Status::Active).await;
+    kill(world.pid(id).unwrap());
+    world.is(id, Status::Shutoff).await;
+    world.instances.start(&world.alice, id).await.unwrap();
+    world.console_says(id, "kill 0002 OK").await;
+    world.clear(&[id]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn qemu_that_cannot_start_is_a_fault_in_its_own_words_and_can_be_deleted() {
+    let place = Place::new();
+    let broken = Program::new("echo 'no such machine' >&2; exit 1");
+    let world = World::open_with(place.path(), |settings| settings.qemu = broken.file()).await;
+    let image = world.micro("broken").await;
+    let id = world.launch(image, 1).await[0].id;
+    let fault = world.is(id, Status::Error).await.fault.unwrap();
+    assert!(fault.message.contains("no such machine"), "{}", fault.message);
+    let create = &world.instances.actions(&world.alice, id).await.unwrap()[0];
+    assert_eq!((create.action.as_str(), create.result.map(|result| result.word())), ("create", Some("Error")));
+    assert!(matches!(world.instances.start(&world.alice, id).await, Err(Error::Conflict(_))));
+    world.close().await;
+
+    // With a QEMU that works, a hard reboot brings it up.
+    let world = World::open(place.path()).await;
+    world.instances.reboot(&world.alice, id, RebootKind::Hard).await.unwrap();
+    world.console_says(id, "broken 0001 OK").await;
+    world.is(id, Status::Active).await;
+    world.clear(&[id]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instance_whose_qemu_says_nothing_can_be_deleted_and_leaves_no_process() {
+    let place = Place::new();
+    let silent = Program::new("exec sleep 1000");
+    let world = World::open_with(place.path(), |settings| settings.qemu = silent.file()).await;
+    let image = world.micro("silent").await;
+    let id = world.launch(image, 1).await[0].id;
+    crate::support::eventually("a process runs", super::world::PATIENCE, || async {
+        guests_below(place.path()).first().map(drop)
+    })
+    .await;
+    world.clear(&[id]).await;
+    assert!(guests_below(place.path()).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn qemu_is_left_with_its_own_user_and_nothing_else() {
+    let place = Place::new();
+    let world = World::open(place.path()).await;
+    let id = world.booted("jail").await;
+    let pid = world.pid(id).unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim_start_matches(':').split_whitespace().next().unwrap_or_default().to_owned()
+    };
+    for capabilities in ["CapInh", "CapPrm", "CapEff", "CapAmb"] {
+        assert_eq!(field(capabilities), "0000000000000000", "{capabilities}");
+    }
+    assert_eq!((field("NoNewPrivs").as_str(), field("Seccomp").as_str()), ("1", "2"));
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    assert!(limits.lines().any(|line| line.starts_with("Max core file size        0")), "{limits}");
+    let session = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let session = session.rsplit_once(')').unwrap().1.split_whitespace().nth(3).unwrap().to_owned();
+    assert_eq!(session, pid.to_string(), "it leads a session of its own");
+    if rustix::process::geteuid().is_root() {
+        assert!(field("Uid").parse::<u32>().unwrap() >= 900_000);
+        assert_eq!(field("Groups"), "");
+        is_kept_out(&world, pid, id);
+    }
+    world.clear(&[id]).await;
+}
+
+/// As QEMU's user, tries what QEMU's user must not be able to do.
+fn is_kept_out(world: &World, pid: i32, id: effigy::ids::InstanceId) {
+    use std::os::unix::fs::MetadataExt as _;
+    let user = std::fs::metadata(format!("/proc/{pid}")).unwrap().uid().to_string();
+    let own = world.folder.join("instances").join(id.to_string());
+    let other = world.folder.join("effigy.db");
+    for (what, attempt) in [
+        ("read the database", format!("cat {}", other.display())),
+        ("list the instances", format!("ls {}", own.parent().unwrap().display())),
+        ("make a name in its own folder", "touch x".to_owned()),
+        ("replace its monitor's socket", "rm -f qmp.sock".to_owned()),
+        ("write what it is told", "echo x > config.img".to_owned()),
+    ] {
+        let tried = std::process::Command::new("setpriv")
+            .args(["--reuid", &user, "--regid", &user, "--clear-groups", "--no-new-privs", "sh", "-c", &attempt])
+            .current_dir(&own)
+            .output()
+            .unwrap();
+        assert!(!tried.status.success(), "QEMU's user could {what}");
+    }
+}
+
+/// A program that stands in for QEMU. Not below the data folder: an instance's user may not pass through that.
+struct Program(tempfile::TempDir);
+
+impl Program {
+    fn new(script: &str) -> Program {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("qemu");
+        std::fs::write(&file, format!("#!/bin/sh\n{script}\n")).unwrap();
+        for path in [folder.path(), file.as_path()] {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        Program(folder)
+    }
+
+    fn file(&self) -> std::path::PathBuf {
+        self.0.path().join("qemu")
+    }
+}

@@ -30,7 +30,11 @@ pub struct Place(tempfile::TempDir);
 
 impl Place {
     pub fn new() -> Place {
-        Place(tempfile::tempdir().unwrap())
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        // As the service makes its data folder.
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+        Place(folder)
     }
 
     pub fn path(&self) -> &Path {
@@ -134,6 +138,13 @@ impl World {
         self.workers.wait().await;
         self.instances.close().await;
         self.db.close().await;
+    }
+
+    /// Ends the workers: what is asked of them waits for the next service.
+    pub async fn stop_workers(&self) {
+        self.stop.cancel();
+        self.workers.close();
+        self.workers.wait().await;
     }
 
     /// An image of these raw bytes.
@@ -242,23 +253,47 @@ impl World {
         found.into_iter().find(|(_, cwd)| cwd.ends_with(id.to_string())).map(|(pid, _)| pid)
     }
 
+    /// Writes into the disk of a stopped instance, as its guest would have.
+    pub async fn write_disk(&self, id: InstanceId, offset: u64, bytes: &[u8]) {
+        let place = tempfile::tempdir().unwrap();
+        let data = place.path().join("data");
+        std::fs::write(&data, bytes).unwrap();
+        self.qemu_io(id, &format!("write -s {} {offset} {}", data.display(), bytes.len())).await;
+    }
+
+    /// Discards a part of the disk of a stopped instance, as its guest would have.
+    pub async fn zero_disk(&self, id: InstanceId, offset: u64, len: u64) {
+        self.qemu_io(id, &format!("write -z -u {offset} {len}")).await;
+    }
+
+    async fn qemu_io(&self, id: InstanceId, command: &str) {
+        let (_place, nodes) = self.nodes(id).await;
+        let output = std::process::Command::new("qemu-io").args(["-c", command, &nodes]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && !said.contains("failed"), "{said}");
+    }
+
     /// The disk of a stopped instance as `qemu-img` reads it, from its overlay and its image's disk.
     pub async fn disk(&self, id: InstanceId) -> Vec<u8> {
+        let (place, nodes) = self.nodes(id).await;
+        let out = place.path().join("out.raw");
+        support::qemu_img(&["convert", "-O", "raw", &nodes], &[&out]);
+        std::fs::read(out).unwrap()
+    }
+
+    /// The disk of a stopped instance for QEMU's own tools, and the folder that holds a copy of its base.
+    async fn nodes(&self, id: InstanceId) -> (tempfile::TempDir, String) {
         let row = self.db.instance(id).await.unwrap().unwrap();
         let reader = self.store.reader(row.make.base_root.parse().unwrap()).await.unwrap();
         let base = reader.read_at(0, reader.size_bytes() as usize).await.unwrap();
         let place = tempfile::tempdir().unwrap();
-        let (under, out) = (place.path().join("base.raw"), place.path().join("out.raw"));
+        let under = place.path().join("base.raw");
         std::fs::write(&under, base).unwrap();
         let overlay = self.folder.join("instances").join(id.to_string()).join("disk.qcow2");
-        let nodes = format!(
-            "json:{{\"driver\":\"qcow2\",\"file\":{{\"driver\":\"file\",\"filename\":\"{}\"}},\
-             \"backing\":{{\"driver\":\"raw\",\"file\":{{\"driver\":\"file\",\"filename\":\"{}\"}}}}}}",
-            overlay.display(),
-            under.display()
-        );
-        support::qemu_img(&["convert", "-O", "raw", &nodes], &[&out]);
-        std::fs::read(out).unwrap()
+        let node = |driver: &str, file: &Path| serde_json::json!({"driver": driver, "file": {"driver": "file", "filename": file}});
+        let mut nodes = node("qcow2", &overlay);
+        nodes["backing"] = node("raw", &under);
+        (place, format!("json:{nodes}"))
     }
 }
 
