@@ -46,6 +46,8 @@ pub(crate) fn walk(bytes: &dyn ReadAt, header: &Header) -> Result<Found, Rejecti
 /// One walk that keeps account of one window of the file.
 struct Pass<'a> {
     bytes: &'a dyn ReadAt,
+    /// Asked for once: for a file it is a system call.
+    file_bytes: u64,
     header: &'a Header,
     claims: Claims,
     found: Found,
@@ -54,7 +56,14 @@ struct Pass<'a> {
 
 impl<'a> Pass<'a> {
     fn new(bytes: &'a dyn ReadAt, header: &'a Header, claims: Claims) -> Self {
-        Self { bytes, header, claims, found: Found::default(), compressed: Order::default() }
+        Self {
+            bytes,
+            file_bytes: bytes.size_bytes(),
+            header,
+            claims,
+            found: Found::default(),
+            compressed: Order::default(),
+        }
     }
 
     /// The header, the L1 table, the refcounts, the snapshots' tables.
@@ -152,8 +161,8 @@ impl<'a> Pass<'a> {
     }
 
     fn take_compressed(&mut self, at: u64, host: u64, len: u64) -> Result<(), Rejection> {
-        let sectors_in_file = self.bytes.size_bytes().next_multiple_of(512);
-        if host >= self.bytes.size_bytes() || host + len > sectors_in_file {
+        let sectors_in_file = self.file_bytes.next_multiple_of(512);
+        if host >= self.file_bytes || host + len > sectors_in_file {
             return Err(self.header.outside(at, "a compressed cluster", host));
         }
         let first = host >> self.header.cluster_bits;
@@ -196,8 +205,7 @@ impl<'a> Pass<'a> {
     }
 
     fn check_inside(&self, at: u64, offset: u64, len: u64, what: &str) -> Result<(), Rejection> {
-        let file_bytes = self.bytes.size_bytes();
-        if offset.checked_add(len).is_some_and(|end| end <= file_bytes) {
+        if offset.checked_add(len).is_some_and(|end| end <= self.file_bytes) {
             return Ok(());
         }
         Err(self.header.outside(at, what, offset))
