@@ -41,8 +41,8 @@ use socket::Socket;
 /// The export's name on every socket.
 pub const NAME: &str = "disk";
 
-/// QEMU opens one connection, and another one while the last is still being closed.
-const CONNECTIONS: usize = 8;
+/// QEMU opens one connection, and another one while the last is still being closed. Each may hold 32 MiB of answers.
+const CONNECTIONS: usize = 4;
 
 /// Accepting fails when the process has no more files; they come back as others close theirs.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -53,7 +53,8 @@ const MAGICS: &[(Format, usize, &[u8])] = &[
     // VMware Virtual Disks 5.0: sparse extents; COWD is the older ESX one.
     (Format::Vmdk, 0, b"KDMV"),
     (Format::Vmdk, 0, b"COWD"),
-    (Format::Vmdk, 0, b"SE\x00\xce\xfa\xca"),
+    // Space-efficient sparse extents: u64 0xcafebabe, little endian.
+    (Format::Vmdk, 0, b"\xbe\xba\xfe\xca\0\0\0\0"),
     // Microsoft's VHD specification: a dynamic disk begins with a copy of its footer.
     (Format::Vhd, 0, b"conectix"),
     (Format::Vhdx, 0, b"vhdxfile"),
