@@ -9,7 +9,7 @@ use argon2::{
     Algorithm, Argon2, Params, PasswordHash, PasswordHasher as _, PasswordVerifier as _, Version,
     password_hash::SaltString,
 };
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Result};
 
@@ -81,43 +81,46 @@ impl Passwords {
             return Err(Error::Invalid(format!("a password has 1 to {MAX_PASSWORD_BYTES} bytes")));
         }
         let password = password.clone();
-        self.run(move || {
+        let hashed = self.run(move || {
             let salt = SaltString::encode_b64(&super::tokens::random::<16>()).map_err(internal)?;
             Ok(argon2()?.hash_password(password.0.as_bytes(), &salt).map_err(internal)?.to_string())
-        })
-        .await
+        });
+        Ok(hashed.await?.0)
     }
 
     /// Whether the password is the hashed one; without a hash it takes the same time and is not.
-    pub(super) async fn verify(&self, hash: Option<&str>, password: &Secret) -> Result<bool> {
+    ///
+    /// Keep the turn until the verdict is written down: the next guess is then judged by what this one counted.
+    pub(super) async fn verify(&self, hash: Option<&str>, password: &Secret) -> Result<(bool, Turn)> {
         let known = hash.is_some();
         let hash: Arc<str> = hash.map_or_else(|| self.decoy.clone(), Arc::from);
         // A password that could not have been set is compared all the same, cut: it costs what any other does.
         let fits = password.0.len() <= MAX_PASSWORD_BYTES;
         let tried = password.0.as_bytes()[..password.0.len().min(MAX_PASSWORD_BYTES)].to_vec();
-        let equal = self
+        let (equal, turn) = self
             .run(move || {
                 let hash = PasswordHash::new(&hash).map_err(internal)?;
                 Ok(argon2()?.verify_password(&tried, &hash).is_ok())
             })
             .await?;
-        Ok(equal && fits && known)
+        Ok((equal && fits && known, turn))
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<(T, Turn)> {
         let place = self.queue.clone().try_acquire_owned().map_err(|_| {
             Error::Unavailable("too many people sign in at this moment; try again in a few seconds".into())
         })?;
         let slot = self.at_once.clone().acquire_owned().await.map_err(Error::internal)?;
-        // The permits go with the work: a request that is given up must not let another hash in beside it.
-        tokio::task::spawn_blocking(move || {
-            let done = work();
-            drop((slot, place));
-            done
-        })
-        .await
-        .map_err(Error::internal)?
+        let turn = Turn { _slot: slot, _place: place };
+        // The turn goes with the work: a request that is given up must not let another hash in beside it.
+        tokio::task::spawn_blocking(move || work().map(|done| (done, turn))).await.map_err(Error::internal)?
     }
+}
+
+/// One of the few turns to hash.
+pub(super) struct Turn {
+    _slot: OwnedSemaphorePermit,
+    _place: OwnedSemaphorePermit,
 }
 
 fn argon2() -> Result<Argon2<'static>> {
@@ -165,18 +168,18 @@ mod tests {
         let long = "x".repeat(100);
         let hash = passwords.hash(&Secret::new(format!("{long}1"))).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert!(passwords.verify(Some(&hash), &Secret::new(format!("{long}1"))).await.unwrap());
+        assert!(passwords.verify(Some(&hash), &Secret::new(format!("{long}1"))).await.unwrap().0);
         for wrong in [long.clone(), format!("{long}2"), format!("{long}1\0"), String::new(), "x".repeat(1 << 20)] {
-            assert!(!passwords.verify(Some(&hash), &Secret::new(wrong)).await.unwrap());
+            assert!(!passwords.verify(Some(&hash), &Secret::new(wrong)).await.unwrap().0);
         }
-        assert!(!passwords.verify(None, &Secret::new(long)).await.unwrap());
+        assert!(!passwords.verify(None, &Secret::new(long)).await.unwrap().0);
     }
 
     #[tokio::test]
     async fn composed_and_decomposed_letters_are_different_passwords() {
         let passwords = Passwords::new();
         let hash = passwords.hash(&Secret::new("caf\u{e9}")).await.unwrap();
-        assert!(!passwords.verify(Some(&hash), &Secret::new("cafe\u{301}")).await.unwrap());
+        assert!(!passwords.verify(Some(&hash), &Secret::new("cafe\u{301}")).await.unwrap().0);
     }
 
     #[tokio::test]

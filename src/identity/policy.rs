@@ -170,3 +170,82 @@ fn require(caller: &Caller, role: Role, what: &str) -> Result<()> {
     let role = format!("{role:?}").to_lowercase();
     Err(Error::Forbidden(format!("You may not {what} in project {name}: that needs the role {role}.")))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::identity::{CredentialRef, DomainRef, ProjectRef, RoleRef, Scope, UserRef};
+
+    /// Somebody of the default domain with these roles in a project; with `credential`, by an application credential.
+    fn caller(user: UserId, project: ProjectId, roles: &[&str], credential: Option<(bool, bool)>) -> Caller {
+        let domain = DomainRef { id: "default".into(), name: "Default".into() };
+        let project = ProjectRef { id: project, name: "web".into(), domain_id: domain.id.clone() };
+        let credential = credential.map(|(unrestricted, has_rules)| CredentialRef {
+            id: String::new(),
+            name: String::new(),
+            unrestricted,
+            access_rules: has_rules.then(|| "[]".to_owned()),
+        });
+        let session = Session {
+            digest: String::new(),
+            user: UserRef { id: user, name: "someone".into(), domain_id: domain.id.clone() },
+            user_domain: domain.clone(),
+            scope: Scope::Project(project.clone(), domain),
+            roles: roles.iter().map(|role| RoleRef { id: String::new(), name: (*role).into() }).collect(),
+            methods: vec!["password".into()],
+            audit_ids: vec![String::new()],
+            credential,
+            issued_ms: 0,
+            expires_ms: 0,
+            password_changed_ms: 0,
+        };
+        Caller {
+            user: session.user.clone(),
+            project: Some(project),
+            role: session.role(),
+            request_id: String::new(),
+            address: None,
+            session: Some(Arc::new(session)),
+        }
+    }
+
+    /// One letter for each case: `y` may, `n` may not.
+    #[test]
+    fn who_may_do_what_with_identity() {
+        let (me, other, mine, theirs) = (UserId::new(), UserId::new(), ProjectId::new(), ProjectId::new());
+        let callers = [
+            caller(me, mine, &["admin", "manager", "member", "reader"], None),
+            caller(me, mine, &["manager", "member", "reader"], None),
+            caller(me, mine, &["reader"], None),
+            caller(me, mine, &["service"], None),
+            caller(me, mine, &["member", "reader"], Some((false, false))),
+            caller(me, mine, &["member", "reader"], Some((true, true))),
+        ];
+        let others = caller(other, theirs, &["reader"], None).session.unwrap();
+        let own = callers[0].session.clone().unwrap();
+        type Rule<'a> = &'a dyn Fn(&Caller) -> Result<()>;
+        // admin, manager, reader, service, restricted credential, unrestricted credential with access rules
+        let table: [(&str, Rule, &str); 13] = [
+            ("administer", &|c| administer(c, "do it"), "ynnnnn"),
+            ("see itself", &|c| see_user(c, me), "yyyyyy"),
+            ("see another", &|c| see_user(c, other), "ynnnnn"),
+            ("see its project", &|c| see_project(c, mine), "yyyyyy"),
+            ("see another project", &|c| see_project(c, theirs), "ynnnnn"),
+            ("see its domain", &|c| see_domain(c, "default"), "yyyyyy"),
+            ("see another domain", &|c| see_domain(c, "lab"), "ynnnnn"),
+            ("look up tokens", &|c| look_up_tokens(c), "yyyyyn"),
+            ("see its token", &|c| see_token(c, &own), "yyyyyy"),
+            ("see another's token", &|c| see_token(c, &others), "ynnynn"),
+            ("end another's token", &|c| end_token(c, &others), "ynnnnn"),
+            ("make its credential", &|c| make_credential(c, me), "yyyyny"),
+            ("delete another's credential", &|c| delete_credential(c, other), "ynnnnn"),
+        ];
+        for (what, rule, expected) in table {
+            let found: String = callers.iter().map(|caller| if rule(caller).is_ok() { 'y' } else { 'n' }).collect();
+            assert_eq!(found, expected, "{what}");
+        }
+        assert!(make_credential(&callers[0], other).is_err(), "not even the admin signs for another");
+    }
+}

@@ -145,8 +145,9 @@ impl Identity {
         };
         let who = user.as_ref().map_or_else(|| stranger(named), |user| user.id.clone());
         let hash = user.as_ref().and_then(|user| user.password.as_deref());
-        let is_right = self.passwords.verify(hash, password).await?;
-        // Judged after the hash: of many guesses sent at once none may slip past the count of the others.
+        // Judged after the hash, and the turn kept until the verdict is counted: of many guesses sent at once hardly
+        // one slips past the count of the others.
+        let (is_right, _turn) = self.passwords.verify(hash, password).await?;
         let failed = self.db.failed_sign_ins(&who).await?;
         let is_locked = failed.is_some_and(|until| until > now_ms());
         let may = domain.is_some_and(|domain| domain.enabled) && user.as_ref().is_some_and(|user| user.enabled);
@@ -202,9 +203,13 @@ impl Identity {
         let who = format!("credential {}", row.as_ref().map_or(credential, |row| &row.id));
         let who = blake3::hash(who.as_bytes()).to_hex().to_string();
         let is_right = super::credentials::is_secret(row.as_ref().map(|row| row.secret.as_str()), secret);
-        let is_right = match is_right {
-            Some(verdict) => verdict,
-            None => self.passwords.verify(row.as_ref().map(|row| row.secret.as_str()), secret).await?,
+        let (is_right, _turn) = match is_right {
+            Some(verdict) => (verdict, None),
+            None => {
+                let (verdict, turn) =
+                    self.passwords.verify(row.as_ref().map(|row| row.secret.as_str()), secret).await?;
+                (verdict, Some(turn))
+            }
         };
         let now = now_ms();
         let is_locked = self.db.failed_sign_ins(&who).await?.is_some_and(|until| until > now);

@@ -86,6 +86,10 @@ struct Who {
 impl Who {
     /// The domain may be left out: most clouds have one.
     fn named(self, what: &str) -> Result<Named> {
+        // No name has a NUL, and PostgreSQL would not even look for one.
+        if [&self.id, &self.name].into_iter().flatten().any(|text| text.contains('\0')) {
+            return Err(Error::Invalid(format!("The {what}'s id or name has a NUL.")));
+        }
         if let Some(id) = self.id {
             return Ok(Named::Id(id));
         }

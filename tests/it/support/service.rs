@@ -19,6 +19,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Effigy {
     folder: TempDir,
     settings: String,
+    /// The settings of the database under test, where that is not the default one.
+    database: String,
     child: Option<Child>,
     /// A free port at first, that port ever after, so that people and guests find the service again.
     listen: String,
@@ -47,9 +49,11 @@ impl Effigy {
             Ok("postgres") => format!("\n[database]\nurl = \"{}\"\n", super::Postgres::database()),
             _ => String::new(),
         };
+        std::fs::write(folder.path().join("effigy.toml"), format!("{settings}{database}")).expect("write the settings");
         Effigy {
             folder,
-            settings: format!("{settings}{database}"),
+            settings: settings.to_owned(),
+            database,
             child: None,
             listen: "127.0.0.1:0".into(),
             url: String::new(),
@@ -136,7 +140,8 @@ impl Effigy {
 
     /// Writes the settings where the program is told to look; starting it does so by itself.
     pub fn write_settings(&self) {
-        std::fs::write(self.settings_file(), &self.settings).expect("write the settings");
+        let settings = format!("{}{}", self.settings, self.database);
+        std::fs::write(self.settings_file(), settings).expect("write the settings");
     }
 
     /// The program with this data folder and these settings, for its other commands.
@@ -146,7 +151,7 @@ impl Effigy {
             command.env_remove(name);
         }
         command.args(arguments).arg("--data").arg(self.data());
-        if !self.settings.is_empty() {
+        if !(self.settings.is_empty() && self.database.is_empty()) {
             command.arg("--config").arg(self.settings_file());
         }
         command

@@ -1,0 +1,108 @@
+//! Two services on one database: what the rows promise to both.
+
+use std::time::{Duration, Instant};
+
+use effigy::{
+    config::Identity as Settings,
+    error::Error,
+    identity::{
+        Caller, Identity,
+        audit::{Event, ListEvents},
+        passwords::Secret,
+        sign_in::{Named, Proof, WantedScope},
+        users::{ListUsers, UserFields},
+    },
+};
+
+use super::{Fresh, both};
+
+async fn two(fresh: &Fresh) -> (Identity, Identity) {
+    let open = || Identity::open(fresh.db.clone(), Settings::default());
+    let (one, other) = tokio::join!(open(), open());
+    (one.expect("opens"), other.expect("opens"))
+}
+
+fn password(name: &str, password: &str) -> [Proof; 1] {
+    [Proof::Password { user: Named::in_default_domain(name), password: Secret::new(password) }]
+}
+
+fn user(name: &str, password: &str) -> UserFields {
+    UserFields { name: Some(name.into()), password: Some(Secret::new(password)), ..UserFields::default() }
+}
+
+#[tokio::test]
+async fn two_services_seed_once_and_make_one_admin() {
+    for fresh in both().await {
+        let (one, other) = two(&fresh).await;
+        let operator = Caller::operator();
+        assert_eq!(one.roles(&operator, None).await.unwrap().len(), 5, "{}", fresh.name);
+        assert_eq!(one.implications(&operator).await.unwrap().len(), 3, "{}", fresh.name);
+        let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let (a, b) = tokio::join!(
+            one.first_start(folders[0].path(), "http://a"),
+            other.first_start(folders[1].path(), "http://b")
+        );
+        a.unwrap();
+        b.unwrap();
+        let files = folders.iter().filter(|folder| folder.path().join("clouds.yaml").exists()).count();
+        assert_eq!(files, 1, "{}: one of them has the password", fresh.name);
+        let wanted = ListUsers { limit: 9, ..ListUsers::default() };
+        assert_eq!(one.users(&operator, &wanted).await.unwrap().len(), 1, "{}", fresh.name);
+    }
+}
+
+#[tokio::test]
+async fn what_ends_at_one_service_ends_at_the_other_within_a_second() {
+    for fresh in both().await {
+        let (one, other) = two(&fresh).await;
+        let operator = Caller::operator();
+        let made = one.create_user(&operator, user("alice", "first")).await.unwrap();
+        let (token, _) = other.sign_in(&password("alice", "first"), &WantedScope::Default).await.unwrap();
+        let ask = || other.caller(&token, String::new(), None);
+        ask().await.unwrap();
+        one.update_user(&operator, &made.id, user("alice", "second")).await.unwrap();
+        let changed = Instant::now();
+        while ask().await.is_ok() {
+            assert!(changed.elapsed() < Duration::from_secs(1), "{}", fresh.name);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let refused = other.sign_in(&password("alice", "first"), &WantedScope::Default).await;
+        assert!(matches!(refused, Err(Error::Unauthenticated(_))), "{}", fresh.name);
+        other.sign_in(&password("alice", "second"), &WantedScope::Default).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn failures_at_both_services_lock_together_and_of_many_guesses_none_slips_past() {
+    for fresh in both().await {
+        let (one, other) = two(&fresh).await;
+        one.create_user(&Caller::operator(), user("alice", "right")).await.unwrap();
+        let services = [one, other];
+        let guesses = (0..12).map(|n| {
+            let service = services[n % 2].clone();
+            // The right one is the last in line.
+            let guess = password("alice", if n == 11 { "right" } else { "wrong" });
+            async move { service.sign_in(&guess, &WantedScope::Default).await.is_ok() }
+        });
+        let outcomes = futures::future::join_all(guesses).await;
+        assert!(!outcomes.contains(&true), "{}: five failures lock", fresh.name);
+    }
+}
+
+#[tokio::test]
+async fn events_that_arrive_together_are_all_kept_in_order_of_time() {
+    for fresh in both().await {
+        let (one, _) = two(&fresh).await;
+        let events = (0..50).map(|n| {
+            let event = Event { action: format!("test.{n}"), outcome: "success".into(), ..Event::default() };
+            one.record(event)
+        });
+        for written in futures::future::join_all(events).await {
+            written.unwrap();
+        }
+        let wanted = ListEvents { limit: 100, ..ListEvents::default() };
+        let kept = one.events(&Caller::operator(), &wanted).await.unwrap();
+        assert_eq!(kept.len(), 50, "{}", fresh.name);
+        assert!(kept.is_sorted_by(|a, b| a.at_ms >= b.at_ms), "{}", fresh.name);
+    }
+}
