@@ -2,11 +2,11 @@
 //!
 //! What a project sees is the union of disjoint branches (its own, public, shared with it, community). Each branch
 //! walks an index in the page's order and stops at the page's length, so a page costs the same however many images
-//! there are; the outer statement merges at most four pages into one.
+//! there are; the outer statement merges at most four pages of ids into one page of images.
 
 use std::fmt::Write as _;
 
-use sqlx::{Any, AssertSqlSafe, query::Query};
+use sqlx::{Any, AssertSqlSafe, Row as _, query::Query};
 
 use super::{
     Database,
@@ -120,15 +120,51 @@ pub enum Direction {
     Descending,
 }
 
+/// A tag or property that so few images have is answered from its label; one that more have is looked for along the
+/// page's order, where it is found soon.
+const FEW: usize = 200;
+
 impl Database {
     /// One page of images.
     pub async fn image_page(&self, page: &ImagePage) -> Result<Vec<Image>> {
-        let statement = Statement::of(page);
+        let mut page = page.clone();
+        for condition in &mut page.conditions {
+            if let Some(label) = condition.label()
+                && let Some(ids) = self.labelled(label).await?
+            {
+                if ids.is_empty() {
+                    return Ok(Vec::new());
+                }
+                *condition = Condition::TextIn(TextColumn::Id, ids);
+            }
+        }
+        let statement = Statement::of(&page);
         let mut query = sqlx::query(AssertSqlSafe(statement.sql));
         for value in statement.values {
             query = value.bind(query);
         }
         query.fetch_all(self.reads()).await?.iter().map(Image::of).collect()
+    }
+
+    /// The images with this label, if they are few.
+    async fn labelled(&self, label: String) -> Result<Option<Vec<String>>> {
+        let rows = sqlx::query("select image_id from image_labels where label = $1 limit $2")
+            .bind(label)
+            .bind(FEW as i64 + 1)
+            .fetch_all(self.reads())
+            .await?;
+        let ids = rows.iter().map(|row| Ok(row.try_get(0)?)).collect::<Result<Vec<String>>>()?;
+        Ok(Some(ids).filter(|ids| ids.len() <= FEW))
+    }
+}
+
+impl Condition {
+    fn label(&self) -> Option<String> {
+        match self {
+            Condition::Tag(tag) => Some(tag_label(tag)),
+            Condition::Property(name, value) => Some(property_label(name, value)),
+            Condition::TextIn(..) | Condition::Number(..) => None,
+        }
     }
 }
 
@@ -160,10 +196,11 @@ impl Statement {
     fn of(page: &ImagePage) -> Statement {
         let mut statement = Statement::default();
         let order = total_order(&page.order);
-        let branches = branches(page);
+        let order_by = order_by(&order);
         // The conditions' values are bound once, whichever branches use them.
+        let images = statement.choose_ids(page);
         let mut rest = String::from(" and i.status <> 'deleted'");
-        for condition in &page.conditions {
+        for condition in page.conditions.iter().filter(|condition| !is_of_ids(condition)) {
             statement.condition(condition, &mut rest);
         }
         if let Some(after) = &page.after {
@@ -171,26 +208,39 @@ impl Statement {
             statement.after(&order, after, &mut rest);
         }
         let limit = statement.value(Value::Number(i64::from(page.limit)));
-        let order_by = order_by(&order);
-        if branches.len() > 1 {
-            statement.sql.push_str("select * from (");
+        let branches = branches(page);
+        if let [only] = branches.as_slice() {
+            let (from, when) = statement.branch(only, page, images);
+            let sql = format!("select {COLUMNS} from {from} where {when}{rest} order by {order_by} limit {limit}");
+            statement.sql.push_str(&sql);
+            return statement;
         }
+        // Ids first, a page of them from each branch; the wide rows only of those that make the page.
+        let _ = write!(statement.sql, "select {COLUMNS} from images i where i.id in (select id from (");
         for (n, branch) in branches.iter().enumerate() {
-            let (open, close) = if branches.len() > 1 { ("select * from (", ")") } else { ("", "") };
+            let (from, when) = statement.branch(branch, page, images);
             let union = if n > 0 { " union all " } else { "" };
-            let (from, when) = statement.branch(branch, page);
             let _ = write!(
                 statement.sql,
-                "{union}{open}select {COLUMNS} from {from} where {when}{rest} order by {order_by} limit {limit}{close}"
+                "{union}select id from (select i.id from {from} where {when}{rest} order by {order_by} limit {limit}) as b{n}"
             );
-            if branches.len() > 1 {
-                let _ = write!(statement.sql, " as b{n}");
-            }
         }
-        if branches.len() > 1 {
-            let _ = write!(statement.sql, ") as i order by {order_by} limit {limit}");
-        }
+        let _ = write!(statement.sql, ") as seen) order by {order_by} limit {limit}");
         statement
+    }
+
+    /// Which table the branches look in: all images, or first of all those of the ids that were asked for, which no
+    /// planner then walks all of a project's images for.
+    fn choose_ids(&mut self, page: &ImagePage) -> &'static str {
+        let mut chosen = String::new();
+        for condition in page.conditions.iter().filter(|condition| is_of_ids(condition)) {
+            self.condition(condition, &mut chosen);
+        }
+        if chosen.is_empty() {
+            return "images";
+        }
+        let _ = write!(self.sql, "with chosen as materialized (select i.* from images i where 1 = 1{chosen}) ");
+        "chosen"
     }
 
     /// Takes a value and returns its placeholder.
@@ -199,23 +249,17 @@ impl Statement {
         format!("${}", self.values.len())
     }
 
-    fn branch(&mut self, branch: &Branch, page: &ImagePage) -> (&'static str, String) {
-        let project = |statement: &mut Statement| {
-            let project = page.viewer.map(|project| project.to_string()).unwrap_or_default();
-            statement.value(Value::Text(project))
-        };
-        match branch {
-            Branch::All => ("images i", "1 = 1".into()),
-            Branch::AllOf(visibility) => ("images i", format!("i.visibility = '{visibility}'")),
-            Branch::Own => ("images i", format!("i.owner = {}", project(self))),
-            Branch::OwnOf(visibility) => {
-                ("images i", format!("i.owner = {} and i.visibility = '{visibility}'", project(self)))
-            }
-            Branch::OthersOf(visibility) => {
-                ("images i", format!("i.visibility = '{visibility}' and i.owner <> {}", project(self)))
-            }
+    fn branch(&mut self, branch: &Branch, page: &ImagePage, images: &str) -> (String, String) {
+        let own = page.viewer.map(|project| project.to_string()).unwrap_or_default();
+        let mut project = || self.value(Value::Text(own.clone()));
+        let when = match branch {
+            Branch::All => "1 = 1".into(),
+            Branch::AllOf(visibility) => format!("i.visibility = '{visibility}'"),
+            Branch::Own => format!("i.owner = {}", project()),
+            Branch::OwnOf(visibility) => format!("i.owner = {} and i.visibility = '{visibility}'", project()),
+            Branch::OthersOf(visibility) => format!("i.visibility = '{visibility}' and i.owner <> {}", project()),
             Branch::SharedWith => {
-                let project = project(self);
+                let project = project();
                 let status = match page.membership {
                     Some(status) => format!("m.status = '{status}'"),
                     None => "m.status <> 'rejected'".into(),
@@ -224,9 +268,10 @@ impl Statement {
                     "m.project_id = {project} and {status} and i.id = m.image_id \
                      and i.visibility = 'shared' and i.owner <> {project}"
                 );
-                ("image_members m cross join images i", when)
+                return (format!("image_members m cross join {images} i"), when);
             }
-        }
+        };
+        (format!("{images} i"), when)
     }
 
     fn condition(&mut self, condition: &Condition, sql: &mut String) {
@@ -250,7 +295,7 @@ impl Statement {
 
     fn label(&mut self, label: String, sql: &mut String) {
         let place = self.value(Value::Text(label));
-        let _ = write!(sql, " and i.id in (select image_id from image_labels where label = {place})");
+        let _ = write!(sql, " and exists (select 1 from image_labels l where l.label = {place} and l.image_id = i.id)");
     }
 
     /// `a > x and (a <> x or (b > y and (b <> y or …)))` with the leading comparison loose, so an index can start there.
@@ -267,6 +312,10 @@ impl Statement {
         self.after(rest, image, sql);
         sql.push_str("))");
     }
+}
+
+fn is_of_ids(condition: &Condition) -> bool {
+    matches!(condition, Condition::TextIn(TextColumn::Id, _))
 }
 
 /// One part of what a viewer sees; no image is in two parts of one page.
