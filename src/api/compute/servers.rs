@@ -92,17 +92,16 @@ fn with_next(mut answer: Value, address: &str, pairs: &[(String, String)], page:
 pub(super) fn next_link(address: &str, pairs: &[(String, String)], marker: &str) -> Value {
     let mut query: Vec<_> = pairs.iter().filter(|(name, _)| name != "marker").map(|(n, v)| (&**n, &**v)).collect();
     query.push(("marker", marker));
-    let escaped =
-        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
-    let query: Vec<_> = query.iter().map(|(name, value)| format!("{}={}", plain(name), escaped(value))).collect();
+    let query: Vec<_> = query.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value))).collect();
     json!([{"rel": "next", "href": format!("{address}?{}", query.join("&"))}])
 }
 
-/// A query's word: kept as it is when it needs no escape, so that `changes-since` stays readable.
-fn plain(name: &str) -> String {
-    const KEPT: &percent_encoding::AsciiSet =
-        &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.');
-    percent_encoding::utf8_percent_encode(name, KEPT).to_string()
+/// A text as a part of a URL.
+pub(super) fn escaped(text: &str) -> percent_encoding::PercentEncode<'_> {
+    // RFC 3986, section 2.3: what needs no escape.
+    const PLAIN: &percent_encoding::AsciiSet =
+        &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+    percent_encoding::utf8_percent_encode(text, PLAIN)
 }
 
 /// `GET /servers/{id}`

@@ -8,7 +8,11 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{body::Body, microversion::Microversion, servers::parse};
+use super::{
+    body::Body,
+    microversion::Microversion,
+    servers::{escaped, parse},
+};
 use crate::{
     api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl},
     error::{Error, Result},
@@ -119,8 +123,4 @@ pub(super) async fn remove(
     version.begins(26)?;
     api.instances.remove_tag(&caller, parse(&id)?, &tag).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn escaped(tag: &str) -> String {
-    percent_encoding::utf8_percent_encode(tag, percent_encoding::NON_ALPHANUMERIC).to_string()
 }

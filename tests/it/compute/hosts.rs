@@ -1,0 +1,95 @@
+//! Limits, quotas, zones, hypervisors, and the lists that are truthfully empty.
+
+use reqwest::Method;
+use serde_json::json;
+
+use super::{at, fields, get_at};
+use crate::support::Effigy;
+
+#[tokio::test]
+async fn limits_are_those_of_the_settings_and_shed_what_nova_shed() {
+    let effigy = Effigy::with("[quota]\ninstances = 7\nvcpus = 8\nmemory_mib = 900\n").await;
+    let admin = effigy.admin().await;
+    let absolute = |body: serde_json::Value| body["limits"]["absolute"].clone();
+    let first = absolute(get_at("2.1", &admin, "/limits?reserved=False").await);
+    assert_eq!(first["maxTotalInstances"], 7);
+    assert_eq!((&first["maxTotalCores"], &first["maxTotalRAMSize"]), (&json!(8), &json!(900)));
+    assert_eq!(first["totalInstancesUsed"], 0);
+    assert!(first["maxTotalFloatingIps"].is_number() && first["maxPersonality"].is_number());
+    let last = absolute(get_at("2.96", &admin, "/limits").await);
+    assert!(last["maxTotalFloatingIps"].is_null() && last["maxPersonality"].is_null());
+}
+
+#[tokio::test]
+async fn quotas_are_shown_by_project_and_changed_in_the_settings_alone() {
+    let effigy = Effigy::start().await;
+    let people = effigy.people().await;
+    let own = format!("/os-quota-sets/{}", people.alice.project_id);
+    let set = get_at("2.56", &people.alice, &own).await["quota_set"].clone();
+    assert_eq!((&set["instances"], &set["id"]), (&json!(200), &json!(people.alice.project_id)));
+    assert_eq!(get_at("2.1", &people.alice, &format!("{own}/detail")).await["quota_set"]["cores"]["in_use"], 0);
+    get_at("2.1", &people.alice, &format!("{own}/defaults")).await;
+    at("2.1", &people.bob, Method::GET, &own, None).await.expect(403);
+    get_at("2.1", &people.admin, &format!("{own}/detail")).await;
+    let change = json!({"quota_set": {"instances": 9}});
+    at("2.1", &people.alice, Method::PUT, &own, Some(change.clone())).await.expect(403);
+    at("2.1", &people.admin, Method::PUT, &own, Some(change)).await.expect(501);
+}
+
+#[tokio::test]
+async fn zone_is_for_everyone_and_its_hosts_for_the_admin() {
+    let effigy = Effigy::start().await;
+    let people = effigy.people().await;
+    let zones = get_at("2.1", &people.alice, "/os-availability-zone").await;
+    let zone = json!([{"zoneName": "nova", "zoneState": {"available": true}, "hosts": null}]);
+    assert_eq!(zones["availabilityZoneInfo"], zone);
+    at("2.1", &people.alice, Method::GET, "/os-availability-zone/detail", None).await.expect(403);
+    let detail = get_at("2.1", &people.admin, "/os-availability-zone/detail").await;
+    assert_eq!(detail["availabilityZoneInfo"][0]["hosts"].as_object().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn hypervisor_says_how_its_guests_run() {
+    let effigy = Effigy::with("[instances]\naccel = \"tcg\"\n").await;
+    let people = effigy.people().await;
+    let first = get_at("2.1", &people.admin, "/os-hypervisors/detail").await["hypervisors"][0].clone();
+    assert_eq!((&first["id"], &first["hypervisor_type"]), (&json!(1), &json!("QEMU")));
+    assert!(first["memory_mb"].as_u64().unwrap() > 0 && first["cpu_info"].is_string());
+    let last = get_at("2.96", &people.admin, "/os-hypervisors/detail").await["hypervisors"][0].clone();
+    let id = last["id"].as_str().unwrap().to_owned();
+    assert!(id.len() == 36 && last["memory_mb"].is_null());
+    get_at("2.96", &people.admin, &format!("/os-hypervisors/{id}")).await;
+    at("2.96", &people.admin, Method::GET, "/os-hypervisors/none", None).await.expect(404);
+    assert_eq!(get_at("2.1", &people.admin, "/os-hypervisors/statistics").await["hypervisor_statistics"]["count"], 1);
+    at("2.1", &people.alice, Method::GET, "/os-hypervisors", None).await.expect(403);
+}
+
+#[tokio::test]
+async fn what_there_is_none_of_answers_an_empty_list() {
+    let effigy = Effigy::start().await;
+    let admin = effigy.admin().await;
+    for (path, list) in [
+        ("/servers", "servers"),
+        ("/extensions", "extensions"),
+        ("/os-server-groups", "server_groups"),
+        ("/os-migrations", "migrations"),
+        ("/os-aggregates", "aggregates"),
+        ("/os-floating-ips", "floating_ips"),
+        ("/os-simple-tenant-usage", "tenant_usages"),
+    ] {
+        assert_eq!(get_at("2.1", &admin, path).await, json!({list: []}), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn proxies_of_old_microversions_know_the_one_network_and_group() {
+    let effigy = Effigy::start().await;
+    let admin = effigy.admin().await;
+    let network = get_at("2.1", &admin, "/os-networks").await["networks"][0].clone();
+    assert_eq!(network["label"], "default");
+    let path = format!("/os-networks/{}", network["id"].as_str().unwrap());
+    get_at("2.1", &admin, &path).await;
+    at("2.1", &admin, Method::GET, "/os-networks/default", None).await.expect(404);
+    let group = get_at("2.1", &admin, "/os-security-groups").await["security_groups"][0].clone();
+    assert_eq!(fields(&group), ["description", "id", "name", "rules", "tenant_id"]);
+}

@@ -1,0 +1,89 @@
+//! Lists of servers: filters, order, pages.
+
+use serde_json::{Value, json};
+
+use super::get_at;
+use crate::support::{Effigy, People, Person, micro_disk};
+
+/// A service with three servers of Alice's: web-1, web-2, db.
+async fn three() -> (Effigy, People, String) {
+    let effigy = Effigy::with("[instances]\naccel = \"tcg\"\n").await;
+    let people = effigy.people().await;
+    let image = people.alice.save_image("micro", "raw", micro_disk("list", 1 << 20)).await;
+    for (name, tags) in [("web-1", json!(["web", "front"])), ("web-2", json!(["web"])), ("db", json!([]))] {
+        people.alice.launch(name, &image, json!({"tags": tags})).await.expect(202);
+    }
+    (effigy, people, image)
+}
+
+async fn names(person: &Person, query: &str) -> Vec<String> {
+    let list = get_at("2.96", person, &format!("/servers?{query}")).await["servers"].clone();
+    list.as_array().unwrap().iter().map(|server| server["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn filters_leave_what_they_name() {
+    let (_effigy, people, image) = three().await;
+    let alice = &people.alice;
+    for (query, expected) in [
+        ("sort_key=display_name&sort_dir=asc".to_owned(), vec!["db", "web-1", "web-2"]),
+        ("name=web&sort_key=display_name&sort_dir=asc".into(), vec!["web-1", "web-2"]),
+        ("name=^db$".into(), vec!["db"]),
+        (format!("image={image}&name=db"), vec!["db"]),
+        ("image=7c1bd0a2-5a0e-4f7e-9a0e-0f6f1a2b3c4d".into(), vec![]),
+        ("flavor=42&name=db".into(), vec!["db"]),
+        ("flavor=1".into(), vec![]),
+        ("status=SUSPENDED".into(), vec![]),
+        ("status=DELETED".into(), vec![]),
+        ("tags=web,front".into(), vec!["web-1"]),
+        ("not-tags=web".into(), vec!["db"]),
+        ("tags-any=front,back".into(), vec!["web-1"]),
+        ("deleted=False&name=db".into(), vec!["db"]),
+        ("ip=10.0.9".into(), vec![]),
+        ("ip6=fe80".into(), vec![]),
+        ("changes-since=2020-01-01T00:00:00Z&name=db".into(), vec!["db"]),
+        ("changes-since=2090-01-01T00:00:00Z".into(), vec![]),
+        ("project_id=0&name=db".into(), vec!["db"]),
+    ] {
+        assert_eq!(names(alice, &query).await, expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn list_pages_by_key_and_its_link_keeps_the_filters() {
+    let (effigy, people, _) = three().await;
+    let mut seen = Vec::new();
+    let mut next = Some(effigy.at("/compute/v2.1/servers/detail?limit=1&name=web&sort_key=display_name&sort_dir=asc"));
+    while let Some(url) = next {
+        assert!(url.contains("name=web") && url.contains("limit=1"), "{url}");
+        let page = people.alice.get(&url).await.expect(200).json();
+        let servers = page["servers"].as_array().unwrap();
+        assert!(servers.len() <= 1);
+        seen.extend(servers.iter().map(|server| server["name"].clone()));
+        next = page["servers_links"][0]["href"].as_str().map(str::to_owned);
+    }
+    assert_eq!(seen, ["web-1", "web-2"]);
+    let marker = "/compute/v2.1/servers?marker=7c1bd0a2-5a0e-4f7e-9a0e-0f6f1a2b3c4d";
+    people.alice.get(marker).await.expect(400);
+}
+
+#[tokio::test]
+async fn newest_is_first_without_a_word_about_order() {
+    let (_effigy, people, _) = three().await;
+    assert_eq!(names(&people.alice, "").await, ["db", "web-2", "web-1"]);
+}
+
+#[tokio::test]
+async fn everyone_lists_their_own_project_and_the_admin_all() {
+    let (_effigy, people, _) = three().await;
+    assert_eq!(names(&people.rita, "name=db").await, ["db"]);
+    for person in [&people.bob, &people.alice_batch, &people.admin] {
+        assert_eq!(names(person, "").await, [""; 0]);
+    }
+    assert_eq!(names(&people.admin, "all_tenants=1").await.len(), 3);
+    assert_eq!(names(&people.admin, "all_tenants").await.len(), 3);
+    let of_alice = format!("all_tenants=true&project_id={}&name=db", people.alice.project_id);
+    assert_eq!(names(&people.admin, &of_alice).await, ["db"]);
+    let refused = people.alice.get("/compute/v2.1/servers?all_tenants=1").await.expect(403);
+    assert_eq!(refused.json()["forbidden"]["code"], Value::from(403));
+}
