@@ -47,7 +47,11 @@ pub fn routes() -> Router<Api> {
         v2 = v2.route(&format!("/{collection}"), look(get(list)));
         v2 = v2.route(&format!("/{collection}/{{id}}"), look(get(none)));
     }
-    Router::new().route("/", get(versions)).route("/v2.0/", get(resources)).nest("/v2.0", v2)
+    Router::new().route("/", get(versions)).route("/v2.0/", get(resources)).nest("/v2.0", v2).fallback(nothing_here)
+}
+
+async fn nothing_here() -> ApiError {
+    Error::NotFound("There is nothing at this URL.".into()).into()
 }
 
 /// `/network/`, which nesting leaves out.

@@ -41,13 +41,13 @@ const BODY_BYTES: usize = 1 << 20;
 /// Every URL below `/compute`; with a slash at its end the root is a URL of its own.
 pub fn routes() -> Router<Api> {
     let v21 = Router::new().merge(servers_routes()).merge(flavors_routes()).merge(other_routes());
-    let v21 =
-        v21.fallback(nothing_here).layer(DefaultBodyLimit::max(BODY_BYTES)).layer(from_fn(microversion::negotiate));
+    let v21 = v21.layer(DefaultBodyLimit::max(BODY_BYTES)).layer(from_fn(microversion::negotiate));
     Router::new()
         .route("/", get(versions::list))
         .route("/v2.1", get(versions::show))
         .route("/v2.1/", get(versions::show))
         .nest("/v2.1", v21)
+        .fallback(nothing_here)
 }
 
 /// `/compute/`, which nesting leaves out.

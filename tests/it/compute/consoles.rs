@@ -117,8 +117,11 @@ async fn console_that_there_is_not_is_refused() {
     for (protocol, kind) in [("spice", "spice-html5"), ("rdp", "rdp-html5"), ("vnc", "serial"), ("", "")] {
         post_at("2.6", &alice, &path, ask(protocol, kind)).await.expect(400);
     }
-    let old = post_at("2.1", &alice, &format!("/servers/{id}/action"), json!({"os-getVNCConsole": {"type": "novnc"}}));
-    assert!(old.await.expect(200).string("/console/url").contains("/console/vnc?token="));
+    let action = format!("/servers/{id}/action");
+    let old = post_at("2.1", &alice, &action, json!({"os-getVNCConsole": {"type": "novnc"}})).await.expect(200);
+    assert!(old.string("/console/url").contains("/console/vnc?token="));
+    // The power button is heard only by a guest that has come up.
+    alice.console_says(&id, "console").await;
     alice.stop(&id).await;
     post_at("2.6", &alice, &path, ask("vnc", "novnc")).await.expect(409);
 }
