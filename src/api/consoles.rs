@@ -22,7 +22,7 @@ use tokio::{
         UnixStream,
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
-    time::{Duration, interval},
+    time::{Duration, Instant, interval_at},
 };
 
 use super::{Api, error::ApiError, links::PublicUrl};
@@ -107,7 +107,7 @@ fn how_to_connect() -> Response {
 /// Carries bytes both ways until one side ends.
 async fn carry(mut client: WebSocket, guest: UnixStream) {
     let (mut from_guest, mut to_guest) = guest.into_split();
-    let mut ping = interval(PING);
+    let mut ping = interval_at(Instant::now() + PING, PING);
     let mut piece = vec![0; PIECE_BYTES];
     loop {
         let goes_on = tokio::select! {
