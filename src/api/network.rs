@@ -40,7 +40,9 @@ pub fn routes() -> Router<Api> {
         .route("/security-group-rules/{id}", look(get(rule)))
         .route("/extensions", get(extensions))
         .route("/extensions/{alias}", get(extension))
-        .route("/quotas/{project}", look(get(quota)));
+        .route("/quotas/{project}", look(get(quota)))
+        .route("/quotas/{project}/default", get(quota))
+        .route("/quotas/{project}/details", get(quota_details));
     for collection in empty {
         let list = move |_: Authenticated| async move { Json(json!({collection.replace('-', "_"): []})) };
         let none = move |_: Authenticated, Path(id): Path<String>| async move { missing(collection, &id) };
@@ -148,19 +150,48 @@ async fn extension(Authenticated(_): Authenticated, Path(alias): Path<String>) -
     }
 }
 
-/// The quota of what cannot be made is what there is.
 async fn quota(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     Path(project): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    if caller.project.as_ref().is_none_or(|own| own.id.to_string() != project) {
-        policy::administer(&caller, "see another project's quotas")?;
+    see_quota(&caller, &project)?;
+    let quota: Map<_, _> = quotas(&api).into_iter().map(|(name, limit)| (name.to_owned(), json!(limit))).collect();
+    Ok(Json(json!({ "quota": quota })))
+}
+
+async fn quota_details(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path(project): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    see_quota(&caller, &project)?;
+    let detail = |(name, limit): (&str, u64)| (name.to_owned(), json!({"limit": limit, "used": 0, "reserved": 0}));
+    let quota: Map<_, _> = quotas(&api).into_iter().map(detail).collect();
+    Ok(Json(json!({ "quota": quota })))
+}
+
+fn see_quota(caller: &Caller, project: &str) -> Result<()> {
+    match &caller.project {
+        Some(own) if own.id.to_string() == project => Ok(()),
+        _ => policy::administer(caller, "see another project's quotas"),
     }
-    Ok(Json(json!({"quota": {
-        "network": 1, "subnet": 1, "port": api.quota.instances, "security_group": 1, "security_group_rule": 1,
-        "floatingip": 0, "router": 0, "subnetpool": 0, "rbac_policy": 0, "trunk": 0,
-    }})))
+}
+
+/// Nobody makes any of these, so what there is, is what there may be.
+fn quotas(api: &Api) -> [(&'static str, u64); 10] {
+    [
+        ("network", 1),
+        ("subnet", 1),
+        ("port", api.quota.instances),
+        ("security_group", 1),
+        ("security_group_rule", 1),
+        ("floatingip", 0),
+        ("router", 0),
+        ("subnetpool", 0),
+        ("rbac_policy", 0),
+        ("trunk", 0),
+    ]
 }
 
 fn network_view() -> Value {
@@ -214,15 +245,16 @@ async fn port_views(api: &Api, caller: &Caller) -> Result<Vec<Value>> {
 fn port_view(instance: &Instance) -> Option<Value> {
     let addresses = instance.addresses.as_ref()?;
     let running = instance.status == Status::Active;
+    // The one place of these APIs that every client shows as text.
     let forwards: Vec<_> = addresses
         .forwards
         .iter()
-        .map(|forward| json!({"guest_port": forward.guest_port, "host": format!("127.0.0.1:{}", forward.host_port)}))
+        .map(|forward| format!("port {} is 127.0.0.1:{} on the host", forward.guest_port, forward.host_port))
         .collect();
     Some(json!({
         "id": one::port_id(instance.id),
         "name": "",
-        "description": "",
+        "description": forwards.join(", "),
         "network_id": one::ID,
         "device_id": instance.id,
         "device_owner": "compute:nova",
@@ -234,7 +266,6 @@ fn port_view(instance: &Instance) -> Option<Value> {
         "port_security_enabled": false,
         "allowed_address_pairs": [],
         "binding:vnic_type": "normal",
-        "effigy:forwards": forwards,
         "tags": [],
         "tenant_id": instance.project_id,
         "project_id": instance.project_id,

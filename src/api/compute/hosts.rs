@@ -158,8 +158,12 @@ fn full(api: &Api, load: &Load, version: Microversion) -> Value {
     // How guests run decides what they may be trusted with, so it is said: emulation gives no isolation promise.
     let cpu_info = json!({"arch": "x86_64", "accel": accel});
     shown["host_ip"] = json!("127.0.0.1");
-    shown["hypervisor_type"] = json!("QEMU");
-    shown["hypervisor_version"] = json!(7_002_000);
+    shown["hypervisor_type"] = json!(match accel {
+        Some(accel) => format!("QEMU/{accel}"),
+        None => "QEMU".into(),
+    });
+    // The version is not asked for; gophercloud reads this field as a number.
+    shown["hypervisor_version"] = json!(0);
     shown["effigy:accel"] = json!(accel);
     shown["service"] = json!({"id": shown["id"], "host": host_name(), "disabled_reason": null});
     if version.since(88) {

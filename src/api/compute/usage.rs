@@ -10,7 +10,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{server_view::vm_state, servers::Pairs, times};
+use super::{body::flag, server_view::vm_state, servers::Pairs, times};
 use crate::{
     api::{Api, caller::Authenticated, error::ApiError},
     db,
@@ -36,7 +36,7 @@ pub(super) async fn list(
     for instance in all {
         by_project.entry(instance.project_id).or_default().push(instance);
     }
-    let is_detailed = pairs.iter().any(|(name, value)| name == "detailed" && value == "1");
+    let is_detailed = pairs.iter().any(|(name, value)| name == "detailed" && flag(value) == Some(true));
     let usages: Vec<_> =
         by_project.iter().map(|(project, instances)| span.usage(*project, instances, is_detailed)).collect();
     Ok(Json(json!({ "tenant_usages": usages })))
@@ -93,7 +93,8 @@ impl Span {
 
     fn hours(&self, instance: &Instance) -> f64 {
         let begun = instance.launched_ms.unwrap_or(instance.created_ms).max(self.start_ms);
-        let ended = instance.terminated_ms.unwrap_or(self.stop_ms).min(self.stop_ms);
+        // A span may end tomorrow; an instance has not run until then.
+        let ended = instance.terminated_ms.unwrap_or_else(db::now_ms).min(self.stop_ms);
         (ended - begun).max(0) as f64 / 3_600_000.0
     }
 
@@ -115,7 +116,7 @@ impl Span {
     }
 
     fn one(&self, instance: &Instance) -> Value {
-        let end_ms = instance.terminated_ms.unwrap_or(self.stop_ms);
+        let end_ms = instance.terminated_ms.unwrap_or_else(db::now_ms);
         let begun_ms = instance.launched_ms.unwrap_or(instance.created_ms);
         json!({
             "instance_id": instance.id,

@@ -53,7 +53,7 @@ async fn hypervisor_says_how_its_guests_run() {
     let effigy = Effigy::with("[instances]\naccel = \"tcg\"\n").await;
     let people = effigy.people().await;
     let first = get_at("2.1", &people.admin, "/os-hypervisors/detail").await["hypervisors"][0].clone();
-    assert_eq!((&first["id"], &first["hypervisor_type"]), (&json!(1), &json!("QEMU")));
+    assert_eq!((&first["id"], &first["hypervisor_type"]), (&json!(1), &json!("QEMU/tcg")));
     assert!(first["memory_mb"].as_u64().unwrap() > 0 && first["cpu_info"].is_string());
     let last = get_at("2.96", &people.admin, "/os-hypervisors/detail").await["hypervisors"][0].clone();
     let id = last["id"].as_str().unwrap().to_owned();
