@@ -51,6 +51,7 @@ pub enum UserCommand {
         /// The role it holds in each of them.
         #[arg(long, default_value = "member")]
         role: String,
+        /// Where its password comes from.
         #[command(flatten)]
         password: PasswordFrom,
     },
@@ -60,6 +61,7 @@ pub enum UserCommand {
     SetPassword {
         /// The user's name.
         name: String,
+        /// Where its password comes from.
         #[command(flatten)]
         password: PasswordFrom,
     },

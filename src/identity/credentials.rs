@@ -251,7 +251,8 @@ fn matches(pattern: &str, path: &str) -> bool {
             (None, None) => return true,
             (Some(want), Some(have)) => {
                 let is_any = want == "*" || (want.starts_with('{') && want.ends_with('}'));
-                if want != have && !(is_any && !have.is_empty()) {
+                let fits = want == have || (is_any && !have.is_empty());
+                if !fits {
                     return false;
                 }
             }

@@ -1,9 +1,11 @@
 //! The audit: what was done is known, and was known before the answer left.
 
+use std::time::Duration;
+
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Effigy, PASSWORD, Person};
+use crate::support::{Answer, Effigy, PASSWORD, Person, eventually};
 
 async fn events(admin: &Person, query: &str) -> Vec<Value> {
     let answer = admin.get(&format!("/effigy/v1/audit{query}")).await.expect(200).json();
@@ -94,4 +96,68 @@ async fn no_secret_reaches_the_audit_or_the_log() {
             assert!(!text.contains(secret), "a secret is in the audit or the log");
         }
     }
+}
+
+#[tokio::test]
+async fn uploads_and_downloads_are_recorded_with_their_image() {
+    let effigy = Effigy::start().await;
+    let people = effigy.people().await;
+    let id = people.alice.save_image("recorded", "raw", vec![7; 1024]).await;
+    people.alice.download(&id).await.expect(200);
+    people.bob.download(&id).await.expect(404);
+    let body = json!({"member": people.alice_batch.project_id});
+    people
+        .alice
+        .patch_image(&id, json!([{"op": "replace", "path": "/visibility", "value": "shared"}]))
+        .await
+        .expect(200);
+    people.alice.post(&format!("/image/v2/images/{id}/members"), body).await.expect(200);
+    let all = events(&people.admin, &format!("?target_id={id}")).await;
+    let told: Vec<_> = all
+        .iter()
+        .rev()
+        .map(|event| {
+            format!(
+                "{} {} {}",
+                event["user_name"].as_str().unwrap(),
+                event["action"].as_str().unwrap(),
+                event["status"]
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "alice image.create 201",
+            "alice image.upload 204",
+            "alice image.download 200",
+            "bob image.download 404",
+            "alice image.update 200",
+            "alice image.member.create 200"
+        ]
+    );
+    assert_eq!(all[0]["target_id"], format!("{id}/{}", people.alice_batch.project_id));
+}
+
+#[tokio::test]
+async fn a_change_whose_client_goes_away_is_still_recorded() {
+    use tokio::io::AsyncWriteExt as _;
+    let effigy = Effigy::start().await;
+    let people = effigy.people().await;
+    let id = people.alice.create_image("broken", json!({})).await;
+    let address = effigy.url().trim_start_matches("http://");
+    let mut connection = tokio::net::TcpStream::connect(address).await.unwrap();
+    let head = format!(
+        "PUT /image/v2/images/{id}/file HTTP/1.1\r\nHost: {address}\r\nX-Auth-Token: {}\r\n\
+         Content-Type: application/octet-stream\r\nContent-Length: 100000\r\n\r\nonly this",
+        people.alice.token
+    );
+    connection.write_all(head.as_bytes()).await.unwrap();
+    people.alice.image_becomes(&id, "saving").await;
+    drop(connection);
+    let event = eventually("the event", Duration::from_secs(30), || async {
+        events(&people.admin, &format!("?target_id={id}&action=image.upload")).await.pop()
+    });
+    assert_eq!(event.await["outcome"], "failure");
+    people.alice.image_becomes(&id, "queued").await;
 }
