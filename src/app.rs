@@ -4,6 +4,7 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::unix::fs::DirBuilderExt as _,
     path::Path,
+    process::ExitCode,
     sync::Arc,
     time::Duration,
 };
@@ -69,7 +70,7 @@ impl App {
         let identity = Identity::open(db.clone(), config.identity.clone()).await?;
         let flavors = Flavors::new(db.clone());
         let key_pairs = KeyPairs::new(db.clone(), config.quota.key_pairs);
-        let store = open_store(&config).await?;
+        let store = open_store(&config, &db).await?;
         let jobs = Queue::new(db.clone());
         let images = open_images(&config, &db, store.clone(), &identity, &jobs);
         if config.database.url.is_none() {
@@ -119,6 +120,7 @@ impl App {
         self.parts.images.close().await;
         workers.wait().await;
         self.parts.instances.close().await;
+        self.store.close().await;
         self.parts.db.close().await;
         Ok(())
     }
@@ -131,6 +133,7 @@ impl App {
             images: self.parts.images.clone(),
             instances: self.parts.instances.clone(),
             store: self.store.clone(),
+            db: self.parts.db.clone(),
         };
         let sweep_interval = Duration::from_secs(self.config.store.sweep_interval_hours.max(1) * 3600);
         jobs::start(&self.parts.jobs, &rooms, sweep_interval, stop, &workers);
@@ -149,12 +152,16 @@ fn open_images(config: &Config, db: &Database, store: chunks::Store, identity: &
 }
 
 /// Opens the store below the data folder.
-pub async fn open_store(config: &Config) -> anyhow::Result<chunks::Store> {
+pub async fn open_store(config: &Config, db: &Database) -> anyhow::Result<chunks::Store> {
     let folder = config.server.data.join("store");
-    let options =
-        chunks::Options { chunk_cache_bytes: config.store.cache_mib.saturating_mul(1 << 20), ..Default::default() };
-    let index = Arc::new(chunks::MemoryIndex::new());
-    let store = chunks::Store::open(&folder, index, options).await;
+    // A third for manifests: their leaves and the places of chunks.
+    let cache_bytes = config.store.cache_mib.saturating_mul(1 << 20);
+    let options = chunks::Options {
+        chunk_cache_bytes: cache_bytes / 3 * 2,
+        leaf_cache_bytes: cache_bytes / 3,
+        ..Default::default()
+    };
+    let store = chunks::Store::open(&folder, Arc::new(db.clone()), options).await;
     store.with_context(|| format!("cannot open the store {}", folder.display()))
 }
 
@@ -174,6 +181,21 @@ fn make_data_folder(data: &Path) -> anyhow::Result<()> {
         .mode(0o700)
         .create(data)
         .with_context(|| format!("cannot make the data folder {}", data.display()))
+}
+
+/// Does something with the store of a data folder, whether a service runs on it or not.
+///
+/// # Errors
+/// There is no data folder, or something in it cannot be read.
+pub async fn look_after_store(config: &Config, command: jobs::commands::StoreCommand) -> anyhow::Result<ExitCode> {
+    let data = &config.server.data;
+    anyhow::ensure!(data.join("store").is_dir(), "there is no store in the data folder {}", data.display());
+    let db = open_database(config).await?;
+    let store = open_store(config, &db).await?;
+    let done = command.run(&store, &db).await;
+    store.close().await;
+    db.close().await;
+    done
 }
 
 /// The address a client on this machine reaches the service by.

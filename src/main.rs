@@ -4,8 +4,9 @@ use std::{io::IsTerminal as _, net::SocketAddr, path::PathBuf, process::ExitCode
 
 use clap::{Parser, Subcommand};
 use effigy::{
-    app::App,
+    app::{self, App},
     config::{Config, LogFormat},
+    jobs::commands::StoreCommand,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +38,9 @@ enum Command {
     /// Looks at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Looks after the store, beside a running service or without one.
+    #[command(subcommand)]
+    Store(StoreCommand),
 }
 
 #[derive(Subcommand)]
@@ -47,7 +51,7 @@ enum ConfigCommand {
 
 fn main() -> ExitCode {
     match run(Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             #[allow(clippy::print_stderr, reason = "the command line answers on standard error")]
             {
@@ -58,7 +62,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> anyhow::Result<()> {
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let mut config = Config::load(cli.config.as_deref())?;
     if let Some(data) = cli.data {
         config.server.data = data;
@@ -66,19 +70,26 @@ fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::Serve { listen } => {
             config.server.listen = listen.unwrap_or(config.server.listen);
-            serve(config)
+            serve(config).map(|()| ExitCode::SUCCESS)
         }
-        Command::Admin(command) => admin(&config, command),
+        Command::Admin(command) => admin(&config, command).map(|()| ExitCode::SUCCESS),
         Command::Config(ConfigCommand::Check) => {
             say(&config.redacted()?);
-            Ok(())
+            Ok(ExitCode::SUCCESS)
         }
+        Command::Store(command) => look_after_store(config, command),
     }
 }
 
 #[allow(clippy::print_stdout, reason = "the answer of a command")]
 fn say(answer: &str) {
     print!("{answer}");
+}
+
+#[tokio::main]
+async fn look_after_store(config: Config, command: StoreCommand) -> anyhow::Result<ExitCode> {
+    start_log(&config.log);
+    app::look_after_store(&config, command).await
 }
 
 #[tokio::main]

@@ -272,6 +272,8 @@ async fn set_failed(write: &mut Write, id: ImageId, reason: &str) -> Result<()> 
 }
 
 async fn set_saved(write: &mut Write, id: ImageId, saved: &Saved) -> Result<()> {
+    // Or a sweep that gave the save up could take its chunks.
+    super::chunks::hold_session(write, saved.session).await?;
     sqlx::query(
         "update images set status = 'active', holder = null, lease_until_ms = null, progress = null, reason = null, \
          size_bytes = $2, disk_bytes = $3, checksum = $4, os_hash = $5, file_root = $6, disk_root = $7, \

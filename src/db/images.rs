@@ -238,6 +238,8 @@ pub struct Saved {
     pub checked_by: Option<i64>,
     /// Compressed bytes of the distinct chunks.
     pub stored_bytes: i64,
+    /// The store's session that keeps them until the image is active: it must not have ended by then.
+    pub session: u64,
 }
 
 /// What became of a step that another may have been ahead of.

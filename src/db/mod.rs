@@ -30,6 +30,7 @@ use crate::error::{Error, Result};
 
 pub mod audit;
 pub mod catalog;
+pub mod chunks;
 pub mod credentials;
 pub mod domains;
 mod first_start;

@@ -227,6 +227,7 @@ impl Intake<'_> {
             file_root: Some(file.root.to_string()),
             disk_root: Some(disk.root.to_string()),
             rendering: None,
+            session: file.session,
             checked_by: Some(crate::inspect::formats::CHECKER_VERSION),
             stored_bytes: (file.stored_bytes + if disk.root == file.root { 0 } else { disk.new_bytes }) as i64,
         })

@@ -143,6 +143,7 @@ impl Images {
             disk_root: Some(disk.root.to_string()),
             rendering: Some(read::RENDERING),
             stored_bytes: disk.stored_bytes as i64,
+            session: disk.session,
             ..Saved::default()
         };
         let checksums = Queue::row(Work::Checksum { image: id }, Some(caller))?;

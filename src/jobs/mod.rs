@@ -3,8 +3,11 @@
 //! [`queue`] keeps the rows; this page joins them to the rooms: one match says who does what. Two workers serve the
 //! front lane (people wait for those jobs), one the back lane, where a job may read terabytes.
 
+pub mod commands;
 pub mod queue;
+pub mod scrub;
 mod snapshot;
+pub mod sweep;
 
 use std::time::Duration;
 
@@ -12,11 +15,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use queue::{Job, Lane, Queue, Work};
 
-use crate::{
-    error::{Error, Result},
-    images::Images,
-    instances::Instances,
-};
+use crate::{db::Database, error::Result, images::Images, instances::Instances};
 
 /// Workers of the front lane. A snapshot reads and compresses what changed on its own threads; two keep both busy.
 const FRONT_WORKERS: usize = 2;
@@ -32,8 +31,10 @@ pub struct Rooms {
     pub images: Images,
     /// Instances.
     pub instances: Instances,
-    /// The chunks.
+    /// The chunks under both.
     pub store: chunks::Store,
+    /// The rows.
+    pub db: Database,
 }
 
 /// Starts the workers and the clock; they end with `stop`, and `tasks` knows when.
@@ -57,7 +58,16 @@ async fn run(rooms: Rooms, job: Job) -> Result<()> {
     match job.work.clone() {
         Work::Checksum { image } => rooms.images.compute_checksums(image, &job.stop).await,
         Work::Snapshot { image, instance } => snapshot::cast(&rooms, &job, image, instance).await,
-        Work::Sweep | Work::Scrub => Err(Error::Unavailable(format!("this service does not do {:?}", job.work))),
+        Work::Sweep => until(&job.stop, sweep::sweep(&rooms.store, &rooms.db)).await,
+        Work::Scrub => until(&job.stop, scrub::scrub(&rooms.store, &rooms.db)).await,
+    }
+}
+
+/// Drops housekeeping where it is when the service stops: what it did so far stands, and the next run does the rest.
+async fn until<T>(stop: &CancellationToken, work: impl Future<Output = Result<T>>) -> Result<()> {
+    match stop.run_until_cancelled(work).await {
+        Some(done) => done.map(drop),
+        None => Ok(()),
     }
 }
 
@@ -79,5 +89,6 @@ async fn keep_time(queue: Queue, rooms: Rooms, sweep_interval: Duration, stop: C
 
 async fn due(queue: &Queue) -> Result<()> {
     queue.forget_ended(KEEP_ENDED).await?;
-    queue.add(Work::Sweep, None).await
+    queue.add(Work::Sweep, None).await?;
+    queue.add(Work::Scrub, None).await
 }

@@ -1,16 +1,63 @@
-//! Content-addressed chunks: the store under Effigy's images.
+//! Content-addressed chunks in append-only segments: the store under Effigy's images.
+//!
+//! A *content* (a file, a disk) is cut into chunks of 64 KiB. Each chunk is named by its BLAKE3
+//! digest and kept once, compressed, in a segment. A *manifest* lists the chunks of a content; the
+//! digest of its root identifies the content. An [`Index`], kept in a database, says where each
+//! chunk lies.
+//!
+//! ```text
+//!   Store::begin -> Session -> Writer | Patch -> Content { root }    (the caller commits its row)
+//!   Store::reader(root) -> Reader -> verified bytes
+//!   Store::sweep(roots)                                              (what no root reaches goes)
+//! ```
+//!
+//! What holds at every moment, crashes included:
+//! - A row is published after its bytes were synced, and a content's row, which is the caller's,
+//!   is committed after all of its chunks' rows. A crash leaves garbage, never a hole.
+//! - A record is never changed. It is verified by checksum and digest before a byte is handed out.
+//! - A sweep never takes a chunk that a committed root reaches, or that a live session wrote or
+//!   found already there. It needs no clock for that; see the head of `sweep.rs`.
+//! - Memory is bounded: 16 MiB for each writer, 4 MiB for each stream and 64 MiB for all of them
+//!   (beyond which each has 128 KiB), the caches by [`Options`].
+//!
+//! `docs/storage-format.md` describes every byte.
 
+mod batch;
+mod build;
+mod check;
+mod compact;
+mod contents;
 mod digest;
 mod error;
+mod fetch;
+mod files;
 mod index;
-mod simple;
+mod manifest;
+mod memory;
+mod reader;
+mod record;
+mod recover;
+mod scrub;
+mod segment;
+mod session;
+mod store;
+mod sweep;
+mod usage;
+mod walk;
 
-use std::time::Duration;
-
+pub use check::{CheckReport, Leftovers, Problem};
 pub use digest::{Digest, NotADigest};
 pub use error::{Error, ForeignError};
-pub use index::{Index, MemoryIndex};
-pub use simple::{Patch, Reader, Session, Store, Writer};
+pub use index::{
+    Answer, BATCH_ROWS, Index, Location, Move, Row, SegmentRow, SegmentState, SessionRow, SweepRow, Totals,
+};
+pub use memory::MemoryIndex;
+pub use reader::Reader;
+pub use scrub::{ScrubOptions, ScrubReport};
+pub use session::{Patch, Session, Writer};
+pub use store::{Options, Store};
+pub use sweep::SweepReport;
+pub use usage::{Stats, Usage};
 
 /// How much of a content one chunk holds: the cluster size of qcow2, so that an uncompressed
 /// qcow2 file and its disk share every chunk.
@@ -23,30 +70,20 @@ pub struct Content {
     pub root: Digest,
     /// How many bytes it has.
     pub size_bytes: u64,
-    /// The compressed bytes of all its distinct chunks, new or not.
+    /// The compressed bytes of all its distinct chunks, new or not. Exact for a writer's content up
+    /// to 64 GiB of distinct chunks; a patch adds and subtracts what it changed, so a chunk that
+    /// the content holds more than once may be counted as often.
     pub stored_bytes: u64,
     /// The bytes that this save added to the store.
     pub new_bytes: u64,
+    /// The session that protects it until it is reachable: see [`Session::id`].
+    pub session: u64,
 }
 
 /// The contents that must be kept: the roots of all committed manifests.
 #[async_trait::async_trait]
 pub trait Roots: Send + Sync {
-    /// Returns every root, in any order, repeated or not.
+    /// Returns every root, in any order, repeated or not. It must see every row that was committed
+    /// before it was called.
     async fn roots(&self) -> Result<Vec<Digest>, ForeignError>;
-}
-
-/// How a store works.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// How long a session is believed alive without a sign of life.
-    pub lease: Duration,
-    /// How many bytes of decoded chunks are kept in memory at most.
-    pub chunk_cache_bytes: u64,
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        Options { lease: Duration::from_secs(120), chunk_cache_bytes: 32 << 20 }
-    }
 }

@@ -61,8 +61,18 @@ fn saved(size_bytes: i64) -> Saved {
         os_hash: Some("sha512".into()),
         file_root: Some("file".into()),
         disk_root: Some("disk".into()),
+        session: SESSION,
         ..Saved::default()
     }
+}
+
+/// A fresh store's first session.
+const SESSION: u64 = 1;
+
+/// Begins the session that `saved` speaks of.
+async fn begin_session(db: &Database) {
+    let session = chunks::Index::begin_session(db, 1, std::time::Duration::from_secs(60)).await.expect("begin");
+    assert_eq!(session.id, SESSION);
 }
 
 fn page(viewer: Option<ProjectId>) -> ImagePage {
@@ -128,6 +138,7 @@ async fn change_of_what_has_changed_is_lost() {
 #[tokio::test]
 async fn save_goes_through_its_states_and_counts_what_it_holds() {
     for Fresh { name, db, .. } in both().await {
+        begin_session(&db).await;
         let shown = image(ProjectId::new(), "a", 5);
         insert(&db, &shown).await;
         let used = async || db.image_usage(shown.owner).await.expect("usage");
@@ -142,6 +153,9 @@ async fn save_goes_through_its_states_and_counts_what_it_holds() {
         assert_eq!(db.reserve_more(shown.id, "other", 1, LIMITS).await.expect("reserve"), Ending::Lost, "{name}");
         sums_are_right(&db, name).await;
         assert_eq!(db.finish_saving(shown.id, "other", &saved(250)).await.expect("finish"), Ending::Lost, "{name}");
+        let given_up = Saved { session: SESSION + 1, ..saved(250) };
+        let refused = db.finish_saving(shown.id, "mine", &given_up).await;
+        assert!(matches!(refused, Err(Error::Unavailable(_))), "{name}: the store gave it up: {refused:?}");
         assert_eq!(db.finish_saving(shown.id, "mine", &saved(250)).await.expect("finish"), Ending::Done, "{name}");
         assert_eq!(used().await, ImageUsage { images: 1, bytes: 250, uploads: 0 }, "{name}");
         let (active, _) = db.image(shown.id, None).await.expect("read").expect("the image");
@@ -215,6 +229,7 @@ async fn reservations_at_the_same_time_never_pass_the_limit() {
 #[tokio::test]
 async fn snapshot_is_begun_with_its_job_and_ends_once() {
     for Fresh { name, db, .. } in both().await {
+        begin_session(&db).await;
         let mut shown = image(ProjectId::new(), "snapshot", 5);
         shown.status = Status::Saving;
         db.insert_snapshot(&shown, 100, LIMITS, &job()).await.expect("insert");

@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use chunks::{MemoryIndex, Store};
+use chunks::Store;
 use effigy::{
     config::{self, Config},
     db::Database,
@@ -109,7 +109,7 @@ impl World {
         set(&mut config.instances);
         let db = Database::sqlite(&folder.join("effigy.db")).await.unwrap();
         let identity = Identity::open(db.clone(), config.identity.clone()).await.unwrap();
-        let store = Store::open(&folder.join("store"), Arc::new(MemoryIndex::new()), Default::default()).await.unwrap();
+        let store = Store::open(&folder.join("store"), Arc::new(db.clone()), Default::default()).await.unwrap();
         let queue = Queue::new(db.clone());
         let settings = images::Settings { images: config.images, sharing: config.sharing, quota: config.quota.clone() };
         let images = Images::open(db.clone(), store.clone(), identity, queue.clone(), settings);
@@ -126,7 +126,9 @@ impl World {
         });
         let instances = instances.await.unwrap();
         let (stop, workers) = (CancellationToken::new(), TaskTracker::new());
-        let rooms = jobs::Rooms { images: images.clone(), instances: instances.clone(), store: store.clone() };
+        let (rooms_db, rooms_store) = (db.clone(), store.clone());
+        let rooms =
+            jobs::Rooms { images: images.clone(), instances: instances.clone(), store: rooms_store, db: rooms_db };
         jobs::start(&queue, &rooms, Duration::from_secs(3600), &stop, &workers);
         World { images, instances, store, db, folder: folder.to_owned(), alice: alice(), stop, workers }
     }

@@ -4,3 +4,4 @@ mod first_start;
 mod health;
 mod lifecycle;
 mod settings;
+mod store;

@@ -1,0 +1,277 @@
+//! The second half of a save: records into segments, digests into a manifest, all of it durable.
+//!
+//! One task for each content. It takes prepared batches in order, so that neighbouring chunks lie
+//! side by side; it ends with the leaves and the root.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::Content;
+use crate::batch::{Prepared, Slot, Workshop, encode_one};
+use crate::contents::Contents;
+use crate::digest::Digest;
+use crate::error::Error;
+use crate::manifest::{LEAF_CHUNKS, Manifest, encode_leaf, leaf_count};
+use crate::record::{HEADER_BYTES, Kind};
+use crate::segment::{NewRecord, OpenSegment};
+
+/// Full segments of one save that are being synced while it goes on: their pages are the
+/// system's, so this bounds what a crash of the machine costs, not memory.
+const SEALS_AT_ONCE: usize = 2;
+/// Distinct chunks that are counted exactly: 64 GiB of content, 20 MiB of memory. Beyond it every
+/// chunk counts as distinct.
+const COUNTED_CHUNKS: usize = 1 << 20;
+
+/// A step of a save.
+pub(crate) enum Step {
+    Batch(JoinHandle<Result<Prepared, Error>>),
+    Finish { size_bytes: u64, done: oneshot::Sender<Content> },
+}
+
+/// What a content starts from.
+pub(crate) struct Base {
+    pub(crate) manifest: Arc<Manifest>,
+    pub(crate) content_bytes: u64,
+}
+
+pub(crate) struct Builder {
+    workshop: Workshop,
+    contents: Arc<Contents>,
+    leaves: Vec<Digest>,
+    leaf: Option<(usize, Vec<Digest>)>,
+    segment: Option<Arc<OpenSegment>>,
+    durable_with: HashMap<u64, Arc<OpenSegment>>,
+    seals: VecDeque<JoinHandle<Result<(), Error>>>,
+    counted: HashSet<u64>,
+    stored_bytes: u64,
+    replaced: Vec<Digest>,
+    new_bytes: u64,
+}
+
+impl Builder {
+    pub(crate) fn new(workshop: Workshop, contents: Arc<Contents>, base: Option<Base>) -> Builder {
+        let leaves = base.as_ref().map_or_else(Vec::new, |base| base.manifest.leaves.clone());
+        Builder {
+            workshop,
+            contents,
+            leaves,
+            stored_bytes: base.as_ref().map_or(0, |base| base.content_bytes),
+            leaf: None,
+            segment: None,
+            durable_with: HashMap::new(),
+            seals: VecDeque::new(),
+            counted: HashSet::new(),
+            replaced: Vec::new(),
+            new_bytes: 0,
+        }
+    }
+
+    /// Takes steps until the content is finished, or given up by the other side.
+    pub(crate) async fn run(
+        mut self,
+        mut steps: mpsc::UnboundedReceiver<Step>,
+        given_up: CancellationToken,
+    ) -> Result<(), Error> {
+        let outcome = self.take_steps(&mut steps, &given_up).await;
+        self.give_back();
+        outcome
+    }
+
+    fn give_back(&mut self) {
+        if let Some(segment) = self.segment.take() {
+            self.workshop.segments.give_back(segment);
+        }
+    }
+
+    async fn take_steps(
+        &mut self,
+        steps: &mut mpsc::UnboundedReceiver<Step>,
+        given_up: &CancellationToken,
+    ) -> Result<(), Error> {
+        // Never in the middle of a step: an append must have ended before the segment is another's.
+        while let Some(step) = given_up.run_until_cancelled(steps.recv()).await.flatten() {
+            match step {
+                Step::Batch(batch) => self.take_batch(batch.await??).await?,
+                Step::Finish { size_bytes, done } => {
+                    let content = self.finish(size_bytes).await?;
+                    self.give_back();
+                    // Nobody may wait any more; the content is garbage then.
+                    let _ = done.send(content);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_batch(&mut self, mut batch: Prepared) -> Result<(), Error> {
+        self.durable_with.extend(batch.durable_with.drain(..).map(|segment| (segment.id, segment)));
+        let lengths: HashMap<Digest, u64> = batch
+            .records
+            .iter()
+            .map(|record| (record.entry.header.digest, u64::from(record.entry.header.stored_bytes)))
+            .collect();
+        self.append(std::mem::take(&mut batch.bytes), std::mem::take(&mut batch.records)).await?;
+        for slot in &batch.slots {
+            let stored_bytes = lengths.get(&slot.digest).copied().unwrap_or(slot.stored_bytes);
+            self.place(Slot { stored_bytes, ..*slot }).await?;
+        }
+        Ok(())
+    }
+
+    async fn append(&mut self, bytes: Vec<u8>, records: Vec<NewRecord>) -> Result<(), Error> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let segments = self.workshop.segments.clone();
+        if let Some(full) = self.segment.take_if(|segment| segments.is_full(segment, bytes.len())) {
+            self.seal(full).await?;
+        }
+        let segment = match &self.segment {
+            Some(segment) => segment.clone(),
+            None => self.segment.insert(segments.take().await?).clone(),
+        };
+        self.new_bytes += (bytes.len() - records.len() * HEADER_BYTES) as u64;
+        let durable_with = segments.append(&segment, bytes, records, self.workshop.epoch).await?;
+        self.durable_with.extend(durable_with.into_iter().map(|segment| (segment.id, segment)));
+        Ok(())
+    }
+
+    /// Seals a full segment beside the work on the next.
+    async fn seal(&mut self, full: Arc<OpenSegment>) -> Result<(), Error> {
+        if self.seals.len() >= SEALS_AT_ONCE
+            && let Some(oldest) = self.seals.pop_front()
+        {
+            oldest.await??;
+        }
+        self.durable_with.remove(&full.id);
+        let segments = self.workshop.segments.clone();
+        self.seals.push_back(tokio::spawn(async move { segments.retire(full).await }));
+        Ok(())
+    }
+
+    async fn place(&mut self, slot: Slot) -> Result<(), Error> {
+        let leaf = (slot.chunk / LEAF_CHUNKS) as usize;
+        if self.leaf.as_ref().is_none_or(|(open, _)| *open != leaf) {
+            self.close_leaf().await?;
+            self.open_leaf(leaf).await?;
+        }
+        let Some((_, chunks)) = &mut self.leaf else { return Ok(()) };
+        let at = (slot.chunk % LEAF_CHUNKS) as usize;
+        if chunks.len() <= at {
+            chunks.resize(at + 1, Digest::ZERO);
+        }
+        let before = std::mem::replace(&mut chunks[at], slot.digest);
+        if before == slot.digest {
+            return Ok(());
+        }
+        if !before.is_zero() {
+            self.replaced.push(before);
+        }
+        self.count(slot);
+        Ok(())
+    }
+
+    fn count(&mut self, slot: Slot) {
+        let full = self.counted.len() >= COUNTED_CHUNKS;
+        if !slot.digest.is_zero() && (full || self.counted.insert(slot.digest.prefix())) {
+            self.stored_bytes += slot.stored_bytes;
+        }
+    }
+
+    async fn open_leaf(&mut self, leaf: usize) -> Result<(), Error> {
+        if self.leaves.len() <= leaf {
+            self.leaves.resize(leaf + 1, Digest::ZERO);
+        }
+        let chunks = match self.leaves[leaf] {
+            digest if digest.is_zero() => Vec::new(),
+            digest => self.contents.leaf(digest).await?.chunks().to_vec(),
+        };
+        self.leaf = Some((leaf, chunks));
+        Ok(())
+    }
+
+    async fn close_leaf(&mut self) -> Result<(), Error> {
+        let Some((leaf, chunks)) = self.leaf.take() else { return Ok(()) };
+        self.leaves[leaf] = match encode_leaf(&chunks) {
+            None => Digest::ZERO,
+            Some(bytes) => self.store(bytes, Kind::Leaf, None).await?.0,
+        };
+        self.uncount_replaced().await
+    }
+
+    /// Takes what a patch replaced out of the figure that its base brought along.
+    async fn uncount_replaced(&mut self) -> Result<(), Error> {
+        let replaced = std::mem::take(&mut self.replaced);
+        if replaced.is_empty() {
+            return Ok(());
+        }
+        let rows = self.contents.locate(&replaced).await?;
+        let gone: u64 = rows.iter().flatten().map(|row| u64::from(row.location.stored_bytes)).sum();
+        self.stored_bytes = self.stored_bytes.saturating_sub(gone);
+        Ok(())
+    }
+
+    /// Stores a leaf or a root, unless it is there; says under which figure it is known.
+    async fn store(
+        &mut self,
+        bytes: Bytes,
+        kind: Kind,
+        content_bytes: Option<u64>,
+    ) -> Result<(Digest, Option<u64>), Error> {
+        let digest = Digest::of(&bytes);
+        let known = self.workshop.segments.resolve(self.workshop.epoch, &[digest]).await?;
+        if let Some(known) = known.into_iter().flatten().next() {
+            self.durable_with.extend(known.pending.map(|segment| (segment.id, segment)));
+            return Ok((digest, known.content_bytes));
+        }
+        let encode = move || {
+            let mut out = Vec::new();
+            let record = encode_one(digest, kind, &bytes, &mut out, content_bytes);
+            (out, record)
+        };
+        let (out, record) = Workshop::run(&self.workshop.cpu, encode).await?;
+        self.append(out, vec![record]).await?;
+        Ok((digest, content_bytes))
+    }
+
+    async fn finish(&mut self, size_bytes: u64) -> Result<Content, Error> {
+        self.close_leaf().await?;
+        self.leaves.resize(leaf_count(size_bytes), Digest::ZERO);
+        let manifest = Manifest { size_bytes, leaves: std::mem::take(&mut self.leaves) };
+        // Every chunk and leaf is durable before the root that names them is written, unless all
+        // of them go with it in one commit.
+        self.settle(Settle::Others).await?;
+        let figure = Some(self.stored_bytes);
+        let (root, known) = self.store(manifest.encode(), Kind::Root, figure).await?;
+        self.settle(Settle::All).await?;
+        let stored_bytes = known.unwrap_or(self.stored_bytes);
+        Ok(Content { root, size_bytes, stored_bytes, new_bytes: self.new_bytes, session: self.workshop.session })
+    }
+
+    async fn settle(&mut self, which: Settle) -> Result<(), Error> {
+        for seal in self.seals.drain(..) {
+            seal.await??;
+        }
+        let own = self.segment.as_ref().map(|segment| segment.id);
+        let due: Vec<_> = self.durable_with.values().cloned().collect();
+        for segment in due {
+            if which == Settle::All || Some(segment.id) != own {
+                self.workshop.segments.commit(&segment).await?;
+                self.durable_with.remove(&segment.id);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Settle {
+    Others,
+    All,
+}

@@ -1,0 +1,203 @@
+//! The store's folder: segment files, and a lock file for each store that has it open.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::error::Error;
+
+/// Segment files that are kept open for reading.
+const OPEN_FILES: usize = 256;
+/// A file that another process has removed gives back its space when its last handle is closed.
+const IDLE_FILE: Duration = Duration::from_secs(60);
+
+/// The store's folder.
+#[derive(Debug)]
+pub(crate) struct Files {
+    segments: PathBuf,
+    owners: PathBuf,
+    dir: PathBuf,
+    /// A plain map: a cache that drops its values later would keep removed files' space.
+    open: Mutex<HashMap<u64, Handle>>,
+}
+
+#[derive(Debug)]
+struct Handle {
+    file: Arc<File>,
+    used: Instant,
+}
+
+impl Files {
+    pub(crate) fn open(dir: &Path) -> Result<Files, Error> {
+        let files = Files {
+            segments: dir.join("segments"),
+            owners: dir.join("owners"),
+            dir: dir.to_owned(),
+            open: Mutex::default(),
+        };
+        for dir in [&files.segments, &files.owners] {
+            fs::create_dir_all(dir).map_err(|error| Error::io(dir, error))?;
+        }
+        sync_dir(&files.dir)?;
+        Ok(files)
+    }
+
+    pub(crate) fn path(&self, segment: u64) -> PathBuf {
+        self.segments.join(format!("{segment:016x}.segment"))
+    }
+
+    /// Creates a segment's file; `None` when there is one of that number already.
+    pub(crate) fn create(&self, segment: u64) -> Result<Option<File>, Error> {
+        let path = self.path(segment);
+        match OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
+            Ok(file) => Ok(Some(file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(None),
+            Err(error) => Err(Error::io(&path, error)),
+        }
+    }
+
+    /// Opens a segment's file for reading, or takes the handle that is open.
+    pub(crate) fn read(&self, segment: u64) -> io::Result<Arc<File>> {
+        let now = Instant::now();
+        if let Some(handle) = self.handles().get_mut(&segment) {
+            handle.used = now;
+            return Ok(handle.file.clone());
+        }
+        let file = Arc::new(File::open(self.path(segment))?);
+        let mut open = self.handles();
+        if open.len() >= OPEN_FILES {
+            let oldest = open.iter().min_by_key(|(_, handle)| handle.used).map(|(oldest, _)| *oldest);
+            oldest.and_then(|oldest| open.remove(&oldest));
+        }
+        open.insert(segment, Handle { file: file.clone(), used: now });
+        Ok(file)
+    }
+
+    fn handles(&self) -> MutexGuard<'_, HashMap<u64, Handle>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads a part of a segment.
+    pub(crate) fn read_at(&self, segment: u64, start: u64, len: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; len];
+        self.read(segment)?.read_exact_at(&mut bytes, start)?;
+        Ok(bytes)
+    }
+
+    /// Opens a segment's file that its owner left, to cut and seal it.
+    pub(crate) fn reopen(&self, segment: u64) -> io::Result<File> {
+        OpenOptions::new().read(true).write(true).open(self.path(segment))
+    }
+
+    /// Removes a segment's file; it is fine when there is none.
+    pub(crate) fn remove(&self, segment: u64) -> Result<(), Error> {
+        self.handles().remove(&segment);
+        let path = self.path(segment);
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(Error::io(&path, error)),
+        }
+    }
+
+    /// Makes the names of new segments durable.
+    pub(crate) fn sync_names(&self) -> Result<(), Error> {
+        sync_dir(&self.segments)
+    }
+
+    /// Lists the files in the folder of segments: numbers with lengths, and names that are none.
+    pub(crate) fn list(&self) -> Result<(Vec<(u64, u64)>, Vec<String>), Error> {
+        let fail = |error| Error::io(&self.segments, error);
+        let (mut segments, mut strangers) = (Vec::new(), Vec::new());
+        for file in fs::read_dir(&self.segments).map_err(fail)? {
+            let file = file.map_err(fail)?;
+            let name = file.file_name().to_string_lossy().into_owned();
+            let number = name.strip_suffix(".segment").filter(|hex| hex.len() == 16);
+            match number.and_then(|hex| u64::from_str_radix(hex, 16).ok()) {
+                Some(id) => segments.push((id, file.metadata().map_or(0, |metadata| metadata.len()))),
+                None => strangers.push(name),
+            }
+        }
+        segments.sort_unstable();
+        Ok((segments, strangers))
+    }
+
+    /// Lets go of handles that nobody used for a while.
+    pub(crate) fn close_idle(&self) {
+        self.handles().retain(|_, handle| handle.used.elapsed() < IDLE_FILE);
+    }
+
+    fn owner_path(&self, owner: u64) -> PathBuf {
+        self.owners.join(format!("{owner:016x}.lock"))
+    }
+
+    /// Takes a new owner's lock; `None` when a store that is open has this number.
+    pub(crate) fn lock_owner(&self, owner: u64) -> Result<Option<OwnerLock>, Error> {
+        let path = self.owner_path(owner);
+        let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        let file = opened.map_err(|error| Error::io(&path, error))?;
+        lock(file, path)
+    }
+
+    /// Tells whether a store is still open somewhere. The lock of a dead one is held meanwhile, so
+    /// that nobody else clears up after it at the same time.
+    pub(crate) fn owner(&self, owner: u64) -> Result<OwnerState, Error> {
+        let path = self.owner_path(owner);
+        match OpenOptions::new().write(true).open(&path) {
+            // A store makes its lock file before its first row, and takes it away after its last.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(OwnerState::Dead(None)),
+            Err(error) => Err(Error::io(&path, error)),
+            Ok(file) => Ok(match lock(file, path)? {
+                Some(lock) => OwnerState::Dead(Some(lock)),
+                None => OwnerState::Alive,
+            }),
+        }
+    }
+
+    /// Takes the lock that only one sweep has; `None` when another sweep has it.
+    pub(crate) fn lock_sweep(&self) -> Result<Option<OwnerLock>, Error> {
+        let path = self.dir.join("sweep.lock");
+        let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
+        let file = opened.map_err(|error| Error::io(&path, error))?;
+        lock(file, path)
+    }
+}
+
+/// Whether the store that wrote something is still open.
+#[derive(Debug)]
+pub(crate) enum OwnerState {
+    Alive,
+    Dead(Option<OwnerLock>),
+}
+
+/// A lock that the system lets go of when its holder dies.
+#[derive(Debug)]
+pub(crate) struct OwnerLock {
+    _file: File,
+    path: PathBuf,
+}
+
+impl OwnerLock {
+    /// Removes the lock's file, as nothing of its owner is left.
+    pub(crate) fn remove(self) {
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::debug!(path = %self.path.display(), %error, "a lock file stays behind");
+        }
+    }
+}
+
+fn lock(file: File, path: PathBuf) -> Result<Option<OwnerLock>, Error> {
+    match file.try_lock() {
+        Ok(()) => Ok(Some(OwnerLock { _file: file, path })),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(error)) => Err(Error::io(&path, error)),
+    }
+}
+
+fn sync_dir(dir: &Path) -> Result<(), Error> {
+    File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| Error::io(dir, error))
+}

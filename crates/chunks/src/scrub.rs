@@ -1,0 +1,126 @@
+//! The scrub: reading everything again, slowly, before somebody needs it.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::contents::Contents;
+use crate::digest::Digest;
+use crate::error::Error;
+use crate::fetch;
+use crate::index::Row;
+use crate::recover::all_segments;
+use crate::store::{Inner, Store};
+use crate::walk;
+
+/// Rows read together: about a mebibyte.
+const SCRUBBED_ROWS: usize = 32;
+
+/// How a scrub goes about it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ScrubOptions {
+    /// Stored bytes a second at most; `None` is as fast as it goes.
+    pub bytes_per_second: Option<u64>,
+    /// Stops at the next segment after this time; the next scrub goes on from there.
+    pub time: Option<Duration>,
+}
+
+/// What a scrub found.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ScrubReport {
+    /// Chunks read and compared.
+    pub chunks: u64,
+    /// Their stored bytes.
+    pub bytes: u64,
+    /// Chunks whose bytes are not what their digest says; they are quarantined now.
+    pub damaged: Vec<Digest>,
+    /// Whether it came to the last segment; the next one starts at the first.
+    pub finished: bool,
+}
+
+impl Store {
+    /// Reads chunks again, from where the last scrub stopped, and quarantines what is damaged.
+    pub async fn scrub(&self, options: ScrubOptions) -> Result<ScrubReport, Error> {
+        let inner = &*self.inner;
+        let begun = Instant::now();
+        let mut report = ScrubReport::default();
+        let position = inner.index.scrub_position().await.map_err(Error::index)?;
+        let mut segments = all_segments(&*inner.index).await?;
+        segments.retain(|segment| segment.id > position);
+        for segment in segments {
+            if options.time.is_some_and(|time| begun.elapsed() >= time) {
+                return Ok(report);
+            }
+            scrub_segment(inner, segment.id, &options, begun, &mut report).await?;
+            inner.index.set_scrub_position(segment.id).await.map_err(Error::index)?;
+        }
+        inner.index.set_scrub_position(0).await.map_err(Error::index)?;
+        report.finished = true;
+        Ok(report)
+    }
+
+    /// Returns those of these roots that reach one of these chunks: the contents that damage hurts.
+    /// A root whose own manifest cannot be read is among them.
+    pub async fn hurt(&self, roots: &[Digest], damaged: &HashSet<Digest>) -> Result<Vec<Digest>, Error> {
+        let contents = &self.inner.contents;
+        let mut hurt = Vec::new();
+        for root in roots {
+            match reaches(contents, *root, damaged).await {
+                Ok(false) => {}
+                Ok(true) | Err(Error::Missing(_) | Error::Damaged { .. } | Error::NotAManifest { .. }) => {
+                    hurt.push(*root);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(hurt)
+    }
+}
+
+async fn reaches(contents: &Contents, root: Digest, chunks: &HashSet<Digest>) -> Result<bool, Error> {
+    let manifest = contents.manifest(root).await?;
+    let mut reached = false;
+    walk::walk(contents, root, &manifest, |_| false, |digest| reached |= chunks.contains(digest)).await?;
+    Ok(reached)
+}
+
+async fn scrub_segment(
+    inner: &Inner,
+    segment: u64,
+    options: &ScrubOptions,
+    begun: Instant,
+    report: &mut ScrubReport,
+) -> Result<(), Error> {
+    let mut start = 0;
+    loop {
+        let rows = inner.index.segment_rows(segment, start, SCRUBBED_ROWS).await.map_err(Error::index)?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        start = last.location.start + 1;
+        scrub_rows(&inner.contents, &rows, &mut report.damaged).await?;
+        report.chunks += rows.len() as u64;
+        report.bytes += rows.iter().map(|row| u64::from(row.location.stored_bytes)).sum::<u64>();
+        if let Some(rate) = options.bytes_per_second {
+            let due = begun + Duration::from_millis(report.bytes.saturating_mul(1_000) / rate.max(1));
+            tokio::time::sleep_until(due).await;
+        }
+    }
+}
+
+/// Reads rows together, and one by one when something is wrong with one.
+async fn scrub_rows(contents: &Contents, rows: &[Row], damaged: &mut Vec<Digest>) -> Result<(), Error> {
+    let wanted = rows.iter().map(|row| (row.digest, row.location)).collect();
+    let together = fetch::fetch(contents, wanted).await;
+    if !matches!(together, Err(Error::Missing(_) | Error::Damaged { .. })) {
+        return together.map(|_| ());
+    }
+    for row in rows {
+        match fetch::fetch(contents, vec![(row.digest, row.location)]).await {
+            Err(Error::Damaged { digest, .. }) => damaged.push(digest),
+            // Swept meanwhile.
+            Ok(_) | Err(Error::Missing(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

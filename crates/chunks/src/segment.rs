@@ -1,0 +1,449 @@
+//! Open segments: appending records, and making them durable and known.
+//!
+//! ```text
+//!   create -> append* -> commit (sync data, publish rows) -> append* -> … -> seal (footer)
+//! ```
+//!
+//! A segment has one writer at a time; between two saves it lies on a shelf. A record is *pending*
+//! from its append to its commit. Another save of this process may count on a pending chunk: it
+//! raises the epoch under which the chunk will be published, remembers the segment, and commits it
+//! before its own content is called saved. So nothing counts on bytes that a crash could take.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex as AsyncMutex;
+
+use crate::digest::Digest;
+use crate::error::Error;
+use crate::files::Files;
+use crate::index::{BATCH_ROWS, Index, Move, Row};
+use crate::record::{self, Entry, SEGMENT_HEADER_BYTES};
+
+/// Records in a segment at most: bounds the footer kept in memory (under 1 MiB) and the rows of a
+/// commit when chunks compress to almost nothing.
+const MAX_RECORDS: usize = 16_384;
+
+/// A segment that this store appends to.
+#[derive(Debug)]
+pub(crate) struct OpenSegment {
+    pub(crate) id: u64,
+    path: PathBuf,
+    file: File,
+    tail: Mutex<Tail>,
+    /// Held over a write. There is one writer, so this only makes sure.
+    writing: Mutex<()>,
+    /// Held over a commit, so that one who waits for it knows the outcome.
+    turn: AsyncMutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Tail {
+    end: u64,
+    entries: Vec<Entry>,
+    uncommitted: Vec<Row>,
+    name_is_durable: bool,
+    full: bool,
+    /// A failed sync leaves the page cache in doubt: nothing of this segment is published again.
+    failed: Option<Error>,
+}
+
+/// A record on its way into a segment: its place in the buffer, and its row's figures.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewRecord {
+    pub(crate) entry: Entry,
+    pub(crate) content_bytes: Option<u64>,
+}
+
+/// A chunk that is there: in the index, or about to be.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) raw_bytes: u32,
+    pub(crate) stored_bytes: u64,
+    pub(crate) content_bytes: Option<u64>,
+    pub(crate) pending: Option<Arc<OpenSegment>>,
+}
+
+#[derive(Debug)]
+struct Pending {
+    segment: Arc<OpenSegment>,
+    row: Row,
+    publishing: bool,
+}
+
+/// The open segments of one store.
+pub(crate) struct Segments {
+    files: Arc<Files>,
+    index: Arc<dyn Index>,
+    owner: u64,
+    segment_bytes: u64,
+    pending: Mutex<HashMap<Digest, Pending>>,
+    shelf: Mutex<Vec<(Arc<OpenSegment>, Instant)>>,
+}
+
+impl Segments {
+    pub(crate) fn new(files: Arc<Files>, index: Arc<dyn Index>, owner: u64, segment_bytes: u64) -> Segments {
+        let (pending, shelf) = Default::default();
+        Segments { files, index, owner, segment_bytes, pending, shelf }
+    }
+
+    /// Takes a segment to append to: one from the shelf, or a new one.
+    pub(crate) async fn take(&self) -> Result<Arc<OpenSegment>, Error> {
+        let shelved = {
+            let mut shelf = lock(&self.shelf);
+            let fit = shelf.iter().position(|(segment, _)| !segment.tail().full);
+            fit.map(|fit| shelf.swap_remove(fit).0)
+        };
+        match shelved {
+            Some(segment) => Ok(segment),
+            None => self.create().await,
+        }
+    }
+
+    async fn create(&self) -> Result<Arc<OpenSegment>, Error> {
+        loop {
+            let id = self.index.create_segment(self.owner).await.map_err(Error::index)?;
+            // The index may be older than the folder, after a restore: skip what is there.
+            let Some(file) = self.files.create(id)? else { continue };
+            let path = self.files.path(id);
+            if let Err(error) = file.write_all_at(&record::segment_header(id), 0) {
+                // Otherwise a full disk would gather an empty file for each save it refuses.
+                self.files.remove(id)?;
+                self.index.forget_segment(id).await.map_err(Error::index)?;
+                return Err(Error::io(&path, error));
+            }
+            let tail = Mutex::new(Tail { end: SEGMENT_HEADER_BYTES, ..Tail::default() });
+            let (writing, turn) = Default::default();
+            return Ok(Arc::new(OpenSegment { id, path, file, tail, writing, turn }));
+        }
+    }
+
+    /// Puts a segment back for the next save. One that a sync failed on is left to whoever clears
+    /// up after this process.
+    pub(crate) fn give_back(&self, segment: Arc<OpenSegment>) {
+        if segment.tail().failed.is_none() {
+            lock(&self.shelf).push((segment, Instant::now()));
+        }
+    }
+
+    /// Tells whether a segment should be sealed before this many more bytes.
+    pub(crate) fn is_full(&self, segment: &OpenSegment, more: usize) -> bool {
+        let tail = segment.tail();
+        let long = tail.end > SEGMENT_HEADER_BYTES && tail.end + more as u64 > self.segment_bytes;
+        tail.full || long || tail.entries.len() >= MAX_RECORDS
+    }
+
+    /// Appends records, and returns the segments with which the caller's chunks become durable:
+    /// this one, and those where another save was faster with the same chunk.
+    pub(crate) async fn append(
+        self: &Arc<Self>,
+        segment: &Arc<OpenSegment>,
+        bytes: Vec<u8>,
+        records: Vec<NewRecord>,
+        epoch: u64,
+    ) -> Result<Vec<Arc<OpenSegment>>, Error> {
+        let (segments, segment) = (self.clone(), segment.clone());
+        // A write that began must be entered, also when nobody waits for it any more.
+        tokio::task::spawn_blocking(move || {
+            let base = segment.write(&bytes)?;
+            Ok(segments.enter(&segment, base, &records, epoch))
+        })
+        .await?
+    }
+
+    fn enter(&self, segment: &Arc<OpenSegment>, base: u64, records: &[NewRecord], epoch: u64) -> Vec<Arc<OpenSegment>> {
+        let mut durable_with = vec![segment.clone()];
+        let mut pending = lock(&self.pending);
+        let mut tail = segment.tail();
+        for record in records {
+            let entry = Entry { start: record.entry.start + base as u32, ..record.entry };
+            let digest = entry.header.digest;
+            tail.entries.push(entry);
+            let row = Row {
+                digest,
+                location: entry.location(segment.id),
+                epoch,
+                condemned: 0,
+                damaged: false,
+                content_bytes: record.content_bytes,
+            };
+            match pending.get_mut(&digest) {
+                Some(other) if !other.publishing => {
+                    other.row.epoch = other.row.epoch.max(epoch);
+                    durable_with.push(other.segment.clone());
+                }
+                // Too late to raise its epoch: this record's row will.
+                Some(_) => tail.uncommitted.push(row),
+                None => {
+                    tail.uncommitted.push(row);
+                    pending.insert(digest, Pending { segment: segment.clone(), row, publishing: false });
+                }
+            }
+        }
+        durable_with
+    }
+
+    /// Copies records as they are, for a move: it is durable and known after
+    /// [`Segments::publish_moves`]. Returns where the first one starts.
+    pub(crate) async fn append_copies(
+        self: &Arc<Self>,
+        segment: &Arc<OpenSegment>,
+        bytes: Vec<u8>,
+        entries: Vec<Entry>,
+    ) -> Result<u64, Error> {
+        let segment = segment.clone();
+        tokio::task::spawn_blocking(move || {
+            let base = segment.write(&bytes)?;
+            let place = |entry: Entry| Entry { start: entry.start + base as u32, ..entry };
+            segment.tail().entries.extend(entries.into_iter().map(place));
+            Ok(base)
+        })
+        .await?
+    }
+
+    /// Syncs a segment and points rows into it.
+    pub(crate) async fn publish_moves(
+        self: &Arc<Self>,
+        segment: &Arc<OpenSegment>,
+        moves: &mut [Move],
+    ) -> Result<(), Error> {
+        let (syncing, files) = (segment.clone(), self.files.clone());
+        let _turn = segment.turn.lock().await;
+        if let Some(error) = &segment.tail().failed {
+            return Err(error.clone());
+        }
+        let synced = tokio::task::spawn_blocking(move || syncing.sync(&files, Then::GoOn)).await?;
+        if let Err(error) = synced {
+            segment.tail().failed = Some(error.clone());
+            return Err(error);
+        }
+        for moves in moves.chunks_mut(BATCH_ROWS) {
+            moves.sort_unstable_by_key(|step| step.digest);
+            self.index.relocate(segment.id, moves).await.map_err(Error::index)?;
+        }
+        Ok(())
+    }
+
+    /// Finds which chunks are there and has them kept for a session of this epoch.
+    pub(crate) async fn resolve(&self, epoch: u64, digests: &[Digest]) -> Result<Vec<Option<Known>>, Error> {
+        let mut known = vec![None; digests.len()];
+        let (mut ask, mut publishing) = (Vec::new(), Vec::new());
+        {
+            let mut pending = lock(&self.pending);
+            for (at, digest) in digests.iter().enumerate() {
+                match pending.get_mut(digest) {
+                    Some(found) if !found.publishing => {
+                        found.row.epoch = found.row.epoch.max(epoch);
+                        known[at] = Some(Known::new(&found.row, Some(found.segment.clone())));
+                    }
+                    found => {
+                        publishing.extend(found.map(|found| found.segment.clone()));
+                        ask.push(at);
+                    }
+                }
+            }
+        }
+        publishing.dedup_by_key(|segment| segment.id);
+        for segment in publishing {
+            drop(segment.turn.lock().await);
+        }
+        for ask in ask.chunks(BATCH_ROWS) {
+            let wanted: Vec<Digest> = ask.iter().map(|at| digests[*at]).collect();
+            let rows = self.index.claim(epoch, &wanted).await.map_err(Error::index)?;
+            for (at, row) in ask.iter().zip(rows) {
+                known[*at] = row.map(|row| Known::new(&row, None));
+            }
+        }
+        Ok(known)
+    }
+
+    /// Makes what was appended so far durable and known.
+    pub(crate) async fn commit(self: &Arc<Self>, segment: &Arc<OpenSegment>) -> Result<(), Error> {
+        self.settle(segment, Then::GoOn).await
+    }
+
+    /// Commits a segment and ends it with its footer.
+    pub(crate) async fn seal(self: &Arc<Self>, segment: &Arc<OpenSegment>) -> Result<(), Error> {
+        self.settle(segment, Then::Seal).await
+    }
+
+    /// Seals a segment that its writer is done with; if that fails, it is tried again later.
+    pub(crate) async fn retire(self: &Arc<Self>, segment: Arc<OpenSegment>) -> Result<(), Error> {
+        // Marked, so that nothing is appended after a footer that may have been written.
+        segment.tail().full = true;
+        let sealed = self.seal(&segment).await;
+        if let Err(error) = &sealed {
+            tracing::warn!(segment = segment.id, %error, "a segment could not be sealed");
+            self.give_back(segment);
+        }
+        sealed
+    }
+
+    async fn settle(self: &Arc<Self>, segment: &Arc<OpenSegment>, then: Then) -> Result<(), Error> {
+        let (segments, segment) = (self.clone(), segment.clone());
+        // An owned task: rows half published must be told apart from rows pending.
+        tokio::spawn(async move {
+            let _turn = segment.turn.lock().await;
+            segments.settle_in_turn(&segment, then).await
+        })
+        .await?
+    }
+
+    async fn settle_in_turn(&self, segment: &Arc<OpenSegment>, then: Then) -> Result<(), Error> {
+        let mut rows = segment.start_commit()?;
+        if rows.is_empty() && then == Then::GoOn {
+            return Ok(());
+        }
+        let (syncing, files) = (segment.clone(), self.files.clone());
+        let synced = tokio::task::spawn_blocking(move || syncing.sync(&files, then)).await?;
+        if let Err(error) = synced {
+            segment.tail().failed = Some(error.clone());
+            self.forget_pending(segment, &rows);
+            return Err(error);
+        }
+        self.start_publishing(segment, &mut rows);
+        let published = self.publish(segment.id, &rows).await;
+        self.forget_pending(segment, &rows);
+        if let Err(error) = published {
+            // They are durable; the next commit publishes them, again where that is not known.
+            segment.tail().uncommitted.extend(rows);
+            return Err(error);
+        }
+        if then == Then::Seal {
+            let file_bytes = segment.file.metadata().map_err(|error| Error::io(&segment.path, error))?.len();
+            self.index.seal_segment(segment.id, file_bytes).await.map_err(Error::index)?;
+        }
+        Ok(())
+    }
+
+    async fn publish(&self, segment: u64, rows: &[Row]) -> Result<(), Error> {
+        // In the order of their append: chunks before the leaves that name them, the root last.
+        for rows in rows.chunks(BATCH_ROWS) {
+            // Databases that lock rows must be asked for them in one order by everyone, and take a
+            // row only once.
+            let mut rows = rows.to_vec();
+            rows.sort_by_key(|row| row.digest);
+            rows.dedup_by(|again, first| {
+                let same = again.digest == first.digest;
+                if same {
+                    first.epoch = first.epoch.max(again.epoch);
+                }
+                same
+            });
+            self.index.publish(segment, &rows).await.map_err(Error::index)?;
+        }
+        Ok(())
+    }
+
+    fn start_publishing(&self, segment: &OpenSegment, rows: &mut [Row]) {
+        let mut pending = lock(&self.pending);
+        for row in rows {
+            if let Some(found) = pending.get_mut(&row.digest).filter(|found| found.segment.id == segment.id) {
+                found.publishing = true;
+                row.epoch = row.epoch.max(found.row.epoch);
+            }
+        }
+    }
+
+    fn forget_pending(&self, segment: &OpenSegment, rows: &[Row]) {
+        let mut pending = lock(&self.pending);
+        for row in rows {
+            if pending.get(&row.digest).is_some_and(|found| found.segment.id == segment.id) {
+                pending.remove(&row.digest);
+            }
+        }
+        pending.shrink_to(MAX_RECORDS);
+    }
+
+    /// Seals what lies on the shelf for longer than `idle`, and what is full. What fails is tried
+    /// again next time.
+    pub(crate) async fn seal_idle(self: &Arc<Self>, idle: Duration) {
+        let idle_segments: Vec<_> = {
+            let mut shelf = lock(&self.shelf);
+            let (seal, keep) =
+                shelf.drain(..).partition(|(segment, since)| since.elapsed() >= idle || segment.tail().full);
+            *shelf = keep;
+            seal
+        };
+        for (segment, _) in idle_segments {
+            // It says so itself when it fails.
+            let _ = self.retire(segment).await;
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    GoOn,
+    Seal,
+}
+
+impl OpenSegment {
+    fn tail(&self) -> MutexGuard<'_, Tail> {
+        lock(&self.tail)
+    }
+
+    /// Writes after the last whole record, and returns where. A failure leaves the segment as it
+    /// was, and not to be used for more.
+    fn write(&self, bytes: &[u8]) -> Result<u64, Error> {
+        let _writing = lock(&self.writing);
+        let base = self.tail().end;
+        if let Err(error) = self.file.write_all_at(bytes, base) {
+            self.tail().full = true;
+            // The space is wanted back at once when the disk is full.
+            let _ = self.file.set_len(base);
+            return Err(Error::io(&self.path, error));
+        }
+        self.tail().end = base + bytes.len() as u64;
+        Ok(base)
+    }
+
+    fn start_commit(&self) -> Result<Vec<Row>, Error> {
+        let mut tail = self.tail();
+        match &tail.failed {
+            Some(error) => Err(error.clone()),
+            None => Ok(std::mem::take(&mut tail.uncommitted)),
+        }
+    }
+
+    /// Syncs the data; the one sync of a commit, and another of the folder for a new file's name.
+    fn sync(&self, files: &Files, then: Then) -> Result<(), Error> {
+        if then == Then::Seal {
+            self.write_footer();
+        }
+        self.file.sync_data().map_err(|error| Error::io(&self.path, error))?;
+        if !self.tail().name_is_durable {
+            files.sync_names()?;
+            self.tail().name_is_durable = true;
+        }
+        Ok(())
+    }
+
+    /// A footer saves time; a segment without one, for want of space, is as good.
+    fn write_footer(&self) {
+        let (footer, end) = {
+            let tail = self.tail();
+            (record::footer(&tail.entries, tail.end), tail.end)
+        };
+        if let Err(error) = self.file.write_all_at(&footer, end) {
+            tracing::warn!(path = %self.path.display(), %error, "a segment is sealed without its footer");
+            let _ = self.file.set_len(end);
+        }
+    }
+}
+
+impl Known {
+    fn new(row: &Row, pending: Option<Arc<OpenSegment>>) -> Known {
+        let Row { location, content_bytes, .. } = *row;
+        let stored_bytes = u64::from(location.stored_bytes);
+        Known { raw_bytes: location.raw_bytes, stored_bytes, content_bytes, pending }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,374 @@
+//! Saving: a session, and the writers and patches that work under it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+
+use crate::batch::{BATCH_CHUNKS, BATCHES_AT_ONCE, Change, Workshop};
+use crate::build::{Base, Builder, Step};
+use crate::contents::Contents;
+use crate::digest::Digest;
+use crate::error::Error;
+use crate::index::Index;
+use crate::manifest::{MAX_CONTENT_BYTES, chunk_count};
+use crate::store::Inner;
+use crate::{CHUNK_BYTES, Content};
+
+/// A save that is under way. What its writers and patches wrote, and what they found already there,
+/// is safe from the sweep until it ends.
+///
+/// It has a row with a lease, which a task of its own prolongs. It ends by [`Session::finish`] or
+/// [`Session::abandon`]; dropping it is abandoning it. A session whose process dies ends when the
+/// store is opened or swept.
+///
+/// A session can also be ended from outside, when its lease lapses because its process hung. So the
+/// transaction that makes a content reachable must find the session's row, named by
+/// [`Session::id`], not ended, and hold it to its end; or nothing is committed.
+pub struct Session {
+    hold: Arc<Hold>,
+}
+
+/// What keeps a session alive; its writers and patches share it.
+struct Hold {
+    inner: Arc<Inner>,
+    id: u64,
+    epoch: u64,
+    ended: AtomicBool,
+    lost: Arc<AtomicBool>,
+    /// The builders of its saves, and the word that they are not wanted any more.
+    builders: TaskTracker,
+    given_up: CancellationToken,
+    _renewal: AbortOnDropHandle<()>,
+}
+
+impl Session {
+    pub(crate) async fn begin(inner: Arc<Inner>) -> Result<Session, Error> {
+        let lease = inner.options.lease;
+        let row = inner.index.begin_session(inner.owner, lease).await.map_err(Error::index)?;
+        let lost = Arc::new(AtomicBool::new(false));
+        let renewal = tokio::spawn(renew(inner.index.clone(), row.id, lease, lost.clone()));
+        Ok(Session {
+            hold: Arc::new(Hold {
+                inner,
+                id: row.id,
+                epoch: row.epoch,
+                ended: AtomicBool::new(false),
+                lost,
+                builders: TaskTracker::new(),
+                given_up: CancellationToken::new(),
+                _renewal: AbortOnDropHandle::new(renewal),
+            }),
+        })
+    }
+
+    /// Returns the number of the session's row.
+    pub fn id(&self) -> u64 {
+        self.hold.id
+    }
+
+    /// Starts to write one content from its first byte to its last.
+    pub fn writer(&self) -> Writer {
+        let save = Save::start(self.hold.clone(), None);
+        Writer { save, partial: BytesMut::new(), size_bytes: 0 }
+    }
+
+    /// Starts to write a content that differs from `base` in some chunks, or from zeroes. The base
+    /// must be reachable from a committed root now; it is pinned. The content may be longer than
+    /// the base, not shorter. The work is proportional to what changes.
+    pub async fn patch(&self, base: Option<Digest>, size_bytes: u64) -> Result<Patch, Error> {
+        if size_bytes > MAX_CONTENT_BYTES {
+            return Err(too_long());
+        }
+        let base = match base {
+            None => None,
+            Some(root) => Some(self.hold.base(root, size_bytes).await?),
+        };
+        let save = Save::start(self.hold.clone(), base);
+        Ok(Patch { save, size_bytes, next: 0 })
+    }
+
+    /// Keeps everything that a committed content holds until this session ends: for work that reads
+    /// it for long and would be hurt if it were deleted meanwhile.
+    pub async fn pin(&self, root: Digest) -> Result<(), Error> {
+        self.hold.pin(root).await
+    }
+
+    /// Ends the save, after the row that makes its content reachable is committed.
+    pub async fn finish(self) {
+        self.hold.end().await;
+    }
+
+    /// Gives the save up: the sweep collects what nothing else uses.
+    pub async fn abandon(self) {
+        self.hold.end().await;
+    }
+}
+
+impl Hold {
+    async fn pin(&self, root: Digest) -> Result<(), Error> {
+        match self.inner.index.pin(self.id, root).await.map_err(Error::index)? {
+            true => Ok(()),
+            false => Err(Error::SessionLost),
+        }
+    }
+
+    async fn base(&self, root: Digest, size_bytes: u64) -> Result<Base, Error> {
+        self.pin(root).await?;
+        let manifest = self.inner.contents.manifest(root).await?;
+        if manifest.size_bytes > size_bytes {
+            return Err(Error::Invalid(format!(
+                "a content of {size_bytes} bytes cannot start from one of {}",
+                manifest.size_bytes
+            )));
+        }
+        let row = self.inner.contents.locate(&[root]).await?.into_iter().flatten().next();
+        let content_bytes = row.and_then(|row| row.content_bytes).unwrap_or(0);
+        Ok(Base { manifest, content_bytes })
+    }
+
+    fn check_alive(&self) -> Result<(), Error> {
+        match self.lost.load(Ordering::Relaxed) {
+            true => Err(Error::SessionLost),
+            false => Ok(()),
+        }
+    }
+
+    /// Asks the index, not memory.
+    async fn check_held(&self) -> Result<(), Error> {
+        let lease = self.inner.options.lease;
+        match self.inner.index.renew_session(self.id, lease).await.map_err(Error::index)? {
+            true => Ok(()),
+            false => Err(Error::SessionLost),
+        }
+    }
+
+    async fn end(&self) {
+        if !self.ended.swap(true, Ordering::Relaxed) {
+            self.ending().await;
+        }
+    }
+
+    /// Stops what is still being written, so that its segment can be swept, and ends the session.
+    fn ending(&self) -> impl Future<Output = ()> + Send + 'static + use<> {
+        let (index, session, builders) = (self.inner.index.clone(), self.id, self.builders.clone());
+        self.given_up.cancel();
+        builders.close();
+        async move {
+            builders.wait().await;
+            if let Err(error) = index.end_session(session).await {
+                tracing::warn!(session, %error, "a session could not be ended; its lease will lapse");
+            }
+        }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if !*self.ended.get_mut()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(self.ending());
+        }
+    }
+}
+
+async fn renew(index: Arc<dyn Index>, session: u64, lease: Duration, lost: Arc<AtomicBool>) {
+    loop {
+        tokio::time::sleep(lease / 4).await;
+        match index.renew_session(session, lease).await {
+            Ok(true) => {}
+            Ok(false) => {
+                lost.store(true, Ordering::Relaxed);
+                return;
+            }
+            Err(error) => tracing::warn!(session, %error, "a session's lease could not be prolonged"),
+        }
+    }
+}
+
+/// One content on its way: batches go out, the builder's task takes them in order.
+struct Save {
+    hold: Arc<Hold>,
+    workshop: Workshop,
+    batch: Vec<(u64, Change)>,
+    permits: Arc<Semaphore>,
+    steps: mpsc::UnboundedSender<Step>,
+    /// Not aborted when the save is dropped: it sees the channel close and gives its segment back.
+    builder: JoinHandle<Result<(), Error>>,
+}
+
+impl Save {
+    fn start(hold: Arc<Hold>, base: Option<Base>) -> Save {
+        let inner = &hold.inner;
+        let contents: Arc<Contents> = inner.contents.clone();
+        let (segments, cpu) = (inner.segments.clone(), contents.cpu.clone());
+        let workshop = Workshop { segments, cpu, session: hold.id, epoch: hold.epoch };
+        let (steps, taken) = mpsc::unbounded_channel();
+        let builder = Builder::new(workshop.clone(), contents, base);
+        let builder = hold.builders.spawn(builder.run(taken, hold.given_up.clone()));
+        // Batches count against this, so the channel needs no bound of its own.
+        let permits = Arc::new(Semaphore::new(BATCHES_AT_ONCE));
+        Save { hold, workshop, batch: Vec::new(), permits, steps, builder }
+    }
+
+    fn push(&mut self, chunk: u64, change: Change) {
+        self.batch.push((chunk, change));
+    }
+
+    /// Sends full batches on, waiting for room. If the wait is given up, nothing is lost.
+    async fn flow(&mut self) -> Result<(), Error> {
+        while self.batch.len() >= BATCH_CHUNKS {
+            self.send_batch().await?;
+        }
+        Ok(())
+    }
+
+    async fn send_batch(&mut self) -> Result<(), Error> {
+        self.hold.check_alive()?;
+        let permit = self.permits.clone().acquire_owned().await.map_err(|_| Error::Closed)?;
+        let rest = self.batch.split_off(self.batch.len().min(BATCH_CHUNKS));
+        let batch = std::mem::replace(&mut self.batch, rest);
+        let prepared = tokio::spawn(self.workshop.clone().prepare(batch, permit));
+        match self.steps.send(Step::Batch(prepared)) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(self.failure().await),
+        }
+    }
+
+    /// Asks the builder why it stopped.
+    async fn failure(&mut self) -> Error {
+        match (&mut self.builder).await {
+            Ok(Err(error)) => error,
+            Ok(Ok(())) => Error::Closed,
+            Err(error) => error.into(),
+        }
+    }
+
+    async fn finish(mut self, size_bytes: u64) -> Result<Content, Error> {
+        while !self.batch.is_empty() {
+            self.send_batch().await?;
+        }
+        let (done, content) = oneshot::channel();
+        let sent = self.steps.send(Step::Finish { size_bytes, done });
+        match (sent, content.await) {
+            (Ok(()), Ok(content)) => {
+                self.hold.check_held().await?;
+                Ok(content)
+            }
+            _ => Err(self.failure().await),
+        }
+    }
+}
+
+/// Writes one content from its first byte to its last.
+pub struct Writer {
+    save: Save,
+    partial: BytesMut,
+    size_bytes: u64,
+}
+
+impl Writer {
+    /// Takes the next bytes, as many as there are; waits while too much is under way. After an
+    /// error the writer is of no more use.
+    pub async fn write(&mut self, mut data: Bytes) -> Result<(), Error> {
+        if self.size_bytes + data.len() as u64 > MAX_CONTENT_BYTES {
+            return Err(too_long());
+        }
+        while !data.is_empty() {
+            if self.partial.is_empty() && data.len() >= CHUNK_BYTES {
+                self.chunk(data.split_to(CHUNK_BYTES)).await?;
+                continue;
+            }
+            self.partial.reserve(CHUNK_BYTES - self.partial.len());
+            let taken = data.split_to(data.len().min(CHUNK_BYTES - self.partial.len()));
+            self.partial.extend_from_slice(&taken);
+            self.size_bytes += taken.len() as u64;
+            if self.partial.len() == CHUNK_BYTES {
+                let chunk = self.partial.split().freeze();
+                self.size_bytes -= CHUNK_BYTES as u64;
+                self.chunk(chunk).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns how many bytes were taken so far.
+    pub fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    /// Ends the content; everything is durable when this returns.
+    pub async fn finish(mut self) -> Result<Content, Error> {
+        let size_bytes = self.size_bytes;
+        if !self.partial.is_empty() {
+            self.partial.resize(CHUNK_BYTES, 0);
+            let chunk = self.partial.split().freeze();
+            self.save.push(size_bytes / CHUNK_BYTES as u64, Change::Data(chunk));
+        }
+        self.save.finish(size_bytes).await
+    }
+
+    async fn chunk(&mut self, chunk: Bytes) -> Result<(), Error> {
+        self.save.push(self.size_bytes / CHUNK_BYTES as u64, Change::Data(chunk));
+        self.size_bytes += CHUNK_BYTES as u64;
+        self.save.flow().await
+    }
+}
+
+/// Writes a content that differs from another, or from zeroes, in some chunks. They are given in
+/// rising order.
+pub struct Patch {
+    save: Save,
+    size_bytes: u64,
+    next: u64,
+}
+
+impl Patch {
+    /// Sets a chunk's bytes: exactly [`CHUNK_BYTES`], the last chunk's tail padded with zeroes.
+    pub async fn put(&mut self, chunk: u64, data: Bytes) -> Result<(), Error> {
+        if data.len() != CHUNK_BYTES {
+            return Err(Error::Invalid(format!("a chunk has {CHUNK_BYTES} bytes, not {}", data.len())));
+        }
+        let end = (chunk + 1).saturating_mul(CHUNK_BYTES as u64);
+        let padding = end.saturating_sub(self.size_bytes).min(CHUNK_BYTES as u64) as usize;
+        if data[CHUNK_BYTES - padding..].iter().any(|byte| *byte != 0) {
+            return Err(Error::Invalid("the last chunk's tail is not padded with zeroes".to_owned()));
+        }
+        self.set(chunk, Change::Data(data)).await
+    }
+
+    /// Sets a chunk to one that this session wrote, or that a committed content holds. An unknown
+    /// one shows as [`Error::Missing`], here or later.
+    pub async fn put_digest(&mut self, chunk: u64, digest: Digest) -> Result<(), Error> {
+        self.set(chunk, Change::Known(digest)).await
+    }
+
+    /// Sets a chunk to zeroes.
+    pub async fn zero(&mut self, chunk: u64) -> Result<(), Error> {
+        self.set(chunk, Change::Zero).await
+    }
+
+    /// Ends the content; everything is durable when this returns.
+    pub async fn finish(self) -> Result<Content, Error> {
+        self.save.finish(self.size_bytes).await
+    }
+
+    async fn set(&mut self, chunk: u64, change: Change) -> Result<(), Error> {
+        if chunk < self.next || chunk >= chunk_count(self.size_bytes) {
+            return Err(Error::Invalid(format!("chunk {chunk} is out of order or past the end")));
+        }
+        self.next = chunk + 1;
+        self.save.push(chunk, change);
+        self.save.flow().await
+    }
+}
+
+fn too_long() -> Error {
+    Error::Invalid(format!("a content has {MAX_CONTENT_BYTES} bytes at most"))
+}

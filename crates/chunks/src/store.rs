@@ -1,0 +1,146 @@
+//! The store: opening, closing, and the door to everything else.
+
+use std::path::Path;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+
+use crate::contents::{Bounds, Contents};
+use crate::digest::Digest;
+use crate::error::Error;
+use crate::files::{Files, OwnerLock};
+use crate::index::Index;
+use crate::reader::Reader;
+use crate::recover;
+use crate::segment::Segments;
+use crate::session::Session;
+
+/// How often idle segments are sealed and idle memory is given back.
+const JANITOR_PERIOD: Duration = Duration::from_secs(5);
+/// How long a segment waits on the shelf for the next save.
+const SHELF_LIFE: Duration = Duration::from_secs(10);
+/// What all streams together may read ahead: enough for sixteen at full speed.
+const READ_AHEAD_BYTES: usize = 64 << 20;
+/// Segments' places are kept in 32 bits, with room for a batch past the end.
+const LARGEST_SEGMENT_BYTES: u64 = 1 << 30;
+
+/// How a store works.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How long a session is believed alive without a sign of life. Short enough that a hung save
+    /// does not stop the sweep for long, long enough for a database that is being restarted.
+    pub lease: Duration,
+    /// How long a segment grows before it is sealed.
+    pub segment_bytes: u64,
+    /// How many bytes of decoded chunks are kept in memory at most.
+    pub chunk_cache_bytes: u64,
+    /// How many bytes of manifest leaves and chunk places are kept in memory at most.
+    pub leaf_cache_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            lease: Duration::from_secs(120),
+            segment_bytes: 64 << 20,
+            chunk_cache_bytes: 32 << 20,
+            leaf_cache_bytes: 16 << 20,
+        }
+    }
+}
+
+/// The chunk store; cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) index: Arc<dyn Index>,
+    pub(crate) files: Arc<Files>,
+    pub(crate) contents: Arc<Contents>,
+    pub(crate) segments: Arc<Segments>,
+    pub(crate) options: Options,
+    pub(crate) owner: u64,
+    ahead: Arc<Semaphore>,
+    lock: std::sync::Mutex<Option<OwnerLock>>,
+}
+
+impl Store {
+    /// Opens the store in `dir`, making it when it is not there, and clears up after stores that
+    /// died on it. Several processes may have it open at once, with the same index.
+    pub async fn open(dir: &Path, index: Arc<dyn Index>, options: Options) -> Result<Store, Error> {
+        let files = Arc::new(Files::open(dir)?);
+        let (owner, lock) = register(&files, &*index).await?;
+        // One more than there are processors, so that one that waits for the disk idles none.
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let cpu = Arc::new(Semaphore::new(cores + 1));
+        let bounds = Bounds {
+            manifests: options.leaf_cache_bytes / 4,
+            leaves: options.leaf_cache_bytes,
+            chunks: options.chunk_cache_bytes,
+        };
+        let contents = Arc::new(Contents::new(index.clone(), files.clone(), cpu, bounds));
+        let segment_bytes = options.segment_bytes.min(LARGEST_SEGMENT_BYTES);
+        let segments = Arc::new(Segments::new(files.clone(), index.clone(), owner, segment_bytes));
+        let ahead = Arc::new(Semaphore::new(READ_AHEAD_BYTES >> 10));
+        let lock = std::sync::Mutex::new(Some(lock));
+        let inner = Arc::new(Inner { index, files, contents, segments, options, owner, ahead, lock });
+        recover::clear_up(&inner).await?;
+        tokio::spawn(look_after(Arc::downgrade(&inner)));
+        Ok(Store { inner })
+    }
+
+    /// Begins a save.
+    pub async fn begin(&self) -> Result<Session, Error> {
+        Session::begin(self.inner.clone()).await
+    }
+
+    /// Opens the content of this root. Costs one read of the root, or none when it is cached.
+    pub async fn reader(&self, root: Digest) -> Result<Reader, Error> {
+        Reader::open(self.inner.contents.clone(), self.inner.ahead.clone(), root).await
+    }
+
+    /// Seals the open segments; call it when no save is under way any more. Without it they are
+    /// sealed when the store is opened next.
+    pub async fn close(&self) {
+        self.inner.segments.seal_idle(Duration::ZERO).await;
+        if let Err(error) = self.leave().await {
+            tracing::warn!(%error, "the store was not left tidily; the next one to open it clears up");
+        }
+    }
+
+    async fn leave(&self) -> Result<(), Error> {
+        let Inner { index, owner, lock, .. } = &*self.inner;
+        index.end_sessions_of(*owner).await.map_err(Error::index)?;
+        let segments = recover::all_segments(&**index).await?;
+        let left = segments.iter().any(|segment| segment.owner == *owner && recover::is_open(segment));
+        let lock = lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(lock) = lock.filter(|_| !left) {
+            lock.remove();
+        }
+        Ok(())
+    }
+}
+
+async fn register(files: &Files, index: &dyn Index) -> Result<(u64, OwnerLock), Error> {
+    loop {
+        let owner = index.register_owner().await.map_err(Error::index)?;
+        // A restored index may give out a number again that is in use.
+        if let Some(lock) = files.lock_owner(owner)? {
+            return Ok((owner, lock));
+        }
+    }
+}
+
+/// Looks after an open store until it is dropped.
+async fn look_after(store: Weak<Inner>) {
+    loop {
+        tokio::time::sleep(JANITOR_PERIOD).await;
+        let Some(inner) = store.upgrade() else { return };
+        inner.segments.seal_idle(SHELF_LIFE).await;
+        inner.contents.tidy();
+        inner.files.close_idle();
+    }
+}

@@ -1,0 +1,286 @@
+//! What a crash leaves at every step: the folder and the index are copied before and after each
+//! change of the index, and a store is opened on each copy.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chunks::{
+    Answer, CHUNK_BYTES, Digest, Index, Location, MemoryIndex, Move, Row, SegmentRow, SessionRow, Store, SweepRow,
+    Totals,
+};
+
+use crate::support::{Committed, chunk, noise, options, read, save};
+
+/// The store as a crash left it.
+struct Image {
+    step: String,
+    files: HashMap<String, Vec<u8>>,
+    index: MemoryIndex,
+    roots: Vec<Digest>,
+}
+
+/// An index that takes an image around every change.
+struct Recorder {
+    inner: MemoryIndex,
+    dir: std::path::PathBuf,
+    roots: Arc<Committed>,
+    images: Mutex<Vec<Image>>,
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Recorder {
+    fn take(&self, step: &str) {
+        let index = self.inner.snapshot();
+        let mut files = HashMap::new();
+        for file in std::fs::read_dir(self.dir.join("segments")).unwrap() {
+            let file = file.unwrap();
+            // One that is removed right now is one that is gone.
+            if let Ok(bytes) = std::fs::read(file.path()) {
+                files.insert(file.file_name().into_string().unwrap(), bytes);
+            }
+        }
+        let roots = self.roots.0.lock().unwrap().clone();
+        self.images.lock().unwrap().push(Image { step: step.to_owned(), files, index, roots });
+    }
+}
+
+macro_rules! recorded {
+    ($($name:ident($($arg:ident: $type:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl Index for Recorder {
+            $(async fn $name(&self, $($arg: $type),*) -> Answer<$answer> {
+                let _turn = self.turn.lock().await;
+                self.take(concat!("before ", stringify!($name)));
+                let answer = self.inner.$name($($arg),*).await;
+                self.take(concat!("after ", stringify!($name)));
+                answer
+            })*
+
+            async fn locate(&self, digests: &[Digest]) -> Answer<Vec<Option<Row>>> {
+                self.inner.locate(digests).await
+            }
+            async fn session_owners(&self) -> Answer<Vec<u64>> {
+                self.inner.session_owners().await
+            }
+            async fn segments(&self, after: u64, limit: usize) -> Answer<Vec<SegmentRow>> {
+                self.inner.segments(after, limit).await
+            }
+            async fn segment_rows(&self, segment: u64, start: u64, limit: usize) -> Answer<Vec<Row>> {
+                self.inner.segment_rows(segment, start, limit).await
+            }
+            async fn segment_end(&self, segment: u64) -> Answer<Option<u64>> {
+                self.inner.segment_end(segment).await
+            }
+            async fn oldest_session(&self) -> Answer<Option<u64>> {
+                self.inner.oldest_session().await
+            }
+            async fn pinned_roots(&self) -> Answer<Vec<Digest>> {
+                self.inner.pinned_roots().await
+            }
+            async fn rows(&self, after: Option<Digest>, limit: usize) -> Answer<Vec<Row>> {
+                self.inner.rows(after, limit).await
+            }
+            async fn totals(&self) -> Answer<Totals> {
+                self.inner.totals().await
+            }
+            async fn scrub_position(&self) -> Answer<u64> {
+                self.inner.scrub_position().await
+            }
+        }
+    };
+}
+
+recorded! {
+    register_owner() -> u64;
+    begin_session(owner: u64, lease: Duration) -> SessionRow;
+    renew_session(session: u64, lease: Duration) -> bool;
+    pin(session: u64, root: Digest) -> bool;
+    end_session(session: u64) -> ();
+    end_lapsed_sessions() -> u64;
+    end_sessions_of(owner: u64) -> u64;
+    claim(epoch: u64, digests: &[Digest]) -> Vec<Option<Row>>;
+    publish(segment: u64, rows: &[Row]) -> ();
+    mark_damaged(digest: Digest, location: Location) -> bool;
+    relocate(segment: u64, moves: &[Move]) -> u64;
+    create_segment(owner: u64) -> u64;
+    seal_segment(segment: u64, file_bytes: u64) -> ();
+    drop_segment(segment: u64) -> bool;
+    forget_segment(segment: u64) -> ();
+    begin_sweep() -> u64;
+    condemn(sweep: SweepRow, digests: &[Digest]) -> u64;
+    spare(digests: &[Digest]) -> u64;
+    remove(sweep: SweepRow, digests: &[Digest]) -> u64;
+    set_scrub_position(segment: u64) -> ();
+}
+
+/// What the machine may do to bytes that were never synced.
+#[derive(Clone, Copy, Debug)]
+enum Loss {
+    /// The process died: the system still has them.
+    Nothing,
+    /// The power failed: they are gone.
+    Tail,
+    /// The power failed: their place was kept, and holds zeroes.
+    Zeroes,
+}
+
+impl Image {
+    /// Lays the image out in a folder.
+    async fn lay(&self, dir: &Path, loss: Loss) {
+        std::fs::create_dir_all(dir.join("segments")).unwrap();
+        for (name, bytes) in &self.files {
+            let id = u64::from_str_radix(&name[..16], 16).unwrap();
+            let synced = self.index.segment_end(id).await.unwrap().map(|end| end as usize + 52);
+            let mut bytes = bytes.clone();
+            match (loss, synced) {
+                (Loss::Nothing, _) => {}
+                (Loss::Tail, None) => continue,
+                (Loss::Tail, Some(synced)) => bytes.truncate(synced),
+                (Loss::Zeroes, synced) => {
+                    let len = bytes.len();
+                    bytes[synced.unwrap_or(0).min(len)..].fill(0);
+                }
+            }
+            std::fs::write(dir.join("segments").join(name), bytes).unwrap();
+        }
+    }
+
+    async fn assert_whole(&self, contents: &HashMap<Digest, Vec<u8>>, loss: Loss) {
+        let step = format!("{} with {loss:?} lost", self.step);
+        let dir = tempfile::tempdir().unwrap();
+        self.lay(dir.path(), loss).await;
+        let index = Arc::new(self.index.snapshot());
+        let roots = Committed::default();
+        self.roots.iter().for_each(|root| roots.add(*root));
+        let store = Store::open(dir.path(), index, options()).await.unwrap();
+        let report = store.check(&roots).await.unwrap();
+        assert!(report.is_sound(), "{step}: {report:?}");
+        assert_eq!((report.leftovers.segments, report.leftovers.unknown_files), (0, 0), "{step}");
+        for root in &self.roots {
+            assert_eq!(read(&store, *root).await, contents[root], "{step}");
+        }
+        // Life goes on: what was being saved is saved again, then everything is deleted.
+        for (root, data) in contents {
+            assert_eq!(save(&store, &roots, data).await.root, *root, "{step}");
+            assert_eq!(read(&store, *root).await, *data, "{step}");
+        }
+        roots.0.lock().unwrap().clear();
+        for _ in 0..2 {
+            store.sweep(&roots).await.unwrap();
+        }
+        let stats = store.stats().await.unwrap();
+        assert_eq!((stats.totals.chunks, stats.segments, stats.file_bytes), (0, 0, 0), "{step}: {stats:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_at_any_step_leaves_garbage_and_never_a_hole() {
+    let dir = tempfile::tempdir().unwrap();
+    let roots = Arc::new(Committed::default());
+    let recorder = Arc::new(Recorder {
+        inner: MemoryIndex::new(),
+        dir: dir.path().to_owned(),
+        roots: roots.clone(),
+        images: Mutex::default(),
+        turn: tokio::sync::Mutex::default(),
+    });
+    std::fs::create_dir_all(dir.path().join("segments")).unwrap();
+    let store = Store::open(dir.path(), recorder.clone(), options()).await.unwrap();
+    let mut contents = HashMap::new();
+
+    let one: Vec<u8> = (0..20).flat_map(chunk).collect();
+    let two = [&one[..12 * CHUNK_BYTES], &noise(50, 9 * CHUNK_BYTES)[..]].concat();
+    let mut first = Vec::new();
+    for data in [&one, &two] {
+        let content = save(&store, &roots, data).await;
+        contents.insert(content.root, data.clone());
+        first.push(content.root);
+    }
+    let mut patched = two.clone();
+    patched[3 * CHUNK_BYTES..4 * CHUNK_BYTES].copy_from_slice(&chunk(77));
+    let session = store.begin().await.unwrap();
+    let mut patch = session.patch(Some(first[1]), two.len() as u64).await.unwrap();
+    patch.put(3, Bytes::from(chunk(77))).await.unwrap();
+    let content = patch.finish().await.unwrap();
+    contents.insert(content.root, patched);
+    roots.add(content.root);
+    session.finish().await;
+    roots.remove(first[1]);
+    store.sweep(&*roots).await.unwrap();
+    roots.remove(first[0]);
+    store.sweep(&*roots).await.unwrap();
+    store.sweep(&*roots).await.unwrap();
+    store.close().await;
+
+    let images = std::mem::take(&mut *recorder.images.lock().unwrap());
+    assert!(images.len() > 60, "{}", images.len());
+    for image in images {
+        for loss in [Loss::Nothing, Loss::Tail, Loss::Zeroes] {
+            image.assert_whole(&contents, loss).await;
+        }
+    }
+}
+
+/// Fills a small file system; needs the right to mount one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_fails_the_save_and_gives_its_space_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mounted = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=4m", "chunks-test"])
+        .arg(dir.path())
+        .status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        return;
+    }
+    let unmount = Unmount(dir.path().to_owned());
+    let index = Arc::new(MemoryIndex::new());
+    let roots = Committed::default();
+    let store = Store::open(dir.path(), index.clone(), options()).await.unwrap();
+    let small = noise(60, 1_000_000);
+    let kept = save(&store, &roots, &small).await;
+    for round in 0..3 {
+        let session = store.begin().await.unwrap();
+        let mut writer = session.writer();
+        let mut outcome = Ok(());
+        for piece in 0..8 {
+            outcome = writer.write(Bytes::from(noise(100 + piece + round, 1 << 20))).await;
+            if outcome.is_err() {
+                break;
+            }
+        }
+        let error = match outcome {
+            Ok(()) => writer.finish().await.err(),
+            Err(error) => Some(error),
+        };
+        let error = error.expect("eight do not fit into four");
+        assert!(error.is_full(), "{error}");
+        session.abandon().await;
+        assert_eq!(read(&store, kept.root).await, small);
+        // A content that fits into what is left is saved once the sweep has been.
+        for _ in 0..2 {
+            store.sweep(&roots).await.unwrap();
+        }
+        let more = noise(200 + round, 1_000_000);
+        let content = save(&store, &roots, &more).await;
+        assert_eq!(read(&store, content.root).await, more);
+        roots.remove(content.root);
+        assert!(store.check(&roots).await.unwrap().is_sound());
+        for _ in 0..2 {
+            store.sweep(&roots).await.unwrap();
+        }
+    }
+    drop(store);
+    drop(unmount);
+}
+
+struct Unmount(std::path::PathBuf);
+
+impl Drop for Unmount {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}

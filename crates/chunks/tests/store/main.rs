@@ -1,0 +1,9 @@
+//! The store from outside, over the index in memory.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod crash;
+mod damage;
+mod model;
+mod save;
+mod support;
+mod sweep;

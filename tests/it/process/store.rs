@@ -1,0 +1,80 @@
+//! `effigy store …` beside a running service.
+
+use std::os::unix::fs::FileExt as _;
+
+use serde_json::json;
+
+use crate::support::Effigy;
+
+/// Runs a command on the store; says whether it succeeded, and what it printed.
+fn store(effigy: &Effigy, command: &str) -> (bool, String) {
+    let output = effigy.output(&["store", command]);
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
+/// Bytes that do not compress.
+fn noise(len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    blake3::Hasher::new().finalize_xof().fill(&mut bytes);
+    bytes
+}
+
+fn figure(said: &str, name: &str) -> u64 {
+    let line = said.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name} in {said}"));
+    line[name.len()..].split_whitespace().next().and_then(|figure| figure.parse().ok()).expect("a number")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deleted_image_gives_its_space_back_while_the_service_runs() {
+    let effigy = Effigy::start().await;
+    let admin = effigy.admin().await;
+    let kept = admin.save_image("kept", "raw", noise(1_000_000)).await;
+    let doomed = admin.save_image("doomed", "raw", noise(3_000_000)[1_000_001..].to_vec()).await;
+    let (sound, said) = store(&effigy, "check");
+    assert!(sound, "{said}");
+    let before = figure(&store(&effigy, "stats").1, "stored bytes");
+    admin.delete(&format!("/image/v2/images/{doomed}")).await.expect(204);
+    let (swept, said) = store(&effigy, "sweep");
+    assert!(swept, "{said}");
+    let after = figure(&store(&effigy, "stats").1, "stored bytes");
+    assert!(before - after >= 1_900_000, "{before} {after} {said}");
+    assert_eq!(admin.image(&kept).await["status"], json!("active"));
+    assert!(store(&effigy, "check").0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_is_found_named_and_healed_by_the_same_upload() {
+    let mut effigy = Effigy::start().await;
+    let image = effigy.admin().await.save_image("hurt", "raw", noise(2_000_000)).await;
+    effigy.stop().await;
+    let segments = std::fs::read_dir(effigy.data().join("store/segments")).unwrap();
+    let longest = segments.map(|file| file.unwrap()).max_by_key(|file| file.metadata().unwrap().len()).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(longest.path()).unwrap();
+    file.write_all_at(b"not what was saved", 500_000).unwrap();
+
+    let (sound, said) = store(&effigy, "scrub");
+    assert!(!sound && said.contains(&image), "{said}");
+    let (sound, said) = store(&effigy, "check");
+    assert!(!sound && said.contains(&image), "{said}");
+    effigy.run().await;
+    effigy.admin().await.save_image("again", "raw", noise(2_000_000)).await;
+    let (sound, said) = store(&effigy, "check");
+    assert!(sound, "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_service_leaves_a_sound_store() {
+    let mut effigy = Effigy::start().await;
+    let image = effigy.admin().await.save_image("kept", "raw", noise(1_500_000)).await;
+    effigy.kill9();
+    let (sound, said) = store(&effigy, "check");
+    assert!(sound, "{said}");
+    effigy.run().await;
+    let admin = effigy.admin().await;
+    let file = admin.download(&image).await;
+    assert_eq!(file.status, 200);
+    admin.delete(&format!("/image/v2/images/{image}")).await.expect(204);
+    assert!(store(&effigy, "sweep").0);
+    assert_eq!(figure(&store(&effigy, "stats").1, "chunks"), 0);
+}
