@@ -5,6 +5,7 @@
 mod chunks;
 mod identity;
 mod images;
+mod instances;
 mod jobs;
 
 use effigy::db::Database;

@@ -87,6 +87,18 @@ async fn qemu_is_left_with_its_own_user_and_nothing_else() {
     world.clear(&[id]).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn acceleration_is_found_out_once_and_an_instance_runs_under_what_was_found() {
+    let place = Place::new();
+    let world = World::open_with(place.path(), |settings| settings.accel = effigy::config::Accel::Auto).await;
+    let id = world.booted("accel").await;
+    let found = world.instances.accel();
+    assert!(matches!(found, Some("kvm" | "tcg")), "{found:?}");
+    assert_eq!(world.is(id, Status::Active).await.accel.as_deref(), found);
+    assert!(!place.path().join("instances/probe").exists(), "the probe leaves nothing");
+    world.clear(&[id]).await;
+}
+
 /// As QEMU's user, tries what QEMU's user must not be able to do.
 fn is_kept_out(world: &World, pid: i32, id: effigy::ids::InstanceId) {
     use std::os::unix::fs::MetadataExt as _;

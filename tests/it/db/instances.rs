@@ -1,0 +1,165 @@
+//! The rows of instances: reserved under a quota, changed by compare-and-set, on both databases.
+
+use effigy::{
+    Error,
+    db::{
+        instance_actions::{ActionResult, ActionRow},
+        instances::{
+            Fault, Forward, InstanceMake, InstanceRow, InstanceState, InstancesSeen, Lock, Reservation, Status,
+            TaskState, Usage,
+        },
+    },
+    ids::{ImageId, InstanceId, ProjectId, UserId},
+};
+
+use super::{Fresh, both};
+
+fn instance(project: ProjectId, index: u32, number: u32) -> (InstanceRow, ActionRow) {
+    let (id, user) = (InstanceId::new(), UserId::new());
+    let row = InstanceRow {
+        id,
+        project_id: project,
+        user_id: user,
+        name: format!("i-{index}"),
+        description: None,
+        hostname: "i".into(),
+        metadata: Default::default(),
+        tags: vec![],
+        make: InstanceMake {
+            image: ImageId::new(),
+            image_name: "base".into(),
+            hardware: [("hw_disk_bus".to_owned(), "ide".to_owned())].into(),
+            base_root: "ab".repeat(32),
+            base_bytes: 1 << 20,
+            disk_bytes: 1 << 40,
+            flavor: "{}".into(),
+            vcpus: 2,
+            memory_mib: 64,
+            key_name: None,
+            public_key: None,
+            user_data: None,
+            mac: Some("fa:16:3e:00:00:01".into()),
+            launch_index: index,
+            reservation_id: "r-1".into(),
+        },
+        lock: None,
+        number,
+        state: InstanceState::new(Status::Build, Some(TaskState::Spawning)),
+        created_ms: 1000 + i64::from(index),
+        updated_ms: 1000,
+    };
+    let action = ActionRow {
+        id: InstanceId::new().to_string(),
+        action: "create".into(),
+        instance_id: id,
+        request_id: "req-1".into(),
+        user_id: user,
+        project_id: project,
+        start_ms: 1,
+        finish_ms: None,
+        result: None,
+        message: None,
+    };
+    (row, action)
+}
+
+fn reservation(project: ProjectId, min: u32, max: u32) -> Reservation {
+    let quota = Usage { instances: 5, vcpus: 100, memory_mib: 10_000 };
+    Reservation { project, min, max, vcpus: 2, memory_mib: 64, quota, host_memory_mib: 100_000 }
+}
+
+#[tokio::test]
+async fn row_comes_back_as_it_was_written_and_its_state_changes_only_from_what_it_is() {
+    for Fresh { name, db, _folder, .. } in both().await {
+        let project = ProjectId::new();
+        let made = db.add_instances(&reservation(project, 1, 1), |i, n| instance(project, i, n)).await.unwrap();
+        let row = &made[0].0;
+        let found = db.instance(row.id).await.unwrap().unwrap();
+        assert_eq!(
+            (found.number, &found.make.hardware, &found.make.mac),
+            (0, &row.make.hardware, &row.make.mac),
+            "{name}"
+        );
+        assert_eq!((&found.state, found.make.disk_bytes), (&row.state, 1 << 40), "{name}");
+
+        let new = InstanceState {
+            status: Status::Error,
+            task: None,
+            fault: Some(Fault { code: 500, message: "no".into(), created_ms: 7 }),
+            accel: Some("tcg".into()),
+            forwards: vec![Forward { guest_port: 22, host_port: 4000 }],
+            capture: Some(ImageId::new()),
+            launched_ms: Some(8),
+            terminated_ms: None,
+        };
+        assert!(db.set_instance_state(row.id, &row.state, &new, None).await.unwrap(), "{name}");
+        assert!(
+            !db.set_instance_state(row.id, &row.state, &new, None).await.unwrap(),
+            "{name}: from a state that is past"
+        );
+        assert_eq!(db.instance(row.id).await.unwrap().unwrap().state, new, "{name}");
+
+        let changed = db.change_instance(row.id, |row| {
+            row.tags = vec!["a".into()];
+            row.lock = Some(Lock { by_admin: true, reason: None });
+            Ok(())
+        });
+        assert!(changed.await.unwrap().is_some(), "{name}");
+        let found = db.instance(row.id).await.unwrap().unwrap();
+        assert_eq!((found.tags, found.lock.unwrap().by_admin, found.state), (vec!["a".into()], true, new), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn fifty_launches_racing_for_the_last_of_a_quota_never_pass_it() {
+    for Fresh { name, db, _folder, .. } in both().await {
+        let project = ProjectId::new();
+        let launches = (0..50).map(|_| {
+            let db = db.clone();
+            tokio::spawn(
+                async move { db.add_instances(&reservation(project, 1, 1), |i, n| instance(project, i, n)).await },
+            )
+        });
+        let (mut made, mut refused) = (0, 0);
+        for launch in launches.collect::<Vec<_>>() {
+            match launch.await.unwrap() {
+                Ok(rows) => made += rows.len(),
+                Err(Error::OverQuota(_)) => refused += 1,
+                Err(other) => panic!("{name}: {other}"),
+            }
+        }
+        assert_eq!((made, refused), (5, 45), "{name}");
+        let usage = db.instance_usage(project).await.unwrap();
+        assert_eq!((usage.instances, usage.vcpus, usage.memory_mib), (5, 10, 320), "{name}");
+        let mut numbers: Vec<_> = db.instances(Some(project), InstancesSeen::Living).await.unwrap();
+        numbers.sort_by_key(|row| row.number);
+        let numbers: Vec<_> = numbers.iter().map(|row| row.number).collect();
+        assert_eq!(numbers, [0, 1, 2, 3, 4], "{name}");
+    }
+}
+
+#[tokio::test]
+async fn deleted_instance_gives_its_quota_number_and_root_back_and_keeps_its_history() {
+    for Fresh { name, db, _folder, .. } in both().await {
+        let project = ProjectId::new();
+        let made = db.add_instances(&reservation(project, 2, 9), |i, n| instance(project, i, n)).await.unwrap();
+        assert_eq!(made.len(), 5, "{name}: as many as fit");
+        assert_eq!(db.instance_roots().await.unwrap(), ["ab".repeat(32)], "{name}");
+        let (row, mut action) = made[1].clone();
+        (action.id, action.action) = (InstanceId::new().to_string(), "delete".into());
+        let new = InstanceState::new(Status::Deleted, None);
+        assert!(db.set_instance_state(row.id, &row.state, &new, Some(&action)).await.unwrap(), "{name}");
+        db.finish_instance_actions(row.id, None).await.unwrap();
+        let mut history = db.instance_actions(row.id, 10).await.unwrap();
+        history.sort_by(|a, b| a.action.cmp(&b.action));
+        let results: Vec<_> = history.iter().map(|a| (a.action.as_str(), a.result)).collect();
+        let expected = [("create", Some(ActionResult::Error)), ("delete", Some(ActionResult::Success))];
+        assert_eq!(results, expected, "{name}: what had not ended was overtaken");
+
+        let again = db.add_instances(&reservation(project, 1, 1), |i, n| instance(project, i, n)).await.unwrap();
+        assert_eq!(again[0].0.number, row.number, "{name}");
+        assert_eq!(db.instances(None, InstancesSeen::Deleted).await.unwrap().len(), 1, "{name}");
+        assert_eq!(db.instances(None, InstancesSeen::ChangedSince(0)).await.unwrap().len(), 6, "{name}");
+        assert_eq!(db.instance_memory_in_use(again[0].0.id).await.unwrap(), 4 * 64, "{name}");
+    }
+}
