@@ -31,7 +31,7 @@ mod snapshot;
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use tokio_util::task::TaskTracker;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config,
@@ -79,6 +79,7 @@ struct Inner {
     limits: Limits,
     uploads: Arc<Semaphore>,
     saves: TaskTracker,
+    stop: CancellationToken,
 }
 
 /// The settings that this part reads.
@@ -109,11 +110,14 @@ impl Images {
             sharing: settings.sharing.scope,
             limits,
             saves: TaskTracker::new(),
+            stop: CancellationToken::new(),
         }))
     }
 
-    /// Waits for the saves under way; call it once no request can begin another.
+    /// Gives up the saves that are still under way and waits until they are; call it when the requests had their
+    /// time to end.
     pub async fn close(&self) {
+        self.0.stop.cancel();
         self.0.saves.close();
         self.0.saves.wait().await;
     }

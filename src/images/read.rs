@@ -75,7 +75,7 @@ impl Images {
 
     /// Computes the checksums of a file that was rendered; nothing is left to do for an image that has them or is
     /// gone. The body of a job.
-    pub(crate) async fn compute_checksums(&self, id: ImageId, stop: &CancellationToken) -> Result<()> {
+    pub async fn compute_checksums(&self, id: ImageId, stop: &CancellationToken) -> Result<()> {
         let Some((image, _)) = self.0.db.image(id, None).await? else { return Ok(()) };
         let is_ready = matches!(image.status, Status::Active | Status::Deactivated);
         if !is_ready || image.checksum.is_some() {

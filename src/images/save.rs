@@ -95,6 +95,7 @@ impl Images {
         let saved = tokio::select! {
             saved = intake.run(&image, declared, body) => saved,
             lost = leases::keep(&self.0.db, image.id, &lease, &stop) => Err(lost_error(image.id, lost)),
+            () = self.0.stop.cancelled() => Err(Error::Unavailable("the service is stopping; send the bytes again".into())),
         };
         match saved {
             Ok((saved, session)) => self.finish(image.id, &lease, saved, session).await,

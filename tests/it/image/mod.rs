@@ -8,6 +8,7 @@ mod members;
 mod patches;
 mod records;
 mod refusals;
+mod snapshots;
 mod uploads;
 
 use serde_json::{Value, json};

@@ -263,3 +263,18 @@ async fn upload_wants_its_formats_and_its_media_type() {
     alice.put(&format!("{}/file", path(&id)), json!({})).await.expect(415);
     assert_eq!(alice.image(&id).await["status"], "queued");
 }
+
+#[tokio::test]
+async fn stopping_service_gives_up_uploads_that_outlast_its_grace() {
+    let mut effigy = Effigy::with("[server]\nshutdown_grace_secs = 1\n").await;
+    let People { alice, .. } = effigy.people().await;
+    let id = alice.create_image("a", json!({})).await;
+    let (_sender, _upload) = begun(&alice, &id).await;
+    let stopped = std::time::Instant::now();
+    assert!(effigy.stop().await.success());
+    assert!(stopped.elapsed() < Duration::from_secs(20), "it waited for the upload");
+    effigy.run().await;
+    queued_again(&alice, &id).await;
+    let extras = alice.get(&format!("/effigy/v1/images/{id}")).await.expect(200).json();
+    assert!(extras["reason"].as_str().is_some_and(|reason| reason.contains("service")), "{extras}");
+}
