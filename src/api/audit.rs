@@ -65,6 +65,9 @@ pub fn action_of(method: &Method, route: &str) -> Option<String> {
 const NAMED: &[(Method, &str, &str)] = &[
     (Method::POST, "/identity/v3/auth/tokens", SIGN_IN),
     (Method::DELETE, "/identity/v3/auth/tokens", "user.sign_out"),
+    (Method::POST, "/session", SIGN_IN),
+    (Method::PUT, "/session", "session.rescope"),
+    (Method::DELETE, "/session", "user.sign_out"),
     (Method::POST, "/identity/v3/users/{}/password", CHANGE_PASSWORD),
     (Method::PUT, "/image/v2/images/{}/file", "image.upload"),
     (Method::GET, "/image/v2/images/{}/file", "image.download"),

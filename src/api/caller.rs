@@ -9,6 +9,7 @@ use axum::{
 
 use super::{
     Api,
+    console::cookie,
     error::ApiError,
     web::{RequestId, Trail, WholeUri},
 };
@@ -28,11 +29,12 @@ impl FromRequestParts<Api> for Authenticated {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Authenticated, ApiError> {
-        let token = parts
-            .headers
-            .get("x-auth-token")
-            .and_then(|value| value.to_str().ok())
-            .ok_or_else(|| Error::Unauthenticated("The request you have made requires authentication.".into()))?;
+        // The console's cookie counts only where no token is named.
+        let token = match parts.headers.get("x-auth-token") {
+            Some(token) => token.to_str().ok(),
+            None => cookie::token(api, &parts.method, &parts.headers)?,
+        };
+        let token = token.ok_or_else(unauthenticated)?;
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
         let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
         let caller = api.identity.caller(token, request_id, address).await?;
@@ -62,4 +64,9 @@ fn check_access_rules(caller: &Caller, parts: &Parts) -> Result<(), Error> {
     }
     // keystonemiddleware answers 401 here.
     Err(Error::Unauthenticated("The access rules of this application credential do not allow this request.".into()))
+}
+
+/// The answer to whoever shows neither a token nor a session.
+pub(super) fn unauthenticated() -> Error {
+    Error::Unauthenticated("The request you have made requires authentication.".into())
 }

@@ -14,7 +14,9 @@ use crate::app::Parts;
 pub mod audit;
 pub mod caller;
 pub mod compute;
+pub mod console;
 pub mod consoles;
+pub mod effigy;
 pub mod error;
 pub mod identity;
 pub mod image;
@@ -49,8 +51,9 @@ pub fn router(api: Api) -> Router {
         .route("/healthz", get(web::healthz))
         .route("/readyz", get(web::readyz))
         .route("/version", get(web::version))
-        .route("/metrics", get(metrics::show));
-    let effigy = Router::new().route("/audit", get(audit::events));
+        .route("/metrics", get(metrics::show))
+        .merge(console::session_routes());
+    let effigy = effigy::routes().route("/audit", get(audit::events));
     Router::new()
         .merge(error::dialect(error::Dialect::Keystone, service))
         .nest("/effigy/v1", error::dialect(error::Dialect::Keystone, effigy))
@@ -63,6 +66,7 @@ pub fn router(api: Api) -> Router {
         .merge(error::dialect(error::Dialect::Compute, compute::root()))
         .nest("/network", error::dialect(error::Dialect::Network, network::routes()))
         .merge(error::dialect(error::Dialect::Network, network::root()))
+        .merge(console::pages())
         .nest("/console", error::dialect(error::Dialect::Compute, consoles::routes()))
         .fallback(web::no_such_url)
         .layer(axum::middleware::from_fn_with_state(api.clone(), web::envelope))

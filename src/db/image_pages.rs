@@ -42,6 +42,19 @@ pub enum PageVisibility {
     Only(Visibility),
     /// All, community images included.
     All,
+    /// What people tell images apart by, seen from the viewer's project.
+    Kind(Kind),
+}
+
+/// The three kinds of image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Supplied by the provider.
+    Public,
+    /// Made in the viewer's project, also those it has shared.
+    Private,
+    /// Shared with the viewer's project by another.
+    Shared,
 }
 
 /// Something that must hold of an image in a page.
@@ -55,6 +68,8 @@ pub enum Condition {
     Tag(String),
     /// The image has this property with this value.
     Property(String, String),
+    /// The name contains this, in whatever case.
+    NameContains(String),
 }
 
 /// A column of text that pages filter by.
@@ -125,6 +140,16 @@ pub enum Direction {
 const FEW: usize = 200;
 
 impl Database {
+    /// How many images there are on all such pages.
+    pub async fn count_images(&self, page: &ImagePage) -> Result<i64> {
+        let statement = Statement::counting(page);
+        let mut query = sqlx::query(AssertSqlSafe(statement.sql));
+        for value in statement.values {
+            query = value.bind(query);
+        }
+        query.fetch_all(self.reads()).await?.iter().map(|row| Ok(row.try_get::<i64, _>(0)?)).sum()
+    }
+
     /// One page of images.
     pub async fn image_page(&self, page: &ImagePage) -> Result<Vec<Image>> {
         let mut page = page.clone();
@@ -163,7 +188,7 @@ impl Condition {
         match self {
             Condition::Tag(tag) => Some(tag_label(tag)),
             Condition::Property(name, value) => Some(property_label(name, value)),
-            Condition::TextIn(..) | Condition::Number(..) => None,
+            Condition::TextIn(..) | Condition::Number(..) | Condition::NameContains(_) => None,
         }
     }
 }
@@ -243,6 +268,21 @@ impl Statement {
         "chosen"
     }
 
+    /// Each branch's count, a row each.
+    fn counting(page: &ImagePage) -> Statement {
+        let mut statement = Statement::default();
+        let mut rest = String::from(" and i.status <> 'deleted'");
+        for condition in &page.conditions {
+            statement.condition(condition, &mut rest);
+        }
+        for (n, branch) in branches(page).iter().enumerate() {
+            let union = if n > 0 { " union all " } else { "" };
+            let (from, when) = statement.branch(branch, page, "images");
+            let _ = write!(statement.sql, "{union}select count(*) from {from} where {when}{rest}");
+        }
+        statement
+    }
+
     /// Takes a value and returns its placeholder.
     fn value(&mut self, value: Value) -> String {
         self.values.push(value);
@@ -290,6 +330,10 @@ impl Statement {
             }
             Condition::Tag(tag) => self.label(tag_label(tag), sql),
             Condition::Property(name, value) => self.label(property_label(name, value), sql),
+            Condition::NameContains(text) => {
+                let place = self.value(Value::Text(containing(text)));
+                let _ = write!(sql, " and lower(coalesce(i.name, '')) like {place} escape '!'");
+            }
         }
     }
 
@@ -346,9 +390,22 @@ fn branches(page: &ImagePage) -> Vec<Branch> {
         Some(PageVisibility::Only(Visibility::Private)) => vec![Branch::OwnOf(Visibility::Private)],
         Some(PageVisibility::Only(Visibility::Shared)) => vec![Branch::OwnOf(Visibility::Shared), Branch::SharedWith],
         Some(PageVisibility::Only(open)) => vec![Branch::AllOf(open)],
+        Some(PageVisibility::Kind(Kind::Public)) => vec![Branch::AllOf(Visibility::Public)],
+        Some(PageVisibility::Kind(Kind::Private)) => vec![
+            Branch::OwnOf(Visibility::Private),
+            Branch::OwnOf(Visibility::Shared),
+            Branch::OwnOf(Visibility::Community),
+        ],
+        Some(PageVisibility::Kind(Kind::Shared)) => vec![Branch::SharedWith],
     };
     branches.retain(|branch| page.with_shared || !matches!(branch, Branch::SharedWith));
     branches
+}
+
+/// The pattern of `like` for what contains this text, whatever signs of patterns are in it.
+fn containing(text: &str) -> String {
+    let plain = text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    format!("%{plain}%")
 }
 
 /// Creation and id, in the direction of the first key, make any order total.

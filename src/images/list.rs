@@ -1,6 +1,6 @@
 //! Pages of images.
 
-use super::{Condition, Direction, Image, Images, NumberColumn, PageVisibility, SortKey, Visibility, members};
+use super::{Condition, Direction, Image, Images, Kind, NumberColumn, PageVisibility, SortKey, Visibility, members};
 use crate::{
     config::SharingScope,
     db::{
@@ -11,6 +11,7 @@ use crate::{
     identity::{
         Caller,
         image_policy::{self, ImageAction},
+        policy,
     },
     ids::ImageId,
 };
@@ -50,10 +51,39 @@ impl Images {
     /// `Forbidden` for somebody without a role, and for whatever is about sharing where nothing is shared;
     /// `Invalid` for a marker that is no image the caller sees.
     pub async fn list(&self, caller: &Caller, wanted: ListImages) -> Result<Vec<Image>> {
+        let page = self.page(caller, wanted).await?;
+        if page.limit == 0 {
+            return Ok(Vec::new());
+        }
+        self.0.db.image_page(&page).await
+    }
+
+    /// How many images of each kind the caller's project sees of those that meet the conditions: public, private,
+    /// and shared with it (`None` where nothing is shared).
+    ///
+    /// # Errors
+    /// As for [`Images::list`].
+    pub async fn count(&self, caller: &Caller, conditions: &[Condition]) -> Result<[Option<i64>; 3]> {
+        let mut counts = [None; 3];
+        for (count, kind) in counts.iter_mut().zip([Kind::Public, Kind::Private, Kind::Shared]) {
+            if kind == Kind::Shared && self.0.sharing == SharingScope::Off {
+                continue;
+            }
+            let visibility = Some(PageVisibility::Kind(kind));
+            let wanted = ListImages { visibility, conditions: conditions.to_vec(), ..ListImages::default() };
+            *count = Some(self.0.db.count_images(&self.page(caller, wanted).await?).await?);
+        }
+        Ok(counts)
+    }
+
+    /// What the caller asks the database for.
+    async fn page(&self, caller: &Caller, wanted: ListImages) -> Result<ImagePage> {
         image_policy::list_images(caller)
             .or(|| "You have no role in this project that lists images.".into(), || "No such project.".into())?;
-        let is_about_sharing =
-            wanted.visibility == Some(PageVisibility::Only(Visibility::Shared)) || wanted.membership.is_some();
+        let is_about_sharing = matches!(
+            wanted.visibility,
+            Some(PageVisibility::Only(Visibility::Shared) | PageVisibility::Kind(Kind::Shared))
+        ) || wanted.membership.is_some();
         if is_about_sharing && self.0.sharing == SharingScope::Off {
             return Err(members::sharing_is_off());
         }
@@ -63,8 +93,13 @@ impl Images {
         };
         let mut conditions = wanted.conditions;
         conditions.push(Condition::Number(NumberColumn::Hidden, Comparison::Equal, i64::from(wanted.hidden)));
-        let page = ImagePage {
-            viewer: caller.project.as_ref().map(|project| project.id).filter(|_| !caller.is_admin()),
+        // Kinds are a project's view of images, the admin's own project too.
+        let is_of_project = matches!(wanted.visibility, Some(PageVisibility::Kind(_)));
+        if is_of_project {
+            policy::in_a_project(caller)?;
+        }
+        Ok(ImagePage {
+            viewer: caller.project.as_ref().map(|project| project.id).filter(|_| is_of_project || !caller.is_admin()),
             visibility: wanted.visibility,
             membership: match wanted.membership {
                 None => Some(MemberStatus::Accepted),
@@ -77,11 +112,7 @@ impl Images {
             order: wanted.order,
             after,
             limit: wanted.limit,
-        };
-        if page.limit == 0 {
-            return Ok(Vec::new());
-        }
-        self.0.db.image_page(&page).await
+        })
     }
 
     async fn marker(&self, caller: &Caller, id: ImageId) -> Result<Image> {

@@ -51,7 +51,7 @@ use crate::{
 };
 
 pub use crate::db::{
-    image_pages::{Comparison, Condition, Direction, NumberColumn, PageVisibility, SortKey, TextColumn},
+    image_pages::{Comparison, Condition, Direction, Kind, NumberColumn, PageVisibility, SortKey, TextColumn},
     images::{Image, MemberStatus, Status, Visibility},
     members::Member,
 };
@@ -112,6 +112,11 @@ impl Images {
             saves: TaskTracker::new(),
             stop: CancellationToken::new(),
         }))
+    }
+
+    /// How far sharing reaches in this deployment.
+    pub fn sharing(&self) -> config::SharingScope {
+        self.0.sharing
     }
 
     /// Gives up the saves that are still under way and waits until they are; call it when the requests had their

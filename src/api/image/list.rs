@@ -42,11 +42,22 @@ pub(super) async fn list(
 
 /// Reads a query.
 fn parse(query: &str) -> Result<ListImages> {
+    parse_with(query, |_, _, _| Ok(false))
+}
+
+/// Reads a query, in which `more` knows further words.
+pub(in crate::api) fn parse_with(
+    query: &str,
+    more: impl Fn(&mut ListImages, &str, &str) -> Result<bool>,
+) -> Result<ListImages> {
     let mut wanted = ListImages { limit: paging::PAGE, ..ListImages::default() };
     let mut sort = Sort::default();
     for (name, value) in pairs(query) {
         if wanted.conditions.len() >= MAX_FILTERS {
             return Err(Error::Invalid(format!("a list has at most {MAX_FILTERS} filters")));
+        }
+        if more(&mut wanted, &name, &value)? {
+            continue;
         }
         match name.as_str() {
             "limit" => wanted.limit = paging::limit(Some(&value), paging::PAGE)?,
@@ -278,7 +289,7 @@ fn decode(text: &str) -> String {
 }
 
 /// The query as it came, but for its marker, so that links keep every filter as the client wrote it.
-fn without_marker(query: &str) -> String {
+pub(in crate::api) fn without_marker(query: &str) -> String {
     let kept = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("marker=") && *pair != "marker");
     kept.collect::<Vec<_>>().join("&")
 }

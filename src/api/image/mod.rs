@@ -15,11 +15,11 @@ use crate::{error::Error, ids::ImageId};
 pub mod extras;
 mod file;
 mod info;
-mod list;
+pub(super) mod list;
 mod members;
 mod patch;
 mod records;
-mod render;
+pub(super) mod render;
 mod schemas;
 mod versions;
 
@@ -53,7 +53,7 @@ pub fn routes() -> Router<Api> {
 }
 
 /// Reads an image's id; what is no id names no image.
-fn image_id(text: &str) -> Result<ImageId, ApiError> {
+pub(super) fn image_id(text: &str) -> Result<ImageId, ApiError> {
     text.parse().map_err(|_| {
         let shown: String = text.chars().take(64).collect();
         Error::NotFound(format!("No image found with ID {shown}")).into()

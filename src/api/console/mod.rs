@@ -1,0 +1,41 @@
+//! The web console: its files, embedded in the program, and the session of whoever uses it.
+//!
+//! The console is a client of the public API and of nothing else. What is its own is the session: a token behind a
+//! cookie that no script can read ([`cookie`]), made, moved to another project and ended by [`session`].
+
+use axum::{Router, routing::get};
+
+use super::Api;
+
+pub mod cookie;
+mod files;
+mod session;
+
+/// The console's pages: each is the same document, which reads its own address.
+const PAGES: [&str; 13] = [
+    "/sign-in",
+    "/instances",
+    "/instances/{id}",
+    "/launch",
+    "/images",
+    "/images/{id}",
+    "/key-pairs",
+    "/flavors",
+    "/projects",
+    "/users",
+    "/audit",
+    "/activity",
+    "/account",
+];
+
+/// The console's files and pages.
+pub fn pages() -> Router<Api> {
+    let pages = Router::new().route("/", get(files::page)).route("/assets/{*name}", get(files::asset));
+    PAGES.iter().fold(pages.route("/favicon.svg", get(files::icon)), |pages, page| pages.route(page, get(files::page)))
+}
+
+/// `/session`.
+pub fn session_routes() -> Router<Api> {
+    let session = get(session::show).post(session::begin).put(session::rescope).delete(session::end);
+    Router::new().route("/session", session)
+}

@@ -1,0 +1,163 @@
+//! `/session`: the console's session, which is a token behind a cookie.
+//!
+//! Nothing is kept before somebody has signed in, and the token appears in no answer's body.
+
+use axum::{
+    Extension, Json,
+    extract::State,
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::cookie;
+use crate::{
+    api::{
+        Api,
+        caller::{self, Authenticated},
+        error::ApiError,
+        identity::stamp,
+        paging,
+        web::{JsonBody, RequestId, Trail},
+    },
+    error::{Error, Result},
+    identity::{
+        Caller, DEFAULT_DOMAIN, Session,
+        passwords::Secret,
+        projects::ListProjects,
+        sign_in::{Named, Proof, WantedScope},
+    },
+};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Begin {
+    user: String,
+    password: Secret,
+    domain: Option<String>,
+    /// The project to work in, by id: where this person worked last. Another is taken when it is not theirs.
+    project: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Rescope {
+    project: String,
+}
+
+/// `POST /session`
+pub(super) async fn begin(
+    State(api): State<Api>,
+    Extension(trail): Extension<Trail>,
+    Extension(request): Extension<RequestId>,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<Begin>,
+) -> Result<Response, ApiError> {
+    cookie::check_origin(&api, &headers)?;
+    // Whoever cannot be given a cookie is told so before the password is looked at.
+    cookie::begin(&headers, "")?;
+    let domain = body.domain.filter(|domain| !domain.is_empty()).unwrap_or_else(|| DEFAULT_DOMAIN.into());
+    let proofs = [Proof::Password { user: Named::Name { name: body.user, domain }, password: body.password }];
+    trail.tries(&proofs);
+    let (token, session) = api.identity.sign_in(&proofs, &WantedScope::Default).await?;
+    let caller = api.identity.caller(&token, request.0, None).await?;
+    let (token, session) = settle(&api, &caller, token, session, body.project).await?;
+    let caller = api.identity.caller(&token, caller.request_id, None).await?;
+    let shown = shown(&api, &caller, &session).await?;
+    Ok((StatusCode::CREATED, headers_with(cookie::begin(&headers, &token)?), Json(shown)).into_response())
+}
+
+/// Moves a fresh session into the project worked in last, or else into any, when it is in none yet.
+async fn settle(
+    api: &Api,
+    caller: &Caller,
+    token: String,
+    session: Session,
+    last: Option<String>,
+) -> Result<(String, Session)> {
+    if session.project().is_some_and(|project| last.as_ref().is_none_or(|last| *last == project.id.to_string())) {
+        return Ok((token, session));
+    }
+    let own = api.identity.projects_of(caller, caller.user.id, &enabled()).await?;
+    let last = own.iter().find(|project| Some(&project.id) == last.as_ref());
+    let Some(project) = last.or_else(|| own.first().filter(|_| session.project().is_none())) else {
+        return Ok((token, session));
+    };
+    move_to(api, caller, &token, project.id.clone()).await
+}
+
+/// Exchanges the token for one in another project; the old one ends.
+async fn move_to(api: &Api, caller: &Caller, token: &str, project: String) -> Result<(String, Session)> {
+    let scope = WantedScope::Project(Named::Id(project));
+    let moved = api.identity.sign_in(&[Proof::Token(Secret::new(token))], &scope).await?;
+    api.identity.revoke_token(caller, token).await?;
+    Ok(moved)
+}
+
+/// `GET /session`
+pub(super) async fn show(State(api): State<Api>, Authenticated(caller): Authenticated) -> Result<Response, ApiError> {
+    let session = caller.session.clone().ok_or_else(caller::unauthenticated)?;
+    let shown = shown(&api, &caller, &session).await?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(shown)).into_response())
+}
+
+/// `PUT /session`
+pub(super) async fn rescope(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Extension(request): Extension<RequestId>,
+    headers: HeaderMap,
+    JsonBody(body): JsonBody<Rescope>,
+) -> Result<Response, ApiError> {
+    let token = cookie::read(&headers).ok_or_else(caller::unauthenticated)?;
+    let (token, session) = move_to(&api, &caller, token, body.project).await.map_err(|error| match error {
+        // The session itself lives: it is the project that is not this person's.
+        Error::Unauthenticated(_) => Error::Forbidden("You have no role in this project.".into()),
+        other => other,
+    })?;
+    let caller = api.identity.caller(&token, request.0, caller.address).await?;
+    let shown = shown(&api, &caller, &session).await?;
+    Ok((headers_with(cookie::begin(&headers, &token)?), Json(shown)).into_response())
+}
+
+/// `DELETE /session`
+pub(super) async fn end(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    if let Some(token) = cookie::read(&headers) {
+        api.identity.revoke_token(&caller, token).await?;
+    }
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    for cookie in cookie::end(&headers) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+fn headers_with(cookie: HeaderValue) -> [(HeaderName, HeaderValue); 2] {
+    [(header::SET_COOKIE, cookie), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))]
+}
+
+fn enabled() -> ListProjects<'static> {
+    ListProjects { enabled: Some(true), limit: paging::MAX_PAGE, ..ListProjects::default() }
+}
+
+/// Who is signed in, where, and what this deployment offers.
+async fn shown(api: &Api, caller: &Caller, session: &Session) -> Result<Value> {
+    let own = api.identity.projects_of(caller, caller.user.id, &enabled()).await?;
+    let projects: Vec<_> = own.iter().map(|project| json!({"id": project.id, "name": project.name})).collect();
+    let roles: Vec<_> = session.roles.iter().map(|role| &role.name).collect();
+    Ok(json!({
+        "user": {"id": session.user.id, "name": session.user.name, "domain": session.user_domain.name},
+        "project": session.project().map(|project| json!({"id": project.id, "name": project.name})),
+        "projects": projects,
+        "roles": roles,
+        "is_admin": caller.is_admin(),
+        "expires_at": stamp(session.expires_ms),
+        "sharing": api.images.sharing(),
+        "version": env!("CARGO_PKG_VERSION"),
+    }))
+}

@@ -1,0 +1,15 @@
+//! Effigy's own API: what OpenStack has no word for.
+
+use axum::{Router, routing::get};
+
+use super::Api;
+
+mod images;
+
+/// Every URL below `/effigy/v1`.
+pub fn routes() -> Router<Api> {
+    Router::new()
+        .route("/images", get(images::list))
+        .route("/images/counts", get(images::count))
+        .route("/images/{image}/descendants", get(images::descendants))
+}
