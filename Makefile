@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build demo demo-stop test guide guests bench check fmt clean-demo
+.PHONY: help build console demo demo-stop test console-test guide guests bench check fmt clean-demo
 
 # Where the demonstration keeps everything.
 EFFIGY_DEMO ?= $(CURDIR)/.demo
@@ -13,11 +13,14 @@ export EFFIGY ?= $(abspath $(TARGET))/release/effigy
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## the program, at target/release/effigy
+build: console ## the program with its console, at target/release/effigy
 	@scripts/install.sh build
 	cargo build --release --locked
 
-demo: ## a running service with a Public Linux image, people, and the commands to try
+console: ## the web console alone, into console/dist
+	@scripts/console.sh build
+
+demo: console ## a running service with a Public Linux image, people, and the commands to try
 	@scripts/install.sh build run guests clients
 	@cargo build --release --locked
 	@scripts/demo.sh start
@@ -33,6 +36,12 @@ test: ## every test: the crates, the service, real guests and clients
 	@scripts/clients.sh >/dev/null
 	cargo test --workspace --locked
 	cargo test --locked --test guests -- --test-threads=1
+
+console-test: console ## the console in a browser, with real guests
+	@scripts/install.sh build run guests browser
+	@scripts/console.sh check
+	cargo build --locked
+	EFFIGY=$(abspath $(TARGET))/debug/effigy scripts/console.sh test
 
 guide: build ## the whole guide, claim by claim, with the openstack command
 	@scripts/install.sh run guests clients

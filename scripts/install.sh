@@ -67,6 +67,11 @@ for purpose in "$@"; do
         need util-linux program setpriv
         need libnbd-bin program nbdcopy
         ;;
+    browser)
+        need chromium program chromium
+        # Korean and Japanese letters, for the console's other languages.
+        need fonts-noto-cjk file '/usr/share/fonts/opentype/noto/NotoSansCJK*'
+        ;;
     bench)
         need nbdkit program nbdkit
         need curl program curl

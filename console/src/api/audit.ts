@@ -1,0 +1,27 @@
+import { queryOptions } from '@tanstack/react-query'
+import { ask } from './http'
+
+export interface AuditEvent {
+  id: string
+  time: string
+  request_id: string
+  user_name: string | null
+  project_name: string | null
+  address: string | null
+  action: string
+  target_id: string | null
+  outcome: string
+  reason: string | null
+}
+
+export const auditQuery = (wanted: { action: string; after: string; limit: number }) =>
+  queryOptions({
+    queryKey: ['audit', wanted],
+    queryFn: ({ signal }) => {
+      const words = new URLSearchParams({ limit: String(wanted.limit) })
+      if (wanted.action) words.set('action', wanted.action)
+      if (wanted.after) words.set('marker', wanted.after)
+      return ask<{ events: AuditEvent[] }>(`/effigy/v1/audit?${words}`, { signal })
+    },
+    select: (answer: { events: AuditEvent[] }) => answer.events,
+  })

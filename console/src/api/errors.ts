@@ -1,0 +1,27 @@
+/** What the API said, and the id that leads the operator to the reason. */
+export class ApiError extends Error {
+  constructor(
+    /** 0 when the service could not be reached. */
+    readonly status: number,
+    message: string,
+    readonly requestId: string,
+  ) {
+    super(message)
+    this.name = 'ApiError'
+  }
+}
+
+/** The message in any of the dialects' error bodies. */
+export function messageOf(body: string): string {
+  try {
+    const parsed: unknown = JSON.parse(body)
+    if (typeof parsed === 'object' && parsed !== null) {
+      for (const value of Object.values(parsed)) {
+        if (typeof value === 'object' && value !== null && 'message' in value) return String(value.message)
+      }
+    }
+  } catch {
+    // Not JSON: nothing of it is worth showing.
+  }
+  return ''
+}

@@ -1,0 +1,56 @@
+// Every request of the console goes through here: the session's cookie goes with it by itself.
+import { ApiError, messageOf } from './errors'
+
+type Listener = () => void
+const listeners = new Set<Listener>()
+
+/** Calls back when a request was refused because the session has ended. */
+export function onSessionEnded(listener: Listener): () => void {
+  listeners.add(listener)
+  return () => listeners.delete(listener)
+}
+
+export interface Options {
+  method?: string
+  body?: unknown
+  headers?: Record<string, string>
+  signal?: AbortSignal
+  /** A 401 of this request says something about itself, not about the session. */
+  isSignIn?: boolean
+}
+
+/** Asks, and reads the JSON of the answer; an answer without a body is `undefined`. */
+export async function ask<T>(path: string, options: Options = {}): Promise<T> {
+  const { method = 'GET', body, headers = {}, signal, isSignIn } = options
+  let response: Response
+  try {
+    response = await fetch(path, {
+      method,
+      signal,
+      credentials: 'same-origin',
+      headers: body === undefined ? headers : { 'content-type': 'application/json', ...headers },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    })
+  } catch (error) {
+    if (signal?.aborted) throw error
+    throw new ApiError(0, '', '')
+  }
+  const text = await response.text()
+  if (!response.ok) {
+    if (response.status === 401 && !isSignIn) listeners.forEach((listener) => listener())
+    const id = response.headers.get('x-openstack-request-id') ?? ''
+    throw new ApiError(response.status, messageOf(text), id)
+  }
+  return (text === '' ? undefined : JSON.parse(text)) as T
+}
+
+/** The Compute API at the newest microversion the console knows. */
+export function compute<T>(path: string, options: Options = {}): Promise<T> {
+  const headers = { 'openstack-api-version': 'compute 2.96', ...options.headers }
+  return ask<T>(`/compute/v2.1${path}`, { ...options, headers })
+}
+
+/** Tells everyone who listens that the session has ended, for transports other than fetch. */
+export function sessionEnded() {
+  listeners.forEach((listener) => listener())
+}

@@ -1,0 +1,166 @@
+import { queryOptions } from '@tanstack/react-query'
+import { ask } from './http'
+
+export type Kind = 'public' | 'private' | 'shared'
+export type ImageStatus = 'queued' | 'saving' | 'uploading' | 'importing' | 'active' | 'deactivated'
+
+export interface Image {
+  id: string
+  name: string | null
+  status: ImageStatus
+  visibility: 'public' | 'private' | 'shared' | 'community'
+  protected: boolean
+  os_hidden: boolean
+  disk_format: string | null
+  container_format: string | null
+  min_disk: number
+  min_ram: number
+  size: number | null
+  virtual_size: number | null
+  checksum: string | null
+  os_hash_algo: string | null
+  os_hash_value: string | null
+  owner: string
+  created_at: string
+  updated_at: string
+  tags: string[]
+  effigy: { progress: number | null; reason: string | null; stored_bytes: number | null; has_disk: boolean }
+  [property: string]: unknown
+}
+
+export interface Member {
+  image_id: string
+  member_id: string
+  status: 'pending' | 'accepted' | 'rejected'
+  created_at: string
+  updated_at: string
+}
+
+export interface ListImages {
+  kind?: Kind
+  search?: string
+  status?: string
+  sort?: string
+  limit?: number
+  marker?: string
+}
+
+export interface Counts {
+  public: number
+  private: number
+  shared: number | null
+}
+
+const query = (wanted: object) =>
+  new URLSearchParams(
+    Object.entries(wanted)
+      .filter(([, value]) => value !== undefined && value !== '')
+      .map(([name, value]) => [name, String(value)]),
+  ).toString()
+
+/** Whether the image changes by itself. */
+export const isBeingMade = (image: Image) => ['saving', 'uploading', 'importing'].includes(image.status)
+
+export const imagesQuery = (wanted: ListImages) =>
+  queryOptions({
+    queryKey: ['images', 'list', wanted],
+    queryFn: ({ signal }) => ask<{ images: Image[]; next: string | null }>(`/effigy/v1/images?${query(wanted)}`, { signal }),
+    refetchInterval: (query) => (query.state.data?.images.some(isBeingMade) ? 1000 : 30_000),
+  })
+
+export const countsQuery = (wanted: { search?: string; status?: string }) =>
+  queryOptions({
+    queryKey: ['images', 'counts', wanted],
+    queryFn: ({ signal }) => ask<{ counts: Counts }>(`/effigy/v1/images/counts?${query(wanted)}`, { signal }),
+    select: (answer: { counts: Counts }) => answer.counts,
+    refetchInterval: 30_000,
+  })
+
+interface Extras {
+  progress: number | null
+  reason: string | null
+  storage: { stored_bytes: number | null; file: 'uploaded' | 'rendered' | null }
+}
+
+/** Glance's record, and what it leaves out. */
+async function fetchImage(id: string, signal: AbortSignal): Promise<Image> {
+  const [record, extras] = await Promise.all([
+    ask<Omit<Image, 'effigy'>>(`/image/v2/images/${id}`, { signal }),
+    ask<Extras>(`/effigy/v1/images/${id}`, { signal }),
+  ])
+  const { progress, reason, storage } = extras
+  return { ...record, effigy: { progress, reason, stored_bytes: storage.stored_bytes, has_disk: storage.file !== null } } as Image
+}
+
+export const imageQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['images', 'one', id],
+    queryFn: ({ signal }) => fetchImage(id, signal),
+    refetchInterval: (query) => (query.state.data && isBeingMade(query.state.data) ? 1000 : false),
+  })
+
+/** The images made from this one's instances. */
+export const descendantsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['images', 'descendants', id],
+    queryFn: ({ signal }) => ask<{ images: Image[] }>(`/effigy/v1/images/${id}/descendants`, { signal }),
+    select: (answer: { images: Image[] }) => answer.images,
+  })
+
+/** The images of this project that were made from an instance. */
+export const imagesOfInstanceQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['images', 'of-instance', id],
+    queryFn: ({ signal }) => ask<{ images: Image[] }>(`/effigy/v1/images?kind=private&limit=100&instance_uuid=${id}`, { signal }),
+    select: (answer: { images: Image[] }) => answer.images,
+    refetchInterval: (query) => (query.state.data?.images.some(isBeingMade) ? 1000 : 30_000),
+  })
+
+/** Names of images by their ids, for lists that only know ids. */
+export const imageNamesQuery = (ids: string[]) =>
+  queryOptions({
+    queryKey: ['images', 'names', ids],
+    queryFn: ({ signal }) => ask<{ images: Image[] }>(`/image/v2/images?limit=1000&id=in:${ids.join(',')}`, { signal }),
+    select: (answer: { images: Image[] }) => new Map(answer.images.map(({ id, name }) => [id, name ?? id])),
+    enabled: ids.length > 0,
+    staleTime: 60_000,
+    placeholderData: (was: { images: Image[] } | undefined) => was,
+  })
+
+export const membersQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['images', 'members', id],
+    queryFn: ({ signal }) => ask<{ members: Member[] }>(`/image/v2/images/${id}/members`, { signal }),
+    select: (answer: { members: Member[] }) => answer.members,
+  })
+
+export interface NewImage {
+  name: string
+  disk_format: string
+  container_format: 'bare'
+  min_disk?: number
+  min_ram?: number
+  os_distro?: string
+}
+
+export interface Patch {
+  op: 'add' | 'replace' | 'remove'
+  path: string
+  value?: unknown
+}
+
+export const createImage = (body: NewImage) => ask<Image>('/image/v2/images', { method: 'POST', body })
+export const changeImage = (id: string, patch: Patch[]) =>
+  ask<Image>(`/image/v2/images/${id}`, {
+    method: 'PATCH',
+    body: patch,
+    headers: { 'content-type': 'application/openstack-images-v2.1-json-patch' },
+  })
+export const deleteImage = (id: string) => ask<void>(`/image/v2/images/${id}`, { method: 'DELETE' })
+export const setActive = (id: string, active: boolean) =>
+  ask<void>(`/image/v2/images/${id}/actions/${active ? 'reactivate' : 'deactivate'}`, { method: 'POST' })
+export const addMember = (id: string, member: string) =>
+  ask<Member>(`/image/v2/images/${id}/members`, { method: 'POST', body: { member } })
+export const removeMember = (id: string, member: string) =>
+  ask<void>(`/image/v2/images/${id}/members/${member}`, { method: 'DELETE' })
+export const fileUrl = (id: string) => `/image/v2/images/${id}/file`

@@ -1,0 +1,133 @@
+import { queryOptions } from '@tanstack/react-query'
+import { compute } from './http'
+
+export type InstanceStatus =
+  | 'ACTIVE' | 'SHUTOFF' | 'BUILD' | 'ERROR' | 'REBOOT' | 'HARD_REBOOT' | 'DELETED' | 'UNKNOWN'
+
+export interface Address {
+  addr: string
+  version: number
+  'OS-EXT-IPS:type': string
+  'OS-EXT-IPS-MAC:mac_addr': string
+}
+
+export interface Instance {
+  id: string
+  name: string
+  status: InstanceStatus
+  tenant_id: string
+  user_id: string
+  description: string | null
+  metadata: Record<string, string>
+  tags: string[]
+  image: { id: string } | ''
+  flavor: { original_name: string; vcpus: number; ram: number; disk: number }
+  key_name: string | null
+  addresses: Record<string, Address[]>
+  created: string
+  updated: string
+  progress?: number
+  fault?: { code: number; message: string; created: string }
+  'OS-EXT-STS:task_state': string | null
+  'OS-SRV-USG:launched_at': string | null
+}
+
+export interface ListInstances {
+  search?: string
+  status?: string
+  marker?: string
+  limit?: number
+}
+
+export interface Launch {
+  name: string
+  imageRef: string
+  flavorRef: string
+  min_count: number
+  max_count: number
+  networks: 'auto' | 'none'
+  key_name?: string
+  user_data?: string
+}
+
+export interface ActionRecord {
+  action: string
+  request_id: string
+  start_time: string
+  updated_at: string | null
+  user_id: string
+  message: string | null
+}
+
+/** A regular expression that matches the text itself. */
+const literally = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+
+/** Whether the instance changes by itself. */
+export const isChanging = (instance: Instance) =>
+  instance['OS-EXT-STS:task_state'] !== null || ['BUILD', 'REBOOT', 'HARD_REBOOT'].includes(instance.status)
+
+export const instancesQuery = ({ search, status, marker, limit = 50 }: ListInstances) => {
+  const words = new URLSearchParams({ limit: String(limit) })
+  if (search) words.set('name', `(?i)${literally(search)}`)
+  if (status) words.set('status', status)
+  if (marker) words.set('marker', marker)
+  return queryOptions({
+    queryKey: ['instances', 'list', { search, status, marker, limit }],
+    queryFn: ({ signal }) =>
+      compute<{ servers: Instance[]; servers_links?: unknown[] }>(`/servers/detail?${words}`, { signal }),
+    refetchInterval: (query) => (query.state.data?.servers.some(isChanging) ? 1000 : 10_000),
+  })
+}
+
+export const instanceQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['instances', 'one', id],
+    queryFn: ({ signal }) => compute<{ server: Instance }>(`/servers/${id}`, { signal }),
+    select: (answer: { server: Instance }) => answer.server,
+    refetchInterval: (query) => (query.state.data && isChanging(query.state.data.server) ? 1000 : 10_000),
+  })
+
+export const consoleLogQuery = (id: string, isLive: boolean) =>
+  queryOptions({
+    queryKey: ['instances', 'log', id],
+    queryFn: ({ signal }) =>
+      compute<{ output: string }>(`/servers/${id}/action`, {
+        method: 'POST', body: { 'os-getConsoleOutput': { length: 2000 } }, signal,
+      }),
+    select: (answer: { output: string }) => answer.output,
+    refetchInterval: isLive ? 1500 : false,
+  })
+
+export const actionsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['instances', 'actions', id],
+    queryFn: ({ signal }) =>
+      compute<{ instanceActions: ActionRecord[] }>(`/servers/${id}/os-instance-actions`, { signal }),
+    select: (answer: { instanceActions: ActionRecord[] }) => answer.instanceActions,
+    refetchInterval: 10_000,
+  })
+
+const act = <T = void>(id: string, body: Record<string, unknown>) =>
+  compute<T>(`/servers/${id}/action`, { method: 'POST', body })
+
+export const startInstance = (id: string) => act(id, { 'os-start': null })
+export const stopInstance = (id: string) => act(id, { 'os-stop': null })
+export const rebootInstance = (id: string, type: 'SOFT' | 'HARD') => act(id, { reboot: { type } })
+export const createImageOf = (id: string, name: string) =>
+  act<{ image_id: string }>(id, { createImage: { name, metadata: {} } })
+export const renameInstance = (id: string, name: string) =>
+  compute<void>(`/servers/${id}`, { method: 'PUT', body: { server: { name } } })
+export const deleteInstance = (id: string) => compute<void>(`/servers/${id}`, { method: 'DELETE' })
+export const launch = (server: Launch) =>
+  compute<{ server: { id: string } }>('/servers', { method: 'POST', body: { server } })
+
+/** Where a console's WebSocket is; the address holds a token that is good for a short while. */
+export async function consoleAddress(id: string, kind: 'vnc' | 'serial'): Promise<string> {
+  const type = kind === 'vnc' ? 'novnc' : 'serial'
+  const body = { remote_console: { protocol: kind, type } }
+  const answer = await compute<{ remote_console: { url: string } }>(`/servers/${id}/remote-consoles`, {
+    method: 'POST', body,
+  })
+  const { pathname, search } = new URL(answer.remote_console.url)
+  return `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${pathname}${search}`
+}

@@ -1,0 +1,20 @@
+import { queryOptions } from '@tanstack/react-query'
+import { compute } from './http'
+
+export interface KeyPair {
+  name: string
+  fingerprint: string
+  type: string
+  public_key: string
+}
+
+export const keyPairsQuery = queryOptions({
+  queryKey: ['key-pairs'],
+  queryFn: ({ signal }) => compute<{ keypairs: { keypair: KeyPair }[] }>('/os-keypairs', { signal }),
+  select: (answer: { keypairs: { keypair: KeyPair }[] }) => answer.keypairs.map((entry) => entry.keypair),
+})
+
+export const importKeyPair = (name: string, public_key: string) =>
+  compute<{ keypair: KeyPair }>('/os-keypairs', { method: 'POST', body: { keypair: { name, public_key, type: 'ssh' } } })
+export const deleteKeyPair = (name: string) =>
+  compute<void>(`/os-keypairs/${encodeURIComponent(name)}`, { method: 'DELETE' })

@@ -1,0 +1,23 @@
+import { Alert, Button } from 'antd'
+import { useTranslation } from 'react-i18next'
+import { useErrorText } from './useFail'
+
+/** What stands where something could not be loaded. */
+export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
+  const { t } = useTranslation()
+  const { what, id } = useErrorText()(error)
+  return (
+    <Alert
+      type="error"
+      showIcon
+      title={t('error.load')}
+      description={
+        <>
+          <div>{what}</div>
+          {id && <div className="mono quiet">{t('error.request', { id })}</div>}
+        </>
+      }
+      action={retry && <Button size="small" onClick={retry}>{t('error.retry')}</Button>}
+    />
+  )
+}

@@ -1,0 +1,46 @@
+import { useMutation } from '@tanstack/react-query'
+import { Alert, Button, Form, Input } from 'antd'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { ApiError } from '../api/errors'
+import { type Session, signIn } from '../api/session'
+import { useErrorText } from './useFail'
+
+export const LAST_PROJECT = 'effigy.project'
+
+interface Typed {
+  user: string
+  password: string
+  domain: string
+}
+
+/** The fields of signing in. `user` is fixed when a session is continued. */
+export function SignInForm({ user, onDone }: { user?: string; onDone: (session: Session) => void }) {
+  const { t } = useTranslation()
+  const text = useErrorText()
+  const [isDomainShown, showDomain] = useState(false)
+  const asked = useMutation({
+    mutationFn: (typed: Typed) => signIn({ ...typed, project: localStorage.getItem(LAST_PROJECT) ?? undefined }),
+    onSuccess: onDone,
+  })
+  const failed = asked.error
+  const what = failed instanceof ApiError && failed.status === 401 ? t('signIn.refused') : failed && text(failed).what
+  return (
+    <Form<Typed> layout="vertical" requiredMark={false} initialValues={{ user, domain: 'Default' }} onFinish={(typed) => asked.mutate({ ...typed, user: user ?? typed.user })}>
+      {what && <Alert type="error" showIcon role="alert" title={what} style={{ marginBottom: 14 }} />}
+      <Form.Item name="user" label={t('signIn.user')} rules={[{ required: !user, message: t('form.required') }]}>
+        <Input autoComplete="username" autoFocus={!user} disabled={!!user} />
+      </Form.Item>
+      <Form.Item name="password" label={t('signIn.password')} rules={[{ required: true, message: t('form.required') }]}>
+        <Input type="password" autoComplete="current-password" autoFocus={!!user} />
+      </Form.Item>
+      <Form.Item name="domain" label={t('signIn.domain')} hidden={!isDomainShown}>
+        <Input />
+      </Form.Item>
+      <Button type="primary" htmlType="submit" block loading={asked.isPending}>{t('signIn.submit')}</Button>
+      {!user && !isDomainShown && (
+        <Button type="link" block onClick={() => showDomain(true)} style={{ marginTop: 6 }}>{t('signIn.otherDomain')}</Button>
+      )}
+    </Form>
+  )
+}

@@ -1,0 +1,95 @@
+// Uploads go on while a person walks through the console, so they live above the pages.
+import { useQueryClient } from '@tanstack/react-query'
+import { App } from 'antd'
+import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { ApiError, messageOf } from '../api/errors'
+import { sessionEnded } from '../api/http'
+import { deleteImage, fileUrl } from '../api/images'
+import { useFail } from './useFail'
+
+export interface Upload {
+  id: string
+  name: string
+  sent: number
+  size: number
+  isDone: boolean
+}
+
+interface UploadsValue {
+  uploads: Upload[]
+  begin: (id: string, name: string, file: File) => void
+  cancel: (id: string) => void
+}
+
+const Context = createContext<UploadsValue>({ uploads: [], begin: () => undefined, cancel: () => undefined })
+export const useUploads = () => use(Context)
+
+/** Sends a file; its record is removed again when the sending is cancelled. */
+function send(id: string, file: File, progress: (sent: number) => void) {
+  const request = new XMLHttpRequest()
+  const done = new Promise<void>((resolve, reject) => {
+    request.upload.onprogress = (event) => progress(event.loaded)
+    request.onload = () => {
+      if (request.status < 300) return resolve()
+      if (request.status === 401) sessionEnded()
+      const requestId = request.getResponseHeader('x-openstack-request-id') ?? ''
+      reject(new ApiError(request.status, messageOf(request.responseText), requestId))
+    }
+    request.onerror = () => reject(new ApiError(0, '', ''))
+    request.onabort = () => reject(new DOMException('cancelled', 'AbortError'))
+  })
+  request.open('PUT', fileUrl(id))
+  request.setRequestHeader('content-type', 'application/octet-stream')
+  request.send(file)
+  return { done, cancel: () => request.abort() }
+}
+
+export function Uploads({ children }: { children: ReactNode }) {
+  const { t } = useTranslation()
+  const { notification, message } = App.useApp()
+  const fail = useFail()
+  const queries = useQueryClient()
+  const [uploads, setUploads] = useState<Upload[]>([])
+  const cancels = useRef(new Map<string, () => void>())
+
+  const begin = useCallback(
+    (id: string, name: string, file: File) => {
+      setUploads((all) => [...all, { id, name, size: file.size, sent: 0, isDone: false }])
+      let shown = 0
+      const upload = send(id, file, (sent) => {
+        // A bar that moves four times a second is smooth enough.
+        const now = Date.now()
+        if (now - shown < 250 && sent < file.size) return
+        shown = now
+        setUploads((all) => all.map((one) => (one.id === id ? { ...one, sent } : one)))
+      })
+      cancels.current.set(id, upload.cancel)
+      upload.done
+        .then(() => notification.success({ title: t('upload.done', { name }) }))
+        .catch(async (error: unknown) => {
+          if (!(error instanceof DOMException)) return fail(t('upload.failed', { name }), error)
+          await deleteImage(id).catch(() => undefined)
+          void message.info(t('upload.cancelled', { name }))
+        })
+        .finally(() => {
+          cancels.current.delete(id)
+          setUploads((all) => all.filter((one) => one.id !== id))
+          void queries.invalidateQueries({ queryKey: ['images'] })
+        })
+    },
+    [fail, message, notification, queries, t],
+  )
+  const cancel = useCallback((id: string) => cancels.current.get(id)?.(), [])
+
+  const isUnderWay = uploads.length > 0
+  useEffect(() => {
+    if (!isUnderWay) return
+    const warn = (event: BeforeUnloadEvent) => event.preventDefault()
+    addEventListener('beforeunload', warn)
+    return () => removeEventListener('beforeunload', warn)
+  }, [isUnderWay])
+
+  const value = useMemo(() => ({ uploads, begin, cancel }), [uploads, begin, cancel])
+  return <Context value={value}>{children}</Context>
+}

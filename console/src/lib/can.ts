@@ -1,0 +1,73 @@
+// Which action is possible in which state, and the reason when it is not. The service decides; this only spares a
+// person the click that it would refuse.
+import type { Image } from '../api/images'
+import type { Instance } from '../api/instances'
+import type { Session } from '../api/session'
+
+export type InstanceAction = 'start' | 'stop' | 'reboot' | 'hardReboot' | 'createImage' | 'rename' | 'delete'
+export type ImageAction = 'launch' | 'share' | 'edit' | 'deactivate' | 'reactivate' | 'download' | 'delete' | 'upload'
+
+/** Why not: a key of the messages; `null` when it is possible. */
+export type Reason =
+  | 'nothingSelected' | 'oneOnly' | 'readerOnly' | 'busy' | 'notStopped' | 'notRunning' | 'failed' | 'notYours'
+  | 'notReady' | 'isProtected' | 'sharingOff' | 'publicNotShared' | 'deactivated' | 'notActive' | 'noFile' | null
+
+const works = (session: Session) => session.is_admin || session.roles.includes('member')
+
+/** Whether the instance action is possible for one instance. */
+export function canDoOne(action: InstanceAction, instance: Instance, session: Session): Reason {
+  if (!works(session)) return 'readerOnly'
+  const { status } = instance
+  if (action === 'rename') return null
+  if (action === 'delete') return instance['OS-EXT-STS:task_state'] === 'deleting' ? 'busy' : null
+  if (instance['OS-EXT-STS:task_state'] !== null || status === 'BUILD') return 'busy'
+  switch (action) {
+    case 'start':
+      return status === 'SHUTOFF' ? null : status === 'ERROR' ? 'failed' : 'notStopped'
+    case 'stop':
+    case 'reboot':
+      return status === 'ACTIVE' ? null : status === 'ERROR' ? 'failed' : 'notRunning'
+    case 'hardReboot':
+      return status === 'ACTIVE' || status === 'ERROR' ? null : 'notRunning'
+    case 'createImage':
+      // From a running one too: the dialog says to shut it down first, and offers to.
+      return status === 'ERROR' ? 'failed' : null
+  }
+}
+
+const ALONE: InstanceAction[] = ['createImage', 'rename']
+
+/** Whether the instance action is possible for all that are selected. */
+export function canDo(action: InstanceAction, selected: Instance[], session: Session): Reason {
+  if (selected.length === 0) return 'nothingSelected'
+  if (selected.length > 1 && ALONE.includes(action)) return 'oneOnly'
+  return selected.map((instance) => canDoOne(action, instance, session)).find((reason) => reason !== null) ?? null
+}
+
+const isOwn = (image: Image, session: Session) => session.is_admin || image.owner === session.project?.id
+
+/** Whether the image action is possible for one image. */
+export function canWithImage(action: ImageAction, image: Image, session: Session): Reason {
+  if (!works(session)) return 'readerOnly'
+  switch (action) {
+    case 'launch':
+    case 'download':
+      if (image.status === 'deactivated') return session.is_admin ? null : 'deactivated'
+      if (image.status !== 'active') return 'notReady'
+      return action === 'launch' && !image.effigy.has_disk ? 'noFile' : null
+    case 'share':
+      if (session.sharing === 'off') return 'sharingOff'
+      if (!isOwn(image, session)) return 'notYours'
+      return image.visibility === 'public' || image.visibility === 'community' ? 'publicNotShared' : null
+    case 'edit':
+      return isOwn(image, session) ? null : 'notYours'
+    case 'deactivate':
+      return !isOwn(image, session) ? 'notYours' : image.status === 'active' ? null : 'notReady'
+    case 'reactivate':
+      return !isOwn(image, session) ? 'notYours' : image.status === 'deactivated' ? null : 'notActive'
+    case 'upload':
+      return !isOwn(image, session) ? 'notYours' : image.status === 'queued' ? null : 'notReady'
+    case 'delete':
+      return !isOwn(image, session) ? 'notYours' : image.protected ? 'isProtected' : null
+  }
+}

@@ -1,0 +1,37 @@
+// The same thing as words for a terminal. Whatever a person typed stands in quotes in which nothing is special.
+import type { Launch } from '../api/instances'
+
+/** A word for a POSIX shell. */
+export const shellWord = (text: string) =>
+  /^[A-Za-z0-9_./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
+
+/** A string of Terraform's language. */
+export const terraformString = (text: string) =>
+  JSON.stringify(text).replaceAll(/[$%](?={)/g, (sign) => sign + sign)
+
+export function launchAsCommand(launch: Launch, hasUserData: boolean): string {
+  const parts = [`openstack server create ${shellWord(launch.name)}`]
+  parts.push(`--image ${launch.imageRef}`, `--flavor ${shellWord(launch.flavorRef)}`)
+  if (launch.networks === 'none') parts.push('--nic none')
+  if (launch.key_name) parts.push(`--key-name ${shellWord(launch.key_name)}`)
+  if (hasUserData) parts.push('--user-data user-data.txt')
+  if (launch.max_count > 1) parts.push(`--min ${launch.min_count} --max ${launch.max_count}`)
+  return parts.join(' \\\n    ')
+}
+
+export function launchAsTerraform(launch: Launch, hasUserData: boolean): string {
+  const label = launch.name.replace(/[^A-Za-z0-9_]+/g, '_').replace(/^(?=\d)|^$/, 'instance_')
+  const name = launch.max_count > 1 ? terraformString(launch.name).replace(/"$/, '-${count.index + 1}"') : terraformString(launch.name)
+  const lines: [string, string][] = []
+  if (launch.max_count > 1) lines.push(['count', String(launch.max_count)])
+  lines.push(['name', name], ['image_id', terraformString(launch.imageRef)], ['flavor_id', terraformString(launch.flavorRef)])
+  lines.push(['network_mode', terraformString(launch.networks)])
+  if (launch.key_name) lines.push(['key_pair', terraformString(launch.key_name)])
+  if (hasUserData) lines.push(['user_data', 'file("user-data.txt")'])
+  const width = Math.max(...lines.map(([key]) => key.length))
+  const body = lines.map(([key, value]) => `  ${key.padEnd(width)} = ${value}`).join('\n')
+  return `resource "openstack_compute_instance_v2" "${label}" {\n${body}\n}`
+}
+
+/** Text in base64, by its UTF-8 bytes. */
+export const base64 = (text: string) => btoa(String.fromCodePoint(...new TextEncoder().encode(text)))

@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest'
+import type { Launch } from '../api/instances'
+import { messageOf } from '../api/errors'
+import { bytes } from './bytes'
+import { launchAsCommand, launchAsTerraform, shellWord, terraformString } from './commands'
+import { plainText } from './text'
+import { ago } from './time'
+
+const wanted: Launch = { name: 'my $(id) clone', imageRef: 'I', flavorRef: '1', min_count: 3, max_count: 3, networks: 'auto' }
+
+test('bytes have three digits and a unit', () => {
+  expect([0, 999, 1000, 1024, 1536, 104857600, 1024 ** 4].map(bytes)).toEqual(['0 B', '999 B', '0.98 KiB', '1 KiB', '1.5 KiB', '100 MiB', '1 TiB'])
+  expect(bytes(null)).toBe('–')
+})
+
+test('a name in a command is inert', () => {
+  expect(shellWord('$(id)')).toBe("'$(id)'")
+  expect(shellWord("it's")).toBe(`'it'\\''s'`)
+  expect(launchAsCommand(wanted, false)).toContain("'my $(id) clone'")
+})
+
+test('a name in Terraform is inert', () => {
+  expect(terraformString('${file("/etc/passwd")}')).toBe('"$${file(\\"/etc/passwd\\")}"')
+  expect(launchAsTerraform(wanted, false)).toContain('"my $(id) clone-${count.index + 1}"')
+})
+
+test('a guest’s escape sequences are not shown', () => {
+  expect(plainText('\u001b[31mred\u001b[0m \u001b]0;title\u0007<b>\r\nnext\u0008')).toBe('red <b>\nnext')
+})
+
+test('every dialect’s message is found', () => {
+  expect(messageOf('{"error":{"code":404,"title":"Not Found","message":"gone"}}')).toBe('gone')
+  expect(messageOf('{"conflictingRequest":{"code":409,"message":"stop it first"}}')).toBe('stop it first')
+  expect(messageOf('<html>')).toBe('')
+})
+
+test('ages are told in the person’s language', () => {
+  const now = Date.parse('2026-08-01T12:00:00Z')
+  expect(ago('2026-08-01T11:58:00', 'en', now)).toBe('2 min. ago')
+  expect(ago('2026-07-31T12:00:00Z', 'ko', now)).toBe('어제')
+})

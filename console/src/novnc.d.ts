@@ -1,0 +1,10 @@
+declare module '@novnc/novnc' {
+  /** A VNC session in an element. */
+  export default class RFB extends EventTarget {
+    constructor(target: HTMLElement, url: string, options?: { shared?: boolean; wsProtocols?: string[] })
+    scaleViewport: boolean
+    background: string
+    disconnect(): void
+    sendCtrlAltDel(): void
+  }
+}

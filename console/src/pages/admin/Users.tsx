@@ -1,0 +1,102 @@
+import { PlusOutlined } from '@ant-design/icons'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { Alert, App, Button, Form, Input, Modal, Space, Switch, Table } from 'antd'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { changeUser, createUser, deleteUser, type User, usersQuery } from '../../api/identity'
+import { Failure } from '../../components/Failure'
+import { PageHead } from '../../components/PageHead'
+import { useErrorText, useFail } from '../../components/useFail'
+import { useSession } from '../../components/useSession'
+
+export function Users() {
+  const { t } = useTranslation()
+  const { modal } = App.useApp()
+  const session = useSession()
+  const fail = useFail()
+  const queries = useQueryClient()
+  const [dialog, setDialog] = useState<'create' | User>()
+  const { data, error, isPending, refetch } = useQuery(usersQuery)
+  const again = () => queries.invalidateQueries({ queryKey: ['users'] })
+  const remove = ({ id, name }: User) =>
+    modal.confirm({
+      title: t('users.delete.title', { name }),
+      content: t('users.delete.what'),
+      okText: t('users.delete.submit'),
+      okButtonProps: { danger: true },
+      onOk: () => deleteUser(id).catch((error: unknown) => fail(t('users.delete.submit'), error)).finally(again),
+    })
+  const enable = (id: string, enabled: boolean) =>
+    void changeUser(id, { enabled }).catch((error: unknown) => fail(t('nav.users'), error)).finally(again)
+  return (
+    <>
+      <PageHead title={t('nav.users')}>
+        <Button type="primary" icon={<PlusOutlined aria-hidden />} onClick={() => setDialog('create')}>{t('users.create')}</Button>
+      </PageHead>
+      {error ? (
+        <Failure error={error} retry={() => void refetch()} />
+      ) : (
+        <div className="card">
+          <Table<User>
+            size="middle"
+            rowKey="id"
+            loading={isPending}
+            dataSource={data}
+            pagination={false}
+            columns={[
+              { title: t('column.name'), dataIndex: 'name', render: (name: string) => <span className="name-cell">{name}</span> },
+              { title: 'ID', dataIndex: 'id', render: (id: string) => <span className="mono quiet">{id}</span> },
+              {
+                title: t('column.enabled'), key: 'enabled', width: 100,
+                render: (_, { id, name, enabled }) => <Switch size="small" aria-label={t('enable', { name })} disabled={id === session.user.id} checked={enabled} onChange={(to) => enable(id, to)} />,
+              },
+              {
+                title: '', key: 'do', width: 240, align: 'right',
+                render: (_, user) => (
+                  <Space>
+                    <Button size="small" onClick={() => setDialog(user)}>{t('users.password')}</Button>
+                    <Button size="small" danger disabled={user.id === session.user.id} onClick={() => remove(user)}>{t('users.delete.submit')}</Button>
+                  </Space>
+                ),
+              },
+            ]}
+          />
+        </div>
+      )}
+      {dialog && <UserForm user={dialog === 'create' ? undefined : dialog} onClose={() => setDialog(undefined)} />}
+    </>
+  )
+}
+
+/** Makes a user, or gives one a new password. */
+function UserForm({ user, onClose }: { user?: User; onClose: () => void }) {
+  const { t } = useTranslation()
+  const text = useErrorText()
+  const queries = useQueryClient()
+  const [form] = Form.useForm<{ name: string; password: string }>()
+  const save = useMutation({
+    mutationFn: async (typed: { name: string; password: string }) => {
+      await (user ? changeUser(user.id, { password: typed.password }) : createUser(typed))
+    },
+    onSuccess: async () => {
+      await queries.invalidateQueries({ queryKey: ['users'] })
+      onClose()
+    },
+  })
+  const title = user ? t('users.passwordOf', { name: user.name }) : t('users.create')
+  return (
+    <Modal open title={title} onCancel={onClose} okText={user ? t('users.password') : t('users.create')} confirmLoading={save.isPending} onOk={() => form.submit()} width={440}>
+      {save.error && <Alert type="error" showIcon title={text(save.error).what} style={{ marginBottom: 14 }} />}
+      <Form form={form} layout="vertical" requiredMark={false} onFinish={(typed) => save.mutate(typed)}>
+        {!user && (
+          <Form.Item name="name" label={t('signIn.user')} rules={[{ required: true, whitespace: true, message: t('form.required') }]}>
+            <Input autoFocus autoComplete="off" />
+          </Form.Item>
+        )}
+        <Form.Item name="password" label={t('signIn.password')} rules={[{ required: true, message: t('form.required') }]}>
+          <Input.Password autoComplete="new-password" />
+        </Form.Item>
+      </Form>
+    </Modal>
+  )
+}

@@ -1,0 +1,140 @@
+import { useQuery } from '@tanstack/react-query'
+import { Alert, Skeleton, Table, Tag } from 'antd'
+import { useTranslation } from 'react-i18next'
+import { Link, useNavigate, useParams } from 'react-router'
+import { descendantsQuery, type Image, imageNamesQuery, imageQuery, type Member, membersQuery } from '../../api/images'
+import { ActionsMenu } from '../../components/ActionsMenu'
+import { Ago } from '../../components/Ago'
+import { Failure } from '../../components/Failure'
+import { PageHead } from '../../components/PageHead'
+import { ImageStatusBadge } from '../../components/StatusBadge'
+import { useSession } from '../../components/useSession'
+import { bytes } from '../../lib/bytes'
+import { paths } from '../../paths'
+import { Facts } from '../../ui/Facts'
+import { osOf } from './columns'
+import { ShareButton } from './ShareButton'
+import { useImageActions } from './useImageActions'
+
+/** What is a record's own; all else are properties. */
+const RECORD = new Set([
+  'id', 'name', 'status', 'visibility', 'protected', 'os_hidden', 'disk_format', 'container_format', 'min_disk', 'min_ram',
+  'size', 'virtual_size', 'checksum', 'os_hash_algo', 'os_hash_value', 'owner', 'created_at', 'updated_at', 'tags', 'effigy',
+  'self', 'file', 'schema', 'stores',
+])
+
+export function ImagePage() {
+  const { id = '' } = useParams()
+  const query = useQuery(imageQuery(id))
+  if (query.data) return <Details image={query.data} />
+  if (query.error) return <Failure error={query.error} retry={() => void query.refetch()} />
+  return <Skeleton active paragraph={{ rows: 8 }} />
+}
+
+function Details({ image }: { image: Image }) {
+  const { t } = useTranslation()
+  const navigate = useNavigate()
+  const session = useSession()
+  const { actions, dialogs, share } = useImageActions([image], () => void navigate(paths.images))
+  const properties = Object.entries(image).filter(([name]) => !RECORD.has(name))
+  return (
+    <>
+      <PageHead title={image.name ?? image.id} status={<ImageStatusBadge image={image} />}>
+        {session.sharing !== 'off' && <ShareButton {...share} />}
+        <ActionsMenu label={t('images.more')} actions={actions} />
+      </PageHead>
+      {image.effigy.reason && <Alert type="error" showIcon style={{ marginBottom: 14 }} title={t('image.whyNot')} description={image.effigy.reason} />}
+      <div className="columns">
+        <section className="card padded">
+          <h2>{t('instance.facts')}</h2>
+          <Facts
+            facts={[
+              [t('column.visibility'), <Tag key="v">{t(`visibility.${image.visibility}`)}</Tag>],
+              [t('column.os'), osOf(image)],
+              [t('column.format'), image.disk_format ?? '–'],
+              [t('image.minDisk'), image.min_disk ? `${image.min_disk} GiB` : '–'],
+              [t('image.minRam'), image.min_ram ? `${image.min_ram} MiB` : '–'],
+              [t('image.protected'), image.protected ? t('yes') : t('no')],
+              [t('column.created'), <Ago key="a" at={image.created_at} />],
+              ['ID', <span key="id" className="mono">{image.id}</span>],
+            ]}
+          />
+        </section>
+        <section className="card padded">
+          <h2>{t('image.storage')}</h2>
+          <Facts
+            facts={[
+              [t('image.disk'), bytes(image.virtual_size)],
+              [t('image.file'), bytes(image.size)],
+              [t('image.stored'), bytes(image.effigy.stored_bytes)],
+              [image.os_hash_algo?.toUpperCase() ?? 'SHA512', <span key="h" className="mono">{image.os_hash_value ?? t('image.hashLater')}</span>],
+              ['MD5', <span key="m" className="mono">{image.checksum ?? t('image.hashLater')}</span>],
+            ]}
+          />
+        </section>
+        <LineageCard image={image} />
+        {image.visibility === 'shared' && session.sharing !== 'off' && <Members image={image} />}
+      </div>
+      {properties.length + image.tags.length > 0 && (
+        <section className="card padded">
+          <h2>{t('image.properties')}</h2>
+          {image.tags.length > 0 && <p style={{ marginTop: 0 }}>{image.tags.map((tag) => <Tag key={tag}>{tag}</Tag>)}</p>}
+          <Facts facts={properties.map(([name, value]) => [name, <span key={name} className="mono">{String(value)}</span>])} />
+        </section>
+      )}
+      {dialogs}
+    </>
+  )
+}
+
+function LineageCard({ image }: { image: Image }) {
+  const { t } = useTranslation()
+  const base = typeof image.base_image_ref === 'string' ? image.base_image_ref : ''
+  const instance = typeof image.instance_uuid === 'string' ? image.instance_uuid : ''
+  const names = useQuery(imageNamesQuery(base ? [base] : [])).data
+  const { data: made = [] } = useQuery(descendantsQuery(image.id))
+  return (
+    <section className="card padded">
+      <h2>{t('image.lineage')}</h2>
+      <Facts
+        facts={[
+          [t('image.baseImage'), base ? <Link to={paths.image(base)}>{names?.get(base) ?? base}</Link> : t('image.uploaded')],
+          [t('image.fromInstance'), instance ? <Link className="mono" to={paths.instance(instance)}>{instance}</Link> : '–'],
+          [
+            t('image.madeFromIt'),
+            made.length === 0 ? '–' : made.map(({ id, name }) => <div key={id}><Link to={paths.image(id)}>{name ?? id}</Link></div>),
+          ],
+        ]}
+      />
+    </section>
+  )
+}
+
+function Members({ image }: { image: Image }) {
+  const { t } = useTranslation()
+  const session = useSession()
+  const { data, error, isPending } = useQuery(membersQuery(image.id))
+  const nameOf = (id: string) => session.projects.find((project) => project.id === id)?.name ?? id
+  return (
+    <section className="card padded">
+      <h2>{t('share.shared')}</h2>
+      {error ? (
+        <Failure error={error} />
+      ) : (
+        <Table<Member>
+          size="small"
+          rowKey="member_id"
+          loading={isPending}
+          dataSource={data}
+          pagination={false}
+          locale={{ emptyText: t('image.noMembers') }}
+          columns={[
+            { title: t('project.label'), render: (_, { member_id }) => nameOf(member_id) },
+            { title: t('column.status'), render: (_, { status }) => t(`member.${status}`) },
+            { title: t('column.when'), render: (_, { updated_at }) => <Ago at={updated_at} /> },
+          ]}
+        />
+      )}
+    </section>
+  )
+}

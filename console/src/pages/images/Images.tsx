@@ -1,0 +1,121 @@
+import { UploadOutlined } from '@ant-design/icons'
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { Alert, Button, Select, Table, type TableProps, Tabs } from 'antd'
+import { useMemo, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { useNavigate } from 'react-router'
+import { countsQuery, type Image, imagesQuery, type Kind } from '../../api/images'
+import { ActionsMenu } from '../../components/ActionsMenu'
+import { Failure } from '../../components/Failure'
+import { PageHead } from '../../components/PageHead'
+import { Pager } from '../../components/Pager'
+import { SearchBox } from '../../components/SearchBox'
+import { useUploads } from '../../components/Uploads'
+import { useFilters } from '../../components/useFilters'
+import { useSession } from '../../components/useSession'
+import { paths } from '../../paths'
+import { Empty } from '../../ui/Empty'
+import { imageColumns } from './columns'
+import { ShareButton } from './ShareButton'
+import { UploadImage } from './UploadImage'
+import { useImageActions } from './useImageActions'
+
+const PAGE = 50
+const isKind = (word: string): word is Kind => ['public', 'private', 'shared'].includes(word)
+
+export function Images() {
+  const { t } = useTranslation()
+  const session = useSession()
+  const { get, set } = useFilters()
+  const { uploads } = useUploads()
+  const [isUploading, setUploading] = useState(false)
+  const isSharing = session.sharing !== 'off'
+  const kinds: Kind[] = isSharing ? ['public', 'private', 'shared'] : ['public', 'private']
+  const word = get('kind')
+  const kind: Kind = isKind(word) && kinds.includes(word) ? word : 'private'
+  const [search, status, after, sort] = [get('search'), get('status'), get('after'), get('sort')]
+  const list = useQuery({ ...imagesQuery({ kind, search, status, marker: after, sort, limit: PAGE }), placeholderData: keepPreviousData })
+  const counts = useQuery({ ...countsQuery({ search, status }), placeholderData: keepPreviousData }).data
+  const images = useMemo(() => list.data?.images ?? [], [list.data])
+  const [keys, setKeys] = useState<React.Key[]>([])
+  const selected = useMemo(() => images.filter(({ id }) => keys.includes(id)), [images, keys])
+  const { actions, dialogs, share } = useImageActions(selected, () => setKeys([]))
+  const columns = useMemo(() => imageColumns(t, kind, session, uploads), [t, kind, session, uploads])
+
+  const sorted: TableProps<Image>['onChange'] = (_, __, by) => {
+    const { columnKey, order } = Array.isArray(by) ? {} as { columnKey?: React.Key; order?: string } : by
+    set({ sort: order ? `${String(columnKey)}:${order === 'ascend' ? 'asc' : 'desc'}` : '' })
+  }
+  const label = (of: Kind) => (
+    <>
+      {t(`kind.${of}`)}
+      <span className="quiet number" aria-hidden style={{ marginInlineStart: 6 }}>{counts?.[of] ?? ''}</span>
+    </>
+  )
+  return (
+    <>
+      <PageHead title={t('nav.images')}>
+        <Button icon={<UploadOutlined aria-hidden />} onClick={() => setUploading(true)}>{t('upload.title')}</Button>
+      </PageHead>
+      {!isSharing && <Alert type="info" showIcon style={{ marginBottom: 12 }} title={t('reason.sharingOff')} />}
+      <Tabs
+        activeKey={kind}
+        onChange={(to) => {
+          setKeys([])
+          set({ kind: to }, { push: true })
+        }}
+        items={kinds.map((of) => ({ key: of, label: label(of) }))}
+      />
+      <div className="toolbar">
+        <SearchBox label={t('images.search')} value={search} onChange={(text) => set({ search: text })} />
+        <Select
+          aria-label={t('column.status')}
+          style={{ width: 150 }}
+          value={status}
+          onChange={(value) => set({ status: value })}
+          options={[
+            { value: '', label: t('filter.anyStatus') }, { value: 'active', label: t('status.ready') },
+            { value: 'in:saving,uploading,importing', label: t('filter.beingMade') }, { value: 'queued', label: t('status.queued') },
+            { value: 'deactivated', label: t('status.deactivated') },
+          ]}
+        />
+        <span style={{ flex: 1 }} />
+        {selected.length > 0 && <span className="quiet">{t('selected', { count: selected.length })}</span>}
+        {isSharing && <ShareButton {...share} />}
+        <ActionsMenu label={t('images.more')} actions={actions} />
+      </div>
+      {list.error && !list.data ? (
+        <Failure error={list.error} retry={() => void list.refetch()} />
+      ) : (
+        <div className="card">
+          <Table<Image>
+            size="middle"
+            rowKey="id"
+            columns={columns}
+            dataSource={images}
+            loading={list.isPending}
+            pagination={false}
+            tableLayout="fixed"
+            onChange={sorted}
+            locale={{ emptyText: list.isPending ? ' ' : <NoImages kind={kind} isFiltered={!!(search || status)} onClear={() => set({ search: '', status: '' })} /> }}
+            rowSelection={{
+              columnWidth: 44, selectedRowKeys: keys, onChange: setKeys,
+              getCheckboxProps: ({ name, id }) => ({ 'aria-label': t('select', { name: name ?? id }) }) as object,
+            }}
+          />
+          <Pager after={after} next={images.length === PAGE ? images.at(-1)?.id : undefined} onGo={(to) => set({ after: to }, { push: true })} />
+        </div>
+      )}
+      {dialogs}
+      {isUploading && <UploadImage onClose={() => setUploading(false)} />}
+    </>
+  )
+}
+
+function NoImages({ kind, isFiltered, onClear }: { kind: Kind; isFiltered: boolean; onClear: () => void }) {
+  const { t } = useTranslation()
+  const navigate = useNavigate()
+  if (isFiltered) return <Empty title={t('empty.noMatch')} action={<Button onClick={onClear}>{t('empty.clear')}</Button>} />
+  const action = kind === 'private' && <Button onClick={() => void navigate(paths.instances)}>{t('images.empty.toInstances')}</Button>
+  return <Empty title={t(`images.empty.${kind}`)} what={t(`images.empty.${kind}What`)} action={action} />
+}

@@ -1,0 +1,128 @@
+import { CheckCircleFilled, CloseCircleFilled, LockOutlined } from '@ant-design/icons'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { Alert, Modal, Skeleton, Transfer } from 'antd'
+import { useMemo, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { addMember, type Image, type Member, membersQuery, removeMember } from '../../api/images'
+import { useErrorText } from '../../components/useFail'
+import { useSession } from '../../components/useSession'
+
+interface Outcome {
+  project: string
+  isAdded: boolean
+  /** Why it failed, or nothing. */
+  error?: string
+}
+
+interface Entry {
+  key: string
+  name: string
+}
+
+/** Two lists: the person's projects, and those that the image is shared with. A click moves one over. */
+export function ShareImage({ image, onClose }: { image: Image; onClose: () => void }) {
+  const { t } = useTranslation()
+  const members = useQuery(membersQuery(image.id))
+  const text = useErrorText()
+  if (!members.data)
+    return (
+      <Modal open title={t('share.title')} onCancel={onClose} footer={null} width={680}>
+        {members.error ? <Alert type="error" showIcon title={text(members.error).what} /> : <Skeleton active />}
+      </Modal>
+    )
+  return <Lists image={image} members={members.data} onClose={onClose} />
+}
+
+function Lists({ image, members, onClose }: { image: Image; members: Member[]; onClose: () => void }) {
+  const { t } = useTranslation()
+  const session = useSession()
+  const text = useErrorText()
+  const queries = useQueryClient()
+  // Later answers do not move what the person is moving.
+  const [before] = useState(() => members.map(({ member_id }) => member_id))
+  const [shared, setShared] = useState(before)
+  const [outcomes, setOutcomes] = useState<Outcome[]>([])
+  const entries = useMemo((): Entry[] => {
+    const own = session.projects.filter(({ id }) => id !== image.owner).map(({ id, name }) => ({ key: id, name }))
+    const foreign = before.filter((id) => !own.some(({ key }) => key === id)).map((id) => ({ key: id, name: id }))
+    return [...own, ...foreign]
+  }, [session.projects, image.owner, before])
+  const nameOf = (id: string) => entries.find(({ key }) => key === id)?.name ?? id
+  const added = shared.filter((id) => !before.includes(id))
+  const removed = before.filter((id) => !shared.includes(id))
+  const pending = members.filter(({ status }) => status !== 'accepted').map(({ member_id }) => member_id)
+  const done = outcomes.length > 0
+
+  const commit = useMutation({
+    mutationFn: async () => {
+      const outcomes: Outcome[] = []
+      // One after another: the first makes a private image shared.
+      for (const [ids, isAdded] of [[added, true], [removed, false]] as const) {
+        for (const id of ids) {
+          try {
+            await (isAdded ? addMember(image.id, id) : removeMember(image.id, id))
+            outcomes.push({ project: nameOf(id), isAdded })
+          } catch (error) {
+            outcomes.push({ project: nameOf(id), isAdded, error: text(error).what })
+          }
+        }
+      }
+      return outcomes
+    },
+    onSuccess: (outcomes) => {
+      setOutcomes(outcomes)
+      void queries.invalidateQueries({ queryKey: ['images'] })
+    },
+  })
+  const move = (id: string) => setShared((was) => (was.includes(id) ? was.filter((one) => one !== id) : [...was, id]))
+  return (
+    <Modal
+      open
+      className="share"
+      title={t('share.title')}
+      width={680}
+      onCancel={onClose}
+      okText={done ? t('share.close') : t('share.submit')}
+      cancelButtonProps={{ style: done ? { display: 'none' } : undefined }}
+      okButtonProps={{ disabled: !done && added.length + removed.length === 0, loading: commit.isPending }}
+      onOk={() => (done ? onClose() : commit.mutate())}
+    >
+      <p className="quiet" style={{ marginTop: 0 }}>{t('share.what', { name: image.name ?? image.id })}</p>
+      {entries.length === 0 && <Alert type="info" showIcon style={{ marginBottom: 12 }} title={t('share.noProjects')} />}
+      <Transfer<Entry>
+        dataSource={entries}
+        targetKeys={shared}
+        selectedKeys={[]}
+        showSearch
+        showSelectAll={false}
+        disabled={done || commit.isPending}
+        titles={[t('share.projects'), t('share.shared')]}
+        filterOption={(typed, { name }) => name.toLowerCase().includes(typed.toLowerCase())}
+        locale={{ searchPlaceholder: t('share.search') }}
+      >
+        {({ direction, filteredItems }) => (
+          <ul className="share-list" aria-label={direction === 'left' ? t('share.projects') : t('share.shared')}>
+            {filteredItems.map(({ key, name }) => (
+              <li key={key}>
+                <button type="button" disabled={done || commit.isPending} onClick={() => move(key)}>
+                  <span>{name}</span>
+                  {pending.includes(key) && <span className="quiet"><LockOutlined /> {t('share.pending')}</span>}
+                </button>
+              </li>
+            ))}
+          </ul>
+        )}
+      </Transfer>
+      {done && (
+        <ul className="outcomes" role="status">
+          {outcomes.map(({ project, isAdded, error }) => (
+            <li key={project}>
+              {error ? <CloseCircleFilled style={{ color: 'var(--ant-color-error)' }} /> : <CheckCircleFilled style={{ color: 'var(--ant-color-success)' }} />}{' '}
+              {error ? t('share.failed', { project, error }) : isAdded ? t('share.added', { project }) : t('share.removed', { project })}
+            </li>
+          ))}
+        </ul>
+      )}
+    </Modal>
+  )
+}

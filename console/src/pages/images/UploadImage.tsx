@@ -1,0 +1,60 @@
+import { InboxOutlined } from '@ant-design/icons'
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { Alert, Form, Input, Modal, Select, Upload } from 'antd'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { createImage } from '../../api/images'
+import { useErrorText } from '../../components/useFail'
+import { useUploads } from '../../components/Uploads'
+import { bytes } from '../../lib/bytes'
+
+const FORMATS = ['qcow2', 'raw', 'vmdk', 'vhd', 'vhdx', 'vdi', 'iso']
+
+/** What the name of a file says of its format. */
+function formatOf(name: string): string {
+  const ending = name.split('.').at(-1)?.toLowerCase() ?? ''
+  if (FORMATS.includes(ending)) return ending
+  return ending === 'qcow' ? 'qcow2' : ending === 'vpc' ? 'vhd' : 'raw'
+}
+
+/** A file of this computer becomes an image; it is sent while the person goes on. */
+export function UploadImage({ onClose }: { onClose: () => void }) {
+  const { t } = useTranslation()
+  const text = useErrorText()
+  const queries = useQueryClient()
+  const { begin } = useUploads()
+  const [file, setFile] = useState<File>()
+  const [form] = Form.useForm<{ name: string; disk_format: string }>()
+  const create = useMutation({
+    mutationFn: (typed: { name: string; disk_format: string }) => createImage({ ...typed, name: typed.name.trim(), container_format: 'bare' }),
+    onSuccess: ({ id, name }) => {
+      if (file) begin(id, name ?? id, file)
+      void queries.invalidateQueries({ queryKey: ['images'] })
+      onClose()
+    },
+  })
+  const chosen = (file: File) => {
+    setFile(file)
+    form.setFieldValue('disk_format', formatOf(file.name))
+    if (!form.getFieldValue('name')) form.setFieldValue('name', file.name.replace(/\.[^.]+$/, ''))
+    // The component must not send it by itself.
+    return false
+  }
+  return (
+    <Modal open title={t('upload.title')} onCancel={onClose} okText={t('upload.submit')} okButtonProps={{ disabled: !file, loading: create.isPending }} onOk={() => form.submit()} width={500}>
+      {create.error && <Alert type="error" showIcon title={text(create.error).what} style={{ marginBottom: 14 }} />}
+      <Upload.Dragger maxCount={1} showUploadList={false} beforeUpload={chosen} style={{ marginBottom: 14 }}>
+        <InboxOutlined aria-hidden style={{ fontSize: 28, color: 'var(--ant-color-primary)' }} />
+        <div style={{ marginTop: 6 }}>{file ? `${file.name} · ${bytes(file.size)}` : t('upload.choose')}</div>
+      </Upload.Dragger>
+      <Form form={form} layout="vertical" requiredMark={false} initialValues={{ disk_format: 'qcow2' }} onFinish={(typed) => create.mutate(typed)}>
+        <Form.Item name="name" label={t('form.name')} rules={[{ required: true, whitespace: true, message: t('form.required') }, { max: 255 }]}>
+          <Input autoComplete="off" />
+        </Form.Item>
+        <Form.Item name="disk_format" label={t('column.format')} extra={t('upload.formatHint')}>
+          <Select options={FORMATS.map((value) => ({ value, label: value }))} />
+        </Form.Item>
+      </Form>
+    </Modal>
+  )
+}

@@ -1,0 +1,49 @@
+import { LockOutlined } from '@ant-design/icons'
+import { Progress, type TableProps, Tag, Tooltip } from 'antd'
+import type { TFunction } from 'i18next'
+import { Link } from 'react-router'
+import type { Image, Kind } from '../../api/images'
+import type { Session } from '../../api/session'
+import { Ago } from '../../components/Ago'
+import { ImageStatusBadge } from '../../components/StatusBadge'
+import type { Upload } from '../../components/Uploads'
+import { bytes } from '../../lib/bytes'
+import { paths } from '../../paths'
+
+/** What runs in it, as far as its record says. */
+export const osOf = (image: Image) => {
+  const distro = image.os_distro
+  const version = image.os_version
+  return typeof distro === 'string' ? [distro, typeof version === 'string' ? version : ''].join(' ').trim() : '–'
+}
+
+function Status({ image, upload }: { image: Image; upload?: Upload }) {
+  if (!upload) return <ImageStatusBadge image={image} />
+  return <Progress percent={Math.floor((upload.sent / (upload.size || 1)) * 100)} size="small" aria-label={upload.name} style={{ margin: 0 }} />
+}
+
+export function imageColumns(t: TFunction, kind: Kind, session: Session, uploads: Upload[]): TableProps<Image>['columns'] {
+  const nameOf = (id: string) => session.projects.find((project) => project.id === id)?.name ?? id.slice(0, 8)
+  return [
+    {
+      title: t('column.name'), key: 'name', width: '26%', sorter: true,
+      render: (_, image) => (
+        <span className="name-cell">
+          <Link to={paths.image(image.id)}>{image.name ?? image.id}</Link>
+          {image.protected && <Tooltip title={t('image.protected')}><LockOutlined role="img" aria-label={t('image.protected')} className="quiet" style={{ marginInlineStart: 6 }} /></Tooltip>}
+        </span>
+      ),
+    },
+    {
+      title: t('column.status'), key: 'status', width: 168,
+      render: (_, image) => <Status image={image} upload={uploads.find(({ id }) => id === image.id)} />,
+    },
+    { title: t('column.os'), key: 'os', width: 120, ellipsis: true, render: (_, image) => osOf(image) },
+    { title: t('column.size'), key: 'size', width: 104, align: 'right', sorter: true, render: (_, { size }) => <span className="number">{bytes(size)}</span> },
+    { title: t('column.stored'), key: 'stored', width: 104, align: 'right', render: (_, { effigy }) => <span className="number">{bytes(effigy.stored_bytes)}</span> },
+    kind === 'shared'
+      ? { title: t('column.from'), key: 'owner', width: 140, ellipsis: true, render: (_, { owner }) => nameOf(owner) }
+      : { title: t('column.visibility'), key: 'visibility', width: 116, render: (_, { visibility }) => <Tag color={visibility === 'shared' ? 'processing' : undefined}>{t(`visibility.${visibility}`)}</Tag> },
+    { title: t('column.age'), key: 'created_at', width: 124, sorter: true, render: (_, { created_at }) => <Ago at={created_at} /> },
+  ]
+}

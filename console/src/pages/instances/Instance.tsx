@@ -1,0 +1,117 @@
+import { useQuery } from '@tanstack/react-query'
+import { Alert, Skeleton, Table, Tabs } from 'antd'
+import { lazy, type ReactNode, Suspense, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { Link, useNavigate, useParams } from 'react-router'
+import { imageNamesQuery, imagesOfInstanceQuery } from '../../api/images'
+import { type ActionRecord, actionsQuery, type Instance, instanceQuery } from '../../api/instances'
+import { ActionsMenu } from '../../components/ActionsMenu'
+import { Ago } from '../../components/Ago'
+import { Failure } from '../../components/Failure'
+import { PageHead } from '../../components/PageHead'
+import { ImageStatusBadge, InstanceStatusBadge } from '../../components/StatusBadge'
+import { paths } from '../../paths'
+import { Facts } from '../../ui/Facts'
+import { ConsoleLog } from './ConsoleLog'
+import { addressOf, flavorText } from './Instances'
+import { useInstanceActions } from './useInstanceActions'
+
+const Screen = lazy(async () => ({ default: (await import('./Screen')).Screen }))
+const Serial = lazy(async () => ({ default: (await import('./Serial')).Serial }))
+
+export function InstancePage() {
+  const { id = '' } = useParams()
+  const query = useQuery(instanceQuery(id))
+  if (query.data) return <Details instance={query.data} />
+  if (query.error) return <Failure error={query.error} retry={() => void query.refetch()} />
+  return <Skeleton active paragraph={{ rows: 8 }} />
+}
+
+function Details({ instance }: { instance: Instance }) {
+  const { t } = useTranslation()
+  const navigate = useNavigate()
+  const [tab, setTab] = useState('log')
+  const { actions, dialogs } = useInstanceActions([instance], () => void navigate(paths.instances))
+  const imageId = instance.image === '' ? '' : instance.image.id
+  const names = useQuery(imageNamesQuery(imageId ? [imageId] : [])).data
+  const isRunning = instance.status === 'ACTIVE'
+  const whileRunning = (child: ReactNode) =>
+    isRunning ? <Suspense fallback={<div className="screen" />}>{child}</Suspense> : <Alert type="info" showIcon title={t('console.notRunning')} />
+  const imageLink = imageId ? <Link to={paths.image(imageId)}>{names?.get(imageId) ?? imageId}</Link> : '–'
+  return (
+    <>
+      <PageHead title={instance.name} status={<InstanceStatusBadge instance={instance} />}>
+        <ActionsMenu label={t('instances.more')} actions={actions} />
+      </PageHead>
+      {instance.fault && <Alert type="error" showIcon style={{ marginBottom: 14 }} title={instance.fault.message} />}
+      <div className="columns">
+        <section className="card padded">
+          <h2>{t('instance.facts')}</h2>
+          <Facts
+            facts={[
+              [t('column.image'), imageLink],
+              [t('column.flavor'), flavorText(instance.flavor)],
+              [t('column.address'), addressOf(instance)],
+              [t('launch.keyPair'), instance.key_name ?? '–'],
+              [t('column.created'), <Ago key="a" at={instance.created} />],
+              ['ID', <span key="id" className="mono">{instance.id}</span>],
+            ]}
+          />
+        </section>
+        <ImagesMade id={instance.id} />
+      </div>
+      <section className="card padded">
+        <Tabs
+          activeKey={tab}
+          onChange={setTab}
+          destroyOnHidden
+          items={[
+            { key: 'log', label: t('console.log'), children: <ConsoleLog id={instance.id} isLive={isRunning} /> },
+            { key: 'screen', label: t('console.screen'), children: whileRunning(<Screen id={instance.id} />) },
+            { key: 'serial', label: t('console.serial'), children: whileRunning(<Serial id={instance.id} />) },
+            { key: 'history', label: t('instance.history'), children: <History id={instance.id} /> },
+          ]}
+        />
+      </section>
+      {dialogs}
+    </>
+  )
+}
+
+function ImagesMade({ id }: { id: string }) {
+  const { t } = useTranslation()
+  const { data = [] } = useQuery(imagesOfInstanceQuery(id))
+  return (
+    <section className="card padded">
+      <h2>{t('instance.images')}</h2>
+      {data.length === 0 && <span className="quiet">{t('instance.noImages')}</span>}
+      {data.map((image) => (
+        <div key={image.id} style={{ display: 'flex', gap: 14, padding: '3px 0' }}>
+          <Link to={paths.image(image.id)}>{image.name ?? image.id}</Link>
+          <ImageStatusBadge image={image} />
+        </div>
+      ))}
+    </section>
+  )
+}
+
+function History({ id }: { id: string }) {
+  const { t } = useTranslation()
+  const { data, error, isPending } = useQuery(actionsQuery(id))
+  if (error) return <Failure error={error} />
+  return (
+    <Table<ActionRecord>
+      size="small"
+      rowKey="request_id"
+      loading={isPending}
+      dataSource={data}
+      pagination={false}
+      columns={[
+        { title: t('column.action'), dataIndex: 'action' },
+        { title: t('column.when'), render: (_, { start_time }) => <Ago at={start_time} /> },
+        { title: t('column.outcome'), render: (_, { message }) => message ?? t('outcome.done') },
+        { title: t('column.request'), dataIndex: 'request_id', render: (text: string) => <span className="mono">{text}</span> },
+      ]}
+    />
+  )
+}

@@ -1,0 +1,54 @@
+import RFB from '@novnc/novnc'
+import { Alert, Button } from 'antd'
+import { useEffect, useRef, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { consoleAddress } from '../../api/instances'
+import { useErrorText } from '../../components/useFail'
+
+/** The guest's screen, keyboard and mouse. */
+export function Screen({ id }: { id: string }) {
+  const { t } = useTranslation()
+  const text = useErrorText()
+  const box = useRef<HTMLDivElement>(null)
+  const screen = useRef<RFB>(null)
+  const [attempt, setAttempt] = useState(0)
+  const [state, setState] = useState<'opening' | 'open' | 'ended'>('opening')
+  const [why, setWhy] = useState('')
+  useEffect(() => {
+    const place = box.current
+    if (!place) return
+    let isGone = false
+    setState('opening')
+    consoleAddress(id, 'vnc')
+      .then((address) => {
+        if (isGone) return
+        const rfb = new RFB(place, address, { shared: true, wsProtocols: ['binary'] })
+        rfb.scaleViewport = true
+        rfb.background = '#0d1117'
+        rfb.addEventListener('connect', () => setState('open'))
+        rfb.addEventListener('disconnect', () => !isGone && setState('ended'))
+        screen.current = rfb
+      })
+      .catch((error: unknown) => {
+        if (isGone) return
+        setWhy(text(error).what)
+        setState('ended')
+      })
+    return () => {
+      isGone = true
+      screen.current?.disconnect()
+      screen.current = null
+    }
+  }, [id, attempt, text])
+  const again = <Button size="small" onClick={() => setAttempt(attempt + 1)}>{t('console.again')}</Button>
+  return (
+    <>
+      {state === 'ended' && <Alert type="warning" showIcon style={{ marginBottom: 10 }} title={t('console.ended')} description={why} action={again} />}
+      <div className="toolbar">
+        <Button size="small" disabled={state !== 'open'} onClick={() => screen.current?.sendCtrlAltDel()}>Ctrl+Alt+Del</Button>
+        <span className="quiet" role="status">{state === 'open' ? t('console.connected') : state === 'opening' ? t('console.opening') : ''}</span>
+      </div>
+      <div className="screen" ref={box} data-state={state} role="group" aria-label={t('console.screen')} />
+    </>
+  )
+}

@@ -1,0 +1,61 @@
+import { keepPreviousData, useQuery } from '@tanstack/react-query'
+import { Table, Tabs } from 'antd'
+import { useEffect, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { countsQuery, type Image, imagesQuery, type Kind } from '../../api/images'
+import { Ago } from '../../components/Ago'
+import { SearchBox } from '../../components/SearchBox'
+import { useSession } from '../../components/useSession'
+import { bytes } from '../../lib/bytes'
+import { osOf } from '../images/columns'
+
+/** One image of the three kinds. */
+export function ImagePicker({ value, onChange }: { value: string; onChange: (id: string) => void }) {
+  const { t } = useTranslation()
+  const session = useSession()
+  const [search, setSearch] = useState('')
+  const kinds: Kind[] = session.sharing === 'off' ? ['public', 'private'] : ['public', 'private', 'shared']
+  const counts = useQuery({ ...countsQuery({ search, status: 'active' }), placeholderData: keepPreviousData }).data
+  const [chosen, setKind] = useState<Kind>()
+  // At first the tab that has something in it.
+  const kind = chosen ?? kinds.find((of) => (counts?.[of] ?? 0) > 0) ?? 'public'
+  const list = useQuery({ ...imagesQuery({ kind, search, status: 'active', limit: 100 }), placeholderData: keepPreviousData })
+  const images = list.data?.images ?? []
+  const preset = images.length > 0 && !value ? images[0]?.id : undefined
+  useEffect(() => {
+    if (preset && images.length === 1) onChange(preset)
+  }, [preset, images.length, onChange])
+  return (
+    <>
+      <Tabs
+        activeKey={kind}
+        onChange={(to) => setKind(to as Kind)}
+        tabBarExtraContent={<SearchBox label={t('images.search')} value={search} onChange={setSearch} />}
+        items={kinds.map((of) => ({
+          key: of,
+          label: <>{t(`kind.${of}`)} <span className="quiet number" aria-hidden>{counts?.[of] ?? ''}</span></>,
+        }))}
+      />
+      <Table<Image>
+        size="small"
+        rowKey="id"
+        loading={list.isPending}
+        dataSource={images}
+        pagination={false}
+        scroll={{ y: 216 }}
+        locale={{ emptyText: <span className="quiet">{t('launch.noImages')}</span> }}
+        rowSelection={{
+          type: 'radio', columnWidth: 44, selectedRowKeys: value ? [value] : [], onChange: ([id]) => onChange(String(id)),
+          getCheckboxProps: ({ name, id }) => ({ 'aria-label': name ?? id }) as object,
+        }}
+        onRow={({ id }) => ({ onClick: () => onChange(id) })}
+        columns={[
+          { title: t('column.name'), render: (_, { name, id }) => <span className="name-cell">{name ?? id}</span> },
+          { title: t('column.os'), width: 120, ellipsis: true, render: (_, image) => osOf(image) },
+          { title: t('flavor.disk'), width: 100, align: 'right', render: (_, { virtual_size }) => <span className="number">{bytes(virtual_size)}</span> },
+          { title: t('column.age'), width: 120, render: (_, { created_at }) => <Ago at={created_at} /> },
+        ]}
+      />
+    </>
+  )
+}

@@ -1,0 +1,86 @@
+import { App as AntApp, ConfigProvider, theme as antTheme } from 'antd'
+import type { Locale } from 'antd/es/locale'
+import { createContext, type ReactNode, use, useEffect, useMemo, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+
+export type Mode = 'light' | 'dark'
+const KEPT = 'effigy.mode'
+const system = () => (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')
+
+const ModeContext = createContext<{ mode: Mode; toggle: () => void }>({ mode: 'light', toggle: () => undefined })
+export const useMode = () => use(ModeContext)
+
+const locales: Record<string, () => Promise<{ default: Locale }>> = {
+  en: () => import('antd/es/locale/en_US'),
+  ko: () => import('antd/es/locale/ko_KR'),
+  ja: () => import('antd/es/locale/ja_JP'),
+}
+
+/** Colours, sizes and the component library's own words. */
+export function Theme({ children }: { children: ReactNode }) {
+  const { i18n } = useTranslation()
+  const [mode, setMode] = useState<Mode>(() => (localStorage.getItem(KEPT) as Mode | null) ?? system())
+  const [locale, setLocale] = useState<Locale>()
+  useEffect(() => {
+    void locales[i18n.language]?.().then((loaded) => setLocale(loaded.default))
+  }, [i18n.language])
+  useEffect(() => {
+    document.documentElement.dataset.mode = mode
+    document.documentElement.style.colorScheme = mode
+  }, [mode])
+  const value = useMemo(
+    () => ({
+      mode,
+      toggle: () =>
+        setMode((was) => {
+          const next = was === 'dark' ? 'light' : 'dark'
+          localStorage.setItem(KEPT, next)
+          return next
+        }),
+    }),
+    [mode],
+  )
+  const isDark = mode === 'dark'
+  return (
+    <ModeContext value={value}>
+      <ConfigProvider
+        locale={locale}
+        button={{ autoInsertSpace: false }}
+        theme={{
+          algorithm: isDark ? antTheme.darkAlgorithm : antTheme.defaultAlgorithm,
+          token: {
+            colorPrimary: isDark ? '#2cb5a5' : '#0f766e',
+            colorInfo: isDark ? '#2cb5a5' : '#0f766e',
+            colorLink: isDark ? '#4fc9ba' : '#0f766e',
+            colorPrimaryBg: isDark ? '#14302d' : '#e4f3f0',
+            colorPrimaryBgHover: isDark ? '#193a36' : '#d6ece8',
+            controlItemBgActive: isDark ? '#14302d' : '#e4f3f0',
+            controlItemBgActiveHover: isDark ? '#193a36' : '#d6ece8',
+            colorTextDescription: isDark ? '#a3abb5' : '#5b6570',
+            colorTextTertiary: isDark ? '#a3abb5' : '#5b6570',
+            colorTextPlaceholder: isDark ? '#8f99a5' : '#66707b',
+            colorTextDisabled: isDark ? '#7f8894' : '#767f89',
+            colorError: isDark ? '#f0616d' : '#c8303c',
+            colorSuccess: isDark ? '#4cc38a' : '#1a7f4b',
+            colorBgLayout: isDark ? '#101418' : '#f5f6f8',
+            colorBgContainer: isDark ? '#171c21' : '#ffffff',
+            colorBgElevated: isDark ? '#1e242a' : '#ffffff',
+            borderRadius: 6,
+            fontSize: 14,
+            fontFamily: `'Inter', 'Noto Sans', 'Noto Sans KR', 'Noto Sans CJK KR', 'Noto Sans JP', system-ui, -apple-system, 'Segoe UI', sans-serif`,
+            motion: !matchMedia('(prefers-reduced-motion: reduce)').matches,
+          },
+          components: {
+            Layout: { headerHeight: 52, headerPadding: '0 16px', headerBg: isDark ? '#171c21' : '#ffffff', siderBg: isDark ? '#171c21' : '#ffffff' },
+            Button: { primaryColor: isDark ? '#04211d' : '#ffffff', primaryShadow: 'none', defaultShadow: 'none' },
+            Menu: { itemBorderRadius: 6, itemHeight: 36, activeBarBorderWidth: 0 },
+            Table: { cellPaddingBlockMD: 9, cellPaddingInlineMD: 12, headerBorderRadius: 6 },
+            Tabs: { horizontalMargin: '0 0 12px 0' },
+          },
+        }}
+      >
+        <AntApp notification={{ placement: 'bottomRight' }}>{children}</AntApp>
+      </ConfigProvider>
+    </ModeContext>
+  )
+}

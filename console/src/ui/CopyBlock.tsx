@@ -1,0 +1,11 @@
+import { Typography } from 'antd'
+
+/** Text to be copied, as it is. */
+export function CopyBlock({ text, label }: { text: string; label: string }) {
+  return (
+    <div style={{ position: 'relative' }}>
+      <pre className="code mono" role="group" aria-label={label} tabIndex={0}>{text}</pre>
+      <Typography.Text style={{ position: 'absolute', top: 6, right: 8 }} copyable={{ text }} />
+    </div>
+  )
+}
