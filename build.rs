@@ -10,13 +10,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut files = Vec::new();
     collect(&built, &built, &mut files)?;
     files.sort();
+    let out = env::var("OUT_DIR")?;
     let mut list = String::from("&[\n");
-    for (name, path) in &files {
+    for (n, (name, path)) in files.iter().enumerate() {
         println!("cargo:rerun-if-changed={path}");
-        writeln!(list, "    ({name:?}, include_bytes!({path:?})),")?;
+        // A copy of our own: the console may be built anew while the compiler still reads.
+        let copy = Path::new(&out).join(format!("console-{n}"));
+        fs::copy(path, &copy)?;
+        writeln!(list, "    ({name:?}, include_bytes!({copy:?})),")?;
     }
     list.push_str("]\n");
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("console.rs"), list)?;
+    fs::write(Path::new(&out).join("console.rs"), list)?;
     Ok(())
 }
 
