@@ -114,7 +114,7 @@ function AccountButton({ session }: { session: Session }) {
   }
   return (
     <Dropdown trigger={['click']} menu={{ items, onClick }}>
-      <Button type="text" icon={<UserOutlined />} aria-label={t('account.label')}>{session.user.name}</Button>
+      <Button type="text" icon={<UserOutlined />} aria-label={`${t('account.label')}: ${session.user.name}`}>{session.user.name}</Button>
     </Dropdown>
   )
 }

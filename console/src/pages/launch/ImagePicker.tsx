@@ -30,12 +30,14 @@ export function ImagePicker({ value, onChange }: { value: string; onChange: (id:
       <Tabs
         activeKey={kind}
         onChange={(to) => setKind(to as Kind)}
-        tabBarExtraContent={<SearchBox label={t('images.search')} value={search} onChange={setSearch} />}
         items={kinds.map((of) => ({
           key: of,
           label: <>{t(`kind.${of}`)} <span className="quiet number" aria-hidden>{counts?.[of] ?? ''}</span></>,
         }))}
       />
+      <div className="toolbar">
+        <SearchBox label={t('images.search')} value={search} onChange={setSearch} />
+      </div>
       <Table<Image>
         size="small"
         rowKey="id"
