@@ -10,9 +10,15 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{body::flag, server_view::vm_state, servers::Pairs, times};
+use super::{
+    body::flag,
+    microversion::Microversion,
+    server_view::vm_state,
+    servers::{Pairs, next_link},
+    times,
+};
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError},
+    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl, paging},
     db,
     error::{Error, Result},
     identity::{Caller, policy},
@@ -27,11 +33,13 @@ const FOUR_WEEKS_MS: i64 = 28 * 24 * 3600 * 1000;
 pub(super) async fn list(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
+    version: Microversion,
+    PublicUrl(url): PublicUrl,
     Query(pairs): Pairs,
 ) -> Result<Json<Value>, ApiError> {
     policy::administer(&caller, "see the usage of all projects")?;
     let span = Span::read(&pairs)?;
-    let all = instances(&api, &caller, &span, true).await?;
+    let (all, next) = page(instances(&api, &caller, &span, true).await?, &pairs, version)?;
     let mut by_project: BTreeMap<ProjectId, Vec<Instance>> = BTreeMap::new();
     for instance in all {
         by_project.entry(instance.project_id).or_default().push(instance);
@@ -39,13 +47,20 @@ pub(super) async fn list(
     let is_detailed = pairs.iter().any(|(name, value)| name == "detailed" && flag(value) == Some(true));
     let usages: Vec<_> =
         by_project.iter().map(|(project, instances)| span.usage(*project, instances, is_detailed)).collect();
-    Ok(Json(json!({ "tenant_usages": usages })))
+    let mut answer = json!({ "tenant_usages": usages });
+    if let Some(marker) = next {
+        answer["tenant_usages_links"] =
+            next_link(&format!("{url}/compute/v2.1/os-simple-tenant-usage"), &pairs, &marker);
+    }
+    Ok(Json(answer))
 }
 
 /// `GET /os-simple-tenant-usage/{project}`
 pub(super) async fn show(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
+    version: Microversion,
+    PublicUrl(url): PublicUrl,
     Path(id): Path<String>,
     Query(pairs): Pairs,
 ) -> Result<Json<Value>, ApiError> {
@@ -57,8 +72,39 @@ pub(super) async fn show(
     let span = Span::read(&pairs)?;
     let mut all = instances(&api, &caller, &span, !is_own).await?;
     all.retain(|instance| instance.project_id == project);
+    let (all, next) = page(all, &pairs, version)?;
     let usage = if all.is_empty() { json!({}) } else { span.usage(project, &all, true) };
-    Ok(Json(json!({ "tenant_usage": usage })))
+    let mut answer = json!({ "tenant_usage": usage });
+    if let Some(marker) = next {
+        let address = format!("{url}/compute/v2.1/os-simple-tenant-usage/{id}");
+        answer["tenant_usage_links"] = next_link(&address, &pairs, &marker);
+    }
+    Ok(Json(answer))
+}
+
+/// From 2.40 on the instances come in pages, by their ids; novaclient asks on until a page is empty.
+fn page(
+    mut instances: Vec<Instance>,
+    pairs: &[(String, String)],
+    version: Microversion,
+) -> Result<(Vec<Instance>, Option<String>)> {
+    if !version.since(40) {
+        return Ok((instances, None));
+    }
+    let value = |name: &str| pairs.iter().find(|(pair, _)| pair == name).map(|(_, value)| value.as_str());
+    if let Some(marker) = value("marker") {
+        let at = instances.iter().position(|instance| instance.id.to_string() == marker);
+        let at = at.ok_or_else(|| Error::Invalid(format!("marker [{marker}] not found")))?;
+        instances.drain(..=at);
+    }
+    let limit = match paging::limit(value("limit"), paging::MAX_PAGE)? {
+        0 => paging::MAX_PAGE,
+        limit => limit,
+    } as usize;
+    let is_more = instances.len() > limit;
+    instances.truncate(limit);
+    let next = instances.last().filter(|_| is_more).map(|instance| instance.id.to_string());
+    Ok((instances, next))
 }
 
 /// Those there are, and those that changed since the start: the deleted ones among them.

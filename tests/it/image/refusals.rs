@@ -28,7 +28,7 @@ async fn refused_content_names_the_rule_and_leaves_the_image_queued() {
         ("raw", qcow2(|_| {}), "format_mismatch"),
         ("raw", with_backing, "format_mismatch"),
         ("qcow2", bytes(1, 4096), "format_mismatch"),
-        ("qcow2", qcow2(|file| file.truncate(1000)), "corrupt"),
+        ("qcow2", qcow2(|file| file.truncate(1000)), "truncated"),
         ("qcow2", qcow2(|file| file[32..36].copy_from_slice(&1_u32.to_be_bytes())), "encrypted"),
         ("qcow2", Vec::new(), "format_mismatch"),
         ("vmdk", bytes(1, 4096), "banned_format"),

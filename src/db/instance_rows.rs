@@ -1,0 +1,264 @@
+//! What the rows of instances hold, as types.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ImageId, InstanceId, ProjectId, UserId};
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$variant_doc])* $variant),* }
+
+        impl $name {
+            /// Every case.
+            pub const ALL: &[$name] = &[$($name::$variant),*];
+
+            /// The word the Compute API and the database use.
+            pub fn word(self) -> &'static str {
+                match self { $($name::$variant => $word),* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.word())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = UnknownWord;
+            fn from_str(text: &str) -> Result<$name, UnknownWord> {
+                $name::ALL.iter().copied().find(|case| case.word() == text).ok_or(UnknownWord)
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+/// The text is none of the words there are.
+#[derive(Debug, thiserror::Error)]
+#[error("an unknown word")]
+pub struct UnknownWord;
+
+words! {
+    /// Where an instance is in its life.
+    Status {
+        /// Being made; not yet running.
+        Build = "BUILD",
+        /// Running.
+        Active = "ACTIVE",
+        /// Stopped; its disk is at rest.
+        Shutoff = "SHUTOFF",
+        /// Between the stop and the start of a reboot.
+        Reboot = "REBOOT",
+        /// Something failed; `fault` says what.
+        Error = "ERROR",
+        /// Gone; only its history is left.
+        Deleted = "DELETED",
+    }
+}
+
+words! {
+    /// What is being done to an instance now.
+    TaskState {
+        /// Its first start.
+        Spawning = "spawning",
+        /// A start after a stop.
+        PoweringOn = "powering-on",
+        /// A stop: the guest has been asked to shut down.
+        PoweringOff = "powering-off",
+        /// A soft reboot: the guest has been asked to shut down.
+        Rebooting = "rebooting",
+        /// A hard reboot.
+        RebootingHard = "rebooting_hard",
+        /// Its disk is being cast into an image; it cannot be started meanwhile.
+        ImageSnapshot = "image_snapshot",
+        /// Being deleted.
+        Deleting = "deleting",
+    }
+}
+
+/// One TCP port of a guest, open on this host's 127.0.0.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forward {
+    /// The port in the guest.
+    pub guest_port: u16,
+    /// The port on 127.0.0.1.
+    pub host_port: u16,
+}
+
+/// Why an instance failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// A status code in HTTP's sense, as Nova gives it.
+    pub code: u16,
+    /// What happened and what to do.
+    pub message: String,
+    /// When.
+    pub created_ms: i64,
+}
+
+/// What keeps an instance from being changed by anyone but the admin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lock {
+    /// Whether the admin locked it; then only the admin unlocks it.
+    pub by_admin: bool,
+    /// Why, in the words of who locked it.
+    pub reason: Option<String>,
+}
+
+/// What an instance's driver writes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InstanceState {
+    /// Where it is in its life.
+    pub status: Status,
+    /// What is being done to it.
+    pub task: Option<TaskState>,
+    /// Why its status is `ERROR`.
+    pub fault: Option<Fault>,
+    /// How its instructions run.
+    pub accel: Option<String>,
+    /// Its open ports.
+    pub forwards: Vec<Forward>,
+    /// The image that is being made of it.
+    pub capture: Option<ImageId>,
+    /// When it first ran.
+    pub launched_ms: Option<i64>,
+    /// When it was deleted.
+    pub terminated_ms: Option<i64>,
+}
+
+impl InstanceState {
+    /// A state with nothing else known.
+    pub fn new(status: Status, task: Option<TaskState>) -> InstanceState {
+        InstanceState {
+            status,
+            task,
+            fault: None,
+            accel: None,
+            forwards: Vec::new(),
+            capture: None,
+            launched_ms: None,
+            terminated_ms: None,
+        }
+    }
+}
+
+/// What is settled when an instance is made.
+#[derive(Clone, Debug)]
+pub struct InstanceMake {
+    /// The image's id.
+    pub image: ImageId,
+    /// The image's name.
+    pub image_name: String,
+    /// The image's properties that say what its guest needs or is.
+    pub hardware: BTreeMap<String, String>,
+    /// The digest of the manifest under the overlay, in hex.
+    pub base_root: String,
+    /// The size of that disk.
+    pub base_bytes: u64,
+    /// The size of the instance's disk.
+    pub disk_bytes: u64,
+    /// The flavor, as JSON.
+    pub flavor: String,
+    /// Its CPUs.
+    pub vcpus: u32,
+    /// Its memory.
+    pub memory_mib: u64,
+    /// The key pair's name.
+    pub key_name: Option<String>,
+    /// Its public key.
+    pub public_key: Option<String>,
+    /// Data for the first boot, base64.
+    pub user_data: Option<String>,
+    /// The network card's address; `None`: no network.
+    pub mac: Option<String>,
+    /// Its place among those of one call.
+    pub launch_index: u32,
+    /// The call's id.
+    pub reservation_id: String,
+}
+
+/// One instance.
+#[derive(Clone, Debug)]
+pub struct InstanceRow {
+    /// Its id.
+    pub id: InstanceId,
+    /// Whose it is.
+    pub project_id: ProjectId,
+    /// Who launched it.
+    pub user_id: UserId,
+    /// Its name.
+    pub name: String,
+    /// Free text.
+    pub description: Option<String>,
+    /// The host name its guest is told.
+    pub hostname: String,
+    /// The user's own pairs.
+    pub metadata: BTreeMap<String, String>,
+    /// The user's own labels, sorted.
+    pub tags: Vec<String>,
+    /// What is settled.
+    pub make: InstanceMake,
+    /// Who keeps it from being changed, if anyone does.
+    pub lock: Option<Lock>,
+    /// The lowest number no other living instance has.
+    pub number: u32,
+    /// What the driver writes.
+    pub state: InstanceState,
+    /// When it was asked for.
+    pub created_ms: i64,
+    /// When it last changed.
+    pub updated_ms: i64,
+}
+
+impl InstanceRow {
+    /// Whether only its history is left.
+    pub fn is_deleted(&self) -> bool {
+        self.state.status == Status::Deleted
+    }
+}
+
+/// What instances use together, and what they may.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Instances that are not deleted.
+    pub instances: u64,
+    /// Their virtual CPUs.
+    pub vcpus: u64,
+    /// Their memory.
+    pub memory_mib: u64,
+}
+
+/// What one launch takes out of a quota, an instance.
+#[derive(Clone, Copy, Debug)]
+pub struct Reservation {
+    /// The project that pays.
+    pub project: ProjectId,
+    /// How many instances at least.
+    pub min: u32,
+    /// How many at most.
+    pub max: u32,
+    /// CPUs of each.
+    pub vcpus: u32,
+    /// Memory of each.
+    pub memory_mib: u64,
+    /// What the project may use in all.
+    pub quota: Usage,
+    /// Memory that running instances of all projects may use.
+    pub host_memory_mib: u64,
+}
+
+/// Which instances [`Database::instances`] answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InstancesSeen {
+    /// Those that are not deleted.
+    Living,
+    /// Those that are deleted.
+    Deleted,
+    /// Both, if they changed at this time or later.
+    ChangedSince(i64),
+}
