@@ -6,7 +6,9 @@ use std::{env, fmt::Write as _, fs, path::Path};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let built = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("console/dist");
-    println!("cargo:rerun-if-changed={}", built.display());
+    // A watched path that is not there would run this at every build, so without a built console its folder is watched.
+    let watched = if built.is_dir() { built.as_path() } else { built.parent().expect("dist lies in a folder") };
+    println!("cargo:rerun-if-changed={}", watched.display());
     let mut files = Vec::new();
     collect(&built, &built, &mut files)?;
     files.sort();

@@ -32,7 +32,7 @@ impl Room {
     async fn open(quota: config::Quota) -> Room {
         let folder = tempfile::tempdir().unwrap();
         let db = Database::sqlite(&folder.path().join("effigy.db")).await.unwrap();
-        let index = Arc::new(chunks::MemoryIndex::new());
+        let index = Arc::new(db.clone());
         let store = chunks::Store::open(&folder.path().join("store"), index, Default::default()).await.unwrap();
         let identity = Identity::open(db.clone(), config::Identity::default()).await.unwrap();
         let settings = Settings { images: Default::default(), sharing: Default::default(), quota };
@@ -61,8 +61,8 @@ impl Room {
         self.images.begin_snapshot(&self.caller, of).await
     }
 
-    /// A disk with data here and there, and its content.
-    async fn disk(&self, size_bytes: u64, data: &[(u64, u64)]) -> (Vec<u8>, chunks::Content) {
+    /// A disk with data here and there, its content, and the session that keeps it until an image does.
+    async fn disk(&self, size_bytes: u64, data: &[(u64, u64)]) -> (Vec<u8>, chunks::Content, chunks::Session) {
         let mut disk = vec![0; size_bytes as usize];
         for (at, chunks) in data {
             let range = (at * 65_536) as usize..(((at + chunks) * 65_536).min(size_bytes)) as usize;
@@ -73,8 +73,7 @@ impl Room {
         let mut writer = session.writer();
         writer.write(Bytes::from(disk.clone())).await.unwrap();
         let content = writer.finish().await.unwrap();
-        session.finish().await;
-        (disk, content)
+        (disk, content, session)
     }
 
     async fn read(&self, id: ImageId, range: Range<u64>) -> Vec<u8> {
@@ -87,7 +86,7 @@ impl Room {
 #[tokio::test]
 async fn cast_images_file_is_a_qcow2_of_its_disk_in_every_part() {
     let room = Room::open(config::Quota::default()).await;
-    let (disk, content) = room.disk(9 * 65_536 + 1024, &[(0, 1), (2, 3), (9, 1)]).await;
+    let (disk, content, session) = room.disk(9 * 65_536 + 1024, &[(0, 1), (2, 3), (9, 1)]).await;
     let id = room.begin(1 << 20).await.unwrap();
     let saving = room.images.show(&room.caller, id).await.unwrap();
     assert_eq!((saving.status, saving.progress), (Status::Saving, Some(0)));
@@ -95,6 +94,7 @@ async fn cast_images_file_is_a_qcow2_of_its_disk_in_every_part() {
     room.images.snapshot_progress(id, 50).await.unwrap();
 
     room.images.finish_snapshot(&room.caller, id, content).await.unwrap();
+    session.finish().await;
     room.images.finish_snapshot(&room.caller, id, content).await.expect("a second end after a crash does no harm");
 
     let image = room.images.show(&room.caller, id).await.unwrap();
@@ -132,7 +132,7 @@ async fn cast_images_file_is_a_qcow2_of_its_disk_in_every_part() {
 #[tokio::test]
 async fn job_computes_a_cast_images_checksums() {
     let room = Room::open(config::Quota::default()).await;
-    let (_, content) = room.disk(200_000, &[(1, 1)]).await;
+    let (_, content, _session) = room.disk(200_000, &[(1, 1)]).await;
     let id = room.begin(0).await.unwrap();
     room.images.finish_snapshot(&room.caller, id, content).await.unwrap();
     let image = room.images.show(&room.caller, id).await.unwrap();
@@ -164,7 +164,7 @@ async fn cast_image_that_cannot_be_made_says_why_and_counts_nothing() {
     let room = Room::open(quota).await;
     assert!(matches!(room.begin(2 << 20).await, Err(Error::OverQuota(_))));
     let id = room.begin(1000).await.unwrap();
-    let (_, large) = room.disk(2 << 20, &[(0, 32)]).await;
+    let (_, large, _session) = room.disk(2 << 20, &[(0, 32)]).await;
     let refused = room.images.finish_snapshot(&room.caller, id, large).await;
     assert!(matches!(refused, Err(Error::OverQuota(_))), "{refused:?}");
     room.images.fail_snapshot(id, "over quota").await.unwrap();
