@@ -2,6 +2,7 @@
 
 use std::{io, time::Duration};
 
+use bytes::Bytes;
 use chunks::{CHUNK_BYTES, Reader};
 use nbd::{Device, Extent, Part};
 use tracing::{error, warn};
@@ -51,12 +52,16 @@ impl Disk {
             if run.hole {
                 parts.push(Part::Zeroes(run.len as u32)); // At most `len`.
             } else {
-                let pieces = self.reader.read_pieces(at, run.len as usize).await?;
+                let pieces = self.pieces(at, run.len as usize).await?;
                 parts.extend(pieces.into_iter().map(Part::Data));
             }
             at += run.len;
         }
         Ok(parts)
+    }
+
+    async fn pieces(&self, offset: u64, len: usize) -> Result<Vec<Bytes>, chunks::Error> {
+        Ok(vec![self.reader.read_at(offset, len).await?])
     }
 }
 
