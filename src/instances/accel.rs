@@ -1,11 +1,18 @@
 //! Whether guests can run under KVM here.
 //!
 //! That `/dev/kvm` opens proves nothing: there are hosts where it opens, machines can be made, and guests then hang.
-//! So the probe guest (512 bytes, `probe/probe.asm`) is booted once and has two seconds to say its words.
+//! So the probe guest (512 bytes, `probe/probe.asm`) is booted and has two seconds to say its words.
+//!
+//! The answer is kept in a file. The next service goes by it at once, so that no launch waits, and asks again beside
+//! it: a host may have changed, or have been too busy to answer.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
-use tokio::{io::AsyncReadExt as _, sync::OnceCell};
+use tokio::io::AsyncReadExt as _;
 
 use super::{
     folder::Folder,
@@ -24,64 +31,102 @@ const WORDS: &[u8] = b"PROBE-OK";
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A disk that SeaBIOS boots has at least this many bytes.
 const DISK_BYTES: usize = 64 << 10;
+/// The file of the last answer, in the folder of all instances.
+const ANSWER: &str = "accel";
 
-/// How guests run here, found out once.
+/// How guests run here.
 pub(super) struct Acceleration {
     setting: config::Accel,
     program: PathBuf,
-    folder: PathBuf,
+    root: PathBuf,
     user: Option<u32>,
-    found: OnceCell<Accel>,
+    known: Mutex<Option<Accel>>,
+    /// One probe at a time: everyone who asks meanwhile waits for the same answer.
+    probing: tokio::sync::Mutex<()>,
 }
 
 impl Acceleration {
-    /// Nothing is found out yet. `user`: whom the probe runs as, where we are root.
-    pub(super) fn new(setting: config::Accel, program: PathBuf, folder: PathBuf, user: Option<u32>) -> Acceleration {
-        Acceleration { setting, program, folder, user, found: OnceCell::new() }
+    /// What the last service found out is known. `root`: the folder of all instances; `user`: whom the probe runs as,
+    /// where we are root.
+    pub(super) fn new(setting: config::Accel, program: PathBuf, root: PathBuf, user: Option<u32>) -> Acceleration {
+        let known = match setting {
+            config::Accel::Tcg => Some(Accel::Tcg),
+            // What is insisted on is looked at anew.
+            config::Accel::Kvm => None,
+            config::Accel::Auto => remembered(&root),
+        };
+        Acceleration { setting, program, root, user, known: Mutex::new(known), probing: Default::default() }
     }
 
     /// What was found out, if it was.
     pub(super) fn known(&self) -> Option<Accel> {
-        self.found.get().copied()
+        *self.lock()
     }
 
-    /// Finds out, once; everyone who asks meanwhile waits for the same answer.
+    /// How guests run here; finds out when nobody has.
     ///
     /// # Errors
     /// `Unavailable` when the settings insist on KVM and there is none.
     pub(super) async fn get(&self) -> Result<Accel> {
-        self.found.get_or_try_init(|| self.find_out()).await.copied()
+        if let Some(known) = self.known() {
+            return Ok(known);
+        }
+        let _turn = self.probing.lock().await;
+        match self.known() {
+            Some(known) => Ok(known),
+            None => self.find_out().await,
+        }
+    }
+
+    /// Finds out again, whatever is known.
+    ///
+    /// # Errors
+    /// As [`Acceleration::get`].
+    pub(super) async fn refresh(&self) -> Result<Accel> {
+        let _turn = self.probing.lock().await;
+        self.find_out().await
     }
 
     async fn find_out(&self) -> Result<Accel> {
         if self.setting == config::Accel::Tcg {
             return Ok(Accel::Tcg);
         }
-        match (self.probe().await, self.setting) {
+        let found = match (self.probe().await, self.setting) {
             (Ok(()), _) => {
                 tracing::info!("instances run under KVM: the probe guest booted");
-                Ok(Accel::Kvm)
+                Accel::Kvm
             }
             (Err(why), config::Accel::Kvm) => {
-                Err(Error::Unavailable(format!("instances are set to run under KVM, and it does not work here: {why}")))
+                let message = format!("instances are set to run under KVM, and it does not work here: {why}");
+                return Err(Error::Unavailable(message));
             }
             (Err(why), _) => {
                 tracing::warn!(
                     "instances run under emulation, which is slow and promises no isolation: KVM does not work here: \
                      {why}"
                 );
-                Ok(Accel::Tcg)
+                Accel::Tcg
             }
+        };
+        *self.lock() = Some(found);
+        if let Err(error) = std::fs::write(self.root.join(ANSWER), found.word()) {
+            tracing::warn!(%error, "cannot keep whether KVM works: the next start finds out again");
         }
+        Ok(found)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Accel>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn probe(&self) -> std::result::Result<(), String> {
         if !std::path::Path::new("/dev/kvm").exists() {
             return Err("there is no /dev/kvm".into());
         }
-        let folder = Folder::open(&self.folder, self.user).map_err(|error| error.to_string())?;
+        let path = self.root.join("probe");
+        let folder = Folder::open(&path, self.user).map_err(|error| error.to_string())?;
         let answer = self.boot(&folder).await;
-        let _ = Folder::remove(&self.folder);
+        let _ = Folder::remove(&path);
         answer
     }
 
@@ -114,9 +159,31 @@ impl Acceleration {
     }
 }
 
+/// The answer that the last service kept. A torn or foreign file is no answer.
+fn remembered(root: &Path) -> Option<Accel> {
+    let word = std::fs::read_to_string(root.join(ANSWER)).ok()?;
+    [Accel::Kvm, Accel::Tcg].into_iter().find(|accel| accel.word() == word)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn accel(setting: config::Accel, root: &Path) -> Acceleration {
+        Acceleration::new(setting, "qemu-system-x86_64".into(), root.to_owned(), None)
+    }
+
+    #[test]
+    fn last_answer_is_gone_by_unless_kvm_is_insisted_on() {
+        let root = tempfile::tempdir().unwrap();
+        assert_eq!(accel(config::Accel::Auto, root.path()).known(), None);
+        std::fs::write(root.path().join(ANSWER), "kvm").unwrap();
+        assert_eq!(accel(config::Accel::Auto, root.path()).known(), Some(Accel::Kvm));
+        assert_eq!(accel(config::Accel::Kvm, root.path()).known(), None);
+        assert_eq!(accel(config::Accel::Tcg, root.path()).known(), Some(Accel::Tcg));
+        std::fs::write(root.path().join(ANSWER), "kv").unwrap();
+        assert_eq!(accel(config::Accel::Auto, root.path()).known(), None);
+    }
 
     #[test]
     fn probe_guest_is_what_its_source_says() {

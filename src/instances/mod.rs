@@ -78,7 +78,7 @@ impl Instances {
         // Not before somebody may want an instance, and not in the way of the first answers.
         room.tasks.spawn(async move {
             tokio::time::sleep(PROBE_DELAY).await;
-            if let Err(error) = prober.accel.get().await {
+            if let Err(error) = prober.accel.refresh().await {
                 tracing::error!("instances cannot be started: {error}");
             }
         });

@@ -76,14 +76,14 @@ pub(super) struct Machine<'a> {
 pub(super) fn start(program: &Path, machine: &Machine<'_>, folder: &Folder) -> io::Result<(Child, Process)> {
     let monitor = folder.listen("qmp.sock")?;
     let serial = folder.listen("serial.sock")?;
-    let mut command = jailed(program, folder, machine.accel, 2 * machine.disk_bytes + FILE_SLACK_BYTES);
+    let mut command = jailed(program, folder, machine.accel, 2 * machine.disk_bytes + FILE_SLACK_BYTES, &[]);
     command.args(arguments(machine)).stdin(inherited(monitor)).stdout(inherited(serial));
     spawn(command)
 }
 
-/// Starts the probe guest, whose serial port is the child's standard output.
+/// Starts the probe guest, whose serial port is the child's standard output. It ends with the service.
 pub(super) fn start_probe(program: &Path, folder: &Folder, image: &str, accel: Accel) -> io::Result<(Child, Process)> {
-    let mut command = jailed(program, folder, accel, FILE_SLACK_BYTES);
+    let mut command = jailed(program, folder, accel, FILE_SLACK_BYTES, &["--pdeathsig", "KILL"]);
     let disk = json!({"driver": "raw", "node-name": "disk", "read-only": true,
         "file": {"driver": "file", "filename": image, "locking": "off"}});
     command.args(["-name", "guest=effigy-probe", "-machine", "pc", "-accel", accel.word(), "-m", "32"]);
@@ -105,10 +105,10 @@ fn inherited(listener: UnixListener) -> Stdio {
 }
 
 /// The command line up to QEMU's own, shared by everything that is started.
-fn jailed(program: &Path, folder: &Folder, accel: Accel, file_bytes: u64) -> Command {
+fn jailed(program: &Path, folder: &Folder, accel: Accel, file_bytes: u64, lifetime: &[&str]) -> Command {
     let mut command = Command::new("setsid");
     command.args(["prlimit", "--core=0", &format!("--fsize={file_bytes}"), "setpriv", "--no-new-privs"]);
-    command.args(["--inh-caps=-all"]);
+    command.arg("--inh-caps=-all").args(lifetime);
     if let Some(user) = folder.owner() {
         command.args([&format!("--reuid={user}"), &format!("--regid={user}"), "--bounding-set=-all"]);
         match (accel, kvm_group()) {

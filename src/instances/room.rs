@@ -86,7 +86,7 @@ impl Room {
         let is_root = rustix::process::geteuid().is_root();
         let probe_user = is_root.then(|| on.settings.uid_base + PROBE_NUMBER);
         let (settings, folder) = (on.settings, on.folder);
-        let accel = Acceleration::new(settings.accel, settings.qemu.clone(), folder.join("probe"), probe_user);
+        let accel = Acceleration::new(settings.accel, settings.qemu.clone(), folder.clone(), probe_user);
         let host_memory_mib = settings.memory_mib.unwrap_or_else(|| host_memory_mib().saturating_sub(HOST_RESERVE_MIB));
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "localhost".into());
         let quota = Usage { instances: on.quota.instances, vcpus: on.quota.vcpus, memory_mib: on.quota.memory_mib };

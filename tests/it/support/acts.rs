@@ -125,9 +125,9 @@ impl Person {
         .await
     }
 
-    /// Types on an instance's serial console.
+    /// Types on an instance's serial console; the keys are in QEMU's hands when this returns.
     pub async fn types(&self, id: &str, keys: &str) {
-        use futures::SinkExt as _;
+        use futures::{SinkExt as _, StreamExt as _};
         use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest as _};
 
         let path = format!("/compute/v2.1/servers/{id}/remote-consoles");
@@ -138,6 +138,9 @@ impl Person {
         let (mut console, _) = tokio_tungstenite::connect_async(request).await.expect("the serial console");
         console.send(Message::binary(keys.as_bytes().to_vec())).await.expect("type");
         let _ = console.close(None).await;
+        // The service answers the close after it has passed on what came before it: without the answer, a test that
+        // kills the service next might kill the keys with it.
+        while let Some(Ok(_)) = console.next().await {}
     }
 }
 
