@@ -49,14 +49,18 @@ pub struct ActionRow {
     pub message: Option<String>,
 }
 
-impl Database {
-    /// Writes down how everything ended that was being done to an instance.
-    pub async fn finish_instance_actions(&self, id: InstanceId, failure: Option<&str>) -> Result<()> {
-        let mut write = self.write().await?;
-        finish_actions(&mut write, id, failure).await?;
-        Ok(write.commit().await?)
-    }
+/// What a new state of an instance means for its history.
+#[derive(Clone, Copy, Debug)]
+pub enum History<'a> {
+    /// Nothing: whatever is being done goes on.
+    GoesOn,
+    /// This begins, and overtakes what had not ended.
+    Begins(&'a ActionRow),
+    /// What was being done has ended, well or with this failure.
+    Ends(Option<&'a str>),
+}
 
+impl Database {
     /// What was done to an instance, the newest first, at most `limit`.
     pub async fn instance_actions(&self, id: InstanceId, limit: u32) -> Result<Vec<ActionRow>> {
         let text = "select id, instance_id, action, request_id, user_id, project_id, start_ms, finish_ms, result, \

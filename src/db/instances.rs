@@ -11,7 +11,7 @@ use sqlx::{Row as _, any::AnyRow};
 
 use super::{
     Database, Write,
-    instance_actions::{ActionRow, finish_actions, insert_action},
+    instance_actions::{ActionRow, History, finish_actions, insert_action},
     now_ms,
 };
 use crate::{
@@ -82,14 +82,14 @@ impl Database {
         rows.iter().map(instance).collect()
     }
 
-    /// Writes a driver's new state where the old one still stands; says whether it did. An action that begins with
-    /// it overtakes those that had not ended.
+    /// Writes a driver's new state where the old one still stands, and with it what that means for the history; says
+    /// whether it did.
     pub async fn set_instance_state(
         &self,
         id: InstanceId,
         old: &InstanceState,
         new: &InstanceState,
-        action: Option<&ActionRow>,
+        history: History<'_>,
     ) -> Result<bool> {
         let fault = new.fault.as_ref();
         let mut write = self.write().await?;
@@ -115,9 +115,14 @@ impl Database {
         .execute(&mut *write)
         .await?;
         let is_changed = changed.rows_affected() == 1;
-        if let (true, Some(action)) = (is_changed, action) {
-            finish_actions(&mut write, id, Some("overtaken by what was asked for next")).await?;
-            insert_action(&mut write, action).await?;
+        match history {
+            _ if !is_changed => {}
+            History::GoesOn => {}
+            History::Begins(action) => {
+                finish_actions(&mut write, id, Some("overtaken by what was asked for next")).await?;
+                insert_action(&mut write, action).await?;
+            }
+            History::Ends(failure) => finish_actions(&mut write, id, failure).await?,
         }
         write.commit().await?;
         Ok(is_changed)

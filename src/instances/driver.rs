@@ -33,7 +33,7 @@ use super::{
 };
 use crate::{
     db::{
-        instance_actions::ActionRow,
+        instance_actions::{ActionRow, History},
         instances::{InstanceRow, InstanceState},
         now_ms,
     },
@@ -200,13 +200,12 @@ impl Driver {
             new.status = Status::Reboot;
         }
         let before = state.clone();
-        self.write_with(new, Some(action)).await?;
+        self.write_with(new, History::Begins(action)).await?;
         if matches!(order, Order::Start | Order::Reboot(RebootKind::Hard))
             && self.running.is_none()
             && let Err(full) = self.room.host_has_room(&self.row).await
         {
-            self.settle(before).await;
-            self.finish_actions(Some(&full.to_string())).await;
+            self.settle(before, Some(&full.to_string())).await;
             return Err(full);
         }
         Ok(())
@@ -273,8 +272,7 @@ impl Driver {
     async fn is_on(&mut self, mut new: InstanceState) {
         (new.status, new.task, new.fault) = (Status::Active, None, None);
         new.launched_ms.get_or_insert_with(now_ms);
-        self.settle(new).await;
-        self.finish_actions(None).await;
+        self.settle(new, None).await;
         let (id, accel) = (self.row.id, self.row.state.accel.as_deref().unwrap_or(Accel::Tcg.word()));
         tracing::info!(instance.id = %id, accel, "instance {id} runs");
     }
@@ -407,8 +405,7 @@ impl Driver {
         self.export = None;
         let mut new = self.row.state.clone();
         (new.status, new.task, new.fault) = (Status::Shutoff, None, None);
-        self.settle(new).await;
-        self.finish_actions(surprise).await;
+        self.settle(new, surprise).await;
     }
 
     async fn has_failed(&mut self, why: &str) {
@@ -419,8 +416,7 @@ impl Driver {
         let mut new = self.row.state.clone();
         (new.status, new.task) = (Status::Error, None);
         new.fault = Some(Fault { code: 500, message: why.to_owned(), created_ms: now_ms() });
-        self.settle(new).await;
-        self.finish_actions(Some(why)).await;
+        self.settle(new, Some(why)).await;
     }
 
     // Ending.
@@ -450,8 +446,7 @@ impl Driver {
         let mut new = self.row.state.clone();
         (new.status, new.task, new.terminated_ms) = (Status::Deleted, None, Some(now_ms()));
         new.forwards.clear();
-        self.settle(new).await;
-        self.finish_actions(None).await;
+        self.settle(new, None).await;
         let id = self.row.id;
         tracing::info!(instance.id = %id, "deleted instance {id}");
     }
@@ -499,8 +494,7 @@ impl Driver {
         if self.row.state.task == Some(TaskState::ImageSnapshot) {
             let mut new = self.row.state.clone();
             (new.task, new.capture) = (None, None);
-            self.write(new).await?;
-            self.finish_actions(failure).await;
+            self.write_with(new, History::Ends(failure)).await?;
         }
         Ok(())
     }
@@ -509,12 +503,12 @@ impl Driver {
 
     /// Writes a new state, once.
     async fn write(&mut self, new: InstanceState) -> Result<()> {
-        self.write_with(new, None).await
+        self.write_with(new, History::GoesOn).await
     }
 
-    /// Writes a new state, once, and that `action` begins with it.
-    async fn write_with(&mut self, new: InstanceState, action: Option<&ActionRow>) -> Result<()> {
-        if self.room.db.set_instance_state(self.row.id, &self.row.state, &new, action).await? {
+    /// Writes a new state, once, with what it means for the history.
+    async fn write_with(&mut self, new: InstanceState, history: History<'_>) -> Result<()> {
+        if self.room.db.set_instance_state(self.row.id, &self.row.state, &new, history).await? {
             self.row.state = new;
             return Ok(());
         }
@@ -527,9 +521,10 @@ impl Driver {
         Err(Error::Conflict(format!("Instance {id} was changed by somebody else meanwhile; try again.")))
     }
 
-    /// Writes a new state that is true already, however long the database is away.
-    async fn settle(&mut self, new: InstanceState) {
-        while let Err(error) = self.write(new.clone()).await {
+    /// Writes a new state that is true already, and that what was being done has ended, however long the database is
+    /// away.
+    async fn settle(&mut self, new: InstanceState, failure: Option<&str>) {
+        while let Err(error) = self.write_with(new.clone(), History::Ends(failure)).await {
             let id = self.row.id;
             tracing::error!(instance.id = %id, "the state of instance {id} cannot be written: {error}; trying again");
             tokio::time::sleep(RETRY).await;
@@ -537,13 +532,6 @@ impl Driver {
         // The owner may have renamed it: the next start tells the guest.
         if let Ok(Some(row)) = self.room.db.instance(self.row.id).await {
             self.row = InstanceRow { state: self.row.state.clone(), ..row };
-        }
-    }
-
-    async fn finish_actions(&self, failure: Option<&str>) {
-        if let Err(error) = self.room.db.finish_instance_actions(self.row.id, failure).await {
-            let id = self.row.id;
-            tracing::warn!(instance.id = %id, "the history of instance {id} cannot be written: {error}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use effigy::{
     Error,
     db::{
-        instance_actions::{ActionResult, ActionRow},
+        instance_actions::{ActionResult, ActionRow, History},
         instances::{
             Fault, Forward, InstanceMake, InstanceRow, InstanceState, InstancesSeen, Lock, Reservation, Status,
             TaskState, Usage,
@@ -92,9 +92,9 @@ async fn row_comes_back_as_it_was_written_and_its_state_changes_only_from_what_i
             launched_ms: Some(8),
             terminated_ms: None,
         };
-        assert!(db.set_instance_state(row.id, &row.state, &new, None).await.unwrap(), "{name}");
+        assert!(db.set_instance_state(row.id, &row.state, &new, History::GoesOn).await.unwrap(), "{name}");
         assert!(
-            !db.set_instance_state(row.id, &row.state, &new, None).await.unwrap(),
+            !db.set_instance_state(row.id, &row.state, &new, History::GoesOn).await.unwrap(),
             "{name}: from a state that is past"
         );
         assert_eq!(db.instance(row.id).await.unwrap().unwrap().state, new, "{name}");
@@ -147,9 +147,12 @@ async fn deleted_instance_gives_its_quota_number_and_root_back_and_keeps_its_his
         assert_eq!(db.instance_roots().await.unwrap(), ["ab".repeat(32)], "{name}");
         let (row, mut action) = made[1].clone();
         (action.id, action.action) = (InstanceId::new().to_string(), "delete".into());
-        let new = InstanceState::new(Status::Deleted, None);
-        assert!(db.set_instance_state(row.id, &row.state, &new, Some(&action)).await.unwrap(), "{name}");
-        db.finish_instance_actions(row.id, None).await.unwrap();
+        let deleting = InstanceState::new(Status::Build, Some(TaskState::Deleting));
+        let begins = History::Begins(&action);
+        assert!(db.set_instance_state(row.id, &row.state, &deleting, begins).await.unwrap(), "{name}");
+        let deleted = InstanceState::new(Status::Deleted, None);
+        let ends = History::Ends(None);
+        assert!(db.set_instance_state(row.id, &deleting, &deleted, ends).await.unwrap(), "{name}");
         let mut history = db.instance_actions(row.id, 10).await.unwrap();
         history.sort_by(|a, b| a.action.cmp(&b.action));
         let results: Vec<_> = history.iter().map(|a| (a.action.as_str(), a.result)).collect();
