@@ -147,6 +147,7 @@ fn open_images(config: &Config, db: &Database, store: chunks::Store, identity: &
         images: config.images.clone(),
         sharing: config.sharing.clone(),
         quota: config.quota.clone(),
+        reserve_bytes: config.store.reserve_mib.saturating_mul(1 << 20),
     };
     Images::open(db.clone(), store, identity.clone(), jobs.clone(), settings)
 }

@@ -10,6 +10,9 @@ use effigy::{
 };
 use tokio_util::sync::CancellationToken;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A cloud's VM image service in one program.
 #[derive(Parser)]
 #[command(version, about)]

@@ -160,11 +160,14 @@ pub async fn healthz() -> &'static str {
 
 /// The service can work: database and store answer.
 pub async fn readyz(State(api): State<Api>) -> Response {
-    match api.db.ping().await {
-        Ok(()) => Json(json!({"ready": true})).into_response(),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"ready": false, "database": error.to_string()})))
-            .into_response(),
+    let checks = [("database", api.db.ping().await), ("store", api.images.check_room())];
+    let is_ready = checks.iter().all(|(_, check)| check.is_ok());
+    let mut shown = json!({ "ready": is_ready });
+    for (part, check) in checks {
+        shown[part] = check.map_or_else(|error| json!(error.to_string()), |()| json!("ok"));
     }
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(shown)).into_response()
 }
 
 /// What was built.

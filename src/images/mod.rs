@@ -77,6 +77,7 @@ struct Inner {
     settings: config::Images,
     sharing: config::SharingScope,
     limits: Limits,
+    reserve_bytes: u64,
     uploads: Arc<Semaphore>,
     saves: TaskTracker,
     stop: CancellationToken,
@@ -91,6 +92,8 @@ pub struct Settings {
     pub sharing: config::Sharing,
     /// `[quota]`
     pub quota: config::Quota,
+    /// What is kept free on the store's file system, in bytes.
+    pub reserve_bytes: u64,
 }
 
 impl Images {
@@ -109,6 +112,7 @@ impl Images {
             settings: settings.images,
             sharing: settings.sharing.scope,
             limits,
+            reserve_bytes: settings.reserve_bytes,
             saves: TaskTracker::new(),
             stop: CancellationToken::new(),
         }))
@@ -117,6 +121,22 @@ impl Images {
     /// How far sharing reaches in this deployment.
     pub fn sharing(&self) -> config::SharingScope {
         self.0.sharing
+    }
+
+    /// Whether the store takes more bytes: what is to be kept free is free.
+    ///
+    /// # Errors
+    /// `Unavailable` when it is not, or nobody can tell.
+    pub fn check_room(&self) -> Result<()> {
+        let free_bytes = self.0.store.free_bytes().map_err(store_error)?;
+        if free_bytes >= self.0.reserve_bytes {
+            return Ok(());
+        }
+        Err(Error::Unavailable(format!(
+            "the store has {} MiB free and keeps {} MiB (store.reserve_mib): try again when the operator has made room",
+            free_bytes >> 20,
+            self.0.reserve_bytes >> 20
+        )))
     }
 
     /// Gives up the saves that are still under way and waits until they are; call it when the requests had their

@@ -77,6 +77,7 @@ impl Images {
 
     async fn save(&self, image: Image, declared: &Declared, body: &mut Body) -> Result<()> {
         self.check_ready(&image, declared)?;
+        self.check_room()?;
         let _slot = self.0.uploads.clone().try_acquire_owned().map_err(|_| {
             Error::Unavailable("this service has as many uploads under way as it takes; try again later".into())
         })?;
@@ -241,6 +242,7 @@ impl Intake<'_> {
             return Err(Error::Invalid(format!("more bytes came than the {size_bytes} that were declared")));
         }
         self.images.check_size(self.received)?;
+        self.images.check_room()?;
         while self.received > self.reserved {
             let missing = self.received - self.reserved;
             let step = RESERVE_STEP_BYTES.max(missing);

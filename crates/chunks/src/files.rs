@@ -46,6 +46,11 @@ impl Files {
         Ok(files)
     }
 
+    pub(crate) fn free_bytes(&self) -> Result<u64, Error> {
+        let found = rustix::fs::statvfs(&self.dir).map_err(|error| Error::io(&self.dir, error.into()))?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
     pub(crate) fn path(&self, segment: u64) -> PathBuf {
         self.segments.join(format!("{segment:016x}.segment"))
     }

@@ -102,6 +102,11 @@ impl Store {
         Reader::open(self.inner.contents.clone(), self.inner.ahead.clone(), root).await
     }
 
+    /// How many bytes the file system under the store has free for it.
+    pub fn free_bytes(&self) -> Result<u64, Error> {
+        self.inner.files.free_bytes()
+    }
+
     /// Seals the open segments; call it when no save is under way any more. Without it they are
     /// sealed when the store is opened next.
     pub async fn close(&self) {

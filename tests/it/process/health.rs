@@ -12,6 +12,23 @@ async fn health_pages_need_no_token() {
 }
 
 #[tokio::test]
+async fn store_without_its_reserve_takes_no_bytes_and_says_so() {
+    // More than any file system of this world has.
+    let reserve = "[store]\nreserve_mib = 1000000000000\n";
+    let mut effigy = Effigy::start().await;
+    let image = effigy.admin().await.create_image("late", serde_json::json!({})).await;
+    effigy.restart_unready_with(reserve).await;
+    let unready = effigy.stranger().get("/readyz").await.expect(503).json();
+    assert_eq!(unready["ready"], false);
+    assert_eq!(unready["database"], "ok");
+    assert!(unready["store"].as_str().is_some_and(|why| why.contains("store.reserve_mib")), "{unready}");
+    let admin = effigy.admin().await;
+    let refused = admin.upload(&image, vec![1; 100]).await.expect(503);
+    assert!(refused.text().contains("store.reserve_mib"), "{}", refused.text());
+    assert_eq!(admin.image(&image).await["status"], "queued");
+}
+
+#[tokio::test]
 async fn metrics_count_requests_by_route() {
     let effigy = Effigy::start().await;
     effigy.stranger().get("/healthz").await.expect(200);

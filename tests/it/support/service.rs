@@ -63,6 +63,11 @@ impl Effigy {
 
     /// Starts the program and waits until it says it is ready.
     pub async fn run(&mut self) {
+        self.run_until("/readyz").await;
+    }
+
+    /// Starts the program and waits until this page answers well.
+    async fn run_until(&mut self, page: &str) {
         self.launch();
         let address = self.data().join("address");
         let deadline = Instant::now() + PATIENCE;
@@ -75,7 +80,7 @@ impl Effigy {
             {
                 url.trim_end().clone_into(&mut self.url);
                 self.url.trim_start_matches("http://").clone_into(&mut self.listen);
-                let ready = self.http.get(self.at("/readyz")).send().await;
+                let ready = self.http.get(self.at(page)).send().await;
                 if ready.is_ok_and(|answer| answer.status().is_success()) {
                     return;
                 }
@@ -136,6 +141,13 @@ impl Effigy {
         self.stop().await;
         settings.clone_into(&mut self.settings);
         self.run().await;
+    }
+
+    /// Stops the service and starts it with settings under which it is up and not ready.
+    pub async fn restart_unready_with(&mut self, settings: &str) {
+        self.stop().await;
+        settings.clone_into(&mut self.settings);
+        self.run_until("/healthz").await;
     }
 
     /// Writes the settings where the program is told to look; starting it does so by itself.
