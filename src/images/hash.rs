@@ -7,7 +7,7 @@ use super::body::Piece;
 use crate::error::{Error, Result};
 
 /// Pieces on the way to a hash: enough that a short stall of one hash does not stop the other and the writer.
-const PIECES_UNDER_WAY: usize = 8;
+const PIECES_UNDER_WAY: usize = 4;
 
 /// A hash under way.
 pub(super) struct Hash {

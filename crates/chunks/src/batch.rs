@@ -17,8 +17,8 @@ use crate::segment::{Known, NewRecord, OpenSegment, Segments};
 
 /// Chunks in a batch: 2 MiB, big enough that the look-up of 32 digests costs little beside it.
 pub(crate) const BATCH_CHUNKS: usize = 32;
-/// Batches of one save at the same time. Each holds at most its bytes twice, plain and compressed:
-/// 16 MiB for a save.
+/// Batches of one save at the same time, of the few that all saves share. Each holds at most its bytes
+/// twice, plain and compressed: 16 MiB for a save.
 pub(crate) const BATCHES_AT_ONCE: usize = 4;
 
 /// What a chunk of the content becomes.
@@ -46,7 +46,7 @@ pub(crate) struct Prepared {
     pub(crate) records: Vec<NewRecord>,
     /// Segments that hold chunks which another save appended and has not committed.
     pub(crate) durable_with: Vec<Arc<OpenSegment>>,
-    pub(crate) _permit: OwnedSemaphorePermit,
+    pub(crate) _permits: [OwnedSemaphorePermit; 2],
 }
 
 /// What the preparation needs.
@@ -82,7 +82,7 @@ impl Workshop {
     pub(crate) async fn prepare(
         self,
         changes: Vec<(u64, Change)>,
-        permit: OwnedSemaphorePermit,
+        permits: [OwnedSemaphorePermit; 2],
     ) -> Result<Prepared, Error> {
         let hashed = Workshop::run(&self.cpu, move || hash(changes)).await?;
         let wanted: Vec<Digest> = hashed.iter().map(|chunk| chunk.digest).filter(|digest| !digest.is_zero()).collect();
@@ -114,7 +114,7 @@ impl Workshop {
             true => Default::default(),
             false => Workshop::run(&self.cpu, move || encode(new)).await?,
         };
-        Ok(Prepared { slots, bytes, records, durable_with, _permit: permit })
+        Ok(Prepared { slots, bytes, records, durable_with, _permits: permits })
     }
 }
 

@@ -17,7 +17,7 @@
 //! - A record is never changed. It is verified by checksum and digest before a byte is handed out.
 //! - A sweep never takes a chunk that a committed root reaches, or that a live session wrote or
 //!   found already there. It needs no clock for that; see the head of `sweep.rs`.
-//! - Memory is bounded: 16 MiB for each writer, 4 MiB for each stream and 64 MiB for all of them
+//! - Memory is bounded: 16 MiB for one writer, 2 MiB more for each further one, 4 MiB for each stream and 64 MiB for all of them
 //!   (beyond which each has 128 KiB), the caches by [`Options`].
 //!
 //! `docs/storage-format.md` describes every byte.

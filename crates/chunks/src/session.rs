@@ -231,10 +231,12 @@ impl Save {
 
     async fn send_batch(&mut self) -> Result<(), Error> {
         self.hold.check_alive()?;
-        let permit = self.permits.clone().acquire_owned().await.map_err(|_| Error::Closed)?;
+        let own = self.permits.clone().acquire_owned().await.map_err(|_| Error::Closed)?;
+        // In the order of the batches, so whoever waits here waits for batches that need nothing more.
+        let shared = self.hold.inner.batches.clone().acquire_owned().await.map_err(|_| Error::Closed)?;
         let rest = self.batch.split_off(self.batch.len().min(BATCH_CHUNKS));
         let batch = std::mem::replace(&mut self.batch, rest);
-        let prepared = tokio::spawn(self.workshop.clone().prepare(batch, permit));
+        let prepared = tokio::spawn(self.workshop.clone().prepare(batch, [own, shared]));
         match self.steps.send(Step::Batch(prepared)) {
             Ok(()) => Ok(()),
             Err(_) => Err(self.failure().await),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use crate::batch::BATCHES_AT_ONCE;
 use crate::contents::{Bounds, Contents};
 use crate::digest::Digest;
 use crate::error::Error;
@@ -63,6 +64,8 @@ pub(crate) struct Inner {
     pub(crate) segments: Arc<Segments>,
     pub(crate) options: Options,
     pub(crate) owner: u64,
+    /// What all saves together may have under way, in batches.
+    pub(crate) batches: Arc<Semaphore>,
     ahead: Arc<Semaphore>,
     lock: std::sync::Mutex<Option<OwnerLock>>,
 }
@@ -85,8 +88,10 @@ impl Store {
         let segment_bytes = options.segment_bytes.min(LARGEST_SEGMENT_BYTES);
         let segments = Arc::new(Segments::new(files.clone(), index.clone(), owner, segment_bytes));
         let ahead = Arc::new(Semaphore::new(READ_AHEAD_BYTES >> 10));
+        // Two for each thread that works on them: one in hand, one that waits.
+        let batches = Arc::new(Semaphore::new((2 * (cores + 1)).max(BATCHES_AT_ONCE)));
         let lock = std::sync::Mutex::new(Some(lock));
-        let inner = Arc::new(Inner { index, files, contents, segments, options, owner, ahead, lock });
+        let inner = Arc::new(Inner { index, files, contents, segments, options, owner, batches, ahead, lock });
         recover::clear_up(&inner).await?;
         tokio::spawn(look_after(Arc::downgrade(&inner)));
         Ok(Store { inner })
