@@ -1,6 +1,7 @@
 //! The crate against QEMU's own tools, `qemu-img` and `qemu-io`.
 #![allow(missing_docs, clippy::unwrap_used, unreachable_pub)]
 
+mod blocks;
 mod formats;
 mod hostile;
 mod mapping;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use disks::qcow2::{CLUSTER_BYTES, Image, Kind, Piece, Rendering};
-use disks::{Limits, ReadAt};
+use disks::{Format, Limits, ReadAt};
 use tempfile::TempDir;
 
 /// More than any disk of these tests has.
@@ -48,6 +48,11 @@ impl Folder {
         self.io(&[], image, commands);
     }
 
+    /// Runs `qemu-io` commands on a file in the folder that is of this driver.
+    pub(crate) fn qemu_io_as(&self, driver: &str, file: &str, commands: &[String]) {
+        self.io(&["-f", driver], file, commands);
+    }
+
     fn io(&self, options: &[&str], image: &str, commands: &[String]) {
         let mut arguments = [&["-d", "unmap"], options].concat();
         for command in commands {
@@ -70,7 +75,12 @@ impl Folder {
 
     /// The disk in a qcow2 file as QEMU sees it.
     pub(crate) fn qemu_disk(&self, name: &str) -> Vec<u8> {
-        self.qemu_img(&["convert", "-f", "qcow2", "-O", "raw", name, "qemu-disk.raw"]);
+        self.qemu_disk_as("qcow2", name)
+    }
+
+    /// The disk in a file of another driver as QEMU sees it.
+    pub(crate) fn qemu_disk_as(&self, driver: &str, name: &str) -> Vec<u8> {
+        self.qemu_img(&["convert", "-f", driver, "-O", "raw", name, "qemu-disk.raw"]);
         self.read("qemu-disk.raw")
     }
 }
@@ -98,6 +108,26 @@ pub(crate) fn our_disk(image: &Image<'_>, file: &dyn ReadAt, base: &[u8]) -> Vec
                 let within = start % image.cluster_bytes() as usize;
                 target.copy_from_slice(&cluster[within..][..target.len()]);
             }
+        }
+    }
+    assert_eq!(expected, image.virtual_size_bytes());
+    disk
+}
+
+/// The disk in an accepted file of any format.
+pub(crate) fn disk_in(format: Format, file: &dyn ReadAt) -> Vec<u8> {
+    let image = disks::open(format, file, &LIMITS).unwrap_or_else(|refused| panic!("{format}: {refused}"));
+    let mut disk = vec![0; image.virtual_size_bytes() as usize];
+    let mut expected = 0;
+    for extent in image.extents() {
+        let extent = extent.unwrap();
+        assert_eq!(extent.guest_offset, expected, "extents leave no gap");
+        expected += extent.len;
+        let target = &mut disk[extent.guest_offset as usize..expected as usize];
+        match extent.kind {
+            Kind::Zero | Kind::Unallocated => {}
+            Kind::Data { file_offset } => file.read_exact_at(target, file_offset).unwrap(),
+            Kind::Compressed { .. } => target.copy_from_slice(&image.inflate(&extent).unwrap()),
         }
     }
     assert_eq!(expected, image.virtual_size_bytes());
@@ -150,10 +180,14 @@ pub(crate) fn sample_disk() -> Vec<u8> {
 
 /// A qcow2 file that QEMU made of [`sample_disk`].
 pub(crate) fn sample(folder: &Folder, options: &[&str]) -> Vec<u8> {
+    let file = sample_of(folder, "qcow2", options);
+    folder.write("sample.qcow2", &file);
+    file
+}
+
+/// A file named `sample` that QEMU made of [`sample_disk`] in another format.
+pub(crate) fn sample_of(folder: &Folder, driver: &str, options: &[&str]) -> Vec<u8> {
     folder.write("src.raw", &sample_disk());
-    let mut arguments = vec!["convert", "-f", "raw", "-O", "qcow2"];
-    arguments.extend(options);
-    arguments.extend(["src.raw", "sample.qcow2"]);
-    folder.qemu_img(&arguments);
-    folder.read("sample.qcow2")
+    folder.qemu_img(&[&["convert", "-f", "raw", "-O", driver], options, &["src.raw", "sample"]].concat());
+    folder.read("sample")
 }
