@@ -46,6 +46,14 @@ pub(crate) fn open<'a>(bytes: &'a dyn ReadAt, limits: &Limits) -> Result<Image<'
     Image::open(bytes, Rules::Upload)
 }
 
+/// The size of the disk that a qcow2 file's header states; the header is judged, the tables are not.
+///
+/// # Errors
+/// The first rule that the header breaks.
+pub fn virtual_size_bytes(bytes: &dyn ReadAt) -> Result<u64, Rejection> {
+    Ok(header::Header::read(bytes)?.virtual_size_bytes)
+}
+
 impl Disk for Image<'_> {
     fn virtual_size_bytes(&self) -> u64 {
         Image::virtual_size_bytes(self)
