@@ -57,7 +57,11 @@ impl Header {
         refuse_parents(&head)?;
         let block_bytes = u64::from(u32_at(&head, 0x178));
         if block_bytes != BLOCK_BYTES || u32_at(&head, 0x17c) != 0 {
-            return Err(Rejection::new(Rule::UnsupportedFeature, 0x178, "blocks of other than 1 MiB are not known here"));
+            return Err(Rejection::new(
+                Rule::UnsupportedFeature,
+                0x178,
+                "blocks of other than 1 MiB are not known here",
+            ));
         }
         if u64::from(u32_at(&head, 0x168)) != SECTOR_BYTES {
             return Err(Rejection::corrupt(0x168, "sectors have other than 512 bytes"));

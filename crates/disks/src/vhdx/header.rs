@@ -36,8 +36,9 @@ pub(super) fn log_of(bytes: &dyn ReadAt) -> Result<Region, Rejection> {
         return Err(Rejection::new(Rule::UnsupportedFeature, at + 64, "this version of VHDX is not known here"));
     }
     if header[48..64].iter().any(|byte| *byte != 0) {
-        return Err(Rejection::corrupt(at + 48, "the image was not closed cleanly: its log has entries")
-            .with_remedy("Attach and detach it once (Mount-VHD), or qemu-img check -r all FILE, and upload it again."));
+        return Err(Rejection::corrupt(at + 48, "the image was not closed cleanly: its log has entries").with_remedy(
+            "Attach and detach it once (Mount-VHD), or qemu-img check -r all FILE, and upload it again.",
+        ));
     }
     let (len, offset) = (u64::from(u32_at(&header, 68)), u64_at(&header, 72));
     if !len.is_multiple_of(MEGABYTE) || !offset.is_multiple_of(MEGABYTE) {

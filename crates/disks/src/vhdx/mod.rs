@@ -98,7 +98,9 @@ impl Image<'_> {
                 if is_bitmap {
                     continue;
                 }
-                if let Kind::Data { file_offset } = place(u64_at(raw, 0)).map_err(|what| Rejection::corrupt(at, what))? {
+                if let Kind::Data { file_offset } =
+                    place(u64_at(raw, 0)).map_err(|what| Rejection::corrupt(at, what))?
+                {
                     visit(Block { at, start: file_offset, used_bytes: self.metadata.block_bytes })?;
                 }
             }

@@ -56,7 +56,9 @@ pub(crate) fn open<'a>(bytes: &'a dyn ReadAt, limits: &Limits) -> Result<Image<'
 fn refuse_other_kinds(head: &[u8]) -> Rejection {
     let (rule, message) = match head {
         [b'C', b'O', b'W', b'D', ..] => (Rule::UnsupportedFeature, "the file is an extent of an old ESX disk"),
-        [0xbe, 0xba, 0xfe, 0xca, ..] => (Rule::UnsupportedFeature, "the file is a space-efficient extent of an ESX disk"),
+        [0xbe, 0xba, 0xfe, 0xca, ..] => {
+            (Rule::UnsupportedFeature, "the file is a space-efficient extent of an ESX disk")
+        }
         _ => (Rule::ExternalReference, "the file is a text that names the files of a disk"),
     };
     Rejection::new(rule, 0, message).with_remedy(descriptor::REMEDY)
@@ -71,7 +73,11 @@ impl Image<'_> {
         let (header, file_bytes) = (&self.header, self.bytes.size_bytes());
         let entries = self.directory_entries();
         if entries > MAX_DIRECTORY_ENTRIES {
-            return Err(Rejection::new(Rule::UnsupportedFeature, 12, "the grain directory is larger than is read here"));
+            return Err(Rejection::new(
+                Rule::UnsupportedFeature,
+                12,
+                "the grain directory is larger than is read here",
+            ));
         }
         let mut tables = Tables::default();
         tables.add(0, "the header", 0..SECTOR_BYTES, file_bytes)?;

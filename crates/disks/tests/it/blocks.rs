@@ -43,7 +43,8 @@ fn disks_that_end_anywhere_map_to_the_end() {
     let folder = Folder::new();
     for (format, driver, options) in KINDS.iter().filter(|kind| !kind.2.contains(&"-S")) {
         // Streams take whole grains only.
-        let sectors: &[u64] = if options.contains(&"subformat=streamOptimized") { &[128, 1024] } else { &[1, 129, 40_007] };
+        let sectors: &[u64] =
+            if options.contains(&"subformat=streamOptimized") { &[128, 1024] } else { &[1, 129, 40_007] };
         for sectors in sectors {
             let size = (sectors * 512).to_string();
             folder.qemu_img(&[&["create", "-q", "-f", driver], *options, &["small", &size]].concat());
@@ -52,7 +53,8 @@ fn disks_that_end_anywhere_map_to_the_end() {
                 folder.qemu_io_as(driver, "small", &[last]);
             }
             let file = folder.read("small");
-            check(*format, &file, &LIMITS).unwrap_or_else(|refused| panic!("{driver} {options:?} {sectors}: {refused}"));
+            check(*format, &file, &LIMITS)
+                .unwrap_or_else(|refused| panic!("{driver} {options:?} {sectors}: {refused}"));
             assert!(disk_in(*format, &file) == folder.qemu_disk_as(driver, "small"), "{driver} {options:?} {sectors}");
         }
     }
@@ -92,7 +94,8 @@ fn large_and_empty_disks_are_judged_by_their_tables() {
         }
         folder.qemu_img(&[&["create", "-q", "-f", driver], *options, &["large", "1T"]].concat());
         let file = folder.read("large");
-        let checked = check(*format, &file, &LIMITS).unwrap_or_else(|refused| panic!("{driver} {options:?}: {refused}"));
+        let checked =
+            check(*format, &file, &LIMITS).unwrap_or_else(|refused| panic!("{driver} {options:?}: {refused}"));
         assert!(checked.virtual_size_bytes >= 1 << 40, "{driver} {options:?}");
         assert_eq!(disks::open(*format, &file, &LIMITS).unwrap().extents().count(), 1);
     }

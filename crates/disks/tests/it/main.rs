@@ -8,3 +8,7 @@ mod mapping;
 mod mutations;
 mod rendering;
 mod support;
+mod vdi;
+mod vhd;
+mod vhdx;
+mod vmdk;

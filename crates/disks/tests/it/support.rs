@@ -1,11 +1,14 @@
 //! Disks and images made by QEMU's own tools.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use disks::qcow2::{CLUSTER_BYTES, Image, Kind, Piece, Rendering};
-use disks::{Format, Limits, ReadAt};
+use disks::{Format, Limits, ReadAt, Rejection, Rule};
 use tempfile::TempDir;
 
 /// More than any disk of these tests has.
@@ -132,6 +135,51 @@ pub(crate) fn disk_in(format: Format, file: &dyn ReadAt) -> Vec<u8> {
     }
     assert_eq!(expected, image.virtual_size_bytes());
     disk
+}
+
+/// A verdict takes less than this, on a busy machine too.
+pub(crate) const SOON: Duration = Duration::from_millis(500);
+
+/// Why a file is refused; it must be, and soon.
+pub(crate) fn refusal(format: Format, file: &[u8]) -> Rejection {
+    let begin = Instant::now();
+    let verdict = disks::check(format, &file, &LIMITS);
+    assert!(begin.elapsed() < SOON, "the verdict took {:?}", begin.elapsed());
+    verdict.map(|checked| panic!("accepted: {checked:?}")).unwrap_err()
+}
+
+/// A sample by its driver and options; QEMU makes each once.
+pub(crate) fn made(driver: &str, options: &[&str]) -> Vec<u8> {
+    static MADE: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    let name = format!("{driver} {}", options.join(" "));
+    made.entry(name).or_insert_with(|| sample_of(&Folder::new(), driver, options)).clone()
+}
+
+/// The rule that a sample breaks after a change.
+pub(crate) fn rule_after(format: Format, file: &[u8], change: impl FnOnce(&mut Vec<u8>)) -> Rule {
+    let mut file = file.to_vec();
+    change(&mut file);
+    refusal(format, &file).rule
+}
+
+/// Writes bytes into a file.
+pub(crate) fn put(file: &mut [u8], at: usize, bytes: impl AsRef<[u8]>) {
+    let bytes = bytes.as_ref();
+    file[at..at + bytes.len()].copy_from_slice(bytes);
+}
+
+/// The little-endian number of four bytes at a place of a file.
+pub(crate) fn le32(file: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(file[at..at + 4].try_into().unwrap())
+}
+
+/// The file is refused wherever it is cut; as cut off or as nonsense.
+pub(crate) fn refused_wherever_cut(format: Format, file: &[u8], least: usize) {
+    for len in (least..file.len()).step_by(file.len() / 61).chain([file.len() - 1]) {
+        let rule = refusal(format, &file[..len]).rule;
+        assert!(matches!(rule, Rule::Truncated | Rule::Corrupt), "{format} cut at {len}: {rule}");
+    }
 }
 
 /// The whole file of a disk's rendering.
