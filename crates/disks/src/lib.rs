@@ -31,7 +31,7 @@ mod vhd;
 mod vhdx;
 mod vmdk;
 
-pub use decompress::Compression;
+pub use decompress::{Compression, Decoder};
 pub use detect::detect;
 pub use extent::{Disk, DiskExtents, Extent, Kind};
 pub use format::{Format, UnknownFormat};

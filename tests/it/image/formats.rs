@@ -1,9 +1,10 @@
 //! Files of every format: judged by what is declared for them, and what is accepted boots.
 
+use disks::{Kind, Limits};
 use serde_json::json;
 
 use super::usage;
-use crate::support::{Effigy, People, Person, eventually, micro_disk, qemu_img, zoo};
+use crate::support::{Effigy, People, Person, disk_of, eventually, micro_disk, qemu_img, zoo};
 
 /// Uploads a file under a declared format; `ok`, or the rule that the answer names.
 async fn verdict(person: &Person, format: &str, file: Vec<u8>) -> String {
@@ -35,6 +36,33 @@ async fn every_file_of_the_zoo_is_judged_as_its_table_says() {
         if animal.format != "raw" {
             assert_eq!(verdict(&alice, "raw", animal.bytes()).await, animal.as_raw, "{} as raw", animal.name);
         }
+    }
+}
+
+#[test]
+fn every_accepted_file_of_the_zoo_holds_the_disk_that_qemu_sees() {
+    let limits = Limits { virtual_size_bytes: 1 << 40 };
+    for animal in zoo().iter().filter(|animal| animal.verdict == "ok") {
+        let file = animal.bytes();
+        let opened = disks::open(animal.format.parse().unwrap(), &file, &limits).unwrap();
+        let mut disk = vec![0; opened.virtual_size_bytes() as usize];
+        for extent in opened.extents().map(Result::unwrap) {
+            let (start, len) = (extent.guest_offset as usize, extent.len as usize);
+            let target = &mut disk[start..start + len];
+            match extent.kind {
+                Kind::Zero | Kind::Unallocated => {}
+                Kind::Data { file_offset } => target.copy_from_slice(&file[file_offset as usize..][..len]),
+                Kind::Compressed { .. } => target.copy_from_slice(&opened.inflate(&extent).unwrap()),
+            }
+        }
+        let driver = match animal.format.as_str() {
+            "vhd" => "vpc",
+            "iso" => "raw",
+            format => format,
+        };
+        let mut seen = disk_of(driver, &file);
+        seen.resize(seen.len().next_multiple_of(512), 0);
+        assert!(disk == seen, "{}", animal.name);
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, unreachable_pub)]
 
 mod blocks;
+mod decompressing;
 mod formats;
 mod hostile;
 mod mapping;
