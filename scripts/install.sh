@@ -66,6 +66,13 @@ for purpose in "$@"; do
         need postgresql file '/usr/lib/postgresql/*/bin/initdb'
         need util-linux program setpriv
         need libnbd-bin program nbdcopy
+        # The zoo of disk formats, and what the service opens while it judges them.
+        need genisoimage program genisoimage
+        need xorriso program xorriso
+        need python3 program python3
+        need zstd program zstd
+        need xz-utils program xz
+        need strace program strace
         ;;
     browser)
         need chromium program chromium

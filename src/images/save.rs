@@ -30,6 +30,7 @@ use crate::{
     error::{Error, Result},
     identity::{Caller, image_policy::ImageAction},
     ids::ImageId,
+    inspect::formats,
 };
 
 /// What a client said about the bytes it sends.
@@ -125,7 +126,7 @@ impl Images {
                 ),
             });
         }
-        if !matches!(disk_format.as_str(), "raw" | "qcow2") {
+        if !formats::is_accepted(disk_format) {
             return Err(Error::Refused {
                 rule: "banned_format",
                 message: format!(
@@ -230,7 +231,7 @@ impl Intake<'_> {
             disk_root: Some(disk.root.to_string()),
             rendering: None,
             session: file.session,
-            checked_by: Some(crate::inspect::formats::CHECKER_VERSION),
+            checked_by: Some(formats::CHECKER_VERSION),
             stored_bytes: (file.stored_bytes + if disk.root == file.root { 0 } else { disk.new_bytes }) as i64,
         })
     }

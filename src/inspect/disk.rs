@@ -1,8 +1,8 @@
-//! The disk in a qcow2 file, as a content that shares the file's chunks.
+//! The disk in a file of any accepted format, as a content that shares the file's chunks.
 
 use bytes::{Bytes, BytesMut};
 use chunks::{CHUNK_BYTES, Content, Patch, Reader};
-use disks::qcow2::{Extent, Image, Kind, Rules};
+use disks::{Extent, Format, Kind, Limits};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
@@ -17,27 +17,32 @@ const CHUNK: u64 = CHUNK_BYTES as u64;
 /// How much is read at a time of what cannot be shared: enough to read ahead, little enough to hold.
 const READ_BYTES: u64 = 1 << 20;
 
-/// The size of the disk in a qcow2 file that was judged.
-pub(super) async fn size_bytes(file: &Reader) -> Result<u64> {
+/// The judge has looked at sizes already.
+const JUDGED: Limits = Limits { virtual_size_bytes: u64::MAX };
+
+/// The size of the disk in a file that was judged.
+pub(super) async fn size_bytes(file: &Reader, format: Format) -> Result<u64> {
     let bytes = ContentBytes::new(file.clone());
-    let read = move || disks::qcow2::virtual_size_bytes(&bytes);
+    let read = move || match format {
+        // Its tables are the largest of all, and are not needed for this.
+        Format::Qcow2 => disks::qcow2::virtual_size_bytes(&bytes),
+        format => disks::open(format, &bytes, &JUDGED).map(|disk| disk.virtual_size_bytes()),
+    };
     tokio::task::spawn_blocking(read).await.map_err(Error::internal)?.map_err(refused)
 }
 
 /// Fills `patch` with the disk and finishes it; on a blocking thread.
-pub(super) fn of_qcow2(file: &ContentBytes, patch: Patch, stop: &CancellationToken) -> Result<Content> {
-    let image = Image::open(file, Rules::Upload).map_err(refused)?;
+pub(super) fn of_file(file: &ContentBytes, format: Format, patch: Patch, stop: &CancellationToken) -> Result<Content> {
+    let image = disks::open(format, file, &JUDGED).map_err(refused)?;
     let mut disk = Disk { patch, runtime: file.runtime().clone(), chunk: 0, begun: BytesMut::new() };
-    for extent in image.extents(0..image.virtual_size_bytes()) {
+    for extent in image.extents() {
         let extent = extent.map_err(refused)?;
         match extent.kind {
             Kind::Unallocated | Kind::Zero => {}
             Kind::Data { file_offset } => disk.take_data(file.reader(), extent, file_offset, stop)?,
             Kind::Compressed { .. } => {
                 go_on(stop)?;
-                let cluster = image.read_compressed(&extent).map_err(refused)?;
-                let within = (extent.guest_offset % image.cluster_bytes()) as usize; // At most 2 MiB.
-                disk.copy(extent.guest_offset, &cluster[within..within + extent.len as usize])?;
+                disk.copy(extent.guest_offset, &image.inflate(&extent).map_err(refused)?)?;
             }
         }
     }

@@ -8,7 +8,7 @@ use super::{bytes::ContentBytes, disk};
 use crate::error::{Error, Result};
 
 /// Rises when a rule becomes stricter: what an older version accepted is judged again before it boots.
-pub const CHECKER_VERSION: i64 = 1;
+pub const CHECKER_VERSION: i64 = 2;
 
 /// Disks are counted in sectors.
 const SECTOR_BYTES: u64 = 512;
@@ -27,6 +27,11 @@ pub async fn judge(file: &Reader, declared: &str, limits: Limits) -> Result<Chec
         .map_err(refused)
 }
 
+/// Whether files that are declared so are taken at all; for a word before bytes come.
+pub fn is_accepted(declared: &str) -> bool {
+    declared.parse().is_ok_and(Format::is_accepted)
+}
+
 /// Makes the disk of a file that [`judge`] accepted: `None` when the file is its own disk.
 ///
 /// What the file holds as whole chunks is shared with it; the rest is read, inflated and saved, a piece at a time.
@@ -37,25 +42,21 @@ pub async fn judge(file: &Reader, declared: &str, limits: Limits) -> Result<Chec
 /// or written now.
 pub async fn disk_of(session: &Session, file: &Reader, format: Format) -> Result<Option<Content>> {
     match format {
-        Format::Raw if file.size_bytes().is_multiple_of(SECTOR_BYTES) => Ok(None),
-        Format::Raw => {
+        Format::Raw | Format::Iso if file.size_bytes().is_multiple_of(SECTOR_BYTES) => Ok(None),
+        Format::Raw | Format::Iso => {
             let size_bytes = file.size_bytes().next_multiple_of(SECTOR_BYTES);
             let patch = session.patch(Some(file.root()), size_bytes).await.map_err(unstored)?;
             Ok(Some(patch.finish().await.map_err(unstored)?))
         }
-        Format::Qcow2 => {
-            let patch = session.patch(None, disk::size_bytes(file).await?).await.map_err(unstored)?;
+        format => {
+            let patch = session.patch(None, disk::size_bytes(file, format).await?).await.map_err(unstored)?;
             let bytes = ContentBytes::new(file.clone());
             // Ends the work on the blocking thread when this future is dropped.
             let stop = CancellationToken::new();
             let _stop_on_drop = stop.clone().drop_guard();
-            let work = tokio::task::spawn_blocking(move || disk::of_qcow2(&bytes, patch, &stop));
+            let work = tokio::task::spawn_blocking(move || disk::of_file(&bytes, format, patch, &stop));
             work.await.map_err(Error::internal)?.map(Some)
         }
-        other => Err(Error::Refused {
-            rule: Rule::BannedFormat.word(),
-            message: format!("The format {other} is not accepted."),
-        }),
     }
 }
 

@@ -7,7 +7,7 @@
 //! file ─► formats::judge ─► Refused, with the rule it broke
 //!              │ Checked
 //!              ▼
-//!         formats::disk_of ─► the file itself (raw), or a content that shares its chunks (qcow2)
+//!         formats::disk_of ─► the file itself (raw, iso), or a content that shares its chunks (qcow2 and the others)
 //! ```
 
 mod bytes;

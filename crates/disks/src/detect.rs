@@ -64,6 +64,8 @@ const MAGICS: &[(Format, usize, &[u8])] = &[
     (Format::Parallels, 0, b"WithoutFreeSpace"),
     (Format::Parallels, 0, b"WithouFreSpacExt"),
     (Format::Luks, 0, b"LUKS\xba\xbe"),
+    // POSIX and GNU tar: what an OVA is, and what should never be taken for a disk.
+    (Format::Ova, 257, b"ustar"),
     // A LUKS2 volume whose first header is damaged still opens by its second.
     (Format::Luks, 0x4000, b"SKUL\xba\xbe"),
 ];

@@ -63,6 +63,15 @@ impl Format {
         Format::Aki,
     ];
 
+    /// The formats that files may have.
+    pub const ACCEPTED: [Format; 7] =
+        [Format::Raw, Format::Qcow2, Format::Vmdk, Format::Vhd, Format::Vhdx, Format::Vdi, Format::Iso];
+
+    /// Whether files of it are let in at all.
+    pub fn is_accepted(self) -> bool {
+        Self::ACCEPTED.contains(&self)
+    }
+
     /// The word for it in OpenStack's `disk_format`, or its common name.
     pub fn word(self) -> &'static str {
         match self {

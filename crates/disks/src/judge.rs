@@ -1,13 +1,24 @@
 //! The gate: a file judged by the format somebody declared for it.
 
-use crate::qcow2;
-use crate::{Format, ReadAt, Rejection, Rule, detect};
+use crate::flat::Flat;
+use crate::{Disk, Format, ReadAt, Rejection, Rule, detect, qcow2, vdi, vhd, vhdx, vmdk};
 
 /// What a file must stay within.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The largest disk that a file may hold.
     pub virtual_size_bytes: u64,
+}
+
+impl Limits {
+    /// Refuses a disk that is larger.
+    pub(crate) fn allow(&self, size_bytes: u64) -> Result<(), Rejection> {
+        if size_bytes <= self.virtual_size_bytes {
+            return Ok(());
+        }
+        let message = format!("the disk has {size_bytes} bytes and at most {} are allowed", self.virtual_size_bytes);
+        Err(Rejection::new(Rule::TooLarge, None, message))
+    }
 }
 
 /// A file that passed.
@@ -21,45 +32,37 @@ pub struct Checked {
     pub notes: Vec<String>,
 }
 
-/// Disks are counted in sectors.
-const SECTOR_BYTES: u64 = 512;
-
 /// Judges bytes by the format declared for them.
 ///
 /// # Errors
 /// The first rule that the bytes break, or [`Rule::Unreadable`] when they cannot be read.
 pub fn check(declared: Format, bytes: &dyn ReadAt, limits: &Limits) -> Result<Checked, Rejection> {
-    let found = detect(bytes).map_err(|error| Rejection::unread(0, &error))?;
-    match declared {
-        Format::Raw => check_raw(&found, bytes, limits),
-        Format::Qcow2 => {
-            expect_format(declared, &found)?;
-            qcow2::check(bytes, limits)
-        }
-        Format::Vmdk | Format::Vhd | Format::Vhdx | Format::Vdi | Format::Iso => {
-            Err(Rejection::new(Rule::BannedFormat, None, format!("the format {declared} is not accepted yet")))
-        }
-        _ => Err(Rejection::new(Rule::BannedFormat, None, format!("the format {declared} is not accepted"))),
-    }
+    let disk = open(declared, bytes, limits)?;
+    Ok(Checked { format: declared, virtual_size_bytes: disk.virtual_size_bytes(), notes: disk.notes() })
 }
 
-fn check_raw(found: &[Format], bytes: &dyn ReadAt, limits: &Limits) -> Result<Checked, Rejection> {
-    let mut notes = Vec::new();
-    match found {
-        [Format::Raw] => {}
-        // A container that only its owner can open: stored as it is, never tried.
-        [Format::Luks] => notes.push("the disk is an encrypted LUKS volume".to_owned()),
-        _ => expect_format(Format::Raw, found)?,
+/// Judges bytes as [`check`] does, and gives the disk in them.
+///
+/// # Errors
+/// As [`check`].
+pub fn open<'a>(declared: Format, bytes: &'a dyn ReadAt, limits: &Limits) -> Result<Box<dyn Disk + 'a>, Rejection> {
+    if !declared.is_accepted() {
+        return Err(Rejection::new(Rule::BannedFormat, None, format!("the format {declared} is not accepted")));
     }
-    let size_bytes = bytes.size_bytes();
-    let virtual_size_bytes = size_bytes
-        .checked_next_multiple_of(SECTOR_BYTES)
-        .filter(|size| *size <= limits.virtual_size_bytes)
-        .ok_or_else(|| too_large(size_bytes, limits))?;
-    if virtual_size_bytes != size_bytes {
-        notes.push(format!("{} zero bytes were added to make whole sectors", virtual_size_bytes - size_bytes));
+    let found = detect(bytes).map_err(|error| Rejection::unread(0, &error))?;
+    let is_luks = declared == Format::Raw && found == [Format::Luks];
+    if !is_luks {
+        expect_format(declared, &found)?;
     }
-    Ok(Checked { format: Format::Raw, virtual_size_bytes, notes })
+    Ok(match declared {
+        Format::Qcow2 => Box::new(qcow2::open(bytes, limits)?),
+        Format::Vmdk => Box::new(vmdk::open(bytes, limits)?),
+        Format::Vhd => vhd::open(bytes, limits)?,
+        Format::Vhdx => Box::new(vhdx::open(bytes, limits)?),
+        Format::Vdi => Box::new(vdi::open(bytes, limits)?),
+        // Nobody walks an ISO's directories: it is stored as it is, and its size is that of its bytes.
+        _ => Box::new(Flat::open(bytes, limits, is_luks)?),
+    })
 }
 
 fn expect_format(declared: Format, found: &[Format]) -> Result<(), Rejection> {
@@ -72,7 +75,7 @@ fn expect_format(declared: Format, found: &[Format]) -> Result<(), Rejection> {
         )),
         [only] => {
             Err(Rejection::new(Rule::FormatMismatch, 0, format!("the file is declared {declared} and is {only}"))
-                .with_remedy(format!("Declare the format {only}, or convert the file to {declared}.")))
+                .with_remedy(mismatch_remedy(declared, *only)))
         }
         several => {
             let names: Vec<_> = several.iter().map(|format| format.word()).collect();
@@ -85,10 +88,12 @@ fn expect_format(declared: Format, found: &[Format]) -> Result<(), Rejection> {
     }
 }
 
-pub(crate) fn too_large(size_bytes: u64, limits: &Limits) -> Rejection {
-    Rejection::new(
-        Rule::TooLarge,
-        None,
-        format!("the disk has {size_bytes} bytes and at most {} are allowed", limits.virtual_size_bytes),
-    )
+fn mismatch_remedy(declared: Format, found: Format) -> String {
+    match found {
+        Format::Ova => "Take the disk out of the archive, declare the disk's format, and upload the disk.".to_owned(),
+        found if found.is_accepted() => {
+            format!("Declare the format {found}, or convert the file to {declared}.")
+        }
+        found => format!("The format {found} is not accepted: convert the file to {declared}."),
+    }
 }

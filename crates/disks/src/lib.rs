@@ -7,20 +7,34 @@
 //!
 //! - [`detect`] lists every format whose signature some bytes carry.
 //! - [`check`] is the gate: it judges bytes by the format somebody declared for them.
-//! - [`qcow2::Image`] maps guest addresses to places in a qcow2 file.
-//! - [`qcow2::Rendering`] writes a disk as a qcow2 file, any part of it at any time.
+//! - [`open`] does the same and gives the [`Disk`]: a map from the disk's bytes to places in the file.
+//! - [`qcow2`] has the parts of qcow2 that are more than that: overlays, and writing a disk as a file.
+//! - [`Decoder`] takes the one layer of gzip, zstd or xz off that a file may be wrapped in.
 //!
 //! Bytes are judged by what is declared, never guessed: detection only ever turns a file away.
 
+mod blocks;
+mod claims;
+mod decompress;
 mod detect;
+mod extent;
+mod fields;
+mod flat;
 mod format;
 mod judge;
 pub mod qcow2;
 mod read_at;
 mod rejection;
+mod table;
+mod vdi;
+mod vhd;
+mod vhdx;
+mod vmdk;
 
+pub use decompress::{Compression, Decoder};
 pub use detect::detect;
+pub use extent::{Disk, DiskExtents, Extent, Kind};
 pub use format::{Format, UnknownFormat};
-pub use judge::{Checked, Limits, check};
+pub use judge::{Checked, Limits, check, open};
 pub use read_at::ReadAt;
 pub use rejection::{Rejection, Rule};

@@ -71,6 +71,9 @@ impl fmt::Display for Rule {
     }
 }
 
+/// Tables of large blocks take some even for a tiny disk.
+const SMALL_FILE_BYTES: u64 = 16 << 20;
+
 /// A refusal: which rule, where in the file, what was found, and what the person can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
@@ -95,6 +98,24 @@ impl Rejection {
 
     pub(crate) fn truncated(offset: u64, message: impl Into<String>) -> Self {
         Self::new(Rule::Truncated, offset, message)
+    }
+
+    /// Something that the file does not have: cut off if it is where the rest of the file would be, else nonsense.
+    pub(crate) fn outside(at: u64, what: &str, offset: u64, virtual_size_bytes: u64) -> Self {
+        // Twice the disk is more than its blocks and their tables take.
+        let longest = virtual_size_bytes.saturating_mul(2).saturating_add(SMALL_FILE_BYTES);
+        let message = format!("{what} lies outside the file");
+        if offset < longest { Self::truncated(at, message) } else { Self::corrupt(at, message) }
+    }
+
+    /// What a reader of compressed bytes says of others.
+    pub(crate) fn not_compressed() -> Self {
+        Self::new(Rule::Unreadable, None, "the extent is not compressed")
+    }
+
+    /// The same refusal, or that of an amplification when it is one.
+    pub(crate) fn or_amplification(self, is_one: bool, message: &str) -> Self {
+        if is_one { Self::new(Rule::Amplification, self.offset, message) } else { self }
     }
 
     pub(crate) fn with_remedy(mut self, remedy: impl Into<String>) -> Self {

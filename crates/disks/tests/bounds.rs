@@ -61,6 +61,89 @@ impl<F: Fn(u64) -> u64 + Send + Sync> ReadAt for Words<F> {
     }
 }
 
+/// A file of little-endian 32-bit words that a function knows.
+struct Halves<F> {
+    size_bytes: u64,
+    word: F,
+}
+
+impl<F: Fn(u64) -> u32 + Send + Sync> ReadAt for Halves<F> {
+    fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    fn read_exact_at(&self, buf: &mut [u8], offset: u64) -> io::Result<()> {
+        if offset + buf.len() as u64 > self.size_bytes {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        // Tables are read from whole words on.
+        for (index, target) in (offset / 4..).zip(buf.chunks_mut(4)) {
+            target.copy_from_slice(&(self.word)(index).to_le_bytes()[..target.len()]);
+        }
+        Ok(())
+    }
+}
+
+/// The words of some bytes.
+fn words_of(bytes: &[u8]) -> Vec<u32> {
+    bytes.chunks(4).map(|word| u32::from_le_bytes(word.try_into().unwrap())).collect()
+}
+
+/// A VDI with a terabyte in blocks of 1 MiB, the last of which is where `last` says.
+fn vdi(last: u32) -> Halves<impl Fn(u64) -> u32 + Send + Sync> {
+    const BLOCKS: u32 = 1 << 20;
+    let mut head = vec![0; 512];
+    for (at, value) in [
+        (0x40, 0xbeda_107f_u32),
+        (0x44, 0x0001_0001),
+        (0x4c, 1),
+        (0x154, 512),
+        (0x158, 1 << 23),
+        (0x168, 512),
+        (0x174, 1 << 8),
+        (0x178, 1 << 20),
+        (0x180, BLOCKS),
+    ] {
+        head[at..at + 4].copy_from_slice(&value.to_le_bytes());
+    }
+    let head = words_of(&head);
+    let word = move |index: u64| match index {
+        0..128 => head[index as usize],
+        // In no order: a prime number apart.
+        index if index == u64::from(BLOCKS) + 127 => last,
+        index if index < u64::from(BLOCKS) + 128 => ((index - 128) * 1_000_003 % u64::from(BLOCKS)) as u32,
+        _ => 0,
+    };
+    Halves { size_bytes: (1 << 23) + (1 << 40), word }
+}
+
+/// A VMDK with a terabyte in grains of 64 KiB, the last of which is where `last` says.
+fn vmdk(last: u32) -> Halves<impl Fn(u64) -> u32 + Send + Sync> {
+    const SECTORS: u64 = 1 << 31;
+    const TABLES: u64 = SECTORS / 128 / 512;
+    const DIRECTORY: u64 = 21;
+    const FIRST_TABLE: u64 = DIRECTORY + TABLES * 4 / 512;
+    const DATA: u64 = (FIRST_TABLE + TABLES * 4).next_multiple_of(128);
+    let mut head = vec![0; 512 * 21];
+    head[..4].copy_from_slice(b"KDMV");
+    for (at, value) in [(4, 1_u64), (12, SECTORS), (20, 128), (28, 1), (36, 20), (44, 512), (56, DIRECTORY), (64, DATA)]
+    {
+        head[at..at + 8].copy_from_slice(&value.to_le_bytes());
+    }
+    let text = format!("createType=\"monolithicSparse\"\nRW {SECTORS} SPARSE \"a.vmdk\"\n");
+    head[512..512 + text.len()].copy_from_slice(text.as_bytes());
+    let head = words_of(&head);
+    let (directory, tables, data) = (DIRECTORY * 128, FIRST_TABLE * 128, (FIRST_TABLE + TABLES * 4) * 128);
+    let word = move |index: u64| match index {
+        index if index < directory => head[index as usize],
+        index if index < directory + TABLES => (FIRST_TABLE + (index - directory) * 4) as u32,
+        index if index + 1 == data => last,
+        index if (tables..data).contains(&index) => (DATA + (index - tables) * 128) as u32,
+        _ => 0,
+    };
+    Halves { size_bytes: (DATA + SECTORS) * 512, word }
+}
+
 /// The words of a header: version 3, an L1 table of `l1` entries in the third cluster, a refcount table in the second.
 fn header(index: u64, cluster_bits: u64, disk_bytes: u64, l1: u64) -> u64 {
     match index {
@@ -84,10 +167,14 @@ fn peak_bytes() -> u64 {
 
 /// The verdict, after a look at what it cost.
 fn judged(what: &str, file: &dyn ReadAt, soon: Duration) -> Result<Checked, Rejection> {
+    judged_as(Format::Qcow2, what, file, soon)
+}
+
+fn judged_as(format: Format, what: &str, file: &dyn ReadAt, soon: Duration) -> Result<Checked, Rejection> {
     // The peak so far is forgotten.
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
     let (before, begin) = (peak_bytes(), Instant::now());
-    let verdict = check(Format::Qcow2, file, &LIMITS);
+    let verdict = check(format, file, &LIMITS);
     let (took, grew) = (begin.elapsed(), peak_bytes().saturating_sub(before));
     assert!(grew < GROWTH_BYTES, "{what}: the verdict took {grew} bytes");
     assert!(took < soon, "{what}: the verdict took {took:?}");
@@ -160,4 +247,22 @@ fn a_verdict_takes_bounded_time_and_memory_whatever_the_file_states() {
     judged("compressed clusters in no order", &compressed(false), Duration::from_secs(20)).unwrap();
     let twice = judged("compressed clusters at one place", &compressed(true), Duration::from_secs(20));
     assert_eq!(rule(twice), Rule::Amplification);
+
+    formats_of_blocks();
+}
+
+/// The same of other formats, whose tables for a terabyte have 4 MiB and 64 MiB.
+fn formats_of_blocks() {
+    let end = |checked: Checked| (checked.virtual_size_bytes, checked.notes.len());
+    let patience = Duration::from_secs(10);
+    let whole = judged_as(Format::Vdi, "an honest VDI", &vdi((1 << 20) - 1_000_003), patience);
+    assert_eq!(whole.map(end), Ok((1 << 40, 0)));
+    assert_eq!(rule(judged_as(Format::Vdi, "a VDI's block used twice", &vdi(7), patience)), Rule::Amplification);
+    assert_eq!(rule(judged_as(Format::Vdi, "a VDI's block outside", &vdi(1 << 22), patience)), Rule::Corrupt);
+    let last = vmdk(0);
+    let last = (last.size_bytes() / 512 - 128) as u32;
+    assert_eq!(judged_as(Format::Vmdk, "an honest VMDK", &vmdk(last), patience).map(end), Ok((1 << 40, 0)));
+    let twice = judged_as(Format::Vmdk, "a VMDK's grain used twice", &vmdk(last - 128), patience);
+    assert_eq!(rule(twice), Rule::Amplification);
+    assert_eq!(rule(judged_as(Format::Vmdk, "a VMDK's grain in a table", &vmdk(300), patience)), Rule::Corrupt);
 }

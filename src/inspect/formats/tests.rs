@@ -42,14 +42,18 @@ impl Place {
         self.folder.path().join(name)
     }
 
-    /// What QEMU makes of the disk.
     fn qcow2(&self, options: &[&str]) -> Vec<u8> {
-        fs::write(self.path("src.raw"), disk()).unwrap();
+        self.made("qcow2", options, &disk())
+    }
+
+    /// What QEMU makes of a disk.
+    fn made(&self, driver: &str, options: &[&str], disk: &[u8]) -> Vec<u8> {
+        fs::write(self.path("src.raw"), disk).unwrap();
         let mut command = Command::new("qemu-img");
-        command.args(["convert", "-f", "raw", "-O", "qcow2"]).args(options);
-        let status = command.arg(self.path("src.raw")).arg(self.path("made.qcow2")).status();
+        command.args(["convert", "-f", "raw", "-O", driver]).args(options);
+        let status = command.arg(self.path("src.raw")).arg(self.path("made")).status();
         assert!(status.expect("qemu-img is needed by this test").success());
-        fs::read(self.path("made.qcow2")).unwrap()
+        fs::read(self.path("made")).unwrap()
     }
 
     async fn save(&self, bytes: Vec<u8>) -> (Reader, Content) {
@@ -95,6 +99,47 @@ async fn the_disk_of_every_qcow2_is_the_disk_it_was_made_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_disk_of_every_other_format_is_the_disk_it_was_made_of() {
+    let place = Place::new().await;
+    // Streams hold whole grains.
+    let mut disk = disk();
+    disk.resize(5 << 20, 0);
+    let (_, raw) = place.save(disk.clone()).await;
+    for (word, driver, options) in [
+        ("vmdk", "vmdk", &["-o", "subformat=monolithicSparse"][..]),
+        ("vmdk", "vmdk", &["-o", "subformat=streamOptimized"]),
+        ("vhd", "vpc", &["-o", "subformat=dynamic,force_size=on"]),
+        ("vhd", "vpc", &["-o", "subformat=fixed,force_size=on"]),
+        ("vhdx", "vhdx", &["-o", "subformat=dynamic"]),
+        ("vhdx", "vhdx", &["-o", "subformat=fixed"]),
+        ("vdi", "vdi", &[]),
+        ("vdi", "vdi", &["-o", "static=on"]),
+    ] {
+        let (file, _) = place.save(place.made(driver, options, &disk)).await;
+        let checked = judge(&file, word, LIMITS).await.unwrap();
+        assert_eq!((checked.format.word(), checked.virtual_size_bytes), (word, disk.len() as u64));
+        let made = place.disk_of(&file, checked.format).await.unwrap().unwrap();
+        assert_eq!(made.root, raw.root, "{word} {options:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn blocks_that_lie_on_the_bounds_of_chunks_are_shared_with_the_file() {
+    for (word, driver, options) in [
+        ("vhdx", "vhdx", &[][..]),
+        ("vhd", "vpc", &["-o", "subformat=fixed,force_size=on"]),
+        ("vmdk", "vmdk", &["-o", "subformat=monolithicSparse"]),
+    ] {
+        let place = Place::new().await;
+        let (file, stored) = place.save(place.made(driver, options, &disk())).await;
+        assert!(stored.new_bytes > 300_000, "{stored:?}");
+        let checked = judge(&file, word, LIMITS).await.unwrap();
+        let made = place.disk_of(&file, checked.format).await.unwrap().unwrap();
+        assert!(made.new_bytes < 10_000, "{word}: {made:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_raw_file_is_its_own_disk_in_whole_sectors() {
     let place = Place::new().await;
     let (file, _) = place.save(disk()).await;
@@ -120,7 +165,8 @@ async fn a_refusal_names_its_rule() {
         other => panic!("{other:?}"),
     };
     assert_eq!(rule(judge(&file, "raw", LIMITS).await), "format_mismatch");
-    assert_eq!(rule(judge(&file, "vmdk", LIMITS).await), "banned_format");
+    assert_eq!(rule(judge(&file, "vmdk", LIMITS).await), "format_mismatch");
+    assert_eq!(rule(judge(&file, "ova", LIMITS).await), "banned_format");
     assert_eq!(rule(judge(&file, "qcow2", Limits { virtual_size_bytes: 1 << 20 }).await), "too_large");
     assert!(matches!(judge(&file, "floppy", LIMITS).await, Err(Error::Invalid(_))));
 }

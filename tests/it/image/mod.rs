@@ -2,6 +2,7 @@
 
 mod documents;
 mod downloads;
+mod formats;
 mod lists;
 mod matrix;
 mod members;

@@ -31,9 +31,16 @@ async fn refused_content_names_the_rule_and_leaves_the_image_queued() {
         ("qcow2", qcow2(|file| file.truncate(1000)), "truncated"),
         ("qcow2", qcow2(|file| file[32..36].copy_from_slice(&1_u32.to_be_bytes())), "encrypted"),
         ("qcow2", Vec::new(), "format_mismatch"),
-        ("vmdk", bytes(1, 4096), "banned_format"),
-        ("vhd", bytes(1, 4096), "banned_format"),
-        ("iso", bytes(1, 4096), "banned_format"),
+        ("vmdk", bytes(1, 4096), "format_mismatch"),
+        ("vhd", bytes(1, 4096), "format_mismatch"),
+        ("vhdx", bytes(1, 4096), "format_mismatch"),
+        ("vdi", bytes(1, 4096), "format_mismatch"),
+        ("iso", bytes(1, 4096), "format_mismatch"),
+        // A magic number without a header.
+        ("vmdk", b"KDMV".to_vec(), "truncated"),
+        ("vhdx", b"vhdxfile".to_vec(), "truncated"),
+        ("raw", b"KDMV".to_vec(), "format_mismatch"),
+        ("ploop", bytes(1, 4096), "banned_format"),
         ("ami", bytes(1, 4096), "banned_format"),
     ];
     for (format, file, rule) in cases {

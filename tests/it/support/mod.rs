@@ -15,6 +15,7 @@ mod http;
 mod people;
 mod postgres;
 mod service;
+mod zoo;
 
 pub use acts::*;
 pub use cli::{Cli, clients};
@@ -23,6 +24,7 @@ pub use http::{Answer, Person};
 pub use people::{PASSWORD, People, id_of};
 pub use postgres::Postgres;
 pub use service::Effigy;
+pub use zoo::{Animal, zoo};
 
 use std::{future::Future, time::Duration};
 

@@ -1,5 +1,6 @@
 //! The header and its extensions: everything that can be refused without a look at the tables.
 
+use crate::fields::be::{u32_at, u64_at};
 use crate::read_at::read_up_to;
 use crate::{ReadAt, Rejection, Rule};
 
@@ -180,12 +181,9 @@ impl Header {
         }
     }
 
-    /// Something that the file does not have: cut off if it is where the rest of the file would be, else nonsense.
+    /// A refusal of something that the file does not have.
     pub(crate) fn outside(&self, at: u64, what: &str, offset: u64) -> Rejection {
-        // Twice the disk is more than its clusters and their tables take.
-        let longest = self.virtual_size_bytes.saturating_mul(2).saturating_add(SMALL_FILE_BYTES);
-        let message = format!("{what} lies outside the file");
-        if offset < longest { Rejection::truncated(at, message) } else { Rejection::corrupt(at, message) }
+        Rejection::outside(at, what, offset, self.virtual_size_bytes)
     }
 
     /// Looks at every header extension up to the end mark or the end of the first cluster.
@@ -234,9 +232,6 @@ impl Header {
     }
 }
 
-/// Tables of 2 MiB clusters take some even for a tiny disk.
-const SMALL_FILE_BYTES: u64 = 16 << 20;
-
 const EXTENSION_WINDOW_BYTES: usize = 64 << 10;
 
 fn refuse_backing_and_encryption(head: &[u8]) -> Result<(), Rejection> {
@@ -283,16 +278,4 @@ fn compression(head: &[u8], incompatible: u64, header_bytes: u32) -> Result<Comp
             Err(Rejection::new(Rule::UnsupportedFeature, at, format!("the compression type {other} is not known")))
         }
     }
-}
-
-pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    let mut word = [0; 4];
-    word.copy_from_slice(&bytes[at..at + 4]);
-    u32::from_be_bytes(word)
-}
-
-pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    let mut word = [0; 8];
-    word.copy_from_slice(&bytes[at..at + 8]);
-    u64::from_be_bytes(word)
 }

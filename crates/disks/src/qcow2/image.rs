@@ -1,8 +1,8 @@
 //! A qcow2 file that passed every rule.
 
-use crate::{ReadAt, Rejection, Rule};
+use crate::{Extent, Kind, ReadAt, Rejection};
 
-use super::extents::{Extent, Extents, Kind};
+use super::extents::Extents;
 use super::header::Header;
 use super::{compressed, walk};
 
@@ -62,10 +62,6 @@ impl<'a> Image<'a> {
         &self.notes
     }
 
-    pub(crate) fn into_notes(self) -> Vec<String> {
-        self.notes
-    }
-
     /// Where each byte of a part of the disk is, in order and without gaps; neighbours of one
     /// kind come as one extent. The part ends where the disk ends.
     pub fn extents(&self, guest: std::ops::Range<u64>) -> Extents<'_> {
@@ -79,7 +75,7 @@ impl<'a> Image<'a> {
     /// [`Rule::Corrupt`] when the bytes do not inflate to a cluster.
     pub fn read_compressed(&self, extent: &Extent) -> Result<Vec<u8>, Rejection> {
         let Kind::Compressed { file_offset, len } = extent.kind else {
-            return Err(Rejection::new(Rule::Unreadable, None, "the extent is not compressed"));
+            return Err(Rejection::not_compressed());
         };
         let mut cluster = compressed::read(self.bytes, &self.header, file_offset, len)?;
         let start = extent.guest_offset & !(self.cluster_bytes() - 1);

@@ -19,7 +19,6 @@
 //! refused by the header alone. Internal snapshots and bitmaps are not part of the disk.
 
 mod apart;
-mod claims;
 mod compressed;
 mod entry;
 mod extents;
@@ -28,27 +27,23 @@ mod image;
 mod ranked;
 mod render;
 mod snapshots;
-mod table;
 mod walk;
 
-pub use extents::{Extent, Extents, Kind};
+pub use crate::extent::{Extent, Kind};
+pub use extents::Extents;
 pub use image::{Image, Rules};
 pub use render::{CLUSTER_BYTES, Piece, Pieces, Rendering, create_overlay};
 
-use crate::judge::too_large;
-use crate::{Checked, Format, Limits, ReadAt, Rejection};
+use crate::{Disk, DiskExtents, Limits, ReadAt, Rejection};
 
 /// The first four bytes of every version.
 pub(crate) const MAGIC: &[u8] = b"QFI\xfb";
 
 /// Judges a file declared qcow2 that carries qcow2's magic and no other.
-pub(crate) fn check(bytes: &dyn ReadAt, limits: &Limits) -> Result<Checked, Rejection> {
+pub(crate) fn open<'a>(bytes: &'a dyn ReadAt, limits: &Limits) -> Result<Image<'a>, Rejection> {
     let header = header::Header::read(bytes)?;
-    if header.virtual_size_bytes > limits.virtual_size_bytes {
-        return Err(too_large(header.virtual_size_bytes, limits));
-    }
-    let image = Image::open(bytes, Rules::Upload)?;
-    Ok(Checked { format: Format::Qcow2, virtual_size_bytes: image.virtual_size_bytes(), notes: image.into_notes() })
+    limits.allow(header.virtual_size_bytes)?;
+    Image::open(bytes, Rules::Upload)
 }
 
 /// The size of the disk that a qcow2 file's header states; the header is judged, the tables are not.
@@ -57,4 +52,26 @@ pub(crate) fn check(bytes: &dyn ReadAt, limits: &Limits) -> Result<Checked, Reje
 /// The first rule that the header breaks.
 pub fn virtual_size_bytes(bytes: &dyn ReadAt) -> Result<u64, Rejection> {
     Ok(header::Header::read(bytes)?.virtual_size_bytes)
+}
+
+impl Disk for Image<'_> {
+    fn virtual_size_bytes(&self) -> u64 {
+        Image::virtual_size_bytes(self)
+    }
+
+    fn extents(&self) -> DiskExtents<'_> {
+        Box::new(Image::extents(self, 0..u64::MAX))
+    }
+
+    fn inflate(&self, extent: &Extent) -> Result<Vec<u8>, Rejection> {
+        let mut cluster = self.read_compressed(extent)?;
+        let within = (extent.guest_offset % self.cluster_bytes()) as usize; // At most 2 MiB.
+        cluster.truncate(within + extent.len as usize);
+        cluster.drain(..within);
+        Ok(cluster)
+    }
+
+    fn notes(&self) -> Vec<String> {
+        Image::notes(self).to_vec()
+    }
 }

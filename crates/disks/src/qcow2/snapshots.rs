@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use crate::fields::be::{u32_at, u64_at};
 use crate::{ReadAt, Rejection};
 
-use super::header::{Header, u32_at, u64_at};
+use super::header::Header;
 
 /// The fields of a snapshot's entry before the parts of variable length.
 const ENTRY_BYTES: u64 = 40;

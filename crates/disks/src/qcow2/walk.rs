@@ -4,14 +4,15 @@
 //! Compressed clusters share host clusters with one another only, and their bytes are apart. A
 //! file longer than a window of [`Claims`] is walked once for each window.
 
+use crate::claims::Claims;
+use crate::fields::be::u64_at;
+use crate::table::Table;
 use crate::{ReadAt, Rejection, Rule};
 
 use super::apart::{Order, apart};
-use super::claims::Claims;
 use super::entry::{self, Entry};
-use super::header::{Header, u64_at};
+use super::header::Header;
 use super::snapshots;
-use super::table::Table;
 
 /// What the walk came by.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

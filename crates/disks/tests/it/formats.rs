@@ -2,7 +2,7 @@
 
 use disks::{Format, Limits, Rule, check, detect};
 
-use crate::support::{Folder, LIMITS, sample, sample_disk};
+use crate::support::{Folder, LIMITS, disk_in, sample, sample_disk};
 
 /// What `qemu-img` writes in each format, and what it is.
 const WRITTEN: &[(&str, &[&str], Format)] = &[
@@ -74,21 +74,49 @@ fn a_rich_format_declared_raw_is_a_mismatch_and_luks_is_stored_as_it_is() {
 #[test]
 fn formats_that_are_not_accepted_are_banned_whatever_the_bytes() {
     for (_, bytes) in written() {
-        for declared in Format::ALL.into_iter().filter(|format| !matches!(format, Format::Raw | Format::Qcow2)) {
+        for declared in Format::ALL.into_iter().filter(|format| !format.is_accepted()) {
             assert_eq!(refused(declared, &bytes), Rule::BannedFormat, "{declared}");
         }
     }
 }
 
 #[test]
-fn other_bytes_declared_qcow2_are_a_mismatch() {
-    for (format, bytes) in written() {
-        if format != Format::Qcow2 {
-            assert_eq!(refused(Format::Qcow2, &bytes), Rule::FormatMismatch, "{format}");
+fn bytes_of_another_format_than_the_declared_one_are_a_mismatch() {
+    let written = written();
+    for declared in Format::ACCEPTED {
+        for (format, bytes) in written.iter().filter(|(format, _)| *format != declared) {
+            let may_be_stored = declared == Format::Raw && *format == Format::Luks;
+            if !may_be_stored {
+                assert_eq!(refused(declared, bytes), Rule::FormatMismatch, "{format} as {declared}");
+            }
+        }
+        if declared != Format::Raw {
+            assert_eq!(refused(declared, &sample_disk()), Rule::FormatMismatch);
+            assert_eq!(refused(declared, b""), Rule::FormatMismatch);
         }
     }
-    assert_eq!(refused(Format::Qcow2, &sample_disk()), Rule::FormatMismatch);
-    assert_eq!(refused(Format::Qcow2, b""), Rule::FormatMismatch);
+}
+
+#[test]
+fn an_archive_is_no_disk_whatever_it_is_declared() {
+    let mut archive = vec![0; 10_240];
+    archive[..9].copy_from_slice(b"disk.vmdk");
+    archive[257..262].copy_from_slice(b"ustar");
+    for declared in Format::ACCEPTED {
+        let refused = check(declared, &archive, &LIMITS).unwrap_err();
+        assert_eq!(refused.rule, Rule::FormatMismatch);
+        assert!(refused.remedy.contains("Take the disk out"), "{refused}");
+    }
+    assert_eq!(refused(Format::Ova, &archive), Rule::BannedFormat);
+}
+
+#[test]
+fn compressed_bytes_are_raw_and_told_of() {
+    for (magic, word) in [(&b"\x1f\x8b\x08"[..], "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ\0", "xz")] {
+        let file = with(4096, &[(0, magic)]);
+        let checked = check(Format::Raw, &file, &LIMITS).unwrap();
+        assert!(checked.notes[0].contains(word), "{checked:?}");
+    }
 }
 
 #[test]
@@ -145,8 +173,8 @@ fn a_vmdk_text_is_known_in_any_dress() {
             bytes.resize(bytes.len() + padding, 0);
             assert_eq!(detect(&bytes).unwrap(), [Format::Vmdk], "{}", String::from_utf8_lossy(text));
             assert_eq!(refused(Format::Raw, &bytes), Rule::FormatMismatch);
-            assert_eq!(refused(Format::Iso, &bytes), Rule::BannedFormat);
-            assert_eq!(refused(Format::Vmdk, &bytes), Rule::BannedFormat);
+            assert_eq!(refused(Format::Iso, &bytes), Rule::FormatMismatch);
+            assert_eq!(refused(Format::Vmdk, &bytes), Rule::ExternalReference);
         }
     }
 }
@@ -158,7 +186,19 @@ fn an_iso_is_known_with_and_without_a_partition_table() {
     for bytes in [iso, hybrid] {
         assert_eq!(detect(&bytes).unwrap(), [Format::Iso]);
         assert_eq!(refused(Format::Raw, &bytes), Rule::FormatMismatch);
+        let checked = check(Format::Iso, &bytes, &LIMITS).unwrap();
+        assert_eq!(checked.virtual_size_bytes, 64 << 10);
     }
+}
+
+#[test]
+fn an_iso_is_stored_as_it_is_whatever_its_own_sizes_say() {
+    // A volume of 2^32 - 1 blocks, a root directory that is its own child, and an end in the middle of a sector.
+    let mut iso = with(70_001, &[(0x8000, b"\x01CD001\x01"), (0x8000 + 80, &[0xff; 8]), (0x8000 + 156, &[34])]);
+    iso[0x8000 + 158..][..4].copy_from_slice(&16_u32.to_le_bytes());
+    let checked = check(Format::Iso, &iso, &LIMITS).unwrap();
+    assert_eq!(checked.virtual_size_bytes, 70_144);
+    assert!(disk_in(Format::Iso, &iso).starts_with(&iso));
 }
 
 #[test]
@@ -168,8 +208,9 @@ fn two_formats_at_a_time_are_a_polyglot_in_every_declaration() {
     let end = file.len();
     file[end - 512..end - 504].copy_from_slice(b"conectix");
     assert_eq!(detect(&file).unwrap(), [Format::Qcow2, Format::Vhd]);
-    assert_eq!(refused(Format::Qcow2, &file), Rule::Polyglot);
-    assert_eq!(refused(Format::Raw, &file), Rule::Polyglot);
+    for declared in Format::ACCEPTED {
+        assert_eq!(refused(declared, &file), Rule::Polyglot);
+    }
     let both = with(64 << 10, &[(0, b"KDMV"), (0x8001, b"CD001")]);
     assert_eq!(refused(Format::Raw, &both), Rule::Polyglot);
     let luks = with(64 << 10, &[(0, b"LUKS\xba\xbe"), (0x8001, b"CD001")]);

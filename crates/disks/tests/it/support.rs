@@ -1,11 +1,14 @@
 //! Disks and images made by QEMU's own tools.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use disks::qcow2::{CLUSTER_BYTES, Image, Kind, Piece, Rendering};
-use disks::{Limits, ReadAt};
+use disks::{Format, Limits, ReadAt, Rejection, Rule};
 use tempfile::TempDir;
 
 /// More than any disk of these tests has.
@@ -48,6 +51,11 @@ impl Folder {
         self.io(&[], image, commands);
     }
 
+    /// Runs `qemu-io` commands on a file in the folder that is of this driver.
+    pub(crate) fn qemu_io_as(&self, driver: &str, file: &str, commands: &[String]) {
+        self.io(&["-f", driver], file, commands);
+    }
+
     fn io(&self, options: &[&str], image: &str, commands: &[String]) {
         let mut arguments = [&["-d", "unmap"], options].concat();
         for command in commands {
@@ -70,7 +78,12 @@ impl Folder {
 
     /// The disk in a qcow2 file as QEMU sees it.
     pub(crate) fn qemu_disk(&self, name: &str) -> Vec<u8> {
-        self.qemu_img(&["convert", "-f", "qcow2", "-O", "raw", name, "qemu-disk.raw"]);
+        self.qemu_disk_as("qcow2", name)
+    }
+
+    /// The disk in a file of another driver as QEMU sees it.
+    pub(crate) fn qemu_disk_as(&self, driver: &str, name: &str) -> Vec<u8> {
+        self.qemu_img(&["convert", "-f", driver, "-O", "raw", name, "qemu-disk.raw"]);
         self.read("qemu-disk.raw")
     }
 }
@@ -102,6 +115,71 @@ pub(crate) fn our_disk(image: &Image<'_>, file: &dyn ReadAt, base: &[u8]) -> Vec
     }
     assert_eq!(expected, image.virtual_size_bytes());
     disk
+}
+
+/// The disk in an accepted file of any format.
+pub(crate) fn disk_in(format: Format, file: &dyn ReadAt) -> Vec<u8> {
+    let image = disks::open(format, file, &LIMITS).unwrap_or_else(|refused| panic!("{format}: {refused}"));
+    let mut disk = vec![0; image.virtual_size_bytes() as usize];
+    let mut expected = 0;
+    for extent in image.extents() {
+        let extent = extent.unwrap();
+        assert_eq!(extent.guest_offset, expected, "extents leave no gap");
+        expected += extent.len;
+        let target = &mut disk[extent.guest_offset as usize..expected as usize];
+        match extent.kind {
+            Kind::Zero | Kind::Unallocated => {}
+            Kind::Data { file_offset } => file.read_exact_at(target, file_offset).unwrap(),
+            Kind::Compressed { .. } => target.copy_from_slice(&image.inflate(&extent).unwrap()),
+        }
+    }
+    assert_eq!(expected, image.virtual_size_bytes());
+    disk
+}
+
+/// A verdict takes less than this, on a busy machine too.
+pub(crate) const SOON: Duration = Duration::from_millis(500);
+
+/// Why a file is refused; it must be, and soon.
+pub(crate) fn refusal(format: Format, file: &[u8]) -> Rejection {
+    let begin = Instant::now();
+    let verdict = disks::check(format, &file, &LIMITS);
+    assert!(begin.elapsed() < SOON, "the verdict took {:?}", begin.elapsed());
+    verdict.map(|checked| panic!("accepted: {checked:?}")).unwrap_err()
+}
+
+/// A sample by its driver and options; QEMU makes each once.
+pub(crate) fn made(driver: &str, options: &[&str]) -> Vec<u8> {
+    static MADE: Mutex<BTreeMap<String, Vec<u8>>> = Mutex::new(BTreeMap::new());
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    let name = format!("{driver} {}", options.join(" "));
+    made.entry(name).or_insert_with(|| sample_of(&Folder::new(), driver, options)).clone()
+}
+
+/// The rule that a sample breaks after a change.
+pub(crate) fn rule_after(format: Format, file: &[u8], change: impl FnOnce(&mut Vec<u8>)) -> Rule {
+    let mut file = file.to_vec();
+    change(&mut file);
+    refusal(format, &file).rule
+}
+
+/// Writes bytes into a file.
+pub(crate) fn put(file: &mut [u8], at: usize, bytes: impl AsRef<[u8]>) {
+    let bytes = bytes.as_ref();
+    file[at..at + bytes.len()].copy_from_slice(bytes);
+}
+
+/// The little-endian number of four bytes at a place of a file.
+pub(crate) fn le32(file: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(file[at..at + 4].try_into().unwrap())
+}
+
+/// The file is refused wherever it is cut; as cut off or as nonsense.
+pub(crate) fn refused_wherever_cut(format: Format, file: &[u8], least: usize) {
+    for len in (least..file.len()).step_by(file.len() / 61).chain([file.len() - 1]) {
+        let rule = refusal(format, &file[..len]).rule;
+        assert!(matches!(rule, Rule::Truncated | Rule::Corrupt), "{format} cut at {len}: {rule}");
+    }
 }
 
 /// The whole file of a disk's rendering.
@@ -150,10 +228,14 @@ pub(crate) fn sample_disk() -> Vec<u8> {
 
 /// A qcow2 file that QEMU made of [`sample_disk`].
 pub(crate) fn sample(folder: &Folder, options: &[&str]) -> Vec<u8> {
+    let file = sample_of(folder, "qcow2", options);
+    folder.write("sample.qcow2", &file);
+    file
+}
+
+/// A file named `sample` that QEMU made of [`sample_disk`] in another format.
+pub(crate) fn sample_of(folder: &Folder, driver: &str, options: &[&str]) -> Vec<u8> {
     folder.write("src.raw", &sample_disk());
-    let mut arguments = vec!["convert", "-f", "raw", "-O", "qcow2"];
-    arguments.extend(options);
-    arguments.extend(["src.raw", "sample.qcow2"]);
-    folder.qemu_img(&arguments);
-    folder.read("sample.qcow2")
+    folder.qemu_img(&[&["convert", "-f", "raw", "-O", driver], options, &["src.raw", "sample"]].concat());
+    folder.read("sample")
 }

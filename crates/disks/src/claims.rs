@@ -46,9 +46,20 @@ impl Claims {
 
     /// Takes every cluster of a range; false when something else has one of them.
     pub(crate) fn take_all(&mut self, clusters: Range<u64>) -> bool {
-        let start = clusters.start.max(self.window.start);
+        let mut at = clusters.start.max(self.window.start);
         let end = clusters.end.min(self.window.end);
-        (start..end).all(|cluster| self.take(cluster))
+        while at < end {
+            let index = at - self.window.start;
+            let (word, shift) = ((index / 64) as usize, index % 64); // The window bounds the index.
+            let len = (64 - shift).min(end - at);
+            let bits = (u64::MAX >> (64 - len)) << shift;
+            if self.whole[word] & bits != 0 || self.compressed.get(word).is_some_and(|word| word & bits != 0) {
+                return false;
+            }
+            self.whole[word] |= bits;
+            at += len;
+        }
+        true
     }
 
     /// Takes part of a cluster for compressed bytes; false when it is taken whole.

@@ -1,8 +1,6 @@
-//! Tables of 64-bit words, read a piece at a time.
+//! Tables of words, read a piece at a time.
 
 use crate::{ReadAt, Rejection};
-
-use super::header::u64_at;
 
 /// The most of a table that is in memory at a time.
 const PIECE_BYTES: u64 = 64 << 10;
@@ -52,11 +50,11 @@ impl<'a> Words<'a> {
         Self { bytes, at: 0, piece: Vec::new() }
     }
 
-    /// The word at `offset`, in a table that ends at `table_end`.
-    pub(crate) fn get(&mut self, offset: u64, table_end: u64) -> Result<u64, Rejection> {
-        let kept = offset >= self.at && offset + 8 <= self.at + self.piece.len() as u64;
+    /// The word of `N` bytes at `offset`, in a table that ends at `table_end`.
+    pub(crate) fn get<const N: usize>(&mut self, offset: u64, table_end: u64) -> Result<[u8; N], Rejection> {
+        let kept = offset >= self.at && offset + N as u64 <= self.at + self.piece.len() as u64;
         if !kept {
-            let len = table_end.saturating_sub(offset).clamp(8, PIECE_BYTES);
+            let len = table_end.saturating_sub(offset).clamp(N as u64, PIECE_BYTES);
             self.piece.resize(len as usize, 0);
             if let Err(error) = self.bytes.read_exact_at(&mut self.piece, offset) {
                 self.piece.clear();
@@ -64,6 +62,9 @@ impl<'a> Words<'a> {
             }
             self.at = offset;
         }
-        Ok(u64_at(&self.piece, (offset - self.at) as usize))
+        let mut word = [0; N];
+        let start = (offset - self.at) as usize;
+        word.copy_from_slice(&self.piece[start..start + N]);
+        Ok(word)
     }
 }
