@@ -2,6 +2,8 @@
 
 mod documents;
 mod downloads;
+mod fetches;
+mod imports;
 mod lists;
 mod matrix;
 mod members;
@@ -9,6 +11,7 @@ mod patches;
 mod records;
 mod refusals;
 mod snapshots;
+mod stores;
 mod uploads;
 
 use serde_json::{Value, json};

@@ -111,7 +111,12 @@ impl World {
         let identity = Identity::open(db.clone(), config.identity.clone()).await.unwrap();
         let store = Store::open(&folder.join("store"), Arc::new(db.clone()), Default::default()).await.unwrap();
         let queue = Queue::new(db.clone());
-        let settings = images::Settings { images: config.images, sharing: config.sharing, quota: config.quota.clone() };
+        let settings = images::Settings {
+            images: config.images,
+            import: config.import,
+            sharing: config.sharing,
+            quota: config.quota.clone(),
+        };
         let images = Images::open(db.clone(), store.clone(), identity, queue.clone(), settings);
         queue.recover().await.unwrap();
         let instances = Instances::open(Foundations {

@@ -15,6 +15,7 @@ mod http;
 mod people;
 mod postgres;
 mod service;
+mod source;
 
 pub use acts::*;
 pub use cli::{Cli, clients};
@@ -23,6 +24,7 @@ pub use http::{Answer, Person};
 pub use people::{PASSWORD, People, id_of};
 pub use postgres::Postgres;
 pub use service::Effigy;
+pub use source::{Reply, Source};
 
 use std::{future::Future, time::Duration};
 
