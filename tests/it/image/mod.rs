@@ -7,6 +7,7 @@ mod imports;
 mod lists;
 mod matrix;
 mod members;
+mod metadefs;
 mod patches;
 mod records;
 mod refusals;
