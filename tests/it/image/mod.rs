@@ -11,6 +11,7 @@ mod metadefs;
 mod patches;
 mod records;
 mod refusals;
+mod safety;
 mod snapshots;
 mod stores;
 mod uploads;
