@@ -20,6 +20,8 @@ pub mod api;
 pub mod db;
 /// Disks offered by name over NBD.
 pub mod exports;
+/// Bytes from addresses that people name.
+pub mod fetch;
 /// Who may do what.
 pub mod identity;
 /// Image records and their bytes.
@@ -30,5 +32,7 @@ pub mod inspect;
 pub mod instances;
 /// Work that outlives a request.
 pub mod jobs;
+/// What properties are called and may say.
+pub mod metadefs;
 
 pub use error::{Error, Result};

@@ -5,8 +5,10 @@
 mod chunks;
 mod identity;
 mod images;
+mod imports;
 mod instances;
 mod jobs;
+mod metadefs;
 
 use effigy::db::Database;
 use tempfile::TempDir;

@@ -2,14 +2,19 @@
 
 mod documents;
 mod downloads;
+mod fetches;
 mod formats;
+mod imports;
 mod lists;
 mod matrix;
 mod members;
+mod metadefs;
 mod patches;
 mod records;
 mod refusals;
+mod safety;
 mod snapshots;
+mod stores;
 mod uploads;
 
 use serde_json::{Value, json};
