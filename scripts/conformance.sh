@@ -21,7 +21,7 @@ finish() {
     local status=$?
     trap - EXIT
     stop_service
-    [ -z "${web:-}" ] || kill "$web"
+    [ -z "${web:-}" ] || kill "$web" 2>/dev/null || true
     end_guests
     [ $status = 0 ] || tail -n 5 "$folder/service.log"
     if [ -n "${KEEP:-}" ]; then echo "Everything is in $folder"; else rm -rf "$folder"; fi
@@ -35,19 +35,24 @@ serve_images() {
     qemu-img convert -f raw -O qcow2 "$folder/www/micro.raw" "$folder/www/micro.qcow2"
     python3 -u -m http.server --bind 127.0.0.1 --directory "$folder/www" 0 >"$folder/web.log" 2>&1 &
     web=$!
-    until port=$(grep -o -m1 'port [0-9]*' "$folder/web.log"); do sleep 0.05; done
-    images=http://127.0.0.1:${port#port }
+    until images=$(grep -o -m1 'port [0-9]*' "$folder/web.log"); do sleep 0.05; done
+    images=http://127.0.0.1:${images#port }
 }
 
 # Any project may share with any other, as with Glance: the suites share with strangers. An account that
-# was locked opens again while its test waits.
+# was locked opens again while its test waits. Images are fetched from this machine: from the web server here, and
+# from the service itself as from another region's.
 write_settings() {
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     cat >"$folder/effigy.toml" <<END
 [sharing]
 scope = "any"
 [identity]
 lock_after_failures = 5
 lock_secs = 5
+[import]
+allowed_hosts = ["127.0.0.1"]
+allowed_ports = [80, 443, ${images##*:}, $port]
 END
 }
 
@@ -91,7 +96,7 @@ run() {
 trap finish EXIT
 serve_images
 write_settings
-start_service
+start_service "127.0.0.1:$port"
 furnish
 failed=()
 if [ $# -gt 0 ]; then
