@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build console demo demo-stop test console-test guide guests bench check fmt clean-demo
+.PHONY: help build console demo demo-stop test console-test guide conformance guests bench check fmt clean-demo
 
 # Where the demonstration keeps everything.
 EFFIGY_DEMO ?= $(CURDIR)/.demo
@@ -46,6 +46,10 @@ console-test: console ## the console in a browser, with real guests
 guide: build ## the whole guide, claim by claim, with the openstack command
 	@scripts/install.sh run guests clients
 	@scripts/guide.sh
+
+conformance: build ## real clients' own test suites: Tempest, openstacksdk, glanceclient, every command
+	@scripts/install.sh run guests clients
+	@scripts/conformance.sh
 
 guests: ## the test guests, in ./.cache/guests
 	@scripts/install.sh guests run

@@ -2,10 +2,13 @@
 # Prints the folder that holds the pinned OpenStack clients (`openstack`, `glance`), making it first
 # when this machine has none. It lies outside the clone, named by what requirements.txt says, so that
 # every clone and every run shares it and a changed pin makes a new one.
+#
+#   scripts/clients.sh [REQUIREMENTS]      with what that file names beside them, in a folder of its own
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 
-name=$(sha256sum "$here/requirements.txt" | cut -c1-12)
+requirements=("$here/requirements.txt" "$@")
+name=$(cat "${requirements[@]}" | sha256sum | cut -c1-12)
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/effigy
 venv=$cache/venv-$name
 
@@ -18,7 +21,7 @@ if [ ! -e "$venv/.complete" ]; then
         echo "Installing the OpenStack clients into $venv" >&2
         rm -rf "$venv"
         python3 -m venv "$venv" >&2
-        "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps -r "$here/requirements.txt" >&2
+        "$venv/bin/pip" install --quiet --disable-pip-version-check --no-deps "${requirements[@]/#/--requirement=}" >&2
         touch "$venv/.complete"
     fi
 fi

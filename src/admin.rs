@@ -274,7 +274,7 @@ impl Desk {
 
     /// The id and name of a role.
     async fn find_role(&self, name: &str) -> anyhow::Result<(String, String)> {
-        let found = self.identity.roles(&self.caller, Some(name)).await?.pop();
+        let found = self.identity.roles(&self.caller, Some(name), None).await?.pop();
         let found =
             found.with_context(|| format!("there is no role '{name}': take member, reader, manager or admin"))?;
         Ok((found.id, found.name))

@@ -17,7 +17,7 @@ use crate::{
     error::Error,
     identity::{
         Caller,
-        credentials::{AccessRule, parse_rules},
+        access_rules::{AccessRule, parse_rules},
     },
 };
 

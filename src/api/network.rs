@@ -251,10 +251,17 @@ fn port_view(instance: &Instance) -> Option<Value> {
         .iter()
         .map(|forward| format!("port {} is 127.0.0.1:{} on the host", forward.guest_port, forward.host_port))
         .collect();
+    // The same for programs, in a word of our own.
+    let forwards_for_programs: Value = addresses
+        .forwards
+        .iter()
+        .map(|forward| json!({"guest_port": forward.guest_port, "host": format!("127.0.0.1:{}", forward.host_port)}))
+        .collect();
     Some(json!({
         "id": one::port_id(instance.id),
         "name": "",
         "description": forwards.join(", "),
+        "effigy:forwards": forwards_for_programs,
         "network_id": one::ID,
         "device_id": instance.id,
         "device_owner": "compute:nova",

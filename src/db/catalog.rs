@@ -124,6 +124,20 @@ impl Database {
         Ok(write.commit().await?)
     }
 
+    /// Changes a region; false when there is none.
+    pub(crate) async fn update_region(&self, region: &RegionRow) -> Result<bool> {
+        let mut write = self.write().await?;
+        let changed = sqlx::query("update regions set description = $2, parent_region_id = $3 where id = $1")
+            .bind(&region.id)
+            .bind(&region.description)
+            .bind(region.parent_region_id.as_deref())
+            .execute(&mut *write)
+            .await?
+            .rows_affected();
+        write.commit().await?;
+        Ok(changed == 1)
+    }
+
     /// Deletes a region; false when there is none.
     pub(crate) async fn delete_region(&self, id: &str) -> Result<bool> {
         self.delete_one("delete from regions where id = $1", id).await

@@ -24,6 +24,8 @@ pub struct CredentialRow {
     pub unrestricted: bool,
     /// When it ends.
     pub expires_ms: Option<i64>,
+    /// The same in its maker's words, to the microsecond.
+    pub expires_at: Option<String>,
     /// A JSON array of rules; `None` allows every request.
     pub access_rules: Option<String>,
     /// When it was made.
@@ -35,7 +37,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "select id, user_id, project_id, name, description, secret, unrestricted, expires_ms, access_rules, ",
-            "created_ms from application_credentials ",
+            "created_ms, expires_at from application_credentials ",
             $rest
         )
     };
@@ -83,8 +85,8 @@ impl Database {
         let mut write = self.write().await?;
         let made = sqlx::query(
             "insert into application_credentials (id, user_id, project_id, name, description, secret, unrestricted,
-                                                  expires_ms, access_rules, created_ms)
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing",
+                                                  expires_ms, access_rules, created_ms, expires_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing",
         )
         .bind(&credential.id)
         .bind(&credential.user_id)
@@ -96,6 +98,7 @@ impl Database {
         .bind(credential.expires_ms)
         .bind(credential.access_rules.as_deref())
         .bind(credential.created_ms)
+        .bind(credential.expires_at.as_deref())
         .execute(&mut *write)
         .await?
         .rows_affected();
@@ -149,5 +152,6 @@ fn credential(row: &AnyRow) -> sqlx::Result<CredentialRow> {
         expires_ms: row.try_get("expires_ms")?,
         access_rules: row.try_get("access_rules")?,
         created_ms: row.try_get("created_ms")?,
+        expires_at: row.try_get("expires_at")?,
     })
 }

@@ -99,8 +99,8 @@ impl Database {
         }
         end_tokens(&mut write, id).await?;
         for statement in [
-            "delete from grants where target_kind = 'domain' and target_id = $1",
-            "delete from grants where target_kind = 'project' and target_id in
+            "delete from grants where target_kind in ('domain', 'below-domain') and target_id = $1",
+            "delete from grants where target_kind in ('project', 'below-project') and target_id in
                (select id from projects where domain_id = $1)",
             "delete from grants where actor_kind = 'user' and actor_id in (select id from users where domain_id = $1)",
             "delete from grants where actor_kind = 'group' and actor_id in
@@ -110,6 +110,7 @@ impl Database {
             "delete from user_groups where domain_id = $1",
             "delete from users where domain_id = $1",
             "delete from projects where domain_id = $1",
+            "delete from roles where domain_id = $1",
             "delete from domains where id = $1",
         ] {
             sqlx::query(statement).bind(id).execute(&mut *write).await?;

@@ -32,6 +32,7 @@ use sqlx::{
 
 use crate::error::{Error, Result};
 
+pub mod access_rules;
 pub mod audit;
 pub mod catalog;
 pub mod chunks;

@@ -20,6 +20,10 @@ pub struct ProjectRow {
     pub enabled: bool,
     /// A JSON array of strings.
     pub tags: String,
+    /// The project it stands below; `None` for one that stands below its domain.
+    pub parent_id: Option<String>,
+    /// Whether it is a domain, shown as a project.
+    pub is_domain: bool,
 }
 
 /// Which projects to list; `None` asks for all.
@@ -31,8 +35,10 @@ pub struct Projects<'a> {
     pub name: Option<&'a str>,
     /// Enabled, or not.
     pub enabled: Option<bool>,
-    /// In which this user holds a role.
+    /// In which this user holds a role, granted there or inherited.
     pub user_id: Option<&'a str>,
+    /// Directly below this project or domain.
+    pub parent_id: Option<&'a str>,
     /// After this project.
     pub marker: Option<&'a str>,
     /// At most so many.
@@ -42,9 +48,22 @@ pub struct Projects<'a> {
 /// One list of columns for every question about projects.
 macro_rules! select {
     ($rest:literal) => {
-        concat!("select p.id, p.domain_id, p.name, p.description, p.enabled, p.tags from projects p ", $rest)
+        concat!(
+            "select p.id, p.domain_id, p.name, p.description, p.enabled, p.tags, p.parent_id from projects p ",
+            $rest
+        )
     };
 }
+
+/// The projects below target `$1`, `$2` of an inherited grant.
+const BELOW: &str = "
+    with recursive below (id) as (
+        select id from projects
+         where ($1 = 'below-project' and parent_id = $2) or ($1 = 'below-domain' and domain_id = $2)
+        union
+        select p.id from projects p join below b on p.parent_id = b.id
+    )
+    select id from below order by id";
 
 impl Database {
     /// One project by its id.
@@ -71,12 +90,21 @@ impl Database {
         let rows = sqlx::query(select!(
             "where (cast($1 as text) is null or p.domain_id = $1) and (cast($2 as text) is null or p.name = $2)
                and (cast($3 as bigint) is null or p.enabled = $3)
-               and (cast($4 as text) is null or p.id in
-                     (select g.target_id from grants g
-                       where g.target_kind = 'project' and
-                         ((g.actor_kind = 'user' and g.actor_id = $4) or
-                          (g.actor_kind = 'group' and g.actor_id in
-                             (select m.group_id from group_members m where m.user_id = $4)))))
+               and (cast($4 as text) is null or p.id in (
+                     with recursive granted (kind, id) as (
+                       select g.target_kind, g.target_id from grants g
+                        where (g.actor_kind = 'user' and g.actor_id = $4) or
+                              (g.actor_kind = 'group' and g.actor_id in
+                                 (select m.group_id from group_members m where m.user_id = $4))
+                     ), below (id) as (
+                       select c.id from projects c
+                        where c.parent_id in (select id from granted where kind = 'below-project')
+                           or c.domain_id in (select id from granted where kind = 'below-domain')
+                       union
+                       select c.id from projects c join below b on c.parent_id = b.id
+                     )
+                     select id from below union select id from granted where kind = 'project'))
+               and (cast($7 as text) is null or p.parent_id = $7 or (p.parent_id is null and p.domain_id = $7))
                and (cast($5 as text) is null or
                     (p.name, p.id) > (select m.name, m.id from projects m where m.id = $5))
              order by p.name, p.id limit $6"
@@ -87,9 +115,28 @@ impl Database {
         .bind(wanted.user_id)
         .bind(wanted.marker)
         .bind(i64::from(wanted.limit))
+        .bind(wanted.parent_id)
         .fetch_all(self.reads())
         .await?;
         Ok(rows.iter().map(project).collect::<sqlx::Result<_>>()?)
+    }
+
+    /// The projects above this one, the nearest first.
+    pub(crate) async fn projects_above(&self, id: &str) -> Result<Vec<ProjectRow>> {
+        let mut above: Vec<ProjectRow> = Vec::new();
+        let mut next = self.project(id).await?.and_then(|project| project.parent_id);
+        while let Some(parent) = next {
+            let Some(row) = self.project(&parent).await? else { break };
+            next = row.parent_id.clone();
+            above.push(row);
+        }
+        Ok(above)
+    }
+
+    /// The ids of every project below the target of a grant of kind `below-project` or `below-domain`.
+    pub(crate) async fn projects_below(&self, kind: &str, id: &str) -> Result<Vec<String>> {
+        let rows = sqlx::query(BELOW).bind(kind).bind(id).fetch_all(self.reads()).await?;
+        Ok(rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>()?)
     }
 
     /// Keeps a new project; false when its name is taken in its domain.
@@ -128,7 +175,7 @@ impl Database {
     pub(crate) async fn delete_project(&self, id: &str) -> Result<bool> {
         let mut write = self.write().await?;
         end_tokens(&mut write, id).await?;
-        sqlx::query("delete from grants where target_kind = 'project' and target_id = $1")
+        sqlx::query("delete from grants where target_kind in ('project', 'below-project') and target_id = $1")
             .bind(id)
             .execute(&mut *write)
             .await?;
@@ -145,8 +192,8 @@ impl Database {
 
 pub(super) async fn insert_project(write: &mut Write, project: &ProjectRow) -> Result<bool> {
     let made = sqlx::query(
-        "insert into projects (id, domain_id, name, description, enabled, tags) values ($1, $2, $3, $4, $5, $6)
-         on conflict do nothing",
+        "insert into projects (id, domain_id, name, description, enabled, tags, parent_id)
+         values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
     )
     .bind(&project.id)
     .bind(&project.domain_id)
@@ -154,6 +201,7 @@ pub(super) async fn insert_project(write: &mut Write, project: &ProjectRow) -> R
     .bind(&project.description)
     .bind(i64::from(project.enabled))
     .bind(&project.tags)
+    .bind(project.parent_id.as_deref())
     .execute(&mut **write)
     .await?;
     Ok(made.rows_affected() == 1)
@@ -175,5 +223,7 @@ fn project(row: &AnyRow) -> sqlx::Result<ProjectRow> {
         description: row.try_get("description")?,
         enabled: row.try_get::<i64, _>("enabled")? == 1,
         tags: row.try_get("tags")?,
+        parent_id: row.try_get("parent_id")?,
+        is_domain: false,
     })
 }

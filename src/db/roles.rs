@@ -14,6 +14,8 @@ pub struct RoleRow {
     pub name: String,
     /// What it is for.
     pub description: Option<String>,
+    /// The domain it belongs to: such a role gives only what it implies. `None` for a role of the whole cloud.
+    pub domain_id: Option<String>,
 }
 
 /// One grant: this actor holds this role on this target.
@@ -23,7 +25,8 @@ pub struct GrantRow {
     pub actor_kind: String,
     /// The user or group.
     pub actor_id: String,
-    /// `project`, `domain` or `system`.
+    /// `project`, `domain` or `system`; `below-project` or `below-domain` for a role that is inherited by the
+    /// projects below and not held on the target itself.
     pub target_kind: String,
     /// The project or domain; `all` for the system.
     pub target_id: String,
@@ -31,21 +34,33 @@ pub struct GrantRow {
     pub role_id: String,
 }
 
-/// Every role that user `$1` holds on target `$2`, `$3`: granted, through a group, or implied.
+/// Every role that user `$1` holds on target `$2`, `$3`: granted there, inherited from above, through a group, or
+/// implied. What belongs to a domain gives only what it implies.
 const HELD: &str = "
-    with recursive direct (role_id) as (
-        select role_id from grants
-         where actor_kind = 'user' and actor_id = $1 and target_kind = $2 and target_id = $3
+    with recursive line (id, parent_id, domain_id) as (
+        select id, parent_id, domain_id from projects where $2 = 'project' and id = $3
         union
-        select g.role_id from grants g
+        select p.id, p.parent_id, p.domain_id from projects p join line l on p.id = l.parent_id
+    ), places (kind, id) as (
+        select cast($2 as text), cast($3 as text)
+        union
+        select 'below-project', id from line where id <> $3
+        union
+        select 'below-domain', domain_id from line
+    ), direct (role_id) as (
+        select g.role_id from grants g join places p on p.kind = g.target_kind and p.id = g.target_id
+         where g.actor_kind = 'user' and g.actor_id = $1
+        union
+        select g.role_id from grants g join places p on p.kind = g.target_kind and p.id = g.target_id
           join group_members m on g.actor_kind = 'group' and g.actor_id = m.group_id
-         where m.user_id = $1 and g.target_kind = $2 and g.target_id = $3
+         where m.user_id = $1
     ), held (role_id) as (
         select role_id from direct
         union
         select i.implied_id from role_implications i join held h on i.prior_id = h.role_id
     )
-    select r.id, r.name, r.description from roles r join held h on h.role_id = r.id order by r.name";
+    select r.id, r.name, r.description, r.domain_id from roles r join held h on h.role_id = r.id
+     where r.domain_id is null order by r.name";
 
 /// The roles of application credential `$1`, and what they imply.
 const CREDENTIAL_HELD: &str = "
@@ -54,10 +69,11 @@ const CREDENTIAL_HELD: &str = "
         union
         select i.implied_id from role_implications i join held h on i.prior_id = h.role_id
     )
-    select r.id, r.name, r.description from roles r join held h on h.role_id = r.id order by r.name";
+    select r.id, r.name, r.description, r.domain_id from roles r join held h on h.role_id = r.id
+     where r.domain_id is null order by r.name";
 
 impl Database {
-    /// Every role a user holds on a target: granted, through a group, or implied.
+    /// Every role a user holds on a target: granted, inherited, through a group, or implied.
     pub(crate) async fn roles_held(&self, user_id: &str, target_kind: &str, target_id: &str) -> Result<Vec<RoleRow>> {
         let rows = sqlx::query(HELD).bind(user_id).bind(target_kind).bind(target_id).fetch_all(self.reads()).await?;
         Ok(rows.iter().map(role).collect::<sqlx::Result<_>>()?)
@@ -72,7 +88,8 @@ impl Database {
     /// Every role, or those of this name.
     pub(crate) async fn roles(&self, name: Option<&str>) -> Result<Vec<RoleRow>> {
         let rows = sqlx::query(
-            "select id, name, description from roles where cast($1 as text) is null or name = $1 order by name",
+            "select id, name, description, domain_id from roles where cast($1 as text) is null or name = $1
+              order by name",
         )
         .bind(name)
         .fetch_all(self.reads())
@@ -82,7 +99,7 @@ impl Database {
 
     /// One role.
     pub(crate) async fn role(&self, id: &str) -> Result<Option<RoleRow>> {
-        let row = sqlx::query("select id, name, description from roles where id = $1")
+        let row = sqlx::query("select id, name, description, domain_id from roles where id = $1")
             .bind(id)
             .fetch_optional(self.reads())
             .await?;
@@ -218,7 +235,7 @@ pub struct Grants<'a> {
     pub actor_kind: Option<&'a str>,
     /// The user or group.
     pub actor_id: Option<&'a str>,
-    /// `project`, `domain` or `system`.
+    /// As in [`GrantRow`].
     pub target_kind: Option<&'a str>,
     /// The project or domain; `all` for the system.
     pub target_id: Option<&'a str>,
@@ -227,12 +244,15 @@ pub struct Grants<'a> {
 }
 
 pub(super) async fn insert_role(write: &mut Write, role: &RoleRow) -> Result<bool> {
-    let made = sqlx::query("insert into roles (id, name, description) values ($1, $2, $3) on conflict do nothing")
-        .bind(&role.id)
-        .bind(&role.name)
-        .bind(role.description.as_deref())
-        .execute(&mut **write)
-        .await?;
+    let made = sqlx::query(
+        "insert into roles (id, name, description, domain_id) values ($1, $2, $3, $4) on conflict do nothing",
+    )
+    .bind(&role.id)
+    .bind(&role.name)
+    .bind(role.description.as_deref())
+    .bind(role.domain_id.as_deref())
+    .execute(&mut **write)
+    .await?;
     Ok(made.rows_affected() == 1)
 }
 
@@ -263,19 +283,29 @@ pub(super) async fn insert_grant(write: &mut Write, grant: &GrantRow) -> Result<
 /// Ends the tokens that rest on a grant. Application credentials that name the role are dropped with a user's own
 /// grant; one that rests on a group's grant is refused when it is used.
 async fn end_tokens_of(write: &mut Write, grant: &GrantRow) -> Result<()> {
-    if grant.actor_kind == "user" && grant.target_kind == "project" {
+    if grant.actor_kind == "user" {
         sqlx::query(
-            "delete from application_credentials where user_id = $1 and project_id = $2 and id in
-               (select credential_id from application_credential_roles where role_id = $3)",
+            "delete from application_credentials where user_id = $1 and id in
+               (select credential_id from application_credential_roles where role_id = $4) and project_id in (
+                  with recursive below (id) as (
+                      select id from projects where ($2 = 'below-project' and parent_id = $3)
+                          or ($2 = 'below-domain' and domain_id = $3) or ($2 = 'project' and id = $3)
+                      union
+                      select p.id from projects p join below b on p.parent_id = b.id and $2 <> 'project'
+                  )
+                  select id from below)",
         )
         .bind(&grant.actor_id)
+        .bind(&grant.target_kind)
         .bind(&grant.target_id)
         .bind(&grant.role_id)
         .execute(&mut **write)
         .await?;
     }
     sqlx::query(
-        "delete from tokens where scope_kind = $3 and scope_id = $4 and
+        "delete from tokens where
+           ((scope_kind = $3 and scope_id = $4) or
+            (scope_kind = 'project' and $3 in ('below-project', 'below-domain'))) and
            (($1 = 'user' and user_id = $2) or
             ($1 = 'group' and user_id in (select user_id from group_members where group_id = $2)))",
     )
@@ -289,7 +319,12 @@ async fn end_tokens_of(write: &mut Write, grant: &GrantRow) -> Result<()> {
 }
 
 fn role(row: &AnyRow) -> sqlx::Result<RoleRow> {
-    Ok(RoleRow { id: row.try_get("id")?, name: row.try_get("name")?, description: row.try_get("description")? })
+    Ok(RoleRow {
+        id: row.try_get("id")?,
+        name: row.try_get("name")?,
+        description: row.try_get("description")?,
+        domain_id: row.try_get("domain_id")?,
+    })
 }
 
 fn grant(row: &AnyRow) -> sqlx::Result<GrantRow> {

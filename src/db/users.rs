@@ -26,6 +26,8 @@ pub struct UserRow {
     pub password: Option<String>,
     /// When the password last changed.
     pub password_changed_ms: i64,
+    /// What clients wrote about it besides: a JSON object.
+    pub extra: String,
 }
 
 /// Which users to list; `None` asks for all.
@@ -50,7 +52,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "select u.id, u.domain_id, u.name, u.description, u.email, u.enabled, u.default_project_id, ",
-            "u.password, u.password_changed_ms from users u ",
+            "u.password, u.password_changed_ms, u.extra from users u ",
             $rest
         )
     };
@@ -109,7 +111,8 @@ impl Database {
     pub(crate) async fn update_user(&self, user: &UserRow) -> Result<Option<bool>> {
         let mut write = self.write().await?;
         let changed = sqlx::query(
-            "update users set name = $2, description = $3, email = $4, enabled = $5, default_project_id = $6
+            "update users set name = $2, description = $3, email = $4, enabled = $5, default_project_id = $6,
+                    extra = $7
               where id = $1",
         )
         .bind(&user.id)
@@ -118,6 +121,7 @@ impl Database {
         .bind(user.email.as_deref())
         .bind(i64::from(user.enabled))
         .bind(user.default_project_id.as_deref())
+        .bind(&user.extra)
         .execute(&mut *write)
         .await;
         let changed = match changed {
@@ -168,8 +172,8 @@ impl Database {
 pub(super) async fn insert_user(write: &mut Write, user: &UserRow) -> Result<bool> {
     let made = sqlx::query(
         "insert into users (id, domain_id, name, description, email, enabled, default_project_id, password,
-                            password_changed_ms)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing",
+                            password_changed_ms, extra)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing",
     )
     .bind(&user.id)
     .bind(&user.domain_id)
@@ -180,6 +184,7 @@ pub(super) async fn insert_user(write: &mut Write, user: &UserRow) -> Result<boo
     .bind(user.default_project_id.as_deref())
     .bind(user.password.as_deref())
     .bind(user.password_changed_ms)
+    .bind(&user.extra)
     .execute(&mut **write)
     .await?;
     Ok(made.rows_affected() == 1)
@@ -201,5 +206,6 @@ fn user(row: &AnyRow) -> sqlx::Result<UserRow> {
         default_project_id: row.try_get("default_project_id")?,
         password: row.try_get("password")?,
         password_changed_ms: row.try_get("password_changed_ms")?,
+        extra: row.try_get("extra")?,
     })
 }

@@ -66,6 +66,15 @@ pub struct EndpointFields {
     pub enabled: Option<bool>,
 }
 
+/// What to say of a region; `None` leaves it as it is.
+#[derive(Clone, Debug, Default)]
+pub struct RegionFields {
+    /// What it is.
+    pub description: Option<String>,
+    /// The region it is a part of; `Some(None)` for none.
+    pub parent_region_id: Option<Option<String>>,
+}
+
 impl Identity {
     /// The catalog, as seen from `base`, the address clients know this service by.
     pub async fn catalog(&self, base: &str) -> Result<Vec<Listed>> {
@@ -147,7 +156,7 @@ impl Identity {
         }
         self.registered_service(&endpoint.service_id).await?;
         if let Some(region) = &endpoint.region_id {
-            self.add_region(caller, region, "").await.or_else(|error| match error {
+            self.add_region(caller, region, RegionFields::default()).await.or_else(|error| match error {
                 Error::Conflict(_) => Ok(Region::named(region)),
                 other => Err(other),
             })?;
@@ -157,16 +166,51 @@ impl Identity {
     }
 
     /// Names a region.
-    pub async fn add_region(&self, caller: &Caller, id: &str, description: &str) -> Result<Region> {
+    pub async fn add_region(&self, caller: &Caller, id: &str, fields: RegionFields) -> Result<Region> {
         policy::administer(caller, "change the catalog")?;
         check_name(id)?;
-        check_text(description)?;
+        let region = self.with(Region::named(id), fields).await?;
         enough(self.db.regions().await?.len())?;
-        let region = Region { description: description.to_owned(), ..Region::named(id) };
         if id == self.region() || !self.db.insert_region(&region).await? {
             return Err(Error::Conflict(format!("There is a region '{id}' already.")));
         }
         Ok(region)
+    }
+
+    /// Changes a region that was named.
+    pub async fn update_region(&self, caller: &Caller, id: &str, fields: RegionFields) -> Result<Region> {
+        policy::administer(caller, "change the catalog")?;
+        let found = self.db.regions().await?.into_iter().find(|region| region.id == id);
+        let region = self.with(found.ok_or_else(|| no_such_region(id))?, fields).await?;
+        let was_there = self.db.update_region(&region).await?;
+        was_there.then_some(region).ok_or_else(|| no_such_region(id))
+    }
+
+    async fn with(&self, mut region: Region, fields: RegionFields) -> Result<Region> {
+        region.description = fields.description.unwrap_or(region.description);
+        check_text(&region.description)?;
+        if let Some(parent) = fields.parent_region_id {
+            self.check_parent(&region.id, parent.as_deref()).await?;
+            region.parent_region_id = parent;
+        }
+        Ok(region)
+    }
+
+    /// The region above is there, and not this one or one below it.
+    async fn check_parent(&self, id: &str, parent: Option<&str>) -> Result<()> {
+        let regions = self.db.regions().await?;
+        let mut next = parent;
+        while let Some(above) = next {
+            if above == id {
+                return Err(Error::Invalid("A region is not a part of itself.".into()));
+            }
+            let found = regions.iter().find(|region| region.id == above);
+            if found.is_none() && above != self.region() {
+                return Err(no_such_region(above));
+            }
+            next = found.and_then(|region| region.parent_region_id.as_deref());
+        }
+        Ok(())
     }
 
     /// Takes a registered service out of the catalog.
@@ -193,7 +237,7 @@ impl Identity {
             return Err(Error::Conflict(format!("There are endpoints in the region '{id}'.")));
         }
         let was_there = self.db.delete_region(id).await?;
-        was_there.then_some(()).ok_or_else(|| Error::NotFound(format!("Could not find region: {id}.")))
+        was_there.then_some(()).ok_or_else(|| no_such_region(id))
     }
 
     async fn every_service(&self) -> Result<Vec<Service>> {
@@ -258,4 +302,8 @@ fn enough(already: usize) -> Result<()> {
 /// The id of something that has no row: the same in every process and after every start.
 fn stable_id(parts: &[&str]) -> String {
     blake3::hash(parts.join("/").as_bytes()).to_hex()[..32].to_owned()
+}
+
+fn no_such_region(id: &str) -> Error {
+    Error::NotFound(format!("Could not find region: {id}."))
 }

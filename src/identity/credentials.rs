@@ -3,10 +3,10 @@
 //! The secret is shown once. A credential is restricted unless its maker says otherwise: it cannot make or delete
 //! credentials. It holds a part of its maker's roles, and ends when its maker loses one of them.
 
-use serde::{Deserialize, Serialize};
-
+pub use super::access_rules::AccessRule;
 use super::{
     Caller, Identity, RoleRef,
+    access_rules::{check_rules, parse_rules},
     passwords::Secret,
     policy,
     tokens::{new_token, random},
@@ -19,33 +19,6 @@ use crate::{
 
 /// Application credentials of one user: enough for every machine of a person, few enough to review.
 const MAX_CREDENTIALS: i64 = 256;
-/// Access rules of one credential.
-const MAX_RULES: usize = 128;
-
-/// What a credential may be used for: requests to `service` with `method` on `path`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccessRule {
-    /// Its id; made by us.
-    pub id: String,
-    /// The kind of service: `identity`, `image`, `compute`, `network`.
-    pub service: String,
-    /// The method.
-    pub method: String,
-    /// The path after the service's own prefix: `*` or `{name}` for one segment, `**` for the rest.
-    pub path: String,
-}
-
-impl AccessRule {
-    /// A rule nobody has had before.
-    pub fn new(service: String, method: String, path: String) -> AccessRule {
-        AccessRule { id: new_id(), service, method, path }
-    }
-
-    /// Whether this rule allows a request.
-    pub fn allows(&self, service: &str, method: &str, path: &str) -> bool {
-        self.service == service && self.method.eq_ignore_ascii_case(method) && matches(&self.path, path)
-    }
-}
 
 /// What to make a credential of.
 #[derive(Clone, Debug, Default)]
@@ -60,6 +33,8 @@ pub struct NewCredential {
     pub roles: Vec<String>,
     /// When it shall end.
     pub expires_ms: Option<i64>,
+    /// The same in its maker's words.
+    pub expires_at: Option<String>,
     /// Whether it may make and delete credentials.
     pub unrestricted: bool,
     /// What it may be used for; empty for everything.
@@ -98,6 +73,7 @@ impl Identity {
             return Err(Error::Invalid("expires_at lies in the past".into()));
         }
         check_rules(&new.access_rules)?;
+        self.keep_rules(user, &new.access_rules).await?;
         let roles = chosen(&session.roles, &new.roles)?;
         if self.db.count_credentials(&user.to_string()).await? >= MAX_CREDENTIALS {
             return Err(Error::Forbidden(format!("A user has at most {MAX_CREDENTIALS} application credentials.")));
@@ -123,6 +99,7 @@ impl Identity {
             secret: kept,
             unrestricted: new.unrestricted,
             expires_ms: new.expires_ms,
+            expires_at: new.expires_at,
             access_rules: (!new.access_rules.is_empty()).then_some(rules),
             created_ms: now_ms(),
         };
@@ -148,19 +125,6 @@ impl Identity {
         policy::see_credentials(caller, user)?;
         let row = self.db.credential(id).await?.filter(|row| row.user_id == user.to_string());
         self.with_roles(row.ok_or_else(|| missing(id))?).await
-    }
-
-    /// Every access rule of a user's application credentials.
-    pub async fn access_rules(&self, caller: &Caller, user: UserId) -> Result<Vec<AccessRule>> {
-        policy::see_credentials(caller, user)?;
-        let mut rules: Vec<AccessRule> = Vec::new();
-        for row in self.db.credentials(&user.to_string(), None).await? {
-            let of_this = parse_rules(row.access_rules.as_deref())?;
-            let is_new = |rule: &AccessRule| !rules.iter().any(|known| known.id == rule.id);
-            let new: Vec<AccessRule> = of_this.into_iter().filter(is_new).collect();
-            rules.extend(new);
-        }
-        Ok(rules)
     }
 
     /// Deletes an application credential; its tokens end with it.
@@ -195,11 +159,6 @@ fn digest(secret: &Secret) -> String {
     blake3::hash(secret.expose().as_bytes()).to_hex().to_string()
 }
 
-/// The rules kept in a row.
-pub fn parse_rules(json: Option<&str>) -> Result<Vec<AccessRule>> {
-    json.map_or(Ok(Vec::new()), |json| serde_json::from_str(json).map_err(Error::internal))
-}
-
 /// The roles asked for by id or name, of those held; all of them when none is asked for.
 fn chosen(held: &[RoleRef], wanted: &[String]) -> Result<Vec<RoleRef>> {
     if wanted.is_empty() {
@@ -217,50 +176,6 @@ fn chosen(held: &[RoleRef], wanted: &[String]) -> Result<Vec<RoleRef>> {
     Ok(roles)
 }
 
-fn check_rules(rules: &[AccessRule]) -> Result<()> {
-    if rules.len() > MAX_RULES {
-        return Err(Error::Invalid(format!("A credential has at most {MAX_RULES} access rules.")));
-    }
-    for rule in rules {
-        let is_plain = rule.path.starts_with('/') && is_normal(&rule.path) && rule.path.len() <= 255;
-        let is_method = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"].contains(&rule.method.as_str());
-        if !is_plain || !is_method || rule.service.is_empty() || rule.service.len() > 64 {
-            return Err(Error::Invalid(
-                "An access rule has a service, a method in capitals, and a plain path that begins with '/'.".into(),
-            ));
-        }
-    }
-    Ok(())
-}
-
-/// Whether a path is written in its one plain form, so that a rule means what it says.
-fn is_normal(path: &str) -> bool {
-    !path.contains("//") && !path.contains(['%', ';', '\\']) && !path.split('/').any(|s| s == "." || s == "..")
-}
-
-/// Whether a rule's path covers a request's path.
-fn matches(pattern: &str, path: &str) -> bool {
-    if !is_normal(path) {
-        return false;
-    }
-    let mut wanted = pattern.trim_end_matches('/').split('/');
-    let mut given = path.trim_end_matches('/').split('/');
-    loop {
-        match (wanted.next(), given.next()) {
-            (Some("**"), Some(_)) => return true,
-            (None, None) => return true,
-            (Some(want), Some(have)) => {
-                let is_any = want == "*" || (want.starts_with('{') && want.ends_with('}'));
-                let fits = want == have || (is_any && !have.is_empty());
-                if !fits {
-                    return false;
-                }
-            }
-            _ => return false,
-        }
-    }
-}
-
 fn missing(id: &str) -> Error {
     Error::NotFound(format!("Could not find Application Credential: {id}."))
 }
@@ -273,30 +188,6 @@ pub(super) fn new_id() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn rule(path: &str) -> AccessRule {
-        AccessRule { id: new_id(), service: "image".into(), method: "GET".into(), path: path.into() }
-    }
-
-    #[test]
-    fn rules_cover_what_they_say_and_nothing_written_differently() {
-        let file = rule("/v2/images/{image_id}/file");
-        assert!(file.allows("image", "GET", "/v2/images/abc/file"));
-        for path in [
-            "/v2/images/abc",
-            "/v2/images/abc/file/x",
-            "/v2//images/abc/file",
-            "/v2/images/%2e/file",
-            "/v2/images/;/file",
-        ] {
-            assert!(!file.allows("image", "GET", path), "{path}");
-        }
-        assert!(!file.allows("image", "PUT", "/v2/images/abc/file"));
-        assert!(!file.allows("compute", "GET", "/v2/images/abc/file"));
-        assert!(rule("/v2/**").allows("image", "GET", "/v2/images/abc/file"));
-        assert!(rule("/v2/images/*").allows("image", "GET", "/v2/images/abc"));
-        assert!(!rule("/v2/**").allows("image", "GET", "/v2/../x"));
-    }
 
     #[test]
     fn only_held_roles_can_be_chosen() {

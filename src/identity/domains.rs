@@ -1,6 +1,6 @@
 //! Domains: each has names of its own for users, groups and projects.
 
-use super::{Caller, DEFAULT_DOMAIN, Identity, check_name, check_text, credentials::new_id, policy};
+use super::{Caller, DEFAULT_DOMAIN, Identity, check_short_name, check_text, credentials::new_id, policy};
 pub use crate::db::domains::DomainRow as Domain;
 use crate::error::{Error, Result};
 
@@ -97,13 +97,13 @@ impl Identity {
     pub(super) async fn domain_for(&self, caller: &Caller, asked: Option<String>) -> Result<String> {
         let id = asked.unwrap_or_else(|| caller.user.domain_id.clone());
         let found = self.db.domain(&id).await?.map(|domain| domain.id);
-        found.ok_or_else(|| Error::Invalid(format!("There is no domain '{id}'.")))
+        found.ok_or_else(|| missing(&id))
     }
 }
 
 fn apply(domain: &mut Domain, fields: DomainFields) -> Result<()> {
     if let Some(name) = fields.name {
-        check_name(&name)?;
+        check_short_name(&name)?;
         domain.name = name;
     }
     domain.description = fields.description.unwrap_or_else(|| std::mem::take(&mut domain.description));

@@ -41,7 +41,12 @@ pub(super) async fn seed(db: &Database) -> Result<()> {
     };
     let roles: Vec<RoleRow> = ROLES
         .iter()
-        .map(|(name, what)| RoleRow { id: new_id(), name: (*name).into(), description: Some((*what).into()) })
+        .map(|(name, what)| RoleRow {
+            id: new_id(),
+            name: (*name).into(),
+            description: Some((*what).into()),
+            domain_id: None,
+        })
         .collect();
     let id = |name: &str| roles.iter().find(|role| role.name == name).map(|role| role.id.clone());
     let implied: Vec<_> = IMPLIED.iter().filter_map(|(prior, implied)| Some((id(prior)?, id(implied)?))).collect();
@@ -100,6 +105,8 @@ impl Identity {
             description: "The operators' project".into(),
             enabled: true,
             tags: "[]".into(),
+            parent_id: None,
+            is_domain: false,
         };
         let user = UserRow {
             id: UserId::new().to_string(),
@@ -111,6 +118,7 @@ impl Identity {
             default_project_id: Some(project.id.clone()),
             password: Some(self.passwords.hash(password).await?),
             password_changed_ms: now_ms(),
+            extra: "{}".into(),
         };
         let admin = self.db.roles(Some("admin")).await?.pop();
         let admin = admin.ok_or_else(|| Error::Conflict("the role 'admin' was deleted".into()))?;

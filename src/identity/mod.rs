@@ -30,6 +30,8 @@ use crate::{
     ids::{ProjectId, UserId},
 };
 
+pub mod access_rules;
+pub mod assignments;
 pub mod audit;
 pub mod catalog;
 pub mod credentials;
@@ -39,6 +41,7 @@ pub mod groups;
 pub mod image_policy;
 pub mod passwords;
 pub mod policy;
+pub mod project_tags;
 pub mod projects;
 pub mod roles;
 pub mod sign_in;
@@ -214,6 +217,17 @@ fn check_name(name: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::Invalid(format!("A name has 1 to {MAX_NAME_CHARS} characters and is not blank.")))
+}
+
+/// The longest name of a domain or a project, as Keystone has it.
+const MAX_SHORT_NAME_CHARS: usize = 64;
+
+/// Whether a domain or a project may be called so.
+fn check_short_name(name: &str) -> Result<()> {
+    if name.chars().count() > MAX_SHORT_NAME_CHARS {
+        return Err(Error::Invalid(format!("The name of a project has at most {MAX_SHORT_NAME_CHARS} characters.")));
+    }
+    check_name(name)
 }
 
 /// The longest free text.

@@ -1,6 +1,14 @@
 //! Projects: the tenants that own things.
+//!
+//! A project stands below its domain, or below another project of it; roles can be inherited downwards
+//! ([`super::roles`]), nothing else is. A domain is shown as a project to the admin who asks for it so
+//! (`is_domain`), as Keystone does.
 
-use super::{Caller, Identity, check_name, policy};
+use super::{
+    Caller, Identity, check_short_name, check_text,
+    domains::{Domain, DomainFields, ListDomains},
+    policy,
+};
 pub use crate::db::projects::{ProjectRow as Project, Projects as ListProjects};
 use crate::{
     error::{Error, Result},
@@ -9,6 +17,8 @@ use crate::{
 
 /// Tags of one project, as Keystone allows.
 const MAX_TAGS: usize = 80;
+/// Projects from a domain down to a leaf. Keystone: `max_project_tree_depth`.
+const MAX_DEPTH: usize = 5;
 
 /// What to make or change of a project; `None` leaves it as it is.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +27,10 @@ pub struct ProjectFields {
     pub name: Option<String>,
     /// Its domain; cannot be changed.
     pub domain_id: Option<String>,
+    /// The project or domain it stands below; cannot be changed.
+    pub parent_id: Option<String>,
+    /// Whether to make a domain.
+    pub is_domain: Option<bool>,
     /// What it is for.
     pub description: Option<String>,
     /// Whether anybody may work in it.
@@ -29,13 +43,19 @@ impl Identity {
     /// Makes a project.
     pub async fn create_project(&self, caller: &Caller, fields: ProjectFields) -> Result<Project> {
         policy::administer(caller, "create projects")?;
+        if fields.is_domain == Some(true) {
+            return self.create_domain(caller, as_domain(fields)?).await.map(as_project);
+        }
+        let (domain_id, parent_id) = self.place_for(caller, &fields).await?;
         let mut project = Project {
             id: ProjectId::new().to_string(),
-            domain_id: self.domain_for(caller, fields.domain_id.clone()).await?,
+            domain_id,
             name: String::new(),
             description: String::new(),
             enabled: true,
             tags: "[]".into(),
+            parent_id,
+            is_domain: false,
         };
         apply(&mut project, ProjectFields { name: Some(fields.name.clone().unwrap_or_default()), ..fields })?;
         if !self.db.insert_project(&project).await? {
@@ -50,6 +70,11 @@ impl Identity {
         self.db.projects(wanted).await
     }
 
+    /// Every domain as a project, in pages.
+    pub async fn domain_projects(&self, caller: &Caller, wanted: &ListDomains<'_>) -> Result<Vec<Project>> {
+        Ok(self.domains(caller, wanted).await?.into_iter().map(as_project).collect())
+    }
+
     /// The projects in which a user holds a role.
     pub async fn projects_of(&self, caller: &Caller, user: UserId, wanted: &ListProjects<'_>) -> Result<Vec<Project>> {
         policy::see_user(caller, user)?;
@@ -59,14 +84,13 @@ impl Identity {
     /// One project: any for the admin, by its id; for others one they belong to, also by its name, so that
     /// `image add project IMAGE NAME` finds it.
     pub async fn project(&self, caller: &Caller, id: &str) -> Result<Project> {
+        if caller.is_admin() {
+            return self.project_or_domain(id).await;
+        }
         let found = match id.parse::<ProjectId>() {
             Ok(id) => self.db.project(&id.to_string()).await?,
-            Err(_) if caller.is_admin() => None,
             Err(_) => self.db.project_named(id, &caller.user.domain_id).await?,
         };
-        if caller.is_admin() {
-            return found.ok_or_else(|| missing(id));
-        }
         let own = match &found {
             Some(project) => {
                 let project_id = project.id.parse().map_err(Error::internal)?;
@@ -80,9 +104,13 @@ impl Identity {
     /// Changes a project; disabling it ends its tokens.
     pub async fn update_project(&self, caller: &Caller, id: &str, fields: ProjectFields) -> Result<Project> {
         policy::administer(caller, "change projects")?;
-        let mut project = self.some_project(id).await?;
-        if fields.domain_id.as_ref().is_some_and(|domain| *domain != project.domain_id) {
-            return Err(Error::Invalid("A project stays in its domain.".into()));
+        let mut project = self.project_or_domain(id).await?;
+        if project.is_domain {
+            return self.update_domain(caller, &project.id, as_domain(fields)?).await.map(as_project);
+        }
+        stays(&project, &fields)?;
+        if let Some(enabled) = fields.enabled.filter(|enabled| *enabled != project.enabled) {
+            self.check_line(&project, enabled).await?;
         }
         apply(&mut project, fields)?;
         let changed = self.db.update_project(&project).await?;
@@ -97,7 +125,13 @@ impl Identity {
     /// Deletes a project with its grants, tokens and application credentials.
     pub async fn delete_project(&self, caller: &Caller, id: &str) -> Result<()> {
         policy::administer(caller, "delete projects")?;
-        let project = self.some_project(id).await?;
+        let project = self.project_or_domain(id).await?;
+        if project.is_domain {
+            return self.delete_domain(caller, &project.id).await;
+        }
+        if !self.db.projects_below("below-project", &project.id).await?.is_empty() {
+            return Err(Error::Forbidden("There are projects below this one: delete them first.".into()));
+        }
         let was_there = self.db.delete_project(&project.id).await?;
         self.sessions.forget();
         was_there.then_some(()).ok_or_else(|| missing(id))
@@ -110,27 +144,114 @@ impl Identity {
         };
         found.ok_or_else(|| missing(id))
     }
+
+    async fn project_or_domain(&self, id: &str) -> Result<Project> {
+        match self.some_project(id).await {
+            Err(Error::NotFound(_)) => self.db.domain(id).await?.map(as_project).ok_or_else(|| missing(id)),
+            found => found,
+        }
+    }
+
+    /// The domain of a new project, and the project it stands below.
+    async fn place_for(&self, caller: &Caller, fields: &ProjectFields) -> Result<(String, Option<String>)> {
+        let Some(parent_id) = &fields.parent_id else {
+            return Ok((self.domain_for(caller, fields.domain_id.clone()).await?, None));
+        };
+        let found = self.project_or_domain(parent_id).await;
+        let parent = found.map_err(|_| Error::Invalid(format!("There is no project or domain '{parent_id}'.")))?;
+        let domain_id = if parent.is_domain { &parent.id } else { &parent.domain_id };
+        if fields.domain_id.as_ref().is_some_and(|asked| asked != domain_id) {
+            return Err(Error::Invalid("A project is in the domain of the project it stands below.".into()));
+        }
+        if !parent.enabled {
+            return Err(Error::Forbidden("The project above is disabled: enable it first.".into()));
+        }
+        if parent.is_domain {
+            return Ok((parent.id, None));
+        }
+        if self.db.projects_above(&parent.id).await?.len() + 2 > MAX_DEPTH {
+            return Err(Error::Forbidden(format!("At most {MAX_DEPTH} projects stand one below the other.")));
+        }
+        Ok((parent.domain_id, Some(parent.id)))
+    }
+
+    /// A project is enabled while all above it are.
+    async fn check_line(&self, project: &Project, enabled: bool) -> Result<()> {
+        if enabled && self.db.projects_above(&project.id).await?.iter().any(|above| !above.enabled) {
+            return Err(Error::Forbidden("A project above is disabled: enable that first.".into()));
+        }
+        if !enabled {
+            for below in self.db.projects_below("below-project", &project.id).await? {
+                if self.db.project(&below).await?.is_some_and(|below| below.enabled) {
+                    return Err(Error::Forbidden("A project below is enabled: disable that first.".into()));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What cannot be changed of a project.
+fn stays(project: &Project, fields: &ProjectFields) -> Result<()> {
+    if fields.domain_id.as_ref().is_some_and(|domain| *domain != project.domain_id) {
+        return Err(Error::Invalid("A project stays in its domain.".into()));
+    }
+    let parent = project.parent_id.as_ref().unwrap_or(&project.domain_id);
+    if fields.parent_id.as_ref().is_some_and(|asked| asked != parent) {
+        return Err(Error::Forbidden("A project stays where it is: its parent_id cannot be changed.".into()));
+    }
+    if fields.is_domain == Some(true) {
+        return Err(Error::Invalid("A project does not become a domain.".into()));
+    }
+    Ok(())
+}
+
+/// A domain in the words of a project.
+fn as_project(domain: Domain) -> Project {
+    Project {
+        id: domain.id,
+        domain_id: String::new(),
+        name: domain.name,
+        description: domain.description,
+        enabled: domain.enabled,
+        tags: "[]".into(),
+        parent_id: None,
+        is_domain: true,
+    }
+}
+
+fn as_domain(fields: ProjectFields) -> Result<DomainFields> {
+    let is_plain = fields.domain_id.is_none() && fields.parent_id.is_none() && fields.is_domain != Some(false);
+    if !is_plain || fields.tags.is_some_and(|tags| !tags.is_empty()) {
+        return Err(Error::Invalid("A domain has no domain, no parent and no tags.".into()));
+    }
+    Ok(DomainFields { name: fields.name, description: fields.description, enabled: fields.enabled })
 }
 
 fn apply(project: &mut Project, fields: ProjectFields) -> Result<()> {
     if let Some(name) = fields.name {
-        check_name(&name)?;
+        check_short_name(&name)?;
         project.name = name;
     }
     if let Some(tags) = fields.tags {
-        let is_plain = |tag: &String| !tag.is_empty() && tag.chars().count() <= 255 && !tag.contains([',', '/']);
-        if tags.len() > MAX_TAGS || !tags.iter().all(is_plain) {
-            return Err(Error::Invalid(format!(
-                "A project has at most {MAX_TAGS} tags of 1 to 255 characters without ',' and '/'."
-            )));
-        }
-        let tags: std::collections::BTreeSet<String> = tags.into_iter().collect();
-        project.tags = serde_json::to_string(&tags).map_err(Error::internal)?;
+        project.tags = checked_tags(tags)?;
     }
     project.description = fields.description.unwrap_or_else(|| std::mem::take(&mut project.description));
-    super::check_text(&project.description)?;
+    check_text(&project.description)?;
     project.enabled = fields.enabled.unwrap_or(project.enabled);
     Ok(())
+}
+
+/// Tags in the form they are kept in: a JSON array, sorted.
+pub(super) fn checked_tags(tags: impl IntoIterator<Item = String>) -> Result<String> {
+    let tags: std::collections::BTreeSet<String> = tags.into_iter().collect();
+    let is_plain = |tag: &String| !tag.is_empty() && tag.chars().count() <= 255 && !tag.contains([',', '/', '\0']);
+    if tags.len() > MAX_TAGS || !tags.iter().all(is_plain) {
+        return Err(Error::Invalid(format!(
+            "A project has at most {MAX_TAGS} tags of 1 to 255 characters without ',' and '/'."
+        )));
+    }
+    serde_json::to_string(&tags).map_err(Error::internal)
 }
 
 fn missing(id: &str) -> Error {

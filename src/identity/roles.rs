@@ -1,11 +1,11 @@
 //! Roles, what they imply, and who holds which where.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use super::{Caller, Identity, check_name, check_text, credentials::new_id, policy};
 pub use crate::db::roles::{GrantRow as Grant, RoleRow as RoleRecord};
 use crate::{
-    db::{ALL, roles::Grants},
+    db::roles::Grants,
     error::{Error, Result},
 };
 
@@ -27,29 +27,33 @@ pub enum Target {
     Domain(String),
     /// On the whole system.
     System,
+    /// In every project below this one, and not in itself.
+    BelowProject(String),
+    /// In every project of this domain, and not on itself.
+    BelowDomain(String),
 }
 
-/// Which assignments to list; `None` asks for all.
+/// What to make a role of.
 #[derive(Clone, Debug, Default)]
-pub struct ListAssignments {
-    /// Of this actor.
-    pub actor: Option<Actor>,
-    /// On this target.
-    pub target: Option<Target>,
-    /// Of this role.
-    pub role_id: Option<String>,
-    /// What users hold in effect: groups opened, implied roles added.
-    pub is_effective: bool,
+pub struct NewRole {
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The domain it shall belong to.
+    pub domain_id: Option<String>,
 }
 
 /// The roles of Effigy's own rules; renaming or deleting one would leave nobody in power.
 const OWN_ROLES: [&str; 5] = ["admin", "manager", "member", "reader", "service"];
 
 impl Identity {
-    /// Every role, or those of a name. Everybody may read them: names of roles are no secret, and whoever makes an
-    /// application credential names some (Keystone shows them to admins alone).
-    pub async fn roles(&self, _caller: &Caller, name: Option<&str>) -> Result<Vec<RoleRecord>> {
-        self.db.roles(name).await
+    /// Every role of the whole cloud or of a domain, or those of a name. Everybody may read them: names of roles are
+    /// no secret, and whoever makes an application credential names some (Keystone shows them to admins alone).
+    pub async fn roles(&self, _caller: &Caller, name: Option<&str>, domain: Option<&str>) -> Result<Vec<RoleRecord>> {
+        let mut roles = self.db.roles(name).await?;
+        roles.retain(|role| role.domain_id.as_deref() == domain);
+        Ok(roles)
     }
 
     /// One role.
@@ -58,11 +62,15 @@ impl Identity {
     }
 
     /// Makes a role. It gives no right by itself; it may imply others.
-    pub async fn create_role(&self, caller: &Caller, name: String, description: Option<String>) -> Result<RoleRecord> {
+    pub async fn create_role(&self, caller: &Caller, fields: NewRole) -> Result<RoleRecord> {
         policy::administer(caller, "create roles")?;
+        let NewRole { name, description, domain_id } = fields;
         check_name(&name)?;
         check_text(description.as_deref().unwrap_or_default())?;
-        let role = RoleRecord { id: new_id(), name, description };
+        if let Some(domain) = &domain_id {
+            self.domain(caller, domain).await?;
+        }
+        let role = RoleRecord { id: new_id(), name, description, domain_id };
         let made = self.db.insert_role(&role).await?;
         made.then_some(()).ok_or_else(|| taken(&role.name))?;
         Ok(role)
@@ -123,6 +131,9 @@ impl Identity {
         if implied.name == "admin" {
             return Err(Error::Forbidden("No role can imply the role admin.".into()));
         }
+        if prior.domain_id.is_none() && implied.domain_id.is_some() {
+            return Err(Error::Forbidden("A role of the whole cloud cannot imply one of a domain.".into()));
+        }
         self.db.insert_implication(&prior.id, &implied.id).await?;
         self.sessions.forget();
         Ok((prior, implied))
@@ -170,94 +181,23 @@ impl Identity {
         Ok(self.db.roles(None).await?.into_iter().filter(|role| ids.contains(&role.id)).collect())
     }
 
-    /// Role assignments, as granted or in effect.
-    pub async fn assignments(&self, caller: &Caller, wanted: &ListAssignments) -> Result<Vec<Grant>> {
-        policy::administer(caller, "list role assignments")?;
-        let actor = wanted.actor.as_ref().map(Actor::row);
-        let target = wanted.target.as_ref().map(Target::row);
-        // In effect, a user's roles come through its groups too, and any role may be an implied one.
-        let asks_actor = |(kind, _): &(&str, &str)| !(wanted.is_effective && *kind == "user");
-        let narrow = actor.filter(asks_actor);
-        let rows = self
-            .db
-            .grants(&Grants {
-                actor_kind: narrow.map(|(kind, _)| kind),
-                actor_id: narrow.map(|(_, id)| id),
-                target_kind: target.map(|(kind, _)| kind),
-                target_id: target.map(|(_, id)| id),
-                role_id: wanted.role_id.as_deref().filter(|_| !wanted.is_effective),
-            })
-            .await?;
-        if !wanted.is_effective {
-            return Ok(rows);
-        }
-        let mut rows = self.in_effect(rows).await?;
-        rows.retain(|row| {
-            actor.is_none_or(|(kind, id)| kind == "group" || row.actor_id == id)
-                && wanted.role_id.as_ref().is_none_or(|role| row.role_id == *role)
-        });
-        Ok(rows)
-    }
-
-    /// What the ids in these assignments are called: name, domain id, domain name; the last two empty for a role.
-    pub async fn names_of(&self, caller: &Caller, rows: &[Grant]) -> Result<HashMap<String, [String; 3]>> {
-        policy::administer(caller, "list role assignments")?;
-        let domains: HashMap<String, String> =
-            self.db.domains(None, None, None, ALL).await?.into_iter().map(|domain| (domain.id, domain.name)).collect();
-        let mut names: HashMap<String, [String; 3]> =
-            domains.iter().map(|(id, name)| (id.clone(), [name.clone(), String::new(), String::new()])).collect();
-        for role in self.db.roles(None).await? {
-            names.insert(role.id, [role.name, String::new(), String::new()]);
-        }
-        for row in rows {
-            for (kind, id) in [(&row.actor_kind, &row.actor_id), (&row.target_kind, &row.target_id)] {
-                if names.contains_key(id) {
-                    continue;
-                }
-                let named = match kind.as_str() {
-                    "user" => self.db.user(id).await?.map(|user| (user.name, user.domain_id)),
-                    "group" => self.db.group(id).await?.map(|group| (group.name, group.domain_id)),
-                    "project" => self.db.project(id).await?.map(|project| (project.name, project.domain_id)),
-                    _ => None,
-                };
-                if let Some((name, domain_id)) = named {
-                    let domain = domains.get(&domain_id).cloned().unwrap_or_default();
-                    names.insert(id.clone(), [name, domain_id, domain]);
-                }
-            }
-        }
-        Ok(names)
-    }
-
-    /// Opens groups into their members and adds what roles imply.
-    async fn in_effect(&self, rows: Vec<Grant>) -> Result<Vec<Grant>> {
-        let pairs = self.db.role_implications().await?;
-        let mut seen = std::collections::HashSet::new();
-        let mut effect = Vec::new();
-        for row in rows {
-            let users = match row.actor_kind.as_str() {
-                "group" => self.db.group_member_ids(&row.actor_id).await?,
-                _ => vec![row.actor_id.clone()],
-            };
-            for role_id in with_implied(&row.role_id, &pairs) {
-                for user in &users {
-                    let key = (user.clone(), row.target_id.clone(), role_id.clone());
-                    if seen.insert(key) {
-                        effect.push(Grant {
-                            actor_kind: "user".into(),
-                            actor_id: user.clone(),
-                            role_id: role_id.clone(),
-                            ..row.clone()
-                        });
-                    }
-                }
-            }
-        }
-        Ok(effect)
+    async fn some_domain(&self, id: &str) -> Result<String> {
+        let found = self.db.domain(id).await?;
+        Ok(found.ok_or_else(|| Error::NotFound(format!("Could not find domain: {id}.")))?.id)
     }
 
     async fn checked(&self, actor: Actor, target: Target, role_id: &str) -> Result<Grant> {
         let role = self.db.role(role_id).await?.ok_or_else(|| missing(role_id))?;
+        if let Some(domain) = &role.domain_id {
+            let is_its_own = match &target {
+                Target::Project(id) | Target::BelowProject(id) => self.some_project(id).await?.domain_id == *domain,
+                Target::Domain(id) | Target::BelowDomain(id) => id == domain,
+                Target::System => false,
+            };
+            if !is_its_own {
+                return Err(Error::Forbidden(format!("The role '{}' is for its own domain alone.", role.name)));
+            }
+        }
         Ok(Grant { role_id: role.id, ..self.addressed(actor, target).await? })
     }
 
@@ -269,10 +209,9 @@ impl Identity {
         };
         let target = match target {
             Target::Project(id) => Target::Project(self.some_project(&id).await?.id),
-            Target::Domain(id) => {
-                let found = self.db.domain(&id).await?;
-                Target::Domain(found.ok_or_else(|| Error::NotFound(format!("Could not find domain: {id}.")))?.id)
-            }
+            Target::BelowProject(id) => Target::BelowProject(self.some_project(&id).await?.id),
+            Target::Domain(id) => Target::Domain(self.some_domain(&id).await?),
+            Target::BelowDomain(id) => Target::BelowDomain(self.some_domain(&id).await?),
             Target::System => Target::System,
         };
         let ((actor_kind, actor_id), (target_kind, target_id)) = (actor.row(), target.row());
@@ -287,7 +226,7 @@ impl Identity {
 }
 
 impl Actor {
-    fn row(&self) -> (&'static str, &str) {
+    pub(super) fn row(&self) -> (&'static str, &str) {
         match self {
             Actor::User(id) => ("user", id),
             Actor::Group(id) => ("group", id),
@@ -296,28 +235,15 @@ impl Actor {
 }
 
 impl Target {
-    fn row(&self) -> (&'static str, &str) {
+    pub(super) fn row(&self) -> (&'static str, &str) {
         match self {
             Target::Project(id) => ("project", id),
             Target::Domain(id) => ("domain", id),
             Target::System => ("system", "all"),
+            Target::BelowProject(id) => ("below-project", id),
+            Target::BelowDomain(id) => ("below-domain", id),
         }
     }
-}
-
-/// A role and everything it implies.
-fn with_implied(role_id: &str, pairs: &[(String, String)]) -> Vec<String> {
-    let mut held = vec![role_id.to_owned()];
-    let mut next = 0;
-    while let Some(prior) = held.get(next).cloned() {
-        for (_, implied) in pairs.iter().filter(|(id, _)| *id == prior) {
-            if !held.contains(implied) {
-                held.push(implied.clone());
-            }
-        }
-        next += 1;
-    }
-    held
 }
 
 fn keep(role: &RoleRecord) -> Result<()> {
@@ -333,16 +259,4 @@ fn missing(id: &str) -> Error {
 
 fn taken(name: &str) -> Error {
     Error::Conflict(format!("There is a role named '{name}' already."))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn roles_imply_through_others_and_circles_end() {
-        let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
-        let pairs = [pair("admin", "member"), pair("member", "reader"), pair("reader", "member")];
-        assert_eq!(with_implied("admin", &pairs), ["admin", "member", "reader"]);
-    }
 }

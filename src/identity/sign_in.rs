@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use super::{
     DEFAULT_DOMAIN, Identity, Session,
     passwords::Secret,
-    tokens::{new_audit_id, new_token},
+    tokens::{new_audit_id, new_token, no_such_token},
     unauthenticated,
 };
 use crate::{
@@ -173,7 +173,8 @@ impl Identity {
     }
 
     async fn check_token(&self, token: &Secret) -> Result<Proven> {
-        let session = self.session(token.expose()).await?.ok_or_else(unauthenticated)?;
+        // Keystone: not found, where every other failed proof is unauthenticated.
+        let session = self.session(token.expose()).await?.ok_or_else(no_such_token)?;
         if session.credential.is_some() {
             // Keystone: an application credential's token stays what it is.
             return Err(Error::Forbidden("A token of an application credential cannot be exchanged.".into()));

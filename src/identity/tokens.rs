@@ -256,7 +256,7 @@ fn session(digest: &str, row: TokenRow, scope: Scope, roles: Vec<RoleRef>) -> Re
     })
 }
 
-fn no_such_token() -> Error {
+pub(super) fn no_such_token() -> Error {
     Error::NotFound("Could not find the token: it is unknown, expired or revoked.".into())
 }
 

@@ -25,7 +25,12 @@ pub struct UserFields {
     pub default_project_id: Option<Option<String>>,
     /// Its password; ends its tokens.
     pub password: Option<Secret>,
+    /// What else clients write about it; null takes a word away (Keystone: `extra`).
+    pub extra: serde_json::Map<String, serde_json::Value>,
 }
+
+/// What clients may write about one user beyond what Effigy knows, as JSON.
+const MAX_EXTRA_BYTES: usize = 16 * 1024;
 
 impl Identity {
     /// Makes a user.
@@ -41,6 +46,7 @@ impl Identity {
             default_project_id: None,
             password: None,
             password_changed_ms: now_ms(),
+            extra: "{}".into(),
         };
         let password = fields.password.clone();
         apply(&mut user, UserFields { name: Some(fields.name.clone().unwrap_or_default()), ..fields })?;
@@ -147,6 +153,17 @@ fn apply(user: &mut User, fields: UserFields) -> Result<()> {
         user.default_project_id = id;
     }
     user.enabled = fields.enabled.unwrap_or(user.enabled);
+    if !fields.extra.is_empty() {
+        let mut extra: serde_json::Map<_, _> = serde_json::from_str(&user.extra).map_err(Error::internal)?;
+        extra.extend(fields.extra);
+        extra.retain(|_, value| !value.is_null());
+        let text = serde_json::to_string(&extra).map_err(Error::internal)?;
+        // PostgreSQL keeps no NUL.
+        if text.len() > MAX_EXTRA_BYTES || text.contains("\\u0000") {
+            return Err(Error::Invalid(format!("Other fields of a user have at most {MAX_EXTRA_BYTES} bytes.")));
+        }
+        user.extra = text;
+    }
     Ok(())
 }
 

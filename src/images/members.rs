@@ -22,7 +22,7 @@ pub(super) fn sharing_is_off() -> Error {
 }
 
 impl Images {
-    /// Shares an image with a project. It is accepted at once when the caller belongs to that project, too.
+    /// Shares an image with a project. It is accepted at once when the caller belongs to both projects.
     ///
     /// # Errors
     /// `Forbidden` where nothing is shared, for an image that is public or community, and (when sharing reaches own
@@ -40,7 +40,8 @@ impl Images {
         if project == image.owner {
             return Err(Error::Invalid("The image belongs to that project already.".into()));
         }
-        let status = if belongs { MemberStatus::Accepted } else { MemberStatus::Pending };
+        let belongs_to_both = belongs && self.0.identity.belongs(caller.user.id, image.owner).await?;
+        let status = if belongs_to_both { MemberStatus::Accepted } else { MemberStatus::Pending };
         let now = now_ms();
         let member = Member { image: id, project, status, created_ms: now, updated_ms: now };
         self.0.db.add_member(&member, MAX_MEMBERS as i64).await?;

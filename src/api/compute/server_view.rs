@@ -168,20 +168,15 @@ impl View<'_> {
     }
 }
 
-/// The addresses by network. `effigy:forwards` is our own word: how to reach the guest from its host.
+/// The addresses by network. How to reach the guest from its host is in the network's port: Nova's clients check that
+/// an address has no other words than these.
 pub(super) fn addresses(addresses: Option<&Addresses>) -> Value {
     let Some(addresses) = addresses else { return json!({}) };
-    let forwards: Vec<_> = addresses
-        .forwards
-        .iter()
-        .map(|forward| json!({"guest_port": forward.guest_port, "host": format!("127.0.0.1:{}", forward.host_port)}))
-        .collect();
     json!({network::NAME: [{
         "version": 4,
         "addr": addresses.fixed_ip,
         "OS-EXT-IPS:type": "fixed",
         "OS-EXT-IPS-MAC:mac_addr": addresses.mac,
-        "effigy:forwards": forwards,
     }]})
 }
 

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 
 use super::{
     super::{Api, caller::Authenticated, error::ApiError, links::PublicUrl, web::JsonBody},
-    lists::Filters,
+    lists::{Filters, set},
 };
 use crate::{
     error::{Error, Result},
-    identity::catalog::{Endpoint, EndpointFields, Region, Service, ServiceFields},
+    identity::catalog::{Endpoint, EndpointFields, Region, RegionFields, Service, ServiceFields},
 };
 
 /// `GET /v3/services`
@@ -219,6 +219,14 @@ pub(super) struct RegionBody {
 struct RegionGiven {
     id: Option<String>,
     description: Option<String>,
+    #[serde(default, deserialize_with = "set")]
+    parent_region_id: Option<Option<String>>,
+}
+
+impl From<RegionGiven> for RegionFields {
+    fn from(given: RegionGiven) -> RegionFields {
+        RegionFields { description: given.description, parent_region_id: given.parent_region_id }
+    }
 }
 
 /// `POST /v3/regions`
@@ -228,10 +236,36 @@ pub(super) async fn create_region(
     filters: Filters,
     JsonBody(body): JsonBody<RegionBody>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let RegionGiven { id, description } = body.region;
-    let id = id.unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string());
-    let row = api.identity.add_region(&caller, &id, &description.unwrap_or_default()).await?;
+    let id = body.region.id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string());
+    let row = api.identity.add_region(&caller, &id, body.region.into()).await?;
     Ok((StatusCode::CREATED, Json(json!({"region": shown_region(&filters.base_of(""), &row)}))))
+}
+
+/// `PUT /v3/regions/{id}`
+pub(super) async fn put_region(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+    filters: Filters,
+    JsonBody(body): JsonBody<RegionBody>,
+) -> Result<(StatusCode, Json<Value>), ApiError> {
+    if body.region.id.as_ref().is_some_and(|given| *given != id) {
+        return Err(Error::Invalid("The region's id in the body is another than in the URL.".into()).into());
+    }
+    let row = api.identity.add_region(&caller, &id, body.region.into()).await?;
+    Ok((StatusCode::CREATED, Json(json!({"region": shown_region(&filters.base_of(""), &row)}))))
+}
+
+/// `PATCH /v3/regions/{id}`
+pub(super) async fn update_region(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path(id): Path<String>,
+    filters: Filters,
+    JsonBody(body): JsonBody<RegionBody>,
+) -> Result<Json<Value>, ApiError> {
+    let row = api.identity.update_region(&caller, &id, body.region.into()).await?;
+    Ok(Json(json!({"region": shown_region(&filters.base_of(""), &row)})))
 }
 
 /// `DELETE /v3/regions/{id}`

@@ -7,6 +7,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use super::{
     super::{Api, caller::Authenticated, error::ApiError, web::JsonBody},
@@ -130,6 +131,16 @@ pub(super) async fn rule(
     Ok(Json(json!({"access_rule": rule})))
 }
 
+/// `DELETE /v3/users/{id}/access_rules/{rule}`
+pub(super) async fn delete_rule(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path((user, id)): Path<(String, String)>,
+) -> Result<StatusCode, ApiError> {
+    api.identity.delete_access_rule(&caller, user_id(&user)?, &id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 fn user_id(text: &str) -> Result<UserId> {
     text.parse().map_err(|_| Error::NotFound(format!("Could not find user: {text}.")))
 }
@@ -151,27 +162,36 @@ fn checked(fields: Fields, known: &[AccessRule]) -> Result<NewCredential> {
         _ => Err(Error::Invalid("An access rule has a service, a method and a path.".into())),
     };
     let access_rules = fields.access_rules.unwrap_or_default().into_iter().map(rule).collect::<Result<_>>()?;
+    let expires = fields.expires_at.as_deref().map(parse_time).transpose()?;
     Ok(NewCredential {
         name: fields.name.unwrap_or_default(),
         description: fields.description,
         secret: fields.secret,
         roles,
-        expires_ms: fields.expires_at.as_deref().map(parse_time).transpose()?,
+        expires_ms: expires.map(|at| at.unix_timestamp() * 1000 + i64::from(at.millisecond())),
+        expires_at: expires.map(without_zone),
         unrestricted: fields.unrestricted.unwrap_or(false),
         access_rules,
     })
 }
 
 /// A time as clients write it: with or without a fraction, with or without `Z`, always UTC.
-fn parse_time(text: &str) -> Result<i64> {
-    use time::{OffsetDateTime, PrimitiveDateTime, format_description::well_known::Rfc3339};
+fn parse_time(text: &str) -> Result<OffsetDateTime> {
+    use time::{PrimitiveDateTime, format_description::well_known::Rfc3339};
     let with_zone = if text.ends_with('Z') { text.to_owned() } else { format!("{text}Z") };
     let read = OffsetDateTime::parse(&with_zone, &Rfc3339).or_else(|_| {
         let minutes = time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]Z");
         PrimitiveDateTime::parse(&with_zone, minutes).map(PrimitiveDateTime::assume_utc)
     });
     let at = read.map_err(|_| Error::Invalid("expires_at is a time such as 2026-11-30T12:00:00Z.".into()))?;
-    Ok(at.unix_timestamp() * 1000)
+    Ok(at.to_offset(time::UtcOffset::UTC))
+}
+
+/// Keystone shows this one time without a zone; gophercloud reads it in no other form.
+fn without_zone(at: OffsetDateTime) -> String {
+    let (date, clock) = (at.date(), at.time());
+    let micros = clock.microsecond();
+    format!("{date}T{:02}:{:02}:{:02}.{micros:06}", clock.hour(), clock.minute(), clock.second())
 }
 
 fn shown(collection: &str, credential: &Credential) -> Value {
@@ -184,7 +204,7 @@ fn shown(collection: &str, credential: &Credential) -> Value {
         "user_id": row.user_id,
         "project_id": row.project_id,
         "roles": roles.collect::<Value>(),
-        "expires_at": row.expires_ms.map(stamp),
+        "expires_at": row.expires_at.clone().or(row.expires_ms.map(|ms| stamp(ms).trim_end_matches('Z').to_owned())),
         "unrestricted": row.unrestricted,
         "system": null,
         "links": {"self": format!("{collection}/{}", row.id)},

@@ -41,13 +41,7 @@ pub(super) async fn list(
     Authenticated(caller): Authenticated,
     filters: Filters,
 ) -> Result<Json<Value>, ApiError> {
-    let wanted = ListDomains {
-        name: filters.text("name"),
-        enabled: filters.flag("enabled"),
-        marker: filters.marker(),
-        limit: filters.one_more(),
-    };
-    let rows = api.identity.domains(&caller, &wanted).await?;
+    let rows = api.identity.domains(&caller, &wanted(&filters)).await?;
     Ok(Json(shown_list(&filters, rows)))
 }
 
@@ -101,6 +95,15 @@ pub(super) async fn delete(
 ) -> Result<StatusCode, ApiError> {
     api.identity.delete_domain(&caller, &id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+pub(super) fn wanted(filters: &Filters) -> ListDomains<'_> {
+    ListDomains {
+        name: filters.text("name"),
+        enabled: filters.flag("enabled"),
+        marker: filters.marker(),
+        limit: filters.one_more(),
+    }
 }
 
 fn shown_list(filters: &Filters, rows: Vec<Domain>) -> Value {

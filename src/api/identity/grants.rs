@@ -5,8 +5,8 @@ use std::collections::HashMap;
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
-    http::StatusCode,
+    extract::{FromRequestParts, Path, State},
+    http::{StatusCode, request::Parts},
     routing::{get, put},
 };
 use serde_json::{Map, Value, json};
@@ -18,7 +18,10 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    identity::roles::{Actor, Grant, ListAssignments, Target},
+    identity::{
+        assignments::ListAssignments,
+        roles::{Actor, Grant, Target},
+    },
 };
 
 /// A URL names who and where; the kinds are in its fixed parts.
@@ -31,18 +34,51 @@ pub(super) fn routes() -> Router<Api> {
                 .route(&format!("{target}{actor}/{{role}}"), put(grant).get(check).delete(revoke));
         }
     }
+    // Keystone: roles that the projects below inherit.
+    for target in ["/v3/OS-INHERIT/projects/{project}", "/v3/OS-INHERIT/domains/{domain}"] {
+        for actor in ["/users/{user}/roles", "/groups/{group}/roles"] {
+            all = all.route(&format!("{target}{actor}/inherited_to_projects"), get(list)).route(
+                &format!("{target}{actor}/{{role}}/inherited_to_projects"),
+                put(grant).get(check).delete(revoke),
+            );
+        }
+    }
     all.route("/v3/role_assignments", get(assignments))
 }
 
-type Named = Path<HashMap<String, String>>;
+/// Who and where, as the URL names them.
+struct Meant {
+    actor: Actor,
+    target: Target,
+    role: String,
+}
+
+impl FromRequestParts<Api> for Meant {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Meant, ApiError> {
+        let names = Path::<HashMap<String, String>>::from_request_parts(parts, api).await;
+        let Path(mut names) = names.map_err(|_| Error::Invalid("The URL is not readable.".into()))?;
+        let is_inherited = parts.uri.path().contains("/OS-INHERIT/");
+        let actor = names.remove("user").map(Actor::User).or(names.remove("group").map(Actor::Group));
+        let target = match (names.remove("project"), names.remove("domain")) {
+            (Some(project), _) if is_inherited => Target::BelowProject(project),
+            (Some(project), _) => Target::Project(project),
+            (None, Some(domain)) if is_inherited => Target::BelowDomain(domain),
+            (None, Some(domain)) => Target::Domain(domain),
+            (None, None) => Target::System,
+        };
+        let actor = actor.expect("every such route names a user or a group");
+        Ok(Meant { actor, target, role: names.remove("role").unwrap_or_default() })
+    }
+}
 
 async fn list(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
-    Path(names): Named,
+    Meant { actor, target, .. }: Meant,
     filters: Filters,
 ) -> Result<Json<Value>, ApiError> {
-    let (actor, target) = meant(&names);
     let rows = api.identity.granted_roles(&caller, actor, target).await?;
     let show = |role: &_| roles::shown(&filters.base_of("/v3/roles"), role);
     Ok(Json(filters.shown("roles", rows, |role| &role.id, show)))
@@ -51,21 +87,19 @@ async fn list(
 async fn grant(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
-    Path(names): Named,
+    Meant { actor, target, role }: Meant,
 ) -> Result<StatusCode, ApiError> {
-    let (actor, target) = meant(&names);
-    api.identity.grant_role(&caller, actor, target, &names["role"]).await?;
+    api.identity.grant_role(&caller, actor, target, &role).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn check(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
-    Path(names): Named,
+    Meant { actor, target, role }: Meant,
 ) -> Result<StatusCode, ApiError> {
-    let (actor, target) = meant(&names);
     let rows = api.identity.granted_roles(&caller, actor, target).await?;
-    if rows.iter().any(|role| role.id == names["role"]) {
+    if rows.iter().any(|row| row.id == role) {
         return Ok(StatusCode::NO_CONTENT);
     }
     Err(Error::NotFound("There is no such role assignment.".into()).into())
@@ -74,18 +108,10 @@ async fn check(
 async fn revoke(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
-    Path(names): Named,
+    Meant { actor, target, role }: Meant,
 ) -> Result<StatusCode, ApiError> {
-    let (actor, target) = meant(&names);
-    api.identity.revoke_role(&caller, actor, target, &names["role"]).await?;
+    api.identity.revoke_role(&caller, actor, target, &role).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn meant(names: &HashMap<String, String>) -> (Actor, Target) {
-    let named = |name: &str| names.get(name).cloned();
-    let actor = named("user").map(Actor::User).or(named("group").map(Actor::Group));
-    let target = named("project").map(Target::Project).or(named("domain").map(Target::Domain));
-    (actor.expect("every such route names a user or a group"), target.unwrap_or(Target::System))
 }
 
 /// `GET /v3/role_assignments`
@@ -130,6 +156,7 @@ fn wanted(filters: &Filters) -> Result<ListAssignments> {
         target: project.or(domain).or(system),
         role_id: text("role.id"),
         is_effective,
+        is_inherited: filters.text("scope.OS-INHERIT:inherited_to") == Some("projects"),
     })
 }
 
@@ -144,15 +171,16 @@ fn shown(filters: &Filters, row: &Grant, names: Option<&HashMap<String, [String;
         }
         Value::Object(shown)
     };
-    let scope = match row.target_kind.as_str() {
-        "system" => json!({"system": {"all": true}}),
-        kind => json!({kind: named(&row.target_id)}),
+    let (scope, place, end) = match (row.target_kind.as_str(), row.target_kind.strip_prefix("below-")) {
+        (_, Some(kind)) => (
+            json!({kind: named(&row.target_id), "OS-INHERIT:inherited_to": "projects"}),
+            format!("OS-INHERIT/{kind}s/{}", row.target_id),
+            "/inherited_to_projects",
+        ),
+        ("system", _) => (json!({"system": {"all": true}}), "system".to_owned(), ""),
+        (kind, _) => (json!({kind: named(&row.target_id)}), format!("{kind}s/{}", row.target_id), ""),
     };
-    let place = match row.target_kind.as_str() {
-        "system" => "system".to_owned(),
-        kind => format!("{kind}s/{}", row.target_id),
-    };
-    let link = format!("/v3/{place}/{}s/{}/roles/{}", row.actor_kind, row.actor_id, row.role_id);
+    let link = format!("/v3/{place}/{}s/{}/roles/{}{end}", row.actor_kind, row.actor_id, row.role_id);
     json!({
         "role": named(&row.role_id),
         &row.actor_kind: named(&row.actor_id),

@@ -15,6 +15,7 @@ mod grants;
 mod groups;
 pub(super) mod lists;
 mod none;
+mod project_tags;
 mod projects;
 mod roles;
 mod tokens;
@@ -47,7 +48,7 @@ fn signing_in() -> Router<Api> {
             get(credentials::show).delete(credentials::delete),
         )
         .route("/v3/users/{user}/access_rules", get(credentials::rules))
-        .route("/v3/users/{user}/access_rules/{rule}", get(credentials::rule))
+        .route("/v3/users/{user}/access_rules/{rule}", get(credentials::rule).delete(credentials::delete_rule))
 }
 
 fn people() -> Router<Api> {
@@ -56,6 +57,14 @@ fn people() -> Router<Api> {
         .route("/v3/domains/{domain}", get(domains::show).patch(domains::update).delete(domains::delete))
         .route("/v3/projects", get(projects::list).post(projects::create))
         .route("/v3/projects/{project}", get(projects::show).patch(projects::update).delete(projects::delete))
+        .route(
+            "/v3/projects/{project}/tags",
+            get(project_tags::list).put(project_tags::replace).delete(project_tags::clear),
+        )
+        .route(
+            "/v3/projects/{project}/tags/{tag}",
+            get(project_tags::check).put(project_tags::add).delete(project_tags::remove),
+        )
         .route("/v3/users", get(users::list).post(users::create))
         .route("/v3/users/{user}", get(users::show).patch(users::update).delete(users::delete))
         .route("/v3/users/{user}/password", post(users::change_password))
@@ -92,7 +101,10 @@ fn catalog() -> Router<Api> {
             get(catalog::endpoint).patch(catalog::update_endpoint).delete(catalog::delete_endpoint),
         )
         .route("/v3/regions", get(catalog::regions).post(catalog::create_region))
-        .route("/v3/regions/{region}", get(catalog::region).delete(catalog::delete_region))
+        .route(
+            "/v3/regions/{region}",
+            get(catalog::region).put(catalog::put_region).patch(catalog::update_region).delete(catalog::delete_region),
+        )
         // Unified limits are not kept here: what one project may use is in the service's settings.
         .route("/v3/registered_limits", get(none::registered_limits))
         .route("/v3/limits", get(none::limits))

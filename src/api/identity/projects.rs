@@ -33,19 +33,17 @@ struct Fields {
     is_domain: Option<bool>,
 }
 
-impl Fields {
-    fn checked(self) -> Result<ProjectFields> {
-        let is_nested = self.parent_id.as_ref().is_some_and(|parent| Some(parent) != self.domain_id.as_ref());
-        if self.is_domain == Some(true) || (is_nested && self.parent_id.as_deref() != Some("default")) {
-            return Err(Error::Invalid("Projects have no parents here: leave parent_id and is_domain out.".into()));
+impl From<Fields> for ProjectFields {
+    fn from(fields: Fields) -> ProjectFields {
+        ProjectFields {
+            name: fields.name,
+            domain_id: fields.domain_id,
+            parent_id: fields.parent_id,
+            is_domain: fields.is_domain,
+            description: fields.description,
+            enabled: fields.enabled,
+            tags: fields.tags,
         }
-        Ok(ProjectFields {
-            name: self.name,
-            domain_id: self.domain_id,
-            description: self.description,
-            enabled: self.enabled,
-            tags: self.tags,
-        })
     }
 }
 
@@ -55,7 +53,10 @@ pub(super) async fn list(
     Authenticated(caller): Authenticated,
     filters: Filters,
 ) -> Result<Json<Value>, ApiError> {
-    let rows = api.identity.projects(&caller, &wanted(&filters)).await?;
+    let rows = match filters.flag("is_domain") {
+        Some(true) => api.identity.domain_projects(&caller, &super::domains::wanted(&filters)).await?,
+        _ => api.identity.projects(&caller, &wanted(&filters)).await?,
+    };
     Ok(Json(shown_list(&filters, rows)))
 }
 
@@ -89,7 +90,7 @@ pub(super) async fn create(
     base: PublicUrl,
     JsonBody(body): JsonBody<Body>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let project = api.identity.create_project(&caller, body.project.checked()?).await?;
+    let project = api.identity.create_project(&caller, body.project.into()).await?;
     Ok((StatusCode::CREATED, one(&base, &project)))
 }
 
@@ -111,7 +112,7 @@ pub(super) async fn update(
     Path(id): Path<String>,
     JsonBody(body): JsonBody<Body>,
 ) -> Result<Json<Value>, ApiError> {
-    Ok(one(&base, &api.identity.update_project(&caller, &id, body.project.checked()?).await?))
+    Ok(one(&base, &api.identity.update_project(&caller, &id, body.project.into()).await?))
 }
 
 /// `DELETE /v3/projects/{id}`
@@ -130,6 +131,7 @@ fn wanted(filters: &Filters) -> ListProjects<'_> {
         name: filters.text("name"),
         enabled: filters.flag("enabled"),
         user_id: None,
+        parent_id: filters.text("parent_id"),
         marker: filters.marker(),
         limit: filters.one_more(),
     }
@@ -148,9 +150,9 @@ fn shown(collection: &str, project: &Project) -> Value {
     json!({
         "id": project.id,
         "name": project.name,
-        "domain_id": project.domain_id,
-        "parent_id": project.domain_id,
-        "is_domain": false,
+        "domain_id": (!project.is_domain).then_some(&project.domain_id),
+        "parent_id": (!project.is_domain).then(|| project.parent_id.as_ref().unwrap_or(&project.domain_id)),
+        "is_domain": project.is_domain,
         "description": project.description,
         "enabled": project.enabled,
         "tags": tags,

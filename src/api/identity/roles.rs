@@ -3,7 +3,8 @@
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
+    http::{Method, StatusCode},
+    response::{IntoResponse as _, Response},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -14,7 +15,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    identity::roles::RoleRecord,
+    identity::roles::{NewRole, RoleRecord},
 };
 
 #[derive(Deserialize)]
@@ -36,9 +37,9 @@ pub(super) async fn list(
     Authenticated(caller): Authenticated,
     filters: Filters,
 ) -> Result<Json<Value>, ApiError> {
-    let mut rows = api.identity.roles(&caller, filters.text("name")).await?;
-    // No role belongs to a domain here; a client that asks for a domain's gets what is true: none.
-    rows.retain(|_| filters.text("domain_id").is_none_or(|domain| domain == "null" || domain == "None"));
+    // Without a domain it is the roles of the whole cloud; some clients write that as null.
+    let domain = filters.text("domain_id").filter(|domain| !["null", "None"].contains(domain));
+    let rows = api.identity.roles(&caller, filters.text("name"), domain).await?;
     Ok(Json(filters.shown("roles", rows, |role| &role.id, |role| shown(&filters.base_of("/v3/roles"), role))))
 }
 
@@ -49,11 +50,12 @@ pub(super) async fn create(
     base: PublicUrl,
     JsonBody(Body { role }): JsonBody<Body>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    if role.domain_id.is_some() {
-        return Err(Error::Invalid("Roles belong to no domain here: leave domain_id out.".into()).into());
-    }
-    let name = role.name.unwrap_or_default();
-    let role = api.identity.create_role(&caller, name, role.description.flatten()).await?;
+    let new = NewRole {
+        name: role.name.unwrap_or_default(),
+        description: role.description.flatten(),
+        domain_id: role.domain_id,
+    };
+    let role = api.identity.create_role(&caller, new).await?;
     Ok((StatusCode::CREATED, one(&base, &role)))
 }
 
@@ -136,14 +138,18 @@ pub(super) async fn check_implied(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     base: PublicUrl,
+    method: Method,
     Path((prior, implied)): Path<(String, String)>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Response, ApiError> {
     let all = api.identity.implications(&caller).await?;
     let prior = all.into_iter().find(|(role, _)| role.id == prior);
     let found = prior.and_then(|(prior, all)| Some((prior, all.into_iter().find(|role| role.id == implied)?)));
     let (prior, implied) = found.ok_or_else(|| Error::NotFound("The one role does not imply the other.".into()))?;
+    if method == Method::HEAD {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     let inference = json!({"prior_role": short(&base, &prior), "implies": short(&base, &implied)});
-    Ok(Json(json!({"role_inference": inference})))
+    Ok(Json(json!({"role_inference": inference})).into_response())
 }
 
 /// `DELETE /v3/roles/{id}/implies/{implied}`
@@ -169,7 +175,7 @@ pub(super) fn shown(collection: &str, role: &RoleRecord) -> Value {
     json!({
         "id": role.id,
         "name": role.name,
-        "domain_id": null,
+        "domain_id": role.domain_id,
         "description": role.description,
         "options": {},
         "links": {"self": format!("{collection}/{}", role.id)},

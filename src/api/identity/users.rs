@@ -6,7 +6,7 @@ use axum::{
     http::StatusCode,
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     super::{
@@ -43,10 +43,16 @@ struct Fields {
     #[serde(default, deserialize_with = "set")]
     default_project_id: Option<Option<String>>,
     password: Option<Secret>,
+    #[serde(flatten)]
+    extra: Map<String, Value>,
 }
 
+/// Words of a user that are Effigy's to write; a client that sends them back changes nothing.
+const OWN_WORDS: [&str; 6] = ["id", "links", "options", "password_expires_at", "federated", "original_password"];
+
 impl From<Fields> for UserFields {
-    fn from(fields: Fields) -> UserFields {
+    fn from(mut fields: Fields) -> UserFields {
+        fields.extra.retain(|name, _| !OWN_WORDS.contains(&name.as_str()));
         UserFields {
             name: fields.name,
             domain_id: fields.domain_id,
@@ -55,6 +61,7 @@ impl From<Fields> for UserFields {
             enabled: fields.enabled,
             default_project_id: fields.default_project_id,
             password: fields.password,
+            extra: fields.extra,
         }
     }
 }
@@ -181,6 +188,10 @@ fn shown(collection: &str, user: &User) -> Value {
         if let Some(value) = value {
             shown[name] = value.clone().into();
         }
+    }
+    let extra: Map<String, Value> = serde_json::from_str(&user.extra).unwrap_or_default();
+    for (name, value) in extra {
+        shown[name] = value;
     }
     shown
 }

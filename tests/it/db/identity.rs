@@ -7,8 +7,11 @@ use effigy::{
     error::Error,
     identity::{
         Caller, Identity,
+        assignments::ListAssignments,
         audit::{Event, ListEvents},
         passwords::Secret,
+        projects::{ListProjects, ProjectFields},
+        roles::{Actor, Target},
         sign_in::{Named, Proof, WantedScope},
         users::{ListUsers, UserFields},
     },
@@ -35,7 +38,7 @@ async fn two_services_seed_once_and_make_one_admin() {
     for fresh in both().await {
         let (one, other) = two(&fresh).await;
         let operator = Caller::operator();
-        assert_eq!(one.roles(&operator, None).await.unwrap().len(), 5, "{}", fresh.name);
+        assert_eq!(one.roles(&operator, None, None).await.unwrap().len(), 5, "{}", fresh.name);
         assert_eq!(one.implications(&operator).await.unwrap().len(), 3, "{}", fresh.name);
         let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
         let (a, b) = tokio::join!(
@@ -69,6 +72,43 @@ async fn what_ends_at_one_service_ends_at_the_other_within_a_second() {
         let refused = other.sign_in(&password("alice", "first"), &WantedScope::Default).await;
         assert!(matches!(refused, Err(Error::Unauthenticated(_))), "{}", fresh.name);
         other.sign_in(&password("alice", "second"), &WantedScope::Default).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn inherited_roles_hold_on_both_databases() {
+    for fresh in both().await {
+        let (one, _) = two(&fresh).await;
+        let operator = Caller::operator();
+        let make = |name: &str, parent_id: Option<String>| ProjectFields {
+            name: Some(name.into()),
+            parent_id,
+            ..ProjectFields::default()
+        };
+        let top = one.create_project(&operator, make("top", None)).await.unwrap();
+        let middle = one.create_project(&operator, make("middle", Some(top.id.clone()))).await.unwrap();
+        let leaf = one.create_project(&operator, make("leaf", Some(middle.id))).await.unwrap();
+        let alice = one.create_user(&operator, user("alice", "secret")).await.unwrap();
+        let member = one.roles(&operator, Some("member"), None).await.unwrap().pop().unwrap();
+        let actor = || Actor::User(alice.id.clone());
+        let below = Target::BelowProject(top.id.clone());
+        one.grant_role(&operator, actor(), below.clone(), &member.id).await.unwrap();
+        let into = |id: &str| WantedScope::Project(Named::Id(id.into()));
+        let (_, session) = one.sign_in(&password("alice", "secret"), &into(&leaf.id)).await.unwrap();
+        assert!(session.has_role("member") && session.has_role("reader"), "{}", fresh.name);
+        assert!(one.sign_in(&password("alice", "secret"), &into(&top.id)).await.is_err(), "{}", fresh.name);
+        let wanted = ListProjects { limit: 9, ..ListProjects::default() };
+        let own = one.projects_of(&operator, session.user.id, &wanted).await.unwrap();
+        assert_eq!(own.iter().map(|project| project.name.as_str()).collect::<Vec<_>>(), ["leaf", "middle"]);
+        let asked = ListAssignments {
+            actor: Some(actor()),
+            target: Some(Target::Project(leaf.id.clone())),
+            is_effective: true,
+            ..ListAssignments::default()
+        };
+        assert_eq!(one.assignments(&operator, &asked).await.unwrap().len(), 2, "{}", fresh.name);
+        one.revoke_role(&operator, actor(), below, &member.id).await.unwrap();
+        assert!(one.sign_in(&password("alice", "secret"), &into(&leaf.id)).await.is_err(), "{}", fresh.name);
     }
 }
 

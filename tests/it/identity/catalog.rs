@@ -48,6 +48,19 @@ async fn own_services_stay_and_others_can_be_registered() {
     let ids: Vec<_> = regions["regions"].as_array().unwrap().iter().map(|row| row["id"].clone()).collect();
     assert_eq!(ids, ["RegionOne", "R2"]);
     admin.delete("/identity/v3/regions/R2").await.expect(409);
+    let body = json!({"region": {"description": "a part", "parent_region_id": "R2"}});
+    let part = admin.put("/identity/v3/regions/R3", body).await.expect(201).json();
+    assert_eq!((&part["region"]["id"], &part["region"]["parent_region_id"]), (&json!("R3"), &json!("R2")));
+    let circle = json!({"region": {"parent_region_id": "R3"}});
+    admin.patch("/identity/v3/regions/R2", circle).await.expect(400);
+    let away = json!({"region": {"description": "by itself", "parent_region_id": null}});
+    let away = admin.patch("/identity/v3/regions/R3", away).await.expect(200).json();
+    assert_eq!(
+        (&away["region"]["description"], &away["region"]["parent_region_id"]),
+        (&json!("by itself"), &json!(null))
+    );
+    admin.patch("/identity/v3/regions/R4", json!({"region": {}})).await.expect(404);
+    admin.delete("/identity/v3/regions/R3").await.expect(204);
     admin.delete(&format!("/identity/v3/endpoints/{}", made.string("/endpoint/id"))).await.expect(204);
     admin.delete(&format!("/identity/v3/services/{far}")).await.expect(204);
     admin.delete("/identity/v3/regions/R2").await.expect(204);

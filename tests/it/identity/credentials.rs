@@ -133,3 +133,29 @@ async fn access_rules_hold_on_the_plain_path_alone() {
     let request = bound.request(Method::DELETE, "/identity/v3/auth/tokens").header("X-Subject-Token", &bound.token);
     Answer::of(request).await.expect(401);
 }
+
+#[tokio::test]
+async fn an_access_rule_outlives_its_credential_and_the_end_is_shown_without_a_zone() {
+    let effigy = Effigy::start().await;
+    let people = effigy.people().await;
+    let alice = &people.alice;
+    let path = format!("/identity/v3/users/{}/application_credentials", alice.user_id);
+    let rules = format!("/identity/v3/users/{}/access_rules", alice.user_id);
+    let rule = json!({"service": "image", "method": "GET", "path": "/v2/images"});
+    let body = json!({"application_credential": {
+        "name": "first", "access_rules": [rule], "expires_at": "2099-01-02T03:04:05.678901"}});
+    let first = alice.post(&path, body).await.expect(201);
+    assert_eq!(first.string("/application_credential/expires_at"), "2099-01-02T03:04:05.678901");
+    let id = first.string("/application_credential/access_rules/0/id");
+    alice.delete(&format!("{rules}/{id}")).await.expect(403);
+    alice.delete(&format!("{path}/{}", first.string("/application_credential/id"))).await.expect(204);
+    alice.get(&format!("{rules}/{id}")).await.expect(200);
+    let body = json!({"application_credential": {"name": "second", "access_rules": [{ "id": id }]}});
+    let second = alice.post(&path, body).await.expect(201);
+    assert_eq!(second.string("/application_credential/access_rules/0/path"), "/v2/images");
+    people.bob.delete(&format!("{rules}/{id}")).await.expect(403);
+    alice.delete(&format!("{path}/{}", second.string("/application_credential/id"))).await.expect(204);
+    alice.delete(&format!("{rules}/{id}")).await.expect(204);
+    alice.get(&format!("{rules}/{id}")).await.expect(404);
+    alice.delete(&format!("{rules}/{id}")).await.expect(404);
+}

@@ -7,3 +7,4 @@ mod credentials;
 mod people;
 mod roles;
 mod tokens;
+mod trees;

@@ -70,19 +70,24 @@ async fn users_are_made_changed_and_deleted_and_show_no_password() {
                                "default_project_id": people.alice.project_id, "unknown": {"to": "us"}}});
     let made = people.admin.post("/identity/v3/users", body).await.expect(201);
     assert!(!made.text().contains("argon2") && made.json()["user"].get("password").is_none());
+    assert_eq!(made.json()["user"]["unknown"]["to"], "us", "what else clients write is kept");
     let id = made.string("/user/id");
     let path = format!("/identity/v3/users/{id}");
     let list = people.admin.get("/identity/v3/users?name=Zo%C3%AB").await.expect(200).json();
     assert_eq!(list["users"][0]["email"], "zoe@example.org");
-    let changed = people.admin.patch(&path, json!({"user": {"email": null, "enabled": false}})).await.expect(200);
-    assert!(changed.json()["user"].get("email").is_none());
+    let changed = people.admin.patch(&path, json!({"user": {"email": null, "enabled": false, "unknown": null}}));
+    let changed = changed.await.expect(200);
+    assert!(changed.json()["user"].get("email").is_none() && changed.json()["user"].get("unknown").is_none());
     let disabled = people.admin.get("/identity/v3/users?enabled=false").await.expect(200).json();
     assert_eq!(names(&disabled, "users"), ["Zoë"]);
     people.admin.delete(&path).await.expect(204);
     people.admin.get(&path).await.expect(404);
-    for bad in [json!({"user": {"name": "x", "password": ""}}), json!({"user": {"name": "x", "domain_id": "moon"}})] {
-        people.admin.post("/identity/v3/users", bad).await.expect(400);
-    }
+    let bad = json!({"user": {"name": "x", "password": ""}});
+    people.admin.post("/identity/v3/users", bad).await.expect(400);
+    let elsewhere = json!({"user": {"name": "x", "domain_id": "moon"}});
+    people.admin.post("/identity/v3/users", elsewhere).await.expect(404);
+    let long = json!({"user": {"name": "x", "story": "x".repeat(20_000)}});
+    people.admin.post("/identity/v3/users", long).await.expect(400);
 }
 
 #[tokio::test]

@@ -51,6 +51,9 @@ async fn sharing_reaches_no_strangers_project() {
     let member = admin.post(&members_of(&id), json!({"member": bob.project_id})).await.expect(200).json();
     assert_eq!(member["status"], "pending");
     assert_eq!(ids(&bob, "").await, Vec::<String>::new());
+    // Even its own: what it is given is not its to give.
+    let member = admin.post(&members_of(&id), json!({"member": admin.project_id})).await.expect(200).json();
+    assert_eq!(member["status"], "pending");
 
     // What is shared is not shared on.
     share(&alice, &id, &alice_batch).await;

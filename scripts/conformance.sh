@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# Real clients as conformance suites: Tempest and Glance's plugin for it, the functional suites that
+# openstacksdk and glanceclient carry, and every `openstack` and `glance` command for images.
+#
+#   scripts/conformance.sh [SUITE [PART]]      (or: make conformance)
+#
+# Without a SUITE it runs them all; PART runs only the tests whose name contains it. It starts a
+# service of its own in a temporary folder, installs the pinned suites when this machine has none,
+# and prints one closing line a suite. A test that fails ends in failure, and so does a skip that
+# tests/conformance/skips.txt does not explain. KEEP=1 keeps the folder, VERBOSE=1 names every test.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+folder=$(mktemp -d "${TMPDIR:-/tmp}/effigy-conformance.XXXXXX")
+source scripts/service.sh
+clients=$(scripts/clients.sh tests/conformance/requirements.txt)
+conformance=$root/tests/conformance
+suites=(tempest.api.image glance_tempest_plugin tempest.api.identity openstacksdk glanceclient openstack glance)
+
+finish() {
+    local status=$?
+    trap - EXIT
+    stop_service
+    [ -z "${web:-}" ] || kill "$web" 2>/dev/null || true
+    end_guests
+    [ $status = 0 ] || tail -n 5 "$folder/service.log"
+    if [ -n "${KEEP:-}" ]; then echo "Everything is in $folder"; else rm -rf "$folder"; fi
+    exit $status
+}
+
+# Images for web-download, served on a free port of this machine.
+serve_images() {
+    mkdir "$folder/www"
+    guests/micro.sh "$folder/www/micro.raw" golden 4M
+    qemu-img convert -f raw -O qcow2 "$folder/www/micro.raw" "$folder/www/micro.qcow2"
+    python3 -u -m http.server --bind 127.0.0.1 --directory "$folder/www" 0 >"$folder/web.log" 2>&1 &
+    web=$!
+    until images=$(grep -o -m1 'port [0-9]*' "$folder/web.log"); do sleep 0.05; done
+    images=http://127.0.0.1:${images#port }
+}
+
+# Any project may share with any other, as with Glance: the suites share with strangers. An account that
+# was locked opens again while its test waits. Images are fetched from this machine: from the web server here, and
+# from the service itself as from another region's.
+write_settings() {
+    port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+    cat >"$folder/effigy.toml" <<END
+[sharing]
+scope = "any"
+[identity]
+lock_after_failures = 5
+lock_secs = 5
+[import]
+allowed_hosts = ["127.0.0.1"]
+allowed_ports = [80, 443, ${images##*:}, $port]
+END
+}
+
+# A Public image for those who look for one, and the clouds under the names that the suites know.
+furnish() {
+    make_people
+    as effigy image create micro --public --disk-format raw --container-format bare \
+        --file "$folder/www/micro.raw" >/dev/null
+    (
+        umask 077
+        sed -e 's/^  effigy:/  devstack-admin:/' -e 's/^  alice-web:/  devstack:/' -e 's/^  bob:/  devstack-alt:/' \
+            "$OS_CLIENT_CONFIG_FILE" >"$folder/suites.yaml"
+        sed -n '/^  devstack-admin:/,/^  devstack:/p' "$folder/suites.yaml" |
+            sed -e '$d' -e 's/^  devstack-admin:/  devstack-system-admin:/' \
+                -e '/project_domain/d' -e 's/project_name:.*/system_scope: all/' >"$folder/system.yaml"
+        cat "$folder/system.yaml" >>"$folder/suites.yaml"
+        sed -e "s|@FOLDER@|$folder|" -e "s|@ADDRESS@|$address|" -e "s|@IMAGES@|$images|" \
+            -e "s|@PASSWORD@|$(sed -n 's/^ *password: *//p' "$data/clouds.yaml")|" \
+            "$conformance/tempest.conf" >"$folder/tempest.conf"
+    )
+    # openstacksdk uploads this file of its own source tree.
+    echo "This is not an image." >"$folder/CONTRIBUTING.rst"
+}
+
+# run SUITE [PART]
+run() {
+    printf '\n%s\n' "$1"
+    case $1 in
+    openstack | glance) (source "$conformance/$1.sh") ;;
+    *)
+        (
+            cd "$folder"
+            export TEMPEST_CONFIG_DIR=$folder OS_CLIENT_CONFIG_FILE=$folder/suites.yaml OS_GLANCECLIENT_EXEC_DIR=$clients
+            export OPENSTACKSDK_IMAGE=micro OPENSTACKSDK_FLAVOR=m1.nano
+            "$clients/python" "$conformance/run.py" "$@"
+        )
+        ;;
+    esac
+}
+
+trap finish EXIT
+serve_images
+write_settings
+start_service "127.0.0.1:$port"
+furnish
+failed=()
+if [ $# -gt 0 ]; then
+    run "$@" || failed+=("$1")
+else
+    for suite in "${suites[@]}"; do
+        run "$suite" 2>&1 | tee "$folder/$suite.log" || failed+=("$suite")
+    done
+    printf '\n'
+    for suite in "${suites[@]}"; do tail -n 1 "$folder/$suite.log"; done
+fi
+[ ${#failed[@]} = 0 ] || die "these do not hold: ${failed[*]}"

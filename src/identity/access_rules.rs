@@ -1,0 +1,178 @@
+//! Access rules: what an application credential may be used for.
+//!
+//! A rule is its user's: it outlives the credential it was made with, so that the next one can name it by its id, and
+//! is deleted by itself once no credential has it.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Caller, Identity, credentials::new_id, policy};
+use crate::{
+    db::access_rules::AccessRuleRow,
+    error::{Error, Result},
+    ids::UserId,
+};
+
+/// Access rules of one credential.
+const MAX_RULES: usize = 128;
+/// Access rules of one user, those of credentials that are gone included.
+const MAX_KEPT_RULES: usize = 2048;
+
+/// What a credential may be used for: requests to `service` with `method` on `path`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessRule {
+    /// Its id; made by us.
+    pub id: String,
+    /// The kind of service: `identity`, `image`, `compute`, `network`.
+    pub service: String,
+    /// The method.
+    pub method: String,
+    /// The path after the service's own prefix: `*` or `{name}` for one segment, `**` for the rest.
+    pub path: String,
+}
+
+impl AccessRule {
+    /// A rule nobody has had before.
+    pub fn new(service: String, method: String, path: String) -> AccessRule {
+        AccessRule { id: new_id(), service, method, path }
+    }
+
+    /// Whether this rule allows a request.
+    pub fn allows(&self, service: &str, method: &str, path: &str) -> bool {
+        self.service == service && self.method.eq_ignore_ascii_case(method) && matches(&self.path, path)
+    }
+}
+
+impl Identity {
+    /// Every access rule of a user.
+    pub async fn access_rules(&self, caller: &Caller, user: UserId) -> Result<Vec<AccessRule>> {
+        policy::see_credentials(caller, user)?;
+        let mut rules: Vec<AccessRule> =
+            self.db.access_rules(&user.to_string()).await?.into_iter().map(of_row).collect();
+        // The rules of credentials that are older than the table of rules.
+        for rule in self.used_rules(user).await? {
+            if !rules.iter().any(|known| known.id == rule.id) {
+                rules.push(rule);
+            }
+        }
+        Ok(rules)
+    }
+
+    /// Deletes an access rule that no credential has any more.
+    ///
+    /// # Errors
+    /// `Forbidden` while a credential has it (Keystone's answer), `NotFound` when there is none.
+    pub async fn delete_access_rule(&self, caller: &Caller, user: UserId, id: &str) -> Result<()> {
+        policy::delete_credential(caller, user)?;
+        if self.used_rules(user).await?.iter().any(|rule| rule.id == id) {
+            return Err(Error::Forbidden("An application credential has this access rule: delete that first.".into()));
+        }
+        let was_there = self.db.delete_access_rule(&user.to_string(), id).await?;
+        was_there.then_some(()).ok_or_else(|| Error::NotFound(format!("Could not find Access Rule: {id}.")))
+    }
+
+    /// Keeps the rules of a credential that is being made.
+    pub(super) async fn keep_rules(&self, user: UserId, rules: &[AccessRule]) -> Result<()> {
+        let kept = self.db.access_rules(&user.to_string()).await?.len();
+        if kept + rules.len() > MAX_KEPT_RULES {
+            return Err(Error::Forbidden(format!("A user has at most {MAX_KEPT_RULES} access rules: delete some.")));
+        }
+        let rows: Vec<AccessRuleRow> = rules.iter().cloned().map(row_of).collect();
+        self.db.insert_access_rules(&user.to_string(), &rows).await
+    }
+
+    async fn used_rules(&self, user: UserId) -> Result<Vec<AccessRule>> {
+        let mut used = Vec::new();
+        for row in self.db.credentials(&user.to_string(), None).await? {
+            used.extend(parse_rules(row.access_rules.as_deref())?);
+        }
+        Ok(used)
+    }
+}
+
+fn of_row(row: AccessRuleRow) -> AccessRule {
+    let AccessRuleRow { id, service, method, path } = row;
+    AccessRule { id, service, method, path }
+}
+
+fn row_of(rule: AccessRule) -> AccessRuleRow {
+    let AccessRule { id, service, method, path } = rule;
+    AccessRuleRow { id, service, method, path }
+}
+
+/// The rules kept in a row.
+pub fn parse_rules(json: Option<&str>) -> Result<Vec<AccessRule>> {
+    json.map_or(Ok(Vec::new()), |json| serde_json::from_str(json).map_err(Error::internal))
+}
+
+pub(super) fn check_rules(rules: &[AccessRule]) -> Result<()> {
+    if rules.len() > MAX_RULES {
+        return Err(Error::Invalid(format!("A credential has at most {MAX_RULES} access rules.")));
+    }
+    for rule in rules {
+        let is_plain = rule.path.starts_with('/') && is_normal(&rule.path) && rule.path.len() <= 255;
+        let is_method = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"].contains(&rule.method.as_str());
+        if !is_plain || !is_method || rule.service.is_empty() || rule.service.len() > 64 {
+            return Err(Error::Invalid(
+                "An access rule has a service, a method in capitals, and a plain path that begins with '/'.".into(),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a path is written in its one plain form, so that a rule means what it says.
+fn is_normal(path: &str) -> bool {
+    !path.contains("//") && !path.contains(['%', ';', '\\']) && !path.split('/').any(|s| s == "." || s == "..")
+}
+
+/// Whether a rule's path covers a request's path.
+fn matches(pattern: &str, path: &str) -> bool {
+    if !is_normal(path) {
+        return false;
+    }
+    let mut wanted = pattern.trim_end_matches('/').split('/');
+    let mut given = path.trim_end_matches('/').split('/');
+    loop {
+        match (wanted.next(), given.next()) {
+            (Some("**"), Some(_)) => return true,
+            (None, None) => return true,
+            (Some(want), Some(have)) => {
+                let is_any = want == "*" || (want.starts_with('{') && want.ends_with('}'));
+                let fits = want == have || (is_any && !have.is_empty());
+                if !fits {
+                    return false;
+                }
+            }
+            _ => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(path: &str) -> AccessRule {
+        AccessRule { id: new_id(), service: "image".into(), method: "GET".into(), path: path.into() }
+    }
+
+    #[test]
+    fn rules_cover_what_they_say_and_nothing_written_differently() {
+        let file = rule("/v2/images/{image_id}/file");
+        assert!(file.allows("image", "GET", "/v2/images/abc/file"));
+        for path in [
+            "/v2/images/abc",
+            "/v2/images/abc/file/x",
+            "/v2//images/abc/file",
+            "/v2/images/%2e/file",
+            "/v2/images/;/file",
+        ] {
+            assert!(!file.allows("image", "GET", path), "{path}");
+        }
+        assert!(!file.allows("image", "PUT", "/v2/images/abc/file"));
+        assert!(!file.allows("compute", "GET", "/v2/images/abc/file"));
+        assert!(rule("/v2/**").allows("image", "GET", "/v2/images/abc/file"));
+        assert!(rule("/v2/images/*").allows("image", "GET", "/v2/images/abc"));
+        assert!(!rule("/v2/**").allows("image", "GET", "/v2/../x"));
+    }
+}
