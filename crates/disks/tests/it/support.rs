@@ -81,6 +81,13 @@ impl Folder {
         self.qemu_disk_as("qcow2", name)
     }
 
+    /// The same of a file that may be broken: `None` when QEMU refuses it.
+    pub(crate) fn try_qemu_disk(&self, driver: &str, name: &str) -> Option<Vec<u8>> {
+        let mut command = Command::new("qemu-img");
+        command.args(["convert", "-f", driver, "-O", "raw", name, "qemu-disk.raw"]).current_dir(self.0.path());
+        command.output().unwrap().status.success().then(|| self.read("qemu-disk.raw"))
+    }
+
     /// The disk in a file of another driver as QEMU sees it.
     pub(crate) fn qemu_disk_as(&self, driver: &str, name: &str) -> Vec<u8> {
         self.qemu_img(&["convert", "-f", driver, "-O", "raw", name, "qemu-disk.raw"]);
