@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build console demo demo-stop test console-test guide conformance guests bench check fmt clean-demo
+.PHONY: help build console demo demo-stop test console-test guide conformance fuzz guests bench check fmt clean-demo
 
 # Where the demonstration keeps everything.
 EFFIGY_DEMO ?= $(CURDIR)/.demo
@@ -42,6 +42,10 @@ console-test: console ## the console in a browser, with real guests
 	@scripts/console.sh check
 	cargo build --locked
 	EFFIGY=$(abspath $(TARGET))/debug/effigy scripts/console.sh test
+
+fuzz: ## broken disk files, for FUZZ_SECONDS (60) a format; beside QEMU and oslo.utils
+	@scripts/install.sh build run clients test fuzz
+	@scripts/fuzz.sh
 
 guide: build ## the whole guide, claim by claim, with the openstack command
 	@scripts/install.sh run guests clients

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what this machine lacks of the Debian packages that Effigy needs.
 #
-#   scripts/install.sh PURPOSE...      purposes: build run guests debian-guest clients test bench check
+#   scripts/install.sh PURPOSE...      purposes: build run guests debian-guest clients test fuzz bench check
 #
 # It looks for the thing itself (a program, a file), never for a package: a machine may have a newer
 # qemu-img from backports or its own Rust, and asking apt for the stock package beside it fails.
@@ -73,6 +73,9 @@ for purpose in "$@"; do
         need zstd program zstd
         need xz-utils program xz
         need strace program strace
+        ;;
+    fuzz)
+        need g++ program g++
         ;;
     browser)
         need chromium program chromium

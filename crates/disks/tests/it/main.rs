@@ -3,6 +3,7 @@
 
 mod blocks;
 mod decompressing;
+mod differ;
 mod formats;
 mod hostile;
 mod mapping;

@@ -19,6 +19,18 @@ fn sum(file: &mut [u8], at: usize, len: usize, sum_at: usize) {
     put(file, at + sum_at, (!sum).to_be_bytes());
 }
 
+/// Corrects the checksums of a changed file, and makes the footer what its copy is.
+pub(crate) fn mend(file: &mut [u8]) {
+    let Some(end) = file.len().checked_sub(512).filter(|end| *end >= 2048) else { return };
+    if file.starts_with(b"conectix") {
+        sum(file, 0, 512, 64);
+        sum(file, 512, 1024, 36);
+        file.copy_within(0..512, end);
+    } else {
+        sum(file, end, 512, 64);
+    }
+}
+
 /// Changes the footer, and its copy where there is one.
 fn footer(file: &mut [u8], at: usize, bytes: &[u8]) {
     let end = file.len() - 512;

@@ -36,6 +36,18 @@ fn copies(file: &mut [u8], places: [usize; 2], len: usize, at: usize, bytes: &[u
     }
 }
 
+/// Corrects the checksums of a changed file, and makes the second region table what the first is.
+pub(crate) fn mend(file: &mut [u8]) {
+    if file.len() < 1 << 20 {
+        return;
+    }
+    for place in HEADERS {
+        copies(file, [place, place], 4096, 0, b"head");
+    }
+    let first = file[REGIONS[0]..REGIONS[0] + (64 << 10)].to_vec();
+    regions(file, 0, &first);
+}
+
 fn header(file: &mut [u8], at: usize, bytes: &[u8]) {
     copies(file, HEADERS, 4096, at, bytes);
 }

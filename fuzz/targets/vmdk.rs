@@ -1,0 +1,4 @@
+//! vmdk files.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| effigy_fuzz::judge(disks::Format::Vmdk, &bytes));
