@@ -145,6 +145,7 @@ impl App {
 fn open_images(config: &Config, db: &Database, store: chunks::Store, identity: &Identity, jobs: &Queue) -> Images {
     let settings = images::Settings {
         images: config.images.clone(),
+        import: config.import.clone(),
         sharing: config.sharing.clone(),
         quota: config.quota.clone(),
         reserve_bytes: config.store.reserve_mib.saturating_mul(1 << 20),

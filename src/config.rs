@@ -27,6 +27,8 @@ pub struct Config {
     pub identity: Identity,
     /// Images and their limits.
     pub images: Images,
+    /// Images that are fetched from elsewhere.
+    pub import: Import,
     /// Who may share with whom.
     pub sharing: Sharing,
     /// Instances and QEMU.
@@ -135,6 +137,31 @@ impl Default for Images {
     }
 }
 
+/// `[import]`: images that are fetched from elsewhere.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Import {
+    /// Hosts, as an address names them, that may be in this network or on this machine. All others must be public.
+    pub allowed_hosts: Vec<String>,
+    /// The ports that are connected to.
+    pub allowed_ports: Vec<u16>,
+    /// How long a fetch may take.
+    pub timeout_secs: u64,
+    /// How long staged bytes wait to be imported.
+    pub keep_staged_hours: u64,
+}
+
+impl Default for Import {
+    fn default() -> Import {
+        Import {
+            allowed_hosts: Vec::new(),
+            allowed_ports: vec![80, 443],
+            timeout_secs: 6 * 3600,
+            keep_staged_hours: 24,
+        }
+    }
+}
+
 /// `[sharing]`: who may share with whom.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -217,6 +244,8 @@ pub struct Quota {
     pub image_bytes: u64,
     /// Uploads at once.
     pub uploads: u64,
+    /// Bytes that are staged or being imported at a time.
+    pub staged_bytes: u64,
     /// Instances.
     pub instances: u64,
     /// Virtual CPUs.
@@ -233,6 +262,7 @@ impl Default for Quota {
             images: 10_000,
             image_bytes: 10 << 40,
             uploads: 32,
+            staged_bytes: 1 << 40,
             instances: 200,
             vcpus: 400,
             memory_mib: 512 * 1024,

@@ -20,6 +20,8 @@ pub mod api;
 pub mod db;
 /// Disks offered by name over NBD.
 pub mod exports;
+/// Bytes from addresses that people name.
+pub mod fetch;
 /// Who may do what.
 pub mod identity;
 /// Image records and their bytes.

@@ -3,7 +3,7 @@
 use sqlx::Row as _;
 
 use super::{
-    Database, Write, image_usage, images,
+    Database, Write, image_tasks, image_usage, images,
     images::{Image, Lease, Limits, Saved, Status, Step, word},
     now_ms,
 };
@@ -24,14 +24,21 @@ pub enum Ending {
 }
 
 impl Database {
-    /// queued -> saving, held under `lease`, with `reserve_bytes` counted in advance.
+    /// queued -> saving (or, to stage them, uploading), held under `lease`, with `reserve_bytes` counted in advance.
     ///
     /// # Errors
     /// `OverQuota` when the project has no room for it.
-    pub async fn begin_saving(&self, id: ImageId, lease: &Lease, reserve_bytes: i64, limits: Limits) -> Result<Step> {
+    pub async fn begin_saving(
+        &self,
+        id: ImageId,
+        to: Status,
+        lease: &Lease,
+        reserve_bytes: i64,
+        limits: Limits,
+    ) -> Result<Step> {
         let mut write = self.write().await?;
         let row = sqlx::query(
-            "update images set status = 'saving', holder = $2, lease_until_ms = $3, reason = null, progress = null, \
+            "update images set status = $6, holder = $2, lease_until_ms = $3, reason = null, progress = null, \
              charged_bytes = charged_bytes + $4, updated_ms = $5, revision = revision + 1 \
              where id = $1 and status = 'queued' returning owner",
         )
@@ -40,10 +47,15 @@ impl Database {
         .bind(now_ms() + lease.ms)
         .bind(reserve_bytes)
         .bind(now_ms())
+        .bind(to.word())
         .fetch_optional(&mut *write)
         .await?;
         let Some(row) = row else { return Ok(Step::Lost) };
-        image_usage::charge_upload(&mut write, word(&row, 0)?, reserve_bytes, limits).await?;
+        let owner = word(&row, 0)?;
+        image_usage::charge_upload(&mut write, owner, reserve_bytes, limits).await?;
+        if to == Status::Uploading {
+            image_usage::check_staged(&mut write, owner, limits).await?;
+        }
         write.commit().await?;
         Ok(Step::Done)
     }
@@ -60,10 +72,14 @@ impl Database {
         .fetch_optional(&mut *write)
         .await?;
         let Some(row) = row else { return Ok(Ending::Lost) };
-        if word::<Status>(&row, 1)? == Status::Deleted {
+        let (owner, status) = (word(&row, 0)?, word(&row, 1)?);
+        if status == Status::Deleted {
             return Ok(Ending::Gone);
         }
-        image_usage::charge_bytes(&mut write, word(&row, 0)?, bytes, limits).await?;
+        image_usage::charge_bytes(&mut write, owner, bytes, limits).await?;
+        if matches!(status, Status::Uploading | Status::Importing) {
+            image_usage::check_staged(&mut write, owner, limits).await?;
+        }
         write.commit().await?;
         Ok(Ending::Done)
     }
@@ -82,7 +98,7 @@ impl Database {
         Ok(if word::<Status>(&row, 0)? == Status::Deleted { Ending::Gone } else { Ending::Done })
     }
 
-    /// saving -> active, and the reservation becomes the file's size. An image that was deleted meanwhile goes.
+    /// saving or importing -> active, and the reservation becomes the file's size. An image that was deleted meanwhile goes.
     pub async fn finish_saving(&self, id: ImageId, holder: &str, saved: &Saved) -> Result<Ending> {
         let mut write = self.write().await?;
         let Some(held) = held(&mut write, id, holder).await? else { return Ok(Ending::Lost) };
@@ -98,7 +114,7 @@ impl Database {
         Ok(Ending::Done)
     }
 
-    /// saving -> queued with the reason; nothing of the save is counted any more.
+    /// Whatever it is held in -> queued with the reason; nothing of the save is counted any more.
     pub async fn fail_saving(&self, id: ImageId, holder: &str, reason: &str) -> Result<Ending> {
         let mut write = self.write().await?;
         let ending = fail(&mut write, id, holder, reason).await?;
@@ -206,8 +222,7 @@ impl Database {
         .await?;
         let Some(row) = row else { return Ok(Ending::Gone) };
         let give_back: i64 = row.try_get(1)?;
-        let past_limits = Limits { images: i64::MAX, bytes: i64::MAX, uploads: i64::MAX };
-        image_usage::charge_bytes(&mut write, word(&row, 0)?, -give_back, past_limits).await?;
+        image_usage::charge_bytes(&mut write, word(&row, 0)?, -give_back, Limits::NONE).await?;
         set_failed(&mut write, id, reason).await?;
         write.commit().await?;
         Ok(Ending::Done)
@@ -230,13 +245,13 @@ impl Database {
     }
 }
 
-struct Held {
-    owner: ProjectId,
-    status: Status,
-    charged_bytes: i64,
+pub(super) struct Held {
+    pub(super) owner: ProjectId,
+    pub(super) status: Status,
+    pub(super) charged_bytes: i64,
 }
 
-async fn held(write: &mut Write, id: ImageId, holder: &str) -> Result<Option<Held>> {
+pub(super) async fn held(write: &mut Write, id: ImageId, holder: &str) -> Result<Option<Held>> {
     let row = sqlx::query("select owner, status, charged_bytes from images where id = $1 and holder = $2")
         .bind(id.to_string())
         .bind(holder.to_owned())
@@ -258,17 +273,19 @@ async fn fail(write: &mut Write, id: ImageId, holder: &str, reason: &str) -> Res
     Ok(Ending::Done)
 }
 
-async fn set_failed(write: &mut Write, id: ImageId, reason: &str) -> Result<()> {
+pub(super) async fn set_failed(write: &mut Write, id: ImageId, reason: &str) -> Result<()> {
     sqlx::query(
         "update images set status = 'queued', holder = null, lease_until_ms = null, progress = null, \
-         charged_bytes = 0, reason = $2, updated_ms = $3, revision = revision + 1 where id = $1",
+         charged_bytes = 0, reason = $2, updated_ms = $3, revision = revision + 1, staged_root = null, \
+         staged_ms = null, failed_import = case when import_task is null then failed_import else importing_to end, \
+         importing_to = case when importing_to is null then null else '' end, import_task = null where id = $1",
     )
     .bind(id.to_string())
     .bind(reason.to_owned())
     .bind(now_ms())
     .execute(&mut **write)
     .await?;
-    Ok(())
+    image_tasks::fail_those_of(write, id, reason).await
 }
 
 async fn set_saved(write: &mut Write, id: ImageId, saved: &Saved) -> Result<()> {
@@ -277,8 +294,9 @@ async fn set_saved(write: &mut Write, id: ImageId, saved: &Saved) -> Result<()> 
     sqlx::query(
         "update images set status = 'active', holder = null, lease_until_ms = null, progress = null, reason = null, \
          size_bytes = $2, disk_bytes = $3, checksum = $4, os_hash = $5, file_root = $6, disk_root = $7, \
-         rendering = $8, stored_bytes = $9, checked_by = $10, charged_bytes = $2, updated_ms = $11, revision = revision + 1 \
-         where id = $1",
+         rendering = $8, stored_bytes = $9, checked_by = $10, charged_bytes = $2, updated_ms = $11, \
+         revision = revision + 1, staged_root = null, staged_ms = null, import_task = null, \
+         importing_to = case when importing_to is null then null else '' end where id = $1",
     )
     .bind(id.to_string())
     .bind(saved.size_bytes)
@@ -293,5 +311,5 @@ async fn set_saved(write: &mut Write, id: ImageId, saved: &Saved) -> Result<()> 
     .bind(now_ms())
     .execute(&mut **write)
     .await?;
-    Ok(())
+    image_tasks::succeed_those_of(write, id).await
 }

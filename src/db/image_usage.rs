@@ -18,7 +18,14 @@ pub struct ImageUsage {
     pub bytes: i64,
     /// Uploads under way.
     pub uploads: i64,
+    /// Of the bytes, those that are staged or being imported.
+    pub staged_bytes: i64,
 }
+
+/// What of a project's bytes is staged or being imported. Asked within the transaction that changed its usage, which
+/// holds that row, so two cannot both find room for the last of it.
+const STAGED: &str = "select cast(coalesce(sum(charged_bytes), 0) as bigint) from images \
+                      where owner = $1 and status in ('uploading', 'importing')";
 
 impl Database {
     /// What the project has used.
@@ -28,7 +35,9 @@ impl Database {
             .fetch_optional(self.reads())
             .await?;
         let Some(row) = row else { return Ok(ImageUsage::default()) };
-        Ok(ImageUsage { images: row.try_get(0)?, bytes: row.try_get(1)?, uploads: row.try_get(2)? })
+        let staged = sqlx::query(STAGED).bind(project.to_string()).fetch_one(self.reads()).await?;
+        let (images, bytes, uploads) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+        Ok(ImageUsage { images, bytes, uploads, staged_bytes: staged.try_get(0)? })
     }
 
     /// The projects whose kept sums are not those of their images: none, unless an invariant is broken.
@@ -119,11 +128,22 @@ pub(super) async fn charge_bytes(write: &mut Write, project: ProjectId, bytes: i
     Err(refusal(write, project, bytes, limits).await?)
 }
 
+/// Refuses when more is staged than the limit allows; the transaction has counted the bytes already.
+pub(super) async fn check_staged(write: &mut Write, project: ProjectId, limits: Limits) -> Result<()> {
+    let staged = sqlx::query(STAGED).bind(project.to_string()).fetch_one(&mut **write).await?;
+    if staged.try_get::<i64, _>(0)? <= limits.staged_bytes {
+        return Ok(());
+    }
+    Err(Error::OverQuota(format!(
+        "the project may have {} bytes staged or being imported at a time; import or delete what is staged first",
+        limits.staged_bytes
+    )))
+}
+
 /// Moves an image from one project's usage to another's. Only admins do this, past the limits.
 pub(super) async fn move_between(write: &mut Write, from: ProjectId, to: ProjectId, bytes: i64) -> Result<()> {
     release_image(write, from, bytes).await?;
-    let past_limits = Limits { images: i64::MAX, bytes: i64::MAX, uploads: i64::MAX };
-    charge_image(write, to, bytes, past_limits).await
+    charge_image(write, to, bytes, Limits::NONE).await
 }
 
 async fn make_row(write: &mut Write, project: ProjectId) -> Result<()> {
@@ -142,7 +162,8 @@ async fn refusal(write: &mut Write, project: ProjectId, bytes: i64, limits: Limi
         .bind(project.to_string())
         .fetch_one(&mut **write)
         .await?;
-    let used = ImageUsage { images: row.try_get(0)?, bytes: row.try_get(1)?, uploads: row.try_get(2)? };
+    let used =
+        ImageUsage { images: row.try_get(0)?, bytes: row.try_get(1)?, uploads: row.try_get(2)?, staged_bytes: 0 };
     Ok(Error::OverQuota(if used.bytes.saturating_add(bytes) > limits.bytes {
         format!(
             "the project's images use {} of its {} bytes, and this needs {bytes} more; \

@@ -48,6 +48,10 @@ words!(
         Queued = "queued",
         /// Bytes are being saved, from an upload or an instance.
         Saving = "saving",
+        /// Bytes are being staged, or are staged and wait to be imported.
+        Uploading = "uploading",
+        /// A job makes the image of staged or fetched bytes.
+        Importing = "importing",
         /// Ready.
         Active = "active",
         /// Ready, and withheld from everybody but admins.
@@ -138,6 +142,14 @@ pub struct Image {
     pub progress: Option<i64>,
     /// Why the last save failed.
     pub reason: Option<String>,
+    /// The root of the manifest of the bytes that wait to be imported.
+    pub staged_root: Option<String>,
+    /// The task at work on it.
+    pub import_task: Option<String>,
+    /// The stores it is being imported to, as clients read them; `None` before its first import.
+    pub importing_to: Option<String>,
+    /// The stores that its last import failed for; `None` before its first import.
+    pub failed_import: Option<String>,
 }
 
 /// The columns of [`Image`], in the order [`Image::of`] reads them.
@@ -146,12 +158,12 @@ macro_rules! columns {
         "i.id, i.owner, i.name, i.status, i.visibility, i.hidden, i.protected, i.disk_format, i.container_format, \
          i.min_disk_gib, i.min_ram_mib, i.size_bytes, i.disk_bytes, i.checksum, i.os_hash, i.file_root, i.disk_root, \
          i.rendering, i.stored_bytes, i.tags, i.properties, i.created_ms, i.updated_ms, i.revision, i.progress, \
-         i.reason"
+         i.reason, i.staged_root, i.import_task, i.importing_to, i.failed_import"
     };
 }
 pub(super) const COLUMNS: &str = columns!();
 /// The place after the last of [`COLUMNS`].
-const AFTER_COLUMNS: usize = 26;
+const AFTER_COLUMNS: usize = 30;
 
 impl Image {
     pub(super) fn of(row: &AnyRow) -> Result<Image> {
@@ -184,6 +196,10 @@ impl Image {
             revision: row.try_get(next())?,
             progress: row.try_get(next())?,
             reason: row.try_get(next())?,
+            staged_root: row.try_get(next())?,
+            import_task: row.try_get(next())?,
+            importing_to: row.try_get(next())?,
+            failed_import: row.try_get(next())?,
         })
     }
 }
@@ -206,6 +222,13 @@ pub struct Limits {
     pub bytes: i64,
     /// Uploads at once.
     pub uploads: i64,
+    /// Bytes that are staged or being imported.
+    pub staged_bytes: i64,
+}
+
+impl Limits {
+    /// No limit at all, for what gives back or what only an admin does.
+    pub const NONE: Limits = Limits { images: i64::MAX, bytes: i64::MAX, uploads: i64::MAX, staged_bytes: i64::MAX };
 }
 
 /// Who holds an image while its bytes are saved, and until when unless renewed.
@@ -297,7 +320,7 @@ impl Database {
         let Some(before) = before else { return Ok(Step::Lost) };
         let owner: ProjectId = word(&before, 0)?;
         if owner != image.owner {
-            if word::<Status>(&before, 2)? == Status::Saving {
+            if matches!(word(&before, 2)?, Status::Saving | Status::Uploading | Status::Importing) {
                 return Err(Error::Conflict("an image changes hands only while nothing is being saved to it".into()));
             }
             super::image_usage::move_between(&mut write, owner, image.owner, before.try_get(1)?).await?;
@@ -350,16 +373,17 @@ impl Database {
     pub async fn image_roots(&self) -> Result<Vec<String>> {
         let rows = sqlx::query(
             "select file_root from images where file_root is not null \
-             union select disk_root from images where disk_root is not null",
+             union select disk_root from images where disk_root is not null \
+             union select staged_root from images where staged_root is not null",
         )
         .fetch_all(self.reads())
         .await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
-    /// The images that are active or deactivated and whose file or disk is this content.
+    /// The images whose file, disk or staged bytes are this content.
     pub async fn images_of_root(&self, root: &str) -> Result<Vec<ImageId>> {
-        let rows = sqlx::query("select id from images where file_root = $1 or disk_root = $1")
+        let rows = sqlx::query("select id from images where file_root = $1 or disk_root = $1 or staged_root = $1")
             .bind(root)
             .fetch_all(self.reads())
             .await?;
@@ -474,6 +498,7 @@ pub(super) async fn remove(write: &mut Write, id: ImageId) -> Result<()> {
         .await?;
     if let Some(row) = row {
         super::image_usage::release_image(write, word(&row, 0)?, row.try_get(1)?).await?;
+        super::image_tasks::fail_those_of(write, id, "the image was deleted").await?;
     }
     Ok(())
 }

@@ -8,8 +8,10 @@
 //! alone, so that writers queue in order instead of colliding. Reads have connections of their own (WAL).
 
 pub mod flavors;
+pub mod image_imports;
 pub mod image_pages;
 pub mod image_saves;
+pub mod image_tasks;
 pub mod image_usage;
 pub mod images;
 pub mod instance_actions;

@@ -23,8 +23,17 @@ const DRAIN_BYTES: usize = 64 << 20;
 /// A request's body.
 pub(super) struct Body {
     stream: Pin<Box<dyn Stream<Item = Result<Bytes, String>> + Send>>,
+    from: From,
     rate: Rate,
     received: u64,
+}
+
+/// Where bytes come from, for the words of what went wrong with them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum From {
+    Client,
+    /// Why a source broke off is not said: it could tell of a network that is not the caller's to look into.
+    Source,
 }
 
 /// How fast a client sends. Only waiting for it counts, not the time in which we were busy.
@@ -41,9 +50,19 @@ impl Body {
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
         E: fmt::Display,
     {
-        let stream = stream.map(|bytes| bytes.map_err(|error| error.to_string()));
+        // Asked again after its end, when the last piece came with it.
+        let stream = stream.map(|bytes| bytes.map_err(|error| error.to_string())).fuse();
         let rate = Rate { min_bytes_a_second: min_rate, waited: Duration::ZERO, came: 0 };
-        Body { stream: Box::pin(stream), rate, received: 0 }
+        Body { stream: Box::pin(stream), from: From::Client, rate, received: 0 }
+    }
+
+    /// Bytes that an import reads from where they are.
+    pub(super) fn of_source<S, E>(stream: S, min_rate: u64) -> Body
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        E: fmt::Display,
+    {
+        Body { from: From::Source, ..Body::new(stream, min_rate) }
     }
 
     /// The next piece: what has arrived, once something has.
@@ -85,14 +104,25 @@ impl Body {
     }
 
     fn whole(&self, bytes: Result<Bytes, String>) -> Result<Bytes> {
-        bytes.map_err(|error| {
-            Error::Invalid(format!("the upload broke off after {} bytes: {error}; send it again", self.received))
+        let received = self.received;
+        bytes.map_err(|error| match self.from {
+            From::Client => {
+                Error::Invalid(format!("the upload broke off after {received} bytes: {error}; send it again"))
+            }
+            From::Source => {
+                tracing::info!("a source broke off after {received} bytes: {error}");
+                Error::Invalid(format!("the source broke off after {received} bytes; import it again"))
+            }
         })
     }
 
     fn too_slow(&self) -> Error {
+        let what = match self.from {
+            From::Client => "upload",
+            From::Source => "source",
+        };
         Error::Invalid(format!(
-            "the upload came slower than {} bytes a second and was given up after {} bytes",
+            "the {what} came slower than {} bytes a second and was given up after {} bytes",
             self.rate.min_bytes_a_second, self.received
         ))
     }

@@ -1,10 +1,11 @@
 //! Image records and their bytes.
 //!
 //! ```text
-//! queued ─► saving ─► active ◄─► deactivated
-//!    ▲        │          │            │
-//!    └────────┘ failed   ▼            ▼
-//!                    any ─► deleted
+//! queued ─► saving ─────────────────► active ◄─► deactivated
+//!   ▲ │       │                         ▲  │         │
+//!   │ ├───────┼─► uploading ─► importing ┘  ▼         ▼
+//!   │ └───────┼───────┼────────►  │     any ─► deleted
+//!   └─────────┴───────┴───────────┘ failed
 //! ```
 //!
 //! - A status changes only by compare-and-set; whoever comes second gets `Conflict`.
@@ -12,6 +13,9 @@
 //!   puts the image back to `queued` with the reason; the sweep takes what was written.
 //! - Chunks before manifest, manifest before row, row before the answer. [`save`] is the one road into an image.
 //! - What a caller may not see answers as an id that nobody has ([`crate::identity::image_policy`]).
+//! - `uploading` is held by the connection that stages, then by nobody for as long as `import.keep_staged_hours` says.
+//!   Staged bytes are a content of the store that the row names; they are judged when they are imported, by [`save`].
+//! - `importing` is held by a job ([`import`]), and by its lease while it runs.
 //! - A file's bytes never change once an image is active. An image whose file nobody uploaded (a snapshot) has its
 //!   file rendered from its disk ([`read`]).
 //! - What an image counts for in its project's quota is reserved before the first byte, and settled at the end.
@@ -19,6 +23,7 @@
 mod body;
 mod gate;
 mod hash;
+mod import;
 mod leases;
 mod list;
 mod members;
@@ -27,8 +32,14 @@ mod read;
 mod record;
 mod save;
 mod snapshot;
+mod source;
+mod stage;
+mod tasks;
 
-use std::sync::Arc;
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -42,25 +53,32 @@ use crate::{
         now_ms,
     },
     error::{Error, Result},
+    fetch::Fetcher,
     identity::{
         Caller, Identity, ProjectRef,
         image_policy::{self, ImageAction, ImageFacts},
     },
-    ids::ImageId,
+    ids::{ImageId, JobId},
     jobs::Queue,
 };
 
 pub use crate::db::{
     image_pages::{Comparison, Condition, Direction, Kind, NumberColumn, PageVisibility, SortKey, TextColumn},
+    image_tasks::ImageTask,
     images::{Image, MemberStatus, Status, Visibility},
     members::Member,
 };
+pub use import::{ImportImage, METHODS, Source};
 pub use list::{ListImages, Membership};
 pub use patch::Change;
 pub use read::File;
 pub use record::{Attributes, BASE_ATTRIBUTES, CONTAINER_FORMATS, DISK_FORMATS, MAX_MEMBERS, MAX_PROPERTIES, MAX_TAGS};
 pub use save::Declared;
 pub use snapshot::{LaunchSource, Lineage, SnapshotOf};
+pub use tasks::{ListTasks, NewTask};
+
+/// The one store there is.
+pub const STORE: &str = "local";
 
 /// A change is made by compare-and-set; this often it is tried again with the record as it is by then.
 const CHANGE_ATTEMPTS: usize = 8;
@@ -78,6 +96,10 @@ struct Inner {
     sharing: config::SharingScope,
     limits: Limits,
     reserve_bytes: u64,
+    fetcher: Fetcher,
+    keep_staged_ms: i64,
+    /// The tokens that imports from another Glance show it, until they end. They are kept nowhere else.
+    remote_tokens: Mutex<HashMap<JobId, String>>,
     uploads: Arc<Semaphore>,
     saves: TaskTracker,
     stop: CancellationToken,
@@ -88,6 +110,8 @@ struct Inner {
 pub struct Settings {
     /// `[images]`
     pub images: config::Images,
+    /// `[import]`
+    pub import: config::Import,
     /// `[sharing]`
     pub sharing: config::Sharing,
     /// `[quota]`
@@ -101,8 +125,12 @@ impl Images {
     pub fn open(db: Database, store: chunks::Store, identity: Identity, queue: Queue, settings: Settings) -> Images {
         let quota = &settings.quota;
         let number = |limit: u64| i64::try_from(limit).unwrap_or(i64::MAX);
-        let limits =
-            Limits { images: number(quota.images), bytes: number(quota.image_bytes), uploads: number(quota.uploads) };
+        let limits = Limits {
+            images: number(quota.images),
+            bytes: number(quota.image_bytes),
+            uploads: number(quota.uploads),
+            staged_bytes: number(quota.staged_bytes),
+        };
         Images(Arc::new(Inner {
             db,
             store,
@@ -113,6 +141,9 @@ impl Images {
             sharing: settings.sharing.scope,
             limits,
             reserve_bytes: settings.reserve_bytes,
+            fetcher: Fetcher::new(&settings.import),
+            keep_staged_ms: number(settings.import.keep_staged_hours.saturating_mul(3_600_000)),
+            remote_tokens: Mutex::default(),
             saves: TaskTracker::new(),
             stop: CancellationToken::new(),
         }))
@@ -199,6 +230,26 @@ impl Images {
             }
         }
         Err(Error::Conflict(format!("image {id} is being changed by others at the same time; try again")))
+    }
+
+    /// Deletes an image's bytes from one of several stores. There is one, so there is always a reason not to.
+    ///
+    /// # Errors
+    /// `Conflict` for a store that is not there and for an image that is not active; `Forbidden` for the last store
+    /// that has the image.
+    pub async fn delete_from_store(&self, caller: &Caller, id: ImageId, store: &str) -> Result<()> {
+        if store != STORE {
+            let shown: String = store.chars().take(64).collect();
+            return Err(Error::Conflict(format!("The selected store {shown} is not available on this node.")));
+        }
+        let image = self.allowed(caller, id, ImageAction::Change).await?;
+        if image.status != Status::Active {
+            let message = "It's not allowed to remove image data from store if image status is not 'active'";
+            return Err(Error::Conflict(message.into()));
+        }
+        let message =
+            "Cannot delete image data from the only store containing it. Consider deleting the image instead.";
+        Err(Error::Forbidden(message.into()))
     }
 
     /// Withholds an active image from everybody but admins.

@@ -48,7 +48,7 @@ impl Images {
         let image = self.allowed(caller, id, ImageAction::Download).await?;
         match image.status {
             Status::Active | Status::Deactivated => self.open_file(image).await.map(Some),
-            Status::Queued | Status::Saving | Status::Deleted => Ok(None),
+            Status::Queued | Status::Saving | Status::Uploading | Status::Importing | Status::Deleted => Ok(None),
         }
     }
 

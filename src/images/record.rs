@@ -125,6 +125,10 @@ pub(super) fn new_image(
         revision: 0,
         progress: None,
         reason: None,
+        staged_root: None,
+        import_task: None,
+        importing_to: None,
+        failed_import: None,
     };
     let mut properties = BTreeMap::new();
     for (name, value) in attributes {

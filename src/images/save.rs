@@ -9,10 +9,11 @@
 //! A save is an owned task: a client that goes away ends its body, not our second half. Whatever goes wrong, the
 //! image is `queued` again with the reason, nothing is counted any more, and the sweep takes what was written.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use futures::Stream;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -48,6 +49,9 @@ pub struct Declared {
 
 /// What is reserved at a time for a body of unknown length.
 const RESERVE_STEP_BYTES: u64 = 256 << 20;
+/// How often an import's progress is written.
+const TELL_INTERVAL: Duration = Duration::from_secs(1);
+
 impl Images {
     /// Saves an image's file.
     ///
@@ -77,29 +81,14 @@ impl Images {
     }
 
     async fn save(&self, image: Image, declared: &Declared, body: &mut Body) -> Result<()> {
-        self.check_ready(&image, declared)?;
+        check_queued(&image)?;
+        self.check_formats(&image)?;
+        self.check_size(declared.size_bytes.unwrap_or_default())?;
         self.check_room()?;
-        let _slot = self.0.uploads.clone().try_acquire_owned().map_err(|_| {
-            Error::Unavailable("this service has as many uploads under way as it takes; try again later".into())
-        })?;
+        let _slot = self.slot()?;
         let lease = leases::new_lease();
-        let reserved = declared.size_bytes.unwrap_or(RESERVE_STEP_BYTES.min(self.0.limits.bytes as u64));
-        let began = self.0.db.begin_saving(image.id, &lease, reserved as i64, self.0.limits).await?;
-        if began == Step::Lost {
-            return Err(match self.0.db.image(image.id, None).await? {
-                Some((now, _)) => wrong_state(&now),
-                None => not_found(image.id),
-            });
-        }
-        let stop = CancellationToken::new();
-        let _stop_on_return = stop.clone().drop_guard();
-        let mut intake = Intake { images: self, id: image.id, lease: &lease, reserved, received: 0 };
-        let saved = tokio::select! {
-            saved = intake.run(&image, declared, body) => saved,
-            lost = leases::keep(&self.0.db, image.id, &lease, &stop) => Err(lost_error(image.id, lost)),
-            () = self.0.stop.cancelled() => Err(Error::Unavailable("the service is stopping; send the bytes again".into())),
-        };
-        match saved {
+        let mut intake = self.begin(&image, Status::Saving, &lease, declared).await?;
+        match self.while_held(image.id, &lease, intake.run(&image, declared, body)).await {
             Ok((saved, session)) => self.finish(image.id, &lease, saved, session).await,
             Err(error) => {
                 self.give_up(image.id, &lease, &error).await;
@@ -108,11 +97,50 @@ impl Images {
         }
     }
 
-    /// What can be refused before the first byte is.
-    fn check_ready(&self, image: &Image, declared: &Declared) -> Result<()> {
-        if image.status != Status::Queued {
-            return Err(wrong_state(image));
+    /// A place among the uploads under way.
+    pub(super) fn slot(&self) -> Result<OwnedSemaphorePermit> {
+        self.0.uploads.clone().try_acquire_owned().map_err(|_| {
+            Error::Unavailable("this service has as many uploads under way as it takes; try again later".into())
+        })
+    }
+
+    /// Takes a queued image under the lease, with what is declared counted in advance.
+    pub(super) async fn begin<'a>(
+        &'a self,
+        image: &Image,
+        to: Status,
+        lease: &'a Lease,
+        declared: &Declared,
+    ) -> Result<Intake<'a>> {
+        let reserved = declared.size_bytes.unwrap_or(RESERVE_STEP_BYTES.min(self.0.limits.bytes as u64));
+        let began = self.0.db.begin_saving(image.id, to, lease, reserved as i64, self.0.limits).await?;
+        if began == Step::Lost {
+            return Err(match self.0.db.image(image.id, None).await? {
+                Some((now, _)) => wrong_state(&now),
+                None => not_found(image.id),
+            });
         }
+        Ok(Intake { images: self, id: image.id, lease, reserved, received: 0, told: None })
+    }
+
+    /// Does this work while the lease is kept and the service goes on.
+    pub(super) async fn while_held<T>(
+        &self,
+        id: ImageId,
+        lease: &Lease,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        let stop = CancellationToken::new();
+        let _stop_on_return = stop.clone().drop_guard();
+        tokio::select! {
+            done = work => done,
+            lost = leases::keep(&self.0.db, id, lease, &stop) => Err(lost_error(id, lost)),
+            () = self.0.stop.cancelled() => Err(Error::Unavailable("the service is stopping; send the bytes again".into())),
+        }
+    }
+
+    /// What can be refused before the first byte is.
+    pub(super) fn check_formats(&self, image: &Image) -> Result<()> {
         let (Some(disk_format), Some(container_format)) = (&image.disk_format, &image.container_format) else {
             let message = "The image has no disk_format or no container_format: set both before its file is uploaded.";
             return Err(Error::Invalid(message.into()));
@@ -135,10 +163,10 @@ impl Images {
                 ),
             });
         }
-        self.check_size(declared.size_bytes.unwrap_or_default())
+        Ok(())
     }
 
-    fn check_size(&self, size_bytes: u64) -> Result<()> {
+    pub(super) fn check_size(&self, size_bytes: u64) -> Result<()> {
         let max = self.0.settings.max_size_bytes;
         if size_bytes > max {
             return Err(Error::TooLarge(format!("an image's file has at most {max} bytes here")));
@@ -146,7 +174,13 @@ impl Images {
         Ok(())
     }
 
-    async fn finish(&self, id: ImageId, lease: &Lease, saved: Saved, session: chunks::Session) -> Result<()> {
+    pub(super) async fn finish(
+        &self,
+        id: ImageId,
+        lease: &Lease,
+        saved: Saved,
+        session: chunks::Session,
+    ) -> Result<()> {
         match self.0.db.finish_saving(id, &lease.holder, &saved).await {
             Ok(Ending::Done) => {
                 session.finish().await;
@@ -165,9 +199,12 @@ impl Images {
         }
     }
 
-    async fn give_up(&self, id: ImageId, lease: &Lease, error: &Error) {
+    pub(super) async fn give_up(&self, id: ImageId, lease: &Lease, error: &Error) {
         let reason = match error {
-            Error::Internal(_) => "the service failed during the upload; send the bytes again".into(),
+            Error::Internal(chain) => {
+                tracing::error!(image.id = %id, "the save of image {id} failed: {chain:#}");
+                "the service failed during the upload; send the bytes again".into()
+            }
             other => other.to_string(),
         };
         match self.0.db.fail_saving(id, &lease.holder, &reason).await {
@@ -179,20 +216,26 @@ impl Images {
     }
 }
 
-/// One upload's bytes on their way in.
-struct Intake<'a> {
-    images: &'a Images,
-    id: ImageId,
-    lease: &'a Lease,
-    reserved: u64,
-    received: u64,
+/// One save's bytes on their way in.
+pub(super) struct Intake<'a> {
+    pub(super) images: &'a Images,
+    pub(super) id: ImageId,
+    pub(super) lease: &'a Lease,
+    pub(super) reserved: u64,
+    pub(super) received: u64,
+    /// When the progress was last written; `None` for what a client sends, who knows it itself.
+    pub(super) told: Option<Instant>,
 }
 
 impl Intake<'_> {
-    async fn run(&mut self, image: &Image, declared: &Declared, body: &mut Body) -> Result<(Saved, chunks::Session)> {
+    pub(super) async fn run(
+        &mut self,
+        image: &Image,
+        declared: &Declared,
+        body: &mut Body,
+    ) -> Result<(Saved, chunks::Session)> {
         let session = self.images.0.store.begin().await.map_err(store_error)?;
-        let saved = self.fill(&session, image, declared, body).await;
-        match saved {
+        match self.fill(&session, image, declared, body).await {
             Ok(saved) => Ok((saved, session)),
             Err(error) => {
                 session.abandon().await;
@@ -237,7 +280,7 @@ impl Intake<'_> {
     }
 
     /// Counts a piece against what was declared, the largest size and the project's quota, before it is stored.
-    async fn count(&mut self, piece: &Piece, declared: &Declared) -> Result<()> {
+    pub(super) async fn count(&mut self, piece: &Piece, declared: &Declared) -> Result<()> {
         self.received += piece.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
         if let Some(size_bytes) = declared.size_bytes.filter(|size| self.received > *size) {
             return Err(Error::Invalid(format!("more bytes came than the {size_bytes} that were declared")));
@@ -253,7 +296,19 @@ impl Intake<'_> {
             };
             self.reserved += more;
         }
-        Ok(())
+        self.tell(declared.size_bytes).await
+    }
+
+    /// Writes now and then how far an import is.
+    async fn tell(&mut self, size_bytes: Option<u64>) -> Result<()> {
+        if self.told.is_none_or(|told| told.elapsed() < TELL_INTERVAL) {
+            return Ok(());
+        }
+        self.told = Some(Instant::now());
+        let percent =
+            size_bytes.and_then(|size| (100 * self.received).checked_div(size)).map(|part| part.min(99) as i64);
+        let message = format!("Copied {} MiB", self.received >> 20);
+        self.images.0.db.import_progress(self.id, &self.lease.holder, percent, &message).await
     }
 
     async fn reserve(&self, bytes: u64) -> Result<()> {
@@ -264,11 +319,16 @@ impl Intake<'_> {
         }
     }
 
-    fn check_declared(&self, declared: &Declared, md5: &str, sha512: &str) -> Result<()> {
-        if let Some(size_bytes) = declared.size_bytes.filter(|size| *size != self.received) {
-            let came = self.received;
-            return Err(Error::Invalid(format!("{came} bytes came and {size_bytes} were declared")));
+    pub(super) fn check_came(&self, declared: &Declared) -> Result<()> {
+        let came = self.received;
+        match declared.size_bytes.filter(|size| *size != came) {
+            Some(size) => Err(Error::Invalid(format!("{came} bytes came and {size} were declared"))),
+            None => Ok(()),
         }
+    }
+
+    fn check_declared(&self, declared: &Declared, md5: &str, sha512: &str) -> Result<()> {
+        self.check_came(declared)?;
         for (name, declared, found) in [("MD5", &declared.md5, md5), ("SHA-512", &declared.sha512, sha512)] {
             if declared.as_ref().is_some_and(|declared| !declared.eq_ignore_ascii_case(found)) {
                 return Err(Error::Invalid(format!("the {name} of the bytes that came is {found}, not as declared")));
@@ -278,12 +338,16 @@ impl Intake<'_> {
     }
 }
 
+pub(super) fn check_queued(image: &Image) -> Result<()> {
+    if image.status == Status::Queued { Ok(()) } else { Err(wrong_state(image)) }
+}
+
 fn wrong_state(image: &Image) -> Error {
     let (id, status) = (image.id, image.status);
     Error::Conflict(format!("image {id} is {status}; a file is uploaded to a queued image, once"))
 }
 
-fn lost_error(id: ImageId, lost: Option<Ending>) -> Error {
+pub(super) fn lost_error(id: ImageId, lost: Option<Ending>) -> Error {
     match lost {
         Some(Ending::Gone) => Error::Gone(format!("image {id} was deleted during the upload")),
         _ => Error::Unavailable(format!("the upload to image {id} stalled for too long and was given up")),

@@ -1,7 +1,7 @@
 //! Work that outlives a request.
 //!
 //! [`queue`] keeps the rows; this page joins them to the rooms: one match says who does what. Two workers serve the
-//! front lane (people wait for those jobs), one the back lane, where a job may read terabytes.
+//! front lane (people wait for those jobs), four that of imports, one the back lane, where a job may read terabytes.
 
 pub mod commands;
 pub mod queue;
@@ -19,6 +19,8 @@ use crate::{db::Database, error::Result, images::Images, instances::Instances};
 
 /// Workers of the front lane. A snapshot reads and compresses what changed on its own threads; two keep both busy.
 const FRONT_WORKERS: usize = 2;
+/// Workers of imports: a slow source keeps a worker waiting, so there are more; each holds an upload's buffers.
+const IMPORT_WORKERS: usize = 4;
 /// How long an ended job's row is kept for whoever asks what became of it.
 const KEEP_ENDED: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How often lapsed saves are looked for.
@@ -39,7 +41,9 @@ pub struct Rooms {
 
 /// Starts the workers and the clock; they end with `stop`, and `tasks` knows when.
 pub fn start(queue: &Queue, rooms: &Rooms, sweep_interval: Duration, stop: &CancellationToken, tasks: &TaskTracker) {
-    let lanes = std::iter::repeat_n(Lane::Front, FRONT_WORKERS).chain([Lane::Back]);
+    let lanes = std::iter::repeat_n(Lane::Front, FRONT_WORKERS)
+        .chain(std::iter::repeat_n(Lane::Import, IMPORT_WORKERS))
+        .chain([Lane::Back]);
     for lane in lanes {
         let (queue, rooms, stop) = (queue.clone(), rooms.clone(), stop.clone());
         tasks.spawn(async move {
@@ -56,6 +60,7 @@ pub fn start(queue: &Queue, rooms: &Rooms, sweep_interval: Duration, stop: &Canc
 /// Who does what.
 async fn run(rooms: Rooms, job: Job) -> Result<()> {
     match job.work.clone() {
+        Work::Import { image, source } => rooms.images.run_import(&job, image, &source).await,
         Work::Checksum { image } => rooms.images.compute_checksums(image, &job.stop).await,
         Work::Snapshot { image, instance } => snapshot::cast(&rooms, &job, image, instance).await,
         Work::Sweep => until(&job.stop, sweep::sweep(&rooms.store, &rooms.db)).await,
@@ -78,8 +83,8 @@ async fn keep_time(queue: Queue, rooms: Rooms, sweep_interval: Duration, stop: C
     loop {
         let done = tokio::select! {
             () = stop.cancelled() => return,
-            _ = lapses.tick() => rooms.images.fail_lapsed_saves().await,
-            _ = sweeps.tick() => due(&queue).await,
+            _ = lapses.tick() => lapse(&rooms.images).await,
+            _ = sweeps.tick() => due(&queue, &rooms.images).await,
         };
         if let Err(error) = done {
             tracing::error!(%error, "cannot add what is due: {error}");
@@ -87,7 +92,13 @@ async fn keep_time(queue: Queue, rooms: Rooms, sweep_interval: Duration, stop: C
     }
 }
 
-async fn due(queue: &Queue) -> Result<()> {
+async fn lapse(images: &Images) -> Result<()> {
+    images.fail_lapsed_saves().await?;
+    images.fail_stale_staging().await
+}
+
+async fn due(queue: &Queue, images: &Images) -> Result<()> {
+    images.forget_tasks().await?;
     queue.forget_ended(KEEP_ENDED).await?;
     queue.add(Work::Sweep, None).await?;
     queue.add(Work::Scrub, None).await

@@ -24,6 +24,7 @@ use crate::{
     error::{Error, Result},
     identity::Caller,
     ids::{ImageId, InstanceId, JobId},
+    images::Source,
 };
 
 /// A job without a sign of life for this long is taken over.
@@ -46,6 +47,13 @@ pub enum Work {
         /// The instance.
         instance: InstanceId,
     },
+    /// Makes an image of bytes that are staged or elsewhere.
+    Import {
+        /// The image.
+        image: ImageId,
+        /// Where the bytes are.
+        source: Source,
+    },
     /// Computes the checksums of an image's rendered file.
     Checksum {
         /// The image.
@@ -62,6 +70,8 @@ pub enum Work {
 pub enum Lane {
     /// People wait for it.
     Front,
+    /// People wait for it, and how long it takes is up to somebody else's network.
+    Import,
     /// Nobody waits for it, and it may take hours.
     Back,
 }
@@ -70,6 +80,7 @@ impl Lane {
     fn word(self) -> &'static str {
         match self {
             Lane::Front => "front",
+            Lane::Import => "import",
             Lane::Back => "back",
         }
     }
@@ -79,6 +90,7 @@ impl Work {
     fn lane(&self) -> Lane {
         match self {
             Work::Snapshot { .. } => Lane::Front,
+            Work::Import { .. } => Lane::Import,
             Work::Checksum { .. } | Work::Sweep | Work::Scrub => Lane::Back,
         }
     }
@@ -87,6 +99,8 @@ impl Work {
     fn once(&self) -> Option<String> {
         match self {
             Work::Snapshot { image, .. } => Some(format!("snapshot {image}")),
+            // The image's row says which of its imports is at work.
+            Work::Import { .. } => None,
             Work::Checksum { image } => Some(format!("checksum {image}")),
             Work::Sweep => Some("sweep".into()),
             Work::Scrub => Some("scrub".into()),

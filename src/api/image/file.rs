@@ -10,11 +10,11 @@ use axum::{
 };
 use base64::Engine as _;
 
-use super::image_id;
+use super::{image_id, stores};
 use crate::{
     api::{Api, caller::Authenticated, error::ApiError},
     error::{Error, Result},
-    identity::Caller,
+    ids::ImageId,
     images::{Declared, File, Image},
 };
 
@@ -26,7 +26,31 @@ pub(super) async fn upload(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    match save(&api, &caller, &image, &headers, body).await {
+    let saved = async {
+        let (id, declared) = opening(&image, &headers)?;
+        stores::check_header(&headers)?;
+        Ok(api.images.upload(&caller, id, declared, body.into_data_stream()).await?)
+    };
+    taken(saved.await)
+}
+
+/// `PUT …/stage`
+pub(super) async fn stage(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path(image): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let staged = async {
+        let (id, declared) = opening(&image, &headers)?;
+        Ok(api.images.stage(&caller, id, declared, body.into_data_stream()).await?)
+    };
+    taken(staged.await)
+}
+
+fn taken(taken: Result<(), ApiError>) -> Response {
+    match taken {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => {
             // What was not read of a refused body is still on its way: nothing else comes over this connection.
@@ -37,15 +61,15 @@ pub(super) async fn upload(
     }
 }
 
-async fn save(api: &Api, caller: &Caller, image: &str, headers: &HeaderMap, body: Body) -> Result<(), ApiError> {
+/// What is said before the bytes.
+fn opening(image: &str, headers: &HeaderMap) -> Result<(ImageId, Declared), ApiError> {
     let id = image_id(image)?;
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if media_type.split(';').next().unwrap_or_default().trim() != "application/octet-stream" {
         let message = "An image's file is sent with Content-Type application/octet-stream.";
         return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     }
-    api.images.upload(caller, id, declared(headers)?, body.into_data_stream()).await?;
-    Ok(())
+    Ok((id, declared(headers)?))
 }
 
 /// `GET …/file`

@@ -276,7 +276,7 @@ fn whole_number(name: &str, value: &str) -> Result<i64> {
 }
 
 /// The pairs of a query, decoded. NUL, which no column holds, becomes what nothing is called.
-fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
+pub(super) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         (decode(name), decode(value))

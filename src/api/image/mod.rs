@@ -6,14 +6,16 @@
 use axum::{
     Router,
     extract::DefaultBodyLimit,
-    routing::{any, get, post, put},
+    routing::{any, delete, get, post, put},
 };
 
 use super::{Api, error::ApiError};
 use crate::{error::Error, ids::ImageId};
 
+mod cache;
 pub mod extras;
 mod file;
+mod imports;
 mod info;
 pub(super) mod list;
 mod members;
@@ -21,6 +23,8 @@ mod patch;
 mod records;
 pub(super) mod render;
 mod schemas;
+mod stores;
+mod tasks;
 mod versions;
 
 pub use versions::choices;
@@ -37,19 +41,21 @@ pub fn routes() -> Router<Api> {
         .route("/v2/images/{image}/tags/{tag}", put(records::add_tag).delete(records::remove_tag))
         .route("/v2/images/{image}/members", get(members::list).post(members::add))
         .route("/v2/images/{image}/members/{member}", get(members::show).put(members::decide).delete(members::remove))
-        .route("/v2/images/{image}/tasks", get(info::image_tasks))
+        .route("/v2/images/{image}/tasks", get(tasks::of_image))
         .route("/v2/images/{image}/locations", any(info::no_locations))
-        .route("/v2/images/{image}/stage", put(info::no_import))
-        .route("/v2/images/{image}/import", post(info::no_import))
-        .route("/v2/info/import", get(info::import))
-        .route("/v2/info/stores", get(info::stores))
-        .route("/v2/info/stores/detail", get(info::stores_detail))
+        .route("/v2/images/{image}/import", post(imports::begin))
+        .route("/v2/info/import", get(imports::methods))
+        .route("/v2/info/stores", get(stores::list))
+        .route("/v2/info/stores/detail", get(stores::detail))
         .route("/v2/info/usage", get(info::usage))
-        .route("/v2/tasks", get(info::tasks).post(info::no_task))
-        .route("/v2/tasks/{task}", get(info::no_such_task))
+        .route("/v2/stores/{store}/{image}", delete(stores::delete))
+        .route("/v2/tasks", get(tasks::list).post(tasks::create))
+        .route("/v2/tasks/{task}", get(tasks::show).delete(tasks::delete))
+        .merge(cache::routes())
         .route("/v2/schemas/{schema}", get(schemas::show))
         // A file is as long as an image may be: the images room counts its bytes.
         .route("/v2/images/{image}/file", get(file::download).put(file::upload).layer(DefaultBodyLimit::disable()))
+        .route("/v2/images/{image}/stage", put(file::stage).layer(DefaultBodyLimit::disable()))
 }
 
 /// Reads an image's id; what is no id names no image.

@@ -38,12 +38,15 @@ pub(super) fn parse(content_type: Option<&HeaderValue>, body: Value) -> Result<V
     }
     let changes = operations.into_iter().map(|operation| {
         let Value::Object(mut operation) = operation else {
-            return Err(Error::Invalid("Operations must be JSON objects.".into()));
+            return Err(Error::Invalid("Operations must be JSON objects.".into()).into());
         };
         let (op, path) = read(&operation)?;
-        change(&op, &path, operation.remove("value"))
+        if op == "add" && path.starts_with("/locations/") {
+            return Err(super::info::locations());
+        }
+        Ok(change(&op, &path, operation.remove("value"))?)
     });
-    Ok(changes.collect::<Result<_>>()?)
+    changes.collect()
 }
 
 /// `{"op": "replace", "path": "/name", "value": …}`
@@ -144,7 +147,9 @@ mod tests {
         assert_eq!(one(json!({"op": "add", "path": "/a/b", "value": "c"})), 400);
         assert_eq!(one(json!({"op": "add", "path": "/a~2", "value": "c"})), 400);
         assert_eq!(one(json!({"op": "add", "path": "/", "value": "c"})), 400);
-        assert_eq!(one(json!({"op": "add", "path": "/locations/-", "value": {"url": "file:///etc/passwd"}})), 403);
+        assert_eq!(one(json!({"op": "add", "path": "/locations/-", "value": {"url": "file:///etc/passwd"}})), 501);
+        assert_eq!(one(json!({"op": "replace", "path": "/locations", "value": []})), 403);
+        assert_eq!(one(json!({"op": "remove", "path": "/locations/0"})), 403);
         assert_eq!(read(V20, json!([{"add": "/a", "remove": "/b", "value": "c"}])), Err(400));
     }
 }

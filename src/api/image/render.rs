@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 
-use crate::images::{Image, Member, Status};
+use crate::images::{Image, Member, STORE, Status};
 
 /// A page's first guess at its size: an image is about a kilobyte.
 const IMAGE_BYTES: usize = 1200;
@@ -89,7 +89,16 @@ fn write_image(out: &mut Vec<u8>, image: &Image) {
     out.extend_from_slice(&seconds(image.updated_ms));
     out.push(b'"');
     if matches!(image.status, Status::Active | Status::Deactivated) {
-        word(out, "stores", super::info::STORE);
+        word(out, "stores", STORE);
+    }
+    for (name, value) in [
+        ("os_glance_import_task", &image.import_task),
+        ("os_glance_importing_to_stores", &image.importing_to),
+        ("os_glance_failed_import", &image.failed_import),
+    ] {
+        if let Some(value) = value {
+            word(out, name, value);
+        }
     }
     // Tags and properties are JSON in the row already.
     raw(out, "tags", &image.tags);
@@ -137,7 +146,7 @@ fn text(out: &mut Vec<u8>, value: &str) {
 }
 
 /// A time as Glance writes it, `2026-08-01T12:00:00Z`. By hand: it is a third of a list's rendering otherwise.
-fn seconds(ms: i64) -> [u8; 20] {
+pub(super) fn seconds(ms: i64) -> [u8; 20] {
     let total = ms.div_euclid(1000);
     let (days, second) = (total.div_euclid(86_400), total.rem_euclid(86_400));
     let (year, month, day) = date(days);
@@ -214,11 +223,16 @@ mod tests {
             revision: 0,
             progress: None,
             reason: None,
+            staged_root: None,
+            import_task: Some("t".into()),
+            importing_to: Some("local".into()),
+            failed_import: Some(String::new()),
         };
         let json: serde_json::Value = serde_json::from_slice(&image(&shown)).unwrap();
         assert_eq!(json["name"], shown.name.clone().unwrap());
         assert_eq!(json["p"], "{}");
         assert_eq!(json["protected"], true);
+        assert_eq!(json["os_glance_importing_to_stores"], "local");
         shown.properties = "{}".into();
         let page: serde_json::Value = serde_json::from_slice(&page(&[shown.clone(), shown], "/f", None)).unwrap();
         assert_eq!(page["images"].as_array().unwrap().len(), 2);

@@ -59,7 +59,8 @@ fn image() -> Value {
     let number = || json!({"type": ["null", "integer"]});
     let id = json!({"type": "string",
         "pattern": "^([0-9a-fA-F]){8}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){4}-([0-9a-fA-F]){12}$"});
-    let states = json!({"type": "string", "enum": ["queued", "saving", "active", "deactivated"]});
+    let states =
+        json!({"type": "string", "enum": ["queued", "saving", "uploading", "importing", "active", "deactivated"]});
     let visibility = json!({"type": "string", "enum": ["community", "public", "private", "shared"]});
     let tags = json!({"type": "array", "items": {"type": "string", "maxLength": 255}});
     json!({
@@ -87,6 +88,9 @@ fn image() -> Value {
             "min_ram": described(json!({"type": "integer"}), "Amount of ram (in MB) required to boot image."),
             "min_disk": described(json!({"type": "integer"}), "Amount of disk space (in GB) required to boot image."),
             "stores": read_only(text(), "Store in which image data resides."),
+            "os_glance_import_task": read_only(text(), "The task that imports the image"),
+            "os_glance_importing_to_stores": read_only(text(), "Stores that the image is being imported to"),
+            "os_glance_failed_import": read_only(text(), "Stores that the image could not be imported to"),
             "self": read_only(text(), "An image self url"),
             "file": read_only(text(), "An image file url"),
             "schema": read_only(text(), "An image schema url"),
@@ -121,7 +125,8 @@ fn task() -> Value {
         "name": "task",
         "properties": {
             "id": described(text(), "An identifier for the task"),
-            "type": described(text(), "The type of task represented by this content"),
+            "type": described(json!({"type": "string", "enum": ["import", "api_image_import"]}),
+                "The type of task represented by this content"),
             "status": described(json!({"type": "string", "enum": ["pending", "processing", "success", "failure"]}),
                 "The current status of this task"),
             "input": described(object(), "The parameters required by task, JSON blob"),

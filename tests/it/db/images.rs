@@ -16,9 +16,9 @@ use effigy::{
 
 use super::{Fresh, both};
 
-const LIMITS: Limits = Limits { images: 100, bytes: 1000, uploads: 2 };
+pub(super) const LIMITS: Limits = Limits { images: 100, bytes: 1000, uploads: 2, staged_bytes: 1000 };
 
-fn image(owner: ProjectId, name: &str, created_ms: i64) -> Image {
+pub(super) fn image(owner: ProjectId, name: &str, created_ms: i64) -> Image {
     Image {
         id: ImageId::new(),
         owner,
@@ -46,14 +46,18 @@ fn image(owner: ProjectId, name: &str, created_ms: i64) -> Image {
         revision: 0,
         progress: None,
         reason: None,
+        staged_root: None,
+        import_task: None,
+        importing_to: None,
+        failed_import: None,
     }
 }
 
-fn lease(holder: &str, ms: i64) -> Lease {
+pub(super) fn lease(holder: &str, ms: i64) -> Lease {
     Lease { holder: holder.into(), ms }
 }
 
-fn saved(size_bytes: i64) -> Saved {
+pub(super) fn saved(size_bytes: i64) -> Saved {
     Saved {
         size_bytes,
         disk_bytes: size_bytes,
@@ -70,7 +74,7 @@ fn saved(size_bytes: i64) -> Saved {
 const SESSION: u64 = 1;
 
 /// Begins the session that `saved` speaks of.
-async fn begin_session(db: &Database) {
+pub(super) async fn begin_session(db: &Database) {
     let session = chunks::Index::begin_session(db, 1, std::time::Duration::from_secs(60)).await.expect("begin");
     assert_eq!(session.id, SESSION);
 }
@@ -88,15 +92,15 @@ fn page(viewer: Option<ProjectId>) -> ImagePage {
     }
 }
 
-async fn insert(db: &Database, image: &Image) {
+pub(super) async fn insert(db: &Database, image: &Image) {
     db.insert_image(image, 0, LIMITS).await.expect("insert");
 }
 
-async fn status(db: &Database, id: ImageId) -> Status {
+pub(super) async fn status(db: &Database, id: ImageId) -> Status {
     db.image(id, None).await.expect("read").expect("the image").0.status
 }
 
-async fn sums_are_right(db: &Database, name: &str) {
+pub(super) async fn sums_are_right(db: &Database, name: &str) {
     assert_eq!(db.image_usage_errors().await.expect("sums"), Vec::<String>::new(), "{name}: kept sums are wrong");
 }
 
@@ -143,10 +147,14 @@ async fn save_goes_through_its_states_and_counts_what_it_holds() {
         insert(&db, &shown).await;
         let used = async || db.image_usage(shown.owner).await.expect("usage");
         let mine = lease("mine", 60_000);
-        assert_eq!(db.begin_saving(shown.id, &mine, 100, LIMITS).await.expect("begin"), Step::Done, "{name}");
-        let second = db.begin_saving(shown.id, &lease("other", 60_000), 100, LIMITS).await;
+        assert_eq!(
+            db.begin_saving(shown.id, Status::Saving, &mine, 100, LIMITS).await.expect("begin"),
+            Step::Done,
+            "{name}"
+        );
+        let second = db.begin_saving(shown.id, Status::Saving, &lease("other", 60_000), 100, LIMITS).await;
         assert_eq!(second.expect("begin"), Step::Lost, "{name}: two hold one image");
-        assert_eq!(used().await, ImageUsage { images: 1, bytes: 100, uploads: 1 }, "{name}");
+        assert_eq!(used().await, ImageUsage { images: 1, bytes: 100, uploads: 1, staged_bytes: 0 }, "{name}");
         assert_eq!(db.reserve_more(shown.id, "mine", 200, LIMITS).await.expect("reserve"), Ending::Done, "{name}");
         let too_much = db.reserve_more(shown.id, "mine", 701, LIMITS).await;
         assert!(matches!(too_much, Err(Error::OverQuota(_))), "{name}: {too_much:?}");
@@ -157,13 +165,17 @@ async fn save_goes_through_its_states_and_counts_what_it_holds() {
         let refused = db.finish_saving(shown.id, "mine", &given_up).await;
         assert!(matches!(refused, Err(Error::Unavailable(_))), "{name}: the store gave it up: {refused:?}");
         assert_eq!(db.finish_saving(shown.id, "mine", &saved(250)).await.expect("finish"), Ending::Done, "{name}");
-        assert_eq!(used().await, ImageUsage { images: 1, bytes: 250, uploads: 0 }, "{name}");
+        assert_eq!(used().await, ImageUsage { images: 1, bytes: 250, uploads: 0, staged_bytes: 0 }, "{name}");
         let (active, _) = db.image(shown.id, None).await.expect("read").expect("the image");
         assert_eq!((active.status, active.size_bytes), (Status::Active, Some(250)), "{name}");
         let mut roots = db.image_roots().await.expect("roots");
         roots.sort();
         assert_eq!(roots, ["disk", "file"], "{name}");
-        assert_eq!(db.begin_saving(shown.id, &mine, 1, LIMITS).await.expect("begin"), Step::Lost, "{name}");
+        assert_eq!(
+            db.begin_saving(shown.id, Status::Saving, &mine, 1, LIMITS).await.expect("begin"),
+            Step::Lost,
+            "{name}"
+        );
         assert_eq!(db.delete_image(shown.id, active.revision).await.expect("delete"), Step::Done, "{name}");
         assert_eq!(used().await, ImageUsage::default(), "{name}");
         sums_are_right(&db, name).await;
@@ -176,7 +188,10 @@ async fn failed_deleted_and_lapsed_saves_give_everything_back() {
         let shown = image(ProjectId::new(), "a", 5);
         insert(&db, &shown).await;
         let begin = async |holder: &str, ms: i64| {
-            assert_eq!(db.begin_saving(shown.id, &lease(holder, ms), 100, LIMITS).await.expect("begin"), Step::Done);
+            assert_eq!(
+                db.begin_saving(shown.id, Status::Saving, &lease(holder, ms), 100, LIMITS).await.expect("begin"),
+                Step::Done
+            );
         };
         begin("one", 60_000).await;
         assert_eq!(db.fail_saving(shown.id, "other", "no").await.expect("fail"), Ending::Lost, "{name}");
@@ -207,13 +222,13 @@ async fn failed_deleted_and_lapsed_saves_give_everything_back() {
 async fn reservations_at_the_same_time_never_pass_the_limit() {
     for Fresh { name, db, .. } in both().await {
         let owner = ProjectId::new();
-        let limits = Limits { images: 12, bytes: 1000, uploads: 100 };
+        let limits = Limits { images: 12, bytes: 1000, uploads: 100, staged_bytes: 1000 };
         let adds = (0..20).map(|n| {
             let db = db.clone();
             async move {
                 let shown = image(owner, "a", n);
                 db.insert_image(&shown, 0, limits).await?;
-                db.begin_saving(shown.id, &lease(&n.to_string(), 60_000), 150, limits).await
+                db.begin_saving(shown.id, Status::Saving, &lease(&n.to_string(), 60_000), 150, limits).await
             }
         });
         let outcomes = futures::future::join_all(adds).await;
@@ -221,7 +236,7 @@ async fn reservations_at_the_same_time_never_pass_the_limit() {
         let refused = outcomes.iter().filter(|outcome| matches!(outcome, Err(Error::OverQuota(_)))).count();
         assert_eq!((saving, saving + refused), (6, 20), "{name}: {outcomes:?}");
         let used = db.image_usage(owner).await.expect("usage");
-        assert_eq!(used, ImageUsage { images: 12, bytes: 900, uploads: 6 }, "{name}");
+        assert_eq!(used, ImageUsage { images: 12, bytes: 900, uploads: 6, staged_bytes: 0 }, "{name}");
         sums_are_right(&db, name).await;
     }
 }
@@ -234,7 +249,11 @@ async fn snapshot_is_begun_with_its_job_and_ends_once() {
         shown.status = Status::Saving;
         db.insert_snapshot(&shown, 100, LIMITS, &job()).await.expect("insert");
         assert!(db.claim_job("front", "worker", 1000).await.expect("claim").is_some(), "{name}");
-        assert_eq!(db.begin_saving(shown.id, &lease("x", 1), 1, LIMITS).await.expect("begin"), Step::Lost, "{name}");
+        assert_eq!(
+            db.begin_saving(shown.id, Status::Saving, &lease("x", 1), 1, LIMITS).await.expect("begin"),
+            Step::Lost,
+            "{name}"
+        );
         assert_eq!(db.snapshot_progress(shown.id, 40).await.expect("progress"), Step::Done, "{name}");
         let large = Saved { size_bytes: 2000, ..saved(0) };
         let refused = db.finish_snapshot(shown.id, &large, LIMITS, &job()).await;

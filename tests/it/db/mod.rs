@@ -5,6 +5,7 @@
 mod chunks;
 mod identity;
 mod images;
+mod imports;
 mod instances;
 mod jobs;
 

@@ -2,7 +2,9 @@
 
 mod documents;
 mod downloads;
+mod fetches;
 mod formats;
+mod imports;
 mod lists;
 mod matrix;
 mod members;
@@ -10,6 +12,7 @@ mod patches;
 mod records;
 mod refusals;
 mod snapshots;
+mod stores;
 mod uploads;
 
 use serde_json::{Value, json};

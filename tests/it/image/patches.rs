@@ -63,7 +63,7 @@ async fn refused_patch_changes_nothing() {
         (400, json!({"op": "add", "path": "colour", "value": "red"})),
         (400, json!({"op": "add", "path": "/tags/-", "value": "red"})),
         (400, json!("add")),
-        (403, json!({"op": "add", "path": "/locations/-", "value": {"url": "file:///etc/passwd"}})),
+        (501, json!({"op": "add", "path": "/locations/-", "value": {"url": "file:///etc/passwd"}})),
     ];
     for (status, operation) in refused {
         let answer = alice.patch_image(&id, json!([first, operation])).await;

@@ -35,7 +35,13 @@ impl Room {
         let index = Arc::new(db.clone());
         let store = chunks::Store::open(&folder.path().join("store"), index, Default::default()).await.unwrap();
         let identity = Identity::open(db.clone(), config::Identity::default()).await.unwrap();
-        let settings = Settings { images: Default::default(), sharing: Default::default(), quota, reserve_bytes: 0 };
+        let settings = Settings {
+            images: Default::default(),
+            import: Default::default(),
+            sharing: Default::default(),
+            quota,
+            reserve_bytes: 0,
+        };
         let images = Images::open(db.clone(), store.clone(), identity, Queue::new(db.clone()), settings);
         let caller = Caller {
             user: UserRef { id: UserId::new(), name: "alice".into(), domain_id: "default".into() },

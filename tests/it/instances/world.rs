@@ -113,6 +113,7 @@ impl World {
         let queue = Queue::new(db.clone());
         let settings = images::Settings {
             images: config.images,
+            import: config.import,
             sharing: config.sharing,
             quota: config.quota.clone(),
             reserve_bytes: 0,

@@ -15,6 +15,7 @@ mod http;
 mod people;
 mod postgres;
 mod service;
+mod source;
 mod zoo;
 
 pub use acts::*;
@@ -24,6 +25,7 @@ pub use http::{Answer, Person};
 pub use people::{PASSWORD, People, id_of};
 pub use postgres::Postgres;
 pub use service::Effigy;
+pub use source::{Reply, Source};
 pub use zoo::{Animal, zoo};
 
 use std::{future::Future, time::Duration};

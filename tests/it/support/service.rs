@@ -162,6 +162,9 @@ impl Effigy {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("EFFIGY") || name.starts_with("OS_")) {
             command.env_remove(name);
         }
+        // What a service must never use when it fetches: a proxy that answers nobody, and passwords at home.
+        command.env("http_proxy", "http://127.0.0.1:9").env("HTTPS_PROXY", "http://127.0.0.1:9");
+        command.env("HOME", self.scratch());
         command.args(arguments).arg("--data").arg(self.data());
         if !(self.settings.is_empty() && self.database.is_empty()) {
             command.arg("--config").arg(self.settings_file());

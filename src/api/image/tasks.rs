@@ -1,0 +1,168 @@
+//! Tasks: what is known of imports.
+
+use axum::{
+    Json,
+    extract::{Path, RawQuery, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse as _, Response},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    image_id,
+    list::{pairs, without_marker},
+    render::seconds,
+};
+use crate::{
+    api::{Api, caller::Authenticated, error::ApiError, paging, web::JsonBody},
+    error::{Error, Result},
+    images::{Attributes, ImageTask, ListTasks, NewTask},
+};
+
+const STATUSES: [&str; 4] = ["pending", "processing", "success", "failure"];
+const KINDS: [&str; 2] = ["import", "api_image_import"];
+
+/// The body of a new task.
+#[derive(Debug, Deserialize)]
+pub(super) struct TaskBody {
+    #[serde(rename = "type")]
+    kind: String,
+    input: Value,
+}
+
+/// What an import as a task needs to know.
+#[derive(Debug, Deserialize)]
+struct ImportInput {
+    import_from: String,
+    import_from_format: Option<String>,
+    #[serde(default)]
+    image_properties: Attributes,
+}
+
+/// `GET /v2/images/{image}/tasks`
+pub(super) async fn of_image(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path(image): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let tasks = api.images.tasks_of(&caller, image_id(&image)?).await?;
+    Ok(Json(json!({"tasks": tasks.iter().map(whole).collect::<Vec<_>>()})))
+}
+
+/// `GET /v2/tasks`
+pub(super) async fn list(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    RawQuery(query): RawQuery,
+) -> Result<Json<Value>, ApiError> {
+    let query = query.unwrap_or_default();
+    let wanted = parse(&query)?;
+    let limit = wanted.limit as usize;
+    let tasks = api.images.tasks(&caller, wanted).await?;
+    let kept = without_marker(&query);
+    let first = if kept.is_empty() { "/v2/tasks".to_owned() } else { format!("/v2/tasks?{kept}") };
+    let mut page = json!({
+        "tasks": tasks.iter().map(stub).collect::<Vec<_>>(), "first": first, "schema": "/v2/schemas/tasks",
+    });
+    if let Some(last) = tasks.last().filter(|_| limit > 0 && tasks.len() == limit) {
+        let and = if kept.is_empty() { "" } else { "&" };
+        page["next"] = format!("/v2/tasks?{kept}{and}marker={}", last.id).into();
+    }
+    Ok(Json(page))
+}
+
+/// `GET /v2/tasks/{task}`
+pub(super) async fn show(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path(task): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    Ok(Json(whole(&api.images.task(&caller, task.parse().ok()).await?)))
+}
+
+/// `POST /v2/tasks`
+pub(super) async fn create(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    JsonBody(body): JsonBody<TaskBody>,
+) -> Result<Response, ApiError> {
+    if body.kind != "import" {
+        return Err(Error::Invalid("There is one type of task to make: import.".into()).into());
+    }
+    let read: ImportInput = serde_json::from_value(body.input.clone())
+        .map_err(|error| Error::Invalid(format!("The task's input is not what was expected: {error}.")))?;
+    let mut attributes = read.image_properties;
+    if let Some(format) = read.import_from_format {
+        attributes.entry("disk_format").or_insert(format.into());
+    }
+    let wanted = NewTask { uri: read.import_from, attributes, input: body.input };
+    let task = api.images.create_task(&caller, wanted).await?;
+    let mut response = (StatusCode::CREATED, Json(whole(&task))).into_response();
+    if let Ok(location) = HeaderValue::from_str(&format!("/v2/tasks/{}", task.id)) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// `DELETE /v2/tasks/{task}`: nobody deletes them, as in Glance.
+pub(super) async fn delete(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path(_task): Path<String>,
+) -> Result<Response, ApiError> {
+    // Whoever may not see tasks is told that, and not how they end.
+    api.images.tasks(&caller, ListTasks::default()).await?;
+    let message = "Tasks are not deleted: they are forgotten 48 hours after they have ended.";
+    let mut headers = HeaderMap::new();
+    headers.insert(header::ALLOW, HeaderValue::from_static("GET"));
+    let refused = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, message).into_response();
+    Ok((headers, refused).into_response())
+}
+
+fn parse(query: &str) -> Result<ListTasks> {
+    let mut wanted = ListTasks { limit: paging::PAGE, ..ListTasks::default() };
+    for (name, value) in pairs(query) {
+        let one_of = |words: &[&str]| match words.contains(&value.as_str()) {
+            true => Ok(Some(value.clone())),
+            false => Err(Error::Invalid(format!("Invalid {name} value: it is one of {}.", words.join(", ")))),
+        };
+        match name.as_str() {
+            "limit" => wanted.limit = paging::limit(Some(&value), paging::PAGE)?,
+            "marker" => {
+                let marker = value.parse().map_err(|_| Error::Invalid("Invalid marker format".into()))?;
+                wanted.marker = Some(marker);
+            }
+            "status" => wanted.status = one_of(&STATUSES)?,
+            "type" => wanted.kind = one_of(&KINDS)?,
+            "sort_dir" => wanted.is_ascending = one_of(&["asc", "desc"])?.as_deref() == Some("asc"),
+            "sort_key" => drop(one_of(&["created_at"])?),
+            _ => return Err(Error::Invalid(format!("Tasks are not filtered by '{name}'."))),
+        }
+    }
+    Ok(wanted)
+}
+
+/// A task in a list: what it is about, without what it was given.
+fn stub(task: &ImageTask) -> Value {
+    let time = |ms: i64| String::from_utf8_lossy(&seconds(ms)).into_owned();
+    let mut shown = json!({
+        "id": task.id, "type": task.kind, "status": task.status, "owner": task.owner,
+        "image_id": task.image, "user_id": task.user, "request_id": task.request_id,
+        "created_at": time(task.created_ms), "updated_at": time(task.updated_ms),
+        "self": format!("/v2/tasks/{}", task.id), "schema": "/v2/schemas/task",
+    });
+    if let Some(expires) = task.expires_ms {
+        shown["expires_at"] = time(expires).into();
+    }
+    shown
+}
+
+fn whole(task: &ImageTask) -> Value {
+    let json = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
+    let mut shown = stub(task);
+    shown["input"] = json(&task.input);
+    shown["result"] = task.result.as_deref().map(json).unwrap_or_default();
+    shown["message"] = task.message.clone().into();
+    shown
+}

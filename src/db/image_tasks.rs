@@ -1,0 +1,180 @@
+//! The rows of tasks: what clients see of an import. They change with the image they are about, in one transaction.
+
+use sqlx::{Row as _, any::AnyRow};
+
+use super::{Database, Write, images::word, now_ms};
+use crate::{
+    error::Result,
+    ids::{ImageId, JobId, ProjectId, UserId},
+};
+
+/// How long an ended task is kept (Glance: `task_time_to_live`, 48 hours).
+const KEEP_ENDED_MS: i64 = 48 * 3600 * 1000;
+
+/// A task.
+#[derive(Clone, Debug)]
+pub struct ImageTask {
+    /// Its id, and its job's.
+    pub id: JobId,
+    /// `api_image_import`, or `import` for one that was made as a task.
+    pub kind: String,
+    /// The image it makes.
+    pub image: ImageId,
+    /// The project that asked.
+    pub owner: ProjectId,
+    /// The user who asked.
+    pub user: UserId,
+    /// The request that asked.
+    pub request_id: String,
+    /// pending, processing, success, failure.
+    pub status: String,
+    /// What was asked for, as JSON.
+    pub input: String,
+    /// What came of it, as JSON.
+    pub result: Option<String>,
+    /// How far it is, or why it failed.
+    pub message: String,
+    /// When it was asked for.
+    pub created_ms: i64,
+    /// When it last changed.
+    pub updated_ms: i64,
+    /// When it is forgotten.
+    pub expires_ms: Option<i64>,
+}
+
+/// Which tasks somebody wants to see.
+#[derive(Clone, Debug, Default)]
+pub struct TaskPage {
+    /// Only with this status.
+    pub status: Option<String>,
+    /// Only of this kind.
+    pub kind: Option<String>,
+    /// Only of this image.
+    pub image: Option<ImageId>,
+    /// Only after this one, in the page's order.
+    pub after: Option<(i64, JobId)>,
+    /// The oldest first.
+    pub is_ascending: bool,
+    /// How many at most.
+    pub limit: u32,
+}
+
+const COLUMNS: &str = "id, kind, image_id, owner, user_id, request_id, status, input, result, message, created_ms, \
+                       updated_ms, expires_ms";
+
+impl ImageTask {
+    fn of(row: &AnyRow) -> Result<ImageTask> {
+        Ok(ImageTask {
+            id: word(row, 0)?,
+            kind: row.try_get(1)?,
+            image: word(row, 2)?,
+            owner: word(row, 3)?,
+            user: word(row, 4)?,
+            request_id: row.try_get(5)?,
+            status: row.try_get(6)?,
+            input: row.try_get(7)?,
+            result: row.try_get(8)?,
+            message: row.try_get(9)?,
+            created_ms: row.try_get(10)?,
+            updated_ms: row.try_get(11)?,
+            expires_ms: row.try_get(12)?,
+        })
+    }
+}
+
+impl Database {
+    /// A task.
+    pub async fn image_task(&self, id: JobId) -> Result<Option<ImageTask>> {
+        let sql = format!("select {COLUMNS} from image_tasks where id = $1");
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string()).fetch_optional(self.reads()).await?;
+        row.as_ref().map(ImageTask::of).transpose()
+    }
+
+    /// A page of tasks.
+    pub async fn image_tasks(&self, page: &TaskPage) -> Result<Vec<ImageTask>> {
+        let (sign, order) = if page.is_ascending { (">", "asc") } else { ("<", "desc") };
+        // Placeholders that are left open match everything, so that one text serves every question.
+        let sql = format!(
+            "select {COLUMNS} from image_tasks where ($1 = '' or status = $1) and ($2 = '' or kind = $2) \
+             and ($3 = '' or image_id = $3) and ($4 = '' or created_ms {sign} $5 or created_ms = $5 and id {sign} $4) \
+             order by created_ms {order}, id {order} limit $6"
+        );
+        let (after_ms, after) = page.after.map(|(ms, id)| (ms, id.to_string())).unwrap_or_default();
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(page.status.clone().unwrap_or_default())
+            .bind(page.kind.clone().unwrap_or_default())
+            .bind(page.image.map(|id| id.to_string()).unwrap_or_default())
+            .bind(after)
+            .bind(after_ms)
+            .bind(i64::from(page.limit))
+            .fetch_all(self.reads())
+            .await?;
+        rows.iter().map(ImageTask::of).collect()
+    }
+
+    /// Forgets tasks whose time is over.
+    pub async fn forget_image_tasks(&self, now_ms: i64) -> Result<()> {
+        let mut write = self.write().await?;
+        sqlx::query("delete from image_tasks where expires_ms < $1").bind(now_ms).execute(&mut *write).await?;
+        write.commit().await?;
+        Ok(())
+    }
+}
+
+pub(super) async fn insert(write: &mut Write, task: &ImageTask) -> Result<()> {
+    sqlx::query(
+        "insert into image_tasks (id, kind, image_id, owner, user_id, request_id, status, input, result, message, \
+         created_ms, updated_ms, expires_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+    )
+    .bind(task.id.to_string())
+    .bind(task.kind.clone())
+    .bind(task.image.to_string())
+    .bind(task.owner.to_string())
+    .bind(task.user.to_string())
+    .bind(task.request_id.clone())
+    .bind(task.status.clone())
+    .bind(task.input.clone())
+    .bind(task.result.clone())
+    .bind(task.message.clone())
+    .bind(task.created_ms)
+    .bind(task.updated_ms)
+    .bind(task.expires_ms)
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+/// Notes how far the tasks of an image are that have not ended.
+pub(super) async fn note_those_of(write: &mut Write, image: ImageId, message: &str) -> Result<()> {
+    let text = "update image_tasks set status = 'processing', message = $2, updated_ms = $3 \
+                where image_id = $1 and status in ('pending', 'processing')";
+    let statement = sqlx::query(text).bind(image.to_string()).bind(message.to_owned()).bind(now_ms());
+    statement.execute(&mut **write).await?;
+    Ok(())
+}
+
+/// Ends the tasks of an image that failed.
+pub(super) async fn fail_those_of(write: &mut Write, image: ImageId, reason: &str) -> Result<()> {
+    end(write, image, "failure", None, reason).await
+}
+
+/// Ends the tasks of an image that is active now.
+pub(super) async fn succeed_those_of(write: &mut Write, image: ImageId) -> Result<()> {
+    end(write, image, "success", Some(format!("{{\"image_id\":\"{image}\"}}")), "").await
+}
+
+async fn end(write: &mut Write, image: ImageId, status: &str, result: Option<String>, message: &str) -> Result<()> {
+    sqlx::query(
+        "update image_tasks set status = $2, result = $3, message = $4, updated_ms = $5, expires_ms = $6 \
+         where image_id = $1 and status in ('pending', 'processing')",
+    )
+    .bind(image.to_string())
+    .bind(status.to_owned())
+    .bind(result)
+    .bind(message.to_owned())
+    .bind(now_ms())
+    .bind(now_ms() + KEEP_ENDED_MS)
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! Where an import's bytes are, opened.
+
+use serde_json::Value;
+
+use super::{
+    CHANGE_ATTEMPTS, Image, Images, body::Body, import::Source, not_found, record, save::Declared, store_error,
+};
+use crate::{
+    db::images::Step,
+    error::{Error, Result},
+    fetch::Fetched,
+    ids::ImageId,
+    jobs::Job,
+};
+use futures::StreamExt as _;
+
+/// Properties that are taken over from an image of another service (Glance: `glance_download_properties`).
+const TAKEN_OVER: [&str; 5] = ["hw_", "trait:", "os_distro", "os_secure_boot", "os_type"];
+/// Our own store is not slow by anybody's fault.
+const ANY_RATE: u64 = 0;
+
+/// A source's bytes, and the image with what the source says of it.
+pub(super) struct Opened {
+    pub(super) image: Image,
+    pub(super) declared: Declared,
+    pub(super) body: Body,
+}
+
+impl Images {
+    pub(super) async fn open_source(&self, job: &Job, image: &Image, source: &Source) -> Result<Opened> {
+        let min_rate = self.0.settings.min_upload_rate;
+        match source {
+            Source::Staged => {
+                let root = image.staged_root.as_deref();
+                let reader = self.reader(root.ok_or_else(|| Error::Conflict("nothing is staged".into()))?).await?;
+                let size_bytes = reader.size_bytes();
+                let stream = reader.stream(0..size_bytes).map(|bytes| bytes.map_err(store_error));
+                let declared = Declared { size_bytes: Some(size_bytes), ..Declared::default() };
+                Ok(Opened { image: image.clone(), declared, body: Body::of_source(stream, ANY_RATE) })
+            }
+            Source::Web { uri } => {
+                let fetched = self.0.fetcher.file(&self.0.fetcher.accept(uri)?).await?;
+                Ok(opened(image.clone(), fetched, min_rate))
+            }
+            Source::Glance { region, interface, image: remote, base } => {
+                let token = self.remote_tokens().get(&job.id).cloned().ok_or_else(|| {
+                    Error::Invalid("the service has been restarted and kept no token; import it again".into())
+                })?;
+                let endpoint = self.endpoint(base, region, interface).await?;
+                let (image, sha512) = self.remote_record(&endpoint, *remote, &token, image).await?;
+                self.check_formats(&image)?;
+                let file = self.0.fetcher.accept(&format!("{endpoint}/images/{remote}/file"))?;
+                let mut opened = opened(image, self.0.fetcher.with_token(&file, &token).await?, min_rate);
+                opened.declared.sha512 = sha512;
+                Ok(opened)
+            }
+        }
+    }
+
+    /// The address of the image service of a region, below which are its images.
+    async fn endpoint(&self, base: &str, region: &str, interface: &str) -> Result<String> {
+        let catalog = self.0.identity.catalog(base).await?;
+        let images = catalog.iter().filter(|listed| listed.service.kind == "image");
+        let mut endpoints = images.flat_map(|listed| &listed.endpoints);
+        let found =
+            endpoints.find(|endpoint| endpoint.interface == interface && endpoint.region_id.as_deref() == Some(region));
+        let Some(found) = found else {
+            return Err(Error::Invalid("the catalog has no image service in that region with that interface".into()));
+        };
+        let url = found.url.trim_end_matches('/');
+        Ok(if url.ends_with("/v2") { url.to_owned() } else { format!("{url}/v2") })
+    }
+
+    /// The image with formats and properties of the one that it is made of, and that one's SHA-512.
+    async fn remote_record(
+        &self,
+        endpoint: &str,
+        remote: ImageId,
+        token: &str,
+        image: &Image,
+    ) -> Result<(Image, Option<String>)> {
+        let address = self.0.fetcher.accept(&format!("{endpoint}/images/{remote}"))?;
+        let record = self.0.fetcher.with_token(&address, token).await?.into_bytes().await?;
+        let bad = |what: &str| Error::Invalid(format!("the other service's image {remote} {what}"));
+        let record: Value = serde_json::from_slice(&record).map_err(|_| bad("has no record that can be read"))?;
+        if record["status"] != "active" {
+            return Err(bad("is not active"));
+        }
+        let mut image = image.clone();
+        let text = |name: &str| record[name].as_str().map(str::to_owned);
+        image.disk_format = text("disk_format").filter(|word| record::DISK_FORMATS.contains(&word.as_str()));
+        image.container_format =
+            text("container_format").filter(|word| record::CONTAINER_FORMATS.contains(&word.as_str()));
+        let mut properties = record::properties_of(&image)?;
+        let is_taken = |name: &str| TAKEN_OVER.iter().any(|start| name.starts_with(start));
+        for (name, value) in record.as_object().into_iter().flatten() {
+            if is_taken(name) && value.is_string() {
+                record::set_property(&mut properties, name, value.clone())?;
+            }
+        }
+        record::write_properties(&mut image, &properties)?;
+        let is_sha512 = record["os_hash_algo"] == "sha512";
+        Ok((image, text("os_hash_value").filter(|_| is_sha512)))
+    }
+
+    /// Writes formats and properties of the other service's image into the record.
+    pub(super) async fn take_over_record(&self, from: &Image) -> Result<()> {
+        for _ in 0..CHANGE_ATTEMPTS {
+            let Some((mut image, _)) = self.0.db.image(from.id, None).await? else { return Err(not_found(from.id)) };
+            image.disk_format.clone_from(&from.disk_format);
+            image.container_format.clone_from(&from.container_format);
+            image.properties.clone_from(&from.properties);
+            if self.0.db.update_image(&image).await? == Step::Done {
+                return Ok(());
+            }
+        }
+        Err(Error::Conflict(format!("image {} is being changed by others at the same time", from.id)))
+    }
+}
+
+fn opened(image: Image, fetched: Fetched, min_rate: u64) -> Opened {
+    let declared = Declared { size_bytes: fetched.size_bytes, ..Declared::default() };
+    Opened { image, declared, body: Body::of_source(fetched.into_stream(), min_rate) }
+}

@@ -1,0 +1,127 @@
+//! Tasks: imports as clients watch them.
+
+use serde_json::Value;
+
+use super::{
+    Attributes, ImageTask, Images, STORE, Status,
+    import::{Source, task},
+    record,
+};
+use crate::{
+    db::{image_tasks::TaskPage, now_ms},
+    error::{Error, Result},
+    identity::{
+        Caller,
+        image_policy::{self, ImageAction},
+        policy,
+    },
+    ids::{ImageId, JobId},
+    jobs::{Queue, Work},
+};
+
+/// Which tasks somebody wants to see.
+#[derive(Clone, Debug, Default)]
+pub struct ListTasks {
+    /// Only with this status.
+    pub status: Option<String>,
+    /// Only of this kind.
+    pub kind: Option<String>,
+    /// The page begins after this task.
+    pub marker: Option<JobId>,
+    /// The oldest first, not the newest.
+    pub is_ascending: bool,
+    /// How many at most.
+    pub limit: u32,
+}
+
+/// An import that is asked for as a task: the image is made with it.
+#[derive(Clone, Debug)]
+pub struct NewTask {
+    /// Where the bytes are.
+    pub uri: String,
+    /// The image's attributes.
+    pub attributes: Attributes,
+    /// The input as it came.
+    pub input: Value,
+}
+
+impl Images {
+    /// What is and was done to an image, the newest first. Only its project and admins see any: the input may hold
+    /// an address that is nobody else's to know.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no image that the caller may see.
+    pub async fn tasks_of(&self, caller: &Caller, id: ImageId) -> Result<Vec<ImageTask>> {
+        let image = self.allowed(caller, id, ImageAction::Show).await?;
+        let is_own = caller.project.as_ref().is_some_and(|project| project.id == image.owner);
+        if !caller.is_admin() && !is_own {
+            return Ok(Vec::new());
+        }
+        self.0.db.image_tasks(&TaskPage { image: Some(id), limit: crate::db::ALL, ..TaskPage::default() }).await
+    }
+
+    /// A page of all tasks.
+    ///
+    /// # Errors
+    /// `Forbidden` for all but admins; `Invalid` for a marker that is no task.
+    pub async fn tasks(&self, caller: &Caller, wanted: ListTasks) -> Result<Vec<ImageTask>> {
+        policy::administer(caller, "see tasks; those of an image are at /v2/images/ID/tasks")?;
+        let after = match wanted.marker {
+            None => None,
+            Some(id) => {
+                let found = self.0.db.image_task(id).await?;
+                let found = found.ok_or_else(|| Error::Invalid("Invalid marker. Task could not be found.".into()))?;
+                Some((found.created_ms, found.id))
+            }
+        };
+        let page = TaskPage {
+            status: wanted.status,
+            kind: wanted.kind,
+            image: None,
+            after,
+            is_ascending: wanted.is_ascending,
+            limit: wanted.limit,
+        };
+        self.0.db.image_tasks(&page).await
+    }
+
+    /// One task.
+    ///
+    /// # Errors
+    /// `Forbidden` for all but admins; `NotFound`.
+    pub async fn task(&self, caller: &Caller, id: Option<JobId>) -> Result<ImageTask> {
+        policy::administer(caller, "see tasks; those of an image are at /v2/images/ID/tasks")?;
+        let found = match id {
+            Some(id) => self.0.db.image_task(id).await?,
+            None => None,
+        };
+        found.ok_or_else(|| Error::NotFound("There is no such task.".into()))
+    }
+
+    /// Makes an image and begins to import it.
+    ///
+    /// # Errors
+    /// `Forbidden` for all but admins; as [`Images::create`] and [`Images::import`].
+    pub async fn create_task(&self, caller: &Caller, wanted: NewTask) -> Result<ImageTask> {
+        policy::administer(caller, "make tasks; import with POST /v2/images/ID/import")?;
+        image_policy::create_image(caller)
+            .or(|| "You may not make images in this project.".into(), || "No such project.".into())?;
+        self.0.fetcher.accept(&wanted.uri)?;
+        let mut image = record::new_image(caller, wanted.attributes, self.0.sharing, now_ms())?;
+        self.check_formats(&image)?;
+        image.status = Status::Importing;
+        image.importing_to = Some(STORE.into());
+        let work = Work::Import { image: image.id, source: Source::Web { uri: wanted.uri } };
+        let job = Queue::row(work, Some(caller))?;
+        let mut task = task(caller, image.id, "import", &wanted.input)?;
+        task.id = job.id;
+        self.0.db.insert_import(&image, self.0.limits, &task, &job).await?;
+        self.0.queue.wake();
+        Ok(task)
+    }
+
+    /// Forgets tasks that ended long ago. Called by the clock.
+    pub async fn forget_tasks(&self) -> Result<()> {
+        self.0.db.forget_image_tasks(now_ms()).await
+    }
+}

@@ -1,0 +1,192 @@
+//! How bytes are staged and imported, in rows.
+
+use effigy::{
+    db::{
+        Database,
+        image_imports::Staged,
+        image_saves::Ending,
+        image_tasks::{ImageTask, TaskPage},
+        images::{Image, Limits, Status, Step},
+        jobs::NewJob,
+    },
+    error::Error,
+    ids::{ImageId, JobId, ProjectId, UserId},
+};
+
+use super::{
+    Fresh, both,
+    images::{LIMITS, begin_session, image, insert, lease, saved, status, sums_are_right},
+};
+
+fn task(image: &Image, created_ms: i64) -> (ImageTask, NewJob) {
+    let id = JobId::new();
+    let task = ImageTask {
+        id,
+        kind: "api_image_import".into(),
+        image: image.id,
+        owner: image.owner,
+        user: UserId::new(),
+        request_id: "req-test".into(),
+        status: "pending".into(),
+        input: "{}".into(),
+        result: None,
+        message: String::new(),
+        created_ms,
+        updated_ms: created_ms,
+        expires_ms: None,
+    };
+    let (work, caller) = ("{}".into(), None);
+    (task, NewJob { id, lane: "import", work, caller, once: None, run_at_ms: 0 })
+}
+
+async fn staged(db: &Database, image: &Image, size_bytes: i64) {
+    let mine = lease("stage", 60_000);
+    let began = db.begin_saving(image.id, Status::Uploading, &mine, size_bytes, LIMITS).await.expect("begin");
+    assert_eq!(began, Step::Done);
+    let content = Staged { root: "staged".into(), size_bytes, session: 1 };
+    assert_eq!(db.finish_staging(image.id, "stage", &content).await.expect("finish"), Ending::Done);
+}
+
+async fn task_status(db: &Database, id: JobId) -> String {
+    db.image_task(id).await.expect("read").expect("the task").status
+}
+
+#[tokio::test]
+async fn staged_bytes_are_counted_kept_and_become_the_image() {
+    for Fresh { name, db, .. } in both().await {
+        begin_session(&db).await;
+        let shown = image(ProjectId::new(), "a", 1);
+        insert(&db, &shown).await;
+        staged(&db, &shown, 300).await;
+        let used = db.image_usage(shown.owner).await.expect("usage");
+        assert_eq!((used.bytes, used.staged_bytes, used.uploads), (300, 300, 0), "{name}");
+        assert_eq!(db.image_roots().await.expect("roots"), ["staged"], "{name}: a sweep would take it");
+        let (task, job) = task(&shown, 1);
+        assert_eq!(db.begin_import(Status::Queued, "local", &task, &job).await.expect("begin"), Step::Lost, "{name}");
+        assert_eq!(
+            db.begin_import(Status::Uploading, "local", &task, &job).await.expect("begin"),
+            Step::Done,
+            "{name}"
+        );
+        assert_eq!(db.claim_job("import", "w", 1000).await.expect("claim").expect("the job").id, job.id, "{name}");
+        let mine = lease("import", 60_000);
+        let hold = db.hold_import(shown.id, &task.id.to_string(), &mine, 0, LIMITS).await.expect("hold");
+        assert_eq!(hold, Step::Done, "{name}");
+        let again = db.hold_import(shown.id, &task.id.to_string(), &mine, 0, LIMITS).await.expect("hold");
+        assert_eq!(again, Step::Lost, "{name}: held twice");
+        db.import_progress(shown.id, "import", Some(50), "half").await.expect("progress");
+        assert_eq!(task_status(&db, task.id).await, "processing", "{name}");
+        assert_eq!(db.release_import(shown.id, "import", 300).await.expect("release"), Ending::Done, "{name}");
+        sums_are_right(&db, name).await;
+        db.hold_import(shown.id, &task.id.to_string(), &mine, 0, LIMITS).await.expect("hold");
+        assert_eq!(db.finish_saving(shown.id, "import", &saved(300)).await.expect("finish"), Ending::Done, "{name}");
+        let (active, _) = db.image(shown.id, None).await.expect("read").expect("the image");
+        assert_eq!((active.status, active.staged_root, active.import_task), (Status::Active, None, None), "{name}");
+        assert_eq!((active.importing_to.as_deref(), active.failed_import.as_deref()), (Some(""), Some("")), "{name}");
+        assert_eq!(task_status(&db, task.id).await, "success", "{name}");
+        let used = db.image_usage(shown.owner).await.expect("usage");
+        assert_eq!((used.bytes, used.staged_bytes, used.uploads), (300, 0, 0), "{name}");
+        sums_are_right(&db, name).await;
+    }
+}
+
+#[tokio::test]
+async fn failed_import_gives_everything_back_and_ends_its_task() {
+    for Fresh { name, db, .. } in both().await {
+        begin_session(&db).await;
+        let owner = ProjectId::new();
+        for way in ["lease", "unheld", "stale", "deleted", "save"] {
+            let shown = image(owner, way, 1);
+            insert(&db, &shown).await;
+            staged(&db, &shown, 200).await;
+            let (task, job) = task(&shown, 1);
+            let id = task.id.to_string();
+            if way == "stale" {
+                assert_eq!(db.fail_stale_staging(0, "old").await.expect("stale"), Vec::<ImageId>::new(), "{name}");
+                assert_eq!(db.fail_stale_staging(i64::MAX, "old").await.expect("stale"), [shown.id], "{name}");
+            } else {
+                db.begin_import(Status::Uploading, "local", &task, &job).await.expect("begin");
+            }
+            if matches!(way, "lease" | "save") {
+                db.hold_import(shown.id, &id, &lease("x", 1), 100, LIMITS).await.expect("hold");
+            }
+            match way {
+                "lease" => assert_eq!(db.fail_lapsed(i64::MAX, "lapsed").await.expect("lapsed"), [shown.id], "{name}"),
+                "unheld" => db.fail_import(shown.id, &id, "no room").await.expect("fail"),
+                "save" => drop(db.fail_saving(shown.id, "x", "bad bytes").await.expect("fail")),
+                "deleted" => {
+                    let (now, _) = db.image(shown.id, None).await.expect("read").expect("the image");
+                    assert_eq!(db.delete_image(shown.id, now.revision).await.expect("delete"), Step::Done, "{name}");
+                }
+                _ => {}
+            }
+            if way != "stale" {
+                assert_eq!(task_status(&db, task.id).await, "failure", "{name} {way}");
+            }
+            if way != "deleted" {
+                assert_eq!(status(&db, shown.id).await, Status::Queued, "{name} {way}");
+            }
+            let used = db.image_usage(owner).await.expect("usage");
+            assert_eq!((used.bytes, used.staged_bytes, used.uploads), (0, 0, 0), "{name} {way}");
+            assert_eq!(db.image_roots().await.expect("roots"), Vec::<String>::new(), "{name} {way}");
+            sums_are_right(&db, name).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_two_stagings_share_the_last_room() {
+    for Fresh { name, db, .. } in both().await {
+        let owner = ProjectId::new();
+        let limits = Limits { uploads: 100, staged_bytes: 350, ..LIMITS };
+        let mut begun = Vec::new();
+        for n in 0..8 {
+            let shown = image(owner, &n.to_string(), n);
+            insert(&db, &shown).await;
+            let db = db.clone();
+            begun.push(tokio::spawn(async move {
+                let lease = lease(&n.to_string(), 60_000);
+                db.begin_saving(shown.id, Status::Uploading, &lease, 100, limits).await
+            }));
+        }
+        let mut taken = 0;
+        for begun in begun {
+            match begun.await.expect("no panic") {
+                Ok(Step::Done) => taken += 1,
+                Err(Error::OverQuota(_)) => {}
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+        assert_eq!(taken, 3, "{name}");
+        sums_are_right(&db, name).await;
+    }
+}
+
+#[tokio::test]
+async fn tasks_are_paged_filtered_and_forgotten() {
+    for Fresh { name, db, .. } in both().await {
+        let owner = ProjectId::new();
+        let mut tasks = Vec::new();
+        for n in 0..3 {
+            let shown = image(owner, "a", n);
+            insert(&db, &shown).await;
+            let (task, job) = task(&shown, n);
+            db.begin_import(Status::Queued, "local", &task, &job).await.expect("begin");
+            tasks.push(task);
+        }
+        let ids = |page: Vec<ImageTask>| page.iter().map(|task| task.id).collect::<Vec<_>>();
+        let all = TaskPage { limit: 2, ..TaskPage::default() };
+        let first = db.image_tasks(&all).await.expect("page");
+        assert_eq!(ids(first.clone()), [tasks[2].id, tasks[1].id], "{name}");
+        let next = TaskPage { after: Some((first[1].created_ms, first[1].id)), ..all.clone() };
+        assert_eq!(ids(db.image_tasks(&next).await.expect("page")), [tasks[0].id], "{name}");
+        db.fail_import(tasks[1].image, &tasks[1].id.to_string(), "no").await.expect("fail");
+        let failed = TaskPage { status: Some("failure".into()), is_ascending: true, ..all.clone() };
+        assert_eq!(ids(db.image_tasks(&failed).await.expect("page")), [tasks[1].id], "{name}");
+        let of_image = TaskPage { image: Some(tasks[2].image), ..all.clone() };
+        assert_eq!(ids(db.image_tasks(&of_image).await.expect("page")), [tasks[2].id], "{name}");
+        db.forget_image_tasks(i64::MAX).await.expect("forget");
+        assert!(db.image_task(tasks[1].id).await.expect("read").is_none(), "{name}");
+        assert_eq!(task_status(&db, tasks[2].id).await, "pending", "{name}: forgotten before its end");
+    }
+}
