@@ -22,6 +22,7 @@ use crate::{
     images::{self, Images},
     instances::{Foundations, Instances, flavors::Flavors, key_pairs::KeyPairs},
     jobs::{self, Queue},
+    metadefs::Metadefs,
 };
 
 /// The open parts of the service.
@@ -42,6 +43,8 @@ pub struct Parts {
     pub metrics: api::metrics::Metrics,
     /// Image records and their bytes.
     pub images: Images,
+    /// What properties are called and may say.
+    pub metadefs: Metadefs,
     /// Work that outlives a request.
     pub jobs: Queue,
     /// Instances and the QEMU processes behind them.
@@ -70,6 +73,7 @@ impl App {
         let identity = Identity::open(db.clone(), config.identity.clone()).await?;
         let flavors = Flavors::new(db.clone());
         let key_pairs = KeyPairs::new(db.clone(), config.quota.key_pairs);
+        let metadefs = Metadefs::open(db.clone()).await?;
         let store = open_store(&config, &db).await?;
         let jobs = Queue::new(db.clone());
         let images = open_images(&config, &db, store.clone(), &identity, &jobs);
@@ -98,6 +102,7 @@ impl App {
             quota: config.quota.clone(),
             metrics: Default::default(),
             images,
+            metadefs,
             jobs,
             instances,
         };

@@ -32,5 +32,7 @@ pub mod inspect;
 pub mod instances;
 /// Work that outlives a request.
 pub mod jobs;
+/// What properties are called and may say.
+pub mod metadefs;
 
 pub use error::{Error, Result};

@@ -275,7 +275,7 @@ pub enum Step {
 }
 
 impl Step {
-    fn of(rows: u64) -> Step {
+    pub(super) fn of(rows: u64) -> Step {
         if rows == 1 { Step::Done } else { Step::Lost }
     }
 }

@@ -20,6 +20,7 @@ pub mod instances;
 pub mod jobs;
 pub mod key_pairs;
 pub mod members;
+pub mod metadefs;
 
 use std::{path::Path, time::Duration};
 

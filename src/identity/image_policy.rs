@@ -101,6 +101,11 @@ pub fn list_images(caller: &Caller) -> Verdict {
     if caller.is_admin() || caller.has(Role::Reader) { Verdict::Allowed } else { Verdict::Forbidden }
 }
 
+/// Whether the caller sees a namespace of metadata definitions; another project's private one is hidden.
+pub fn metadef_namespace(caller: &Caller, is_public: bool, owner: ProjectId) -> bool {
+    caller.is_admin() || (caller.has(Role::Reader) && (is_public || caller.has_in(owner, Role::Reader)))
+}
+
 impl Verdict {
     /// Goes on when allowed.
     ///

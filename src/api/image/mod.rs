@@ -19,6 +19,9 @@ mod imports;
 mod info;
 pub(super) mod list;
 mod members;
+mod metadef_schemas;
+mod metadef_view;
+mod metadefs;
 mod patch;
 mod records;
 pub(super) mod render;
@@ -52,7 +55,9 @@ pub fn routes() -> Router<Api> {
         .route("/v2/tasks", get(tasks::list).post(tasks::create))
         .route("/v2/tasks/{task}", get(tasks::show).delete(tasks::delete))
         .merge(cache::routes())
+        .merge(metadefs::routes())
         .route("/v2/schemas/{schema}", get(schemas::show))
+        .route("/v2/schemas/metadefs/{schema}", get(schemas::metadef))
         // A file is as long as an image may be: the images room counts its bytes.
         .route("/v2/images/{image}/file", get(file::download).put(file::upload).layer(DefaultBodyLimit::disable()))
         .route("/v2/images/{image}/stage", put(file::stage).layer(DefaultBodyLimit::disable()))

@@ -23,6 +23,12 @@ pub(super) async fn show(Path(schema): Path<String>) -> Result<Json<Value>, ApiE
     Ok(Json(found))
 }
 
+/// `GET /v2/schemas/metadefs/{schema}`
+pub(super) async fn metadef(Path(schema): Path<String>) -> Result<Json<Value>, ApiError> {
+    let found = super::metadef_schemas::schema(&schema);
+    Ok(Json(found.ok_or_else(|| Error::NotFound("There is no such schema.".into()))?))
+}
+
 /// A list of these, as every collection of the API is.
 fn collection(name: &str, item: &Value) -> Value {
     let mut properties = Map::new();

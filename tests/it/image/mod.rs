@@ -8,6 +8,7 @@ mod imports;
 mod lists;
 mod matrix;
 mod members;
+mod metadefs;
 mod patches;
 mod records;
 mod refusals;

@@ -1,0 +1,319 @@
+//! The rows of metadata definitions.
+
+use sqlx::{Row as _, any::AnyRow};
+
+use super::{
+    Database, Write,
+    images::{Step, word},
+    is_duplicate, now_ms,
+};
+use crate::{
+    error::{Error, Result},
+    ids::ProjectId,
+};
+
+/// A namespace of definitions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespace {
+    /// Its name, which identifies it.
+    pub name: String,
+    /// What people call it.
+    pub display_name: Option<String>,
+    /// What it is about.
+    pub description: Option<String>,
+    /// Whether everybody sees it, or its project alone.
+    pub is_public: bool,
+    /// Cannot be deleted while this is set.
+    pub protected: bool,
+    /// The project it belongs to.
+    pub owner: ProjectId,
+    /// When it was made.
+    pub created_ms: i64,
+    /// When it last changed.
+    pub updated_ms: i64,
+}
+
+/// Something in a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// What it is: object, property, tag, resource_type.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// All the rest, as a JSON object.
+    pub body: String,
+    /// When it was made.
+    pub created_ms: i64,
+    /// When it last changed.
+    pub updated_ms: i64,
+}
+
+/// A resource type that definitions are for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceType {
+    /// Its name.
+    pub name: String,
+    /// When it was first named.
+    pub created_ms: i64,
+    /// When it last changed.
+    pub updated_ms: i64,
+}
+
+const NAMESPACE: &str = "name, display_name, description, visibility, protected, owner, created_ms, updated_ms";
+
+impl Namespace {
+    fn of(row: &AnyRow) -> Result<Namespace> {
+        Ok(Namespace {
+            name: row.try_get(0)?,
+            display_name: row.try_get(1)?,
+            description: row.try_get(2)?,
+            is_public: row.try_get::<String, _>(3)? == "public",
+            protected: row.try_get::<i64, _>(4)? != 0,
+            owner: word(row, 5)?,
+            created_ms: row.try_get(6)?,
+            updated_ms: row.try_get(7)?,
+        })
+    }
+
+    fn visibility(&self) -> &'static str {
+        if self.is_public { "public" } else { "private" }
+    }
+}
+
+impl Database {
+    /// Every namespace.
+    pub async fn metadef_namespaces(&self) -> Result<Vec<Namespace>> {
+        let sql = format!("select {NAMESPACE} from metadef_namespaces order by name");
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(self.reads()).await?;
+        rows.iter().map(Namespace::of).collect()
+    }
+
+    /// One namespace.
+    pub async fn metadef_namespace(&self, name: &str) -> Result<Option<Namespace>> {
+        let sql = format!("select {NAMESPACE} from metadef_namespaces where name = $1");
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(name.to_owned()).fetch_optional(self.reads()).await?;
+        row.as_ref().map(Namespace::of).transpose()
+    }
+
+    /// Adds a namespace with what is in it.
+    ///
+    /// # Errors
+    /// `Conflict` when one of this name is there.
+    pub async fn insert_metadef_namespace(&self, namespace: &Namespace, items: &[Item]) -> Result<()> {
+        let mut write = self.write().await?;
+        insert_namespace(&mut write, namespace).await?;
+        insert_items(&mut write, &namespace.name, items).await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// Adds the definitions that everybody has, unless that has been done before: resource types, once there, stay.
+    pub async fn seed_metadefs(&self, types: &[String], namespaces: &[(Namespace, Vec<Item>)]) -> Result<()> {
+        let mut write = self.write().await?;
+        let found = sqlx::query("select 1 from metadef_resource_types limit 1").fetch_optional(&mut *write).await?;
+        if found.is_some() {
+            return Ok(());
+        }
+        for name in types {
+            insert_resource_type(&mut write, name).await?;
+        }
+        for (namespace, items) in namespaces {
+            insert_namespace(&mut write, namespace).await?;
+            insert_items(&mut write, &namespace.name, items).await?;
+        }
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// Writes a namespace anew; `old` is what it was called.
+    ///
+    /// # Errors
+    /// `Conflict` when another has its new name.
+    pub async fn update_metadef_namespace(&self, old: &str, namespace: &Namespace) -> Result<Step> {
+        let mut write = self.write().await?;
+        let updated = sqlx::query(
+            "update metadef_namespaces set name = $2, display_name = $3, description = $4, visibility = $5, \
+             protected = $6, owner = $7, updated_ms = $8 where name = $1",
+        )
+        .bind(old.to_owned())
+        .bind(namespace.name.clone())
+        .bind(namespace.display_name.clone())
+        .bind(namespace.description.clone())
+        .bind(namespace.visibility())
+        .bind(i64::from(namespace.protected))
+        .bind(namespace.owner.to_string())
+        .bind(namespace.updated_ms)
+        .execute(&mut *write)
+        .await
+        .map_err(|error| taken(error, &namespace.name))?;
+        write.commit().await?;
+        Ok(Step::of(updated.rows_affected()))
+    }
+
+    /// Deletes a namespace and all that is in it, unless it is protected.
+    pub async fn delete_metadef_namespace(&self, name: &str) -> Result<Step> {
+        let mut write = self.write().await?;
+        let text = "delete from metadef_namespaces where name = $1 and protected = 0";
+        let deleted = sqlx::query(text).bind(name.to_owned()).execute(&mut *write).await?;
+        write.commit().await?;
+        Ok(Step::of(deleted.rows_affected()))
+    }
+
+    /// What is in a namespace of these kinds.
+    pub async fn metadef_items(&self, namespace: &str, kinds: &[&'static str]) -> Result<Vec<Item>> {
+        let text = "select name, body, created_ms, updated_ms from metadef_items \
+                    where namespace = $1 and kind = $2 order by name";
+        let mut items = Vec::new();
+        for kind in kinds {
+            let statement = sqlx::query(text).bind(namespace.to_owned()).bind(*kind);
+            for row in statement.fetch_all(self.reads()).await? {
+                items.push(Item {
+                    kind,
+                    name: row.try_get(0)?,
+                    body: row.try_get(1)?,
+                    created_ms: row.try_get(2)?,
+                    updated_ms: row.try_get(3)?,
+                });
+            }
+        }
+        Ok(items)
+    }
+
+    /// Adds items to a namespace.
+    ///
+    /// # Errors
+    /// `Conflict` when one of a name is there, `NotFound` when the namespace is not.
+    pub async fn add_metadef_items(&self, namespace: &str, items: &[Item]) -> Result<()> {
+        let mut write = self.write().await?;
+        insert_items(&mut write, namespace, items).await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// Puts these items in the place of all of their kind.
+    ///
+    /// # Errors
+    /// As [`Database::add_metadef_items`].
+    pub async fn replace_metadef_items(&self, namespace: &str, kind: &'static str, items: &[Item]) -> Result<()> {
+        let mut write = self.write().await?;
+        clear(&mut write, namespace, kind).await?;
+        insert_items(&mut write, namespace, items).await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// Writes an item anew; `old` is what it was called.
+    ///
+    /// # Errors
+    /// `Conflict` when another of its kind has its new name.
+    pub async fn update_metadef_item(&self, namespace: &str, old: &str, item: &Item) -> Result<Step> {
+        let mut write = self.write().await?;
+        let updated = sqlx::query(
+            "update metadef_items set name = $4, body = $5, updated_ms = $6 \
+             where namespace = $1 and kind = $2 and name = $3",
+        )
+        .bind(namespace.to_owned())
+        .bind(item.kind)
+        .bind(old.to_owned())
+        .bind(item.name.clone())
+        .bind(item.body.clone())
+        .bind(item.updated_ms)
+        .execute(&mut *write)
+        .await
+        .map_err(|error| taken(error, &item.name))?;
+        write.commit().await?;
+        Ok(Step::of(updated.rows_affected()))
+    }
+
+    /// Deletes an item.
+    pub async fn delete_metadef_item(&self, namespace: &str, kind: &'static str, name: &str) -> Result<Step> {
+        let mut write = self.write().await?;
+        let text = "delete from metadef_items where namespace = $1 and kind = $2 and name = $3";
+        let statement = sqlx::query(text).bind(namespace.to_owned()).bind(kind).bind(name.to_owned());
+        let deleted = statement.execute(&mut *write).await?;
+        write.commit().await?;
+        Ok(Step::of(deleted.rows_affected()))
+    }
+
+    /// Deletes all items of a kind.
+    pub async fn clear_metadef_items(&self, namespace: &str, kind: &'static str) -> Result<()> {
+        let mut write = self.write().await?;
+        clear(&mut write, namespace, kind).await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// Every resource type that was ever named.
+    pub async fn metadef_resource_types(&self) -> Result<Vec<ResourceType>> {
+        let text = "select name, created_ms, updated_ms from metadef_resource_types order by name";
+        let rows = sqlx::query(text).fetch_all(self.reads()).await?;
+        let read = |row: &AnyRow| {
+            Ok(ResourceType { name: row.try_get(0)?, created_ms: row.try_get(1)?, updated_ms: row.try_get(2)? })
+        };
+        rows.iter().map(read).collect()
+    }
+}
+
+async fn insert_namespace(write: &mut Write, namespace: &Namespace) -> Result<()> {
+    sqlx::query(
+        "insert into metadef_namespaces (name, display_name, description, visibility, protected, owner, created_ms, \
+         updated_ms) values ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(namespace.name.clone())
+    .bind(namespace.display_name.clone())
+    .bind(namespace.description.clone())
+    .bind(namespace.visibility())
+    .bind(i64::from(namespace.protected))
+    .bind(namespace.owner.to_string())
+    .bind(namespace.created_ms)
+    .bind(namespace.updated_ms)
+    .execute(&mut **write)
+    .await
+    .map_err(|error| taken(error, &namespace.name))?;
+    Ok(())
+}
+
+async fn insert_items(write: &mut Write, namespace: &str, items: &[Item]) -> Result<()> {
+    for item in items {
+        sqlx::query(
+            "insert into metadef_items (namespace, kind, name, body, created_ms, updated_ms) \
+             values ($1, $2, $3, $4, $5, $6)",
+        )
+        .bind(namespace.to_owned())
+        .bind(item.kind)
+        .bind(item.name.clone())
+        .bind(item.body.clone())
+        .bind(item.created_ms)
+        .bind(item.updated_ms)
+        .execute(&mut **write)
+        .await
+        .map_err(|error| match error.as_database_error().is_some_and(|e| e.is_foreign_key_violation()) {
+            true => Error::NotFound(format!("Metadata definition namespace={namespace} was not found.")),
+            false => taken(error, &item.name),
+        })?;
+        if item.kind == "resource_type" {
+            insert_resource_type(write, &item.name).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn insert_resource_type(write: &mut Write, name: &str) -> Result<()> {
+    let text = "insert into metadef_resource_types (name, created_ms, updated_ms) values ($1, $2, $2) \
+                on conflict do nothing";
+    sqlx::query(text).bind(name.to_owned()).bind(now_ms()).execute(&mut **write).await?;
+    Ok(())
+}
+
+async fn clear(write: &mut Write, namespace: &str, kind: &'static str) -> Result<()> {
+    let text = "delete from metadef_items where namespace = $1 and kind = $2";
+    sqlx::query(text).bind(namespace.to_owned()).bind(kind).execute(&mut **write).await?;
+    Ok(())
+}
+
+fn taken(error: sqlx::Error, name: &str) -> Error {
+    if is_duplicate(&error) {
+        return Error::Conflict(format!("A metadata definition of the name '{name}' is there already."));
+    }
+    error.into()
+}
