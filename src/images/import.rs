@@ -82,15 +82,18 @@ impl Images {
     /// `Conflict` for an image in another state than the method needs, or without its formats; `Invalid` for an
     /// address or a store that will not do; `Refused` for a format that is not taken.
     pub async fn import(&self, caller: &Caller, id: ImageId, wanted: ImportImage) -> Result<JobId> {
-        let image = self.allowed(caller, id, ImageAction::Show).await?;
+        let image = match &wanted.source {
+            Some(_) => self.allowed(caller, id, ImageAction::Change).await?,
+            None => {
+                let image = self.allowed(caller, id, ImageAction::Show).await?;
+                policy::administer(caller, "copy images between stores")?;
+                image
+            }
+        };
         check_status(&image, wanted.source.as_ref())?;
         if image.container_format.is_none() || image.disk_format.is_none() {
             let message = "The image has no disk_format or no container_format: set both before it is imported.";
             return Err(Error::Conflict(message.into()));
-        }
-        match &wanted.source {
-            None => policy::administer(caller, "copy images between stores")?,
-            Some(_) => drop(self.allowed(caller, id, ImageAction::Change).await?),
         }
         check_stores(wanted.stores.as_deref())?;
         let mut task = task(caller, id, "api_image_import", &wanted.input)?;

@@ -12,6 +12,7 @@ mod metadefs;
 mod patches;
 mod records;
 mod refusals;
+mod safety;
 mod snapshots;
 mod stores;
 mod uploads;
