@@ -166,6 +166,7 @@ impl Images {
             told: Some(Instant::now()),
         };
         let work = async {
+            self.check_room()?;
             let mut opened = self.open_source(job, &image, source).await?;
             self.check_size(opened.declared.size_bytes.unwrap_or_default())?;
             let (saved, session) = intake.run(&opened.image, &opened.declared, &mut opened.body).await?;

@@ -84,6 +84,7 @@ impl Images {
         check_queued(&image)?;
         self.check_formats(&image)?;
         self.check_size(declared.size_bytes.unwrap_or_default())?;
+        self.check_room()?;
         let _slot = self.slot()?;
         let lease = leases::new_lease();
         let mut intake = self.begin(&image, Status::Saving, &lease, declared).await?;
@@ -111,7 +112,6 @@ impl Images {
         lease: &'a Lease,
         declared: &Declared,
     ) -> Result<Intake<'a>> {
-        self.check_room()?;
         let reserved = declared.size_bytes.unwrap_or(RESERVE_STEP_BYTES.min(self.0.limits.bytes as u64));
         let began = self.0.db.begin_saving(image.id, to, lease, reserved as i64, self.0.limits).await?;
         if began == Step::Lost {

@@ -51,6 +51,7 @@ impl Images {
     async fn take_in(&self, image: super::Image, declared: &Declared, body: &mut Body) -> Result<()> {
         check_queued(&image)?;
         self.check_size(declared.size_bytes.unwrap_or_default())?;
+        self.check_room()?;
         let _slot = self.slot()?;
         let lease = leases::new_lease();
         let mut intake = self.begin(&image, Status::Uploading, &lease, declared).await?;

@@ -61,8 +61,9 @@ async fn what_a_deleted_image_held_is_swept_and_counted_no_more() {
 
 #[tokio::test]
 async fn token_that_expires_during_an_upload_lets_it_end_and_begins_nothing_more() {
-    let effigy = Effigy::with("[identity]\ntoken_ttl_secs = 20\n").await;
-    let People { .. } = effigy.people().await;
+    let mut effigy = Effigy::start().await;
+    effigy.people().await;
+    effigy.restart_with("[identity]\ntoken_ttl_secs = 30\n").await;
     let alice = effigy.sign_in("alice", crate::support::PASSWORD, Some("web")).await;
     let id = alice.create_image("a", json!({})).await;
     let (sender, upload) = begun(&alice, &id).await;
