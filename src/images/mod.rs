@@ -27,6 +27,7 @@ mod read;
 mod record;
 mod save;
 mod snapshot;
+mod storage;
 
 use std::sync::Arc;
 
@@ -61,9 +62,12 @@ pub use read::File;
 pub use record::{Attributes, BASE_ATTRIBUTES, CONTAINER_FORMATS, DISK_FORMATS, MAX_MEMBERS, MAX_PROPERTIES, MAX_TAGS};
 pub use save::Declared;
 pub use snapshot::{LaunchSource, Lineage, SnapshotOf};
+pub use storage::Figures;
 
 /// A change is made by compare-and-set; this often it is tried again with the record as it is by then.
 const CHANGE_ATTEMPTS: usize = 8;
+/// Counting what an image takes reads many manifests, and nobody waits for it to go on working.
+const COUNTS_AT_ONCE: usize = 4;
 
 /// The images part, open. Cheap to clone.
 #[derive(Clone)]
@@ -78,6 +82,7 @@ struct Inner {
     sharing: config::SharingScope,
     limits: Limits,
     uploads: Arc<Semaphore>,
+    counting: Semaphore,
     saves: TaskTracker,
     stop: CancellationToken,
 }
@@ -106,6 +111,7 @@ impl Images {
             identity,
             queue,
             uploads: Arc::new(Semaphore::new(settings.images.max_uploads)),
+            counting: Semaphore::new(COUNTS_AT_ONCE),
             settings: settings.images,
             sharing: settings.sharing.scope,
             limits,

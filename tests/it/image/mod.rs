@@ -9,6 +9,7 @@ mod patches;
 mod records;
 mod refusals;
 mod snapshots;
+mod storage;
 mod uploads;
 
 use serde_json::{Value, json};
