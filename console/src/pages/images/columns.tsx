@@ -1,6 +1,7 @@
-import { LockOutlined } from '@ant-design/icons'
-import { Progress, type TableProps, Tag, Tooltip } from 'antd'
+import { CloseOutlined, LockOutlined } from '@ant-design/icons'
+import { Button, Progress, type TableProps, Tag, Tooltip } from 'antd'
 import type { TFunction } from 'i18next'
+import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import type { Image, Kind } from '../../api/images'
 import type { Session } from '../../api/session'
@@ -18,8 +19,14 @@ export const osOf = (image: Image) => {
 }
 
 function Status({ image, upload }: { image: Image; upload?: Upload }) {
+  const { t } = useTranslation()
   if (!upload) return <ImageStatusBadge image={image} />
-  return <Progress percent={Math.floor((upload.sent / (upload.size || 1)) * 100)} size="small" aria-label={upload.name} style={{ margin: 0 }} />
+  return (
+    <span className="uploading">
+      <Progress percent={Math.floor((upload.sent / (upload.size || 1)) * 100)} size="small" aria-label={upload.name} style={{ margin: 0 }} />
+      <Button size="small" type="text" icon={<CloseOutlined />} aria-label={t('upload.cancel')} onClick={upload.cancel} />
+    </span>
+  )
 }
 
 export function imageColumns(t: TFunction, kind: Kind, session: Session, uploads: Upload[]): TableProps<Image>['columns'] {

@@ -1,20 +1,22 @@
 import { PlusOutlined } from '@ant-design/icons'
-import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { Alert, App, Button, Form, Input, Modal, Table } from 'antd'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { App, Button, Table } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { deleteKeyPair, importKeyPair, type KeyPair, keyPairsQuery } from '../api/keyPairs'
-import { Failure } from '../components/Failure'
-import { PageHead } from '../components/PageHead'
-import { useErrorText, useFail } from '../components/useFail'
-import { Empty } from '../ui/Empty'
+import { deleteKeyPair, type KeyPair, keyPairsQuery } from '../../api/keyPairs'
+import { Failure } from '../../components/Failure'
+import { PageHead } from '../../components/PageHead'
+import { useFail } from '../../components/useFail'
+import { Empty } from '../../ui/Empty'
+import { GenerateKeyPair } from './GenerateKeyPair'
+import { ImportKeyPair } from './ImportKeyPair'
 
 export function KeyPairs() {
   const { t } = useTranslation()
   const { modal } = App.useApp()
   const fail = useFail()
   const queries = useQueryClient()
-  const [isOpen, setOpen] = useState(false)
+  const [dialog, setDialog] = useState<'import' | 'generate'>()
   const { data, error, isPending, refetch } = useQuery(keyPairsQuery)
   const remove = (name: string) =>
     modal.confirm({
@@ -30,7 +32,8 @@ export function KeyPairs() {
   return (
     <>
       <PageHead title={t('nav.keyPairs')}>
-        <Button type="primary" icon={<PlusOutlined aria-hidden />} onClick={() => setOpen(true)}>{t('keyPairs.import')}</Button>
+        <Button onClick={() => setDialog('import')}>{t('keyPairs.import')}</Button>
+        <Button type="primary" icon={<PlusOutlined aria-hidden />} onClick={() => setDialog('generate')}>{t('keyPairs.generate')}</Button>
       </PageHead>
       {error ? (
         <Failure error={error} retry={() => void refetch()} />
@@ -52,34 +55,8 @@ export function KeyPairs() {
           />
         </div>
       )}
-      {isOpen && <ImportKeyPair onClose={() => setOpen(false)} />}
+      {dialog === 'import' && <ImportKeyPair onClose={() => setDialog(undefined)} />}
+      {dialog === 'generate' && <GenerateKeyPair onClose={() => setDialog(undefined)} />}
     </>
-  )
-}
-
-function ImportKeyPair({ onClose }: { onClose: () => void }) {
-  const { t } = useTranslation()
-  const text = useErrorText()
-  const queries = useQueryClient()
-  const [form] = Form.useForm<{ name: string; key: string }>()
-  const save = useMutation({
-    mutationFn: ({ name, key }: { name: string; key: string }) => importKeyPair(name.trim(), key.trim()),
-    onSuccess: async () => {
-      await queries.invalidateQueries({ queryKey: ['key-pairs'] })
-      onClose()
-    },
-  })
-  return (
-    <Modal open title={t('keyPairs.import')} onCancel={onClose} okText={t('keyPairs.import')} confirmLoading={save.isPending} onOk={() => form.submit()}>
-      {save.error && <Alert type="error" showIcon title={text(save.error).what} style={{ marginBottom: 14 }} />}
-      <Form form={form} layout="vertical" requiredMark={false} onFinish={(typed) => save.mutate(typed)}>
-        <Form.Item name="name" label={t('form.name')} rules={[{ required: true, whitespace: true, message: t('form.required') }]}>
-          <Input autoFocus autoComplete="off" />
-        </Form.Item>
-        <Form.Item name="key" label={t('keyPairs.publicKey')} extra={t('keyPairs.hint')} rules={[{ required: true, message: t('form.required') }]}>
-          <Input.TextArea rows={4} className="mono" placeholder="ssh-ed25519 AAAA…" spellCheck={false} />
-        </Form.Item>
-      </Form>
-    </Modal>
   )
 }
