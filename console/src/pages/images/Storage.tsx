@@ -1,4 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
+import { Typography } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { figuresQuery, type Image } from '../../api/images'
 import { useSession } from '../../components/useSession'
@@ -33,12 +34,18 @@ export function Storage({ image }: { image: Image }) {
                 [t('image.shared'), <Figure key="s" mark="shared" value={figures?.shared_bytes} />],
               ] satisfies [string, React.ReactNode][])
             : []),
-          [image.os_hash_algo?.toUpperCase() ?? 'SHA512', <span key="h" className="mono">{image.os_hash_value ?? later}</span>],
-          ['MD5', <span key="m" className="mono">{image.checksum ?? later}</span>],
+          [image.os_hash_algo?.toUpperCase() ?? 'SHA512', <Hash key="h" value={image.os_hash_value} later={later} />],
+          ['MD5', <Hash key="m" value={image.checksum} later={later} />],
         ]}
       />
     </section>
   )
+}
+
+/** As much of it as fits, and the whole of it to copy. */
+function Hash({ value, later }: { value: string | null; later: string }) {
+  if (value === null) return later
+  return <Typography.Text className="mono hash" copyable={{ text: value }} ellipsis={{ tooltip: value }}>{value}</Typography.Text>
 }
 
 function Figure({ mark, value }: { mark: string; value: number | undefined }) {

@@ -50,7 +50,7 @@ export function imageColumns(t: TFunction, kind: Kind, session: Session, uploads
     { title: t('column.stored'), key: 'stored', width: 104, align: 'right', render: (_, { effigy }) => <span className="number">{bytes(effigy.stored_bytes)}</span> },
     kind === 'shared'
       ? { title: t('column.from'), key: 'owner', width: 140, ellipsis: true, render: (_, { owner }) => nameOf(owner) }
-      : { title: t('column.visibility'), key: 'visibility', width: 116, render: (_, { visibility }) => <Tag color={visibility === 'shared' ? 'processing' : undefined}>{t(`visibility.${visibility}`)}</Tag> },
+      : { title: t('column.visibility'), key: 'visibility', width: 116, render: (_, { visibility }) => <Tag className={visibility === 'shared' ? 'accent' : undefined}>{t(`visibility.${visibility}`)}</Tag> },
     { title: t('column.age'), key: 'created_at', width: 124, sorter: true, render: (_, { created_at }) => <Ago at={created_at} /> },
   ]
 }
