@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build console demo demo-stop test console-test guide conformance fuzz guests bench check fmt clean-demo
+.PHONY: help build console demo demo-stop test console-test guide guide-pictures conformance fuzz guests bench check fmt clean-demo
 
 # Where the demonstration keeps everything.
 EFFIGY_DEMO ?= $(CURDIR)/.demo
@@ -31,13 +31,15 @@ demo-stop: ## ends the demonstration and its guests; its data stay
 clean-demo: ## ends the demonstration and removes its data
 	@scripts/demo.sh remove
 
-test: ## every test: the crates, the service, real guests and clients
-	@scripts/install.sh build run guests clients test
+test: console ## every test: the crates, the service, real guests and clients, the console in a browser
+	@scripts/install.sh build run guests clients test browser
 	@scripts/clients.sh >/dev/null
 	cargo test --workspace --locked
 	cargo test --locked --test guests -- --test-threads=1
+	@scripts/console.sh check
+	EFFIGY=$(abspath $(TARGET))/debug/effigy scripts/console.sh test
 
-console-test: console ## the console in a browser, with real guests
+console-test: console ## the console alone in a browser, with real guests
 	@scripts/install.sh build run guests browser
 	@scripts/console.sh check
 	cargo build --locked
@@ -46,6 +48,10 @@ console-test: console ## the console in a browser, with real guests
 fuzz: ## broken disk files, for FUZZ_SECONDS (60) a format; beside QEMU and oslo.utils
 	@scripts/install.sh build run clients test fuzz
 	@scripts/fuzz.sh
+
+guide-pictures: build ## the pictures of docs/console.md, in English and Korean
+	@scripts/install.sh run guests browser pictures
+	scripts/console.sh pictures
 
 guide: build ## the whole guide, claim by claim, with the openstack command
 	@scripts/install.sh run guests clients

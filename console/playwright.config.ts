@@ -4,12 +4,14 @@ import { defineConfig } from '@playwright/test'
 const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 
 export default defineConfig({
-  testDir: 'e2e',
+  testDir: process.env.EFFIGY_BROWSE ?? 'e2e',
   // One service, one browser: guests are emulated and the machine is small.
   workers: 1,
   fullyParallel: false,
-  timeout: 120_000,
-  expect: { timeout: 20_000 },
+  // Time-outs are for a machine that others keep busy; nothing waits for them when all is well.
+  timeout: 240_000,
+  expect: { timeout: 60_000 },
+  forbidOnly: true,
   reporter: [['list']],
   outputDir: 'node_modules/.cache/e2e',
   use: {
@@ -17,7 +19,8 @@ export default defineConfig({
     viewport: { width: 1360, height: 860 },
     locale: 'en-US',
     screenshot: 'only-on-failure',
-    actionTimeout: 20_000,
+    actionTimeout: 60_000,
+    navigationTimeout: 60_000,
     launchOptions: {
       executablePath,
       args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'],

@@ -4,8 +4,11 @@
 #   scripts/console.sh build      console/dist, which the program takes in when it is built
 #   scripts/console.sh check      its types and the claims of its logic
 #   scripts/console.sh test       what a person does with it, in a browser, on the program $EFFIGY with real guests
+#   scripts/console.sh pictures   the pictures of the user's guide, docs/pictures, taken of the program $EFFIGY
+#   scripts/console.sh look DIR   every page in every language, light and dark, as pictures to look at
 #
-# It needs Node 20.19 or later. Without it `build` says so and does nothing: the program works without its console.
+# It needs Node 20.19 or later. Without it `build` and `test` say so and do nothing: the program works without its
+# console.
 set -euo pipefail
 cd "$(dirname "$0")/../console"
 
@@ -28,12 +31,22 @@ is_built() {
     [ -z "$(find src public index.html package-lock.json vite.config.ts -newer dist/index.html -print -quit)" ]
 }
 
-case ${1:?usage: console.sh build|check|test} in
+# Runs one of the folders of what a browser does.
+browse() {
+    install
+    EFFIGY_BROWSE=$1 npx playwright test "${@:2}"
+}
+
+# Whoever has no Node has built no console, and there is nothing to test.
+or_leave() {
+    has_node && return
+    echo "The console needs Node 20.19 or later and npm; it is neither built nor tested here." >&2
+    exit 0
+}
+
+case ${1:?usage: console.sh build|check|test|pictures|look} in
 build)
-    if ! has_node; then
-        echo "The console needs Node 20.19 or later and npm; the program is built without it." >&2
-        exit 0
-    fi
+    or_leave
     is_built && exit 0
     install
     npm run --silent build >node_modules/.build.log 2>&1 || {
@@ -42,16 +55,30 @@ build)
     }
     ;;
 check)
+    or_leave
     install
     npx tsc --noEmit
     npx vitest run
     ;;
 test)
-    install
-    npx playwright test "${@:2}"
+    or_leave
+    browse e2e "${@:2}"
+    ;;
+pictures)
+    browse pictures guide
+    # A palette of 128 colours halves them, and nobody sees it.
+    for picture in ../docs/pictures/*/*.png; do
+        if command -v pngquant >/dev/null; then
+            pngquant --force --skip-if-larger --strip --speed 1 --ext .png 128 "$picture" || true
+        fi
+    done
+    du -sh ../docs/pictures
+    ;;
+look)
+    LOOK=$(realpath -m "${2:?where the pictures go}") browse pictures look "${@:3}"
     ;;
 *)
-    echo "console.sh: build, check or test" >&2
+    echo "console.sh: build, check, test, pictures or look" >&2
     exit 2
     ;;
 esac

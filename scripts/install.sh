@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what this machine lacks of the Debian packages that Effigy needs.
 #
-#   scripts/install.sh PURPOSE...      purposes: build run guests debian-guest clients test fuzz bench check
+#   scripts/install.sh PURPOSE...      purposes: build run guests debian-guest clients test browser pictures fuzz bench check
 #
 # It looks for the thing itself (a program, a file), never for a package: a machine may have a newer
 # qemu-img from backports or its own Rust, and asking apt for the stock package beside it fails.
@@ -81,6 +81,9 @@ for purpose in "$@"; do
         need chromium program chromium
         # Korean and Japanese letters, for the console's other languages.
         need fonts-noto-cjk file '/usr/share/fonts/opentype/noto/NotoSansCJK*'
+        ;;
+    pictures)
+        need pngquant program pngquant
         ;;
     bench)
         need nbdkit program nbdkit

@@ -1,16 +1,16 @@
 // What a person does, in the words of the console.
-import { expect, type Page, test as base } from '@playwright/test'
-import { PASSWORD, Service } from './service'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { expect, type Locator, type Page, test as base } from '@playwright/test'
+import type { AxeResults } from 'axe-core'
+import { type Furnished, PASSWORD, Service } from './service'
 
-interface Furnished {
+interface Cloud extends Furnished {
   service: Service
-  projects: Record<string, string>
-  admin: string
-  image: string
 }
 
-/** One furnished service for all claims of a file. */
-export const test = base.extend<object, { cloud: Furnished }>({
+/** One furnished service for all claims that need no other. */
+export const test = base.extend<object, { cloud: Cloud }>({
   cloud: [
     async ({}, use) => {
       const service = await Service.start()
@@ -20,28 +20,37 @@ export const test = base.extend<object, { cloud: Furnished }>({
         await service.stop()
       }
     },
-    { scope: 'worker', timeout: 120_000 },
+    { scope: 'worker', timeout: 180_000 },
   ],
 })
 
 export { expect }
 
+/** Guests are emulated, on a machine that may be busy. */
+export const GUEST = { timeout: 120_000 }
+
 export async function signIn(page: Page, url: string, user = 'alice', password = PASSWORD) {
   await page.goto(url)
+  await fillSignIn(page, user, password)
+  await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
+  await expect(page.getByRole('combobox', { name: 'Project' })).toBeVisible()
+}
+
+export async function fillSignIn(page: Page | Locator, user: string, password = PASSWORD) {
   await page.getByLabel('User name').fill(user)
   await page.getByLabel('Password').fill(password)
   await page.getByRole('button', { name: 'Sign in' }).click()
-  await expect(page.getByRole('heading', { name: 'Instances' })).toBeVisible()
 }
 
 export async function toProject(page: Page, name: string) {
-  const picker = page.getByRole('combobox', { name: 'Project' })
-  await picker.click()
-  await page.locator('.ant-select-item-option').filter({ hasText: new RegExp(`^${name}$`) }).click()
+  await page.getByRole('combobox', { name: 'Project' }).click()
+  await page.getByRole('option', { name, exact: true }).locator('visible=true').or(page.locator('.ant-select-item-option').filter({ hasText: new RegExp(`^${name}$`) })).first().click()
   await expect(page.locator('.shell-header .ant-select')).toContainText(name)
 }
 
-export const row = (page: Page, name: string) =>
+export const to = (page: Page, name: string) => page.getByRole('navigation').getByRole('link', { name, exact: true }).click()
+
+export const row = (page: Page | Locator, name: string) =>
   page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) })
 
 export async function select(page: Page, name: string) {
@@ -62,4 +71,26 @@ export async function launch(page: Page, name: string, image: string, tab: 'Publ
 export async function additional(page: Page, item: string) {
   await page.getByRole('button', { name: 'Additional functions' }).click()
   await page.getByRole('menuitem', { name: item, exact: true }).click()
+}
+
+/** Waits until the page has what it shows, and nothing on it moves. */
+export async function settled(page: Page) {
+  await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
+  await expect(page.locator('.ant-spin-spinning, .ant-skeleton, .ant-zoom-appear, .ant-fade-appear, .ant-motion-collapse')).toHaveCount(0)
+  await page.waitForFunction(() => document.getAnimations().every((animation) => animation.playState !== 'running' || animation.effect?.getTiming().iterations === Infinity))
+}
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** What axe finds that is serious or critical. */
+export async function findings(page: Page): Promise<string[]> {
+  // The page's own policy refuses an injected element, so it is evaluated.
+  await page.evaluate(`if (!globalThis.axe) { ${AXE} }`)
+  const results = await page.evaluate(async () => {
+    const axe = (globalThis as unknown as { axe: { run: () => Promise<AxeResults> } }).axe
+    return axe.run()
+  })
+  return results.violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary ?? ''}`))
 }

@@ -3,8 +3,9 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
+import type { Page } from '@playwright/test'
 
-const ROOT = resolve(import.meta.dirname, '../..')
+export const ROOT = resolve(import.meta.dirname, '../..')
 const PROGRAM = process.env.EFFIGY ?? join(ROOT, 'target/debug/effigy')
 export const PASSWORD = 'correct horse battery staple'
 
@@ -12,16 +13,31 @@ export interface Id {
   id: string
 }
 
+export interface Furnished {
+  admin: string
+  projects: Record<string, string>
+  image: string
+}
+
+/** Name, role and projects; the first is where they begin. */
+const PEOPLE: [string, string, string[]][] = [
+  ['alice', 'member', ['web', 'batch', 'night']],
+  ['bob', 'member', ['other']],
+  ['rita', 'reader', ['web']],
+]
+
+const NEWEST = { 'openstack-api-version': 'compute 2.96' }
+
 /** A running service with a data folder of its own. */
 export class Service {
-  private readonly folder = mkdtempSync(join(tmpdir(), 'effigy-console-'))
+  readonly folder = mkdtempSync(join(tmpdir(), 'effigy-console-'))
   private readonly data = join(this.folder, 'data')
   private child?: ChildProcess
   url = ''
 
   static async start(settings = ''): Promise<Service> {
     const service = new Service()
-    writeFileSync(join(service.folder, 'effigy.toml'), `[instances]\naccel = "tcg"\nstop_grace_secs = 20\n${settings}`)
+    writeFileSync(join(service.folder, 'effigy.toml'), `[instances]\naccel = "tcg"\nstop_grace_secs = 60\n${settings}`)
     await service.run()
     return service
   }
@@ -87,36 +103,96 @@ export class Service {
     return (text ? JSON.parse(text) : undefined) as T
   }
 
-  /** Alice with the projects web, batch and night; Bob with other; and a Public image of the micro guest. */
-  async furnish(): Promise<{ admin: string; projects: Record<string, string>; image: string }> {
+  /** Alice with the projects web, batch and night; Bob with other; Rita who only looks; and a Public image of the micro guest. */
+  async furnish(): Promise<Furnished> {
     const admin = await this.token('admin', this.adminPassword(), 'admin')
     const v3 = '/identity/v3'
     const { roles } = await this.ask<{ roles: (Id & { name: string })[] }>(admin, `${v3}/roles`)
-    const member = roles.find(({ name }) => name === 'member')?.id
     const projects: Record<string, string> = {}
     for (const name of ['web', 'batch', 'night', 'other']) {
       const made = await this.ask<{ project: Id }>(admin, `${v3}/projects`, 'POST', { project: { name } })
       projects[name] = made.project.id
     }
-    for (const [name, own] of [['alice', ['web', 'batch', 'night']], ['bob', ['other']]] as const) {
-      const user = { name, password: PASSWORD, default_project_id: projects[own[0]] }
+    for (const [name, role, own] of PEOPLE) {
+      const user = { name, password: PASSWORD, default_project_id: projects[own[0] ?? ''] }
       const made = await this.ask<{ user: Id }>(admin, `${v3}/users`, 'POST', { user })
+      const roleId = roles.find((one) => one.name === role)?.id
       for (const project of own) {
-        await this.ask(admin, `${v3}/projects/${projects[project]}/users/${made.user.id}/roles/${member}`, 'PUT')
+        await this.ask(admin, `${v3}/projects/${projects[project]}/users/${made.user.id}/roles/${roleId}`, 'PUT')
       }
     }
-    return { admin, projects, image: await this.microImage(admin, 'micro', 'public') }
+    const record = { name: 'micro', visibility: 'public', os_distro: 'micro' }
+    return { admin, projects, image: await this.microImage(admin, record) }
   }
 
   /** An image of the guest that boots in a third of a second. */
-  async microImage(token: string, name: string, visibility: string): Promise<string> {
-    const disk = join(this.folder, `${name}.raw`)
-    execFileSync(join(ROOT, 'guests/micro.sh'), [disk, name, '4M'])
-    const record = { name, visibility, disk_format: 'raw', container_format: 'bare', os_distro: 'micro' }
+  async microImage(token: string, fields: { name: string } & Record<string, unknown>): Promise<string> {
+    const disk = join(this.folder, 'micro.raw')
+    execFileSync(join(ROOT, 'guests/micro.sh'), [disk, fields.name.slice(0, 60), '4M'])
+    return this.image(token, fields, readFileSync(disk))
+  }
+
+  /** An image with these bytes, by a client of the API. */
+  async image(token: string, fields: { name: string } & Record<string, unknown>, bytes?: Uint8Array): Promise<string> {
+    const record = { disk_format: 'raw', container_format: 'bare', ...fields }
     const image = await this.ask<Id>(token, '/image/v2/images', 'POST', record)
+    if (!bytes) return image.id
     const headers = { 'x-auth-token': token, 'content-type': 'application/octet-stream' }
-    const sent = await fetch(`${this.url}/image/v2/images/${image.id}/file`, { method: 'PUT', headers, body: readFileSync(disk) })
+    const sent = await fetch(`${this.url}/image/v2/images/${image.id}/file`, { method: 'PUT', headers, body: bytes as Uint8Array<ArrayBuffer> })
     if (!sent.ok) throw new Error(`upload: ${sent.status} ${await sent.text()}`)
     return image.id
+  }
+
+  /** Alice, as a client of the API. */
+  alice = (project = 'web') => this.token('alice', PASSWORD, project)
+
+  /** An instance that runs, by a client of the API; its console has said that the guest is up. */
+  async instance(token: string, name: string, image: string): Promise<string> {
+    const { flavors } = await this.ask<{ flavors: Id[] }>(token, '/compute/v2.1/flavors')
+    const server = { name, imageRef: image, flavorRef: flavors[0]?.id, networks: 'none' }
+    const made = await this.ask<{ server: Id }>(token, '/compute/v2.1/servers', 'POST', { server }, NEWEST)
+    await this.until(`${name} is up`, async () => (await this.log(token, made.server.id)).includes(' OK'))
+    return made.server.id
+  }
+
+  async log(token: string, id: string): Promise<string> {
+    const path = `/compute/v2.1/servers/${id}/action`
+    return (await this.ask<{ output: string }>(token, path, 'POST', { 'os-getConsoleOutput': {} })).output
+  }
+
+  /** Asks again until it is so. */
+  async until(what: string, isSo: () => Promise<boolean>) {
+    const deadline = Date.now() + 120_000
+    while (!(await isSo().catch(() => false))) {
+      if (Date.now() > deadline) throw new Error(`not within two minutes: ${what}`)
+      await new Promise((resolve) => setTimeout(resolve, 200))
+    }
+  }
+
+  /** The address of a console's WebSocket. */
+  async console(token: string, id: string, protocol: 'vnc' | 'serial'): Promise<string> {
+    const type = protocol === 'vnc' ? 'novnc' : 'serial'
+    const body = { remote_console: { protocol, type } }
+    const path = `/compute/v2.1/servers/${id}/remote-consoles`
+    const answer = await this.ask<{ remote_console: { url: string } }>(token, path, 'POST', body, NEWEST)
+    return answer.remote_console.url.replace(/^http/, 'ws')
+  }
+
+  /** Types on a serial console from a page of this service; one sign at a time, each heard before the next. */
+  async types(page: Page, address: string, text: string) {
+    await page.evaluate(
+      async ({ address, text }) => {
+        const socket = new WebSocket(address, ['binary'])
+        socket.binaryType = 'arraybuffer'
+        await new Promise((resolve, reject) => ((socket.onopen = resolve), (socket.onerror = reject)))
+        for (const sign of text) {
+          const heard = new Promise<void>((resolve) => (socket.onmessage = ({ data }) => new TextDecoder().decode(data as ArrayBuffer).includes(sign) && resolve()))
+          socket.send(sign)
+          await heard
+        }
+        socket.close()
+      },
+      { address, text },
+    )
   }
 }

@@ -73,7 +73,7 @@ test('a session that ends mid-work loses nothing that was typed', async ({ page,
   const [cookie] = await context.cookies()
   const token = cookie?.value ?? ''
   await cloud.service.ask(token, '/identity/v3/auth/tokens', 'DELETE', undefined, { 'x-subject-token': token })
-  await page.waitForTimeout(1200)
+  await expect.poll(async () => (await page.request.get(`${cloud.service.url}/session`)).status()).toBe(401)
   await page.getByRole('tab', { name: 'Private' }).click()
   const dialog = page.getByRole('dialog', { name: 'Your session has ended' })
   await dialog.getByLabel('Password').fill(PASSWORD)

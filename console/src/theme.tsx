@@ -41,6 +41,8 @@ export function Theme({ children }: { children: ReactNode }) {
     [mode],
   )
   const isDark = mode === 'dark'
+  // Its words arriving later would mount every page a second time.
+  if (!locale) return null
   return (
     <ModeContext value={value}>
       <ConfigProvider
@@ -72,7 +74,8 @@ export function Theme({ children }: { children: ReactNode }) {
           },
           components: {
             Layout: { headerHeight: 52, headerPadding: '0 16px', headerBg: isDark ? '#171c21' : '#ffffff', siderBg: isDark ? '#171c21' : '#ffffff' },
-            Button: { ...(isDark && { colorError: '#ff8f96', colorErrorHover: '#ffb0b5' }), primaryColor: isDark ? '#04211d' : '#ffffff', primaryShadow: 'none', defaultShadow: 'none' },
+            Button: { ...(isDark && { colorError: '#ff8f96', colorErrorHover: '#ffb0b5', dangerColor: '#2b0a0d' }), primaryColor: isDark ? '#04211d' : '#ffffff', primaryShadow: 'none', defaultShadow: 'none' },
+            Dropdown: { ...(isDark && { colorError: '#ff8f96', colorTextLightSolid: '#2b0a0d' }) },
             Menu: { itemSelectedColor: isDark ? '#67dccd' : '#0b5f58', itemBorderRadius: 6, itemHeight: 36, activeBarBorderWidth: 0 },
             Table: { cellPaddingBlockMD: 9, cellPaddingInlineMD: 12, headerBorderRadius: 6 },
             Tabs: { horizontalMargin: '0 0 12px 0' },

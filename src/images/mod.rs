@@ -34,6 +34,7 @@ mod save;
 mod snapshot;
 mod source;
 mod stage;
+mod storage;
 mod tasks;
 
 use std::{
@@ -75,6 +76,7 @@ pub use read::File;
 pub use record::{Attributes, BASE_ATTRIBUTES, CONTAINER_FORMATS, DISK_FORMATS, MAX_MEMBERS, MAX_PROPERTIES, MAX_TAGS};
 pub use save::Declared;
 pub use snapshot::{LaunchSource, Lineage, SnapshotOf};
+pub use storage::Figures;
 pub use tasks::{ListTasks, NewTask};
 
 /// The one store there is.
@@ -82,6 +84,8 @@ pub const STORE: &str = "local";
 
 /// A change is made by compare-and-set; this often it is tried again with the record as it is by then.
 const CHANGE_ATTEMPTS: usize = 8;
+/// Counting what an image takes reads many manifests, and nobody waits for it to go on working.
+const COUNTS_AT_ONCE: usize = 4;
 
 /// The images part, open. Cheap to clone.
 #[derive(Clone)]
@@ -101,6 +105,7 @@ struct Inner {
     /// The tokens that imports from another Glance show it, until they end. They are kept nowhere else.
     remote_tokens: Mutex<HashMap<JobId, String>>,
     uploads: Arc<Semaphore>,
+    counting: Semaphore,
     saves: TaskTracker,
     stop: CancellationToken,
 }
@@ -137,6 +142,7 @@ impl Images {
             identity,
             queue,
             uploads: Arc::new(Semaphore::new(settings.images.max_uploads)),
+            counting: Semaphore::new(COUNTS_AT_ONCE),
             settings: settings.images,
             sharing: settings.sharing.scope,
             limits,

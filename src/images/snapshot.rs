@@ -20,6 +20,9 @@ use crate::{
     jobs::{Queue, Work},
 };
 
+/// How far back an image's origin is followed: more generations than anybody looks at.
+const MAX_ANCESTORS: usize = 32;
+
 /// What an instance is launched from.
 #[derive(Clone, Debug)]
 pub struct LaunchSource {
@@ -78,6 +81,31 @@ impl Images {
         let lineage =
             Lineage { base_image: properties.remove("base_image_ref"), instance: properties.remove("instance_uuid") };
         Ok((image, lineage))
+    }
+
+    /// The images that this one goes back to and that the caller sees, the nearest first.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such image that the caller may see.
+    pub async fn ancestors(&self, caller: &Caller, id: ImageId) -> Result<Vec<Image>> {
+        let (_, mut lineage) = self.lineage(caller, id).await?;
+        let mut found: Vec<Image> = Vec::new();
+        while let Some(Ok(base)) = lineage.base_image.as_deref().map(str::parse::<ImageId>) {
+            // The property can be written by hand, in a ring too.
+            if base == id || found.iter().any(|image| image.id == base) || found.len() == MAX_ANCESTORS {
+                break;
+            }
+            match self.lineage(caller, base).await {
+                Ok((image, further)) => {
+                    found.push(image);
+                    lineage = further;
+                }
+                // Deleted, or out of the caller's sight: the rest is too.
+                Err(Error::NotFound(_)) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
     }
 
     /// What it takes to launch an instance from an image.

@@ -190,7 +190,7 @@ impl Driver {
         let mut new = state.clone();
         new.task = Some(match order {
             Order::Start => TaskState::PoweringOn,
-            Order::Stop => TaskState::PoweringOff,
+            Order::Stop | Order::ForceOff => TaskState::PoweringOff,
             Order::Reboot(RebootKind::Soft) => TaskState::Rebooting,
             Order::Reboot(RebootKind::Hard) => TaskState::RebootingHard,
             Order::Capture => TaskState::ImageSnapshot,
@@ -214,10 +214,10 @@ impl Driver {
     async fn carry_out(&mut self, order: Order) {
         match order {
             Order::Start => self.begin_start().await,
-            Order::Stop if self.running.is_none() => self.is_off(None).await,
+            Order::Stop | Order::ForceOff if self.running.is_none() => self.is_off(None).await,
             Order::Stop | Order::Reboot(RebootKind::Soft) => self.ask_to_shut_down().await,
             Order::Reboot(RebootKind::Hard) if self.running.is_none() => self.begin_start().await,
-            Order::Reboot(RebootKind::Hard) => self.quit().await,
+            Order::ForceOff | Order::Reboot(RebootKind::Hard) => self.quit().await,
             Order::Capture => {}
             Order::Delete => self.delete().await,
         }

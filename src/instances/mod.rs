@@ -134,6 +134,14 @@ impl Instances {
         self.order(caller, id, Order::Stop).await
     }
 
+    /// Switches an instance off without asking the guest; also while it is being asked.
+    ///
+    /// # Errors
+    /// `Conflict` when it is not running.
+    pub async fn force_off(&self, caller: &Caller, id: InstanceId) -> Result<()> {
+        self.order(caller, id, Order::ForceOff).await
+    }
+
     /// Reboots.
     pub async fn reboot(&self, caller: &Caller, id: InstanceId, kind: RebootKind) -> Result<()> {
         self.order(caller, id, Order::Reboot(kind)).await

@@ -13,6 +13,8 @@ pub(super) enum Order {
     Start,
     /// Shut it down.
     Stop,
+    /// Switch it off without asking the guest.
+    ForceOff,
     /// Shut it down and run it again.
     Reboot(RebootKind),
     /// Cast its disk into an image.
@@ -27,6 +29,7 @@ impl Order {
         match self {
             Order::Start => "start",
             Order::Stop => "stop",
+            Order::ForceOff => "forceOff",
             Order::Reboot(_) => "reboot",
             Order::Capture => "createImage",
             Order::Delete => "delete",
@@ -41,7 +44,7 @@ impl Order {
 pub(super) fn legal(order: Order, status: Status, task: Option<TaskState>, id: InstanceId) -> Result<()> {
     use RebootKind::{Hard, Soft};
     use Status::{Active, Build, Deleted, Error as Failed, Reboot, Shutoff};
-    use TaskState::{Deleting, ImageSnapshot, Rebooting};
+    use TaskState::{Deleting, ImageSnapshot, PoweringOff, Rebooting};
     match (order, status, task) {
         (_, Deleted, _) => Err(gone(id)),
         (Order::Delete, _, _) => Ok(()),
@@ -56,7 +59,9 @@ pub(super) fn legal(order: Order, status: Status, task: Option<TaskState>, id: I
              status is SHUTOFF."
         ))),
         (Order::Start, Shutoff, None) => Ok(()),
-        (Order::Stop, Active | Failed, None) => Ok(()),
+        (Order::Stop | Order::ForceOff, Active | Failed, None) => Ok(()),
+        // A guest that does not answer the power button need not be waited for.
+        (Order::ForceOff, Active, Some(PoweringOff)) => Ok(()),
         (Order::Reboot(Soft), Active, None) => Ok(()),
         (Order::Reboot(Hard), Active | Shutoff | Failed, None) => Ok(()),
         // A guest that ignores a soft reboot can be rebooted hard at once (Nova allows the same).
@@ -83,20 +88,20 @@ fn busy(order: Order, id: InstanceId, state: &str) -> Error {
 mod tests {
     use super::*;
 
-    /// Rows: status and task; columns: start, stop, soft, hard, capture, delete. `y` legal, `n` conflict, `-` gone.
+    /// Rows: status and task; columns: start, stop, force off, soft, hard, capture, delete. `y` legal, `n` conflict, `-` gone.
     const TABLE: &[(Status, Option<TaskState>, &str)] = &[
-        (Status::Build, Some(TaskState::Spawning), "nnnnny"),
-        (Status::Build, None, "nnnnny"),
-        (Status::Active, None, "nyyyny"),
-        (Status::Active, Some(TaskState::PoweringOff), "nnnnny"),
-        (Status::Shutoff, None, "ynnyyy"),
-        (Status::Shutoff, Some(TaskState::PoweringOn), "nnnnny"),
-        (Status::Shutoff, Some(TaskState::ImageSnapshot), "nnnnny"),
-        (Status::Reboot, Some(TaskState::Rebooting), "nnnyny"),
-        (Status::Reboot, Some(TaskState::RebootingHard), "nnnnny"),
-        (Status::Error, None, "nynyny"),
-        (Status::Active, Some(TaskState::Deleting), "-----y"),
-        (Status::Deleted, None, "------"),
+        (Status::Build, Some(TaskState::Spawning), "nnnnnny"),
+        (Status::Build, None, "nnnnnny"),
+        (Status::Active, None, "nyyyyny"),
+        (Status::Active, Some(TaskState::PoweringOff), "nnynnny"),
+        (Status::Shutoff, None, "ynnnyyy"),
+        (Status::Shutoff, Some(TaskState::PoweringOn), "nnnnnny"),
+        (Status::Shutoff, Some(TaskState::ImageSnapshot), "nnnnnny"),
+        (Status::Reboot, Some(TaskState::Rebooting), "nnnnyny"),
+        (Status::Reboot, Some(TaskState::RebootingHard), "nnnnnny"),
+        (Status::Error, None, "nyynyny"),
+        (Status::Active, Some(TaskState::Deleting), "------y"),
+        (Status::Deleted, None, "-------"),
     ];
 
     #[test]
@@ -104,6 +109,7 @@ mod tests {
         let orders = [
             Order::Start,
             Order::Stop,
+            Order::ForceOff,
             Order::Reboot(RebootKind::Soft),
             Order::Reboot(RebootKind::Hard),
             Order::Capture,

@@ -230,7 +230,7 @@ pub struct ConsoleToken {
 /// One thing somebody did to an instance.
 #[derive(Clone, Debug)]
 pub struct ActionRecord {
-    /// What: `create`, `stop`, `start`, `reboot`, `createImage`, `delete`.
+    /// What: `create`, `stop`, `forceOff`, `start`, `reboot`, `createImage`, `delete`.
     pub action: String,
     /// To which instance.
     pub instance_id: InstanceId,

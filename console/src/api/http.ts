@@ -44,6 +44,9 @@ export async function ask<T>(path: string, options: Options = {}): Promise<T> {
   return (text === '' ? undefined : JSON.parse(text)) as T
 }
 
+/** Effigy's own API. */
+export const effigy = <T>(path: string, options: Options = {}) => ask<T>(`/effigy/v1${path}`, options)
+
 /** The Compute API at the newest microversion the console knows. */
 export function compute<T>(path: string, options: Options = {}): Promise<T> {
   const headers = { 'openstack-api-version': 'compute 2.96', ...options.headers }

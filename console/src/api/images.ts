@@ -1,5 +1,5 @@
 import { queryOptions } from '@tanstack/react-query'
-import { ask } from './http'
+import { ask, effigy } from './http'
 
 export type Kind = 'public' | 'private' | 'shared'
 export type ImageStatus = 'queued' | 'saving' | 'uploading' | 'importing' | 'active' | 'deactivated'
@@ -99,6 +99,31 @@ export const imageQuery = (id: string) =>
     refetchInterval: (query) => (query.state.data && isBeingMade(query.state.data) ? 1000 : false),
   })
 
+/** The images that this one goes back to, the nearest first. */
+export const ancestorsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['images', 'ancestors', id],
+    queryFn: ({ signal }) => effigy<{ images: Image[] }>(`/images/${id}/ancestors`, { signal }),
+    select: (answer: { images: Image[] }) => answer.images,
+  })
+
+export interface Figures {
+  logical_bytes: number
+  stored_bytes: number
+  shared_bytes: number
+  unique_bytes: number
+  compared_with: number
+}
+
+/** What an image takes, and how much of it no other image that the caller sees has. */
+export const figuresQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['images', 'figures', id],
+    queryFn: ({ signal }) => effigy<{ storage: Figures }>(`/images/${id}/storage`, { signal }),
+    select: (answer: { storage: Figures }) => answer.storage,
+    staleTime: 60_000,
+  })
+
 /** The images made from this one's instances. */
 export const descendantsQuery = (id: string) =>
   queryOptions({
@@ -134,6 +159,13 @@ export const membersQuery = (id: string) =>
     select: (answer: { members: Member[] }) => answer.members,
   })
 
+/** What other projects offer this one, and nobody here has accepted or rejected yet. */
+export const offeredQuery = queryOptions({
+  queryKey: ['images', 'offered'],
+  queryFn: ({ signal }) => ask<{ images: Image[] }>('/image/v2/images?visibility=shared&member_status=pending&limit=100', { signal }),
+  select: (answer: { images: Image[] }) => answer.images,
+})
+
 export interface NewImage {
   name: string
   disk_format: string
@@ -163,4 +195,6 @@ export const addMember = (id: string, member: string) =>
   ask<Member>(`/image/v2/images/${id}/members`, { method: 'POST', body: { member } })
 export const removeMember = (id: string, member: string) =>
   ask<void>(`/image/v2/images/${id}/members/${member}`, { method: 'DELETE' })
+export const decide = (id: string, member: string, status: 'accepted' | 'rejected') =>
+  ask<Member>(`/image/v2/images/${id}/members/${member}`, { method: 'PUT', body: { status } })
 export const fileUrl = (id: string) => `/image/v2/images/${id}/file`

@@ -1,5 +1,5 @@
 import { queryOptions } from '@tanstack/react-query'
-import { compute } from './http'
+import { compute, effigy } from './http'
 
 export type InstanceStatus =
   | 'ACTIVE' | 'SHUTOFF' | 'BUILD' | 'ERROR' | 'REBOOT' | 'HARD_REBOOT' | 'DELETED' | 'UNKNOWN'
@@ -79,6 +79,14 @@ export const instancesQuery = ({ search, status, marker, limit = 50 }: ListInsta
   })
 }
 
+/** The instances of this project that were launched from an image. */
+export const instancesOfImageQuery = (image: string) =>
+  queryOptions({
+    queryKey: ['instances', 'of-image', image],
+    queryFn: ({ signal }) => compute<{ servers: Instance[] }>(`/servers/detail?limit=100&image=${image}`, { signal }),
+    select: (answer: { servers: Instance[] }) => answer.servers,
+  })
+
 export const instanceQuery = (id: string) =>
   queryOptions({
     queryKey: ['instances', 'one', id],
@@ -112,6 +120,8 @@ const act = <T = void>(id: string, body: Record<string, unknown>) =>
 
 export const startInstance = (id: string) => act(id, { 'os-start': null })
 export const stopInstance = (id: string) => act(id, { 'os-stop': null })
+/** Without asking the guest. */
+export const forceOffInstance = (id: string) => effigy<void>(`/instances/${id}/actions/force-off`, { method: 'POST' })
 export const rebootInstance = (id: string, type: 'SOFT' | 'HARD') => act(id, { reboot: { type } })
 export const createImageOf = (id: string, name: string) =>
   act<{ image_id: string }>(id, { createImage: { name, metadata: {} } })

@@ -31,7 +31,7 @@ export function ActionsMenu({ label, actions, size }: { label: string; actions: 
     },
   ])
   return (
-    <Dropdown trigger={['click']} menu={{ items, onClick: ({ key }) => actions.find((action) => action.key === key)?.run() }}>
+    <Dropdown trigger={['click']} autoFocus destroyOnHidden menu={{ items, onClick: ({ key }) => actions.find((action) => action.key === key)?.run() }}>
       <Button size={size}>
         {label} <DownOutlined aria-hidden style={{ fontSize: 11 }} />
       </Button>

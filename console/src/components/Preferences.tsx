@@ -8,7 +8,7 @@ export function LanguageButton() {
   const { t, i18n } = useTranslation()
   const items = Object.entries(LANGUAGES).map(([key, label]) => ({ key, label: <span lang={key}>{label}</span> }))
   return (
-    <Dropdown trigger={['click']} menu={{ items, selectable: true, selectedKeys: [i18n.language], onClick: ({ key }) => void choose(key as Language) }}>
+    <Dropdown trigger={['click']} autoFocus destroyOnHidden menu={{ items, selectable: true, selectedKeys: [i18n.language], onClick: ({ key }) => void choose(key as Language) }}>
       <Button type="text" icon={<GlobalOutlined />} aria-label={t('prefs.language')} />
     </Dropdown>
   )

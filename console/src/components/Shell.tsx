@@ -113,7 +113,7 @@ function AccountButton({ session }: { session: Session }) {
     if (key === 'leave') void leave()
   }
   return (
-    <Dropdown trigger={['click']} menu={{ items, onClick }}>
+    <Dropdown trigger={['click']} autoFocus destroyOnHidden menu={{ items, onClick }}>
       <Button type="text" icon={<UserOutlined />} aria-label={`${t('account.label')}: ${session.user.name}`}>{session.user.name}</Button>
     </Dropdown>
   )

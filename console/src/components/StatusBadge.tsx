@@ -6,9 +6,10 @@ const COLOURS = {
   good: 'var(--ant-color-success)', still: '#8b95a1', moving: 'var(--ant-color-warning)', bad: 'var(--ant-color-error)',
 }
 
-function Badge({ mood, isMoving, children }: { mood: keyof typeof COLOURS; isMoving?: boolean; children: string }) {
+/** A coloured dot and a word: never the colour alone. */
+export function StatusMark({ mood, children }: { mood: keyof typeof COLOURS; children: string }) {
   return (
-    <span className={isMoving ? 'status moving' : 'status'} style={{ ['--dot' as string]: COLOURS[mood] }}>
+    <span className={mood === 'moving' ? 'status moving' : 'status'} style={{ ['--dot' as string]: COLOURS[mood] }}>
       <i aria-hidden />
       <span>{children}</span>
     </span>
@@ -28,17 +29,17 @@ export function InstanceStatusBadge({ instance }: { instance: Instance }) {
   const task = instance['OS-EXT-STS:task_state']
   if (task !== null || isChanging(instance)) {
     const word = task && task in TASKS ? TASKS[task as keyof typeof TASKS] : 'building'
-    return <Badge mood="moving" isMoving>{t(`status.${word}`)}</Badge>
+    return <StatusMark mood="moving">{t(`status.${word}`)}</StatusMark>
   }
   switch (instance.status) {
     case 'ACTIVE':
-      return <Badge mood="good">{t('status.running')}</Badge>
+      return <StatusMark mood="good">{t('status.running')}</StatusMark>
     case 'SHUTOFF':
-      return <Badge mood="still">{t('status.stopped')}</Badge>
+      return <StatusMark mood="still">{t('status.stopped')}</StatusMark>
     case 'ERROR':
-      return <Badge mood="bad">{t('status.error')}</Badge>
+      return <StatusMark mood="bad">{t('status.error')}</StatusMark>
     default:
-      return <Badge mood="moving" isMoving>{instance.status}</Badge>
+      return <StatusMark mood="moving">{instance.status}</StatusMark>
   }
 }
 
@@ -48,14 +49,14 @@ export function ImageStatusBadge({ image }: { image: Image }) {
   if (isBeingMade(image)) {
     const progress = image.effigy.progress
     const word = t(`status.${image.status as 'saving' | 'uploading' | 'importing'}`)
-    return <Badge mood="moving" isMoving>{progress === null ? word : `${word} ${progress} %`}</Badge>
+    return <StatusMark mood="moving">{progress === null ? word : `${word} ${progress} %`}</StatusMark>
   }
   switch (image.status) {
     case 'active':
-      return <Badge mood="good">{t('status.ready')}</Badge>
+      return <StatusMark mood="good">{t('status.ready')}</StatusMark>
     case 'deactivated':
-      return <Badge mood="bad">{t('status.deactivated')}</Badge>
+      return <StatusMark mood="bad">{t('status.deactivated')}</StatusMark>
     default:
-      return image.effigy.reason ? <Badge mood="bad">{t('status.notMade')}</Badge> : <Badge mood="still">{t('status.queued')}</Badge>
+      return image.effigy.reason ? <StatusMark mood="bad">{t('status.notMade')}</StatusMark> : <StatusMark mood="still">{t('status.queued')}</StatusMark>
   }
 }

@@ -1,7 +1,7 @@
 // Uploads go on while a person walks through the console, so they live above the pages.
 import { useQueryClient } from '@tanstack/react-query'
 import { App } from 'antd'
-import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ApiError, messageOf } from '../api/errors'
 import { sessionEnded } from '../api/http'
@@ -13,16 +13,15 @@ export interface Upload {
   name: string
   sent: number
   size: number
-  isDone: boolean
+  cancel: () => void
 }
 
 interface UploadsValue {
   uploads: Upload[]
   begin: (id: string, name: string, file: File) => void
-  cancel: (id: string) => void
 }
 
-const Context = createContext<UploadsValue>({ uploads: [], begin: () => undefined, cancel: () => undefined })
+const Context = createContext<UploadsValue>({ uploads: [], begin: () => undefined})
 export const useUploads = () => use(Context)
 
 /** Sends a file; its record is removed again when the sending is cancelled. */
@@ -51,11 +50,9 @@ export function Uploads({ children }: { children: ReactNode }) {
   const fail = useFail()
   const queries = useQueryClient()
   const [uploads, setUploads] = useState<Upload[]>([])
-  const cancels = useRef(new Map<string, () => void>())
 
   const begin = useCallback(
     (id: string, name: string, file: File) => {
-      setUploads((all) => [...all, { id, name, size: file.size, sent: 0, isDone: false }])
       let shown = 0
       const upload = send(id, file, (sent) => {
         // A bar that moves four times a second is smooth enough.
@@ -64,7 +61,7 @@ export function Uploads({ children }: { children: ReactNode }) {
         shown = now
         setUploads((all) => all.map((one) => (one.id === id ? { ...one, sent } : one)))
       })
-      cancels.current.set(id, upload.cancel)
+      setUploads((all) => [...all, { id, name, size: file.size, sent: 0, cancel: upload.cancel }])
       upload.done
         .then(() => notification.success({ title: t('upload.done', { name }) }))
         .catch(async (error: unknown) => {
@@ -73,14 +70,12 @@ export function Uploads({ children }: { children: ReactNode }) {
           void message.info(t('upload.cancelled', { name }))
         })
         .finally(() => {
-          cancels.current.delete(id)
           setUploads((all) => all.filter((one) => one.id !== id))
           void queries.invalidateQueries({ queryKey: ['images'] })
         })
     },
     [fail, message, notification, queries, t],
   )
-  const cancel = useCallback((id: string) => cancels.current.get(id)?.(), [])
 
   const isUnderWay = uploads.length > 0
   useEffect(() => {
@@ -90,6 +85,6 @@ export function Uploads({ children }: { children: ReactNode }) {
     return () => removeEventListener('beforeunload', warn)
   }, [isUnderWay])
 
-  const value = useMemo(() => ({ uploads, begin, cancel }), [uploads, begin, cancel])
+  const value = useMemo(() => ({ uploads, begin }), [uploads, begin])
   return <Context value={value}>{children}</Context>
 }

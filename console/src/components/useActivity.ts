@@ -9,6 +9,7 @@ export interface Doing {
   percent: number | null
   size?: number
   sent?: number
+  cancel?: () => void
 }
 
 /** What is under way: this browser's uploads, and the images of this project that are being made. */
@@ -16,8 +17,8 @@ export function useActivity(): Doing[] {
   const { uploads } = useUploads()
   const wanted = { kind: 'private' as const, status: 'in:saving,uploading,importing', limit: 100 }
   const { data } = useQuery({ ...imagesQuery(wanted), retry: false })
-  const sending: Doing[] = uploads.map(({ id, name, sent, size }) => ({
-    id, name, sent, size, kind: 'upload', percent: size ? Math.floor((sent / size) * 100) : null,
+  const sending: Doing[] = uploads.map(({ id, name, sent, size, cancel }) => ({
+    id, name, sent, size, cancel, kind: 'upload', percent: size ? Math.floor((sent / size) * 100) : null,
   }))
   const being = (data?.images ?? []).filter((image) => isBeingMade(image) && !uploads.some(({ id }) => id === image.id))
   const images = being.map((image): Doing => ({ id: image.id, name: image.name ?? image.id, kind: 'image', percent: image.effigy.progress }))

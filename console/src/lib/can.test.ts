@@ -19,6 +19,11 @@ describe('an instance', () => {
   test('to which something is being done waits', () => {
     expect(canDo('createImage', [instance('SHUTOFF', 'image_snapshot')], member)).toBe('busy')
   })
+  test('that does not answer the power button is forced off', () => {
+    expect(canDo('forceOff', [instance('ACTIVE', 'powering-off')], member)).toBeNull()
+    expect(canDo('forceOff', [instance('ACTIVE')], member)).toBeNull()
+    expect(canDo('forceOff', [instance('SHUTOFF')], member)).toBe('notRunning')
+  })
   test('is imaged alone, but shut down with others', () => {
     expect(canDo('createImage', [instance('SHUTOFF'), instance('SHUTOFF')], member)).toBe('oneOnly')
     expect(canDo('stop', [instance('ACTIVE'), instance('ACTIVE')], member)).toBeNull()

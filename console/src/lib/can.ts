@@ -4,22 +4,25 @@ import type { Image } from '../api/images'
 import type { Instance } from '../api/instances'
 import type { Session } from '../api/session'
 
-export type InstanceAction = 'start' | 'stop' | 'reboot' | 'hardReboot' | 'createImage' | 'rename' | 'delete'
-export type ImageAction = 'launch' | 'share' | 'edit' | 'deactivate' | 'reactivate' | 'download' | 'delete' | 'upload'
+export type InstanceAction = 'start' | 'stop' | 'forceOff' | 'reboot' | 'hardReboot' | 'createImage' | 'rename' | 'delete'
+export type ImageAction = 'launch' | 'share' | 'edit' | 'protect' | 'unprotect' | 'publish' | 'deactivate' | 'reactivate' | 'download' | 'delete' | 'upload'
 
 /** Why not: a key of the messages; `null` when it is possible. */
 export type Reason =
   | 'nothingSelected' | 'oneOnly' | 'readerOnly' | 'busy' | 'notStopped' | 'notRunning' | 'failed' | 'notYours'
-  | 'notReady' | 'isProtected' | 'sharingOff' | 'publicNotShared' | 'deactivated' | 'notActive' | 'noFile' | null
+  | 'notReady' | 'isProtected' | 'notProtected' | 'sharingOff' | 'publicNotShared' | 'isPublic' | 'deactivated' | 'notActive' | 'noFile' | 'adminOnly'
+  | null
 
-const works = (session: Session) => session.is_admin || session.roles.includes('member')
+/** Whether the person may do more here than look. */
+export const canChange = (session: Session) => session.is_admin || session.roles.includes('member')
 
 /** Whether the instance action is possible for one instance. */
 export function canDoOne(action: InstanceAction, instance: Instance, session: Session): Reason {
-  if (!works(session)) return 'readerOnly'
+  if (!canChange(session)) return 'readerOnly'
   const { status } = instance
   if (action === 'rename') return null
   if (action === 'delete') return instance['OS-EXT-STS:task_state'] === 'deleting' ? 'busy' : null
+  if (action === 'forceOff' && instance['OS-EXT-STS:task_state'] === 'powering-off') return null
   if (instance['OS-EXT-STS:task_state'] !== null || status === 'BUILD') return 'busy'
   switch (action) {
     case 'start':
@@ -27,6 +30,7 @@ export function canDoOne(action: InstanceAction, instance: Instance, session: Se
     case 'stop':
     case 'reboot':
       return status === 'ACTIVE' ? null : status === 'ERROR' ? 'failed' : 'notRunning'
+    case 'forceOff':
     case 'hardReboot':
       return status === 'ACTIVE' || status === 'ERROR' ? null : 'notRunning'
     case 'createImage':
@@ -48,7 +52,7 @@ const isOwn = (image: Image, session: Session) => session.is_admin || image.owne
 
 /** Whether the image action is possible for one image. */
 export function canWithImage(action: ImageAction, image: Image, session: Session): Reason {
-  if (!works(session)) return 'readerOnly'
+  if (!canChange(session)) return 'readerOnly'
   switch (action) {
     case 'launch':
     case 'download':
@@ -61,6 +65,13 @@ export function canWithImage(action: ImageAction, image: Image, session: Session
       return image.visibility === 'public' || image.visibility === 'community' ? 'publicNotShared' : null
     case 'edit':
       return isOwn(image, session) ? null : 'notYours'
+    case 'protect':
+      return !isOwn(image, session) ? 'notYours' : image.protected ? 'isProtected' : null
+    case 'unprotect':
+      return !isOwn(image, session) ? 'notYours' : image.protected ? null : 'notProtected'
+    case 'publish':
+      if (!session.is_admin) return 'adminOnly'
+      return image.visibility === 'public' ? 'isPublic' : image.status === 'active' ? null : 'notReady'
     case 'deactivate':
       return !isOwn(image, session) ? 'notYours' : image.status === 'active' ? null : 'notReady'
     case 'reactivate':

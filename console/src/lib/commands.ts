@@ -9,6 +9,9 @@ export const shellWord = (text: string) =>
 export const terraformString = (text: string) =>
   JSON.stringify(text).replaceAll(/[$%](?={)/g, (sign) => sign + sign)
 
+/** A name that Terraform takes for a resource. */
+const labelOf = (name: string, prefix: string) => name.replace(/[^A-Za-z0-9_]+/g, '_').replace(/^(?=\d)|^$/, prefix)
+
 export function launchAsCommand(launch: Launch, hasUserData: boolean): string {
   const parts = [`openstack server create ${shellWord(launch.name)}`]
   parts.push(`--image ${launch.imageRef}`, `--flavor ${shellWord(launch.flavorRef)}`)
@@ -20,7 +23,7 @@ export function launchAsCommand(launch: Launch, hasUserData: boolean): string {
 }
 
 export function launchAsTerraform(launch: Launch, hasUserData: boolean): string {
-  const label = launch.name.replace(/[^A-Za-z0-9_]+/g, '_').replace(/^(?=\d)|^$/, 'instance_')
+  const label = labelOf(launch.name, 'instance_')
   const name = launch.max_count > 1 ? terraformString(launch.name).replace(/"$/, '-${count.index + 1}"') : terraformString(launch.name)
   const lines: [string, string][] = []
   if (launch.max_count > 1) lines.push(['count', String(launch.max_count)])
@@ -32,6 +35,45 @@ export function launchAsTerraform(launch: Launch, hasUserData: boolean): string 
   const body = lines.map(([key, value]) => `  ${key.padEnd(width)} = ${value}`).join('\n')
   return `resource "openstack_compute_instance_v2" "${label}" {\n${body}\n}`
 }
+
+export interface NewFrom {
+  name: string
+  disk_format: string
+}
+
+const format = (of: string) => `--disk-format ${shellWord(of)} --container-format bare`
+
+export const uploadAsCommand = ({ file, name, disk_format }: NewFrom & { file: string }) =>
+  `openstack image create ${shellWord(name)} \\\n    ${format(disk_format)} \\\n    --progress --file ${shellWord(file)}`
+
+export const importAsCommand = ({ uri, name, disk_format }: NewFrom & { uri: string }) =>
+  `openstack image create ${shellWord(name)} \\\n    ${format(disk_format)}\n` +
+  `openstack image import ${shellWord(name)} \\\n    --method web-download \\\n    --uri ${shellWord(uri)}`
+
+export const importAsTerraform = ({ uri, name, disk_format }: NewFrom & { uri: string }) =>
+  `resource "openstack_images_image_v2" "${labelOf(name, 'image_')}" {
+  name             = ${terraformString(name)}
+  image_source_url = ${terraformString(uri)}
+  web_download     = true
+  disk_format      = ${terraformString(disk_format)}
+  container_format = "bare"
+}`
+
+export const createImageAsCommand = (instance: string, name: string) =>
+  `openstack server image create ${shellWord(instance)} \\\n    --name ${shellWord(name)} --wait`
+
+export const shareAsCommand = (image: string, added: string[], removed: string[]) =>
+  [...added.map((id) => `openstack image add project ${shellWord(image)} ${shellWord(id)}`), ...removed.map((id) => `openstack image remove project ${shellWord(image)} ${shellWord(id)}`)].join('\n')
+
+export const shareAsTerraform = (image: string, added: string[]) =>
+  added
+    .map(
+      (id) => `resource "openstack_images_image_access_v2" "${labelOf(id, 'project_')}" {
+  image_id  = ${terraformString(image)}
+  member_id = ${terraformString(id)}
+}`,
+    )
+    .join('\n\n')
 
 /** Text in base64, by its UTF-8 bytes. */
 export const base64 = (text: string) => btoa(String.fromCodePoint(...new TextEncoder().encode(text)))

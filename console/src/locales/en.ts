@@ -43,13 +43,15 @@ export const en = {
     failed: 'It is in error.', notYours: 'It belongs to another project.', notReady: 'The image is not ready.',
     isProtected: 'It is protected; end the protection first.', sharingOff: 'This deployment does not share images between projects.',
     publicNotShared: 'Everybody sees this image already.', deactivated: 'The image is deactivated.', notActive: 'The image is not deactivated.',
-    noFile: 'The image has no bytes to boot from.',
+    noFile: 'The image has no bytes to boot from.', notProtected: 'It is not protected.', isPublic: 'It is Public already.',
+    adminOnly: 'Only an administrator does this.',
   },
   instances: {
     search: 'Search by name', launch: 'Launch instance', more: 'Additional functions',
     action: {
-      start: 'Start', stop: 'Instance shutdown', reboot: 'Reboot', hardReboot: 'Force restart', createImage: 'Create image', rename: 'Rename', delete: 'Delete',
+      start: 'Start', stop: 'Instance shutdown', reboot: 'Reboot', forceOff: 'Force off', hardReboot: 'Force restart', createImage: 'Create image', rename: 'Rename', delete: 'Delete',
     },
+    forceOff: { title_one: 'Force this instance off?', title_other: 'Force {{count}} instances off?', what: '{{names}}: the guest is not asked, as if its power cord were pulled. What it has not written is lost.' },
     delete: { title_one: 'Delete this instance?', title_other: 'Delete {{count}} instances?', what: '{{names}}: the disk goes with it. Images made from it stay.', submit: 'Delete' },
     empty: { title: 'No instances yet', what: 'Launch one from an image. When you have set it up, shut it down and create an image of it.' },
   },
@@ -69,11 +71,15 @@ export const en = {
   images: {
     search: 'Search by name', more: 'More',
     action: {
-      launch: 'Launch instance', edit: 'Edit', protect: 'Protect', unprotect: 'End protection', deactivate: 'Deactivate', reactivate: 'Reactivate',
+      launch: 'Launch instance', edit: 'Edit', publish: 'Make Public', protect: 'Protect', unprotect: 'End protection', deactivate: 'Deactivate', reactivate: 'Reactivate',
       download: 'Download', delete: 'Delete',
     },
     delete: {
-      title_one: 'Delete this image?', title_other: 'Delete {{count}} images?', what: '{{names}}: instances that run from it go on; nothing new can be launched.',
+      title_one: 'Delete this image?', title_other: 'Delete {{count}} images?', 
+      noInstances: 'No instance of this project was launched from it.',
+      instances_one: 'One instance was launched from it and goes on: {{names}}.', instances_other: '{{count}} instances were launched from it and go on: {{names}}.',
+      children_one: 'One image was made from it and stays: {{names}}.', children_other: '{{count}} images were made from it and stay: {{names}}.',
+      frees: '{{size}} of its {{stored}} come free when no instance runs from it any more; the rest is shared with other images.',
       space: 'Up to {{size}} of storage come free, less what other images share.',
     },
     empty: {
@@ -84,11 +90,11 @@ export const en = {
   },
   image: {
     protected: 'Protected', whyNot: 'The image could not be made', minDisk: 'Smallest disk', minRam: 'Least memory', storage: 'Storage', disk: 'Disk', file: 'File',
-    stored: 'Stored, compressed', hashLater: 'is being computed', properties: 'Properties and tags', lineage: 'Lineage', baseImage: 'Made from image',
-    uploaded: 'Uploaded', fromInstance: 'Made from instance', madeFromIt: 'Images made from it', noMembers: 'Shared with no project.',
+    stored: 'Stored, compressed', unique: 'This image alone', shared: 'Shared with other images', meter: '{{unique}} are this image’s alone, {{shared}} are shared', hashLater: 'is being computed', properties: 'Properties and tags', lineage: 'Lineage', origin: 'Origin',
+    uploaded: 'Uploaded', cast: 'Made from an instance', unseen: 'an image that is gone or not yours to see', launched: 'Instances launched from it', fromInstance: 'Made from instance', noMembers: 'Shared with no project.',
   },
   editImage: { title: 'Edit image', submit: 'Save' },
-  share: {
+  share: { other: 'Id of another project', add: 'Add',
     title: 'Share image', submit: 'Share with other projects', projects: 'Projects', shared: 'Shared projects', search: 'Search projects',
     what: 'Click a project to move it. Shared projects can launch {{name}}, but not change it or share it on.', noProjects: 'You belong to no other project.',
     pending: 'waits', added: 'Shared with {{project}}', removed: 'No longer shared with {{project}}', failed: '{{project}}: {{error}}', close: 'Close',
@@ -109,8 +115,9 @@ export const en = {
   },
   flavor: { memory: 'Memory', disk: 'Disk', ofImage: 'as the image' },
   keyPairs: {
-    import: 'Import key pair', fingerprint: 'Fingerprint', publicKey: 'Public key', hint: 'The public half of an SSH key, such as the content of id_ed25519.pub.',
-    empty: { title: 'No key pairs yet', what: 'Import the public half of your SSH key, and choose it when you launch an instance.' },
+    import: 'Import key pair', generate: 'Create key pair', made: 'Key pair {{name}}', once: 'Save the private key now: it is shown this once and kept nowhere.', download: 'Save as a file', haveIt: 'I have saved it',
+    privateKey: 'Private key', chmod: 'ssh wants the file to be yours alone: chmod 600 {{name}}.pem', generateHint: 'The service makes an RSA key. Its private half never stays here.', fingerprint: 'Fingerprint', publicKey: 'Public key', hint: 'The public half of an SSH key, such as the content of id_ed25519.pub.',
+    empty: { title: 'No key pairs yet', what: 'Create one, or import the public half of your SSH key, and choose it when you launch an instance.' },
     delete: { title: 'Delete key pair {{name}}?', what: 'Instances that were launched with it keep the key.', submit: 'Delete' },
   },
   flavors: { create: 'Create flavor', delete: { title: 'Delete flavor {{name}}?', what: 'Instances that have it keep it.', submit: 'Delete' } },
@@ -118,4 +125,13 @@ export const en = {
   roles: { people: 'People', title: 'People of {{name}}', none: 'Nobody has a role here.', user: 'User', role: 'Role', grant: 'Add', revoke: 'Remove' },
   users: { create: 'Create user', password: 'New password', passwordOf: 'New password of {{name}}', delete: { title: 'Delete user {{name}}?', what: 'Their sessions end at once.', submit: 'Delete' } },
   audit: { empty: 'No events' },
+  import: {
+    title: 'Import from URL', submit: 'Import', uri: 'URL', hint: 'The service fetches it by itself. Addresses inside this network are refused.', notUrl: 'A URL begins with https:// or http://',
+  },
+  offered: { what: 'Another project offers the image {{name}} to this one.', accept: 'Accept', reject: 'Reject', failed: 'The offer could not be answered' },
+  verification: {
+    title: 'Verification', pending: 'Waits', running: 'Being verified', passed: 'Passed', failed: 'Failed', unknown: 'Not verified', nothing: 'Nothing was found.',
+    place: 'Where', why: 'Why it matters', remedy: 'What to do',
+  },
+  history: { create: 'Launch', start: 'Start', stop: 'Instance shutdown', forceOff: 'Force off', reboot: 'Reboot', createImage: 'Create image', delete: 'Delete' },
 }

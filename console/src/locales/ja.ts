@@ -37,11 +37,13 @@ export const ja: Messages = {
     nothingSelected: '先に選択してください。', oneOnly: '1 つだけ選択してください。', readerOnly: 'このプロジェクトでは閲覧のみできます。', busy: '別の処理が進行中です。終わるまでお待ちください。',
     notStopped: '停止していません。', notRunning: '稼働していません。', failed: 'エラー状態です。', notYours: '別のプロジェクトのものです。', notReady: 'イメージの準備ができていません。',
     isProtected: '保護されています。先に保護を解除してください。', sharingOff: 'この環境ではプロジェクト間のイメージ共有を提供していません。', publicNotShared: 'すでに全員に見えるイメージです。',
-    deactivated: '無効化されたイメージです。', notActive: '無効化されていません。', noFile: '起動できるデータがありません。',
+    deactivated: '無効化されたイメージです。', notActive: '無効化されていません。', noFile: '起動できるデータがありません。', notProtected: '保護されていません。', isPublic: 'すでに Public イメージです。',
+    adminOnly: '管理者だけが行えます。',
   },
   instances: {
     search: '名前で検索', launch: 'インスタンスの作成', more: '追加機能',
-    action: { start: '起動', stop: 'インスタンスのシャットダウン', reboot: '再起動', hardReboot: '強制再起動', createImage: 'イメージの作成', rename: '名前の変更', delete: '削除' },
+    action: { start: '起動', stop: 'インスタンスのシャットダウン', reboot: '再起動', forceOff: '強制停止', hardReboot: '強制再起動', createImage: 'イメージの作成', rename: '名前の変更', delete: '削除' },
+    forceOff: { title_one: 'このインスタンスを強制停止しますか?', title_other: '{{count}} 個のインスタンスを強制停止しますか?', what: '{{names}}: 電源を抜くのと同じです。書き込まれていない内容は失われます。' },
     delete: { title_one: 'このインスタンスを削除しますか?', title_other: '{{count}} 個のインスタンスを削除しますか?', what: '{{names}}: ディスクも削除されます。作成済みのイメージは残ります。', submit: '削除' },
     empty: { title: 'インスタンスはまだありません', what: 'イメージから作成してください。設定が済んだらシャットダウンして、イメージを作成できます。' },
   },
@@ -60,9 +62,13 @@ export const ja: Messages = {
   member: { pending: '承認待ち', accepted: '共有中', rejected: '拒否' },
   images: {
     search: '名前で検索', more: 'その他',
-    action: { launch: 'インスタンスの作成', edit: '編集', protect: '保護', unprotect: '保護の解除', deactivate: '無効化', reactivate: '有効化', download: 'ダウンロード', delete: '削除' },
+    action: { launch: 'インスタンスの作成', edit: '編集', publish: 'Public にする', protect: '保護', unprotect: '保護の解除', deactivate: '無効化', reactivate: '有効化', download: 'ダウンロード', delete: '削除' },
     delete: {
-      title_one: 'このイメージを削除しますか?', title_other: '{{count}} 個のイメージを削除しますか?', what: '{{names}}: 稼働中のインスタンスは動き続けますが、新しく作成できなくなります。',
+      title_one: 'このイメージを削除しますか?', title_other: '{{count}} 個のイメージを削除しますか?',
+      noInstances: 'このプロジェクトに、このイメージから作成したインスタンスはありません。',
+      instances_one: 'このイメージから作成した 1 個のインスタンスは動き続けます: {{names}}。', instances_other: 'このイメージから作成した {{count}} 個のインスタンスは動き続けます: {{names}}。',
+      children_one: 'このイメージから作られた 1 個のイメージは残ります: {{names}}。', children_other: 'このイメージから作られた {{count}} 個のイメージは残ります: {{names}}。',
+      frees: '使うインスタンスがなくなると、{{stored}} のうち {{size}} が空きます。残りは他のイメージと共有しています。',
       space: '最大 {{size}} の容量が空きます。他のイメージと共有している分は除きます。',
     },
     empty: {
@@ -72,11 +78,11 @@ export const ja: Messages = {
     },
   },
   image: {
-    protected: '保護', whyNot: 'イメージを作成できませんでした', minDisk: '最小ディスク', minRam: '最小メモリ', storage: 'ストレージ', disk: 'ディスク', file: 'ファイル', stored: '保存サイズ(圧縮後)',
-    hashLater: '計算中', properties: 'プロパティとタグ', lineage: '系譜', baseImage: '元のイメージ', uploaded: 'アップロード', fromInstance: '元のインスタンス', madeFromIt: 'ここから作られたイメージ', noMembers: '共有先はありません。',
+    protected: '保護', whyNot: 'イメージを作成できませんでした', minDisk: '最小ディスク', minRam: '最小メモリ', storage: 'ストレージ', disk: 'ディスク', file: 'ファイル', stored: '保存サイズ(圧縮後)', unique: 'このイメージだけの分', shared: '他のイメージと共有する分', meter: '{{unique}} はこのイメージだけのもの、{{shared}} は共有',
+    hashLater: '計算中', properties: 'プロパティとタグ', lineage: '系譜', origin: '由来', uploaded: 'アップロード', cast: 'インスタンスから作成', unseen: '削除されたか、見えないイメージ', launched: 'ここから作成したインスタンス', fromInstance: '元のインスタンス', noMembers: '共有先はありません。',
   },
   editImage: { title: 'イメージの編集', submit: '保存' },
-  share: {
+  share: { other: '別のプロジェクトの ID', add: '追加',
     title: 'イメージの共有', submit: '他のプロジェクトと共有', projects: 'プロジェクト', shared: '共有プロジェクト', search: 'プロジェクトを検索',
     what: 'プロジェクトをクリックすると移動します。共有プロジェクトは {{name}} から作成できますが、変更や再共有はできません。', noProjects: '他に所属するプロジェクトはありません。',
     pending: '承認待ち', added: '{{project}} と共有しました', removed: '{{project}} との共有を終了しました', failed: '{{project}}: {{error}}', close: '閉じる',
@@ -96,8 +102,9 @@ export const ja: Messages = {
   },
   flavor: { memory: 'メモリ', disk: 'ディスク', ofImage: 'イメージと同じ' },
   keyPairs: {
-    import: 'キーペアの取り込み', fingerprint: 'フィンガープリント', publicKey: '公開鍵', hint: 'SSH 鍵の公開部分です。例: id_ed25519.pub の内容。',
-    empty: { title: 'キーペアはまだありません', what: 'SSH の公開鍵を取り込み、インスタンスの作成時に選んでください。' },
+    import: 'キーペアの取り込み', generate: 'キーペアの作成', made: 'キーペア {{name}}', once: '秘密鍵を今すぐ保存してください。表示は一度だけで、どこにも保管されません。', download: 'ファイルに保存', haveIt: '保存しました',
+    privateKey: '秘密鍵', chmod: 'ssh で使うには本人だけが読めるようにします: chmod 600 {{name}}.pem', generateHint: 'サービスが RSA 鍵を作ります。秘密鍵はサービスに残りません。', fingerprint: 'フィンガープリント', publicKey: '公開鍵', hint: 'SSH 鍵の公開部分です。例: id_ed25519.pub の内容。',
+    empty: { title: 'キーペアはまだありません', what: '新しく作るか SSH の公開鍵を取り込み、インスタンスの作成時に選んでください。' },
     delete: { title: 'キーペア {{name}} を削除しますか?', what: 'この鍵で作成したインスタンスには鍵が残ります。', submit: '削除' },
   },
   flavors: { create: 'フレーバーの作成', delete: { title: 'フレーバー {{name}} を削除しますか?', what: '使用中のインスタンスはそのままです。', submit: '削除' } },
@@ -105,4 +112,13 @@ export const ja: Messages = {
   roles: { people: 'メンバー', title: '{{name}} のメンバー', none: 'ロールを持つユーザーはいません。', user: 'ユーザー', role: 'ロール', grant: '追加', revoke: '外す' },
   users: { create: 'ユーザーの作成', password: '新しいパスワード', passwordOf: '{{name}} の新しいパスワード', delete: { title: 'ユーザー {{name}} を削除しますか?', what: 'このユーザーのセッションはすぐに終了します。', submit: '削除' } },
   audit: { empty: '記録はありません' },
+  import: {
+    title: 'URL からの取り込み', submit: '取り込む', uri: 'URL', hint: 'サービスが自分でダウンロードします。内部ネットワークのアドレスは拒否されます。', notUrl: 'URL は https:// か http:// で始まります',
+  },
+  offered: { what: '別のプロジェクトが、このプロジェクトにイメージ {{name}} を共有しようとしています。', accept: '承認', reject: '拒否', failed: '回答できませんでした' },
+  verification: {
+    title: 'セキュリティ検証', pending: '待機中', running: '検証中', passed: '合格', failed: '不合格', unknown: '未検証', nothing: '問題は見つかりませんでした。',
+    place: '場所', why: '重要な理由', remedy: '対処',
+  },
+  history: { create: '作成', start: '起動', stop: 'インスタンスのシャットダウン', forceOff: '強制停止', reboot: '再起動', createImage: 'イメージの作成', delete: '削除' },
 }

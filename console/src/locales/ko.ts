@@ -37,11 +37,13 @@ export const ko: Messages = {
     nothingSelected: '먼저 항목을 선택하세요.', oneOnly: '하나만 선택하세요.', readerOnly: '이 프로젝트에서는 조회만 할 수 있습니다.', busy: '다른 작업이 진행 중입니다. 끝날 때까지 기다리세요.',
     notStopped: '중지된 상태가 아닙니다.', notRunning: '실행 중이 아닙니다.', failed: '오류 상태입니다.', notYours: '다른 프로젝트의 것입니다.', notReady: 'Image가 아직 준비되지 않았습니다.',
     isProtected: '보호되어 있습니다. 먼저 보호를 해제하세요.', sharingOff: '이 환경에서는 프로젝트 간 Image 공유를 제공하지 않습니다.', publicNotShared: '이미 모두에게 보이는 Image입니다.',
-    deactivated: '비활성화된 Image입니다.', notActive: '비활성화된 Image가 아닙니다.', noFile: '부팅할 데이터가 없는 Image입니다.',
+    deactivated: '비활성화된 Image입니다.', notActive: '비활성화된 Image가 아닙니다.', noFile: '부팅할 데이터가 없는 Image입니다.', notProtected: '보호되어 있지 않습니다.', isPublic: '이미 Public Image입니다.',
+    adminOnly: '관리자만 할 수 있습니다.',
   },
   instances: {
     search: '이름으로 검색', launch: '인스턴스 생성', more: '추가 기능',
-    action: { start: '시작', stop: 'Instance Shutdown', reboot: '재부팅', hardReboot: '강제 재시작', createImage: 'Image 생성', rename: '이름 변경', delete: '삭제' },
+    action: { start: '시작', stop: 'Instance Shutdown', reboot: '재부팅', forceOff: '강제 종료', hardReboot: '강제 재시작', createImage: 'Image 생성', rename: '이름 변경', delete: '삭제' },
+    forceOff: { title_one: '이 인스턴스를 강제로 종료할까요?', title_other: '인스턴스 {{count}}개를 강제로 종료할까요?', what: '{{names}}: 전원을 뽑는 것과 같습니다. 저장되지 않은 내용은 사라집니다.' },
     delete: { title_one: '이 인스턴스를 삭제할까요?', title_other: '인스턴스 {{count}}개를 삭제할까요?', what: '{{names}}: 디스크도 함께 삭제됩니다. 이 인스턴스로 만든 Image는 남습니다.', submit: '삭제' },
     empty: { title: '인스턴스가 없습니다', what: 'Image로 인스턴스를 만드세요. 설정을 마친 뒤 종료하고 Image를 생성할 수 있습니다.' },
   },
@@ -60,9 +62,13 @@ export const ko: Messages = {
   member: { pending: '수락 대기', accepted: '공유됨', rejected: '거절됨' },
   images: {
     search: '이름으로 검색', more: '더 보기',
-    action: { launch: '인스턴스 생성', edit: '편집', protect: '보호', unprotect: '보호 해제', deactivate: '비활성화', reactivate: '활성화', download: '다운로드', delete: '삭제' },
+    action: { launch: '인스턴스 생성', edit: '편집', publish: 'Public으로 전환', protect: '보호', unprotect: '보호 해제', deactivate: '비활성화', reactivate: '활성화', download: '다운로드', delete: '삭제' },
     delete: {
-      title_one: '이 Image를 삭제할까요?', title_other: 'Image {{count}}개를 삭제할까요?', what: '{{names}}: 실행 중인 인스턴스는 계속 동작하지만 새로 만들 수는 없습니다.',
+      title_one: '이 Image를 삭제할까요?', title_other: 'Image {{count}}개를 삭제할까요?',
+      noInstances: '이 프로젝트에는 이 Image로 만든 인스턴스가 없습니다.',
+      instances_one: '이 Image로 만든 인스턴스 1개는 계속 동작합니다: {{names}}.', instances_other: '이 Image로 만든 인스턴스 {{count}}개는 계속 동작합니다: {{names}}.',
+      children_one: '이 Image에서 만든 Image 1개는 남습니다: {{names}}.', children_other: '이 Image에서 만든 Image {{count}}개는 남습니다: {{names}}.',
+      frees: '이 Image를 쓰는 인스턴스가 없어지면 {{stored}} 중 {{size}}가 확보됩니다. 나머지는 다른 Image와 함께 씁니다.',
       space: '저장 공간이 최대 {{size}} 확보됩니다. 다른 Image와 함께 쓰는 만큼은 제외됩니다.',
     },
     empty: {
@@ -72,11 +78,11 @@ export const ko: Messages = {
     },
   },
   image: {
-    protected: '보호됨', whyNot: 'Image를 만들지 못했습니다', minDisk: '최소 디스크', minRam: '최소 메모리', storage: '저장소', disk: '디스크', file: '파일', stored: '저장 크기(압축)',
-    hashLater: '계산 중', properties: '속성과 태그', lineage: '계보', baseImage: '원본 Image', uploaded: '업로드됨', fromInstance: '원본 인스턴스', madeFromIt: '이 Image에서 만든 Image', noMembers: '공유한 프로젝트가 없습니다.',
+    protected: '보호됨', whyNot: 'Image를 만들지 못했습니다', minDisk: '최소 디스크', minRam: '최소 메모리', storage: '저장소', disk: '디스크', file: '파일', stored: '저장 크기(압축)', unique: '이 Image만의 크기', shared: '다른 Image와 함께 쓰는 크기', meter: '{{unique}}는 이 Image만의 것이고 {{shared}}는 함께 씁니다',
+    hashLater: '계산 중', properties: '속성과 태그', lineage: '계보', origin: '출처', uploaded: '업로드됨', cast: '인스턴스에서 생성', unseen: '삭제되었거나 볼 수 없는 Image', launched: '이 Image로 만든 인스턴스', fromInstance: '원본 인스턴스', noMembers: '공유한 프로젝트가 없습니다.',
   },
   editImage: { title: 'Image 편집', submit: '저장' },
-  share: {
+  share: { other: '다른 프로젝트의 ID', add: '추가',
     title: 'Image 공유', submit: '다른 프로젝트에 공유', projects: '프로젝트', shared: '공유 프로젝트', search: '프로젝트 검색',
     what: '프로젝트를 클릭하면 옮겨집니다. 공유 프로젝트는 {{name}}(으)로 인스턴스를 만들 수 있지만, 변경하거나 다시 공유할 수는 없습니다.', noProjects: '속한 다른 프로젝트가 없습니다.',
     pending: '대기', added: '{{project}}에 공유했습니다', removed: '{{project}} 공유를 해제했습니다', failed: '{{project}}: {{error}}', close: '닫기',
@@ -96,8 +102,9 @@ export const ko: Messages = {
   },
   flavor: { memory: '메모리', disk: '디스크', ofImage: 'Image와 같음' },
   keyPairs: {
-    import: '키페어 가져오기', fingerprint: '지문', publicKey: '공개 키', hint: 'SSH 키의 공개 부분입니다. 예: id_ed25519.pub의 내용.',
-    empty: { title: '키페어가 없습니다', what: 'SSH 공개 키를 가져온 뒤, 인스턴스를 만들 때 선택하세요.' },
+    import: '키페어 가져오기', generate: '키페어 생성', made: '키페어 {{name}}', once: '지금 비밀 키를 저장하세요. 한 번만 표시되며 어디에도 보관하지 않습니다.', download: '파일로 저장', haveIt: '저장했습니다',
+    privateKey: '비밀 키', chmod: 'ssh에서 쓰려면 본인만 읽을 수 있어야 합니다: chmod 600 {{name}}.pem', generateHint: '서비스가 RSA 키를 만듭니다. 비밀 키는 서비스에 남지 않습니다.', fingerprint: '지문', publicKey: '공개 키', hint: 'SSH 키의 공개 부분입니다. 예: id_ed25519.pub의 내용.',
+    empty: { title: '키페어가 없습니다', what: '새로 만들거나 SSH 공개 키를 가져온 뒤, 인스턴스를 만들 때 선택하세요.' },
     delete: { title: '키페어 {{name}}을(를) 삭제할까요?', what: '이 키로 만든 인스턴스에는 키가 남아 있습니다.', submit: '삭제' },
   },
   flavors: { create: 'Flavor 생성', delete: { title: 'Flavor {{name}}을(를) 삭제할까요?', what: '이미 사용 중인 인스턴스는 그대로입니다.', submit: '삭제' } },
@@ -105,4 +112,13 @@ export const ko: Messages = {
   roles: { people: '구성원', title: '{{name}} 구성원', none: '역할을 가진 사용자가 없습니다.', user: '사용자', role: '역할', grant: '추가', revoke: '제거' },
   users: { create: '사용자 생성', password: '새 비밀번호', passwordOf: '{{name}}의 새 비밀번호', delete: { title: '사용자 {{name}}을(를) 삭제할까요?', what: '이 사용자의 세션이 바로 끝납니다.', submit: '삭제' } },
   audit: { empty: '기록이 없습니다' },
+  import: {
+    title: 'URL에서 가져오기', submit: '가져오기', uri: 'URL', hint: '서비스가 직접 내려받습니다. 내부망 주소는 거부됩니다.', notUrl: 'URL은 https:// 또는 http://로 시작합니다',
+  },
+  offered: { what: '다른 프로젝트가 이 프로젝트에 Image {{name}}을(를) 공유하려고 합니다.', accept: '수락', reject: '거절', failed: '응답하지 못했습니다' },
+  verification: {
+    title: '보안 검증', pending: '대기 중', running: '검증 중', passed: '통과', failed: '실패', unknown: '검증되지 않음', nothing: '발견된 문제가 없습니다.',
+    place: '위치', why: '중요한 이유', remedy: '조치 방법',
+  },
+  history: { create: '생성', start: '시작', stop: 'Instance Shutdown', forceOff: '강제 종료', reboot: '재부팅', createImage: 'Image 생성', delete: '삭제' },
 }

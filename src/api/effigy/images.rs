@@ -64,6 +64,33 @@ pub(super) async fn descendants(
     Ok(Json(json!({"images": children})))
 }
 
+/// `GET /images/{id}/ancestors`: the images that the caller sees that this one goes back to, the nearest first.
+pub(super) async fn ancestors(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path(image): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let ancestors = api.images.ancestors(&caller, image_id(&image)?).await?;
+    let ancestors = ancestors.iter().map(shown).collect::<Result<Vec<_>>>()?;
+    Ok(Json(json!({"images": ancestors})))
+}
+
+/// `GET /images/{id}/storage`: what the image takes, and how much of it is its alone.
+pub(super) async fn storage(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+    Path(image): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+    let figures = api.images.figures(&caller, image_id(&image)?).await?;
+    Ok(Json(json!({"storage": {
+        "logical_bytes": figures.logical_bytes,
+        "stored_bytes": figures.stored_bytes,
+        "unique_bytes": figures.unique_bytes,
+        "shared_bytes": figures.stored_bytes - figures.unique_bytes,
+        "compared_with": figures.compared,
+    }})))
+}
+
 /// The words of a query that Glance does not know.
 fn word(wanted: &mut ListImages, name: &str, value: &str) -> Result<bool> {
     match name {

@@ -1,15 +1,22 @@
 //! Effigy's own API: what OpenStack has no word for.
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    routing::{get, post},
+};
 
 use super::Api;
 
 mod images;
+mod instances;
 
 /// Every URL below `/effigy/v1`.
 pub fn routes() -> Router<Api> {
     Router::new()
         .route("/images", get(images::list))
         .route("/images/counts", get(images::count))
+        .route("/images/{image}/ancestors", get(images::ancestors))
         .route("/images/{image}/descendants", get(images::descendants))
+        .route("/images/{image}/storage", get(images::storage))
+        .route("/instances/{id}/actions/force-off", post(instances::force_off))
 }

@@ -172,3 +172,28 @@ async fn what_hangs_on_a_server_is_its_one_interface() {
     assert_eq!(get_at("2.40", alice, &format!("{usage}?marker={id}")).await, json!({"tenant_usage": {}}));
     assert_eq!(get_at("2.1", alice, "/limits").await["limits"]["absolute"]["totalInstancesUsed"], 1);
 }
+
+#[tokio::test]
+async fn hung_guest_is_forced_off_also_while_it_is_asked_to_shut_down() {
+    let (_effigy, people, id) = running().await;
+    let alice = &people.alice;
+    alice.console_says(&id, "life 0001 OK").await;
+    let force = format!("/effigy/v1/instances/{id}/actions/force-off");
+    people.bob.post(&force, json!({})).await.expect(404);
+    people.rita.post(&force, json!({})).await.expect(403);
+
+    alice.types(&id, "p").await;
+    // It hangs with interrupts off: the power button is not seen, and the grace period is two minutes.
+    alice.act(&id, json!({"os-stop": null})).await.expect(202);
+    alice.post(&force, json!({})).await.expect(202);
+    alice.instance_becomes(&id, "SHUTOFF").await;
+    alice.post(&force, json!({})).await.expect(409);
+
+    let history = get_at("2.21", alice, &format!("/servers/{id}/os-instance-actions")).await;
+    let actions: Vec<_> = history["instanceActions"].as_array().unwrap().iter().map(|a| a["action"].clone()).collect();
+    assert_eq!(actions, ["forceOff", "stop", "create"]);
+    let audit = people.admin.get(&format!("/effigy/v1/audit?target_id={id}&limit=3")).await.expect(200).json();
+    let actions: Vec<_> = audit["events"].as_array().unwrap().iter().map(|event| event["action"].clone()).collect();
+    assert!(actions.contains(&json!("instance.force-off")), "{actions:?}");
+    alice.start(&id).await;
+}

@@ -14,6 +14,7 @@ mod records;
 mod refusals;
 mod safety;
 mod snapshots;
+mod storage;
 mod stores;
 mod uploads;
 

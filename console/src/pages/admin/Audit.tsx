@@ -40,7 +40,7 @@ export function Audit() {
               { title: t('column.when'), key: 'when', width: 116, render: (_, { time }) => <Ago at={time} /> },
               { title: t('column.who'), key: 'who', width: 120, ellipsis: true, render: (_, { user_name }) => user_name ?? '–' },
               { title: t('project.label'), key: 'project', width: 120, ellipsis: true, render: (_, { project_name }) => project_name ?? '–' },
-              { title: t('column.action'), dataIndex: 'action', width: 190, ellipsis: true },
+              { title: t('column.action'), dataIndex: 'action', width: 230, ellipsis: true },
               { title: t('column.target'), dataIndex: 'target_id', ellipsis: true, render: (id: string | null) => <span className="mono">{id ?? '–'}</span> },
               { title: t('column.outcome'), key: 'outcome', width: 110, render: (_, { outcome }) => (outcome === 'success' ? t('outcome.done') : <span style={{ color: 'var(--ant-color-error)' }}>{t('outcome.failed')}</span>) },
               { title: t('column.reason'), dataIndex: 'reason', ellipsis: true },

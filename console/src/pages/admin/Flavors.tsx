@@ -1,12 +1,13 @@
 import { PlusOutlined } from '@ant-design/icons'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { Alert, App, Button, Form, Input, InputNumber, Modal, Table } from 'antd'
+import { App, Button, Form, Input, InputNumber, Modal, Table } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { createFlavor, deleteFlavor, type Flavor, flavorsQuery, type NewFlavor } from '../../api/flavors'
 import { Failure } from '../../components/Failure'
 import { PageHead } from '../../components/PageHead'
-import { useErrorText, useFail } from '../../components/useFail'
+import { useFail } from '../../components/useFail'
+import { FormError } from '../../components/FormError'
 import { bytes } from '../../lib/bytes'
 
 export function Flavors() {
@@ -60,7 +61,6 @@ export function Flavors() {
 
 function CreateFlavor({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation()
-  const text = useErrorText()
   const queries = useQueryClient()
   const [form] = Form.useForm<NewFlavor>()
   const save = useMutation({
@@ -72,7 +72,7 @@ function CreateFlavor({ onClose }: { onClose: () => void }) {
   })
   return (
     <Modal open title={t('flavors.create')} onCancel={onClose} okText={t('flavors.create')} confirmLoading={save.isPending} onOk={() => form.submit()} width={440}>
-      {save.error && <Alert type="error" showIcon title={text(save.error).what} style={{ marginBottom: 14 }} />}
+      <FormError error={save.error} />
       <Form form={form} layout="vertical" requiredMark={false} initialValues={{ vcpus: 1, ram: 512, disk: 1 }} onFinish={(typed) => save.mutate(typed)}>
         <Form.Item name="name" label={t('form.name')} rules={[{ required: true, whitespace: true, message: t('form.required') }]}><Input autoFocus autoComplete="off" /></Form.Item>
         <Form.Item name="vcpus" label="vCPU"><InputNumber min={1} precision={0} style={{ width: '100%' }} /></Form.Item>

@@ -1,12 +1,13 @@
 import { PlusOutlined } from '@ant-design/icons'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { Alert, App, Button, Form, Input, Modal, Space, Switch, Table } from 'antd'
+import { App, Button, Form, Input, Modal, Space, Switch, Table } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { changeProject, createProject, deleteProject, type ProjectRecord, projectsQuery } from '../../api/identity'
 import { Failure } from '../../components/Failure'
 import { PageHead } from '../../components/PageHead'
-import { useErrorText, useFail } from '../../components/useFail'
+import { useFail } from '../../components/useFail'
+import { FormError } from '../../components/FormError'
 import { Roles } from './Roles'
 
 export function Projects() {
@@ -69,7 +70,6 @@ export function Projects() {
 
 function CreateProject({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation()
-  const text = useErrorText()
   const queries = useQueryClient()
   const [form] = Form.useForm<{ name: string; description?: string }>()
   const save = useMutation({
@@ -81,7 +81,7 @@ function CreateProject({ onClose }: { onClose: () => void }) {
   })
   return (
     <Modal open title={t('projects.create')} onCancel={onClose} okText={t('projects.create')} confirmLoading={save.isPending} onOk={() => form.submit()} width={440}>
-      {save.error && <Alert type="error" showIcon title={text(save.error).what} style={{ marginBottom: 14 }} />}
+      <FormError error={save.error} />
       <Form form={form} layout="vertical" requiredMark={false} onFinish={(typed) => save.mutate(typed)}>
         <Form.Item name="name" label={t('form.name')} rules={[{ required: true, whitespace: true, message: t('form.required') }]}><Input autoFocus autoComplete="off" /></Form.Item>
         <Form.Item name="description" label={t('projects.description')}><Input autoComplete="off" /></Form.Item>

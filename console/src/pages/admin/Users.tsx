@@ -1,13 +1,14 @@
 import { PlusOutlined } from '@ant-design/icons'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { Alert, App, Button, Form, Input, Modal, Space, Switch, Table } from 'antd'
+import { App, Button, Form, Input, Modal, Space, Switch, Table } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { changeUser, createUser, deleteUser, type User, usersQuery } from '../../api/identity'
 import { Failure } from '../../components/Failure'
 import { PageHead } from '../../components/PageHead'
-import { useErrorText, useFail } from '../../components/useFail'
+import { useFail } from '../../components/useFail'
 import { useSession } from '../../components/useSession'
+import { FormError } from '../../components/FormError'
 
 export function Users() {
   const { t } = useTranslation()
@@ -71,7 +72,6 @@ export function Users() {
 /** Makes a user, or gives one a new password. */
 function UserForm({ user, onClose }: { user?: User; onClose: () => void }) {
   const { t } = useTranslation()
-  const text = useErrorText()
   const queries = useQueryClient()
   const [form] = Form.useForm<{ name: string; password: string }>()
   const save = useMutation({
@@ -86,7 +86,7 @@ function UserForm({ user, onClose }: { user?: User; onClose: () => void }) {
   const title = user ? t('users.passwordOf', { name: user.name }) : t('users.create')
   return (
     <Modal open title={title} onCancel={onClose} okText={user ? t('users.password') : t('users.create')} confirmLoading={save.isPending} onOk={() => form.submit()} width={440}>
-      {save.error && <Alert type="error" showIcon title={text(save.error).what} style={{ marginBottom: 14 }} />}
+      <FormError error={save.error} />
       <Form form={form} layout="vertical" requiredMark={false} onFinish={(typed) => save.mutate(typed)}>
         {!user && (
           <Form.Item name="name" label={t('signIn.user')} rules={[{ required: true, whitespace: true, message: t('form.required') }]}>

@@ -1,8 +1,8 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { Alert, Form, Input, InputNumber, Modal } from 'antd'
+import { Form, Input, InputNumber, Modal } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { changeImage, type Image, type Patch } from '../../api/images'
-import { useErrorText } from '../../components/useFail'
+import { FormError } from '../../components/FormError'
 
 interface Typed {
   name: string
@@ -15,7 +15,6 @@ interface Typed {
 export function EditImage({ image, onClose }: { image: Image; onClose: () => void }) {
   const { t } = useTranslation()
   const queries = useQueryClient()
-  const text = useErrorText()
   const [form] = Form.useForm<Typed>()
   const had: Typed = {
     name: image.name ?? '', os_distro: typeof image.os_distro === 'string' ? image.os_distro : '', min_disk: image.min_disk, min_ram: image.min_ram,
@@ -35,7 +34,7 @@ export function EditImage({ image, onClose }: { image: Image; onClose: () => voi
   })
   return (
     <Modal open title={t('editImage.title')} onCancel={onClose} okText={t('editImage.submit')} confirmLoading={save.isPending} onOk={() => form.submit()} width={460}>
-      {save.error && <Alert type="error" showIcon title={text(save.error).what} style={{ marginBottom: 14 }} />}
+      <FormError error={save.error} />
       <Form form={form} layout="vertical" requiredMark={false} initialValues={had} onFinish={(typed) => save.mutate(typed)}>
         <Form.Item name="name" label={t('form.name')} rules={[{ required: true, whitespace: true, message: t('form.required') }, { max: 255 }]}>
           <Input autoFocus autoComplete="off" />

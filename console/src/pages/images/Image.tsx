@@ -1,20 +1,23 @@
 import { useQuery } from '@tanstack/react-query'
 import { Alert, Skeleton, Table, Tag } from 'antd'
 import { useTranslation } from 'react-i18next'
-import { Link, useNavigate, useParams } from 'react-router'
-import { descendantsQuery, type Image, imageNamesQuery, imageQuery, type Member, membersQuery } from '../../api/images'
+import { useNavigate, useParams } from 'react-router'
+import { type Image, imageQuery, type Member, membersQuery } from '../../api/images'
 import { ActionsMenu } from '../../components/ActionsMenu'
 import { Ago } from '../../components/Ago'
 import { Failure } from '../../components/Failure'
+import { Missing } from '../../components/Missing'
 import { PageHead } from '../../components/PageHead'
 import { ImageStatusBadge } from '../../components/StatusBadge'
 import { useSession } from '../../components/useSession'
-import { bytes } from '../../lib/bytes'
 import { paths } from '../../paths'
 import { Facts } from '../../ui/Facts'
 import { osOf } from './columns'
 import { ShareButton } from './ShareButton'
+import { LineageCard } from './Lineage'
+import { Storage } from './Storage'
 import { useImageActions } from './useImageActions'
+import { Verification } from './Verification'
 
 /** What is a record's own; all else are properties. */
 const RECORD = new Set([
@@ -24,10 +27,11 @@ const RECORD = new Set([
 ])
 
 export function ImagePage() {
+  const { t } = useTranslation()
   const { id = '' } = useParams()
   const query = useQuery(imageQuery(id))
   if (query.data) return <Details image={query.data} />
-  if (query.error) return <Failure error={query.error} retry={() => void query.refetch()} />
+  if (query.error) return <Missing title={t('nav.images')} error={query.error} retry={() => void query.refetch()} />
   return <Skeleton active paragraph={{ rows: 8 }} />
 }
 
@@ -60,18 +64,8 @@ function Details({ image }: { image: Image }) {
             ]}
           />
         </section>
-        <section className="card padded">
-          <h2>{t('image.storage')}</h2>
-          <Facts
-            facts={[
-              [t('image.disk'), bytes(image.virtual_size)],
-              [t('image.file'), bytes(image.size)],
-              [t('image.stored'), bytes(image.effigy.stored_bytes)],
-              [image.os_hash_algo?.toUpperCase() ?? 'SHA512', <span key="h" className="mono">{image.os_hash_value ?? t('image.hashLater')}</span>],
-              ['MD5', <span key="m" className="mono">{image.checksum ?? t('image.hashLater')}</span>],
-            ]}
-          />
-        </section>
+        <Storage image={image} />
+        <Verification id={image.id} />
         <LineageCard image={image} />
         {image.visibility === 'shared' && session.sharing !== 'off' && <Members image={image} />}
       </div>
@@ -84,29 +78,6 @@ function Details({ image }: { image: Image }) {
       )}
       {dialogs}
     </>
-  )
-}
-
-function LineageCard({ image }: { image: Image }) {
-  const { t } = useTranslation()
-  const base = typeof image.base_image_ref === 'string' ? image.base_image_ref : ''
-  const instance = typeof image.instance_uuid === 'string' ? image.instance_uuid : ''
-  const names = useQuery(imageNamesQuery(base ? [base] : [])).data
-  const { data: made = [] } = useQuery(descendantsQuery(image.id))
-  return (
-    <section className="card padded">
-      <h2>{t('image.lineage')}</h2>
-      <Facts
-        facts={[
-          [t('image.baseImage'), base ? <Link to={paths.image(base)}>{names?.get(base) ?? base}</Link> : t('image.uploaded')],
-          [t('image.fromInstance'), instance ? <Link className="mono" to={paths.instance(instance)}>{instance}</Link> : '–'],
-          [
-            t('image.madeFromIt'),
-            made.length === 0 ? '–' : made.map(({ id, name }) => <div key={id}><Link to={paths.image(id)}>{name ?? id}</Link></div>),
-          ],
-        ]}
-      />
-    </section>
   )
 }
 

@@ -1,21 +1,26 @@
-import { UploadOutlined } from '@ant-design/icons'
+import { CloudDownloadOutlined, UploadOutlined } from '@ant-design/icons'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Alert, Button, Select, Table, type TableProps, Tabs } from 'antd'
 import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
+import { canFetchQuery } from '../../api/imports'
 import { countsQuery, type Image, imagesQuery, type Kind } from '../../api/images'
 import { ActionsMenu } from '../../components/ActionsMenu'
 import { Failure } from '../../components/Failure'
 import { PageHead } from '../../components/PageHead'
 import { Pager } from '../../components/Pager'
 import { SearchBox } from '../../components/SearchBox'
+import { Why } from '../../components/Why'
 import { useUploads } from '../../components/Uploads'
 import { useFilters } from '../../components/useFilters'
 import { useSession } from '../../components/useSession'
+import { canChange } from '../../lib/can'
 import { paths } from '../../paths'
 import { Empty } from '../../ui/Empty'
 import { imageColumns } from './columns'
+import { ImportImage } from './ImportImage'
+import { Offered } from './Offered'
 import { ShareButton } from './ShareButton'
 import { UploadImage } from './UploadImage'
 import { useImageActions } from './useImageActions'
@@ -28,7 +33,9 @@ export function Images() {
   const session = useSession()
   const { get, set } = useFilters()
   const { uploads } = useUploads()
-  const [isUploading, setUploading] = useState(false)
+  const canFetch = useQuery(canFetchQuery).data ?? false
+  const [adding, setAdding] = useState<'upload' | 'import'>()
+  const canMake = canChange(session)
   const isSharing = session.sharing !== 'off'
   const kinds: Kind[] = isSharing ? ['public', 'private', 'shared'] : ['public', 'private']
   const word = get('kind')
@@ -55,7 +62,10 @@ export function Images() {
   return (
     <>
       <PageHead title={t('nav.images')}>
-        <Button icon={<UploadOutlined aria-hidden />} onClick={() => setUploading(true)}>{t('upload.title')}</Button>
+        {canFetch && <Button icon={<CloudDownloadOutlined aria-hidden />} disabled={!canMake} onClick={() => setAdding('import')}>{t('import.title')}</Button>}
+        <Why reason={canMake ? null : 'readerOnly'}>
+          <Button icon={<UploadOutlined aria-hidden />} disabled={!canMake} onClick={() => setAdding('upload')}>{t('upload.title')}</Button>
+        </Why>
       </PageHead>
       {!isSharing && <Alert type="info" showIcon style={{ marginBottom: 12 }} title={t('reason.sharingOff')} />}
       <Tabs
@@ -66,6 +76,7 @@ export function Images() {
         }}
         items={kinds.map((of) => ({ key: of, label: label(of) }))}
       />
+      {kind === 'shared' && session.sharing === 'any' && session.project && <Offered project={session.project} />}
       <div className="toolbar">
         <SearchBox label={t('images.search')} value={search} onChange={(text) => set({ search: text })} />
         <Select
@@ -107,7 +118,8 @@ export function Images() {
         </div>
       )}
       {dialogs}
-      {isUploading && <UploadImage onClose={() => setUploading(false)} />}
+      {adding === 'upload' && <UploadImage onClose={() => setAdding(undefined)} />}
+      {adding === 'import' && <ImportImage onClose={() => setAdding(undefined)} />}
     </>
   )
 }

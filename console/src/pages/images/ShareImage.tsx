@@ -1,11 +1,13 @@
 import { CheckCircleFilled, CloseCircleFilled, LockOutlined } from '@ant-design/icons'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { Alert, Modal, Skeleton, Transfer } from 'antd'
+import { Alert, Input, Modal, Skeleton, Transfer } from 'antd'
 import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { addMember, type Image, type Member, membersQuery, removeMember } from '../../api/images'
+import { Commands } from '../../components/Commands'
 import { useErrorText } from '../../components/useFail'
 import { useSession } from '../../components/useSession'
+import { shareAsCommand, shareAsTerraform } from '../../lib/commands'
 
 interface Outcome {
   project: string
@@ -42,11 +44,13 @@ function Lists({ image, members, onClose }: { image: Image; members: Member[]; o
   const [before] = useState(() => members.map(({ member_id }) => member_id))
   const [shared, setShared] = useState(before)
   const [outcomes, setOutcomes] = useState<Outcome[]>([])
+  // Projects that the person is not in, where the deployment lets images go there.
+  const [named, setNamed] = useState<string[]>([])
   const entries = useMemo((): Entry[] => {
     const own = session.projects.filter(({ id }) => id !== image.owner).map(({ id, name }) => ({ key: id, name }))
     const foreign = before.filter((id) => !own.some(({ key }) => key === id)).map((id) => ({ key: id, name: id }))
-    return [...own, ...foreign]
-  }, [session.projects, image.owner, before])
+    return [...own, ...foreign, ...named.map((id) => ({ key: id, name: id }))]
+  }, [session.projects, image.owner, before, named])
   const nameOf = (id: string) => entries.find(({ key }) => key === id)?.name ?? id
   const added = shared.filter((id) => !before.includes(id))
   const removed = before.filter((id) => !shared.includes(id))
@@ -75,6 +79,12 @@ function Lists({ image, members, onClose }: { image: Image; members: Member[]; o
     },
   })
   const move = (id: string) => setShared((was) => (was.includes(id) ? was.filter((one) => one !== id) : [...was, id]))
+  const name = (id: string) => {
+    const typed = id.trim()
+    if (!typed || entries.some(({ key }) => key === typed)) return
+    setNamed((was) => [...was, typed])
+    setShared((was) => [...was, typed])
+  }
   return (
     <Modal
       open
@@ -113,6 +123,10 @@ function Lists({ image, members, onClose }: { image: Image; members: Member[]; o
           </ul>
         )}
       </Transfer>
+      {session.sharing === 'any' && !done && (
+        <Input.Search style={{ marginTop: 12 }} aria-label={t('share.other')} placeholder={t('share.other')} enterButton={t('share.add')} onSearch={name} />
+      )}
+      {!done && added.length + removed.length > 0 && <Commands command={shareAsCommand(image.id, added, removed)} terraform={shareAsTerraform(image.id, added)} />}
       {done && (
         <ul className="outcomes" role="status">
           {outcomes.map(({ project, isAdded, error }) => (

@@ -1,30 +1,24 @@
 import { InboxOutlined } from '@ant-design/icons'
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { Alert, Form, Input, Modal, Select, Upload } from 'antd'
+import { Form, Input, Modal, Select, Upload } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { createImage } from '../../api/images'
-import { useErrorText } from '../../components/useFail'
 import { useUploads } from '../../components/Uploads'
+import { Commands } from '../../components/Commands'
+import { FormError } from '../../components/FormError'
 import { bytes } from '../../lib/bytes'
-
-const FORMATS = ['qcow2', 'raw', 'vmdk', 'vhd', 'vhdx', 'vdi', 'iso']
-
-/** What the name of a file says of its format. */
-function formatOf(name: string): string {
-  const ending = name.split('.').at(-1)?.toLowerCase() ?? ''
-  if (FORMATS.includes(ending)) return ending
-  return ending === 'qcow' ? 'qcow2' : ending === 'vpc' ? 'vhd' : 'raw'
-}
+import { uploadAsCommand } from '../../lib/commands'
+import { formatOf, FORMATS, nameOf } from '../../lib/formats'
 
 /** A file of this computer becomes an image; it is sent while the person goes on. */
 export function UploadImage({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation()
-  const text = useErrorText()
   const queries = useQueryClient()
   const { begin } = useUploads()
   const [file, setFile] = useState<File>()
   const [form] = Form.useForm<{ name: string; disk_format: string }>()
+  const typed = Form.useWatch([], form) as { name?: string; disk_format?: string } | undefined
   const create = useMutation({
     mutationFn: (typed: { name: string; disk_format: string }) => createImage({ ...typed, name: typed.name.trim(), container_format: 'bare' }),
     onSuccess: ({ id, name }) => {
@@ -36,13 +30,13 @@ export function UploadImage({ onClose }: { onClose: () => void }) {
   const chosen = (file: File) => {
     setFile(file)
     form.setFieldValue('disk_format', formatOf(file.name))
-    if (!form.getFieldValue('name')) form.setFieldValue('name', file.name.replace(/\.[^.]+$/, ''))
+    if (!form.getFieldValue('name')) form.setFieldValue('name', nameOf(file.name))
     // The component must not send it by itself.
     return false
   }
   return (
     <Modal open title={t('upload.title')} onCancel={onClose} okText={t('upload.submit')} okButtonProps={{ disabled: !file, loading: create.isPending }} onOk={() => form.submit()} width={500}>
-      {create.error && <Alert type="error" showIcon title={text(create.error).what} style={{ marginBottom: 14 }} />}
+      <FormError error={create.error} />
       <Upload.Dragger maxCount={1} showUploadList={false} beforeUpload={chosen} style={{ marginBottom: 14 }}>
         <InboxOutlined aria-hidden style={{ fontSize: 28, color: 'var(--ant-color-primary)' }} />
         <div style={{ marginTop: 6 }}>{file ? `${file.name} · ${bytes(file.size)}` : t('upload.choose')}</div>
@@ -55,6 +49,7 @@ export function UploadImage({ onClose }: { onClose: () => void }) {
           <Select options={FORMATS.map((value) => ({ value, label: value }))} />
         </Form.Item>
       </Form>
+      <Commands command={uploadAsCommand({ file: file?.name ?? 'FILE', name: typed?.name?.trim() || 'my-image', disk_format: typed?.disk_format ?? 'qcow2' })} />
     </Modal>
   )
 }

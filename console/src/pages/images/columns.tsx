@@ -1,6 +1,7 @@
-import { LockOutlined } from '@ant-design/icons'
-import { Progress, type TableProps, Tag, Tooltip } from 'antd'
+import { CloseOutlined, LockOutlined } from '@ant-design/icons'
+import { Button, Progress, type TableProps, Tag, Tooltip } from 'antd'
 import type { TFunction } from 'i18next'
+import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import type { Image, Kind } from '../../api/images'
 import type { Session } from '../../api/session'
@@ -18,8 +19,14 @@ export const osOf = (image: Image) => {
 }
 
 function Status({ image, upload }: { image: Image; upload?: Upload }) {
+  const { t } = useTranslation()
   if (!upload) return <ImageStatusBadge image={image} />
-  return <Progress percent={Math.floor((upload.sent / (upload.size || 1)) * 100)} size="small" aria-label={upload.name} style={{ margin: 0 }} />
+  return (
+    <span className="uploading">
+      <Progress percent={Math.floor((upload.sent / (upload.size || 1)) * 100)} size="small" aria-label={upload.name} style={{ margin: 0 }} />
+      <Button size="small" type="text" icon={<CloseOutlined />} aria-label={t('upload.cancel')} onClick={upload.cancel} />
+    </span>
+  )
 }
 
 export function imageColumns(t: TFunction, kind: Kind, session: Session, uploads: Upload[]): TableProps<Image>['columns'] {
@@ -43,7 +50,7 @@ export function imageColumns(t: TFunction, kind: Kind, session: Session, uploads
     { title: t('column.stored'), key: 'stored', width: 104, align: 'right', render: (_, { effigy }) => <span className="number">{bytes(effigy.stored_bytes)}</span> },
     kind === 'shared'
       ? { title: t('column.from'), key: 'owner', width: 140, ellipsis: true, render: (_, { owner }) => nameOf(owner) }
-      : { title: t('column.visibility'), key: 'visibility', width: 116, render: (_, { visibility }) => <Tag color={visibility === 'shared' ? 'processing' : undefined}>{t(`visibility.${visibility}`)}</Tag> },
+      : { title: t('column.visibility'), key: 'visibility', width: 116, render: (_, { visibility }) => <Tag className={visibility === 'shared' ? 'accent' : undefined}>{t(`visibility.${visibility}`)}</Tag> },
     { title: t('column.age'), key: 'created_at', width: 124, sorter: true, render: (_, { created_at }) => <Ago at={created_at} /> },
   ]
 }

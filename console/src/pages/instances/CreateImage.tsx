@@ -4,7 +4,8 @@ import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import { createImageOf, type Instance, instanceQuery, stopInstance } from '../../api/instances'
 import { InstanceStatusBadge } from '../../components/StatusBadge'
-import { useErrorText, useFail } from '../../components/useFail'
+import { useFail } from '../../components/useFail'
+import { FormError } from '../../components/FormError'
 import { paths } from '../../paths'
 
 /** Asks for a name and nothing else. An instance that runs must be shut down first, which it offers to do. */
@@ -13,7 +14,6 @@ export function CreateImage({ instance, onClose }: { instance: Instance; onClose
   const { notification } = App.useApp()
   const queries = useQueryClient()
   const fail = useFail()
-  const text = useErrorText()
   const [form] = Form.useForm<{ name: string }>()
   const now = useQuery(instanceQuery(instance.id)).data ?? instance
   const isStopped = now.status === 'SHUTOFF' && now['OS-EXT-STS:task_state'] === null
@@ -44,7 +44,7 @@ export function CreateImage({ instance, onClose }: { instance: Instance; onClose
       onOk={() => form.submit()}
       width={460}
     >
-      {create.error && <Alert type="error" showIcon title={text(create.error).what} description={text(create.error).id} style={{ marginBottom: 14 }} />}
+      <FormError error={create.error} />
       {!isStopped && (
         <Alert
           type="info"

@@ -8,6 +8,7 @@ import { type ActionRecord, actionsQuery, type Instance, instanceQuery } from '.
 import { ActionsMenu } from '../../components/ActionsMenu'
 import { Ago } from '../../components/Ago'
 import { Failure } from '../../components/Failure'
+import { Missing } from '../../components/Missing'
 import { PageHead } from '../../components/PageHead'
 import { ImageStatusBadge, InstanceStatusBadge } from '../../components/StatusBadge'
 import { paths } from '../../paths'
@@ -20,10 +21,11 @@ const Screen = lazy(async () => ({ default: (await import('./Screen')).Screen })
 const Serial = lazy(async () => ({ default: (await import('./Serial')).Serial }))
 
 export function InstancePage() {
+  const { t } = useTranslation()
   const { id = '' } = useParams()
   const query = useQuery(instanceQuery(id))
   if (query.data) return <Details instance={query.data} />
-  if (query.error) return <Failure error={query.error} retry={() => void query.refetch()} />
+  if (query.error) return <Missing title={t('nav.instances')} error={query.error} retry={() => void query.refetch()} />
   return <Skeleton active paragraph={{ rows: 8 }} />
 }
 
@@ -95,6 +97,9 @@ function ImagesMade({ id }: { id: string }) {
   )
 }
 
+const DONE = ['create', 'start', 'stop', 'forceOff', 'reboot', 'createImage', 'delete'] as const
+const isKnown = (action: string): action is (typeof DONE)[number] => (DONE as readonly string[]).includes(action)
+
 function History({ id }: { id: string }) {
   const { t } = useTranslation()
   const { data, error, isPending } = useQuery(actionsQuery(id))
@@ -107,7 +112,7 @@ function History({ id }: { id: string }) {
       dataSource={data}
       pagination={false}
       columns={[
-        { title: t('column.action'), dataIndex: 'action' },
+        { title: t('column.action'), render: (_, { action }) => (isKnown(action) ? t(`history.${action}`) : action) },
         { title: t('column.when'), render: (_, { start_time }) => <Ago at={start_time} /> },
         { title: t('column.outcome'), render: (_, { message }) => message ?? t('outcome.done') },
         { title: t('column.request'), dataIndex: 'request_id', render: (text: string) => <span className="mono">{text}</span> },

@@ -13,8 +13,11 @@ import { PageHead } from '../../components/PageHead'
 import { Pager } from '../../components/Pager'
 import { SearchBox } from '../../components/SearchBox'
 import { InstanceStatusBadge } from '../../components/StatusBadge'
+import { Why } from '../../components/Why'
 import { useFilters } from '../../components/useFilters'
+import { useSession } from '../../components/useSession'
 import { bytes } from '../../lib/bytes'
+import { canChange } from '../../lib/can'
 import { paths } from '../../paths'
 import { Empty } from '../../ui/Empty'
 import { useInstanceActions } from './useInstanceActions'
@@ -33,6 +36,7 @@ export const addressOf = (instance: Instance) =>
 export function Instances() {
   const { t } = useTranslation()
   const navigate = useNavigate()
+  const session = useSession()
   const { get, set } = useFilters()
   const [search, status, after] = [get('search'), get('status'), get('after')]
   const list = useQuery({ ...instancesQuery({ search, status, marker: after, limit: PAGE }), placeholderData: keepPreviousData })
@@ -53,16 +57,21 @@ export function Instances() {
 
   const columns: TableProps<Instance>['columns'] = [
     {
-      title: t('column.name'), key: 'name', width: '24%',
+      title: t('column.name'), key: 'name', width: '26%',
       render: (_, { id, name }) => <Link className="name-cell" to={paths.instance(id)}>{name}</Link>,
     },
     { title: t('column.status'), key: 'status', width: 168, render: (_, instance) => <InstanceStatusBadge instance={instance} /> },
     { title: t('column.image'), key: 'image', ellipsis: true, render: (_, instance) => imageCell(instance) },
-    { title: t('column.flavor'), key: 'flavor', ellipsis: true, render: (_, { flavor }) => <span className="number">{flavorText(flavor)}</span> },
+    { title: t('column.flavor'), key: 'flavor', width: 232, ellipsis: true, render: (_, { flavor }) => <span className="number">{flavorText(flavor)}</span> },
     { title: t('column.address'), key: 'address', width: 132, render: (_, instance) => <span className="number">{addressOf(instance)}</span> },
     { title: t('column.age'), key: 'age', width: 124, render: (_, { created }) => <Ago at={created} /> },
   ]
-  const launch = <Button type="primary" icon={<PlusOutlined aria-hidden />} onClick={() => void navigate(paths.launch)}>{t('instances.launch')}</Button>
+  const reason = canChange(session) ? null : 'readerOnly'
+  const launch = (
+    <Why reason={reason}>
+      <Button type="primary" icon={<PlusOutlined aria-hidden />} disabled={reason !== null} onClick={() => void navigate(paths.launch)}>{t('instances.launch')}</Button>
+    </Why>
+  )
   const empty = search || status ? (
     <Empty title={t('empty.noMatch')} action={<Button onClick={() => set({ search: '', status: '' })}>{t('empty.clear')}</Button>} />
   ) : (

@@ -2,7 +2,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { App } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { deleteInstance, type Instance, rebootInstance, startInstance, stopInstance } from '../../api/instances'
+import { deleteInstance, forceOffInstance, type Instance, rebootInstance, startInstance, stopInstance } from '../../api/instances'
 import type { Action } from '../../components/ActionsMenu'
 import { useFail } from '../../components/useFail'
 import { useSession } from '../../components/useSession'
@@ -40,6 +40,15 @@ export function useInstanceActions(selected: Instance[], onDeleted?: () => void)
       },
     })
 
+  const confirmForceOff = () =>
+    modal.confirm({
+      title: t('instances.forceOff.title', { count: selected.length }),
+      content: <>{t('instances.forceOff.what', { names })}</>,
+      okText: t('instances.action.forceOff'),
+      okButtonProps: { danger: true },
+      onOk: () => each(forceOffInstance, t('instances.action.forceOff')),
+    })
+
   const action = (key: InstanceAction, run: () => void, more?: Partial<Action>): Action => ({
     key, label: t(`instances.action.${key}`), reason: canDo(key, selected, session), run, ...more,
   })
@@ -48,6 +57,7 @@ export function useInstanceActions(selected: Instance[], onDeleted?: () => void)
     action('stop', () => void each(stopInstance, t('instances.action.stop'))),
     action('reboot', () => void each((id) => rebootInstance(id, 'SOFT'), t('instances.action.reboot'))),
     action('hardReboot', () => void each((id) => rebootInstance(id, 'HARD'), t('instances.action.hardReboot'))),
+    action('forceOff', confirmForceOff, { danger: true }),
     action('createImage', () => setDialog('image'), { apart: true }),
     action('rename', () => setDialog('rename')),
     action('delete', confirmDelete, { danger: true, apart: true }),

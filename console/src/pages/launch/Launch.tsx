@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { Alert, App, Button, Form, Input, InputNumber, Radio, Select, Table, Tabs } from 'antd'
+import { Alert, App, Button, Form, Input, InputNumber, Radio, Select, Table } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate, useSearchParams } from 'react-router'
@@ -7,12 +7,12 @@ import { type Flavor, flavorsQuery } from '../../api/flavors'
 import { imageQuery } from '../../api/images'
 import { type Launch, launch } from '../../api/instances'
 import { keyPairsQuery } from '../../api/keyPairs'
+import { Commands } from '../../components/Commands'
 import { PageHead } from '../../components/PageHead'
-import { useErrorText } from '../../components/useFail'
+import { FormError } from '../../components/FormError'
 import { bytes } from '../../lib/bytes'
 import { base64, launchAsCommand, launchAsTerraform } from '../../lib/commands'
 import { paths } from '../../paths'
-import { CopyBlock } from '../../ui/CopyBlock'
 import { ImagePicker } from './ImagePicker'
 
 const MIB = 1024 * 1024
@@ -34,7 +34,6 @@ export function LaunchPage() {
   const { notification } = App.useApp()
   const navigate = useNavigate()
   const queries = useQueryClient()
-  const text = useErrorText()
   const [words] = useSearchParams()
   const [image, setImage] = useState(words.get('image') ?? '')
   const [chosenFlavor, setFlavor] = useState('')
@@ -128,16 +127,10 @@ export function LaunchPage() {
             <p style={{ marginTop: 0 }} className="number">
               {typed?.count ?? 1} × {record?.name ?? t('launch.noImage')} · {flavor?.name ?? '–'}
             </p>
-            {begin.error && <Alert type="error" showIcon style={{ marginBottom: 12 }} title={text(begin.error).what} description={text(begin.error).id} />}
+            <FormError error={begin.error} />
             <Button type="primary" block htmlType="submit" disabled={!record || !flavor} loading={begin.isPending}>{t('instances.launch')}</Button>
-            <Tabs
-              size="small"
-              style={{ marginTop: 14 }}
-              items={[
-                { key: 'cli', label: 'openstack', children: <CopyBlock label={t('launch.asCommand')} text={launchAsCommand(body, !!typed?.user_data)} /> },
-                { key: 'tf', label: 'Terraform', children: <CopyBlock label={t('launch.asTerraform')} text={launchAsTerraform(body, !!typed?.user_data)} /> },
-              ]}
-            />
+            <div style={{ height: 14 }} />
+            <Commands command={launchAsCommand(body, !!typed?.user_data)} terraform={launchAsTerraform(body, !!typed?.user_data)} />
           </aside>
         </div>
       </Form>

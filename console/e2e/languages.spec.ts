@@ -1,0 +1,73 @@
+import type { Browser, Page } from '@playwright/test'
+import { en } from '../src/locales/en'
+import { ja } from '../src/locales/ja'
+import { ko } from '../src/locales/ko'
+import { expect, settled, signIn, test } from './acts'
+import type { Service } from './service'
+
+const PAGES = ['/instances', '/launch', '/images?kind=public', '/images?kind=private', '/images?kind=shared', '/key-pairs', '/activity', '/flavors', '/projects', '/users', '/audit']
+
+/** Every text of a language, by its path. */
+function texts(of: object, path = ''): [string, string][] {
+  return Object.entries(of).flatMap(([key, value]: [string, unknown]) =>
+    typeof value === 'string' ? [[path + key, value] as [string, string]] : texts(value as object, `${path}${key}.`),
+  )
+}
+
+/** What each thing on the page says that somebody could click, fill or read as a heading. */
+const said = (page: Page) =>
+  page.evaluate(() =>
+    [...document.querySelectorAll('h1, h2, button, a, label, th, [role=tab], [role=menuitem], .quiet, .empty-title, dt, .ant-select-selection-item')]
+      .flatMap((element) => [element.textContent?.trim() ?? '', element.getAttribute('aria-label') ?? ''])
+      .filter(Boolean),
+  )
+
+async function open(browser: Browser, service: Service, locale: string): Promise<Page> {
+  const context = await browser.newContext({ locale, viewport: { width: 1360, height: 860 } })
+  const page = await context.newPage()
+  await page.goto(service.url)
+  await page.locator('input[autocomplete=username]').fill('admin')
+  await page.locator('input[type=password]').fill(service.adminPassword())
+  await page.locator('button[type=submit]').click()
+  await expect(page.getByRole('navigation')).toBeVisible()
+  return page
+}
+
+for (const [language, locale, words] of [['ko', 'ko-KR', ko], ['ja', 'ja-JP', ja]] as const) {
+  test(`the console speaks ${language}, and nothing else`, async ({ browser, cloud }) => {
+    const page = await open(browser, cloud.service, locale)
+    await expect(page.locator('html')).toHaveAttribute('lang', language)
+    const own = new Map(texts(words))
+    const foreign = new Set(texts(en).filter(([path, text]) => own.get(path) !== text && text.length > 2).map(([, text]) => text))
+    own.forEach((text) => foreign.delete(text))
+    for (const path of [...PAGES, `/images/${cloud.image}`]) {
+      await page.goto(cloud.service.url + path)
+      await settled(page)
+      const all = await said(page)
+      expect.soft(all.filter((text) => foreign.has(text)), `English on ${path}`).toEqual([])
+      expect.soft(all.filter((text) => own.has(text)), `keys on ${path}`).toEqual([])
+    }
+    await page.context().close()
+  })
+}
+
+test('the guide’s words are the Korean console’s words', async ({ browser, cloud }) => {
+  const page = await open(browser, cloud.service, 'ko-KR')
+  await page.getByRole('button', { name: '추가 기능' }).click()
+  await expect(page.getByRole('menuitem', { name: 'Instance Shutdown' })).toBeVisible()
+  await expect(page.getByRole('menuitem', { name: 'Image 생성' })).toBeVisible()
+  await page.keyboard.press('Escape')
+  await page.getByRole('navigation').getByRole('link', { name: 'Image' }).click()
+  await expect(page.getByRole('tab', { name: '공유된 Image' })).toBeVisible()
+  await expect(page.getByRole('button', { name: '다른 프로젝트에 공유' })).toBeVisible()
+  await page.context().close()
+})
+
+test('another language is one click away, and stays', async ({ page, cloud }) => {
+  await signIn(page, cloud.service.url)
+  await page.getByRole('button', { name: 'Language' }).click()
+  await page.getByRole('menuitem', { name: '日本語' }).click()
+  await expect(page.getByRole('heading', { name: 'インスタンス' })).toBeVisible()
+  await page.reload()
+  await expect(page.getByRole('heading', { name: 'インスタンス' })).toBeVisible()
+})

@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto'
+import { execFileSync } from 'node:child_process'
+import { createReadStream } from 'node:fs'
+import { join } from 'node:path'
+import type { Page } from '@playwright/test'
+import { expect, row, signIn, test } from './acts'
+import { ROOT, type Service } from './service'
+
+const SIZE = '300M'
+
+/** A file of 300 MB that boots. */
+function file(service: Service, label: string): string {
+  const path = join(service.folder, `${label}.raw`)
+  execFileSync(join(ROOT, 'guests/micro.sh'), [path, label, SIZE])
+  return path
+}
+
+/** A line that carries so many bytes a second, so that there is something to see. */
+async function throttle(page: Page, uploadThroughput: number) {
+  const devtools = await page.context().newCDPSession(page)
+  await devtools.send('Network.enable')
+  await devtools.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput })
+}
+
+async function begin(page: Page, service: Service, name: string) {
+  await signIn(page, service.url)
+  await page.goto(`${service.url}/images?kind=private`)
+  await page.getByRole('button', { name: 'Upload image' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Upload image' })
+  await dialog.locator('input[type=file]').setInputFiles(file(service, name))
+  await expect(dialog).toContainText('300 MiB')
+  await expect(dialog.getByLabel('Name')).toHaveValue(name)
+  await expect(dialog.getByRole('group', { name: 'As openstack command' })).toContainText(`openstack image create ${name}`)
+  await dialog.getByRole('button', { name: 'Upload', exact: true }).click()
+  await expect(dialog).toBeHidden()
+}
+
+const percent = async (page: Page, name: string) => Number(await page.getByRole('progressbar', { name }).getAttribute('aria-valuenow'))
+
+test('300 MB are uploaded with progress, while one goes on', async ({ page, cloud }) => {
+  const { service } = cloud
+  await page.goto(service.url)
+  await throttle(page, 50_000_000)
+  await begin(page, service, 'large')
+  await expect.poll(() => percent(page, 'large'), { intervals: [100] }).toBeGreaterThan(5)
+  expect(await percent(page, 'large')).toBeLessThan(100)
+  // Walking through the console does not end it; leaving the console asks first.
+  await page.getByRole('navigation').getByRole('link', { name: 'Instances' }).click()
+  await page.getByRole('link', { name: 'Activity: one thing under way' }).click()
+  await expect(page.getByText(/Uploading: .* of 300 MiB/)).toBeVisible()
+  const asked = page.waitForEvent('dialog')
+  const leaving = page.evaluate(() => location.reload()).catch(() => undefined)
+  const question = await asked
+  expect(question.type()).toBe('beforeunload')
+  await question.dismiss()
+  await leaving
+  await page.getByRole('navigation').getByRole('link', { name: 'Images' }).click()
+  await expect(row(page, 'large')).toContainText('Ready', { timeout: 180_000 })
+  await expect(row(page, 'large')).toContainText('300 MiB')
+  const token = await service.alice()
+  const { images } = await service.ask<{ images: { checksum: string }[] }>(token, '/image/v2/images?name=large')
+  const hash = createHash('md5')
+  for await (const piece of createReadStream(join(service.folder, 'large.raw'))) hash.update(piece as Buffer)
+  expect(images[0]?.checksum).toBe(hash.digest('hex'))
+})
+
+test('an upload that is cancelled leaves nothing', async ({ page, cloud }) => {
+  const { service } = cloud
+  await page.goto(service.url)
+  await throttle(page, 10_000_000)
+  await begin(page, service, 'unwanted')
+  await expect.poll(() => percent(page, 'unwanted'), { intervals: [100] }).toBeGreaterThan(2)
+  await row(page, 'unwanted').getByRole('button', { name: 'Cancel' }).click()
+  await expect(page.getByText('The upload of unwanted was cancelled')).toBeVisible()
+  await expect(row(page, 'unwanted')).toHaveCount(0)
+  const token = await service.alice()
+  const { images } = await service.ask<{ images: unknown[] }>(token, '/image/v2/images?name=unwanted&visibility=all')
+  expect(images).toEqual([])
+  const { usage } = await service.ask<{ usage: { image_count_uploading: { usage: number } } }>(token, '/image/v2/info/usage')
+  expect(usage.image_count_uploading.usage).toBe(0)
+})
+
+test('a file that is not what it says is refused with the rule, and the page shows why', async ({ page, cloud }) => {
+  const { service } = cloud
+  await signIn(page, service.url)
+  await page.goto(`${service.url}/images?kind=private`)
+  await page.getByRole('button', { name: 'Upload image' }).click()
+  const dialog = page.getByRole('dialog', { name: 'Upload image' })
+  await dialog.locator('input[type=file]').setInputFiles({ name: 'broken.qcow2', mimeType: 'application/octet-stream', buffer: Buffer.alloc(65_536, 7) })
+  await dialog.getByRole('button', { name: 'Upload', exact: true }).click()
+  await expect(page.getByText('broken could not be uploaded')).toBeVisible()
+  await expect(page.getByText(/Request req-/)).toBeVisible()
+  await page.getByRole('link', { name: 'broken', exact: true }).click()
+  await expect(page.getByRole('alert').filter({ hasText: 'The image could not be made' })).toBeVisible()
+})
+
+test('import from a URL is there exactly where the service lists it', async ({ page, cloud }) => {
+  const { service } = cloud
+  const info = await service.ask<{ 'import-methods': { value: string[] } }>(await service.alice(), '/image/v2/info/import')
+  await signIn(page, service.url)
+  await page.goto(`${service.url}/images?kind=private`)
+  await expect(page.getByRole('button', { name: 'Upload image' })).toBeVisible()
+  const button = page.getByRole('button', { name: 'Import from URL' })
+  if (!info['import-methods'].value.includes('web-download')) return expect(button).toHaveCount(0)
+  await button.click()
+  const dialog = page.getByRole('dialog', { name: 'Import from URL' })
+  await dialog.getByLabel('URL').fill('http://127.0.0.1:1/inside.qcow2')
+  await expect(dialog.getByLabel('Name')).toHaveValue('inside')
+  await dialog.getByRole('button', { name: 'Import', exact: true }).click()
+  // An address inside the network: refused at once, or the record says why nothing came.
+  const refused = dialog.getByRole('alert').or(row(page, 'inside').getByText('Not made'))
+  await expect(refused.first()).toBeVisible()
+})

@@ -1,0 +1,138 @@
+import type { Page, Request } from '@playwright/test'
+import { expect, settled, signIn, test as base } from './acts'
+import { type Furnished, Service } from './service'
+
+const COUNT = 10_000
+
+/** A service whose project *web* has ten thousand images. */
+const test = base.extend<object, { many: Furnished & { service: Service } }>({
+  many: [
+    async ({}, use) => {
+      const service = await Service.start(`[quota]\nimages = ${2 * COUNT}\n`)
+      try {
+        const furnished = await service.furnish()
+        const token = await service.alice()
+        let next = 0
+        const make = async () => {
+          for (let n = next++; n < COUNT; n = next++) {
+            await service.image(token, { name: `build-${String(n).padStart(5, '0')}`, os_distro: n % 2 ? 'debian' : 'windows', protected: n % 100 === 0 })
+          }
+        }
+        await Promise.all(Array.from({ length: 24 }, make))
+        await use({ service, ...furnished })
+      } finally {
+        await service.stop()
+      }
+    },
+    { scope: 'worker', timeout: 400_000 },
+  ],
+})
+
+const isAsset = (request: Request) => new URL(request.url()).pathname.startsWith('/assets/')
+
+test('the first load is under 500 kB, and brings no console of a guest', async ({ browser, cloud }) => {
+  const page = await browser.newPage()
+  let bytes = 0
+  const session = await page.context().newCDPSession(page)
+  await session.send('Network.enable')
+  session.on('Network.loadingFinished', ({ encodedDataLength }) => (bytes += encodedDataLength))
+  const assets: string[] = []
+  page.on('request', (request) => isAsset(request) && assets.push(request.url()))
+  await signIn(page, cloud.service.url)
+  await page.waitForLoadState('networkidle')
+  console.log(`first load, signed in: ${Math.round(bytes / 1000)} kB`)
+  expect(bytes).toBeLessThan(500_000)
+  expect(assets.filter((url) => /Screen|Serial/.test(url))).toEqual([])
+
+  const id = await cloud.service.instance(await cloud.service.alice(), 'lazy-1', cloud.image)
+  await page.goto(`${cloud.service.url}/instances/${id}`)
+  await settled(page)
+  expect(assets.filter((url) => /Screen|Serial/.test(url))).toEqual([])
+  for (const [tab, chunk] of [['Screen', /\/Screen-/], ['Serial console', /\/Serial-/]] as const) {
+    await page.getByRole('tab', { name: tab }).click()
+    await expect.poll(() => assets.some((url) => chunk.test(url))).toBe(true)
+  }
+  await page.close()
+})
+
+/** What each page asks the service when it is opened by its address: the session and the header's activity, and its own. */
+const SHELL = ['GET /effigy/v1/images', 'GET /session']
+const ASKED: Record<string, string[]> = {
+  '/sign-in': ['GET /session'],
+  '/instances': [...SHELL, 'GET /compute/v2.1/servers/detail'],
+  '/images?kind=public': [...SHELL, 'GET /effigy/v1/images', 'GET /effigy/v1/images/counts', 'GET /image/v2/info/import'],
+  '/launch': [...SHELL, 'GET /compute/v2.1/flavors/detail', 'GET /compute/v2.1/os-keypairs', 'GET /effigy/v1/images', 'GET /effigy/v1/images/counts', 'GET /effigy/v1/images/IMAGE', 'GET /image/v2/images/IMAGE'],
+  '/key-pairs': [...SHELL, 'GET /compute/v2.1/os-keypairs'],
+  '/activity': SHELL,
+  '/flavors': [...SHELL, 'GET /compute/v2.1/flavors/detail'],
+  '/projects': [...SHELL, 'GET /identity/v3/projects'],
+  '/users': [...SHELL, 'GET /identity/v3/users'],
+  '/audit': [...SHELL, 'GET /effigy/v1/audit'],
+  '/images/IMAGE': [...SHELL, 'GET /compute/v2.1/servers/detail', 'GET /effigy/v1/images/IMAGE', 'GET /effigy/v1/images/IMAGE/descendants', 'GET /effigy/v1/images/IMAGE/storage', 'GET /effigy/v1/images/IMAGE/verification', 'GET /image/v2/images/IMAGE'],
+}
+
+test('no page asks for what it does not show, nor for anything twice', async ({ browser, cloud }) => {
+  const { service, image } = cloud
+  const context = await browser.newContext()
+  for (const [path, expected] of Object.entries(ASKED)) {
+    const page = await context.newPage()
+    if (path === '/instances') {
+      await signIn(page, service.url, 'admin', service.adminPassword())
+      // A project of its own, with nothing in it.
+      await page.waitForLoadState('networkidle')
+    }
+    const asked: string[] = []
+    page.on('request', (request) => {
+      const { pathname } = new URL(request.url())
+      if (['fetch', 'xhr'].includes(request.resourceType())) asked.push(`${request.method()} ${pathname.replace(image, 'IMAGE')}`)
+    })
+    await page.goto(service.url + path.replace('IMAGE', image))
+    await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
+    await page.waitForLoadState('networkidle')
+    const names = asked.filter((one) => one !== 'GET /image/v2/images' || path !== '/instances')
+    expect.soft(names.sort(), path).toEqual([...expected].sort())
+    await page.close()
+  }
+  await context.close()
+})
+
+/** From the moment the list is asked for to the moment its rows are painted, in milliseconds. */
+async function answer(page: Page, act: () => Promise<void>, shown: RegExp): Promise<number> {
+  await page.evaluate(() => {
+    performance.clearResourceTimings()
+    const table = document.querySelector('.ant-table')
+    const seen = globalThis as unknown as { painted: number }
+    seen.painted = 0
+    new MutationObserver(() => requestAnimationFrame(() => (seen.painted = performance.now()))).observe(table as Element, { childList: true, subtree: true, characterData: true })
+  })
+  await act()
+  await expect(page.getByRole('row').nth(1)).toContainText(shown)
+  await expect(page.locator('.ant-table-row').first()).toContainText(shown)
+  return page.evaluate(() => {
+    const asked = performance.getEntriesByType('resource').filter(({ name }) => /\/effigy\/v1\/images\?.*limit=50/.test(name)).at(-1)
+    return (globalThis as unknown as { painted: number }).painted - (asked?.startTime ?? 0)
+  })
+}
+
+test('with ten thousand images the images page answers every filter at once', async ({ page, many }) => {
+  const { service } = many
+  await signIn(page, service.url)
+  await page.goto(`${service.url}/images?kind=private`)
+  await expect(page.getByRole('tab', { name: /Private/ })).toContainText('10000')
+  await expect(page.getByRole('row')).toHaveCount(51)
+  const search = page.getByLabel('Search by name')
+  const figures: [string, number][] = []
+  const figure = async (what: string, act: () => Promise<void>, shown: RegExp) => figures.push([what, await answer(page, act, shown)])
+  await figure('search build-07', () => search.fill('build-07'), /build-07/)
+  await figure('search build-0777', () => search.fill('build-0777'), /build-0777/)
+  await figure('search 9999', () => search.fill('9999'), /9999/)
+  await page.goto(`${service.url}/images?kind=private`)
+  await expect(page.getByRole('row')).toHaveCount(51)
+  await figure('sort by name', () => page.getByRole('columnheader', { name: 'Name' }).click(), /build-00000/)
+  await figure('the next page', () => page.getByRole('button', { name: 'Next page' }).click(), /build-00050/)
+  await figure('the other way', () => page.getByRole('columnheader', { name: 'Name' }).click(), /build-09999/)
+  await figure('kind Public', () => page.getByRole('tab', { name: 'Public' }).click(), /micro/)
+  for (const [what, ms] of figures) console.log(`10,000 images, ${what}: ${Math.round(ms)} ms`)
+  // Generous: machines are noisy, and this program is not optimised.
+  for (const [what, ms] of figures) expect(ms, what).toBeLessThan(5000)
+})

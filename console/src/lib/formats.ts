@@ -1,0 +1,15 @@
+// What the name of a file says of it.
+
+export const FORMATS = ['qcow2', 'raw', 'vmdk', 'vhd', 'vhdx', 'vdi', 'iso']
+const ALSO: Record<string, string> = { qcow: 'qcow2', vpc: 'vhd' }
+
+const fileOf = (path: string) => path.trim().split(/[?#]/)[0]?.split('/').at(-1) ?? ''
+
+/** The format that a file's name ends with; a name without one is taken for raw. */
+export function formatOf(path: string): string {
+  const ending = fileOf(path).split('.').at(-1)?.toLowerCase() ?? ''
+  return FORMATS.includes(ending) ? ending : (ALSO[ending] ?? 'raw')
+}
+
+/** A file's name without its ending. */
+export const nameOf = (path: string) => fileOf(path).replace(/\.[A-Za-z0-9]{1,5}$/, '')

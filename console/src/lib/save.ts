@@ -1,0 +1,15 @@
+/** Lets the browser save a text as a file. */
+export function saveText(name: string, text: string) {
+  const address = URL.createObjectURL(new Blob([text], { type: 'application/octet-stream' }))
+  saveFrom(address, name)
+  // The browser has begun to save by the next turn.
+  setTimeout(() => URL.revokeObjectURL(address))
+}
+
+/** Lets the browser save what is at an address of this service. */
+export function saveFrom(address: string, name: string) {
+  const link = document.createElement('a')
+  link.href = address
+  link.download = name
+  link.click()
+}

@@ -1,0 +1,62 @@
+import { PlusOutlined } from '@ant-design/icons'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { App, Button, Table } from 'antd'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { deleteKeyPair, type KeyPair, keyPairsQuery } from '../../api/keyPairs'
+import { Failure } from '../../components/Failure'
+import { PageHead } from '../../components/PageHead'
+import { useFail } from '../../components/useFail'
+import { Empty } from '../../ui/Empty'
+import { GenerateKeyPair } from './GenerateKeyPair'
+import { ImportKeyPair } from './ImportKeyPair'
+
+export function KeyPairs() {
+  const { t } = useTranslation()
+  const { modal } = App.useApp()
+  const fail = useFail()
+  const queries = useQueryClient()
+  const [dialog, setDialog] = useState<'import' | 'generate'>()
+  const { data, error, isPending, refetch } = useQuery(keyPairsQuery)
+  const remove = (name: string) =>
+    modal.confirm({
+      title: t('keyPairs.delete.title', { name }),
+      content: t('keyPairs.delete.what'),
+      okText: t('keyPairs.delete.submit'),
+      okButtonProps: { danger: true },
+      onOk: () =>
+        deleteKeyPair(name)
+          .catch((error: unknown) => fail(t('keyPairs.delete.submit'), error))
+          .finally(() => queries.invalidateQueries({ queryKey: ['key-pairs'] })),
+    })
+  return (
+    <>
+      <PageHead title={t('nav.keyPairs')}>
+        <Button onClick={() => setDialog('import')}>{t('keyPairs.import')}</Button>
+        <Button type="primary" icon={<PlusOutlined aria-hidden />} onClick={() => setDialog('generate')}>{t('keyPairs.generate')}</Button>
+      </PageHead>
+      {error ? (
+        <Failure error={error} retry={() => void refetch()} />
+      ) : (
+        <div className="card">
+          <Table<KeyPair>
+            size="middle"
+            rowKey="name"
+            loading={isPending}
+            dataSource={data}
+            pagination={false}
+            locale={{ emptyText: isPending ? ' ' : <Empty title={t('keyPairs.empty.title')} what={t('keyPairs.empty.what')} /> }}
+            columns={[
+              { title: t('column.name'), dataIndex: 'name', render: (name: string) => <span className="name-cell">{name}</span> },
+              { title: t('column.kind'), dataIndex: 'type', width: 100 },
+              { title: t('keyPairs.fingerprint'), dataIndex: 'fingerprint', render: (text: string) => <span className="mono">{text}</span> },
+              { title: '', key: 'do', width: 110, align: 'right', render: (_, { name }) => <Button size="small" danger onClick={() => remove(name)}>{t('keyPairs.delete.submit')}</Button> },
+            ]}
+          />
+        </div>
+      )}
+      {dialog === 'import' && <ImportKeyPair onClose={() => setDialog(undefined)} />}
+      {dialog === 'generate' && <GenerateKeyPair onClose={() => setDialog(undefined)} />}
+    </>
+  )
+}

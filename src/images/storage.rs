@@ -1,0 +1,77 @@
+//! What an image takes in the store, and what deleting it would free.
+//!
+//! Chunks are shared across projects, and nobody may learn from a figure what another project keeps. So an image is
+//! compared with what the caller's project sees anyhow: its own images, public ones, and those shared with it.
+
+use std::collections::BTreeSet;
+
+use chunks::Digest;
+
+use super::{Image, Images, ListImages, store_error};
+use crate::{
+    error::{Error, Result},
+    identity::{Caller, image_policy::ImageAction},
+    ids::ImageId,
+};
+
+/// So many images are compared at most: each is a walk of its manifest, a millisecond for a GiB.
+const MAX_COMPARED: u32 = 500;
+
+/// What an image takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// The bytes of its disk and of its file, as they are read.
+    pub logical_bytes: u64,
+    /// The bytes in the store, compressed and each chunk once.
+    pub stored_bytes: u64,
+    /// The part of them that no other image the caller sees has: what deleting it frees, at most.
+    pub unique_bytes: u64,
+    /// With how many images it was compared.
+    pub compared: usize,
+}
+
+/// The contents that an image is compared with.
+struct Seen(Vec<Digest>);
+
+#[async_trait::async_trait]
+impl chunks::Roots for Seen {
+    async fn roots(&self) -> std::result::Result<Vec<Digest>, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(self.0.clone())
+    }
+}
+
+impl Images {
+    /// What an image takes in the store, of which how much is its alone among the images that the caller sees.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none that the caller may see; `Forbidden` for whoever may not change it;
+    /// `Unavailable` while too many ask for figures.
+    pub async fn figures(&self, caller: &Caller, id: ImageId) -> Result<Figures> {
+        let image = self.allowed(caller, id, ImageAction::Change).await?;
+        let busy = || Error::Unavailable("figures are being counted for others; try again in a moment".into());
+        let _turn = self.0.counting.try_acquire().map_err(|_| busy())?;
+        let wanted = ListImages { limit: MAX_COMPARED, ..ListImages::default() };
+        let mut others = self.list(caller, wanted).await?;
+        others.retain(|other| other.id != id);
+        let own = contents(&image)?;
+        let mut seen = Vec::new();
+        for other in &others {
+            seen.extend(contents(other)?);
+        }
+        let mut figures = Figures { compared: others.len(), ..Figures::default() };
+        for root in own {
+            let usage = self.0.store.usage(root, &Seen([seen.as_slice(), &[root]].concat())).await;
+            let usage = usage.map_err(store_error)?;
+            figures.logical_bytes += usage.logical_bytes;
+            figures.stored_bytes += usage.stored_bytes;
+            figures.unique_bytes += usage.unique_bytes;
+        }
+        Ok(figures)
+    }
+}
+
+/// The roots of an image's file and disk; for a raw file they are one.
+fn contents(image: &Image) -> Result<BTreeSet<Digest>> {
+    let roots = [&image.file_root, &image.disk_root].into_iter().flatten();
+    roots.map(|root| root.parse().map_err(Error::internal)).collect()
+}

@@ -1,0 +1,68 @@
+//! What an image takes, where it comes from, and what of that is told to whom.
+
+use serde_json::{Value, json};
+
+use super::bytes;
+use crate::support::{Effigy, People, Person};
+
+async fn figures(person: &Person, id: &str) -> Value {
+    person.get(&format!("/effigy/v1/images/{id}/storage")).await.expect(200).json()["storage"].clone()
+}
+
+#[tokio::test]
+async fn figures_tell_what_is_shared_with_the_images_one_sees() {
+    let effigy = Effigy::start().await;
+    let People { alice, .. } = effigy.people().await;
+    let (common, own) = (bytes(7, 1 << 20), bytes(8, 1 << 19));
+    let first = alice.save_image("first", "raw", [common.clone(), own].concat()).await;
+    let alone = figures(&alice, &first).await;
+    assert_eq!(alone["logical_bytes"], 3 << 19);
+    assert!(alone["stored_bytes"].as_u64().unwrap() >= 3 << 19, "noise does not compress: {alone}");
+    assert_eq!((&alone["unique_bytes"], &alone["shared_bytes"]), (&alone["stored_bytes"], &json!(0)));
+
+    alice.save_image("second", "raw", common).await;
+    let shared = figures(&alice, &first).await;
+    assert_eq!(shared["compared_with"], 1);
+    assert_eq!(shared["stored_bytes"], alone["stored_bytes"]);
+    let (same, rest) = (shared["shared_bytes"].as_u64().unwrap(), shared["unique_bytes"].as_u64().unwrap());
+    assert!(same >= 1 << 20 && rest >= 1 << 19 && rest < 1 << 20, "{shared}");
+}
+
+#[tokio::test]
+async fn no_figure_tells_what_another_project_keeps() {
+    let effigy = Effigy::start().await;
+    let People { alice, bob, rita, .. } = effigy.people().await;
+    let content = bytes(9, 1 << 20);
+    let id = alice.save_image("mine", "raw", content.clone()).await;
+    let before = figures(&alice, &id).await;
+    let his = bob.save_image("his", "raw", content).await;
+    assert_eq!(figures(&alice, &id).await, before, "the other project's copy shows");
+    assert_eq!(figures(&bob, &his).await["shared_bytes"], 0);
+    let path = format!("/effigy/v1/images/{id}/storage");
+    bob.get(&path).await.expect(404);
+    rita.get(&path).await.expect(403);
+}
+
+#[tokio::test]
+async fn origins_are_followed_as_far_as_one_sees_and_never_in_a_ring() {
+    let effigy = Effigy::start().await;
+    let People { alice, bob, .. } = effigy.people().await;
+    let his = bob.create_image("his", json!({})).await;
+    let root = alice.create_image("root", json!({"base_image_ref": his})).await;
+    let middle = alice.create_image("middle", json!({"base_image_ref": root})).await;
+    let leaf = alice.create_image("leaf", json!({"base_image_ref": middle})).await;
+    let names = async |id: &str| {
+        let found = alice.get(&format!("/effigy/v1/images/{id}/ancestors")).await.expect(200).json();
+        let images = found["images"].as_array().cloned().unwrap_or_default();
+        images.iter().map(|image| image["name"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&leaf).await, ["middle", "root"]);
+    bob.get(&format!("/effigy/v1/images/{leaf}/ancestors")).await.expect(404);
+
+    let one = alice.create_image("one", json!({})).await;
+    let two = alice.create_image("two", json!({"base_image_ref": one})).await;
+    let ring = json!([{"op": "add", "path": "/base_image_ref", "value": two}]);
+    alice.patch_image(&one, ring).await.expect(200);
+    assert_eq!(names(&one).await, ["two"]);
+    assert_eq!(names(&two).await, ["one"]);
+}
