@@ -271,8 +271,11 @@ def launch(service, folder, quick):
     row("first launch of an image (1.6 GiB of data)", f"{first * 1000:.0f} ms", f"a bare QEMU: {bare * 1000:.0f} ms",
         f"{first / bare:.2f}", "<= 100 ms", "4.1 s, then 19 ms a clone")
     count = 10 if quick else 98
-    _, many = service.launch("many", image, flavor, count)
+    ids, many = service.launch("many", image, flavor, count)
     row(f"  {count} more in one call", f"{many:.1f} s")
+    # Ninety-eight guests that boot under emulation keep every core busy: the next one is measured when they have.
+    for one in ids:
+        service.says(one, "MICRO-READY golden 0001 OK", patience=300)
     _, last = service.launch("last", image, flavor)
     row("the hundredth clone", f"{last * 1000:.0f} ms", f"a bare QEMU: {bare * 1000:.0f} ms", f"{last / bare:.2f}",
         "like the first")
