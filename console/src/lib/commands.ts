@@ -62,8 +62,10 @@ export const importAsTerraform = ({ uri, name, disk_format }: NewFrom & { uri: s
 export const createImageAsCommand = (instance: string, name: string) =>
   `openstack server image create ${shellWord(instance)} \\\n    --name ${shellWord(name)} --wait`
 
-export const shareAsCommand = (image: string, added: string[], removed: string[]) =>
-  [...added.map((id) => `openstack image add project ${shellWord(image)} ${shellWord(id)}`), ...removed.map((id) => `openstack image remove project ${shellWord(image)} ${shellWord(id)}`)].join('\n')
+export function shareAsCommand(image: string, added: string[], removed: string[]): string {
+  const line = (verb: string) => (project: string) => `openstack image ${verb} project \\\n    ${shellWord(image)} \\\n    ${shellWord(project)}`
+  return [...added.map(line('add')), ...removed.map(line('remove'))].join('\n')
+}
 
 export const shareAsTerraform = (image: string, added: string[]) =>
   added

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import type { Launch } from '../api/instances'
 import { messageOf } from '../api/errors'
 import { bytes } from './bytes'
-import { launchAsCommand, launchAsTerraform, shellWord, terraformString } from './commands'
+import { importAsCommand, importAsTerraform, launchAsCommand, launchAsTerraform, shareAsCommand, shareAsTerraform, shellWord, terraformString, uploadAsCommand } from './commands'
+import { formatOf, nameOf } from './formats'
 import { plainText } from './text'
 import { ago } from './time'
 
@@ -38,4 +39,19 @@ test('ages are told in the person’s language', () => {
   const now = Date.parse('2026-08-01T12:00:00Z')
   expect(ago('2026-08-01T11:58:00', 'en', now)).toBe('2 min. ago')
   expect(ago('2026-07-31T12:00:00Z', 'ko', now)).toBe('어제')
+})
+
+test('uploading, importing and sharing are commands with inert words', () => {
+  const odd = { name: "$(id) '", disk_format: 'raw' }
+  expect(uploadAsCommand({ ...odd, file: 'a b.raw' })).toContain("create '$(id) '\\''' ")
+  expect(uploadAsCommand({ ...odd, file: 'a b.raw' })).toContain("--file 'a b.raw'")
+  expect(importAsCommand({ ...odd, uri: 'https://x/?a=$(id)' })).toContain("--uri 'https://x/?a=$(id)'")
+  expect(importAsTerraform({ ...odd, name: '${x}', uri: 'https://x/' })).toContain('name             = "$${x}"')
+  expect(shareAsCommand('I', ['a'], ['b']).split('\n').filter((line) => line.startsWith('openstack'))).toEqual(['openstack image add project \\', 'openstack image remove project \\'])
+  expect(shareAsTerraform('I', ['0a'])).toContain('"project_0a"')
+})
+
+test('a file’s name tells its format and a name', () => {
+  expect(['a.qcow2', 'https://x/y/b.IMG?z=1', 'c.vpc', 'd'].map(formatOf)).toEqual(['qcow2', 'raw', 'vhd', 'raw'])
+  expect(['a.qcow2', 'https://x/y/debian-13.1.img?z=1'].map(nameOf)).toEqual(['a', 'debian-13.1'])
 })

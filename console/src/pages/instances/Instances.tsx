@@ -57,14 +57,14 @@ export function Instances() {
 
   const columns: TableProps<Instance>['columns'] = [
     {
-      title: t('column.name'), key: 'name', width: '26%',
+      title: t('column.name'), key: 'name', width: '21%',
       render: (_, { id, name }) => <Link className="name-cell" to={paths.instance(id)}>{name}</Link>,
     },
-    { title: t('column.status'), key: 'status', width: 168, render: (_, instance) => <InstanceStatusBadge instance={instance} /> },
-    { title: t('column.image'), key: 'image', ellipsis: true, render: (_, instance) => imageCell(instance) },
-    { title: t('column.flavor'), key: 'flavor', width: 232, ellipsis: true, render: (_, { flavor }) => <span className="number">{flavorText(flavor)}</span> },
-    { title: t('column.address'), key: 'address', width: 132, render: (_, instance) => <span className="number">{addressOf(instance)}</span> },
-    { title: t('column.age'), key: 'age', width: 124, render: (_, { created }) => <Ago at={created} /> },
+    { title: t('column.status'), key: 'status', width: '14%', render: (_, instance) => <InstanceStatusBadge instance={instance} /> },
+    { title: t('column.image'), key: 'image', width: '15%', ellipsis: true, render: (_, instance) => imageCell(instance) },
+    { title: t('column.flavor'), key: 'flavor', width: '24%', ellipsis: true, render: (_, { flavor }) => <span className="number">{flavorText(flavor)}</span> },
+    { title: t('column.address'), key: 'address', width: '13%', ellipsis: true, render: (_, instance) => <span className="number">{addressOf(instance)}</span> },
+    { title: t('column.age'), key: 'age', width: '13%', render: (_, { created }) => <Ago at={created} /> },
   ]
   const reason = canChange(session) ? null : 'readerOnly'
   const launch = (
