@@ -66,6 +66,13 @@ for purpose in "$@"; do
         need postgresql file '/usr/lib/postgresql/*/bin/initdb'
         need util-linux program setpriv
         need libnbd-bin program nbdcopy
+        # The disks that inspection is tested on, Windows look-alikes among them (guests/windows.sh).
+        need e2fsprogs program mkfs.ext4
+        need dosfstools program mkfs.fat
+        need mtools program mcopy
+        need fdisk program sfdisk
+        need ntfs-3g program mkntfs
+        need python3-hivex /usr/bin/python3 -c 'import hivex'
         # The zoo of disk formats, and what the service opens while it judges them.
         need genisoimage program genisoimage
         need xorriso program xorriso

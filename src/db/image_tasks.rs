@@ -42,6 +42,30 @@ pub struct ImageTask {
     pub expires_ms: Option<i64>,
 }
 
+/// What tasks are ordered by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are the columns'")]
+pub enum TaskOrder {
+    #[default]
+    Created,
+    Id,
+    Kind,
+    Status,
+}
+
+impl TaskOrder {
+    /// The column that comes before the age, and the task's word in it.
+    fn first(self, task: Option<&ImageTask>) -> (Option<&'static str>, String) {
+        let word = |word: fn(&ImageTask) -> String| task.map(word).unwrap_or_default();
+        match self {
+            TaskOrder::Created => (None, String::new()),
+            TaskOrder::Id => (Some("id"), word(|task| task.id.to_string())),
+            TaskOrder::Kind => (Some("kind"), word(|task| task.kind.clone())),
+            TaskOrder::Status => (Some("status"), word(|task| task.status.clone())),
+        }
+    }
+}
+
 /// Which tasks somebody wants to see.
 #[derive(Clone, Debug, Default)]
 pub struct TaskPage {
@@ -52,8 +76,10 @@ pub struct TaskPage {
     /// Only of this image.
     pub image: Option<ImageId>,
     /// Only after this one, in the page's order.
-    pub after: Option<(i64, JobId)>,
-    /// The oldest first.
+    pub after: Option<ImageTask>,
+    /// What they are ordered by, before their age.
+    pub order: TaskOrder,
+    /// The smallest and the oldest first.
     pub is_ascending: bool,
     /// How many at most.
     pub limit: u32,
@@ -93,20 +119,28 @@ impl Database {
     /// A page of tasks.
     pub async fn image_tasks(&self, page: &TaskPage) -> Result<Vec<ImageTask>> {
         let (sign, order) = if page.is_ascending { (">", "asc") } else { ("<", "desc") };
-        // Placeholders that are left open match everything, so that one text serves every question.
+        let after = page.after.as_ref();
+        let (first, word) = page.order.first(after);
+        let (first_order, later) = match first {
+            None => (String::new(), "$7 = ''".to_owned()),
+            Some(column) => (format!("{column} {order}, "), format!("{column} = $7")),
+        };
+        let earlier = first.map(|column| format!(" or {column} {sign} $7")).unwrap_or_default();
+        // Placeholders that are left open match everything, so that one text serves every question of an order.
         let sql = format!(
             "select {COLUMNS} from image_tasks where ($1 = '' or status = $1) and ($2 = '' or kind = $2) \
-             and ($3 = '' or image_id = $3) and ($4 = '' or created_ms {sign} $5 or created_ms = $5 and id {sign} $4) \
-             order by created_ms {order}, id {order} limit $6"
+             and ($3 = '' or image_id = $3) and ($4 = ''{earlier} \
+                  or {later} and (created_ms {sign} $5 or created_ms = $5 and id {sign} $4)) \
+             order by {first_order}created_ms {order}, id {order} limit $6"
         );
-        let (after_ms, after) = page.after.map(|(ms, id)| (ms, id.to_string())).unwrap_or_default();
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
             .bind(page.status.clone().unwrap_or_default())
             .bind(page.kind.clone().unwrap_or_default())
             .bind(page.image.map(|id| id.to_string()).unwrap_or_default())
-            .bind(after)
-            .bind(after_ms)
+            .bind(after.map(|task| task.id.to_string()).unwrap_or_default())
+            .bind(after.map(|task| task.created_ms).unwrap_or_default())
             .bind(i64::from(page.limit))
+            .bind(word)
             .fetch_all(self.reads())
             .await?;
         rows.iter().map(ImageTask::of).collect()

@@ -65,7 +65,7 @@ use crate::{
 
 pub use crate::db::{
     image_pages::{Comparison, Condition, Direction, Kind, NumberColumn, PageVisibility, SortKey, TextColumn},
-    image_tasks::ImageTask,
+    image_tasks::{ImageTask, TaskOrder},
     images::{Image, MemberStatus, Status, Visibility},
     members::Member,
 };

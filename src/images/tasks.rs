@@ -8,7 +8,10 @@ use super::{
     record,
 };
 use crate::{
-    db::{image_tasks::TaskPage, now_ms},
+    db::{
+        image_tasks::{TaskOrder, TaskPage},
+        now_ms,
+    },
     error::{Error, Result},
     identity::{
         Caller,
@@ -28,7 +31,9 @@ pub struct ListTasks {
     pub kind: Option<String>,
     /// The page begins after this task.
     pub marker: Option<JobId>,
-    /// The oldest first, not the newest.
+    /// What they are ordered by, before their age.
+    pub order: TaskOrder,
+    /// The smallest and the oldest first, not the greatest and the newest.
     pub is_ascending: bool,
     /// How many at most.
     pub limit: u32,
@@ -71,7 +76,7 @@ impl Images {
             Some(id) => {
                 let found = self.0.db.image_task(id).await?;
                 let found = found.ok_or_else(|| Error::Invalid("Invalid marker. Task could not be found.".into()))?;
-                Some((found.created_ms, found.id))
+                Some(found)
             }
         };
         let page = TaskPage {
@@ -79,6 +84,7 @@ impl Images {
             kind: wanted.kind,
             image: None,
             after,
+            order: wanted.order,
             is_ascending: wanted.is_ascending,
             limit: wanted.limit,
         };

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     api::{Api, caller::Authenticated, error::ApiError, paging, web::JsonBody},
     error::{Error, Result},
-    images::{Attributes, ImageTask, ListTasks, NewTask},
+    images::{Attributes, ImageTask, ListTasks, NewTask, TaskOrder},
 };
 
 const STATUSES: [&str; 4] = ["pending", "processing", "success", "failure"];
@@ -136,11 +136,21 @@ fn parse(query: &str) -> Result<ListTasks> {
             "status" => wanted.status = one_of(&STATUSES)?,
             "type" => wanted.kind = one_of(&KINDS)?,
             "sort_dir" => wanted.is_ascending = one_of(&["asc", "desc"])?.as_deref() == Some("asc"),
-            "sort_key" => drop(one_of(&["created_at"])?),
+            "sort_key" => wanted.order = order(&value)?,
             _ => return Err(Error::Invalid(format!("Tasks are not filtered by '{name}'."))),
         }
     }
     Ok(wanted)
+}
+
+fn order(key: &str) -> Result<TaskOrder> {
+    match key {
+        "created_at" => Ok(TaskOrder::Created),
+        "id" => Ok(TaskOrder::Id),
+        "type" => Ok(TaskOrder::Kind),
+        "status" => Ok(TaskOrder::Status),
+        _ => Err(Error::Invalid("Invalid sort_key value: it is one of created_at, id, type, status.".into())),
+    }
 }
 
 /// A task in a list: what it is about, without what it was given.

@@ -5,7 +5,7 @@ use effigy::{
         Database,
         image_imports::Staged,
         image_saves::Ending,
-        image_tasks::{ImageTask, TaskPage},
+        image_tasks::{ImageTask, TaskOrder, TaskPage},
         images::{Image, Limits, Status, Step},
         jobs::NewJob,
     },
@@ -178,11 +178,16 @@ async fn tasks_are_paged_filtered_and_forgotten() {
         let all = TaskPage { limit: 2, ..TaskPage::default() };
         let first = db.image_tasks(&all).await.expect("page");
         assert_eq!(ids(first.clone()), [tasks[2].id, tasks[1].id], "{name}");
-        let next = TaskPage { after: Some((first[1].created_ms, first[1].id)), ..all.clone() };
+        let next = TaskPage { after: Some(first[1].clone()), ..all.clone() };
         assert_eq!(ids(db.image_tasks(&next).await.expect("page")), [tasks[0].id], "{name}");
         db.fail_import(tasks[1].image, &tasks[1].id.to_string(), "no").await.expect("fail");
         let failed = TaskPage { status: Some("failure".into()), is_ascending: true, ..all.clone() };
         assert_eq!(ids(db.image_tasks(&failed).await.expect("page")), [tasks[1].id], "{name}");
+        let by_status = TaskPage { order: TaskOrder::Status, ..all.clone() };
+        let first = db.image_tasks(&by_status).await.expect("page");
+        assert_eq!(ids(first.clone()), [tasks[2].id, tasks[0].id], "{name}: pending, before failure");
+        let next = TaskPage { after: Some(first[1].clone()), ..by_status };
+        assert_eq!(ids(db.image_tasks(&next).await.expect("page")), [tasks[1].id], "{name}");
         let of_image = TaskPage { image: Some(tasks[2].image), ..all.clone() };
         assert_eq!(ids(db.image_tasks(&of_image).await.expect("page")), [tasks[2].id], "{name}");
         db.forget_image_tasks(i64::MAX).await.expect("forget");

@@ -374,6 +374,7 @@ async fn tasks_are_the_admins_to_make_and_see_and_nobodys_to_delete() {
     assert_eq!((&page["tasks"][0]["id"], page["tasks"][0].get("input")), (&json!(task), None));
     let next = admin.get(&format!("/image{}", page["next"].as_str().unwrap())).await.expect(200).json();
     assert_eq!(next["tasks"], json!([]));
+    admin.get("/image/v2/tasks?sort_key=status&sort_dir=asc").await.expect(200);
     admin.get("/image/v2/tasks?status=odd").await.expect(400);
     admin.get("/image/v2/tasks?marker=odd").await.expect(400);
     admin.get("/image/v2/tasks/c0ffee00-1234-4abc-8def-0123456789ab").await.expect(404);

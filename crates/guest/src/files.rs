@@ -1,0 +1,214 @@
+//! The files of a volume, whatever its file system, and how places are looked for in it.
+
+use std::{
+    cell::Cell,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+/// Names of one folder that are looked at.
+const MAX_ENTRIES: usize = 2000;
+/// Places that one pattern may lead to.
+const MAX_PLACES: usize = 500;
+
+/// Why something could not be read.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Problem {
+    #[error("it is not there")]
+    Missing,
+    #[error("{0}")]
+    Broken(String),
+    #[error("its reader gave up on it: the file system is damaged")]
+    Panicked,
+}
+
+impl Problem {
+    pub(crate) fn broken(error: impl std::fmt::Display) -> Problem {
+        // The reader's words may quote what is on the disk.
+        Problem::Broken(printable(&error.to_string(), 200))
+    }
+}
+
+/// What a name stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Folder,
+    File,
+    /// A link, a device, a socket.
+    Other,
+}
+
+/// A name in a folder.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+}
+
+/// What a path leads to, links followed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stat {
+    pub(crate) kind: Kind,
+    pub(crate) size_bytes: u64,
+    /// The path itself is a link.
+    pub(crate) is_link: bool,
+}
+
+/// The files of a volume. Paths are absolute within it, with `/`, and links are followed inside it.
+pub(crate) trait Files {
+    /// The names in a folder; no more than [`MAX_ENTRIES`].
+    fn list(&self, folder: &str) -> Result<Vec<Entry>, Problem>;
+
+    /// What a path leads to.
+    fn stat(&self, path: &str) -> Result<Stat, Problem>;
+
+    /// At most `max` bytes of a file from an offset on; fewer only at its end.
+    fn read(&self, path: &str, offset: u64, max: usize) -> Result<Vec<u8>, Problem>;
+
+    /// Bytes that are free, where the file system says so.
+    fn free_bytes(&self) -> Option<u64>;
+}
+
+/// Files whose reader may panic on a damaged volume: it is asked nothing more after it has.
+pub(crate) struct Guarded<F> {
+    files: F,
+    has_panicked: Cell<bool>,
+}
+
+impl<F: Files> Guarded<F> {
+    pub(crate) fn new(files: F) -> Guarded<F> {
+        Guarded { files, has_panicked: Cell::new(false) }
+    }
+
+    fn ask<T>(&self, question: impl FnOnce(&F) -> Result<T, Problem>) -> Result<T, Problem> {
+        if self.has_panicked.get() {
+            return Err(Problem::Panicked);
+        }
+        guarded(|| question(&self.files)).inspect_err(|problem| {
+            self.has_panicked.set(matches!(problem, Problem::Panicked));
+        })
+    }
+}
+
+/// Turns a panic of a reader into an answer. What it worked on is given up with it.
+pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Problem>) -> Result<T, Problem> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Problem::Panicked))
+}
+
+impl<F: Files> Files for Guarded<F> {
+    fn list(&self, folder: &str) -> Result<Vec<Entry>, Problem> {
+        self.ask(|files| files.list(folder))
+    }
+
+    fn stat(&self, path: &str) -> Result<Stat, Problem> {
+        self.ask(|files| files.stat(path))
+    }
+
+    fn read(&self, path: &str, offset: u64, max: usize) -> Result<Vec<u8>, Problem> {
+        self.ask(|files| files.read(path, offset, max))
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        self.ask(|files| Ok(files.free_bytes())).ok().flatten()
+    }
+}
+
+impl dyn Files + '_ {
+    /// Whether there is something at a path.
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.stat(path).is_ok()
+    }
+
+    /// Whether there is a folder at a path.
+    pub(crate) fn has_folder(&self, path: &str) -> bool {
+        self.stat(path).is_ok_and(|stat| stat.kind == Kind::Folder)
+    }
+
+    /// The beginning of a file as text; `None` when there is no such file or it cannot be read.
+    pub(crate) fn text(&self, path: &str, max: usize) -> Option<String> {
+        self.read(path, 0, max).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Every path that a pattern leads to; `*` in it stands for any part of one name.
+    pub(crate) fn places(&self, pattern: &str) -> Vec<String> {
+        let mut places = vec![String::new()];
+        let mut parts = pattern.trim_start_matches('/').split('/').peekable();
+        while let Some(part) = parts.next() {
+            let is_last = parts.peek().is_none();
+            if !part.contains('*') {
+                places.iter_mut().for_each(|place| {
+                    place.push('/');
+                    place.push_str(part);
+                });
+                continue;
+            }
+            let mut deeper = Vec::new();
+            for place in &places {
+                let folder = if place.is_empty() { "/" } else { place };
+                let entries = self.list(folder).unwrap_or_default().into_iter();
+                let entries = entries.filter(|entry| matches(part, &entry.name));
+                let entries = entries.filter(|entry| is_last || entry.kind != Kind::File);
+                deeper.extend(entries.map(|entry| format!("{place}/{}", entry.name)));
+            }
+            deeper.truncate(MAX_PLACES);
+            places = deeper;
+        }
+        places.retain(|place| self.has(place));
+        places
+    }
+}
+
+/// Whether a name fits a pattern; case matters nowhere, since some file systems keep none.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, name) = (pattern.to_lowercase(), name.to_lowercase());
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else { return false };
+    let mut parts = parts.peekable();
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.is_empty()
+}
+
+/// Takes the names of a folder up to the bound, `.` and `..` apart.
+pub(crate) fn bounded<E>(entries: impl Iterator<Item = Result<Entry, E>>) -> Result<Vec<Entry>, E> {
+    let names = entries.filter(|entry| !matches!(entry, Ok(entry) if entry.name == "." || entry.name == ".."));
+    names.take(MAX_ENTRIES).collect()
+}
+
+/// Text from a disk as it may be shown: without control characters, and not too long.
+pub(crate) fn printable(text: &str, max: usize) -> String {
+    let hidden = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().take(max).map(|c| if hidden(c) { '\u{fffd}' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_fit_as_in_a_shell() {
+        for (pattern, name) in
+            [("*", "a"), ("id_*", "id_rsa"), ("*.deb", "x.deb"), ("ssh_host_*_key", "ssh_host_rsa_key")]
+        {
+            assert!(matches(pattern, name), "{pattern} {name}");
+        }
+        for (pattern, name) in
+            [("id_*", "hid_rsa"), ("*.deb", "x.deb.gz"), ("ssh_host_*_key", "ssh_host_rsa_key.pub"), ("a", "b")]
+        {
+            assert!(!matches(pattern, name), "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn names_cannot_change_a_line() {
+        assert_eq!(printable("a\nb\u{202e}c", 10), "a\u{fffd}b\u{fffd}c");
+        assert_eq!(printable("abc", 2), "ab");
+    }
+}
