@@ -17,7 +17,10 @@ struct Definitions {
 }
 
 /// Resource types, and namespaces with what is in them.
-pub(super) fn definitions() -> Result<(Vec<String>, Vec<(Namespace, Vec<Item>)>)> {
+pub(super) type Usual = (Vec<String>, Vec<(Namespace, Vec<Item>)>);
+
+/// The usual definitions.
+pub(super) fn definitions() -> Result<Usual> {
     let read: Definitions = serde_json::from_str(include_str!("definitions.json")).map_err(Error::internal)?;
     let now = now_ms();
     let provider = Value::String(crate::ids::ProjectId::nil().to_string());

@@ -15,6 +15,9 @@ const OPEN_FILES: usize = 256;
 /// A file that another process has removed gives back its space when its last handle is closed.
 const IDLE_FILE: Duration = Duration::from_secs(60);
 
+/// What lies in the folder of segments: their numbers with their lengths, and names that are none.
+pub(crate) type Listed = (Vec<(u64, u64)>, Vec<String>);
+
 /// The store's folder.
 #[derive(Debug)]
 pub(crate) struct Files {
@@ -114,8 +117,8 @@ impl Files {
         sync_dir(&self.segments)
     }
 
-    /// Lists the files in the folder of segments: numbers with lengths, and names that are none.
-    pub(crate) fn list(&self) -> Result<(Vec<(u64, u64)>, Vec<String>), Error> {
+    /// Lists the files in the folder of segments.
+    pub(crate) fn list(&self) -> Result<Listed, Error> {
         let fail = |error| Error::io(&self.segments, error);
         let (mut segments, mut strangers) = (Vec::new(), Vec::new());
         for file in fs::read_dir(&self.segments).map_err(fail)? {

@@ -12,6 +12,9 @@ use crate::{
 /// Changes in one request. More are no honest use: an image has 128 properties.
 const MAX_CHANGES: usize = 1024;
 
+/// Reads one operation's verb and path.
+type Reading = fn(&Map<String, Value>) -> Result<(String, String)>;
+
 /// Reads the body of a `PATCH`.
 ///
 /// # Errors
@@ -19,7 +22,7 @@ const MAX_CHANGES: usize = 1024;
 pub(super) fn parse(content_type: Option<&HeaderValue>, body: Value) -> Result<Vec<Change>, ApiError> {
     let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    let read: fn(&Map<String, Value>) -> Result<(String, String)> = match media_type {
+    let read: Reading = match media_type {
         "application/openstack-images-v2.1-json-patch" => operation_of_21,
         "application/openstack-images-v2.0-json-patch" => operation_of_20,
         _ => {

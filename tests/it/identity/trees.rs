@@ -27,7 +27,7 @@ async fn projects_stand_below_projects_of_their_domain() {
     let shown = admin.get(&format!("/identity/v3/projects/{leaf}")).await.expect(200).json();
     assert_eq!((&shown["project"]["parent_id"], &shown["project"]["domain_id"]), (&json!(top), &json!("default")));
     let below = admin.get(&format!("/identity/v3/projects?parent_id={top}")).await.expect(200).json();
-    assert_eq!(ids(&below, "projects"), [leaf.clone()]);
+    assert_eq!(ids(&below, "projects"), std::slice::from_ref(&leaf));
     let below = admin.get("/identity/v3/projects?parent_id=default").await.expect(200).json();
     assert!(ids(&below, "projects").contains(&top) && !ids(&below, "projects").contains(&leaf));
 
@@ -120,7 +120,7 @@ async fn a_role_inherited_from_the_domain_reaches_a_groups_members_in_all_its_pr
     let roles = format!("/identity/v3/OS-INHERIT/domains/default/groups/{group}/roles");
     admin.put(&format!("{roles}/{reader}/inherited_to_projects"), json!({})).await.expect(204);
     let listed = admin.get(&format!("{roles}/inherited_to_projects")).await.expect(200).json();
-    assert_eq!(ids(&listed, "roles"), [reader.clone()]);
+    assert_eq!(ids(&listed, "roles"), std::slice::from_ref(&reader));
     let looking = effigy.sign_in("bob", PASSWORD, Some("web")).await;
     looking.get("/image/v2/images").await.expect(200);
     looking.post("/image/v2/images", json!({"name": "no"})).await.expect(403);
@@ -140,7 +140,7 @@ async fn a_domains_role_gives_only_what_it_implies_and_only_there() {
     let engineer = admin.post("/identity/v3/roles", body).await.expect(201).string("/role/id");
     let member = id_of(admin, "roles", "member").await;
     let listed = admin.get("/identity/v3/roles?domain_id=default").await.expect(200).json();
-    assert_eq!(ids(&listed, "roles"), [engineer.clone()]);
+    assert_eq!(ids(&listed, "roles"), std::slice::from_ref(&engineer));
     let listed = admin.get("/identity/v3/roles").await.expect(200).json();
     assert!(!ids(&listed, "roles").contains(&engineer));
     admin.put(&format!("/identity/v3/projects/{web}/users/{bob}/roles/{engineer}"), json!({})).await.expect(204);

@@ -21,8 +21,8 @@ async fn one_call_shares_with_an_own_project_at_once() {
     assert_eq!((member["status"].as_str(), member["image_id"].as_str()), (Some("accepted"), Some(id.as_str())));
     assert_eq!(member["schema"], "/v2/schemas/member");
     assert_eq!(alice.image(&id).await["visibility"], "shared");
-    assert_eq!(ids(&alice_batch, "").await, [id.clone()]);
-    assert_eq!(ids(&alice_batch, "?visibility=shared").await, [id.clone()]);
+    assert_eq!(ids(&alice_batch, "").await, std::slice::from_ref(&id));
+    assert_eq!(ids(&alice_batch, "?visibility=shared").await, std::slice::from_ref(&id));
     assert_eq!(ids(&bob, "?visibility=all").await, Vec::<String>::new());
     alice_batch.download(&id).await.expect(200);
     let again = alice.post(&members_of(&id), json!({"member": alice_batch.project_id})).await.expect(409);
@@ -77,8 +77,8 @@ async fn strangers_decide_for_themselves_in_scope_any() {
     assert_eq!(share(&alice, &id, &bob).await["status"], "pending");
 
     assert_eq!(ids(&bob, "").await, Vec::<String>::new(), "a pending image is among bob's");
-    assert_eq!(ids(&bob, "?visibility=shared&member_status=pending").await, [id.clone()]);
-    assert_eq!(ids(&bob, "?visibility=shared&member_status=all").await, [id.clone()]);
+    assert_eq!(ids(&bob, "?visibility=shared&member_status=pending").await, std::slice::from_ref(&id));
+    assert_eq!(ids(&bob, "?visibility=shared&member_status=all").await, std::slice::from_ref(&id));
     bob.get(&path(&id)).await.expect(200);
     alice.put(&at, json!({"status": "accepted"})).await.expect(403);
     bob.put(&at, json!({"status": "glad"})).await.expect(400);
@@ -88,7 +88,7 @@ async fn strangers_decide_for_themselves_in_scope_any() {
 
     let accepted = bob.put(&at, json!({"member": bob.project_id, "status": "accepted"})).await.expect(200).json();
     assert_eq!(accepted["status"], "accepted");
-    assert_eq!(ids(&bob, "").await, [id.clone()]);
+    assert_eq!(ids(&bob, "").await, std::slice::from_ref(&id));
 
     bob.put(&at, json!({"status": "rejected"})).await.expect(200);
     bob.get(&path(&id)).await.expect(404);
@@ -149,7 +149,7 @@ async fn nothing_is_shared_where_sharing_is_off() {
     alice_batch.get(&path(&id)).await.expect(404);
     assert_eq!(ids(&alice_batch, "").await, Vec::<String>::new());
     assert_eq!(ids(&bob, "?visibility=all").await, Vec::<String>::new());
-    assert_eq!(ids(&alice, "").await, [id.clone()]);
+    assert_eq!(ids(&alice, "").await, std::slice::from_ref(&id));
     let private = alice.save_image("private", "raw", bytes(2, 512)).await;
     alice.patch_image(&private, json!([{"op": "add", "path": "/visibility", "value": "shared"}])).await.expect(403);
 }

@@ -27,7 +27,7 @@ const SEEDS: &[Seed] = &[
     (Format::Vmdk, "vmdk", &["-o", "subformat=monolithicSparse,zeroed_grain=on"], &[0..80, 0x3400..0x3500]),
     (Format::Vmdk, "vmdk", &["-o", "subformat=streamOptimized"], &[0..80, 512..900, 0x3400..0x3500, 0x10000..0x10020]),
     (Format::Vhd, "vpc", &["-o", "subformat=dynamic,force_size=on"], &[0..88, 512..576, 1536..1552]),
-    (Format::Vhd, "vpc", &["-o", "subformat=fixed,force_size=on"], &[0x40_0000..0x40_0058]),
+    (Format::Vhd, "vpc", &["-o", "subformat=fixed,force_size=on"], &[0x40_0000..0x40_0040, 0x40_0040..0x40_0058]),
     (
         Format::Vhdx,
         "vhdx",
