@@ -48,7 +48,7 @@ tell() {
     cat <<END
 
 Effigy answers on $address
-  administrator  admin, project admin, password $(sed -n 's/^ *password: *//p' "$data/clouds.yaml" | head -1)
+  administrator  admin, project admin, password $(sed -n "s/^ *password: *'*\([^']*\).*/\1/p" "$data/clouds.yaml" | head -1)
   alice          projects web and batch, password $(cat "$folder/password")
   bob            project other, the same password
   log            $folder/service.log
