@@ -35,7 +35,7 @@ test: console ## every test: the crates, the service, real guests and clients, t
 	@scripts/install.sh build run guests clients test browser
 	@scripts/clients.sh >/dev/null
 	cargo test --workspace --locked
-	cargo test --locked --test guests -- --test-threads=1
+	cargo test --workspace --locked --test guests -- --test-threads=1
 	@scripts/console.sh check
 	EFFIGY=$(abspath $(TARGET))/debug/effigy scripts/console.sh test
 
