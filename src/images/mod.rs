@@ -23,10 +23,12 @@ mod leases;
 mod list;
 mod members;
 mod patch;
+mod publish;
 mod read;
 mod record;
 mod save;
 mod snapshot;
+mod verify;
 
 use std::sync::Arc;
 
@@ -47,6 +49,7 @@ use crate::{
         image_policy::{self, ImageAction, ImageFacts},
     },
     ids::ImageId,
+    inspect::Inspector,
     jobs::Queue,
 };
 
@@ -61,6 +64,7 @@ pub use read::File;
 pub use record::{Attributes, BASE_ATTRIBUTES, CONTAINER_FORMATS, DISK_FORMATS, MAX_MEMBERS, MAX_PROPERTIES, MAX_TAGS};
 pub use save::Declared;
 pub use snapshot::{LaunchSource, Lineage, SnapshotOf};
+pub use verify::Verification;
 
 /// A change is made by compare-and-set; this often it is tried again with the record as it is by then.
 const CHANGE_ATTEMPTS: usize = 8;
@@ -76,6 +80,7 @@ struct Inner {
     queue: Queue,
     settings: config::Images,
     sharing: config::SharingScope,
+    inspector: Inspector,
     limits: Limits,
     uploads: Arc<Semaphore>,
     saves: TaskTracker,
@@ -91,6 +96,8 @@ pub struct Settings {
     pub sharing: config::Sharing,
     /// `[quota]`
     pub quota: config::Quota,
+    /// What looks into images.
+    pub inspector: Inspector,
 }
 
 impl Images {
@@ -108,6 +115,7 @@ impl Images {
             uploads: Arc::new(Semaphore::new(settings.images.max_uploads)),
             settings: settings.images,
             sharing: settings.sharing.scope,
+            inspector: settings.inspector,
             limits,
             saves: TaskTracker::new(),
             stop: CancellationToken::new(),
@@ -135,7 +143,10 @@ impl Images {
     pub async fn create(&self, caller: &Caller, attributes: record::Attributes) -> Result<Image> {
         image_policy::create_image(caller)
             .or(|| "You may not make images in this project.".into(), || "No such project.".into())?;
-        let image = record::new_image(caller, attributes, self.0.sharing, now_ms())?;
+        publish::check_attributes(caller, &attributes)?;
+        let mut image = record::new_image(caller, attributes, self.0.sharing, now_ms())?;
+        self.apply_hold(&mut image).await?;
+        self.record_override(caller, image.id, None, &image).await?;
         self.0.db.insert_image(&image, 0, self.0.limits).await?;
         Ok(image)
     }
@@ -154,8 +165,12 @@ impl Images {
     /// `Forbidden`, `Invalid`, `TooLarge` as in [`Images::create`]; `Conflict` for what is not there to change.
     pub async fn change(&self, caller: &Caller, id: ImageId, changes: &[Change]) -> Result<Image> {
         for _ in 0..CHANGE_ATTEMPTS {
-            let mut image = self.allowed(caller, id, ImageAction::Change).await?;
+            let before = self.allowed(caller, id, ImageAction::Change).await?;
+            publish::check_changes(caller, changes)?;
+            let mut image = before.clone();
             patch::apply(caller, &mut image, changes, self.0.sharing)?;
+            self.gate_change(&before, &mut image).await?;
+            self.record_override(caller, id, Some(&before), &image).await?;
             if self.0.db.update_image(&image).await? == Step::Done {
                 return self.show(caller, id).await;
             }
@@ -277,7 +292,8 @@ impl Images {
         let membership = membership.filter(|_| self.0.sharing != config::SharingScope::Off);
         let facts = ImageFacts {
             owner: image.owner,
-            visibility: image.visibility,
+            // What is held back from being public is its project's alone.
+            visibility: if image.public_hold.is_some() { Visibility::Private } else { image.visibility },
             is_deactivated: image.status == Status::Deactivated,
             membership,
         };

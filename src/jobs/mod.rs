@@ -50,6 +50,13 @@ pub fn start(queue: &Queue, rooms: &Rooms, sweep_interval: Duration, stop: &Canc
             queue.work_on(lane, stop, body).await;
         });
     }
+    let (images, stopped) = (rooms.images.clone(), stop.clone());
+    // What is new since the last start: rules, settings, images whose verification was lost.
+    tasks.spawn(async move {
+        if let Some(Err(error)) = stopped.run_until_cancelled(images.verify_due()).await {
+            tracing::error!(%error, "cannot add the verifications that are due: {error}");
+        }
+    });
     tasks.spawn(keep_time(queue.clone(), rooms.clone(), sweep_interval, stop.clone()));
 }
 
@@ -58,6 +65,7 @@ async fn run(rooms: Rooms, job: Job) -> Result<()> {
     match job.work.clone() {
         Work::Checksum { image } => rooms.images.compute_checksums(image, &job.stop).await,
         Work::Snapshot { image, instance } => snapshot::cast(&rooms, &job, image, instance).await,
+        Work::Verify { image } => rooms.images.verify(image, &job).await,
         Work::Sweep => until(&job.stop, sweep::sweep(&rooms.store, &rooms.db)).await,
         Work::Scrub => until(&job.stop, scrub::scrub(&rooms.store, &rooms.db)).await,
     }
@@ -79,7 +87,7 @@ async fn keep_time(queue: Queue, rooms: Rooms, sweep_interval: Duration, stop: C
         let done = tokio::select! {
             () = stop.cancelled() => return,
             _ = lapses.tick() => rooms.images.fail_lapsed_saves().await,
-            _ = sweeps.tick() => due(&queue).await,
+            _ = sweeps.tick() => due(&queue, &rooms).await,
         };
         if let Err(error) = done {
             tracing::error!(%error, "cannot add what is due: {error}");
@@ -87,8 +95,9 @@ async fn keep_time(queue: Queue, rooms: Rooms, sweep_interval: Duration, stop: C
     }
 }
 
-async fn due(queue: &Queue) -> Result<()> {
+async fn due(queue: &Queue, rooms: &Rooms) -> Result<()> {
     queue.forget_ended(KEEP_ENDED).await?;
+    rooms.images.verify_due().await?;
     queue.add(Work::Sweep, None).await?;
     queue.add(Work::Scrub, None).await
 }

@@ -5,6 +5,7 @@ use axum::{Router, routing::get};
 use super::Api;
 
 mod images;
+mod verification;
 
 /// Every URL below `/effigy/v1`.
 pub fn routes() -> Router<Api> {
@@ -12,4 +13,6 @@ pub fn routes() -> Router<Api> {
         .route("/images", get(images::list))
         .route("/images/counts", get(images::count))
         .route("/images/{image}/descendants", get(images::descendants))
+        .route("/images/{image}/verification", get(verification::show).post(verification::again))
+        .route("/verification-key", get(verification::key))
 }

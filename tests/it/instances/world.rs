@@ -15,6 +15,7 @@ use effigy::{
     identity::{Caller, Identity, ProjectRef, Role, UserRef},
     ids::{ImageId, InstanceId, ProjectId, UserId},
     images::{self, Images},
+    inspect::{Inspector, SigningKey},
     instances::{Foundations, Instance, Instances, Launch, Nic, Status, flavors::Flavors, key_pairs::KeyPairs},
     jobs::{self, Queue},
 };
@@ -111,7 +112,11 @@ impl World {
         let identity = Identity::open(db.clone(), config.identity.clone()).await.unwrap();
         let store = Store::open(&folder.join("store"), Arc::new(db.clone()), Default::default()).await.unwrap();
         let queue = Queue::new(db.clone());
-        let settings = images::Settings { images: config.images, sharing: config.sharing, quota: config.quota.clone() };
+        // The look into a stopped disk is the program's own, not the tests'.
+        let program = env!("CARGO_BIN_EXE_effigy").into();
+        let inspector = Inspector::new(config.inspect, SigningKey::generate().unwrap(), program);
+        let (images, sharing, quota) = (config.images, config.sharing, config.quota.clone());
+        let settings = images::Settings { images, sharing, quota, inspector };
         let images = Images::open(db.clone(), store.clone(), identity, queue.clone(), settings);
         queue.recover().await.unwrap();
         let instances = Instances::open(Foundations {

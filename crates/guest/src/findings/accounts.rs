@@ -64,7 +64,7 @@ fn is_well_known(name: &str, hash: &str) -> bool {
         }
         _ => return false,
     };
-    passwords.into_iter().any(|password| verify(password))
+    passwords.into_iter().any(verify)
 }
 
 fn rounds(hash: &str) -> u64 {
