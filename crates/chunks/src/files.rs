@@ -185,8 +185,18 @@ pub(crate) enum OwnerState {
 /// A lock that the system lets go of when its holder dies.
 #[derive(Debug)]
 pub(crate) struct OwnerLock {
-    _file: File,
+    file: File,
     path: PathBuf,
+}
+
+impl Drop for OwnerLock {
+    /// Closing the file is not enough: a child between `fork` and `exec` has it open too, and the
+    /// lock would outlive its holder by that moment (flock(2)).
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::debug!(path = %self.path.display(), %error, "a lock is held until its file is closed everywhere");
+        }
+    }
 }
 
 impl OwnerLock {
@@ -200,7 +210,7 @@ impl OwnerLock {
 
 fn lock(file: File, path: PathBuf) -> Result<Option<OwnerLock>, Error> {
     match file.try_lock() {
-        Ok(()) => Ok(Some(OwnerLock { _file: file, path })),
+        Ok(()) => Ok(Some(OwnerLock { file, path })),
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(Error::io(&path, error)),
     }
