@@ -97,8 +97,8 @@ test('no page asks for what it does not show, nor for anything twice', async ({ 
   await context.close()
 })
 
-/** From the moment the list is asked for to the moment its rows are painted, in milliseconds. */
-async function answer(page: Page, act: () => Promise<void>, shown: RegExp): Promise<number> {
+/** From the moment the list is asked for to the answer, and to the moment its rows are painted, in milliseconds. */
+async function answer(page: Page, act: () => Promise<void>, shown: RegExp): Promise<{ answered: number; painted: number }> {
   await page.evaluate(() => {
     performance.clearResourceTimings()
     const table = document.querySelector('.ant-table')
@@ -111,7 +111,8 @@ async function answer(page: Page, act: () => Promise<void>, shown: RegExp): Prom
   await expect(page.locator('.ant-table-row').first()).toContainText(shown)
   return page.evaluate(() => {
     const asked = performance.getEntriesByType('resource').filter(({ name }) => /\/effigy\/v1\/images\?.*limit=50/.test(name)).at(-1)
-    return (globalThis as unknown as { painted: number }).painted - (asked?.startTime ?? 0)
+    const { startTime = 0, responseEnd = 0 } = (asked as PerformanceResourceTiming | undefined) ?? {}
+    return { answered: responseEnd - startTime, painted: (globalThis as unknown as { painted: number }).painted - startTime }
   })
 }
 
@@ -122,7 +123,7 @@ test('with ten thousand images the images page answers every filter at once', as
   await expect(page.getByRole('tab', { name: /Private/ })).toContainText('10000')
   await expect(page.getByRole('row')).toHaveCount(51)
   const search = page.getByLabel('Search by name')
-  const figures: [string, number][] = []
+  const figures: [string, { answered: number; painted: number }][] = []
   const figure = async (what: string, act: () => Promise<void>, shown: RegExp) => figures.push([what, await answer(page, act, shown)])
   await figure('search build-07', () => search.fill('build-07'), /build-07/)
   await figure('search build-0777', () => search.fill('build-0777'), /build-0777/)
@@ -133,7 +134,9 @@ test('with ten thousand images the images page answers every filter at once', as
   await figure('the next page', () => page.getByRole('button', { name: 'Next page' }).click(), /build-00050/)
   await figure('the other way', () => page.getByRole('columnheader', { name: 'Name' }).click(), /build-09999/)
   await figure('kind Public', () => page.getByRole('tab', { name: 'Public' }).click(), /micro/)
-  for (const [what, ms] of figures) console.log(`10,000 images, ${what}: ${Math.round(ms)} ms`)
+  for (const [what, { answered, painted }] of figures) {
+    console.log(`10,000 images, ${what}: painted after ${Math.round(painted)} ms, ${Math.round(answered)} of them for the answer`)
+  }
   // Generous: machines are noisy, and this program is not optimised.
-  for (const [what, ms] of figures) expect(ms, what).toBeLessThan(5000)
+  for (const [what, { painted }] of figures) expect(painted, what).toBeLessThan(5000)
 })

@@ -1,4 +1,3 @@
-import { Tooltip } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { ago, wholeTime } from '../lib/time'
 
@@ -6,9 +5,6 @@ import { ago, wholeTime } from '../lib/time'
 export function Ago({ at }: { at: string | null | undefined }) {
   const { i18n } = useTranslation()
   if (!at) return <>–</>
-  return (
-    <Tooltip title={wholeTime(at, i18n.language)}>
-      <time dateTime={at} className="number">{ago(at, i18n.language)}</time>
-    </Tooltip>
-  )
+  // Lists have one in each row: the browser's own hint costs nothing.
+  return <time dateTime={at} className="number" title={wholeTime(at, i18n.language)}>{ago(at, i18n.language)}</time>
 }

@@ -2,6 +2,19 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['year', 31_536_000], ['month', 2_592_000], ['day', 86_400], ['hour', 3600], ['minute', 60], ['second', 1],
 ]
 
+/** Making a formatter takes a thousand times as long as using it, and lists have fifty rows. */
+function kept<T>(make: (language: string) => T): (language: string) => T {
+  const made = new Map<string, T>()
+  return (language) => {
+    const formatter = made.get(language) ?? make(language)
+    made.set(language, formatter)
+    return formatter
+  }
+}
+
+const agoFormat = kept((language) => new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' }))
+const wholeFormat = kept((language) => new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' }))
+
 /** OpenStack's times, some of which leave their zone out. */
 export const parseTime = (text: string) => new Date(/[Zz]|[+-]\d\d:?\d\d$/.test(text) ? text : `${text}Z`)
 
@@ -9,10 +22,8 @@ export const parseTime = (text: string) => new Date(/[Zz]|[+-]\d\d:?\d\d$/.test(
 export function ago(text: string, language: string, now = Date.now()): string {
   const seconds = Math.max(0, Math.round((now - parseTime(text).getTime()) / 1000))
   const [unit, size] = STEPS.find(([, size]) => seconds >= size) ?? (['second', 1] as const)
-  const format = new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' })
-  return format.format(-Math.floor(seconds / size), unit)
+  return agoFormat(language).format(-Math.floor(seconds / size), unit)
 }
 
 /** The whole time, in the person's language and zone. */
-export const wholeTime = (text: string, language: string) =>
-  parseTime(text).toLocaleString(language, { dateStyle: 'medium', timeStyle: 'medium' })
+export const wholeTime = (text: string, language: string) => wholeFormat(language).format(parseTime(text))

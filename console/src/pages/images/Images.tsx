@@ -1,6 +1,6 @@
 import { CloudDownloadOutlined, UploadOutlined } from '@ant-design/icons'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { Alert, Button, Select, Table, type TableProps, Tabs } from 'antd'
+import { Alert, Button, Select, Table, Tabs } from 'antd'
 import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
@@ -49,10 +49,31 @@ export function Images() {
   const { actions, dialogs, share } = useImageActions(selected, () => setKeys([]))
   const columns = useMemo(() => imageColumns(t, kind, session, uploads), [t, kind, session, uploads])
 
-  const sorted: TableProps<Image>['onChange'] = (_, __, by) => {
-    const { columnKey, order } = Array.isArray(by) ? {} as { columnKey?: React.Key; order?: string } : by
-    set({ sort: order ? `${String(columnKey)}:${order === 'ascend' ? 'asc' : 'desc'}` : '' })
-  }
+  const isFiltered = !!(search || status)
+  // Kept as it is while the tabs' counts and the toolbar change: its rows are most of what is drawn.
+  const table = useMemo(
+    () => (
+      <Table<Image>
+        size="middle"
+        rowKey="id"
+        columns={columns}
+        dataSource={images}
+        loading={list.isPending}
+        pagination={false}
+        tableLayout="fixed"
+        onChange={(_, __, by) => {
+          const { columnKey, order } = Array.isArray(by) ? {} as { columnKey?: React.Key; order?: string } : by
+          set({ sort: order ? `${String(columnKey)}:${order === 'ascend' ? 'asc' : 'desc'}` : '' })
+        }}
+        locale={{ emptyText: list.isPending ? ' ' : <NoImages kind={kind} isFiltered={isFiltered} onClear={() => set({ search: '', status: '' })} /> }}
+        rowSelection={{
+          columnWidth: 44, selectedRowKeys: keys, onChange: setKeys,
+          getCheckboxProps: ({ name, id }) => ({ 'aria-label': t('select', { name: name ?? id }) }) as object,
+        }}
+      />
+    ),
+    [columns, images, list.isPending, kind, isFiltered, keys, set, t],
+  )
   const label = (of: Kind) => (
     <>
       {t(`kind.${of}`)}
@@ -99,21 +120,7 @@ export function Images() {
         <Failure error={list.error} retry={() => void list.refetch()} />
       ) : (
         <div className="card">
-          <Table<Image>
-            size="middle"
-            rowKey="id"
-            columns={columns}
-            dataSource={images}
-            loading={list.isPending}
-            pagination={false}
-            tableLayout="fixed"
-            onChange={sorted}
-            locale={{ emptyText: list.isPending ? ' ' : <NoImages kind={kind} isFiltered={!!(search || status)} onClear={() => set({ search: '', status: '' })} /> }}
-            rowSelection={{
-              columnWidth: 44, selectedRowKeys: keys, onChange: setKeys,
-              getCheckboxProps: ({ name, id }) => ({ 'aria-label': t('select', { name: name ?? id }) }) as object,
-            }}
-          />
+          {table}
           <Pager after={after} next={images.length === PAGE ? images.at(-1)?.id : undefined} onGo={(to) => set({ after: to }, { push: true })} />
         </div>
       )}

@@ -1,5 +1,5 @@
 import { CloseOutlined, LockOutlined } from '@ant-design/icons'
-import { Button, Progress, type TableProps, Tag, Tooltip } from 'antd'
+import { Button, Progress, type TableProps, Tag } from 'antd'
 import type { TFunction } from 'i18next'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
@@ -37,7 +37,7 @@ export function imageColumns(t: TFunction, kind: Kind, session: Session, uploads
       render: (_, image) => (
         <span className="name-cell">
           <Link to={paths.image(image.id)}>{image.name ?? image.id}</Link>
-          {image.protected && <Tooltip title={t('image.protected')}><LockOutlined role="img" aria-label={t('image.protected')} className="quiet" style={{ marginInlineStart: 6 }} /></Tooltip>}
+          {image.protected && <LockOutlined role="img" aria-label={t('image.protected')} title={t('image.protected')} className="quiet" style={{ marginInlineStart: 6 }} />}
         </span>
       ),
     },
