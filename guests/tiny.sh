@@ -117,7 +117,8 @@ echo "nameserver $dns" >/etc/resolv.conf
 END
 chmod +x root/sbin/init root/etc/udhcpc.sh root/etc/acpi/PWRF/00000080
 echo "${LABEL:-tiny}" >root/etc/label
-echo 'root::0:0:root:/root:/bin/sh' >root/etc/passwd
+# No password opens it: the console's shell asks for none.
+echo 'root:x:0:0:root:/root:/bin/sh' >root/etc/passwd
 echo 'root:*:19000:0:99999:7:::' >root/etc/shadow
 chmod 600 root/etc/shadow
 echo 'export PS1="tiny# "' >root/etc/profile

@@ -42,6 +42,11 @@ furnish() {
     echo "Uploading the image"
     as effigy image create tiny --public --disk-format raw --container-format bare \
         --property os_distro=tiny --file "$folder/guests/tiny.raw" >/dev/null
+    # It is everybody's once its verification has passed.
+    local deadline=$((SECONDS + 120))
+    until as alice-web image show tiny >/dev/null 2>&1; do
+        [ $SECONDS -lt $deadline ] || die "the image did not pass its verification: $(as effigy image show tiny)"
+    done
 }
 
 tell() {

@@ -16,6 +16,14 @@ clients=$(scripts/clients.sh)
 source scripts/claims.sh
 trap finish EXIT
 
+# An image that nobody vouches for, and a stranger who looks for it.
+held_back() {
+    as effigy image create unknown --public --disk-format raw --container-format bare \
+        --file "$folder/golden.raw" -f value -c id >"$folder/unknown.id"
+    refused "No Image found" as bob image show "$(cat "$folder/unknown.id")" &&
+        as effigy image delete "$(cat "$folder/unknown.id")"
+}
+
 # ------------------------------------------------------------------ a cloud
 step "A service, two projects of Alice's (web and batch), and Bob, who has neither"
 start_service
@@ -23,7 +31,9 @@ make_people
 
 step "The administrator uploads an image and makes it Public"
 guests/micro.sh "$folder/golden.raw" golden 4M
+claim "with nothing said, one whose inside is unknown is everybody's only when that is known (not Bob's)" held_back
 as effigy image create golden --public --disk-format raw --container-format bare \
+    --property effigy_public_reason="a boot sector of our own, with no system to look into" \
     --file "$folder/golden.raw" -f value -c id >"$folder/golden.id"
 claim "the image is ready" shows "active" as effigy image show golden -f value -c status
 claim "Alice sees it" lists golden as alice-web image list --public -f value -c Name

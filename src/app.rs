@@ -20,6 +20,7 @@ use crate::{
     exports::Exports,
     identity::Identity,
     images::{self, Images},
+    inspect::{Inspector, SigningKey},
     instances::{Foundations, Instances, flavors::Flavors, key_pairs::KeyPairs},
     jobs::{self, Queue},
     metadefs::Metadefs,
@@ -76,7 +77,7 @@ impl App {
         let metadefs = Metadefs::open(db.clone()).await?;
         let store = open_store(&config, &db).await?;
         let jobs = Queue::new(db.clone());
-        let images = open_images(&config, &db, store.clone(), &identity, &jobs);
+        let images = open_images(&config, &db, store.clone(), &identity, &jobs)?;
         if config.database.url.is_none() {
             // The data folder's lock says that this service is alone: whoever held a lease is gone.
             jobs.recover().await?;
@@ -147,15 +148,25 @@ impl App {
     }
 }
 
-fn open_images(config: &Config, db: &Database, store: chunks::Store, identity: &Identity, jobs: &Queue) -> Images {
+fn open_images(
+    config: &Config,
+    db: &Database,
+    store: chunks::Store,
+    identity: &Identity,
+    jobs: &Queue,
+) -> anyhow::Result<Images> {
+    let key =
+        SigningKey::open(&config.server.data).context("cannot open the key that verifications are signed with")?;
     let settings = images::Settings {
         images: config.images.clone(),
         import: config.import.clone(),
         sharing: config.sharing.clone(),
         quota: config.quota.clone(),
+        // Whatever became of the file since: the program that runs.
+        inspector: Inspector::new(config.inspect.clone(), key, "/proc/self/exe".into()),
         reserve_bytes: config.store.reserve_mib.saturating_mul(1 << 20),
     };
-    Images::open(db.clone(), store, identity.clone(), jobs.clone(), settings)
+    Ok(Images::open(db.clone(), store, identity.clone(), jobs.clone(), settings))
 }
 
 /// Opens the store below the data folder.

@@ -31,6 +31,8 @@ pub struct Config {
     pub import: Import,
     /// Who may share with whom.
     pub sharing: Sharing,
+    /// What is made of what is found inside images.
+    pub inspect: Inspect,
     /// Instances and QEMU.
     pub instances: Instances,
     /// What one project may use.
@@ -181,6 +183,47 @@ pub enum SharingScope {
     Any,
     /// This deployment does not share.
     Off,
+}
+
+/// `[inspect]`: what is made of what is found inside images.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Inspect {
+    /// A Windows that is not generalised, or of which that cannot be told, when it is to be cast into an image.
+    pub windows: Rule,
+    /// Whether an image is public only once its verification has passed.
+    pub public: PublicRule,
+    /// An image with findings of high severity, when it is to be shared.
+    pub share: Rule,
+    /// The user id that the process which looks into disks runs as, where the service is root; no other process and
+    /// no instance may have it.
+    pub user: u32,
+}
+
+impl Default for Inspect {
+    fn default() -> Inspect {
+        Inspect { windows: Rule::Refuse, public: PublicRule::Require, share: Rule::Warn, user: 899_999 }
+    }
+}
+
+/// What is done about something that should not be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rule {
+    /// It is refused, and the refusal says why.
+    Refuse,
+    /// It is done, and the answer says what is wrong.
+    Warn,
+}
+
+/// Whether an image is public only once its verification has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PublicRule {
+    /// It is.
+    Require,
+    /// It is public at once, as in Glance; the report is kept.
+    Record,
 }
 
 /// `[instances]`: instances and QEMU.

@@ -38,6 +38,27 @@ enum Command {
     /// Makes users, projects and roles, offline or beside a running service.
     #[command(subcommand)]
     Admin(effigy::admin::Command),
+    /// Checks the signed verification of an image, offline; fails when it is not believed or the image did not pass.
+    Verify {
+        /// The statement, as `/effigy/v1/images/{id}/verification` answers it.
+        statement: PathBuf,
+        /// The deployment's public key (PEM); without, the one in the data folder.
+        #[arg(long)]
+        key: Option<PathBuf>,
+        /// The image's file, to compare with the statement.
+        #[arg(long)]
+        image: Option<PathBuf>,
+    },
+    /// Looks into a disk for the service; nobody types this.
+    #[command(name = effigy::inspect::jail::COMMAND, hide = true)]
+    InspectDisk {
+        #[arg(long)]
+        size_bytes: u64,
+        #[arg(long)]
+        scope: String,
+        #[arg(long)]
+        user: u32,
+    },
     /// Looks at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -66,6 +87,10 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if let Command::InspectDisk { size_bytes, scope, user } = &cli.command {
+        effigy::inspect::jail::run(*size_bytes, scope, *user)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut config = Config::load(cli.config.as_deref())?;
     if let Some(data) = cli.data {
         config.server.data = data;
@@ -80,6 +105,12 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             say(&config.redacted()?);
             Ok(ExitCode::SUCCESS)
         }
+        Command::Verify { statement, key, image } => {
+            let data = &config.server.data;
+            say(&effigy::inspect::statement::check(&statement, key.as_deref(), image.as_deref(), data)?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::InspectDisk { .. } => Ok(ExitCode::SUCCESS),
         Command::Store(command) => look_after_store(config, command),
     }
 }

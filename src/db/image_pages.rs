@@ -294,10 +294,16 @@ impl Statement {
         let mut project = || self.value(Value::Text(own.clone()));
         let when = match branch {
             Branch::All => "1 = 1".into(),
-            Branch::AllOf(visibility) => format!("i.visibility = '{visibility}'"),
+            Branch::AllOf(visibility) if page.viewer.is_none() => format!("i.visibility = '{visibility}'"),
+            // What is declared public and held back is its project's alone.
+            Branch::AllOf(visibility) => {
+                format!("i.visibility = '{visibility}' and (i.public_hold is null or i.owner = {})", project())
+            }
             Branch::Own => format!("i.owner = {}", project()),
             Branch::OwnOf(visibility) => format!("i.owner = {} and i.visibility = '{visibility}'", project()),
-            Branch::OthersOf(visibility) => format!("i.visibility = '{visibility}' and i.owner <> {}", project()),
+            Branch::OthersOf(visibility) => {
+                format!("i.visibility = '{visibility}' and i.public_hold is null and i.owner <> {}", project())
+            }
             Branch::SharedWith => {
                 let project = project();
                 let status = match page.membership {

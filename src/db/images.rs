@@ -142,6 +142,10 @@ pub struct Image {
     pub progress: Option<i64>,
     /// Why the last save failed.
     pub reason: Option<String>,
+    /// What keeps an image that is declared public from being it: `pending` or `held`.
+    pub public_hold: Option<String>,
+    /// Why.
+    pub public_why: Option<String>,
     /// The root of the manifest of the bytes that wait to be imported.
     pub staged_root: Option<String>,
     /// The task at work on it.
@@ -158,12 +162,12 @@ macro_rules! columns {
         "i.id, i.owner, i.name, i.status, i.visibility, i.hidden, i.protected, i.disk_format, i.container_format, \
          i.min_disk_gib, i.min_ram_mib, i.size_bytes, i.disk_bytes, i.checksum, i.os_hash, i.file_root, i.disk_root, \
          i.rendering, i.stored_bytes, i.tags, i.properties, i.created_ms, i.updated_ms, i.revision, i.progress, \
-         i.reason, i.staged_root, i.import_task, i.importing_to, i.failed_import"
+         i.reason, i.public_hold, i.public_why, i.staged_root, i.import_task, i.importing_to, i.failed_import"
     };
 }
 pub(super) const COLUMNS: &str = columns!();
 /// The place after the last of [`COLUMNS`].
-const AFTER_COLUMNS: usize = 30;
+const AFTER_COLUMNS: usize = 32;
 
 impl Image {
     pub(super) fn of(row: &AnyRow) -> Result<Image> {
@@ -196,6 +200,8 @@ impl Image {
             revision: row.try_get(next())?,
             progress: row.try_get(next())?,
             reason: row.try_get(next())?,
+            public_hold: row.try_get(next())?,
+            public_why: row.try_get(next())?,
             staged_root: row.try_get(next())?,
             import_task: row.try_get(next())?,
             importing_to: row.try_get(next())?,
@@ -403,8 +409,9 @@ pub(super) async fn insert(write: &mut Write, image: &Image, charged_bytes: i64,
     super::image_usage::charge_image(write, image.owner, charged_bytes, limits).await?;
     let inserted = sqlx::query(
         "insert into images (id, owner, name, status, visibility, hidden, protected, disk_format, container_format, \
-         min_disk_gib, min_ram_mib, tags, properties, created_ms, updated_ms, revision, charged_bytes, progress) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
+         min_disk_gib, min_ram_mib, tags, properties, created_ms, updated_ms, revision, charged_bytes, progress, \
+         public_hold, public_why) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
     )
     .bind(image.id.to_string())
     .bind(image.owner.to_string())
@@ -424,6 +431,8 @@ pub(super) async fn insert(write: &mut Write, image: &Image, charged_bytes: i64,
     .bind(image.revision)
     .bind(charged_bytes)
     .bind(image.progress)
+    .bind(image.public_hold.clone())
+    .bind(image.public_why.clone())
     .execute(&mut **write)
     .await;
     match inserted {
@@ -439,7 +448,8 @@ async fn update(write: &mut Write, image: &Image) -> Result<Step> {
     let updated = sqlx::query(
         "update images set owner = $3, name = $4, visibility = $5, hidden = $6, protected = $7, disk_format = $8, \
          container_format = $9, min_disk_gib = $10, min_ram_mib = $11, tags = $12, properties = $13, \
-         updated_ms = $14, revision = revision + 1 where id = $1 and revision = $2 and status <> 'deleted'",
+         updated_ms = $14, public_hold = $15, public_why = $16, revision = revision + 1 \
+         where id = $1 and revision = $2 and status <> 'deleted'",
     )
     .bind(image.id.to_string())
     .bind(image.revision)
@@ -455,6 +465,8 @@ async fn update(write: &mut Write, image: &Image) -> Result<Step> {
     .bind(image.tags.clone())
     .bind(image.properties.clone())
     .bind(now_ms())
+    .bind(image.public_hold.clone())
+    .bind(image.public_why.clone())
     .execute(&mut **write)
     .await?;
     Ok(Step::of(updated.rows_affected()))

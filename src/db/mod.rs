@@ -44,6 +44,7 @@ pub mod projects;
 pub mod roles;
 pub mod tokens;
 pub mod users;
+pub mod verifications;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");

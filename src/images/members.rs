@@ -6,7 +6,7 @@
 
 use super::{Image, Images, MAX_MEMBERS, Member, Visibility};
 use crate::{
-    config::SharingScope,
+    config::{Rule, SharingScope},
     db::{
         images::{MemberStatus, Step},
         now_ms,
@@ -28,7 +28,13 @@ impl Images {
     /// `Forbidden` where nothing is shared, for an image that is public or community, and (when sharing reaches own
     /// projects) for a project the caller has no role in, whether it exists or not; `Conflict` when it is shared
     /// with that project already; `TooLarge` when it has its number of members.
-    pub async fn add_member(&self, caller: &Caller, id: ImageId, project: Option<ProjectId>) -> Result<Member> {
+    /// What the image hands on is told beside the member, or (`inspect.share`) refused.
+    pub async fn add_member(
+        &self,
+        caller: &Caller,
+        id: ImageId,
+        project: Option<ProjectId>,
+    ) -> Result<(Member, Option<String>)> {
         self.check_sharing()?;
         let image = self.allowed(caller, id, ImageAction::Share).await?;
         check_shareable(&image)?;
@@ -40,12 +46,16 @@ impl Images {
         if project == image.owner {
             return Err(Error::Invalid("The image belongs to that project already.".into()));
         }
+        let concern = self.sharing_concern(&image).await?;
+        if let Some(concern) = concern.as_ref().filter(|_| self.0.inspector.settings().share == Rule::Refuse) {
+            return Err(Error::Conflict(format!("{concern} This deployment does not share such an image.")));
+        }
         let belongs_to_both = belongs && self.0.identity.belongs(caller.user.id, image.owner).await?;
         let status = if belongs_to_both { MemberStatus::Accepted } else { MemberStatus::Pending };
         let now = now_ms();
         let member = Member { image: id, project, status, created_ms: now, updated_ms: now };
         self.0.db.add_member(&member, MAX_MEMBERS as i64).await?;
-        Ok(member)
+        Ok((member, concern))
     }
 
     /// Whom an image is shared with. A member sees itself.

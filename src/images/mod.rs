@@ -28,6 +28,7 @@ mod leases;
 mod list;
 mod members;
 mod patch;
+mod publish;
 mod read;
 mod record;
 mod save;
@@ -36,6 +37,7 @@ mod source;
 mod stage;
 mod storage;
 mod tasks;
+mod verify;
 
 use std::{
     collections::HashMap,
@@ -60,6 +62,7 @@ use crate::{
         image_policy::{self, ImageAction, ImageFacts},
     },
     ids::{ImageId, JobId},
+    inspect::Inspector,
     jobs::Queue,
 };
 
@@ -78,6 +81,7 @@ pub use save::Declared;
 pub use snapshot::{LaunchSource, Lineage, SnapshotOf};
 pub use storage::Figures;
 pub use tasks::{ListTasks, NewTask};
+pub use verify::Verification;
 
 /// The one store there is.
 pub const STORE: &str = "local";
@@ -98,6 +102,7 @@ struct Inner {
     queue: Queue,
     settings: config::Images,
     sharing: config::SharingScope,
+    inspector: Inspector,
     limits: Limits,
     reserve_bytes: u64,
     fetcher: Fetcher,
@@ -121,6 +126,8 @@ pub struct Settings {
     pub sharing: config::Sharing,
     /// `[quota]`
     pub quota: config::Quota,
+    /// What looks into images.
+    pub inspector: Inspector,
     /// What is kept free on the store's file system, in bytes.
     pub reserve_bytes: u64,
 }
@@ -145,6 +152,7 @@ impl Images {
             counting: Semaphore::new(COUNTS_AT_ONCE),
             settings: settings.images,
             sharing: settings.sharing.scope,
+            inspector: settings.inspector,
             limits,
             reserve_bytes: settings.reserve_bytes,
             fetcher: Fetcher::new(&settings.import),
@@ -192,7 +200,10 @@ impl Images {
     pub async fn create(&self, caller: &Caller, attributes: record::Attributes) -> Result<Image> {
         image_policy::create_image(caller)
             .or(|| "You may not make images in this project.".into(), || "No such project.".into())?;
-        let image = record::new_image(caller, attributes, self.0.sharing, now_ms())?;
+        publish::check_attributes(caller, &attributes)?;
+        let mut image = record::new_image(caller, attributes, self.0.sharing, now_ms())?;
+        self.apply_hold(&mut image).await?;
+        self.record_override(caller, image.id, None, &image).await?;
         self.0.db.insert_image(&image, 0, self.0.limits).await?;
         Ok(image)
     }
@@ -211,8 +222,12 @@ impl Images {
     /// `Forbidden`, `Invalid`, `TooLarge` as in [`Images::create`]; `Conflict` for what is not there to change.
     pub async fn change(&self, caller: &Caller, id: ImageId, changes: &[Change]) -> Result<Image> {
         for _ in 0..CHANGE_ATTEMPTS {
-            let mut image = self.allowed(caller, id, ImageAction::Change).await?;
+            let before = self.allowed(caller, id, ImageAction::Change).await?;
+            publish::check_changes(caller, changes)?;
+            let mut image = before.clone();
             patch::apply(caller, &mut image, changes, self.0.sharing)?;
+            self.gate_change(&before, &mut image).await?;
+            self.record_override(caller, id, Some(&before), &image).await?;
             if self.0.db.update_image(&image).await? == Step::Done {
                 return self.show(caller, id).await;
             }
@@ -354,7 +369,8 @@ impl Images {
         let membership = membership.filter(|_| self.0.sharing != config::SharingScope::Off);
         let facts = ImageFacts {
             owner: image.owner,
-            visibility: image.visibility,
+            // What is held back from being public is its project's alone.
+            visibility: if image.public_hold.is_some() { Visibility::Private } else { image.visibility },
             is_deactivated: image.status == Status::Deactivated,
             membership,
         };

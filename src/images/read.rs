@@ -68,6 +68,11 @@ impl Images {
         Ok(File { image, size_bytes, content })
     }
 
+    /// The disk of this root, for the instances room: whoever keeps the root keeps the disk.
+    pub(crate) async fn disk(&self, root: &str) -> Result<Reader> {
+        self.reader(root).await
+    }
+
     pub(super) async fn reader(&self, root: &str) -> Result<Reader> {
         let root: Digest = root.parse().map_err(Error::internal)?;
         self.0.store.reader(root).await.map_err(store_error)
@@ -92,7 +97,10 @@ impl Images {
             tokio::join!(md5.take(&piece), sha512.take(&piece));
         }
         let (md5, sha512) = tokio::join!(md5.end(), sha512.end());
-        self.0.db.set_checksums(id, &md5?, &sha512?).await
+        self.0.db.set_checksums(id, &md5?, &sha512?).await?;
+        // The statement names the file, too, now that its checksum is known.
+        self.add_verification(id).await;
+        Ok(())
     }
 }
 

@@ -125,6 +125,8 @@ pub(super) fn new_image(
         revision: 0,
         progress: None,
         reason: None,
+        public_hold: None,
+        public_why: None,
         staged_root: None,
         import_task: None,
         importing_to: None,

@@ -185,6 +185,7 @@ impl Images {
             Ok(Ending::Done) => {
                 session.finish().await;
                 tracing::info!(image.id = %id, bytes = saved.size_bytes, "saved image {id}");
+                self.add_verification(id).await;
                 Ok(())
             }
             Ok(lost) => {

@@ -178,6 +178,7 @@ impl Images {
         match self.0.db.finish_snapshot(id, &saved, self.0.limits, &checksums).await? {
             Ending::Done => {
                 self.0.queue.wake();
+                self.add_verification(id).await;
                 tracing::info!(image.id = %id, bytes = disk.size_bytes, new_bytes = disk.new_bytes, "cast image {id}");
                 Ok(())
             }
@@ -213,7 +214,9 @@ fn snapshot_image(caller: &Caller, of: &SnapshotOf, sharing: crate::config::Shar
     image.status = Status::Saving;
     image.progress = Some(0);
     let mut properties = of.properties.clone();
-    properties.retain(|name, _| !record::is_attribute(name) && !name.starts_with("os_glance"));
+    properties.retain(|name, _| {
+        !record::is_attribute(name) && !name.starts_with("os_glance") && !super::publish::is_own(name)
+    });
     let lineage = [
         ("image_type", Some("snapshot".to_owned())),
         ("instance_uuid", Some(of.instance_id.to_string())),

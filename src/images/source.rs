@@ -110,6 +110,7 @@ impl Images {
             image.disk_format.clone_from(&from.disk_format);
             image.container_format.clone_from(&from.container_format);
             image.properties.clone_from(&from.properties);
+            self.apply_hold(&mut image).await?;
             if self.0.db.update_image(&image).await? == Step::Done {
                 return Ok(());
             }

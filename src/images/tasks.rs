@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{
     Attributes, ImageTask, Images, STORE, Status,
     import::{Source, task},
-    record,
+    publish, record,
 };
 use crate::{
     db::{
@@ -113,6 +113,7 @@ impl Images {
         image_policy::create_image(caller)
             .or(|| "You may not make images in this project.".into(), || "No such project.".into())?;
         self.0.fetcher.accept(&wanted.uri)?;
+        publish::check_attributes(caller, &wanted.attributes)?;
         let mut image = record::new_image(caller, wanted.attributes, self.0.sharing, now_ms())?;
         self.check_formats(&image)?;
         image.status = Status::Importing;
@@ -121,6 +122,8 @@ impl Images {
         let job = Queue::row(work, Some(caller))?;
         let mut task = task(caller, image.id, "import", &wanted.input)?;
         task.id = job.id;
+        self.apply_hold(&mut image).await?;
+        self.record_override(caller, image.id, None, &image).await?;
         self.0.db.insert_import(&image, self.0.limits, &task, &job).await?;
         self.0.queue.wake();
         Ok(task)

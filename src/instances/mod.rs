@@ -35,6 +35,7 @@ mod snapshot;
 mod start;
 mod state;
 mod types;
+mod windows;
 
 use std::{collections::BTreeMap, sync::Arc};
 

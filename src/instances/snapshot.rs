@@ -12,7 +12,7 @@ use std::{collections::BTreeMap, fs::File, sync::Arc};
 
 use chunks::Digest;
 
-use super::{Instances, action, driver::Message, labels, room::Room, state::Order};
+use super::{Instances, action, driver::Message, labels, room::Room, state::Order, windows};
 use crate::{
     error::{Error, Result},
     identity::Caller,
@@ -71,8 +71,17 @@ pub(super) async fn begin(
     labels::check_metadata(&metadata)?;
     let action = action(&caller, &row, Order::Capture.action());
     room.ask(id, |reply| Message::Order { order: Order::Capture, action, reply }).await?;
+    let warning = match windows::gate(&room, &row, &metadata).await {
+        Ok(warning) => warning,
+        Err(refused) => {
+            let failure = Some(refused.to_string());
+            room.ask(id, |reply| Message::CaptureEnded { failure, reply }).await?;
+            return Err(refused);
+        }
+    };
     let mut properties = row.make.hardware.clone();
     properties.extend(metadata);
+    properties.extend(warning.map(|warning| (windows::WARNING.to_owned(), warning)));
     let flavor: super::Flavor = serde_json::from_str(&row.make.flavor).map_err(Error::internal)?;
     let of = SnapshotOf {
         instance_id: id,

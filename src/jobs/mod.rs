@@ -54,6 +54,13 @@ pub fn start(queue: &Queue, rooms: &Rooms, sweep_interval: Duration, stop: &Canc
             queue.work_on(lane, stop, body).await;
         });
     }
+    let (images, stopped) = (rooms.images.clone(), stop.clone());
+    // What is new since the last start: rules, settings, images whose verification was lost.
+    tasks.spawn(async move {
+        if let Some(Err(error)) = stopped.run_until_cancelled(images.verify_due()).await {
+            tracing::error!(%error, "cannot add the verifications that are due: {error}");
+        }
+    });
     tasks.spawn(keep_time(queue.clone(), rooms.clone(), sweep_interval, stop.clone()));
 }
 
@@ -63,6 +70,7 @@ async fn run(rooms: Rooms, job: Job) -> Result<()> {
         Work::Import { image, source } => rooms.images.run_import(&job, image, &source).await,
         Work::Checksum { image } => rooms.images.compute_checksums(image, &job.stop).await,
         Work::Snapshot { image, instance } => snapshot::cast(&rooms, &job, image, instance).await,
+        Work::Verify { image } => rooms.images.verify(image, &job).await,
         Work::Sweep => until(&job.stop, sweep::sweep(&rooms.store, &rooms.db)).await,
         Work::Scrub => until(&job.stop, scrub::scrub(&rooms.store, &rooms.db)).await,
     }
@@ -100,6 +108,7 @@ async fn lapse(images: &Images) -> Result<()> {
 async fn due(queue: &Queue, images: &Images) -> Result<()> {
     images.forget_tasks().await?;
     queue.forget_ended(KEEP_ENDED).await?;
+    images.verify_due().await?;
     queue.add(Work::Sweep, None).await?;
     queue.add(Work::Scrub, None).await
 }

@@ -59,6 +59,11 @@ pub enum Work {
         /// The image.
         image: ImageId,
     },
+    /// Looks into an image, and states what is there.
+    Verify {
+        /// The image.
+        image: ImageId,
+    },
     /// Deletes chunks that nothing refers to.
     Sweep,
     /// Reads chunks again and verifies them.
@@ -89,10 +94,15 @@ impl Lane {
 impl Work {
     fn lane(&self) -> Lane {
         match self {
-            Work::Snapshot { .. } => Lane::Front,
+            Work::Snapshot { .. } | Work::Verify { .. } => Lane::Front,
             Work::Import { .. } => Lane::Import,
             Work::Checksum { .. } | Work::Sweep | Work::Scrub => Lane::Back,
         }
+    }
+
+    /// The name of the verification of an image.
+    pub fn verification_of(image: ImageId) -> String {
+        format!("verify {image}")
     }
 
     /// The name under which at most one waits or runs.
@@ -102,6 +112,7 @@ impl Work {
             // The image's row says which of its imports is at work.
             Work::Import { .. } => None,
             Work::Checksum { image } => Some(format!("checksum {image}")),
+            Work::Verify { image } => Some(Work::verification_of(*image)),
             Work::Sweep => Some("sweep".into()),
             Work::Scrub => Some("scrub".into()),
         }

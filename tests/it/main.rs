@@ -18,6 +18,7 @@ mod compute;
 pub mod db;
 mod identity;
 mod image;
+mod inspect;
 mod instances;
 mod process;
 mod tidy;

@@ -9,6 +9,7 @@ use super::Api;
 
 mod images;
 mod instances;
+mod verification;
 
 /// Every URL below `/effigy/v1`.
 pub fn routes() -> Router<Api> {
@@ -17,6 +18,8 @@ pub fn routes() -> Router<Api> {
         .route("/images/counts", get(images::count))
         .route("/images/{image}/ancestors", get(images::ancestors))
         .route("/images/{image}/descendants", get(images::descendants))
+        .route("/images/{image}/verification", get(verification::show).post(verification::again))
+        .route("/verification-key", get(verification::key))
         .route("/images/{image}/storage", get(images::storage))
         .route("/instances/{id}/actions/force-off", post(instances::force_off))
 }

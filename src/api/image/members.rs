@@ -3,7 +3,7 @@
 use axum::{
     Json,
     extract::{Path, State},
-    http::StatusCode,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -43,11 +43,17 @@ pub(super) async fn add(
     Authenticated(caller): Authenticated,
     Path(image): Path<String>,
     JsonBody(body): JsonBody<NewMember>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<(HeaderMap, Json<Value>), ApiError> {
     let id = image_id(&image)?;
     let project: Option<ProjectId> = body.member.parse().ok();
-    let member = api.images.add_member(&caller, id, project).await?;
-    Ok(Json(render::member(&member)))
+    let (member, concern) = api.images.add_member(&caller, id, project).await?;
+    let mut headers = HeaderMap::new();
+    // A warning in words (RFC 7234, 5.5); clients that do not know it go on as ever.
+    let text = concern.map(|text| format!("299 effigy \"{}\"", text.replace(['"', '\\'], "'")));
+    if let Some(value) = text.and_then(|text| HeaderValue::from_bytes(text.as_bytes()).ok()) {
+        headers.insert(header::WARNING, value);
+    }
+    Ok((headers, Json(render::member(&member))))
 }
 
 pub(super) async fn show(

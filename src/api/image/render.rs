@@ -102,6 +102,10 @@ fn write_image(out: &mut Vec<u8>, image: &Image) {
     }
     // Tags and properties are JSON in the row already.
     raw(out, "tags", &image.tags);
+    if let Some(hold) = &image.public_hold {
+        word(out, "effigy_public", hold);
+        optional(out, "effigy_public_why", image.public_why.as_deref());
+    }
     let properties = image.properties.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
     if let Some(properties) = properties.filter(|text| !text.is_empty()) {
         out.extend_from_slice(b", ");
@@ -223,6 +227,8 @@ mod tests {
             revision: 0,
             progress: None,
             reason: None,
+            public_hold: None,
+            public_why: None,
             staged_root: None,
             import_task: Some("t".into()),
             importing_to: Some("local".into()),

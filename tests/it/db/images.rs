@@ -46,6 +46,8 @@ pub(super) fn image(owner: ProjectId, name: &str, created_ms: i64) -> Image {
         revision: 0,
         progress: None,
         reason: None,
+        public_hold: None,
+        public_why: None,
         staged_root: None,
         import_task: None,
         importing_to: None,

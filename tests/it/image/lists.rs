@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::{bytes, ids, names, path, share};
+use super::{RECORD, bytes, ids, names, path, share};
 use crate::support::{Effigy, People, Person};
 
 #[tokio::test]
 async fn each_sees_its_own_the_public_and_what_is_shared_with_it() {
-    let effigy = Effigy::start().await;
+    let effigy = Effigy::with(RECORD).await;
     let People { admin, alice, alice_batch, bob, rita } = effigy.people().await;
     admin.create_image("public", json!({"visibility": "public"})).await;
     admin.create_image("hidden", json!({"visibility": "public", "os_hidden": true})).await;
@@ -114,7 +114,7 @@ async fn filters_hold_together() {
 
 #[tokio::test]
 async fn pages_follow_each_other_and_keep_the_filters() {
-    let effigy = Effigy::start().await;
+    let effigy = Effigy::with(RECORD).await;
     let People { admin, alice, alice_batch, bob, .. } = effigy.people().await;
     let mut own = Vec::new();
     for n in 0..7 {

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::json;
 
-use super::{bytes, ids, path, share, someone};
+use super::{RECORD, bytes, ids, path, share, someone};
 use crate::support::{Answer, Effigy, People, Person};
 
 /// What a cell says.
@@ -181,7 +181,7 @@ const SHARED_WITH: [&str; 2] = ["member it is shared with", "reader it is shared
 
 #[tokio::test]
 async fn private_image_is_its_projects_alone() {
-    let effigy = Effigy::start().await;
+    let effigy = Effigy::with(RECORD).await;
     let cast = Cast::of(&effigy).await;
     let id = cast.image("private").await;
     // There is nothing to accept before somebody is a member.
@@ -192,7 +192,7 @@ async fn private_image_is_its_projects_alone() {
 
 #[tokio::test]
 async fn shared_image_is_also_its_members() {
-    let effigy = Effigy::start().await;
+    let effigy = Effigy::with(RECORD).await;
     let cast = Cast::of(&effigy).await;
     let id = cast.image("private").await;
     share(&cast.people.alice, &id, &cast.people.alice_batch).await;
@@ -222,7 +222,7 @@ async fn pending_image_is_seen_and_rejected_one_is_not() {
 
 #[tokio::test]
 async fn community_and_public_images_are_everybodys_to_read() {
-    let effigy = Effigy::start().await;
+    let effigy = Effigy::with(RECORD).await;
     let cast = Cast::of(&effigy).await;
     // What is not shared has no members to see.
     let skipped = ["share", "unshare", "accept", "reject", "members", "member"];
@@ -253,7 +253,7 @@ async fn community_and_public_images_are_everybodys_to_read() {
 
 #[tokio::test]
 async fn deactivated_image_is_withheld_from_all_but_admins() {
-    let effigy = Effigy::start().await;
+    let effigy = Effigy::with(RECORD).await;
     let cast = Cast::of(&effigy).await;
     let id = cast.image("public").await;
     attempt(&cast.people.alice, "deactivate", &id, "").await.expect(204);
@@ -275,7 +275,7 @@ async fn deactivated_image_is_withheld_from_all_but_admins() {
 
 #[tokio::test]
 async fn owner_and_admin_delete_and_readers_make_nothing() {
-    let effigy = Effigy::start().await;
+    let effigy = Effigy::with(RECORD).await;
     let cast = Cast::of(&effigy).await;
     for person in [&cast.people.alice, &cast.people.admin] {
         let id = cast.image("private").await;
@@ -292,7 +292,7 @@ async fn owner_and_admin_delete_and_readers_make_nothing() {
 
 #[tokio::test]
 async fn what_is_hidden_answers_as_what_does_not_exist() {
-    let effigy = Effigy::start().await;
+    let effigy = Effigy::with(RECORD).await;
     let cast = Cast::of(&effigy).await;
     let id = cast.image("private").await;
     let nobodys = "5f0c5f4c-2f7e-4b2c-9a3e-0123456789ab";

@@ -22,6 +22,10 @@ use serde_json::{Value, json};
 
 use crate::support::{Effigy, PASSWORD, People, Person, id_of};
 
+/// A deployment where *public* is what somebody declares, as in Glance: the tests of who sees what are about that, and
+/// their images have no system inside to verify.
+const RECORD: &str = "[inspect]\npublic = \"record\"\n";
+
 /// A user with one role in one project, made by the admin and signed in.
 async fn someone(effigy: &Effigy, people: &People, name: &str, project: &str, role: &str) -> Person {
     let admin = &people.admin;

@@ -12,6 +12,7 @@ use effigy::{
     identity::{Caller, Identity, ProjectRef, Role, UserRef},
     ids::{ImageId, InstanceId, ProjectId, UserId},
     images::{Images, Settings, SnapshotOf, Status},
+    inspect::{Inspector, SigningKey},
     jobs::{Queue, Work},
 };
 use futures::TryStreamExt as _;
@@ -35,11 +36,14 @@ impl Room {
         let index = Arc::new(db.clone());
         let store = chunks::Store::open(&folder.path().join("store"), index, Default::default()).await.unwrap();
         let identity = Identity::open(db.clone(), config::Identity::default()).await.unwrap();
+        let key = SigningKey::generate().unwrap();
+        let inspector = Inspector::new(Default::default(), key, env!("CARGO_BIN_EXE_effigy").into());
         let settings = Settings {
             images: Default::default(),
             import: Default::default(),
             sharing: Default::default(),
             quota,
+            inspector,
             reserve_bytes: 0,
         };
         let images = Images::open(db.clone(), store.clone(), identity, Queue::new(db.clone()), settings);

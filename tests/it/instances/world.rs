@@ -15,6 +15,7 @@ use effigy::{
     identity::{Caller, Identity, ProjectRef, Role, UserRef},
     ids::{ImageId, InstanceId, ProjectId, UserId},
     images::{self, Images},
+    inspect::{Inspector, SigningKey},
     instances::{Foundations, Instance, Instances, Launch, Nic, Status, flavors::Flavors, key_pairs::KeyPairs},
     jobs::{self, Queue},
 };
@@ -111,11 +112,14 @@ impl World {
         let identity = Identity::open(db.clone(), config.identity.clone()).await.unwrap();
         let store = Store::open(&folder.join("store"), Arc::new(db.clone()), Default::default()).await.unwrap();
         let queue = Queue::new(db.clone());
+        // The look into a stopped disk is the program's own, not the tests'.
+        let program = env!("CARGO_BIN_EXE_effigy").into();
         let settings = images::Settings {
             images: config.images,
             import: config.import,
             sharing: config.sharing,
             quota: config.quota.clone(),
+            inspector: Inspector::new(config.inspect, SigningKey::generate().unwrap(), program),
             reserve_bytes: 0,
         };
         let images = Images::open(db.clone(), store.clone(), identity, queue.clone(), settings);

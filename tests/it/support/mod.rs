@@ -10,6 +10,7 @@
 
 mod acts;
 mod cli;
+mod disks;
 mod guests;
 mod http;
 mod people;
@@ -20,6 +21,7 @@ mod zoo;
 
 pub use acts::*;
 pub use cli::{Cli, clients};
+pub use disks::*;
 pub use guests::*;
 pub use http::{Answer, Person};
 pub use people::{PASSWORD, People, id_of};

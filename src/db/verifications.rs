@@ -1,0 +1,118 @@
+//! The rows of what was found inside disks and stated of images.
+
+use sqlx::Row as _;
+
+use super::{Database, images::word, now_ms};
+use crate::{error::Result, ids::ImageId};
+
+/// What was stated of an image.
+#[derive(Clone, Debug)]
+pub struct VerificationRow {
+    /// The disk it is about.
+    pub disk_root: String,
+    /// The versions of the rules.
+    pub rules: String,
+    /// A DSSE envelope.
+    pub statement: String,
+}
+
+impl Database {
+    /// What was found on this disk by these rules.
+    pub async fn disk_report(&self, root: &str, rules: i64) -> Result<Option<String>> {
+        let row = sqlx::query("select report from disk_reports where root = $1 and rules = $2")
+            .bind(root.to_owned())
+            .bind(rules)
+            .fetch_optional(self.reads())
+            .await?;
+        row.map(|row| Ok(row.try_get(0)?)).transpose()
+    }
+
+    /// Keeps what was found on a disk.
+    pub async fn keep_disk_report(&self, root: &str, rules: i64, report: &str) -> Result<()> {
+        let mut write = self.write().await?;
+        sqlx::query(
+            "insert into disk_reports (root, rules, report, made_ms) values ($1, $2, $3, $4) \
+             on conflict (root) do update set rules = $2, report = $3, made_ms = $4",
+        )
+        .bind(root.to_owned())
+        .bind(rules)
+        .bind(report.to_owned())
+        .bind(now_ms())
+        .execute(&mut *write)
+        .await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// Forgets what was found on disks that no image has any more.
+    pub async fn forget_disk_reports(&self) -> Result<()> {
+        let mut write = self.write().await?;
+        let unused = "delete from disk_reports where not exists \
+                      (select 1 from images i where i.disk_root = disk_reports.root)";
+        sqlx::query(unused).execute(&mut *write).await?;
+        write.commit().await?;
+        Ok(())
+    }
+
+    /// What was stated of an image.
+    pub async fn verification(&self, image: ImageId) -> Result<Option<VerificationRow>> {
+        let row = sqlx::query("select disk_root, rules, statement from verifications where image_id = $1")
+            .bind(image.to_string())
+            .fetch_optional(self.reads())
+            .await?;
+        row.map(|row| {
+            Ok(VerificationRow { disk_root: row.try_get(0)?, rules: row.try_get(1)?, statement: row.try_get(2)? })
+        })
+        .transpose()
+    }
+
+    /// Keeps what was stated of an image that still has this disk; false when it has not, or is gone.
+    pub async fn keep_verification(&self, image: ImageId, row: &VerificationRow) -> Result<bool> {
+        let mut write = self.write().await?;
+        let done = sqlx::query(
+            "insert into verifications (image_id, disk_root, rules, statement, made_ms) \
+             select i.id, $2, $3, $4, $5 from images i where i.id = $1 and i.disk_root = $2 and i.status <> 'deleted' \
+             on conflict (image_id) do update set disk_root = $2, rules = $3, statement = $4, made_ms = $5",
+        )
+        .bind(image.to_string())
+        .bind(row.disk_root.clone())
+        .bind(row.rules.clone())
+        .bind(row.statement.clone())
+        .bind(now_ms())
+        .execute(&mut *write)
+        .await?;
+        write.commit().await?;
+        Ok(done.rows_affected() == 1)
+    }
+
+    /// Images with bytes of which nothing is stated by these rules, the oldest first.
+    pub async fn unverified_images(&self, rules: &str, limit: u32) -> Result<Vec<ImageId>> {
+        let rows = sqlx::query(
+            "select i.id from images i left join verifications v on v.image_id = i.id and v.disk_root = i.disk_root \
+             and v.rules = $1 where i.disk_root is not null and i.status in ('active', 'deactivated') \
+             and v.image_id is null order by i.created_ms, i.id limit $2",
+        )
+        .bind(rules.to_owned())
+        .bind(i64::from(limit))
+        .fetch_all(self.reads())
+        .await?;
+        rows.iter().map(|row| word(row, 0)).collect()
+    }
+
+    /// Images that are declared public.
+    pub async fn public_images(&self) -> Result<Vec<ImageId>> {
+        let rows = sqlx::query("select id from images where visibility = 'public' and status <> 'deleted'")
+            .fetch_all(self.reads())
+            .await?;
+        rows.iter().map(|row| word(row, 0)).collect()
+    }
+
+    /// Where the job of this name is: its state and its percent.
+    pub async fn job_named(&self, once: &str) -> Result<Option<(String, Option<i64>)>> {
+        let row = sqlx::query("select state, progress from jobs where once = $1")
+            .bind(once.to_owned())
+            .fetch_optional(self.reads())
+            .await?;
+        row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+    }
+}

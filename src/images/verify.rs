@@ -1,0 +1,251 @@
+//! The verification of images: what is inside, looked at once for each content, stated and signed.
+//!
+//! ```text
+//! active ─ job ─► format rules again ─► look (or what is known of this disk) ─► statement ─► facts, public or held
+//! ```
+//!
+//! Content is never changed by looking; of the record, only what its owner left open is filled in.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::Value;
+
+use super::{Image, Images, Status, publish, record};
+use crate::{
+    db::{images::Step, verifications::VerificationRow},
+    error::{Error, Result},
+    identity::{Caller, image_policy::ImageAction},
+    ids::ImageId,
+    inspect::{Inspector, Statement, Verdict, formats, statement},
+    jobs::{Job, Work},
+};
+
+/// Verifications that are added at a time when the rules have grown; the next time adds the next.
+const ADD_AT_ONCE: u32 = 10_000;
+
+/// Where the verification of an image is, and what it came to.
+#[derive(Clone, Debug)]
+pub struct Verification {
+    /// `none`, `waiting`, `running` or `done`.
+    pub state: String,
+    /// Percent, while it runs.
+    pub progress: Option<i64>,
+    /// The signed statement, as JSON.
+    pub envelope: Option<Value>,
+    /// What it says, when it is believed.
+    pub statement: Option<Statement>,
+}
+
+impl Images {
+    /// The inspector of this deployment.
+    pub fn inspector(&self) -> &Inspector {
+        &self.0.inspector
+    }
+
+    /// Where the verification of an image is, and what it came to.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no image that the caller may see.
+    pub async fn verification(&self, caller: &Caller, id: ImageId) -> Result<Verification> {
+        let image = self.allowed(caller, id, ImageAction::Show).await?;
+        let row = self.0.db.verification(id).await?;
+        let envelope = row.as_ref().map(|row| serde_json::from_str(&row.statement)).transpose();
+        let job = self.0.db.job_named(&Work::verification_of(id)).await?;
+        let statement = self.statement_of(&image).await?.ok();
+        let (state, progress) = match job {
+            Some((state, progress)) => (state, progress.or(Some(0))),
+            None if row.is_some() => ("done".to_owned(), None),
+            None => ("none".to_owned(), None),
+        };
+        Ok(Verification { state, progress, envelope: envelope.map_err(Error::internal)?, statement })
+    }
+
+    /// Verifies an image again.
+    ///
+    /// # Errors
+    /// `Forbidden` for others than the image's project; `Conflict` while it has no bytes.
+    pub async fn verify_again(&self, caller: &Caller, id: ImageId) -> Result<()> {
+        let image = self.allowed(caller, id, ImageAction::Change).await?;
+        if image.disk_root.is_none() {
+            return Err(Error::Conflict(format!("Image {id} has no bytes yet; it is verified once it has.")));
+        }
+        self.0.queue.add(Work::Verify { image: id }, Some(caller)).await
+    }
+
+    /// Adds the verification of an image that has become active. One that cannot be added now is added by the clock.
+    pub(super) async fn add_verification(&self, id: ImageId) {
+        if let Err(error) = self.0.queue.add(Work::Verify { image: id }, None).await {
+            tracing::warn!(image.id = %id, "the verification of image {id} waits for the clock: {error}");
+        }
+    }
+
+    /// What is stated of the image's present disk by today's rules and this deployment's key; else why nothing is.
+    pub(super) async fn statement_of(&self, image: &Image) -> Result<Result<Statement, &'static str>> {
+        let Some(row) = self.0.db.verification(image.id).await? else { return Ok(Err("It was not verified yet.")) };
+        let statement = match statement::read(self.0.inspector.key(), &row.statement) {
+            Ok(statement) => statement,
+            Err(error) => {
+                tracing::error!(image.id = %image.id, "the verification of image {} is not believed: {error:#}", image.id);
+                return Ok(Err("Its verification is not signed by this deployment."));
+            }
+        };
+        let is_of_it = statement.subject.image == image.id.to_string()
+            && Some(&statement.subject.disk_root) == image.disk_root.as_ref();
+        Ok(match () {
+            () if !is_of_it => Err("Its verification is about another disk."),
+            () if !statement.is_current() => Err("Its verification is of older rules."),
+            () => Ok(statement),
+        })
+    }
+
+    /// Verifies an image. The body of a job; a second run does no harm.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot be read now.
+    pub async fn verify(&self, id: ImageId, job: &Job) -> Result<()> {
+        let Some((image, _)) = self.0.db.image(id, None).await? else { return Ok(()) };
+        let is_ready = matches!(image.status, Status::Active | Status::Deactivated);
+        let Some(root) = image.disk_root.clone().filter(|_| is_ready) else { return Ok(()) };
+        job.progress(5).await?;
+        let format = self.judge_again(&image).await?;
+        job.progress(20).await?;
+        let look = tokio::select! {
+            look = self.look_at(&root) => look?,
+            () = job.stop.cancelled() => return Err(Error::Unavailable("stopped; it is verified later".into())),
+        };
+        job.progress(90).await?;
+        let predicate = statement::Predicate::of(format, look);
+        let subject =
+            statement::Subject { image: id.to_string(), disk_root: root.clone(), file_sha512: image.os_hash.clone() };
+        let signed = statement::sign(self.0.inspector.key(), &subject, &predicate)?;
+        let row = VerificationRow { disk_root: root, rules: rules(), statement: signed };
+        if self.0.db.keep_verification(id, &row).await? {
+            tracing::info!(image.id = %id, verdict = ?predicate.verdict, "verified image {id}: {:?}", predicate.verdict);
+            self.settle(id, predicate.report.as_ref()).await?;
+        }
+        Ok(())
+    }
+
+    /// An uploaded file by the rules of its format as they are now. What nobody uploaded is of our own making.
+    async fn judge_again(&self, image: &Image) -> Result<Result<(), String>> {
+        let Some(file) = &image.file_root else { return Ok(Ok(())) };
+        let reader = self.reader(file).await?;
+        let limits = disks::Limits { virtual_size_bytes: self.0.settings.max_size_bytes };
+        let declared = image.disk_format.as_deref().unwrap_or_default();
+        match formats::judge(&reader, declared, limits).await {
+            Ok(_) => Ok(Ok(())),
+            Err(Error::Refused { message, .. }) => Ok(Err(message)),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// What is on a disk: as it is known, or by looking.
+    async fn look_at(&self, root: &str) -> Result<Result<guest::Report, String>> {
+        let version = i64::from(guest::RULES);
+        if let Some(known) = self.0.db.disk_report(root, version).await?
+            && let Ok(report) = serde_json::from_str(&known)
+        {
+            return Ok(Ok(report));
+        }
+        let reader = self.reader(root).await?;
+        let look = self.0.inspector.look(Arc::new(reader), guest::Scope::Everything).await?;
+        if let Ok(report) = &look
+            && report.incomplete.is_none()
+        {
+            let text = serde_json::to_string(report).map_err(Error::internal)?;
+            self.0.db.keep_disk_report(root, version, &text).await?;
+        }
+        Ok(look)
+    }
+
+    /// Fills in what the owner left open, and lets the image be public or holds it back.
+    async fn settle(&self, id: ImageId, report: Option<&guest::Report>) -> Result<()> {
+        for _ in 0..super::CHANGE_ATTEMPTS {
+            let Some((before, _)) = self.0.db.image(id, None).await? else { return Ok(()) };
+            let mut image = before.clone();
+            if let Some(report) = report {
+                fill_in(&mut image, report)?;
+            }
+            self.apply_hold(&mut image).await?;
+            if image == before || self.0.db.update_image(&image).await? == Step::Done {
+                return Ok(());
+            }
+        }
+        Err(Error::Unavailable(format!("image {id} is being changed by others at the same time")))
+    }
+
+    /// Adds the verification of images that have none by today's rules, and sets what is declared public right by
+    /// today's settings. Called at the start and by the clock.
+    pub async fn verify_due(&self) -> Result<()> {
+        for id in self.0.db.unverified_images(&rules(), ADD_AT_ONCE).await? {
+            self.0.queue.add(Work::Verify { image: id }, None).await?;
+        }
+        for id in self.0.db.public_images().await? {
+            self.settle(id, None).await?;
+        }
+        self.0.db.forget_disk_reports().await
+    }
+
+    /// What sharing an image hands on, if it is something: its findings of high severity, in a sentence.
+    pub(super) async fn sharing_concern(&self, image: &Image) -> Result<Option<String>> {
+        let Ok(statement) = self.statement_of(image).await? else { return Ok(None) };
+        let Some(report) = &statement.predicate.report else { return Ok(None) };
+        let found: Vec<String> =
+            report.high_findings().map(|finding| format!("{} ({})", finding.id, finding.place)).take(8).collect();
+        Ok((!found.is_empty()).then(|| format!("The image hands on what should not leave it: {}.", found.join(", "))))
+    }
+
+    /// Whether a statement lets its image be public.
+    pub(super) fn passes(statement: &Statement) -> bool {
+        statement.predicate.verdict == Verdict::Passed
+    }
+}
+
+/// The versions of the rules, as rows have them.
+fn rules() -> String {
+    format!("{}.{}", formats::CHECKER_VERSION, guest::RULES)
+}
+
+/// Sets the usual properties where the owner gave none, when it is known what system this is.
+fn fill_in(image: &mut Image, report: &guest::Report) -> Result<()> {
+    let facts = &report.facts;
+    let Some(family) = facts.family.known() else { return Ok(()) };
+    let mut properties: BTreeMap<String, String> = record::properties_of(image)?;
+    let firmware = facts.boot.known().and_then(|boot| match (boot.bios, boot.uefi) {
+        (true, false) => Some("bios".to_owned()),
+        (false, true) => Some("uefi".to_owned()),
+        // It boots either way.
+        _ => None,
+    });
+    let family = match family {
+        guest::Family::Linux => "linux",
+        guest::Family::Windows => "windows",
+    };
+    let found = [
+        ("os_type", Some(family.to_owned())),
+        ("os_distro", facts.distribution.known().cloned()),
+        ("os_version", facts.version.known().cloned()),
+        ("architecture", facts.architecture.known().cloned()),
+        ("hw_firmware_type", firmware),
+    ];
+    for (name, value) in found {
+        if let Some(value) = value.filter(|value| !value.is_empty() && !properties.contains_key(name)) {
+            // One that does not fit beside the owner's own is left out.
+            let mut more = properties.clone();
+            if record::set_property(&mut more, name, value.into()).is_ok() {
+                properties = more;
+            }
+        }
+    }
+    record::write_properties(image, &properties)?;
+    if image.min_disk_gib == 0 {
+        image.min_disk_gib = (report.disk_bytes.div_ceil(1 << 30)) as i64;
+    }
+    Ok(())
+}
+
+/// The property by which an admin lets an image be public whatever its verification says.
+pub(super) fn override_of(image: &Image) -> Result<Option<String>> {
+    let mut properties = record::properties_of(image)?;
+    Ok(properties.remove(publish::REASON).filter(|reason| !reason.trim().is_empty()))
+}

@@ -1,0 +1,366 @@
+//! What was found in an image, as a signed statement: an in-toto statement in a DSSE envelope, signed with the
+//! deployment's Ed25519 key.
+//!
+//! A statement is about one content, named by the digest of its disk's manifest. It is believed when its signature is
+//! of the deployment's key, its digest that of the disk in question, and its rules are today's; else it is *forged*,
+//! *about another disk* or *stale*, and proves nothing.
+// DSSE v1: https://github.com/secure-systems-lab/dsse; in-toto Statement v1: https://in-toto.io/Statement/v1
+
+use std::{fs, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::Path};
+
+use anyhow::Context as _;
+use base64::{Engine as _, engine::general_purpose::STANDARD as BASE64};
+use openssl::{
+    pkey::{PKey, Private, Public},
+    sign::{Signer, Verifier},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::formats::CHECKER_VERSION;
+
+const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
+const PREDICATE_TYPE: &str = "https://effigy.cloud/verification/v1";
+/// The name of our digest among a subject's.
+const DIGEST: &str = "effigyManifest";
+/// The file of the key in the data folder.
+const KEY_FILE: &str = "verification.key";
+/// The largest statement that is read.
+const MAX_STATEMENT_BYTES: u64 = 4 << 20;
+
+/// The key that a deployment signs its statements with.
+#[derive(Clone)]
+pub struct SigningKey {
+    private: PKey<Private>,
+    id: String,
+}
+
+impl std::fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SigningKey({})", self.id)
+    }
+}
+
+impl SigningKey {
+    /// A new key.
+    ///
+    /// # Errors
+    /// The platform's library makes none.
+    pub fn generate() -> anyhow::Result<SigningKey> {
+        SigningKey::of(PKey::generate_ed25519()?)
+    }
+
+    /// The key in the data folder; made, readable by its owner alone, when there is none.
+    ///
+    /// # Errors
+    /// It cannot be read or made.
+    pub fn open(data: &Path) -> anyhow::Result<SigningKey> {
+        let path = data.join(KEY_FILE);
+        match fs::read(&path) {
+            Ok(pem) => {
+                let key = PKey::private_key_from_pem(&pem).with_context(|| format!("{} is no key", path.display()))?;
+                return SigningKey::of(key);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            // A key that is there and cannot be read is not replaced: nothing that it signed would be believed.
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        }
+        let key = SigningKey::generate()?;
+        let fresh = data.join(format!(".{KEY_FILE}.new"));
+        let _ = fs::remove_file(&fresh);
+        let mut file = fs::File::options().write(true).create_new(true).mode(0o600).open(&fresh)?;
+        file.write_all(&key.private.private_key_to_pem_pkcs8()?)?;
+        file.sync_all()?;
+        fs::rename(&fresh, &path).with_context(|| format!("cannot make {}", path.display()))?;
+        Ok(key)
+    }
+
+    fn of(private: PKey<Private>) -> anyhow::Result<SigningKey> {
+        let id = key_id(&private.raw_public_key()?);
+        Ok(SigningKey { private, id })
+    }
+
+    /// The public half, as PEM.
+    pub fn public_pem(&self) -> String {
+        let pem = self.private.public_key_to_pem().expect("a key that was made or read can be written");
+        String::from_utf8_lossy(&pem).into_owned()
+    }
+
+    /// The name of the key: the digest of its public half.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn public(&self) -> anyhow::Result<PKey<Public>> {
+        Ok(PKey::public_key_from_pem(self.public_pem().as_bytes())?)
+    }
+
+    fn sign(&self, payload: &[u8]) -> anyhow::Result<String> {
+        let mut signer = Signer::new_without_digest(&self.private)?;
+        let signature = BASE64.encode(signer.sign_oneshot_to_vec(&authenticated(payload))?);
+        let envelope = Envelope {
+            payload_type: PAYLOAD_TYPE.into(),
+            payload: BASE64.encode(payload),
+            signatures: vec![Signature { keyid: self.id.clone(), sig: signature }],
+        };
+        Ok(serde_json::to_string(&envelope)?)
+    }
+}
+
+fn key_id(public: &[u8]) -> String {
+    format!("ed25519:{}", &blake3::hash(public).to_hex()[..32])
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Envelope {
+    payload_type: String,
+    payload: String,
+    signatures: Vec<Signature>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Signature {
+    keyid: String,
+    sig: String,
+}
+
+/// What DSSE signs: the type and the payload, each with its length (its "pre-authentication encoding").
+fn authenticated(payload: &[u8]) -> Vec<u8> {
+    let mut bytes = format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len()).into_bytes();
+    bytes.extend_from_slice(payload);
+    bytes
+}
+
+/// What a verification came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// The format rules hold, the system inside is known, and nothing of high severity was found.
+    Passed,
+    /// Something of that does not hold.
+    Failed,
+}
+
+/// What is stated of an image.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Predicate {
+    /// What it came to.
+    pub verdict: Verdict,
+    /// Why it failed, a sentence each.
+    pub reasons: Vec<String>,
+    /// The version of the rules of formats.
+    pub format_rules: i64,
+    /// The version of the rules of what is inside.
+    pub guest_rules: u32,
+    /// When, in RFC 3339.
+    pub verified_at: String,
+    /// By which Effigy.
+    pub verifier: String,
+    /// What was found; none when the look came to nothing.
+    pub report: Option<guest::Report>,
+}
+
+/// What a statement is about.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// The image's id.
+    pub image: String,
+    /// The digest of its disk's manifest.
+    pub disk_root: String,
+    /// The SHA-512 of its file, when it is known.
+    pub file_sha512: Option<String>,
+}
+
+/// A statement whose signature is right.
+#[derive(Clone, Debug)]
+pub struct Statement {
+    /// What it is about.
+    pub subject: Subject,
+    /// What it says.
+    pub predicate: Predicate,
+}
+
+impl Predicate {
+    /// Judges what was found.
+    pub fn of(format: Result<(), String>, look: Result<guest::Report, String>) -> Predicate {
+        let mut reasons: Vec<String> = format.err().into_iter().collect();
+        match &look {
+            Err(why) => reasons.push(format!("What is inside is unknown: {why}.")),
+            Ok(report) => {
+                if let Some(why) = &report.incomplete {
+                    reasons.push(format!("Not everything inside could be looked at: {why}."));
+                } else if let guest::Fact::Unknown(why) = &report.facts.family {
+                    reasons.push(format!("The system inside is unknown: {why}."));
+                }
+                for finding in report.high_findings() {
+                    let place = finding.partition.map_or(String::new(), |number| format!("partition {number}, "));
+                    reasons.push(format!("{} ({place}{}): {}.", finding.id, finding.place, finding.why));
+                }
+            }
+        }
+        let now = time::OffsetDateTime::now_utc().replace_nanosecond(0).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+        Predicate {
+            verdict: if reasons.is_empty() { Verdict::Passed } else { Verdict::Failed },
+            reasons,
+            format_rules: CHECKER_VERSION,
+            guest_rules: guest::RULES,
+            verified_at: now.format(&time::format_description::well_known::Rfc3339).unwrap_or_default(),
+            verifier: format!("effigy {}", env!("CARGO_PKG_VERSION")),
+            report: look.ok(),
+        }
+    }
+}
+
+/// Writes and signs a statement.
+///
+/// # Errors
+/// The platform's library does not sign.
+pub fn sign(key: &SigningKey, subject: &Subject, predicate: &Predicate) -> anyhow::Result<String> {
+    let mut subjects = vec![json!({"name": format!("{}/disk", subject.image), "digest": {DIGEST: subject.disk_root}})];
+    if let Some(sha512) = &subject.file_sha512 {
+        subjects.push(json!({"name": format!("{}/file", subject.image), "digest": {"sha512": sha512}}));
+    }
+    let statement = json!({
+        "_type": STATEMENT_TYPE,
+        "subject": subjects,
+        "predicateType": PREDICATE_TYPE,
+        "predicate": predicate,
+    });
+    key.sign(serde_json::to_string(&statement)?.as_bytes())
+}
+
+/// Reads a statement that this key has signed.
+///
+/// # Errors
+/// Its signature is of no such key, or it is no statement of ours.
+pub fn read(key: &SigningKey, envelope: &str) -> anyhow::Result<Statement> {
+    read_signed_by(&key.public()?, envelope)
+}
+
+fn read_signed_by(key: &PKey<Public>, envelope: &str) -> anyhow::Result<Statement> {
+    let envelope: Envelope = serde_json::from_str(envelope).context("it is no DSSE envelope")?;
+    anyhow::ensure!(envelope.payload_type == PAYLOAD_TYPE, "its payload is no in-toto statement");
+    let payload = BASE64.decode(&envelope.payload).context("its payload is damaged")?;
+    let is_signed = envelope.signatures.iter().any(|signature| {
+        let Ok(bytes) = BASE64.decode(&signature.sig) else { return false };
+        let verify = |mut verifier: Verifier<'_>| verifier.verify_oneshot(&bytes, &authenticated(&payload));
+        Verifier::new_without_digest(key).and_then(verify).unwrap_or(false)
+    });
+    anyhow::ensure!(is_signed, "it is not signed with this key: it was forged, altered, or made by another deployment");
+    let statement: Value = serde_json::from_slice(&payload).context("its payload is no JSON")?;
+    let is_ours = statement["_type"] == STATEMENT_TYPE && statement["predicateType"] == PREDICATE_TYPE;
+    anyhow::ensure!(is_ours, "it is no verification of an image");
+    let subjects = statement["subject"].as_array().cloned().unwrap_or_default();
+    let digest = |kind: &str| subjects.iter().find_map(|subject| subject["digest"][kind].as_str().map(str::to_owned));
+    let image = subjects.first().and_then(|subject| subject["name"].as_str()?.split('/').next().map(str::to_owned));
+    Ok(Statement {
+        subject: Subject {
+            image: image.unwrap_or_default(),
+            disk_root: digest(DIGEST).context("it names no disk")?,
+            file_sha512: digest("sha512"),
+        },
+        predicate: serde_json::from_value(statement["predicate"].clone()).context("it says nothing that is known")?,
+    })
+}
+
+impl Statement {
+    /// Whether it was made by today's rules.
+    pub fn is_current(&self) -> bool {
+        self.predicate.format_rules == CHECKER_VERSION && self.predicate.guest_rules == guest::RULES
+    }
+}
+
+/// `effigy verify`: checks a statement offline, and a file against it when one is given.
+///
+/// # Errors
+/// Why it is not believed.
+pub fn check(statement: &Path, key: Option<&Path>, image: Option<&Path>, data: &Path) -> anyhow::Result<String> {
+    let size = fs::metadata(statement).with_context(|| format!("cannot read {}", statement.display()))?.len();
+    anyhow::ensure!(size <= MAX_STATEMENT_BYTES, "{} is larger than any statement", statement.display());
+    let envelope = fs::read_to_string(statement).with_context(|| format!("cannot read {}", statement.display()))?;
+    let key = match key {
+        Some(path) => {
+            let pem = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            PKey::public_key_from_pem(&pem).with_context(|| format!("{} is no public key", path.display()))?
+        }
+        None => {
+            let path = data.join(KEY_FILE);
+            let missing = || format!("cannot read {}; name the deployment's public key with --key", path.display());
+            let private = PKey::private_key_from_pem(&fs::read(&path).with_context(missing)?)?;
+            PKey::public_key_from_pem(&private.public_key_to_pem()?)?
+        }
+    };
+    // What the API answers has the statement inside; both are taken.
+    let answer: Value = serde_json::from_str(&envelope).context("it is no JSON")?;
+    let envelope = answer.get("statement").map_or(envelope, Value::to_string);
+    let read = read_signed_by(&key, &envelope)?;
+    anyhow::ensure!(
+        read.is_current(),
+        "it is stale: made by rules {}.{}, and this Effigy has {CHECKER_VERSION}.{}",
+        read.predicate.format_rules,
+        read.predicate.guest_rules,
+        guest::RULES
+    );
+    if let Some(path) = image {
+        let expected = read.subject.file_sha512.as_deref().context("it names no file's SHA-512 to compare with")?;
+        anyhow::ensure!(sha512(path)? == expected, "{} is not the file it speaks of", path.display());
+    }
+    let Predicate { verdict, reasons, verified_at, verifier, .. } = &read.predicate;
+    anyhow::ensure!(*verdict == Verdict::Passed, "the image did not pass: {}", reasons.join(" "));
+    Ok(format!("image {} passed on {verified_at} ({verifier}), disk {}\n", read.subject.image, read.subject.disk_root))
+}
+
+fn sha512(path: &Path) -> anyhow::Result<String> {
+    let mut hasher = openssl::hash::Hasher::new(openssl::hash::MessageDigest::sha512())?;
+    std::io::copy(&mut fs::File::open(path)?, &mut hasher)
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(hasher.finish()?.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statement() -> (SigningKey, String) {
+        let key = SigningKey::generate().unwrap();
+        let subject = Subject { image: "i".into(), disk_root: "d".into(), file_sha512: Some("f".into()) };
+        let predicate = Predicate::of(Ok(()), Err("nobody looked".into()));
+        let signed = sign(&key, &subject, &predicate).unwrap();
+        (key, signed)
+    }
+
+    #[test]
+    fn what_was_signed_is_read_again() {
+        let (key, signed) = statement();
+        let read = read(&key, &signed).unwrap();
+        assert_eq!((read.subject.image.as_str(), read.subject.disk_root.as_str()), ("i", "d"));
+        assert_eq!(read.predicate.verdict, Verdict::Failed);
+        assert!(read.is_current());
+    }
+
+    #[test]
+    fn another_key_or_another_byte_is_refused() {
+        let (key, signed) = statement();
+        assert!(read(&SigningKey::generate().unwrap(), &signed).is_err());
+        let mut envelope: Value = serde_json::from_str(&signed).unwrap();
+        let payload = BASE64.decode(envelope["payload"].as_str().unwrap()).unwrap();
+        let altered = String::from_utf8(payload).unwrap().replace("failed", "passed");
+        envelope["payload"] = BASE64.encode(altered).into();
+        assert!(read(&key, &envelope.to_string()).is_err());
+        envelope["signatures"] = json!([]);
+        assert!(read(&key, &envelope.to_string()).is_err());
+    }
+
+    #[test]
+    fn the_key_is_kept_and_its_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let first = SigningKey::open(folder.path()).unwrap();
+        assert_eq!(SigningKey::open(folder.path()).unwrap().id(), first.id());
+        let mode = fs::metadata(folder.path().join(KEY_FILE)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+}

@@ -1,0 +1,77 @@
+//! The Sysprep gate: a Windows is cast into an image only when it is generalised.
+//!
+//! Between the order to capture and the image's record: the disk is at rest and stays so, and nothing is written yet.
+//! A disk with no Windows in it passes at once; what cannot be told is refused like *not generalised*, in its own
+//! words. The owner can override both with a reason, which the image then carries.
+
+use std::{collections::BTreeMap, fs::File, sync::Arc};
+
+use guest::{Scope, WindowsState};
+
+use super::room::Room;
+use crate::{
+    config::Rule,
+    db::instances::InstanceRow,
+    error::{Error, Result},
+    inspect::Overlaid,
+};
+
+/// The property with the owner's reason for an image of a Windows that is not generalised, or may not be.
+const REASON: &str = "effigy_sysprep_reason";
+/// The property that says what was wrong, where that is only warned of.
+pub(super) const WARNING: &str = "effigy_sysprep_warning";
+/// Properties' values are a text; a sentence is enough.
+const MAX_WARNING_CHARS: usize = 500;
+
+/// Lets the capture of an instance's disk go on; with a warning for the image to carry, if there is one.
+///
+/// # Errors
+/// `Conflict` with what was found and what to do.
+pub(super) async fn gate(
+    room: &Room,
+    row: &InstanceRow,
+    metadata: &BTreeMap<String, String>,
+) -> Result<Option<String>> {
+    let Some(concern) = concern(room, row).await? else { return Ok(None) };
+    if metadata.get(REASON).is_some_and(|reason| !reason.trim().is_empty()) {
+        tracing::warn!(instance.id = %row.id, "instance {} is cast for its owner's reason: {concern}", row.id);
+        return Ok(None);
+    }
+    if room.images.inspector().settings().windows == Rule::Warn {
+        return Ok(Some(concern.chars().take(MAX_WARNING_CHARS).collect()));
+    }
+    Err(Error::Conflict(format!(
+        "{concern} To make the image all the same, give a reason in the image's property {REASON}."
+    )))
+}
+
+/// What speaks against copying the disk, and what to do about it.
+async fn concern(room: &Room, row: &InstanceRow) -> Result<Option<String>> {
+    let overlay = File::open(room.folder_of(row.id).join("disk.qcow2")).map_err(Error::internal)?;
+    let base = room.images.disk(&row.make.base_root).await?;
+    let disk = Overlaid::open(overlay, base, row.make.disk_bytes).await?;
+    let report = match room.images.inspector().look(Arc::new(disk), Scope::Windows).await? {
+        Ok(report) => report,
+        Err(why) => {
+            return Ok(Some(format!(
+                "Nobody can tell whether this disk holds a Windows that is not generalised: {why}."
+            )));
+        }
+    };
+    if let (None, Some(why)) = (&report.windows, &report.incomplete) {
+        return Ok(Some(format!("Nobody can tell whether this disk holds a Windows that is not generalised: {why}.")));
+    }
+    Ok(report.windows.and_then(|windows| match windows.state {
+        WindowsState::Generalized => None,
+        WindowsState::NotGeneralized => Some(format!(
+            "Windows on this instance is not generalised: {} Start the instance, run 'sysprep /generalize /oobe \
+             /shutdown' in it, and make the image when it has stopped.",
+            windows.found
+        )),
+        WindowsState::Unknown => Some(format!(
+            "Nobody can tell whether Windows on this instance is generalised: {} Start the instance, mend that, run \
+             'sysprep /generalize /oobe /shutdown' in it, and make the image when it has stopped.",
+            windows.found
+        )),
+    }))
+}
