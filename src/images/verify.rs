@@ -118,7 +118,7 @@ impl Images {
         let subject =
             statement::Subject { image: id.to_string(), disk_root: root.clone(), file_sha512: image.os_hash.clone() };
         let signed = statement::sign(self.0.inspector.key(), &subject, &predicate)?;
-        let row = VerificationRow { disk_root: root, rules: rules(), statement: signed };
+        let row = VerificationRow { disk_root: root, rules: self.rules(), statement: signed };
         if self.0.db.keep_verification(id, &row).await? {
             tracing::info!(image.id = %id, verdict = ?predicate.verdict, "verified image {id}: {:?}", predicate.verdict);
             self.settle(id, predicate.report.as_ref()).await?;
@@ -177,7 +177,7 @@ impl Images {
     /// Adds the verification of images that have none by today's rules, and sets what is declared public right by
     /// today's settings. Called at the start and by the clock.
     pub async fn verify_due(&self) -> Result<()> {
-        for id in self.0.db.unverified_images(&rules(), ADD_AT_ONCE).await? {
+        for id in self.0.db.unverified_images(&self.rules(), ADD_AT_ONCE).await? {
             self.0.queue.add(Work::Verify { image: id }, None).await?;
         }
         for id in self.0.db.public_images().await? {
@@ -195,16 +195,17 @@ impl Images {
         Ok((!found.is_empty()).then(|| format!("The image hands on what should not leave it: {}.", found.join(", "))))
     }
 
+    /// The versions of the rules and the key, as rows have them: when one of them changes, a statement is made anew.
+    fn rules(&self) -> String {
+        format!("{}.{} {}", formats::CHECKER_VERSION, guest::RULES, self.0.inspector.key().id())
+    }
+
     /// Whether a statement lets its image be public.
     pub(super) fn passes(statement: &Statement) -> bool {
         statement.predicate.verdict == Verdict::Passed
     }
 }
 
-/// The versions of the rules, as rows have them.
-fn rules() -> String {
-    format!("{}.{}", formats::CHECKER_VERSION, guest::RULES)
-}
 
 /// Sets the usual properties where the owner gave none, when it is known what system this is.
 fn fill_in(image: &mut Image, report: &guest::Report) -> Result<()> {
