@@ -206,7 +206,6 @@ impl Images {
     }
 }
 
-
 /// Sets the usual properties where the owner gave none, when it is known what system this is.
 fn fill_in(image: &mut Image, report: &guest::Report) -> Result<()> {
     let facts = &report.facts;

@@ -26,8 +26,13 @@ async fn sees(person: &Person, id: &str) -> bool {
     listed[0]
 }
 
-async fn becomes_public(person: &Person, id: &str) {
-    eventually("the image is everybody's", super::PATIENCE, || async { sees(person, id).await.then_some(()) }).await;
+/// Waits until the image is there for somebody, or is not, and then that no answer says otherwise.
+async fn becomes(person: &Person, id: &str, is_seen: bool) {
+    eventually(&format!("the image is seen: {is_seen}"), super::PATIENCE, || async {
+        ((person.get(&path(id)).await.status == 200) == is_seen).then_some(())
+    })
+    .await;
+    assert_eq!(sees(person, id).await, is_seen);
 }
 
 fn publish(more: Value) -> Value {
@@ -45,7 +50,7 @@ async fn declared_before_the_upload_it_is_everybodys_once_it_has_passed() {
     let shown = admin.image(&id).await;
     assert_eq!((&shown["visibility"], &shown["effigy_public"]), (&json!("public"), &json!("pending")));
     admin.upload(&id, linux_disk(&[])).await.expect(204);
-    becomes_public(&bob, &id).await;
+    becomes(&bob, &id, true).await;
     assert!(admin.image(&id).await["effigy_public"].is_null());
     bob.download(&id).await.expect(200);
 }
@@ -139,7 +144,7 @@ async fn a_statement_that_was_forged_or_is_of_another_disk_opens_nothing() {
         assert!(!sees(&bob, id).await);
     }
     admin.post(&format!("/effigy/v1/images/{good}/verification"), json!({})).await.expect(202);
-    becomes_public(&bob, &good).await;
+    becomes(&bob, &good, true).await;
 }
 
 #[tokio::test]
@@ -152,7 +157,7 @@ async fn recording_is_glances_way_and_requiring_again_holds_back() {
     assert_eq!(verified(&admin, &id).await["verdict"], "failed");
     assert!(sees(&bob, &id).await);
     effigy.restart_with("").await;
-    eventually("held back", super::PATIENCE, || async { (!sees(&bob, &id).await).then_some(()) }).await;
+    becomes(&bob, &id, false).await;
 }
 
 #[tokio::test]
