@@ -4,7 +4,7 @@ use effigy::db::{Database, verifications::VerificationRow};
 use serde_json::{Value, json};
 
 use super::{SECRET, verified};
-use crate::support::{Effigy, People, Person, eventually, linux_disk, micro_disk};
+use crate::support::{Effigy, People, Person, Reply, Source, eventually, linux_disk, micro_disk};
 
 fn path(id: &str) -> String {
     format!("/image/v2/images/{id}")
@@ -113,6 +113,95 @@ async fn an_active_image_that_passed_is_public_at_once() {
     let other = json!([{"op": "replace", "path": "/owner", "value": bob.project_id}]);
     admin.patch_image(&id, other).await.expect(200);
     assert!(sees(&alice, &id).await);
+}
+
+/// Makes an image by each road on which somebody can declare it public, from a disk that is at `source`.
+async fn by_each_road(
+    admin: &Person,
+    alice: &Person,
+    disk: &[u8],
+    source: &str,
+    region: &str,
+) -> Vec<(&'static str, String)> {
+    let public = || json!({"visibility": "public", "disk_format": "raw", "container_format": "bare"});
+    let import = async |id: &str, method: Value| {
+        admin.post(&format!("{}/import", path(id)), json!({ "method": method })).await.expect(202);
+    };
+    let uploaded = admin.create_image("uploaded", public()).await;
+    admin.upload(&uploaded, disk.to_vec()).await.expect(204);
+
+    let staged = admin.create_image("staged", public()).await;
+    admin.put_bytes(&format!("{}/stage", path(&staged)), disk.to_vec()).await.expect(204);
+    import(&staged, json!({"name": "glance-direct"})).await;
+
+    let fetched = admin.create_image("fetched", public()).await;
+    import(&fetched, json!({"name": "web-download", "uri": source})).await;
+
+    let theirs = admin.save_image("theirs", "raw", disk.to_vec()).await;
+    let taken_over = admin.create_image("taken over", public()).await;
+    let elsewhere = json!({"name": "glance-download", "glance_region": region, "glance_image_id": theirs});
+    import(&taken_over, elsewhere).await;
+
+    let properties = json!({"name": "tasked", "container_format": "bare", "visibility": "public"});
+    let input = json!({"import_from": source, "import_from_format": "raw", "image_properties": properties});
+    let body = json!({"type": "import", "input": input});
+    let tasked = admin.post("/image/v2/tasks", body).await.expect(201).string("/image_id");
+
+    // Declared while nothing is known of it yet.
+    let changed = alice.create_image("changed", json!({})).await;
+    admin.patch_image(&changed, publish(json!([]))).await.expect(200);
+    alice.upload(&changed, disk.to_vec()).await.expect(204);
+
+    let copied = admin.create_image("copied", public()).await;
+    admin.upload(&copied, disk.to_vec()).await.expect(204);
+    admin.image_becomes(&copied, "active").await;
+    let copy = json!({"method": {"name": "copy-image"}, "all_stores": true, "all_stores_must_succeed": false});
+    admin.post(&format!("{}/import", path(&copied)), copy).await.expect(202);
+
+    vec![
+        ("upload", uploaded),
+        ("glance-direct", staged),
+        ("web-download", fetched),
+        ("glance-download", taken_over),
+        ("task", tasked),
+        ("PATCH", changed),
+        ("copy-image", copied),
+    ]
+}
+
+#[tokio::test]
+async fn each_road_to_public_leads_through_the_gate() {
+    let (good, bad) = (linux_disk(&[]), linux_disk(&[SECRET]));
+    let served = [good.clone(), bad.clone()];
+    let source = Source::start(move |path| Reply::file(&served[usize::from(path == "/bad")])).await;
+    let mut effigy = Effigy::start().await;
+    let port = effigy.url().rsplit(':').next().unwrap().to_owned();
+    let ports = source.settings().replace("allowed_ports = [", &format!("allowed_ports = [{port}, "));
+    effigy.restart_with(&ports).await;
+    let People { admin, alice, bob, .. } = effigy.people().await;
+    let service = json!({"service": {"type": "image", "name": "elsewhere"}});
+    let service = admin.post("/identity/v3/services", service).await.expect(201).string("/service/id");
+    let endpoint = json!({"endpoint": {"service_id": service, "interface": "public", "region": "RegionTwo",
+        "url": effigy.at("/image")}});
+    admin.post("/identity/v3/endpoints", endpoint).await.expect(201);
+
+    for (road, id) in by_each_road(&admin, &alice, &good, &source.at("/good"), "RegionTwo").await {
+        eventually(&format!("public by {road}"), super::PATIENCE, || async {
+            (bob.get(&path(&id)).await.status == 200).then_some(())
+        })
+        .await;
+        assert!(sees(&bob, &id).await, "{road}");
+    }
+    for (road, id) in by_each_road(&admin, &alice, &bad, &source.at("/bad"), "RegionTwo").await {
+        let shown = eventually(&format!("held by {road}"), super::PATIENCE, || async {
+            assert_eq!(bob.get(&path(&id)).await.status, 404, "{road}");
+            let shown = admin.image(&id).await;
+            (shown["effigy_public"] == "held").then_some(shown)
+        })
+        .await;
+        assert_eq!(shown["status"], "active", "{road}");
+        assert!(!sees(&bob, &id).await, "{road}");
+    }
 }
 
 #[tokio::test]
