@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build console demo demo-stop test console-test guide guide-pictures conformance fuzz guests bench check fmt clean-demo
+.PHONY: help build console demo demo-stop test console-test guide guide-pictures inside conformance fuzz guests bench check fmt clean-demo
 
 # Where the demonstration keeps everything.
 EFFIGY_DEMO ?= $(CURDIR)/.demo
@@ -56,6 +56,10 @@ guide-pictures: build ## the pictures of docs/console.md, in English and Korean
 guide: build ## the whole guide, claim by claim, with the openstack command
 	@scripts/install.sh run guests clients
 	@scripts/guide.sh
+
+inside: build ## what is inside a real Debian: before its first boot, after it, and in a cleaned copy (slow)
+	@scripts/install.sh run guests debian-guest clients
+	@scripts/inside.sh
 
 conformance: build ## real clients' own test suites: Tempest, openstacksdk, glanceclient, every command
 	@scripts/install.sh run guests clients

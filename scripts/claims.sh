@@ -1,4 +1,4 @@
-# Sourced by guide.sh: how a claim is made and checked. Each check is a command that succeeds when
+# Sourced by guide.sh and inside.sh: how a claim is made and checked. Each check is a command that succeeds when
 # what it says is so; `claim` runs it, says so, and ends the script when it is not.
 
 claims=0
@@ -68,17 +68,17 @@ refused() {
     grep -q -i -F -- "$text" <<<"$seen"
 }
 
-# becomes TEXT COMMAND...: within two minutes the command prints just this.
+# becomes TEXT COMMAND...: within two minutes ($PATIENCE seconds) the command prints just this.
 becomes() {
-    local deadline=$((SECONDS + 120))
+    local deadline=$((SECONDS + ${PATIENCE:-120}))
     until shows "$@"; do
         [ $SECONDS -lt $deadline ] || return 1
     done
 }
 
-# console CLOUD INSTANCE TEXT: within two minutes the instance's console log has the text.
+# console CLOUD INSTANCE TEXT: within two minutes ($PATIENCE seconds) the instance's console log has the text.
 console() {
-    local deadline=$((SECONDS + 120)) log
+    local deadline=$((SECONDS + ${PATIENCE:-120})) log
     until log=$(as "$1" console log show "$2") && grep -q -F -- "$3" <<<"$log"; do
         echo "$log"
         [ $SECONDS -lt $deadline ] || return 1
@@ -102,9 +102,9 @@ finish() {
     stop_service
     end_guests
     if [ $status = 0 ]; then
-        printf '\nThe guide holds: %s claims.\n' "$claims"
+        printf '\nAll holds: %s claims.\n' "$claims"
     else
-        printf '\nThe guide does not hold. The last lines of the service:\n'
+        printf '\nIt does not hold. The last lines of the service:\n'
         tail -n 25 "$folder/service.log" 2>/dev/null || true
     fi
     [ -n "${KEEP:-}" ] || rm -rf "$folder"

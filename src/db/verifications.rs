@@ -107,6 +107,27 @@ impl Database {
         rows.iter().map(|row| word(row, 0)).collect()
     }
 
+    /// The version of the rules that an uploaded file was judged by last.
+    pub async fn checked_by(&self, image: ImageId) -> Result<Option<i64>> {
+        let row = sqlx::query("select checked_by from images where id = $1")
+            .bind(image.to_string())
+            .fetch_optional(self.reads())
+            .await?;
+        row.map_or(Ok(None), |row| Ok(row.try_get(0)?))
+    }
+
+    /// Notes by which rules an uploaded file was judged.
+    pub async fn set_checked_by(&self, image: ImageId, version: i64) -> Result<()> {
+        let mut write = self.write().await?;
+        sqlx::query("update images set checked_by = $2 where id = $1")
+            .bind(image.to_string())
+            .bind(version)
+            .execute(&mut *write)
+            .await?;
+        write.commit().await?;
+        Ok(())
+    }
+
     /// Where the job of this name is: its state and its percent.
     pub async fn job_named(&self, once: &str) -> Result<Option<(String, Option<i64>)>> {
         let row = sqlx::query("select state, progress from jobs where once = $1")

@@ -121,6 +121,7 @@ impl Images {
         let (Some(root), true) = (&image.disk_root, size_bytes > 0) else {
             return Err(Error::Invalid(format!("Image {id} has no bytes, so nothing boots from it.")));
         };
+        self.judge_by_todays_rules(&image).await?;
         Ok(LaunchSource {
             id,
             disk_root: root.parse().map_err(Error::internal)?,

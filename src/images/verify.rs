@@ -133,10 +133,25 @@ impl Images {
         let limits = disks::Limits { virtual_size_bytes: self.0.settings.max_size_bytes };
         let declared = image.disk_format.as_deref().unwrap_or_default();
         match formats::judge(&reader, declared, limits).await {
-            Ok(_) => Ok(Ok(())),
+            Ok(_) => {
+                self.0.db.set_checked_by(image.id, formats::CHECKER_VERSION).await?;
+                Ok(Ok(()))
+            }
             Err(Error::Refused { message, .. }) => Ok(Err(message)),
             Err(other) => Err(other),
         }
+    }
+
+    /// Before an instance boots from it: a file that was accepted by older rules is judged by today's.
+    ///
+    /// # Errors
+    /// `Invalid` with the rule that it breaks.
+    pub(super) async fn judge_by_todays_rules(&self, image: &Image) -> Result<()> {
+        if self.0.db.checked_by(image.id).await?.is_none_or(|version| version == formats::CHECKER_VERSION) {
+            return Ok(());
+        }
+        let refuse = |why| Error::Invalid(format!("Image {} was accepted by older rules. {why}", image.id));
+        self.judge_again(image).await?.map_err(refuse)
     }
 
     /// What is on a disk: as it is known, or by looking.

@@ -7,7 +7,8 @@ use tokio_util::sync::CancellationToken;
 use super::{bytes::ContentBytes, disk};
 use crate::error::{Error, Result};
 
-/// Rises when a rule becomes stricter: what an older version accepted is judged again before it boots.
+/// Rises when a rule becomes stricter: what an older version accepted is judged again
+/// before it boots, and verified again.
 pub const CHECKER_VERSION: i64 = 2;
 
 /// Disks are counted in sectors.

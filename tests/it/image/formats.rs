@@ -1,6 +1,7 @@
 //! Files of every format: judged by what is declared for them, and what is accepted boots.
 
 use disks::{Kind, Limits};
+use effigy::{db::Database, ids::ImageId};
 use serde_json::json;
 
 use super::usage;
@@ -148,4 +149,38 @@ async fn instances_boot_from_every_accepted_format() {
         alice.console_says(&id, &format!("MICRO-READY {format} 0001 OK")).await;
         alice.delete(&format!("/compute/v2.1/servers/{id}")).await.expect(204);
     }
+}
+
+/// Safety 24.
+#[tokio::test]
+async fn image_accepted_by_an_older_checker_is_judged_again_before_it_boots() {
+    if std::env::var("EFFIGY_TEST_DATABASE").is_ok_and(|database| database == "postgres") {
+        return; // The rows are altered by hand here, in the service's own file.
+    }
+    let mut effigy = Effigy::start().await;
+    let People { alice, .. } = effigy.people().await;
+    let good = alice.save_image("good", "raw", micro_disk("good", 1 << 20)).await;
+    let bad = alice.save_image("bad", "raw", micro_disk("bad", 1 << 20)).await;
+    let [good_id, bad_id] = [&good, &bad].map(|id| id.parse::<ImageId>().unwrap());
+    let file = effigy.data().join("effigy.db");
+    effigy.stop().await;
+    let db = Database::sqlite(&file).await.unwrap();
+    // What today's rules refuse: a file that is not what its record declares.
+    let (mut image, _) = db.image(bad_id, None).await.unwrap().unwrap();
+    image.disk_format = Some("qcow2".into());
+    db.update_image(&image).await.unwrap();
+    for id in [good_id, bad_id] {
+        db.set_checked_by(id, 1).await.unwrap();
+    }
+    db.close().await;
+    effigy.run().await;
+
+    let refused = alice.launch("bad", &bad, json!({})).await.expect(400).text();
+    assert!(refused.contains("older rules") && refused.contains("qcow2"), "{refused}");
+    alice.launched("good", &good).await;
+    effigy.stop().await;
+    let db = Database::sqlite(&file).await.unwrap();
+    assert!(db.checked_by(good_id).await.unwrap() > Some(1));
+    assert_eq!(db.checked_by(bad_id).await.unwrap(), Some(1));
+    db.close().await;
 }
