@@ -12,11 +12,14 @@ use axum::{
 };
 use prometheus_client::{
     collector::Collector,
-    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric as _, text::encode},
+    encoding::{
+        DescriptorEncoder, EncodeLabelSet, EncodeMetric as _,
+        text::{encode_eof, encode_registry},
+    },
     metrics::{
         counter::{ConstCounter, Counter},
         family::Family,
-        gauge::ConstGauge,
+        gauge::{ConstGauge, Gauge},
         histogram::Histogram,
         info::Info,
     },
@@ -126,9 +129,41 @@ impl Collector for ThisProcess {
     }
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfImages {
+    status: String,
+    visibility: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfInstances {
+    status: String,
+}
+
+/// What there is now, counted at each scrape.
+async fn census(api: &Api) -> Result<Registry, ApiError> {
+    let (images, bytes) = (Family::<OfImages, Gauge>::default(), Family::<OfImages, Gauge>::default());
+    for counted in api.images.census().await? {
+        let labels = OfImages { status: counted.status, visibility: counted.visibility };
+        images.get_or_create(&labels).set(counted.images);
+        bytes.get_or_create(&labels).set(counted.bytes);
+    }
+    let instances = Family::<OfInstances, Gauge>::default();
+    for (status, count) in api.instances.census().await? {
+        instances.get_or_create(&OfInstances { status }).set(count);
+    }
+    let mut registry = Registry::default();
+    registry.register("effigy_images", "Images", images);
+    registry.register_with_unit("effigy_image", "Bytes of the images' files", Unit::Bytes, bytes);
+    registry.register("effigy_instances", "Instances", instances);
+    Ok(registry)
+}
+
 /// Everything measured, in OpenMetrics text.
 pub async fn show(State(api): State<Api>) -> Result<Response, ApiError> {
     let mut text = String::new();
-    encode(&mut text, &api.metrics.0.registry).map_err(Error::internal)?;
+    encode_registry(&mut text, &api.metrics.0.registry).map_err(Error::internal)?;
+    encode_registry(&mut text, &census(&api).await?).map_err(Error::internal)?;
+    encode_eof(&mut text).map_err(Error::internal)?;
     Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
 }

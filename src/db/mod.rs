@@ -35,6 +35,7 @@ use crate::error::{Error, Result};
 pub mod access_rules;
 pub mod audit;
 pub mod catalog;
+pub mod census;
 pub mod chunks;
 pub mod credentials;
 pub mod domains;

@@ -9,6 +9,7 @@ use chunks::Digest;
 
 use super::{Image, Images, ListImages, store_error};
 use crate::{
+    db::census::ImagesCounted,
     error::{Error, Result},
     identity::{Caller, image_policy::ImageAction},
     ids::ImageId,
@@ -41,6 +42,14 @@ impl chunks::Roots for Seen {
 }
 
 impl Images {
+    /// How many there are of each status and visibility, of every project.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database is out of reach.
+    pub async fn census(&self) -> Result<Vec<ImagesCounted>> {
+        self.0.db.images_by_status().await
+    }
+
     /// What an image takes in the store, of which how much is its alone among the images that the caller sees.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::{
+    Instances,
     room::Room,
     types::{Direction, ListInstances, SortKey},
 };
@@ -14,6 +15,16 @@ use crate::{
 
 /// The order when nobody says one.
 const NEWEST_FIRST: &[(SortKey, Direction)] = &[(SortKey::Created, Direction::Descending)];
+
+impl Instances {
+    /// How many instances there are of each status, of every project.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database is out of reach.
+    pub async fn census(&self) -> Result<Vec<(String, i64)>> {
+        self.0.db.instances_by_status().await
+    }
+}
 
 impl Room {
     /// Lists, as the door says. A project's instances are bounded by its quota, so they are filtered here.

@@ -170,6 +170,8 @@ def main(suite, part=""):
     for part_of_suite, told in apart(wanted):
         with tell(told):
             part_of_suite.run(tally)
+        # Else unittest would take the last class of this part down once more.
+        tally._previousTestClass = None
 
     unexplained = {
         name: reason

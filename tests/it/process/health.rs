@@ -40,6 +40,23 @@ async fn metrics_count_requests_by_route() {
 }
 
 #[tokio::test]
+async fn metrics_count_what_there_is() {
+    let effigy = Effigy::start().await;
+    let admin = effigy.admin().await;
+    for name in ["a", "b"] {
+        admin.save_image(name, "raw", vec![1; 1024]).await;
+    }
+    let metrics = effigy.stranger().get("/metrics").await.expect(200).text();
+    for line in [
+        r#"effigy_images{status="active",visibility="private"} 2"#,
+        r#"effigy_image_bytes{status="active",visibility="private"} 2048"#,
+    ] {
+        assert!(metrics.lines().any(|found| found == line), "{line}: {metrics}");
+    }
+    assert!(metrics.ends_with("# EOF\n"), "{metrics}");
+}
+
+#[tokio::test]
 async fn every_answer_has_a_request_id_of_its_own() {
     let effigy = Effigy::start().await;
     let mut seen = std::collections::BTreeSet::new();
