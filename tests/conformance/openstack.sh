@@ -89,7 +89,8 @@ check "image delete" both as alice-web image delete imported -- \
 check "image task list" as effigy image task list
 check "image metadef namespace create" as effigy image metadef namespace create flowers --display-name Flowers --public
 check "image metadef namespace list" lists flowers as alice-web image metadef namespace list -f value -c namespace
-check "image metadef namespace set" as effigy image metadef namespace set flowers --description "All of them"
+# As with Glance, what a change of a namespace leaves out goes back to its default.
+check "image metadef namespace set" as effigy image metadef namespace set flowers --description "All of them" --public
 check "image metadef namespace show" says "All of them" as alice-web image metadef namespace show flowers
 check "image metadef object create" as effigy image metadef object create rose --namespace flowers
 check "image metadef object list" lists rose as alice-web image metadef object list flowers -f value -c name
@@ -109,7 +110,7 @@ check "flavor delete" as effigy flavor delete mine
 check "keypair create" as alice-web keypair create key --private-key "$folder/key"
 check "keypair list" lists key as alice-web keypair list -f value -c Name
 check "keypair show" as alice-web keypair show key
-check "limits show --absolute" says maxTotalInstances as alice-web limits show --absolute
+check "limits show --absolute" says max_total_instances as alice-web limits show --absolute
 check "availability zone list" lists nova as alice-web availability zone list --compute -f value -c "Zone Name"
 check "quota show" says instances as alice-web quota show --compute
 check "network list" lists default as alice-web network list -f value -c Name
