@@ -85,7 +85,7 @@ claim "so it did not pass" shows failed verification alice-web "$cast" 'it["verd
 
 step "She has a copy of it cleaned"
 clean=$(effigy_call alice-web POST "/images/$cast/generalize" '{"name": "clean"}' |
-    python3 -c 'import json, sys; print(json.load(sys.stdin)["image_id"])')
+    python3 -c 'import json, sys; print(json.load(sys.stdin)["image"]["id"])')
 claim "the copy is ready" becomes active as alice-web image show "$clean" -f value -c status
 claim "it is looked into" becomes done verification alice-web "$clean" 'it["state"]'
 claim "nothing of that is left" shows False verification alice-web "$clean" "bool(set(found) & {\"ssh_host_key\", \"machine_id\", \"cloud_init_state\", \"dhcp_lease\", \"shell_history\"})"
