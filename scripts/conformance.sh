@@ -35,7 +35,7 @@ serve_images() {
     qemu-img convert -f raw -O qcow2 "$folder/www/micro.raw" "$folder/www/micro.qcow2"
     python3 -u -m http.server --bind 127.0.0.1 --directory "$folder/www" 0 >"$folder/web.log" 2>&1 &
     web=$!
-    until images=$(grep -o -m1 'port [0-9]*' "$folder/web.log"); do sleep 0.05; done
+    until images=$(grep -s -o -m1 'port [0-9]*' "$folder/web.log"); do sleep 0.05; done
     images=http://127.0.0.1:${images#port }
 }
 

@@ -90,7 +90,8 @@ check "md-object-list" says oak alice md-object-list trees
 check "md-object-show" says "An oak" alice md-object-show trees oak
 check "md-object-update" admin md-object-update trees oak --name elm --schema '{"description": "An elm"}'
 check "md-object-delete" admin md-object-delete trees elm
-check "md-property-create" admin md-property-create trees --name height --title Height --schema '{"type": "integer"}'
+check "md-property-create" admin md-property-create trees --name height --title Height --type integer \
+    --schema '{"description": "How high"}'
 check "md-property-list" says height alice md-property-list trees
 check "md-property-show" says Height alice md-property-show trees height
 check "md-property-update" admin md-property-update trees height --name width --title Width --schema '{"type": "string"}'
@@ -101,7 +102,7 @@ check "md-tag-list" says yellow alice md-tag-list trees
 check "md-tag-show" alice md-tag-show trees yellow
 check "md-tag-update" admin md-tag-update trees yellow --name brown
 check "md-tag-delete" admin md-tag-delete trees brown
-check "md-resource-type-associate" admin md-resource-type-associate trees OS::Glance::Image
+check "md-resource-type-associate" admin md-resource-type-associate trees --name OS::Glance::Image
 check "md-namespace-resource-type-list" says OS::Glance::Image alice md-namespace-resource-type-list trees
 check "md-resource-type-list" says OS::Glance::Image alice md-resource-type-list
 check "md-resource-type-deassociate" admin md-resource-type-deassociate trees OS::Glance::Image

@@ -133,7 +133,7 @@ check "server set" as alice-web server set first --name renamed --property a=b -
 check "server show, as set" both says "a='b'" as alice-web server show renamed -- \
     shows "The first" as alice-web server show renamed -f value -c description
 check "server unset" as alice-web server unset renamed --property a --tag t
-check "server lock" both as alice-web server lock renamed -- refused lock as bob server delete renamed
+check "server lock" both as alice-web server lock renamed -- refused lock as alice-web server delete renamed
 check "server unlock" as alice-web server unlock renamed
 check "console log show" console alice-web renamed "MICRO-READY"
 check "console log show --lines" as alice-web console log show renamed --lines 1
