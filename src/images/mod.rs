@@ -22,6 +22,7 @@
 
 mod body;
 mod gate;
+mod generalize;
 mod hash;
 mod import;
 mod leases;
@@ -72,6 +73,7 @@ pub use crate::db::{
     images::{Image, MemberStatus, Status, Visibility},
     members::Member,
 };
+pub use generalize::Cleanable;
 pub use import::{ImportImage, METHODS, Source};
 pub use list::{ListImages, Membership};
 pub use patch::Change;
