@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Makes the cleaner: the little Linux that `inspect.cleaner` names, which cures the findings of a copied image.
 #
-#   guests/cleaner.sh FOLDER       FOLDER/kernel and FOLDER/initramfs (about 10 MB)
+#   guests/cleaner.sh FOLDER       FOLDER/kernel and FOLDER/initramfs (about 15 MB)
 #
 # Debian's cloud kernel, a static busybox, a static e2fsck, and cleaner-init, all in memory: it has no disk but the copy's,
-# and no network. It needs no root, no loop device and no mount. About 10 seconds; a finished one is kept.
+# and no network. It needs no root, no loop device and no mount. Some 10 seconds; a finished one is kept.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 here=$(cd "$(dirname "$0")" && pwd)

@@ -244,3 +244,65 @@ async fn cleaning_cut_off_by_a_crash_leaves_no_guest_and_begins_anew() {
     .await;
     effigy.check_store();
 }
+
+/// A GPT disk with these volumes, each in a partition of its own.
+fn partitioned(volumes: &[Vec<u8>]) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, table) = (folder.path().join("disk"), folder.path().join("table"));
+    let mut disk = vec![0; (volumes.len() + 2) * VOLUME_BYTES];
+    let mut lines = "label: gpt\n".to_owned();
+    for (index, volume) in volumes.iter().enumerate() {
+        let at = (index + 1) * VOLUME_BYTES;
+        disk[at..at + volume.len()].copy_from_slice(volume);
+        // The numbers have gaps, as those of disks that were changed have.
+        lines += &format!("disk{} : start={}, size={}\n", 2 * index + 1, at / 512, VOLUME_BYTES / 512);
+    }
+    std::fs::write(&file, &disk).unwrap();
+    std::fs::write(&table, lines).unwrap();
+    let output = tool("sfdisk").arg("-q").arg(&file).stdin(std::fs::File::open(table).unwrap()).output();
+    let output = output.expect("sfdisk");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    std::fs::read(file).unwrap()
+}
+
+const VOLUME_BYTES: usize = 8 << 20;
+
+#[tokio::test]
+async fn system_on_several_partitions_is_cleaned_on_each() {
+    let effigy = Effigy::with(&settings()).await;
+    let alice = effigy.people().await.alice;
+    let root = linux_disk(&[
+        ("/etc/fstab", "/dev/vda3 /home ext4 defaults 0 2\n/dev/vda5 /var ext4 defaults 0 2\n"),
+        ("/etc/machine-id", "0123456789abcdef0123456789abcdef\n"),
+    ]);
+    let home = volume(&[("alice/.bash_history", "history-canary\n"), ("alice/notes", "keep me\n")]);
+    let var = volume(&[
+        ("lib/dhcp/dhclient.leases", "lease\n"),
+        ("lib/cloud/instances/i-1/user-data.txt", "user-data-canary\n"),
+        ("log/cloud-init.log", "user-data-canary\n"),
+    ]);
+    let source = alice.save_image("parts", "raw", partitioned(&[root, home, var])).await;
+    let before = findings(&verified(&alice, &source).await);
+    for rule in ["shell_history", "machine_id", "cloud_init_state", "dhcp_lease"] {
+        assert!(before.contains(&rule.to_owned()), "{rule} is not in {before:?}");
+    }
+    let copy = generalize(&alice, &source, json!({})).await;
+    becomes_active(&alice, &copy).await;
+    assert_eq!(findings(&verified(&alice, &copy).await), Vec::<String>::new());
+    let disk = disk_of("qcow2", &alice.download(&copy).await.expect(200).body);
+    assert!(!CANARIES.iter().any(|canary| holds(&disk, canary)) && holds(&disk, "keep me"));
+}
+
+/// A volume with these files alone.
+fn volume(files: &[(&str, &str)]) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let (tree, file) = (folder.path().join("tree"), folder.path().join("volume"));
+    for (path, content) in files {
+        let path = tree.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+    let made = tool("mke2fs").args(["-q", "-F", "-t", "ext4", "-d"]).arg(&tree).arg(&file).arg("8M").output();
+    assert!(made.expect("mke2fs").status.success());
+    std::fs::read(file).unwrap()
+}
