@@ -5,7 +5,7 @@ use std::{path::Path, process::Command, time::Duration};
 use serde_json::{Value, json};
 
 use super::{SECRET, findings, verified};
-use crate::support::{Effigy, Person, cleaner, disk_of, eventually, linux_disk, micro_disk, windows_disk};
+use crate::support::{Effigy, People, Person, cleaner, disk_of, eventually, linux_disk, micro_disk, windows_disk};
 
 /// How long a cleaning may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(400);
@@ -100,11 +100,14 @@ async fn copy_has_lost_what_can_be_cured_and_nothing_else() {
     people.bob.post(&path, json!({})).await.expect(404);
     people.rita.post(&path, json!({})).await.expect(403);
     alice.post(&path, json!({"nmae": "x"})).await.expect(400);
+    let reason = json!([{"op": "add", "path": "/effigy_public_reason", "value": "a sample"}]);
+    people.admin.patch_image(&source, reason).await.expect(200);
     let copy = generalize(alice, &source, json!({})).await;
     assert_eq!(alice.image(&copy).await["status"], "saving");
     let shown = becomes_active(alice, &copy).await;
     assert_eq!((&shown["name"], &shown["visibility"]), (&json!("careless (generalised)"), &json!("private")));
     assert_eq!((&shown["base_image_ref"], &shown["hw_disk_bus"]), (&json!(source), &json!("scsi")));
+    assert!(shown["effigy_public_reason"].is_null(), "a reason is one image's own");
     assert_eq!((&shown["min_ram"], &shown["owner"]), (&json!(64), &json!(alice.project_id)));
 
     assert_eq!(findings(&verified(alice, &copy).await), ["private_key"], "cured too little or too much");
@@ -234,6 +237,13 @@ async fn cleaning_cut_off_by_a_crash_leaves_no_guest_and_begins_anew() {
     becomes_active(&alice, &copy).await;
     assert_eq!(findings(&verified(&alice, &copy).await), ["private_key"]);
     clean_disk(&effigy, &alice, &copy).await;
+    // A service that is stopped takes its guest with it, and the next one begins anew.
+    let copy = generalize(&alice, &source, json!({})).await;
+    eventually("the guest runs", PATIENCE, || async { effigy.guests().first().copied() }).await;
+    effigy.stop().await;
+    assert!(effigy.guests().is_empty() && folders(&effigy) == 0);
+    effigy.run().await;
+    becomes_active(&alice, &copy).await;
     // A copy that is deleted while it is made takes its guest with it.
     let unwanted = generalize(&alice, &source, json!({})).await;
     eventually("the guest runs", PATIENCE, || async { effigy.guests().first().copied() }).await;
@@ -268,9 +278,9 @@ fn partitioned(volumes: &[Vec<u8>]) -> Vec<u8> {
 const VOLUME_BYTES: usize = 8 << 20;
 
 #[tokio::test]
-async fn system_on_several_partitions_is_cleaned_on_each() {
+async fn system_on_several_partitions_is_cleaned_on_each_for_whoever_may_read_it() {
     let effigy = Effigy::with(&settings()).await;
-    let alice = effigy.people().await.alice;
+    let People { alice, bob, .. } = effigy.people().await;
     let root = linux_disk(&[
         ("/etc/fstab", "/dev/vda3 /home ext4 defaults 0 2\n/dev/vda5 /var ext4 defaults 0 2\n"),
         ("/etc/machine-id", "0123456789abcdef0123456789abcdef\n"),
@@ -286,10 +296,16 @@ async fn system_on_several_partitions_is_cleaned_on_each() {
     for rule in ["shell_history", "machine_id", "cloud_init_state", "dhcp_lease"] {
         assert!(before.contains(&rule.to_owned()), "{rule} is not in {before:?}");
     }
-    let copy = generalize(&alice, &source, json!({})).await;
-    becomes_active(&alice, &copy).await;
-    assert_eq!(findings(&verified(&alice, &copy).await), Vec::<String>::new());
-    let disk = disk_of("qcow2", &alice.download(&copy).await.expect(200).body);
+    bob.post(&format!("/effigy/v1/images/{source}/generalize"), json!({})).await.expect(404);
+    alice
+        .patch_image(&source, json!([{"op": "replace", "path": "/visibility", "value": "community"}]))
+        .await
+        .expect(200);
+    let copy = generalize(&bob, &source, json!({})).await;
+    assert_eq!(becomes_active(&bob, &copy).await["owner"], json!(bob.project_id));
+    alice.get(&format!("/image/v2/images/{copy}")).await.expect(404);
+    assert_eq!(findings(&verified(&bob, &copy).await), Vec::<String>::new());
+    let disk = disk_of("qcow2", &bob.download(&copy).await.expect(200).body);
     assert!(!CANARIES.iter().any(|canary| holds(&disk, canary)) && holds(&disk, "keep me"));
 }
 
