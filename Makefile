@@ -69,6 +69,7 @@ guests: ## the test guests, in ./.cache/guests
 	@scripts/install.sh guests run
 	@guests/micro.sh .cache/guests/micro.raw
 	@guests/tiny.sh .cache/guests
+	@guests/cleaner.sh .cache/guests/cleaner
 	@ls -lh .cache/guests/*.raw
 
 bench: ## the figures of docs/benchmarks.md, each beside its limit

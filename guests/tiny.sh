@@ -12,6 +12,7 @@
 # It needs no root, no loop device and no mount. About 15 seconds; a finished disk is kept.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
+source "$(dirname "$0")/kernel.sh"
 folder=${1:?usage: tiny.sh FOLDER}
 mkdir -p "$folder"
 folder=$(cd "$folder" && pwd)
@@ -21,32 +22,14 @@ work=$(mktemp -d "$folder/tiny.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
-# ---- the kernel, out of Debian's package, not installed ----
-package=$(apt-cache depends linux-image-cloud-amd64 | awk '/Depends:/ { print $2; exit }')
-[ -n "$package" ] || {
-    echo "tiny.sh: apt knows no linux-image-cloud-amd64; run apt-get update" >&2
-    exit 1
-}
-apt-get -qq -o APT::Sandbox::User=root download "$package" >&2
-dpkg-deb -x "$package"_*.deb kernel
-version=$(basename kernel/lib/modules/*)
-cp "kernel/boot/vmlinuz-$version" vmlinuz
+# ---- the kernel ----
+debian_kernel
 
 # ---- the initial memory disk: modules in the order they need each other, then the real root ----
-modules="virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk
-    failover net_failover virtio_net virtio-rng button evdev cdrom isofs nls_cp437 nls_ascii fat vfat"
-mkdir -p memory/{bin,dev,proc,sys,root,modules}
+mkdir -p memory/{bin,dev,proc,sys,root}
 cp /bin/busybox memory/bin/busybox
-order=
-for module in $modules; do
-    found=$(find "kernel/lib/modules/$version/kernel" -name "$module.ko*" | head -1)
-    case $found in
-    '') continue ;; # built into this kernel
-    *.xz) xz -dc "$found" >"memory/modules/$module.ko" ;;
-    *) cp "$found" "memory/modules/$module.ko" ;;
-    esac
-    order="$order $module"
-done
+put_modules virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virtio_pci virtio_blk \
+    failover net_failover virtio_net virtio-rng button evdev cdrom isofs nls_cp437 nls_ascii fat vfat
 cat >memory/init <<END
 #!/bin/busybox sh
 export PATH=/bin
@@ -62,7 +45,7 @@ for name in dev proc sys; do busybox mount -o move /\$name /root/\$name; done
 exec busybox switch_root /root /sbin/init
 END
 chmod +x memory/init
-(cd memory && find . -print0 | LC_ALL=C sort -z | cpio --null --quiet -o -H newc --reproducible) | zstd -q -19 >initrd
+pack_memory initrd
 
 # ---- the root file system ----
 mkdir -p root/{bin,sbin,dev,proc,sys,tmp,root,mnt,run,var/lib,etc/acpi/PWRF}

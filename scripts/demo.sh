@@ -22,6 +22,10 @@ start() {
         address=$(cat "$data/address")
         write_clouds
     else
+        echo "Making the cleaner, in which copies of images are generalised"
+        guests/cleaner.sh "$folder/cleaner"
+        grep -qs '^cleaner = ' "$folder/effigy.toml" ||
+            printf '[inspect]\ncleaner = "%s"\n' "$(realpath "$folder/cleaner")" >>"$folder/effigy.toml"
         # Outlives this script, and the terminal it was started from.
         trap '' HUP
         start_service "${EFFIGY_LISTEN:-127.0.0.1:9292}"
@@ -79,6 +83,10 @@ The guide, to paste:
   openstack --os-cloud alice-batch image list --shared
   openstack --os-cloud alice-batch server create clone --image golden --flavor m1.tiny --nic none --min 3 --max 3 --wait
   openstack --os-cloud alice-batch console log show clone-1 | grep TINY-READY    # boot 2
+
+  # a copy of it without its machine-id, host keys, leases and histories
+  curl -s -X POST -H "X-Auth-Token: \$(openstack token issue -f value -c id)" \\
+      $address/effigy/v1/images/\$(openstack image show golden -f value -c id)/generalize
 
   # Bob sees nothing of it
   openstack --os-cloud bob image list

@@ -47,7 +47,7 @@ for purpose in "$@"; do
         need syslinux-common file '/usr/lib/syslinux/mbr/mbr.bin'
         need zstd program zstd
         need xz-utils program xz
-        # tiny.sh downloads a kernel's package without installing it.
+        # tiny.sh and cleaner.sh download packages without installing them.
         file '/var/lib/apt/lists/*_Packages*' >/dev/null || stale=1
         ;;
     debian-guest)

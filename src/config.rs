@@ -198,11 +198,14 @@ pub struct Inspect {
     /// The user id that the process which looks into disks runs as, where the service is root; no other process and
     /// no instance may have it.
     pub user: u32,
+    /// The folder with the kernel and the initramfs of the cleaner (`guests/cleaner.sh` makes them), in which copies
+    /// of images are generalised; `None`: they are not.
+    pub cleaner: Option<PathBuf>,
 }
 
 impl Default for Inspect {
     fn default() -> Inspect {
-        Inspect { windows: Rule::Refuse, public: PublicRule::Require, share: Rule::Warn, user: 899_999 }
+        Inspect { windows: Rule::Refuse, public: PublicRule::Require, share: Rule::Warn, user: 899_999, cleaner: None }
     }
 }
 

@@ -74,6 +74,7 @@ const NAMED: &[(Method, &str, &str)] = &[
     (Method::GET, "/image/v2/images/{}/file", "image.download"),
     (Method::PUT, "/image/v2/images/{}/stage", "image.stage"),
     (Method::POST, "/image/v2/images/{}/import", "image.import"),
+    (Method::POST, "/effigy/v1/images/{}/generalize", "image.generalize"),
 ];
 
 const CHANGE_PASSWORD: &str = "user.change_password";
@@ -275,6 +276,7 @@ mod tests {
             (Method::PUT, "/image/v2/images/{id}/members/{member}", "image.member.set"),
             (Method::DELETE, "/image/v2/images/{image}/tags/{tag}", "image.tag.delete"),
             (Method::PUT, "/image/v2/images/{image}/stage", "image.stage"),
+            (Method::POST, "/effigy/v1/images/{image}/generalize", "image.generalize"),
             (Method::POST, "/compute/v2.1/servers", "instance.create"),
             (Method::DELETE, "/compute/v2.1/os-keypairs/{name}", "key_pair.delete"),
             (Method::POST, "/identity/v3/auth/tokens", "user.sign_in"),

@@ -95,20 +95,41 @@ impl Trail {
 #[derive(Clone, Debug)]
 pub struct JsonBody<T>(pub T);
 
+/// The same where the body may be left out.
+#[derive(Clone, Debug)]
+pub struct OptionalJson<T>(pub T);
+
 impl<T: DeserializeOwned> FromRequest<Api> for JsonBody<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, _api: &Api) -> Result<JsonBody<T>, ApiError> {
-        let body = axum::body::to_bytes(request.into_body(), MAX_JSON_BYTES).await.map_err(|error| {
-            use http_body_util::LengthLimitError;
-            match std::error::Error::source(&error).is_some_and(|source| source.is::<LengthLimitError>()) {
-                true => Error::TooLarge(format!("A JSON body has at most {MAX_JSON_BYTES} bytes.")),
-                false => Error::Invalid("The body ended before it was whole.".into()),
-            }
-        })?;
-        let parsed = serde_json::from_slice(&body);
-        Ok(JsonBody(parsed.map_err(|error| Error::Invalid(format!("The body is not what was expected: {error}.")))?))
+        parse(&whole(request).await?).map(JsonBody)
     }
+}
+
+impl<T: DeserializeOwned + Default> FromRequest<Api> for OptionalJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _api: &Api) -> Result<OptionalJson<T>, ApiError> {
+        let body = whole(request).await?;
+        if body.is_empty() { Ok(OptionalJson(T::default())) } else { parse(&body).map(OptionalJson) }
+    }
+}
+
+async fn whole(request: Request) -> Result<bytes::Bytes, ApiError> {
+    let body = axum::body::to_bytes(request.into_body(), MAX_JSON_BYTES).await.map_err(|error| {
+        use http_body_util::LengthLimitError;
+        match std::error::Error::source(&error).is_some_and(|source| source.is::<LengthLimitError>()) {
+            true => Error::TooLarge(format!("A JSON body has at most {MAX_JSON_BYTES} bytes.")),
+            false => Error::Invalid("The body ended before it was whole.".into()),
+        }
+    })?;
+    Ok(body)
+}
+
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
+    let parsed = serde_json::from_slice(body);
+    Ok(parsed.map_err(|error| Error::Invalid(format!("The body is not what was expected: {error}.")))?)
 }
 
 /// Gives the request its id and a span, and the answer its common headers.

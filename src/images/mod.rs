@@ -9,8 +9,9 @@
 //! ```
 //!
 //! - A status changes only by compare-and-set; whoever comes second gets `Conflict`.
-//! - `saving` is held: by an upload under a lease that it renews, or by the job of a snapshot. A lease that lapses
-//!   puts the image back to `queued` with the reason; the sweep takes what was written.
+//! - `saving` is held: by an upload under a lease that it renews, or by the job of a snapshot or of a cleaned copy
+//!   ([`generalize`]). A lease that lapses puts the image back to `queued` with the reason; the sweep takes what was
+//!   written.
 //! - Chunks before manifest, manifest before row, row before the answer. [`save`] is the one road into an image.
 //! - What a caller may not see answers as an id that nobody has ([`crate::identity::image_policy`]).
 //! - `uploading` is held by the connection that stages, then by nobody for as long as `import.keep_staged_hours` says.
@@ -22,6 +23,7 @@
 
 mod body;
 mod gate;
+mod generalize;
 mod hash;
 mod import;
 mod leases;
@@ -72,6 +74,7 @@ pub use crate::db::{
     images::{Image, MemberStatus, Status, Visibility},
     members::Member,
 };
+pub use generalize::Cleanable;
 pub use import::{ImportImage, METHODS, Source};
 pub use list::{ListImages, Membership};
 pub use patch::Change;

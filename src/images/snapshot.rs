@@ -205,28 +205,51 @@ fn gone(id: ImageId) -> Error {
 }
 
 fn snapshot_image(caller: &Caller, of: &SnapshotOf, sharing: crate::config::SharingScope) -> Result<Image> {
-    let mut attributes = record::Attributes::new();
-    attributes.insert("name".into(), of.name.clone().into());
-    attributes.insert("disk_format".into(), "qcow2".into());
-    attributes.insert("container_format".into(), "bare".into());
-    attributes.insert("min_disk".into(), of.min_disk_gib.into());
-    attributes.insert("min_ram".into(), of.min_ram_mib.into());
-    let mut image = record::new_image(caller, attributes, sharing, now_ms())?;
-    image.status = Status::Saving;
-    image.progress = Some(0);
-    let mut properties = of.properties.clone();
-    properties.retain(|name, _| {
-        !record::is_attribute(name) && !name.starts_with("os_glance") && !super::publish::is_own(name)
-    });
-    let lineage = [
+    let lineage = BTreeMap::from([
         ("image_type", Some("snapshot".to_owned())),
         ("instance_uuid", Some(of.instance_id.to_string())),
         ("base_image_ref", of.base_image.map(|id| id.to_string())),
         ("user_id", Some(caller.user.id.to_string())),
-    ];
-    for (name, value) in lineage {
-        if let Some(value) = value {
-            properties.insert(name.into(), value);
+    ]);
+    let made = Made {
+        name: of.name.clone(),
+        properties: of.properties.clone(),
+        lineage,
+        min_disk_gib: of.min_disk_gib,
+        min_ram_mib: of.min_ram_mib,
+    };
+    made_image(caller, made, sharing)
+}
+
+/// An image that a job will fill.
+pub(super) struct Made {
+    pub(super) name: String,
+    pub(super) properties: BTreeMap<String, String>,
+    /// The properties that say where it comes from, whatever else they said.
+    pub(super) lineage: BTreeMap<&'static str, Option<String>>,
+    pub(super) min_disk_gib: u64,
+    pub(super) min_ram_mib: u64,
+}
+
+/// The record of an image that a job will fill: `saving`, private, the caller's project's.
+pub(super) fn made_image(caller: &Caller, made: Made, sharing: crate::config::SharingScope) -> Result<Image> {
+    let mut attributes = record::Attributes::new();
+    attributes.insert("name".into(), made.name.into());
+    attributes.insert("disk_format".into(), "qcow2".into());
+    attributes.insert("container_format".into(), "bare".into());
+    attributes.insert("min_disk".into(), made.min_disk_gib.into());
+    attributes.insert("min_ram".into(), made.min_ram_mib.into());
+    let mut image = record::new_image(caller, attributes, sharing, now_ms())?;
+    image.status = Status::Saving;
+    image.progress = Some(0);
+    let mut properties = made.properties;
+    properties.retain(|name, _| {
+        !record::is_attribute(name) && !name.starts_with("os_glance") && !super::publish::is_own(name)
+    });
+    for (name, value) in made.lineage {
+        match value {
+            Some(value) => drop(properties.insert(name.into(), value)),
+            None => drop(properties.remove(name)),
         }
     }
     let mut checked = BTreeMap::new();

@@ -10,6 +10,7 @@
 //!   vnc/vnc.sock             the screen; QEMU makes it          the instance's user
 //!   qemu.log                 what QEMU said about itself        ours
 //!   process                  its pid and start time             ours
+//!   kernel initramfs         in a run of the cleaner alone       ours, readable
 //! ```
 //!
 //! QEMU gets names relative to this folder (its working directory) because its user cannot pass through `DATA`.

@@ -20,6 +20,7 @@ pub mod key_pairs;
 
 mod accel;
 mod adopt;
+mod cleaner;
 mod config_drive;
 mod console;
 mod driver;
@@ -40,6 +41,7 @@ mod windows;
 use std::{collections::BTreeMap, sync::Arc};
 
 use chunks::Digest;
+pub use cleaner::Cleaned;
 pub use flavors::Flavor;
 pub use room::Foundations;
 use room::Room;
@@ -292,6 +294,17 @@ impl Instances {
     ) -> Result<ImageId> {
         let begun = snapshot::begin(self.0.clone(), caller.clone(), id, name.to_owned(), metadata);
         tokio::spawn(begun).await.map_err(Error::internal)?
+    }
+
+    /// Begins a copy of a Linux image in which what can be cured is cured; a job does the work, in a guest of its own.
+    ///
+    /// # Errors
+    /// As [`crate::images::Images::cleanable`]; `Conflict` when no cleaner is set up; `Invalid` for the name;
+    /// `OverQuota`.
+    pub async fn generalize(&self, caller: &Caller, image: ImageId, name: Option<String>) -> Result<ImageId> {
+        let source = self.0.images.cleanable(caller, image).await?;
+        cleaner::check(&self.0)?;
+        self.0.images.begin_generalize(caller, &source, name).await
     }
 
     /// What the caller's project uses now.

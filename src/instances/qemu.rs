@@ -93,6 +93,44 @@ pub(super) fn start_probe(program: &Path, folder: &Folder, image: &str, accel: A
     spawn(command)
 }
 
+/// The names of the cleaner's files in its folder.
+pub(super) const CLEANER_KERNEL: &str = "kernel";
+pub(super) const CLEANER_MEMORY: &str = "initramfs";
+
+/// Memory of the cleaner: 40 MiB are its own, the rest is for the tables of the file systems that it checks.
+const CLEANER_MEMORY_MIB: u32 = 256;
+
+/// The guest that cures a copy of an image's disk ([`super::cleaner`]).
+pub(super) struct Cleaner<'a> {
+    pub(super) id: InstanceId,
+    pub(super) disk_bytes: u64,
+    pub(super) accel: Accel,
+    /// What its lines begin with.
+    pub(super) word: &'a str,
+    /// The partitions it cures; 0 for a disk without any.
+    pub(super) volumes: &'a [u32],
+}
+
+/// Starts the cleaner, whose serial port is the child's standard output. It has no network, and ends with the service.
+pub(super) fn start_cleaner(program: &Path, cleaner: &Cleaner<'_>, folder: &Folder) -> io::Result<(Child, Process)> {
+    let bound_bytes = 2 * cleaner.disk_bytes + FILE_SLACK_BYTES;
+    let mut command = jailed(program, folder, cleaner.accel, bound_bytes, &["--pdeathsig", "KILL"]);
+    let volumes: Vec<String> = cleaner.volumes.iter().map(u32::to_string).collect();
+    let (word, volumes) = (cleaner.word, volumes.join(","));
+    command.args(["-name", &guest_name(cleaner.id), "-machine", "pc", "-smp", "1", "-no-reboot"]);
+    command.args(processor(cleaner.accel)).args(["-m", &CLEANER_MEMORY_MIB.to_string()]);
+    command.args(["-kernel", CLEANER_KERNEL, "-initrd", CLEANER_MEMORY, "-append"]);
+    // A kernel that panics ends at once; what it says may have names of the disk in it, so it says nothing.
+    command.arg(format!("console=ttyS0 quiet loglevel=0 panic=-1 effigy.word={word} effigy.volumes={volumes}"));
+    let [base, disk, _] = nodes();
+    command.args(["-blockdev", &base.to_string(), "-blockdev", &disk.to_string()]);
+    // Nobody would let it go on when an error stopped it: it is told.
+    command.args(["-device", "virtio-blk-pci,drive=disk,rerror=report,werror=report"]);
+    command.args(["-chardev", "stdio,id=serial0,signal=off", "-serial", "chardev:serial0"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped());
+    spawn(command)
+}
+
 fn spawn(mut command: Command) -> io::Result<(Child, Process)> {
     let child = command.spawn()?;
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
@@ -143,12 +181,9 @@ fn arguments(machine: &Machine<'_>) -> Vec<String> {
     arg("-name", guest_name(machine.id));
     arg("-uuid", machine.id.to_string());
     arg("-machine", hardware.machine.to_owned());
-    match machine.accel {
-        Accel::Kvm => arg("-accel", "kvm".to_owned()),
-        // QEMU's default for the cache of translated code is a gibibyte a guest.
-        Accel::Tcg => arg("-accel", "tcg,tb-size=128".to_owned()),
-    }
-    arg("-cpu", if machine.accel == Accel::Kvm { "host" } else { "max" }.to_owned());
+    let [option, accel, other, processor] = processor(machine.accel);
+    arg(option, accel.to_owned());
+    arg(other, processor.to_owned());
     arg("-smp", machine.vcpus.to_string());
     arg("-m", machine.memory_mib.to_string());
     // cloud-init looks for its data where the product has this name (`ds-identify`).
@@ -179,6 +214,14 @@ fn arguments(machine: &Machine<'_>) -> Vec<String> {
     arg("-device", "VGA,vgamem_mb=16".to_owned());
     arg("-vnc", "unix:vnc/vnc.sock".to_owned());
     args
+}
+
+fn processor(accel: Accel) -> [&'static str; 4] {
+    match accel {
+        Accel::Kvm => ["-accel", "kvm", "-cpu", "host"],
+        // QEMU's default for the cache of translated code is a gibibyte a guest.
+        Accel::Tcg => ["-accel", "tcg,tb-size=128", "-cpu", "max"],
+    }
 }
 
 /// The disks, each level with its driver. The overlay's header names no backing file; this does.

@@ -40,6 +40,9 @@ const HOST_RESERVE_MIB: u64 = 1024;
 /// The probe's number among the user ids: behind every instance's.
 const PROBE_NUMBER: u32 = 99_999;
 
+/// The cleaner's number: before the probe's. One at a time runs (`jobs::Lane::Clean`).
+const CLEANER_NUMBER: u32 = 99_998;
+
 /// What the room stands on.
 pub struct Foundations {
     /// The rows.
@@ -184,6 +187,11 @@ impl Room {
     /// Whom an instance's QEMU runs as, where we are root.
     fn user_of(&self, row: &InstanceRow) -> Option<u32> {
         self.is_root.then(|| self.settings.uid_base + row.number)
+    }
+
+    /// Whom the cleaner's QEMU runs as, where we are root.
+    pub(super) fn cleaner_user(&self) -> Option<u32> {
+        self.is_root.then(|| self.settings.uid_base + CLEANER_NUMBER)
     }
 
     pub(super) fn stop_grace(&self) -> Duration {

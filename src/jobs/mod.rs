@@ -1,9 +1,12 @@
 //! Work that outlives a request.
 //!
 //! [`queue`] keeps the rows; this page joins them to the rooms: one match says who does what. Two workers serve the
-//! front lane (people wait for those jobs), four that of imports, one the back lane, where a job may read terabytes.
+//! front lane (people wait for those jobs), four that of imports, one that of cleanings (each is a guest), one the back
+//! lane, where a job may read terabytes.
 
 pub mod commands;
+mod generalize;
+mod overlay;
 pub mod queue;
 pub mod scrub;
 mod snapshot;
@@ -43,7 +46,7 @@ pub struct Rooms {
 pub fn start(queue: &Queue, rooms: &Rooms, sweep_interval: Duration, stop: &CancellationToken, tasks: &TaskTracker) {
     let lanes = std::iter::repeat_n(Lane::Front, FRONT_WORKERS)
         .chain(std::iter::repeat_n(Lane::Import, IMPORT_WORKERS))
-        .chain([Lane::Back]);
+        .chain([Lane::Clean, Lane::Back]);
     for lane in lanes {
         let (queue, rooms, stop) = (queue.clone(), rooms.clone(), stop.clone());
         tasks.spawn(async move {
@@ -70,6 +73,7 @@ async fn run(rooms: Rooms, job: Job) -> Result<()> {
         Work::Import { image, source } => rooms.images.run_import(&job, image, &source).await,
         Work::Checksum { image } => rooms.images.compute_checksums(image, &job.stop).await,
         Work::Snapshot { image, instance } => snapshot::cast(&rooms, &job, image, instance).await,
+        Work::Generalize { image, source } => generalize::clean(&rooms, &job, image, source).await,
         Work::Verify { image } => rooms.images.verify(image, &job).await,
         Work::Sweep => until(&job.stop, sweep::sweep(&rooms.store, &rooms.db)).await,
         Work::Scrub => until(&job.stop, scrub::scrub(&rooms.store, &rooms.db)).await,

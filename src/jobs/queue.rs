@@ -59,6 +59,13 @@ pub enum Work {
         /// The image.
         image: ImageId,
     },
+    /// Fills an image that was begun as a cleaned copy of another.
+    Generalize {
+        /// The copy.
+        image: ImageId,
+        /// What it is a copy of.
+        source: ImageId,
+    },
     /// Looks into an image, and states what is there.
     Verify {
         /// The image.
@@ -77,6 +84,8 @@ pub enum Lane {
     Front,
     /// People wait for it, and how long it takes is up to somebody else's network.
     Import,
+    /// People wait for it, and it is a guest that runs for a minute: one at a time.
+    Clean,
     /// Nobody waits for it, and it may take hours.
     Back,
 }
@@ -86,6 +95,7 @@ impl Lane {
         match self {
             Lane::Front => "front",
             Lane::Import => "import",
+            Lane::Clean => "clean",
             Lane::Back => "back",
         }
     }
@@ -96,6 +106,7 @@ impl Work {
         match self {
             Work::Snapshot { .. } | Work::Verify { .. } => Lane::Front,
             Work::Import { .. } => Lane::Import,
+            Work::Generalize { .. } => Lane::Clean,
             Work::Checksum { .. } | Work::Sweep | Work::Scrub => Lane::Back,
         }
     }
@@ -112,6 +123,7 @@ impl Work {
             // The image's row says which of its imports is at work.
             Work::Import { .. } => None,
             Work::Checksum { image } => Some(format!("checksum {image}")),
+            Work::Generalize { image, .. } => Some(format!("generalize {image}")),
             Work::Verify { image } => Some(Work::verification_of(*image)),
             Work::Sweep => Some("sweep".into()),
             Work::Scrub => Some("scrub".into()),

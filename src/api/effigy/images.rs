@@ -47,7 +47,8 @@ pub(super) async fn count(
     Ok(Json(json!({"counts": {"public": public, "private": private, "shared": shared}})))
 }
 
-/// `GET /images/{id}/descendants`: the images that the caller sees that were made from this one's instances.
+/// `GET /images/{id}/descendants`: the images that the caller sees that were made from this one's instances,
+/// and the cleaned copies of it.
 pub(super) async fn descendants(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,

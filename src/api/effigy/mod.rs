@@ -7,6 +7,7 @@ use axum::{
 
 use super::Api;
 
+mod generalize;
 mod images;
 mod instances;
 mod verification;
@@ -19,6 +20,7 @@ pub fn routes() -> Router<Api> {
         .route("/images/{image}/ancestors", get(images::ancestors))
         .route("/images/{image}/descendants", get(images::descendants))
         .route("/images/{image}/verification", get(verification::show).post(verification::again))
+        .route("/images/{image}/generalize", post(generalize::begin))
         .route("/verification-key", get(verification::key))
         .route("/images/{image}/storage", get(images::storage))
         .route("/instances/{id}/actions/force-off", post(instances::force_off))

@@ -1,5 +1,6 @@
 //! What is inside images, and what the service makes of it.
 
+mod generalize;
 mod public;
 mod sysprep;
 mod verification;

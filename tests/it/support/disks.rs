@@ -1,7 +1,7 @@
 //! Disks with something inside: a small Linux, clean or not, and Windows look-alikes.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     sync::OnceLock,
 };
@@ -38,6 +38,17 @@ pub fn windows_disk(name: &str) -> Vec<u8> {
         folder
     });
     std::fs::read(folder.path().join(name)).expect("a disk")
+}
+
+/// The folder of the cleaner, which `guests/cleaner.sh` makes once.
+pub fn cleaner() -> &'static Path {
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folder = project.join(".cache/guests/cleaner");
+        run(Command::new(project.join("guests/cleaner.sh")).arg(&folder));
+        folder
+    })
 }
 
 fn run(command: &mut Command) {

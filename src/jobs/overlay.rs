@@ -1,0 +1,148 @@
+//! What an overlay of our own making changed, read and stored: the base's manifest with just the changed chunks replaced.
+//!
+//! A blocking thread walks the overlay's tables and reads what changed in large pieces; the store's patch hashes,
+//! compresses and writes them as they come. The work is in proportion to the change, never to the disk. A run that is
+//! cut off leaves chunks that the sweep takes, and begins anew: nothing is kept of it.
+
+use std::{fs::File, ops::Range, time::Duration};
+
+use bytes::Bytes;
+use chunks::{CHUNK_BYTES, Content, Patch};
+use disks::{
+    ReadAt as _,
+    qcow2::{Image as Overlay, Kind, Rules},
+};
+use tokio::{sync::mpsc, time::Instant};
+
+use super::Rooms;
+use crate::{
+    error::{Error, Result},
+    ids::ImageId,
+    instances::Captured,
+};
+
+/// How much is read at once: enough for a disk to be fast, and little beside what a capture may hold.
+const PIECE_BYTES: u64 = 2 << 20;
+/// Pieces read ahead of the store; with the piece's size, 16 MiB a capture.
+const PIECES_AHEAD: usize = 8;
+/// How often the image's progress is written.
+pub(super) const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A part of the disk that differs from the base; the numbers count chunks.
+enum Change {
+    Data {
+        first: u64,
+        bytes: Bytes,
+    },
+    Zeroes(Range<u64>),
+    /// How many bytes the changes come to; the first thing told.
+    Total(u64),
+}
+
+/// Fills `patch` with what `captured` changed and finishes it; the image's progress goes on from `begun_percent`.
+///
+/// # Errors
+/// `Gone` when the image was deleted meanwhile.
+pub(super) async fn fill(
+    rooms: &Rooms,
+    image: ImageId,
+    mut patch: Patch,
+    captured: Captured,
+    begun_percent: u8,
+) -> Result<Content> {
+    let (sender, mut changes) = mpsc::channel(PIECES_AHEAD);
+    let reading = tokio::task::spawn_blocking(move || read(&captured.overlay, captured.disk_bytes, &sender));
+    let (mut total, mut done, mut told) = (0, 0, Instant::now());
+    while let Some(change) = changes.recv().await {
+        match change {
+            Change::Total(bytes) => total = bytes,
+            Change::Data { first, bytes } => {
+                done += bytes.len() as u64;
+                for (chunk, at) in (first..).zip((0..bytes.len()).step_by(CHUNK_BYTES)) {
+                    patch.put(chunk, bytes.slice(at..at + CHUNK_BYTES)).await.map_err(store_error)?;
+                }
+            }
+            Change::Zeroes(chunks) => {
+                for chunk in chunks {
+                    patch.zero(chunk).await.map_err(store_error)?;
+                }
+            }
+        }
+        if told.elapsed() >= PROGRESS_INTERVAL {
+            told = Instant::now();
+            let left_percent = u64::from(100 - begun_percent.min(100));
+            let percent = begun_percent + (left_percent * done).checked_div(total).unwrap_or(0) as u8;
+            // Also tells when the image was deleted: then there is nothing left to do.
+            rooms.images.snapshot_progress(image, percent.min(99)).await?;
+        }
+    }
+    reading.await.map_err(Error::internal)??;
+    patch.finish().await.map_err(store_error)
+}
+
+/// Sends every change of the overlay, in the order of the disk.
+fn read(overlay: &File, disk_bytes: u64, changes: &mpsc::Sender<Change>) -> Result<()> {
+    let image = Overlay::open(overlay, Rules::Overlay).map_err(broken)?;
+    if image.virtual_size_bytes() != disk_bytes {
+        let found = image.virtual_size_bytes();
+        return Err(Error::internal(anyhow::anyhow!(
+            "the overlay's disk has {found} bytes, its row says {disk_bytes}"
+        )));
+    }
+    let mut total = 0;
+    for extent in image.extents(0..disk_bytes) {
+        let extent = extent.map_err(broken)?;
+        if matches!(extent.kind, Kind::Data { .. }) {
+            total += extent.len;
+        }
+    }
+    // A receiver that has gone has failed, and says so itself.
+    if changes.blocking_send(Change::Total(total)).is_err() {
+        return Ok(());
+    }
+    let chunk_bytes = CHUNK_BYTES as u64;
+    for extent in image.extents(0..disk_bytes) {
+        let extent = extent.map_err(broken)?;
+        let first = extent.guest_offset / chunk_bytes;
+        let sent = match extent.kind {
+            Kind::Unallocated => true,
+            Kind::Zero => {
+                changes.blocking_send(Change::Zeroes(first..first + extent.len.div_ceil(chunk_bytes))).is_ok()
+            }
+            Kind::Data { file_offset } => read_data(overlay, file_offset, first, extent.len, changes)?,
+            Kind::Compressed { .. } => {
+                return Err(Error::internal(anyhow::anyhow!("an overlay with compressed clusters")));
+            }
+        };
+        if !sent {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Sends one run of data; says whether anybody listens.
+fn read_data(overlay: &File, offset: u64, first: u64, len: u64, changes: &mpsc::Sender<Change>) -> Result<bool> {
+    let mut at = 0;
+    while at < len {
+        let count = PIECE_BYTES.min(len - at);
+        // Only the disk's last chunk can be short; what is missing reads as zeroes.
+        let mut bytes = vec![0; (count as usize).next_multiple_of(CHUNK_BYTES)];
+        overlay.read_exact_at(&mut bytes[..count as usize], offset + at).map_err(Error::internal)?;
+        let change = Change::Data { first: first + at / CHUNK_BYTES as u64, bytes: bytes.into() };
+        if changes.blocking_send(change).is_err() {
+            return Ok(false);
+        }
+        at += count;
+    }
+    Ok(true)
+}
+
+fn broken(rejection: disks::Rejection) -> Error {
+    Error::Conflict(format!("The disk cannot be read: {rejection}"))
+}
+
+/// A fault of the store under a job.
+pub(super) fn store_error(error: chunks::Error) -> Error {
+    Error::internal(error)
+}
