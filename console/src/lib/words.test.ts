@@ -4,7 +4,7 @@ import { messageOf } from '../api/errors'
 import { bytes } from './bytes'
 import { importAsCommand, importAsTerraform, launchAsCommand, launchAsTerraform, shareAsCommand, shareAsTerraform, shellWord, terraformString, uploadAsCommand } from './commands'
 import { formatOf, nameOf } from './formats'
-import { plainText } from './text'
+import { plainText, warningOf } from './text'
 import { ago } from './time'
 
 const wanted: Launch = { name: 'my $(id) clone', imageRef: 'I', flavorRef: '1', min_count: 3, max_count: 3, networks: 'auto' }
@@ -27,6 +27,12 @@ test('a name in Terraform is inert', () => {
 
 test('a guest’s escape sequences are not shown', () => {
   expect(plainText('\u001b[31mred\u001b[0m \u001b]0;title\u0007<b>\r\nnext\u0008')).toBe('red <b>\nnext')
+})
+
+test('a warning’s words are found, whatever they are written in', () => {
+  const bytes = Buffer.from('299 effigy "token (/home/김)"').toString('latin1')
+  expect(warningOf(bytes)).toBe('token (/home/김)')
+  expect([null, 'odd'].map(warningOf)).toEqual(['', ''])
 })
 
 test('every dialect’s message is found', () => {
