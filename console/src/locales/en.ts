@@ -146,7 +146,7 @@ export const en = {
     free: '{{size}} free', noTable: 'not divided', generalized: 'Generalised', not_generalized: 'Not generalised', unclear: 'Cannot be told',
   },
   hold: {
-    held: 'Public: held', pending: 'Public: waits', heldTitle: 'It is declared Public and is held back', pendingTitle: 'It becomes Public once its verification has passed', what: 'Until then only its own project sees it.',
+    held: 'Public: held', pending: 'Public: waits', heldTitle: 'It is declared Public and is held back', pendingTitle: 'It becomes Public once its verification has passed', what: 'Only its own project sees it.',
     reason: 'Public by an administrator’s decision', sysprep: 'Made although Windows may not be generalised', warned: 'Windows was not generalised when this image was made',
   },
   publish: {

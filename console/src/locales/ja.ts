@@ -132,7 +132,7 @@ export const ja: Messages = {
     free: '空き {{size}}', noTable: '分割なし', generalized: '一般化済み', not_generalized: '一般化されていない', unclear: '不明',
   },
   hold: {
-    held: 'Public 保留', pending: 'Public 待ち', heldTitle: 'Public に指定されていますが、保留されています', pendingTitle: '検証に合格すると Public になります', what: 'それまでは所有するプロジェクトにだけ見えます。',
+    held: 'Public 保留', pending: 'Public 待ち', heldTitle: 'Public に指定されていますが、保留されています', pendingTitle: '検証に合格すると Public になります', what: '所有するプロジェクトにだけ見えます。',
     reason: '管理者の判断で Public になっています', sysprep: 'Windows が一般化されていない可能性があるまま作成されました', warned: 'このイメージの作成時、Windows は一般化されていませんでした',
   },
   publish: {

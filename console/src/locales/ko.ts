@@ -132,7 +132,7 @@ export const ko: Messages = {
     free: '여유 {{size}}', noTable: '나누지 않음', generalized: '일반화됨', not_generalized: '일반화되지 않음', unclear: '알 수 없음',
   },
   hold: {
-    held: 'Public 보류', pending: 'Public 대기', heldTitle: 'Public으로 지정되었지만 보류되었습니다', pendingTitle: '검증을 통과하면 Public이 됩니다', what: '그때까지는 소유 프로젝트에만 보입니다.',
+    held: 'Public 보류', pending: 'Public 대기', heldTitle: 'Public으로 지정되었지만 보류되었습니다', pendingTitle: '검증을 통과하면 Public이 됩니다', what: '소유 프로젝트에만 보입니다.',
     reason: '관리자의 결정으로 Public이 되었습니다', sysprep: 'Windows가 일반화되지 않았을 수 있는 상태에서 만든 Image입니다', warned: 'Image를 만들 때 Windows가 일반화되지 않은 상태였습니다',
   },
   publish: {

@@ -146,7 +146,8 @@ function Lists({ image, members, handsOn, onClose }: { image: Image; members: Me
           ))}
         </ul>
       )}
-      {warnings.length > 0 && <Alert type="warning" showIcon className="notice after" title={t('hands.said')} description={warnings.join(' ')} />}
+      {/* The findings in the person's language; the service's own words where they are not known here. */}
+      {warnings.length > 0 && <FindingsAlert title={t('hands.said')} findings={handsOn} others={handsOn.length > 0 ? [] : warnings} />}
     </Modal>
   )
 }
