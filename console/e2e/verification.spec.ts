@@ -127,7 +127,7 @@ test('an image that did not pass is made Public only for a reason that everybody
   await expect(page.getByRole('alert').filter({ hasText: 'administrator’s decision' })).toContainText('the key is a sample')
 
   // Declared so before it had bytes: held back, with the why, until somebody answers for it.
-  await page.goto(`${service.url}/images?kind=private&search=held`)
+  await page.goto(`${service.url}/images?kind=public&search=held`)
   await expect(row(page, 'held')).toContainText('Public: held')
   await page.goto(`${service.url}/images/${held}`)
   const notice = page.getByRole('alert').filter({ hasText: 'It is declared Public and is held back' })

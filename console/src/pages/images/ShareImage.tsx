@@ -137,14 +137,16 @@ function Lists({ image, members, handsOn, onClose }: { image: Image; members: Me
       )}
       {!done && added.length + removed.length > 0 && <Commands command={shareAsCommand(image.id, added, removed)} terraform={shareAsTerraform(image.id, added)} />}
       {done && (
-        <ul className="outcomes" role="status">
-          {outcomes.map(({ project, isAdded, error }) => (
-            <li key={project}>
-              {error ? <CloseCircleFilled style={{ color: 'var(--ant-color-error)' }} /> : <CheckCircleFilled style={{ color: 'var(--ant-color-success)' }} />}{' '}
-              {error ? t('share.failed', { project, error }) : isAdded ? t('share.added', { project }) : t('share.removed', { project })}
-            </li>
-          ))}
-        </ul>
+        <div role="status">
+          <ul className="outcomes">
+            {outcomes.map(({ project, isAdded, error }) => (
+              <li key={project}>
+                {error ? <CloseCircleFilled style={{ color: 'var(--ant-color-error)' }} /> : <CheckCircleFilled style={{ color: 'var(--ant-color-success)' }} />}{' '}
+                {error ? t('share.failed', { project, error }) : isAdded ? t('share.added', { project }) : t('share.removed', { project })}
+              </li>
+            ))}
+          </ul>
+        </div>
       )}
       {/* The findings in the person's language; the service's own words where they are not known here. */}
       {warnings.length > 0 && <FindingsAlert title={t('hands.said')} findings={handsOn} others={handsOn.length > 0 ? [] : warnings} />}
