@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { Launch } from '../api/instances'
 import { messageOf } from '../api/errors'
+import { findings } from '../locales/findings.en'
 import { bytes } from './bytes'
-import { importAsCommand, importAsTerraform, launchAsCommand, launchAsTerraform, shareAsCommand, shareAsTerraform, shellWord, terraformString, uploadAsCommand } from './commands'
+import { importAsCommand, importAsTerraform, launchAsCommand, launchAsTerraform, shareAsCommand, shareAsTerraform, shellWord, statementCommand, terraformString, uploadAsCommand } from './commands'
 import { formatOf, nameOf } from './formats'
 import { plainText, warningOf } from './text'
 import { ago } from './time'
@@ -60,4 +62,18 @@ test('uploading, importing and sharing are commands with inert words', () => {
 test('a file’s name tells its format and a name', () => {
   expect(['a.qcow2', 'https://x/y/b.IMG?z=1', 'c.vpc', 'd'].map(formatOf)).toEqual(['qcow2', 'raw', 'vhd', 'raw'])
   expect(['a.qcow2', 'https://x/y/debian-13.1.img?z=1'].map(nameOf)).toEqual(['a', 'debian-13.1'])
+})
+
+test('every finding that the service knows has words here, and the same in English', () => {
+  const rules = readFileSync(new URL('../../../crates/guest/src/findings/rules.rs', import.meta.url), 'utf8')
+  const plain = (text: string) => text.toLowerCase().replaceAll('’', "'").replace(/\.$/, '')
+  const known = [...rules.matchAll(/= \w+, "(\w+)",\s+"([^"]+)",\s+"([^"]+)";/g)].map(([, id = '', why = '', remedy = '']) => [id, plain(why), plain(remedy)])
+  const here = Object.entries(findings).map(([id, { why, remedy }]) => [id, plain(why), plain(remedy)])
+  expect(known.length).toBeGreaterThan(10)
+  expect(here).toEqual(known)
+})
+
+test('a statement is checked with the deployment’s key, and against a file if there is one', () => {
+  expect(statementCommand('https://x', 'a.json', '')).toBe('curl https://x/effigy/v1/verification-key |\n    jq -r .public_key >key.pem\neffigy verify a.json \\\n    --key key.pem')
+  expect(statementCommand('https://x', 'a.json', 'IMAGE.raw')).toContain('--image IMAGE.raw')
 })
