@@ -121,6 +121,7 @@ test('an image that did not pass is made Public only for a reason that everybody
   await expect(dialog).toContainText('Private key: /root/.ssh/id_rsa')
   await settled(page)
   expect(await findings(page)).toEqual([])
+  await expect(dialog.getByLabel('Reason')).toBeFocused()
   await dialog.getByLabel('Reason').fill('the key is a sample')
   await dialog.getByRole('button', { name: 'Make Public all the same' }).click()
   await expect(dialog).toBeHidden()

@@ -32,6 +32,8 @@ export function PublishImages({ images, onClose }: { images: Image[]; onClose: (
       okText={t('publish.submit')}
       okButtonProps={{ danger: true, loading: publish.isPending }}
       onOk={() => form.submit()}
+      // The menu that led here gives the focus back to its button first.
+      afterOpenChange={(isOpen) => isOpen && form.focusField('reason')}
     >
       <FormError error={publish.error} />
       {found.some(({ isLoading }) => isLoading) ? (
@@ -46,7 +48,7 @@ export function PublishImages({ images, onClose }: { images: Image[]; onClose: (
       )}
       <Form form={form} layout="vertical" requiredMark={false} onFinish={({ reason }) => publish.mutate(reason.trim())}>
         <Form.Item name="reason" label={t('publish.reason')} extra={t('publish.hint')} rules={[{ required: true, whitespace: true, message: t('form.required') }, { max: 255 }]}>
-          <Input.TextArea rows={2} autoFocus />
+          <Input.TextArea rows={2} />
         </Form.Item>
       </Form>
     </Modal>
