@@ -1,12 +1,12 @@
 // The real program with real guests, for the claims beside this file.
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import type { Page } from '@playwright/test'
 
 export const ROOT = resolve(import.meta.dirname, '../..')
-const PROGRAM = process.env.EFFIGY ?? join(ROOT, 'target/debug/effigy')
+export const PROGRAM = process.env.EFFIGY ?? join(ROOT, 'target/debug/effigy')
 export const PASSWORD = 'correct horse battery staple'
 
 export interface Id {
@@ -25,6 +25,23 @@ const PEOPLE: [string, string, string[]][] = [
   ['bob', 'member', ['other']],
   ['rita', 'reader', ['web']],
 ]
+
+/** A small Linux in which nothing is wrong. */
+const CLEAN = {
+  'etc/os-release': 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n',
+  'etc/passwd': 'root:x:0:0:root:/root:/bin/sh\n',
+  'etc/shadow': 'root:*:19000:0:99999:7:::\n',
+  'bin/sh': '#!',
+}
+
+/** What somebody careless left; no secret is one. */
+export const CARELESS = {
+  'root/.ssh/id_rsa': '-----BEGIN RSA PRIVATE KEY-----\nc2VjcmV0LWNhbmFyeQ\n',
+  'home/김/.aws/credentials': 'aws_secret_access_key = no\n',
+  'root/.bash_history': 'ls\n',
+  'etc/machine-id': '0123456789abcdef0123456789abcdef\n',
+  'var/cache/apt/archives/a.deb': 'a',
+}
 
 const NEWEST = { 'openstack-api-version': 'compute 2.96' }
 
@@ -145,16 +162,59 @@ export class Service {
     return image.id
   }
 
+  /** The bytes of a disk with an ext4 of a small Linux, and these files in it. */
+  linuxDisk(more: Record<string, string> = {}): Uint8Array {
+    const work = mkdtempSync(join(this.folder, 'disk-'))
+    for (const [path, content] of Object.entries({ ...CLEAN, ...more })) {
+      mkdirSync(dirname(join(work, 'tree', path)), { recursive: true })
+      writeFileSync(join(work, 'tree', path), content)
+    }
+    const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` }
+    execFileSync('mke2fs', ['-q', '-F', '-t', 'ext4', '-d', join(work, 'tree'), join(work, 'disk'), '8M'], { env })
+    return readFileSync(join(work, 'disk'))
+  }
+
+  /** One of the disks of `guests/windows.sh`. */
+  windowsDisk(name: 'complete.raw' | 'generalized.raw'): Uint8Array {
+    const folder = join(this.folder, 'windows')
+    execFileSync(join(ROOT, 'guests/windows.sh'), [folder])
+    return readFileSync(join(folder, name))
+  }
+
+  /** An image with these bytes that has been verified. */
+  async verified(token: string, fields: { name: string } & Record<string, unknown>, bytes: Uint8Array): Promise<string> {
+    const id = await this.image(token, fields, bytes)
+    const path = `/effigy/v1/images/${id}/verification`
+    await this.until(`${fields.name} is verified`, async () => (await this.ask<{ state: string; verdict: unknown }>(token, path)).verdict !== null)
+    return id
+  }
+
   /** Alice, as a client of the API. */
   alice = (project = 'web') => this.token('alice', PASSWORD, project)
 
   /** An instance that runs, by a client of the API; its console has said that the guest is up. */
   async instance(token: string, name: string, image: string): Promise<string> {
+    const id = await this.launched(token, name, image)
+    await this.until(`${name} is up`, async () => (await this.log(token, id)).includes(' OK'))
+    return id
+  }
+
+  /** An instance that was just asked for. */
+  private async launched(token: string, name: string, image: string): Promise<string> {
     const { flavors } = await this.ask<{ flavors: Id[] }>(token, '/compute/v2.1/flavors')
     const server = { name, imageRef: image, flavorRef: flavors[0]?.id, networks: 'none' }
-    const made = await this.ask<{ server: Id }>(token, '/compute/v2.1/servers', 'POST', { server }, NEWEST)
-    await this.until(`${name} is up`, async () => (await this.log(token, made.server.id)).includes(' OK'))
-    return made.server.id
+    return (await this.ask<{ server: Id }>(token, '/compute/v2.1/servers', 'POST', { server }, NEWEST)).server.id
+  }
+
+  /** An instance that is off, whatever is on its disk. */
+  async stopped(token: string, name: string, image: string): Promise<string> {
+    const id = await this.launched(token, name, image)
+    const becomes = (status: string) =>
+      this.until(`${name} is ${status}`, async () => (await this.ask<{ server: { status: string } }>(token, `/compute/v2.1/servers/${id}`)).server.status === status)
+    await becomes('ACTIVE')
+    await this.ask(token, `/effigy/v1/instances/${id}/actions/force-off`, 'POST')
+    await becomes('SHUTOFF')
+    return id
   }
 
   async log(token: string, id: string): Promise<string> {

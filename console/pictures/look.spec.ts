@@ -10,8 +10,8 @@ const ADMIN = ['flavors', 'projects', 'users', 'audit']
 for (const [language, locale] of [['en', 'en-US'], ['ko', 'ko-KR'], ['ja', 'ja-JP']] as const) {
   for (const mode of ['light', 'dark'] as const) {
     test(`${language}, ${mode}`, async ({ browser, scene }) => {
-      const { service, golden, instances } = scene
-      for (const [user, password, paths] of [['alice', PASSWORD, [...MEMBER, `images/${golden}`, `instances/${instances[1]}`]], ['admin', service.adminPassword(), ADMIN]] as const) {
+      const { service, golden, careless, instances } = scene
+      for (const [user, password, paths] of [['alice', PASSWORD, [...MEMBER, `images/${golden}`, `images/${careless}`, `instances/${instances[1]}`]], ['admin', service.adminPassword(), ADMIN]] as const) {
         const context = await browser.newContext({ locale, colorScheme: mode, viewport: { width: 1360, height: 860 }, reducedMotion: 'reduce' })
         const page = await context.newPage()
         await page.goto(service.url)
@@ -24,8 +24,8 @@ for (const [language, locale] of [['en', 'en-US'], ['ko', 'ko-KR'], ['ja', 'ja-J
         for (const path of paths) {
           await page.goto(`${service.url}/${path}`)
           await settled(page)
-          const name = path.replace('?kind=', '-').replace(/\/.*/, '-one')
-          await page.screenshot({ path: `${FOLDER}/${language}-${mode}-${name}.png` })
+          const name = path.endsWith(careless) ? 'images-careless' : path.replace('?kind=', '-').replace(/\/.*/, '-one')
+          await page.screenshot({ path: `${FOLDER}/${language}-${mode}-${name}.png`, fullPage: path.endsWith(careless) })
         }
         await context.close()
       }

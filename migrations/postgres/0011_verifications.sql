@@ -20,4 +20,7 @@ create table verifications (
 alter table images add column public_hold text;     -- 'pending' or 'held'
 alter table images add column public_why  text;
 
+-- What the verification came to, 'passed' or 'failed', for lists; null: it was not verified by today's rules.
+alter table images add column verdict text;
+
 update images set public_hold = 'pending', public_why = 'It was not verified yet.' where visibility = 'public';

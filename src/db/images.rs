@@ -146,6 +146,8 @@ pub struct Image {
     pub public_hold: Option<String>,
     /// Why.
     pub public_why: Option<String>,
+    /// What its verification by today's rules came to, `passed` or `failed`: for people to see, never to decide by.
+    pub verdict: Option<String>,
     /// The root of the manifest of the bytes that wait to be imported.
     pub staged_root: Option<String>,
     /// The task at work on it.
@@ -162,12 +164,13 @@ macro_rules! columns {
         "i.id, i.owner, i.name, i.status, i.visibility, i.hidden, i.protected, i.disk_format, i.container_format, \
          i.min_disk_gib, i.min_ram_mib, i.size_bytes, i.disk_bytes, i.checksum, i.os_hash, i.file_root, i.disk_root, \
          i.rendering, i.stored_bytes, i.tags, i.properties, i.created_ms, i.updated_ms, i.revision, i.progress, \
-         i.reason, i.public_hold, i.public_why, i.staged_root, i.import_task, i.importing_to, i.failed_import"
+         i.reason, i.public_hold, i.public_why, i.verdict, i.staged_root, i.import_task, i.importing_to, \
+         i.failed_import"
     };
 }
 pub(super) const COLUMNS: &str = columns!();
 /// The place after the last of [`COLUMNS`].
-const AFTER_COLUMNS: usize = 32;
+const AFTER_COLUMNS: usize = 33;
 
 impl Image {
     pub(super) fn of(row: &AnyRow) -> Result<Image> {
@@ -202,6 +205,7 @@ impl Image {
             reason: row.try_get(next())?,
             public_hold: row.try_get(next())?,
             public_why: row.try_get(next())?,
+            verdict: row.try_get(next())?,
             staged_root: row.try_get(next())?,
             import_task: row.try_get(next())?,
             importing_to: row.try_get(next())?,

@@ -66,8 +66,9 @@ impl Database {
         .transpose()
     }
 
-    /// Keeps what was stated of an image that still has this disk; false when it has not, or is gone.
-    pub async fn keep_verification(&self, image: ImageId, row: &VerificationRow) -> Result<bool> {
+    /// Keeps what was stated of an image that still has this disk, and beside its record, where lists read it, the
+    /// verdict; false when it has not, or is gone.
+    pub async fn keep_verification(&self, image: ImageId, row: &VerificationRow, verdict: &str) -> Result<bool> {
         let mut write = self.write().await?;
         let done = sqlx::query(
             "insert into verifications (image_id, disk_root, rules, statement, made_ms) \
@@ -81,6 +82,13 @@ impl Database {
         .bind(now_ms())
         .execute(&mut *write)
         .await?;
+        // No change that anybody made: neither a new revision nor a new time.
+        sqlx::query("update images set verdict = $3 where id = $1 and disk_root = $2")
+            .bind(image.to_string())
+            .bind(row.disk_root.clone())
+            .bind(verdict.to_owned())
+            .execute(&mut *write)
+            .await?;
         write.commit().await?;
         Ok(done.rows_affected() == 1)
     }
@@ -97,6 +105,16 @@ impl Database {
         .fetch_all(self.reads())
         .await?;
         rows.iter().map(|row| word(row, 0)).collect()
+    }
+
+    /// Forgets the verdicts that are not by these rules.
+    pub async fn forget_verdicts(&self, rules: &str) -> Result<()> {
+        let mut write = self.write().await?;
+        let old = "update images set verdict = null where verdict is not null and not exists \
+                   (select 1 from verifications v where v.image_id = images.id and v.rules = $1)";
+        sqlx::query(old).bind(rules.to_owned()).execute(&mut *write).await?;
+        write.commit().await?;
+        Ok(())
     }
 
     /// Images that are declared public.

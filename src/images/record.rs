@@ -127,6 +127,7 @@ pub(super) fn new_image(
         reason: None,
         public_hold: None,
         public_why: None,
+        verdict: None,
         staged_root: None,
         import_task: None,
         importing_to: None,

@@ -119,7 +119,7 @@ impl Images {
             statement::Subject { image: id.to_string(), disk_root: root.clone(), file_sha512: image.os_hash.clone() };
         let signed = statement::sign(self.0.inspector.key(), &subject, &predicate)?;
         let row = VerificationRow { disk_root: root, rules: self.rules(), statement: signed };
-        if self.0.db.keep_verification(id, &row).await? {
+        if self.0.db.keep_verification(id, &row, predicate.verdict.word()).await? {
             tracing::info!(image.id = %id, verdict = ?predicate.verdict, "verified image {id}: {:?}", predicate.verdict);
             self.settle(id, predicate.report.as_ref()).await?;
         }
@@ -192,7 +192,11 @@ impl Images {
     /// Adds the verification of images that have none by today's rules, and sets what is declared public right by
     /// today's settings. Called at the start and by the clock.
     pub async fn verify_due(&self) -> Result<()> {
-        for id in self.0.db.unverified_images(&self.rules(), ADD_AT_ONCE).await? {
+        let due = self.0.db.unverified_images(&self.rules(), ADD_AT_ONCE).await?;
+        if !due.is_empty() {
+            self.0.db.forget_verdicts(&self.rules()).await?;
+        }
+        for id in due {
             self.0.queue.add(Work::Verify { image: id }, None).await?;
         }
         for id in self.0.db.public_images().await? {

@@ -143,6 +143,16 @@ pub enum Verdict {
     Failed,
 }
 
+impl Verdict {
+    /// The word on the wire and in the row.
+    pub fn word(self) -> &'static str {
+        match self {
+            Verdict::Passed => "passed",
+            Verdict::Failed => "failed",
+        }
+    }
+}
+
 /// What is stated of an image.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

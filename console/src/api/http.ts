@@ -20,7 +20,10 @@ export interface Options {
 }
 
 /** Asks, and reads the JSON of the answer; an answer without a body is `undefined`. */
-export async function ask<T>(path: string, options: Options = {}): Promise<T> {
+export const ask = async <T>(path: string, options: Options = {}): Promise<T> => (await askWhole<T>(path, options)).body
+
+/** The same, with the headers of the answer. */
+export async function askWhole<T>(path: string, options: Options = {}): Promise<{ body: T; headers: Headers }> {
   const { method = 'GET', body, headers = {}, signal, isSignIn } = options
   let response: Response
   try {
@@ -41,7 +44,7 @@ export async function ask<T>(path: string, options: Options = {}): Promise<T> {
     const id = response.headers.get('x-openstack-request-id') ?? ''
     throw new ApiError(response.status, messageOf(text), id)
   }
-  return (text === '' ? undefined : JSON.parse(text)) as T
+  return { body: (text === '' ? undefined : JSON.parse(text)) as T, headers: response.headers }
 }
 
 /** Effigy's own API. */

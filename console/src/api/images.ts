@@ -1,5 +1,7 @@
 import { queryOptions } from '@tanstack/react-query'
-import { ask, effigy } from './http'
+import { warningOf } from '../lib/text'
+import { ask, askWhole, effigy } from './http'
+import type { Verdict } from './verification'
 
 export type Kind = 'public' | 'private' | 'shared'
 export type ImageStatus = 'queued' | 'saving' | 'uploading' | 'importing' | 'active' | 'deactivated'
@@ -24,7 +26,10 @@ export interface Image {
   created_at: string
   updated_at: string
   tags: string[]
-  effigy: { progress: number | null; reason: string | null; stored_bytes: number | null; has_disk: boolean }
+  effigy: { progress: number | null; reason: string | null; stored_bytes: number | null; has_disk: boolean; verdict: Verdict | null }
+  /** What keeps it from being Public, when it is declared so; for its own project alone. */
+  effigy_public?: 'pending' | 'held'
+  effigy_public_why?: string
   [property: string]: unknown
 }
 
@@ -61,11 +66,19 @@ const query = (wanted: object) =>
 /** Whether the image changes by itself. */
 export const isBeingMade = (image: Image) => ['saving', 'uploading', 'importing'].includes(image.status)
 
+/** Whether it has bytes of which nothing is stated yet: that is being done, or is about to be. */
+export const isBeingVerified = ({ status, effigy }: Image) =>
+  (status === 'active' || status === 'deactivated') && effigy.has_disk && effigy.verdict === null
+
+/** How soon a list or a page of images is out of date. */
+const freshFor = (images: Image[], atRest: number | false) =>
+  images.some(isBeingMade) ? 1000 : images.some(isBeingVerified) ? 3000 : atRest
+
 export const imagesQuery = (wanted: ListImages) =>
   queryOptions({
     queryKey: ['images', 'list', wanted],
     queryFn: ({ signal }) => ask<{ images: Image[]; next: string | null }>(`/effigy/v1/images?${query(wanted)}`, { signal }),
-    refetchInterval: (query) => (query.state.data?.images.some(isBeingMade) ? 1000 : 30_000),
+    refetchInterval: (query) => freshFor(query.state.data?.images ?? [], 30_000),
   })
 
 export const countsQuery = (wanted: { search?: string; status?: string }) =>
@@ -79,6 +92,7 @@ export const countsQuery = (wanted: { search?: string; status?: string }) =>
 interface Extras {
   progress: number | null
   reason: string | null
+  verdict: Verdict | null
   storage: { stored_bytes: number | null; file: 'uploaded' | 'rendered' | null }
 }
 
@@ -88,15 +102,15 @@ async function fetchImage(id: string, signal: AbortSignal): Promise<Image> {
     ask<Omit<Image, 'effigy'>>(`/image/v2/images/${id}`, { signal }),
     ask<Extras>(`/effigy/v1/images/${id}`, { signal }),
   ])
-  const { progress, reason, storage } = extras
-  return { ...record, effigy: { progress, reason, stored_bytes: storage.stored_bytes, has_disk: storage.file !== null } } as Image
+  const { progress, reason, verdict, storage } = extras
+  return { ...record, effigy: { progress, reason, verdict, stored_bytes: storage.stored_bytes, has_disk: storage.file !== null } } as Image
 }
 
 export const imageQuery = (id: string) =>
   queryOptions({
     queryKey: ['images', 'one', id],
     queryFn: ({ signal }) => fetchImage(id, signal),
-    refetchInterval: (query) => (query.state.data && isBeingMade(query.state.data) ? 1000 : false),
+    refetchInterval: (query) => freshFor(query.state.data ? [query.state.data] : [], false),
   })
 
 /** The images that this one goes back to, the nearest first. */
@@ -188,11 +202,20 @@ export const changeImage = (id: string, patch: Patch[]) =>
     body: patch,
     headers: { 'content-type': 'application/openstack-images-v2.1-json-patch' },
   })
+/** Makes an image Public; with an administrator's reason, whatever was found inside. */
+export const publishImage = (id: string, reason?: string) =>
+  changeImage(id, [
+    { op: 'replace', path: '/visibility', value: 'public' },
+    ...(reason ? [{ op: 'add' as const, path: '/effigy_public_reason', value: reason }] : []),
+  ])
 export const deleteImage = (id: string) => ask<void>(`/image/v2/images/${id}`, { method: 'DELETE' })
 export const setActive = (id: string, active: boolean) =>
   ask<void>(`/image/v2/images/${id}/actions/${active ? 'reactivate' : 'deactivate'}`, { method: 'POST' })
-export const addMember = (id: string, member: string) =>
-  ask<Member>(`/image/v2/images/${id}/members`, { method: 'POST', body: { member } })
+/** Shares an image; what the service warns of, if it does. */
+export async function addMember(id: string, member: string): Promise<string> {
+  const { headers } = await askWhole<Member>(`/image/v2/images/${id}/members`, { method: 'POST', body: { member } })
+  return warningOf(headers.get('warning'))
+}
 export const removeMember = (id: string, member: string) =>
   ask<void>(`/image/v2/images/${id}/members/${member}`, { method: 'DELETE' })
 export const decide = (id: string, member: string, status: 'accepted' | 'rejected') =>

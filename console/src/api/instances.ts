@@ -123,8 +123,9 @@ export const stopInstance = (id: string) => act(id, { 'os-stop': null })
 /** Without asking the guest. */
 export const forceOffInstance = (id: string) => effigy<void>(`/instances/${id}/actions/force-off`, { method: 'POST' })
 export const rebootInstance = (id: string, type: 'SOFT' | 'HARD') => act(id, { reboot: { type } })
-export const createImageOf = (id: string, name: string) =>
-  act<{ image_id: string }>(id, { createImage: { name, metadata: {} } })
+/** With a reason, an image of a Windows that is not generalised is made all the same, and carries it. */
+export const createImageOf = (id: string, name: string, reason?: string) =>
+  act<{ image_id: string }>(id, { createImage: { name, metadata: reason ? { effigy_sysprep_reason: reason } : {} } })
 export const renameInstance = (id: string, name: string) =>
   compute<void>(`/servers/${id}`, { method: 'PUT', body: { server: { name } } })
 export const deleteInstance = (id: string) => compute<void>(`/servers/${id}`, { method: 'DELETE' })

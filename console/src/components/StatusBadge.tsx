@@ -1,5 +1,5 @@
 import { useTranslation } from 'react-i18next'
-import { type Image, isBeingMade } from '../api/images'
+import { type Image, isBeingMade, isBeingVerified } from '../api/images'
 import { type Instance, isChanging } from '../api/instances'
 
 const COLOURS = {
@@ -59,4 +59,13 @@ export function ImageStatusBadge({ image }: { image: Image }) {
     default:
       return image.effigy.reason ? <StatusMark mood="bad">{t('status.notMade')}</StatusMark> : <StatusMark mood="still">{t('status.queued')}</StatusMark>
   }
+}
+
+/** What the verification of an image came to. */
+export function VerdictBadge({ image }: { image: Image }) {
+  const { t } = useTranslation()
+  if (isBeingVerified(image)) return <StatusMark mood="moving">{t('verification.running')}</StatusMark>
+  const { verdict } = image.effigy
+  if (verdict === null) return <StatusMark mood="still">{t('verification.none')}</StatusMark>
+  return <StatusMark mood={verdict === 'passed' ? 'good' : 'bad'}>{t(`verification.${verdict}`)}</StatusMark>
 }

@@ -48,6 +48,10 @@ describe('an image', () => {
   test('that everybody sees needs no sharing', () => {
     expect(canWithImage('share', image({ visibility: 'public' }), member)).toBe('publicNotShared')
   })
+  test('that is held back can be let through', () => {
+    expect(canWithImage('publish', image({ visibility: 'public' }), session(['admin']))).toBe('isPublic')
+    expect(canWithImage('publish', image({ visibility: 'public', effigy_public: 'held' }), session(['admin']))).toBeNull()
+  })
   test('that is protected stays', () => {
     expect(canWithImage('delete', image({ protected: true }), member)).toBe('isProtected')
   })

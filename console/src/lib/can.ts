@@ -71,7 +71,8 @@ export function canWithImage(action: ImageAction, image: Image, session: Session
       return !isOwn(image, session) ? 'notYours' : image.protected ? null : 'notProtected'
     case 'publish':
       if (!session.is_admin) return 'adminOnly'
-      return image.visibility === 'public' ? 'isPublic' : image.status === 'active' ? null : 'notReady'
+      // One that is held back can still be let through, for a reason.
+      return image.visibility === 'public' && !image.effigy_public ? 'isPublic' : image.status === 'active' ? null : 'notReady'
     case 'deactivate':
       return !isOwn(image, session) ? 'notYours' : image.status === 'active' ? null : 'notReady'
     case 'reactivate':

@@ -79,3 +79,11 @@ export const shareAsTerraform = (image: string, added: string[]) =>
 
 /** Text in base64, by its UTF-8 bytes. */
 export const base64 = (text: string) => btoa(String.fromCodePoint(...new TextEncoder().encode(text)))
+
+/** Fetches the deployment's public key, and checks a saved statement with it; and a file, if there is one to compare. */
+export const statementCommand = (origin: string, statement: string, image: string) =>
+  [
+    `curl ${shellWord(`${origin}/effigy/v1/verification-key`)} |`,
+    '    jq -r .public_key >key.pem',
+    [`effigy verify ${shellWord(statement)}`, '--key key.pem', ...(image ? [`--image ${shellWord(image)}`] : [])].join(' \\\n    '),
+  ].join('\n')

@@ -2,8 +2,8 @@
 export function saveText(name: string, text: string) {
   const address = URL.createObjectURL(new Blob([text], { type: 'application/octet-stream' }))
   saveFrom(address, name)
-  // The browser has begun to save by the next turn.
-  setTimeout(() => URL.revokeObjectURL(address))
+  // A busy browser begins to save some turns later.
+  setTimeout(() => URL.revokeObjectURL(address), 60_000)
 }
 
 /** Lets the browser save what is at an address of this service. */

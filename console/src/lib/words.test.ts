@@ -1,10 +1,12 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { Launch } from '../api/instances'
 import { messageOf } from '../api/errors'
+import { findings } from '../locales/findings.en'
 import { bytes } from './bytes'
-import { importAsCommand, importAsTerraform, launchAsCommand, launchAsTerraform, shareAsCommand, shareAsTerraform, shellWord, terraformString, uploadAsCommand } from './commands'
+import { importAsCommand, importAsTerraform, launchAsCommand, launchAsTerraform, shareAsCommand, shareAsTerraform, shellWord, statementCommand, terraformString, uploadAsCommand } from './commands'
 import { formatOf, nameOf } from './formats'
-import { plainText } from './text'
+import { plainText, warningOf } from './text'
 import { ago } from './time'
 
 const wanted: Launch = { name: 'my $(id) clone', imageRef: 'I', flavorRef: '1', min_count: 3, max_count: 3, networks: 'auto' }
@@ -27,6 +29,12 @@ test('a name in Terraform is inert', () => {
 
 test('a guest’s escape sequences are not shown', () => {
   expect(plainText('\u001b[31mred\u001b[0m \u001b]0;title\u0007<b>\r\nnext\u0008')).toBe('red <b>\nnext')
+})
+
+test('a warning’s words are found, whatever they are written in', () => {
+  const bytes = Buffer.from('299 effigy "token (/home/김)"').toString('latin1')
+  expect(warningOf(bytes)).toBe('token (/home/김)')
+  expect([null, 'odd'].map(warningOf)).toEqual(['', ''])
 })
 
 test('every dialect’s message is found', () => {
@@ -54,4 +62,18 @@ test('uploading, importing and sharing are commands with inert words', () => {
 test('a file’s name tells its format and a name', () => {
   expect(['a.qcow2', 'https://x/y/b.IMG?z=1', 'c.vpc', 'd'].map(formatOf)).toEqual(['qcow2', 'raw', 'vhd', 'raw'])
   expect(['a.qcow2', 'https://x/y/debian-13.1.img?z=1'].map(nameOf)).toEqual(['a', 'debian-13.1'])
+})
+
+test('every finding that the service knows has words here, and the same in English', () => {
+  const rules = readFileSync(new URL('../../../crates/guest/src/findings/rules.rs', import.meta.url), 'utf8')
+  const plain = (text: string) => text.toLowerCase().replaceAll('’', "'").replace(/\.$/, '')
+  const known = [...rules.matchAll(/= \w+, "(\w+)",\s+"([^"]+)",\s+"([^"]+)";/g)].map(([, id = '', why = '', remedy = '']) => [id, plain(why), plain(remedy)])
+  const here = Object.entries(findings).map(([id, { why, remedy }]) => [id, plain(why), plain(remedy)])
+  expect(known.length).toBeGreaterThan(10)
+  expect(here).toEqual(known)
+})
+
+test('a statement is checked with the deployment’s key, and against a file if there is one', () => {
+  expect(statementCommand('https://x', 'a.json', '')).toBe('curl https://x/effigy/v1/verification-key |\n    jq -r .public_key >key.pem\neffigy verify a.json \\\n    --key key.pem')
+  expect(statementCommand('https://x', 'a.json', 'IMAGE.raw')).toContain('--image IMAGE.raw')
 })

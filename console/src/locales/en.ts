@@ -1,3 +1,5 @@
+import { findings } from './findings.en'
+
 export const en = {
   yes: 'Yes',
   no: 'No',
@@ -28,7 +30,7 @@ export const en = {
   empty: { noMatch: 'Nothing matches the filters', clear: 'Clear the filters' },
   column: {
     name: 'Name', status: 'Status', image: 'Image', flavor: 'Flavor', address: 'Address', age: 'Age', created: 'Created', os: 'OS',
-    size: 'Size', stored: 'Stored', visibility: 'Visibility', from: 'Shared by', format: 'Format', action: 'Action', when: 'When',
+    size: 'Size', stored: 'Stored', verification: 'Verification', visibility: 'Visibility', from: 'Shared by', format: 'Format', action: 'Action', when: 'When',
     outcome: 'Outcome', request: 'Request', kind: 'Type', enabled: 'Enabled', who: 'Who', target: 'Target', reason: 'Reason',
   },
   outcome: { done: 'Done', failed: 'Failed' },
@@ -58,7 +60,7 @@ export const en = {
   rename: { title: 'Rename', submit: 'Rename' },
   createImage: {
     title: 'Create image', submit: 'Create image', stopFirst: 'An image can be created only from a stopped instance. Shut it down first.',
-    begun: 'Image {{name}} is being made', watch: 'Show the image', hint: 'The disk of {{name}} becomes a Private image of this project.',
+    begun: 'Image {{name}} is being made', watch: 'Show the image', hint: 'The disk of {{name}} becomes a Private image of this project.', refusedTitle: 'No image is made', anyway: 'Create image all the same', reason: 'Reason', reasonHint: 'Only if you know why. The image carries this reason in a property that everybody who gets the image reads.',
   },
   instance: { facts: 'Facts', images: 'Images made from it', noImages: 'None yet.', history: 'History' },
   console: {
@@ -130,8 +132,28 @@ export const en = {
   },
   offered: { what: 'Another project offers the image {{name}} to this one.', accept: 'Accept', reject: 'Reject', failed: 'The offer could not be answered' },
   verification: {
-    title: 'Verification', pending: 'Waits', running: 'Being verified', passed: 'Passed', failed: 'Failed', unknown: 'Not verified', nothing: 'Nothing was found.',
-    place: 'Where', why: 'Why it matters', remedy: 'What to do',
+    title: 'Verification', passed: 'Passed', failed: 'Failed', running: 'Being verified', waiting: 'Waits to be verified', none: 'Not verified', stale: 'What is stated is of older rules or another key, and is not believed. The image is verified again by itself.',
+    noBytes: 'The image has no bytes yet; it is verified once it has.', by: '{{verifier}}, {{when}}', again: 'Verify again', save: 'Signed statement',
+    why: 'Why it matters', remedy: 'What to do', place: 'Where', partition: 'partition {{number}}', nothing: 'Nothing that should not be left was found.', more: 'There is more of this than is listed.',
+    stopped_one: 'One finding of high severity keeps it from passing.', stopped_other: '{{count}} findings of high severity keep it from passing.',
+    inside: 'What is inside', findings: 'Findings', statement: 'Signed statement',
+    statementWhat: 'What was found, signed with this deployment’s key. It can be checked without the service, on any machine that has Effigy and the public key.', check: 'Commands that check it', download: 'Save as a file', close: 'Close',
   },
+  severity: { high: 'High', medium: 'Medium', low: 'Low', info: 'Information' },
+  fact: {
+    name: 'System', family: 'Family', distribution: 'Distribution', version: 'Version', architecture: 'Processor', boot: 'Boots by', cloud_init: 'cloud-init', guest_agent: 'Guest agent', virtio: 'virtio drivers',
+    root_free_bytes: 'Free for the system', disk: 'Disk', volumes: 'Parts', windows: 'Sysprep', unknown: 'Unknown: {{why}}', installed: 'Installed', missing: 'Not installed', noBoot: 'Nothing that boots',
+    free: '{{size}} free', noTable: 'not divided', generalized: 'Generalised', not_generalized: 'Not generalised', unclear: 'Cannot be told',
+  },
+  hold: {
+    held: 'Public: held', pending: 'Public: waits', heldTitle: 'It is declared Public and is held back', pendingTitle: 'It becomes Public once its verification has passed', what: 'Only its own project sees it.',
+    reason: 'Public by an administrator’s decision', sysprep: 'Made although Windows may not be generalised', warned: 'Windows was not generalised when this image was made',
+  },
+  publish: {
+    title: 'Make Public', submit: 'Make Public all the same', refused: '{{name}} did not pass its verification and is not Public.', reason: 'Reason',
+    hint: 'Everybody sees this reason on the image, and the audit keeps it.',
+  },
+  hands: { on: 'Whoever gets the image gets this too', said: 'It was shared, with what should not leave it' },
+  finding: findings,
   history: { create: 'Launch', start: 'Start', stop: 'Instance shutdown', forceOff: 'Force off', reboot: 'Reboot', createImage: 'Create image', delete: 'Delete' },
 }

@@ -1,4 +1,5 @@
 import type { Messages } from '../i18n'
+import { findings } from './findings.ja'
 
 export const ja: Messages = {
   yes: 'はい',
@@ -26,7 +27,7 @@ export const ja: Messages = {
   empty: { noMatch: '条件に合うものがありません', clear: '条件を消す' },
   column: {
     name: '名前', status: '状態', image: 'イメージ', flavor: 'フレーバー', address: 'アドレス', age: '経過', created: '作成', os: 'OS', size: 'サイズ', stored: '保存サイズ',
-    visibility: '公開範囲', from: '共有元', format: '形式', action: '操作', when: '時刻', outcome: '結果', request: 'リクエスト', kind: '種類', enabled: '有効', who: '実行者', target: '対象', reason: '理由',
+    verification: '検証', visibility: '公開範囲', from: '共有元', format: '形式', action: '操作', when: '時刻', outcome: '結果', request: 'リクエスト', kind: '種類', enabled: '有効', who: '実行者', target: '対象', reason: '理由',
   },
   outcome: { done: '完了', failed: '失敗' },
   status: {
@@ -50,7 +51,7 @@ export const ja: Messages = {
   rename: { title: '名前の変更', submit: '変更' },
   createImage: {
     title: 'イメージの作成', submit: 'イメージの作成', stopFirst: 'イメージは停止したインスタンスからのみ作成できます。先にシャットダウンしてください。', begun: 'イメージ {{name}} を作成しています',
-    watch: 'イメージを表示', hint: '{{name}} のディスクが、このプロジェクトの Private イメージになります。',
+    watch: 'イメージを表示', hint: '{{name}} のディスクが、このプロジェクトの Private イメージになります。', refusedTitle: 'イメージは作成されませんでした', anyway: 'それでもイメージを作成', reason: '理由', reasonHint: '理由がはっきりしている場合だけにしてください。この理由はイメージのプロパティに残り、イメージを受け取る全員が読めます。',
   },
   instance: { facts: '基本情報', images: 'このインスタンスから作ったイメージ', noImages: 'まだありません。', history: '履歴' },
   console: {
@@ -117,8 +118,28 @@ export const ja: Messages = {
   },
   offered: { what: '別のプロジェクトが、このプロジェクトにイメージ {{name}} を共有しようとしています。', accept: '承認', reject: '拒否', failed: '回答できませんでした' },
   verification: {
-    title: 'セキュリティ検証', pending: '待機中', running: '検証中', passed: '合格', failed: '不合格', unknown: '未検証', nothing: '問題は見つかりませんでした。',
-    place: '場所', why: '重要な理由', remedy: '対処',
+    title: 'セキュリティ検証', passed: '合格', failed: '不合格', running: '検証中', waiting: '検証待ち', none: '未検証', stale: '古い規則か別の鍵による報告のため、信用できません。イメージは自動でもう一度検証されます。',
+    noBytes: 'まだ中身のないイメージです。中身が入ると検証されます。', by: '{{verifier}}、{{when}}', again: 'もう一度検証', save: '署名付きの報告',
+    why: '重要な理由', remedy: '対処', place: '場所', partition: 'パーティション {{number}}', nothing: '残っていてはならないものは見つかりませんでした。', more: 'ここに示したもの以外にもあります。',
+    stopped_one: '重大度の高い問題が 1 件あるため、合格していません。', stopped_other: '重大度の高い問題が {{count}} 件あるため、合格していません。',
+    inside: '中身', findings: '見つかった問題', statement: '署名付きの報告',
+    statementWhat: 'このサービスの鍵で署名された検証結果です。Effigy と公開鍵があれば、サービスがなくても、どこでも確認できます。', check: '確認するコマンド', download: 'ファイルに保存', close: '閉じる',
   },
+  severity: { high: '高', medium: '中', low: '低', info: '参考' },
+  fact: {
+    name: 'システム', family: '系統', distribution: 'ディストリビューション', version: 'バージョン', architecture: 'プロセッサ', boot: '起動方式', cloud_init: 'cloud-init', guest_agent: 'ゲストエージェント', virtio: 'virtio ドライバー',
+    root_free_bytes: 'システムの空き', disk: 'ディスク', volumes: '構成', windows: 'Sysprep', unknown: '不明: {{why}}', installed: 'あり', missing: 'なし', noBoot: '起動できるものがない',
+    free: '空き {{size}}', noTable: '分割なし', generalized: '一般化済み', not_generalized: '一般化されていない', unclear: '不明',
+  },
+  hold: {
+    held: 'Public 保留', pending: 'Public 待ち', heldTitle: 'Public に指定されていますが、保留されています', pendingTitle: '検証に合格すると Public になります', what: '所有するプロジェクトにだけ見えます。',
+    reason: '管理者の判断で Public になっています', sysprep: 'Windows が一般化されていない可能性があるまま作成されました', warned: 'このイメージの作成時、Windows は一般化されていませんでした',
+  },
+  publish: {
+    title: 'Public にする', submit: 'それでも Public にする', refused: '{{name}} は検証に合格していないため、Public ではありません。', reason: '理由',
+    hint: 'この理由はイメージに表示されて全員に見え、監査にも残ります。',
+  },
+  hands: { on: 'イメージを受け取るプロジェクトは、次のものも受け取ります', said: '外に出てはならないものを含んだまま共有されました' },
+  finding: findings,
   history: { create: '作成', start: '起動', stop: 'インスタンスのシャットダウン', forceOff: '強制停止', reboot: '再起動', createImage: 'イメージの作成', delete: '削除' },
 }

@@ -1,4 +1,5 @@
 import type { Messages } from '../i18n'
+import { findings } from './findings.ko'
 
 export const ko: Messages = {
   yes: '예',
@@ -26,7 +27,7 @@ export const ko: Messages = {
   empty: { noMatch: '조건에 맞는 항목이 없습니다', clear: '조건 지우기' },
   column: {
     name: '이름', status: '상태', image: 'Image', flavor: 'Flavor', address: '주소', age: '경과', created: '생성', os: 'OS', size: '크기', stored: '저장 크기',
-    visibility: '공개 범위', from: '공유한 프로젝트', format: '형식', action: '작업', when: '시각', outcome: '결과', request: '요청', kind: '종류', enabled: '사용', who: '사용자', target: '대상', reason: '이유',
+    verification: '보안 검증', visibility: '공개 범위', from: '공유한 프로젝트', format: '형식', action: '작업', when: '시각', outcome: '결과', request: '요청', kind: '종류', enabled: '사용', who: '사용자', target: '대상', reason: '이유',
   },
   outcome: { done: '완료', failed: '실패' },
   status: {
@@ -50,7 +51,7 @@ export const ko: Messages = {
   rename: { title: '이름 변경', submit: '이름 변경' },
   createImage: {
     title: 'Image 생성', submit: 'Image 생성', stopFirst: '중지된 인스턴스에서만 Image를 만들 수 있습니다. 먼저 종료하세요.', begun: 'Image {{name}}을(를) 만들고 있습니다',
-    watch: 'Image 보기', hint: '{{name}}의 디스크가 이 프로젝트의 Private Image가 됩니다.',
+    watch: 'Image 보기', hint: '{{name}}의 디스크가 이 프로젝트의 Private Image가 됩니다.', refusedTitle: 'Image를 만들지 않았습니다', anyway: '그래도 Image 생성', reason: '사유', reasonHint: '이유가 분명할 때만 사용하세요. 이 사유는 Image의 속성으로 남아, Image를 받는 모두가 읽을 수 있습니다.',
   },
   instance: { facts: '기본 정보', images: '이 인스턴스로 만든 Image', noImages: '아직 없습니다.', history: '작업 기록' },
   console: {
@@ -117,8 +118,28 @@ export const ko: Messages = {
   },
   offered: { what: '다른 프로젝트가 이 프로젝트에 Image {{name}}을(를) 공유하려고 합니다.', accept: '수락', reject: '거절', failed: '응답하지 못했습니다' },
   verification: {
-    title: '보안 검증', pending: '대기 중', running: '검증 중', passed: '통과', failed: '실패', unknown: '검증되지 않음', nothing: '발견된 문제가 없습니다.',
-    place: '위치', why: '중요한 이유', remedy: '조치 방법',
+    title: '보안 검증', passed: '통과', failed: '실패', running: '검증 중', waiting: '검증 대기 중', none: '검증되지 않음', stale: '이전 규칙이나 다른 키로 만든 보고서여서 믿을 수 없습니다. Image는 자동으로 다시 검증됩니다.',
+    noBytes: '아직 내용이 없는 Image입니다. 내용이 들어오면 검증합니다.', by: '{{verifier}}, {{when}}', again: '다시 검증', save: '서명된 보고서',
+    why: '중요한 이유', remedy: '조치 방법', place: '위치', partition: '파티션 {{number}}', nothing: '남아 있으면 안 되는 것은 발견되지 않았습니다.', more: '여기에 표시된 것보다 더 있습니다.',
+    stopped_one: '심각도가 높은 문제 1건 때문에 통과하지 못했습니다.', stopped_other: '심각도가 높은 문제 {{count}}건 때문에 통과하지 못했습니다.',
+    inside: '내부 정보', findings: '발견된 문제', statement: '서명된 보고서',
+    statementWhat: '이 서비스의 키로 서명한 검증 결과입니다. Effigy와 공개 키가 있으면 서비스 없이도 어디서나 확인할 수 있습니다.', check: '확인 명령', download: '파일로 저장', close: '닫기',
   },
+  severity: { high: '높음', medium: '보통', low: '낮음', info: '참고' },
+  fact: {
+    name: '시스템', family: '계열', distribution: '배포판', version: '버전', architecture: '프로세서', boot: '부팅 방식', cloud_init: 'cloud-init', guest_agent: '게스트 에이전트', virtio: 'virtio 드라이버',
+    root_free_bytes: '시스템 여유 공간', disk: '디스크', volumes: '구성', windows: 'Sysprep', unknown: '알 수 없음: {{why}}', installed: '설치됨', missing: '설치되지 않음', noBoot: '부팅할 수 있는 것이 없음',
+    free: '여유 {{size}}', noTable: '나누지 않음', generalized: '일반화됨', not_generalized: '일반화되지 않음', unclear: '알 수 없음',
+  },
+  hold: {
+    held: 'Public 보류', pending: 'Public 대기', heldTitle: 'Public으로 지정되었지만 보류되었습니다', pendingTitle: '검증을 통과하면 Public이 됩니다', what: '소유 프로젝트에만 보입니다.',
+    reason: '관리자의 결정으로 Public이 되었습니다', sysprep: 'Windows가 일반화되지 않았을 수 있는 상태에서 만든 Image입니다', warned: 'Image를 만들 때 Windows가 일반화되지 않은 상태였습니다',
+  },
+  publish: {
+    title: 'Public으로 전환', submit: '그래도 Public으로 전환', refused: '{{name}}은(는) 검증을 통과하지 못해 Public이 아닙니다.', reason: '사유',
+    hint: '이 사유는 Image에 표시되어 모두가 볼 수 있고, 감사 기록에도 남습니다.',
+  },
+  hands: { on: 'Image를 받는 프로젝트는 다음 내용도 함께 받습니다', said: '밖으로 나가면 안 되는 내용과 함께 공유되었습니다' },
+  finding: findings,
   history: { create: '생성', start: '시작', stop: 'Instance Shutdown', forceOff: '강제 종료', reboot: '재부팅', createImage: 'Image 생성', delete: '삭제' },
 }

@@ -120,6 +120,7 @@ fn shown(image: &Image) -> Result<Value> {
         "reason": image.reason,
         "stored_bytes": image.stored_bytes,
         "has_disk": image.disk_root.is_some(),
+        "verdict": image.verdict,
     });
     Ok(shown)
 }

@@ -34,6 +34,7 @@ fn extras(image: &Image, lineage: &Lineage) -> Value {
         "status": image.status.word(),
         "progress": image.progress,
         "reason": image.reason,
+        "verdict": image.verdict,
         "storage": {
             "file_bytes": image.size_bytes,
             "disk_bytes": image.disk_bytes,

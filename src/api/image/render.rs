@@ -229,6 +229,7 @@ mod tests {
             reason: None,
             public_hold: None,
             public_why: None,
+            verdict: None,
             staged_root: None,
             import_task: Some("t".into()),
             importing_to: Some("local".into()),

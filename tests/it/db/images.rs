@@ -48,6 +48,7 @@ pub(super) fn image(owner: ProjectId, name: &str, created_ms: i64) -> Image {
         reason: None,
         public_hold: None,
         public_why: None,
+        verdict: None,
         staged_root: None,
         import_task: None,
         importing_to: None,

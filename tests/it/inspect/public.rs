@@ -222,9 +222,9 @@ async fn a_statement_that_was_forged_or_is_of_another_disk_opens_nothing() {
     let failed = db.verification(bad_id).await.unwrap().unwrap();
     // The statement of another disk, under the digest and the rules of this one.
     let row = VerificationRow { statement: passed.statement.clone(), ..failed };
-    assert!(db.keep_verification(bad_id, &row).await.unwrap());
+    assert!(db.keep_verification(bad_id, &row, "passed").await.unwrap());
     let forged = VerificationRow { statement: passed.statement.replace("\"sig\":\"", "\"sig\":\"AA"), ..passed };
-    assert!(db.keep_verification(good_id, &forged).await.unwrap());
+    assert!(db.keep_verification(good_id, &forged, "passed").await.unwrap());
     db.close().await;
     effigy.run().await;
     for id in [&good, &bad] {

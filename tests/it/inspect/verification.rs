@@ -87,3 +87,28 @@ async fn statement_is_checked_offline() {
     let altered = file("altered.json", answer.to_string().as_bytes());
     assert!(!verify(&[&altered]).0);
 }
+
+#[tokio::test]
+async fn lists_carry_what_it_came_to() {
+    let effigy = Effigy::start().await;
+    let alice = effigy.people().await.alice;
+    let empty = alice.create_image("empty", json!({})).await;
+    let good = alice.save_image("good", "raw", linux_disk(&[])).await;
+    let bad = alice.save_image("bad", "raw", linux_disk(&[SECRET])).await;
+    verified(&alice, &good).await;
+    verified(&alice, &bad).await;
+    let list = alice.get("/effigy/v1/images?kind=private&limit=25").await.expect(200).json();
+    let verdict = |id: &str| {
+        let images = list["images"].as_array().unwrap();
+        images.iter().find(|image| image["id"] == id).expect("in the list")["effigy"]["verdict"].clone()
+    };
+    assert_eq!((verdict(&good), verdict(&bad), verdict(&empty)), (json!("passed"), json!("failed"), Value::Null));
+    for (id, expected) in [(&good, json!("passed")), (&empty, Value::Null)] {
+        let shown = alice.get(&format!("/effigy/v1/images/{id}")).await.expect(200).json();
+        assert_eq!(shown["verdict"], expected);
+    }
+    // It is the service's word: a record's own property of that name says nothing.
+    let named = alice.create_image("named", json!({"verdict": "passed"})).await;
+    let list = alice.get("/effigy/v1/images?kind=private&name=named").await.expect(200).json();
+    assert_eq!((&list["images"][0]["id"], &list["images"][0]["effigy"]["verdict"]), (&json!(named), &Value::Null));
+}

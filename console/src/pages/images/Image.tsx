@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query'
-import { Alert, Skeleton, Table, Tag } from 'antd'
+import { Skeleton, Table, Tag } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { useNavigate, useParams } from 'react-router'
 import { type Image, imageQuery, type Member, membersQuery } from '../../api/images'
@@ -8,22 +8,24 @@ import { Ago } from '../../components/Ago'
 import { Failure } from '../../components/Failure'
 import { Missing } from '../../components/Missing'
 import { PageHead } from '../../components/PageHead'
-import { ImageStatusBadge } from '../../components/StatusBadge'
+import { ImageStatusBadge, VerdictBadge } from '../../components/StatusBadge'
 import { useSession } from '../../components/useSession'
 import { paths } from '../../paths'
 import { Facts } from '../../ui/Facts'
 import { osOf } from './columns'
 import { ShareButton } from './ShareButton'
 import { LineageCard } from './Lineage'
+import { Notices } from './Notices'
 import { Storage } from './Storage'
 import { useImageActions } from './useImageActions'
-import { Verification } from './Verification'
+import { VerificationCard } from './Verification'
+import { VisibilityTag } from './VisibilityTag'
 
-/** What is a record's own; all else are properties. */
+/** What is a record's own or said above; all else are properties. */
 const RECORD = new Set([
   'id', 'name', 'status', 'visibility', 'protected', 'os_hidden', 'disk_format', 'container_format', 'min_disk', 'min_ram',
   'size', 'virtual_size', 'checksum', 'os_hash_algo', 'os_hash_value', 'owner', 'created_at', 'updated_at', 'tags', 'effigy',
-  'self', 'file', 'schema', 'stores',
+  'self', 'file', 'schema', 'stores', 'effigy_public', 'effigy_public_why',
 ])
 
 export function ImagePage() {
@@ -47,13 +49,14 @@ function Details({ image }: { image: Image }) {
         {session.sharing !== 'off' && <ShareButton {...share} />}
         <ActionsMenu label={t('images.more')} actions={actions} />
       </PageHead>
-      {image.effigy.reason && <Alert type="error" showIcon style={{ marginBottom: 14 }} title={t('image.whyNot')} description={image.effigy.reason} />}
+      <Notices image={image} />
       <div className="columns">
         <section className="card padded">
           <h2>{t('instance.facts')}</h2>
           <Facts
             facts={[
-              [t('column.visibility'), <Tag key="v">{t(`visibility.${image.visibility}`)}</Tag>],
+              [t('column.visibility'), <VisibilityTag key="v" image={image} />],
+              [t('column.verification'), <VerdictBadge key="b" image={image} />],
               [t('column.os'), osOf(image)],
               [t('column.format'), image.disk_format ?? '–'],
               [t('image.minDisk'), image.min_disk ? `${image.min_disk} GiB` : '–'],
@@ -65,7 +68,6 @@ function Details({ image }: { image: Image }) {
           />
         </section>
         <Storage image={image} />
-        <Verification id={image.id} />
         <LineageCard image={image} />
         {image.visibility === 'shared' && session.sharing !== 'off' && <Members image={image} />}
       </div>
@@ -76,6 +78,7 @@ function Details({ image }: { image: Image }) {
           <Facts facts={properties.map(([name, value]) => [name, <span key={name} className="mono">{String(value)}</span>])} />
         </section>
       )}
+      <VerificationCard image={image} />
       {dialogs}
     </>
   )

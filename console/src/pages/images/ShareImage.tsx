@@ -4,16 +4,20 @@ import { Alert, Input, Modal, Skeleton, Transfer } from 'antd'
 import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { addMember, type Image, type Member, membersQuery, removeMember } from '../../api/images'
+import { type Finding, highFindings, verificationQuery } from '../../api/verification'
 import { Commands } from '../../components/Commands'
 import { useErrorText } from '../../components/useFail'
 import { useSession } from '../../components/useSession'
 import { shareAsCommand, shareAsTerraform } from '../../lib/commands'
+import { FindingsAlert } from './Findings'
 
 interface Outcome {
   project: string
   isAdded: boolean
   /** Why it failed, or nothing. */
   error?: string
+  /** What the service warns of, or nothing. */
+  warning?: string
 }
 
 interface Entry {
@@ -25,17 +29,19 @@ interface Entry {
 export function ShareImage({ image, onClose }: { image: Image; onClose: () => void }) {
   const { t } = useTranslation()
   const members = useQuery(membersQuery(image.id))
+  // What is handed on with the image; where nobody can tell, nothing is said before the service does.
+  const verification = useQuery({ ...verificationQuery(image.id), retry: false })
   const text = useErrorText()
-  if (!members.data)
+  if (!members.data || verification.isLoading)
     return (
       <Modal open title={t('share.title')} onCancel={onClose} footer={null} width={680}>
         {members.error ? <Alert type="error" showIcon title={text(members.error).what} /> : <Skeleton active />}
       </Modal>
     )
-  return <Lists image={image} members={members.data} onClose={onClose} />
+  return <Lists image={image} members={members.data} handsOn={highFindings(verification.data)} onClose={onClose} />
 }
 
-function Lists({ image, members, onClose }: { image: Image; members: Member[]; onClose: () => void }) {
+function Lists({ image, members, handsOn, onClose }: { image: Image; members: Member[]; handsOn: Finding[]; onClose: () => void }) {
   const { t } = useTranslation()
   const session = useSession()
   const text = useErrorText()
@@ -56,6 +62,7 @@ function Lists({ image, members, onClose }: { image: Image; members: Member[]; o
   const removed = before.filter((id) => !shared.includes(id))
   const pending = members.filter(({ status }) => status !== 'accepted').map(({ member_id }) => member_id)
   const done = outcomes.length > 0
+  const warnings = [...new Set(outcomes.flatMap(({ warning }) => warning ?? []))]
 
   const commit = useMutation({
     mutationFn: async () => {
@@ -64,8 +71,9 @@ function Lists({ image, members, onClose }: { image: Image; members: Member[]; o
       for (const [ids, isAdded] of [[added, true], [removed, false]] as const) {
         for (const id of ids) {
           try {
-            await (isAdded ? addMember(image.id, id) : removeMember(image.id, id))
-            outcomes.push({ project: nameOf(id), isAdded })
+            const warning = (isAdded && (await addMember(image.id, id))) || undefined
+            if (!isAdded) await removeMember(image.id, id)
+            outcomes.push({ project: nameOf(id), isAdded, warning })
           } catch (error) {
             outcomes.push({ project: nameOf(id), isAdded, error: text(error).what })
           }
@@ -97,6 +105,7 @@ function Lists({ image, members, onClose }: { image: Image; members: Member[]; o
       okButtonProps={{ disabled: !done && added.length + removed.length === 0, loading: commit.isPending }}
       onOk={() => (done ? onClose() : commit.mutate())}
     >
+      {handsOn.length > 0 && !done && <FindingsAlert title={t('hands.on')} findings={handsOn} />}
       <p className="quiet" style={{ marginTop: 0 }}>{t('share.what', { name: image.name ?? image.id })}</p>
       {entries.length === 0 && <Alert type="info" showIcon style={{ marginBottom: 12 }} title={t('share.noProjects')} />}
       <Transfer<Entry>
@@ -128,15 +137,19 @@ function Lists({ image, members, onClose }: { image: Image; members: Member[]; o
       )}
       {!done && added.length + removed.length > 0 && <Commands command={shareAsCommand(image.id, added, removed)} terraform={shareAsTerraform(image.id, added)} />}
       {done && (
-        <ul className="outcomes" role="status">
-          {outcomes.map(({ project, isAdded, error }) => (
-            <li key={project}>
-              {error ? <CloseCircleFilled style={{ color: 'var(--ant-color-error)' }} /> : <CheckCircleFilled style={{ color: 'var(--ant-color-success)' }} />}{' '}
-              {error ? t('share.failed', { project, error }) : isAdded ? t('share.added', { project }) : t('share.removed', { project })}
-            </li>
-          ))}
-        </ul>
+        <div role="status">
+          <ul className="outcomes">
+            {outcomes.map(({ project, isAdded, error }) => (
+              <li key={project}>
+                {error ? <CloseCircleFilled style={{ color: 'var(--ant-color-error)' }} /> : <CheckCircleFilled style={{ color: 'var(--ant-color-success)' }} />}{' '}
+                {error ? t('share.failed', { project, error }) : isAdded ? t('share.added', { project }) : t('share.removed', { project })}
+              </li>
+            ))}
+          </ul>
+        </div>
       )}
+      {/* The findings in the person's language; the service's own words where they are not known here. */}
+      {warnings.length > 0 && <FindingsAlert title={t('hands.said')} findings={handsOn} others={handsOn.length > 0 ? [] : warnings} />}
     </Modal>
   )
 }

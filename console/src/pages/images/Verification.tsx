@@ -1,74 +1,107 @@
-// The report of what was found inside an image. All that the console knows of its shape is in this file.
-import { queryOptions, useQuery } from '@tanstack/react-query'
+import { SafetyCertificateOutlined, SyncOutlined } from '@ant-design/icons'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { Alert, Button, Skeleton } from 'antd'
+import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { ApiError } from '../../api/errors'
-import { effigy } from '../../api/http'
+import type { Image } from '../../api/images'
+import { highFindings, isUnderWay, otherReasons, type Verification, verificationQuery, verifyAgain } from '../../api/verification'
+import { Failure } from '../../components/Failure'
 import { StatusMark } from '../../components/StatusBadge'
-import { Facts } from '../../ui/Facts'
+import { useFail } from '../../components/useFail'
+import { useSession } from '../../components/useSession'
+import { Why } from '../../components/Why'
+import { canWithImage } from '../../lib/can'
+import { wholeTime } from '../../lib/time'
+import { Findings } from './Findings'
+import { Inside } from './Inside'
+import { Statement } from './Statement'
 
-const STATUSES = { pending: 'moving', running: 'moving', passed: 'good', failed: 'bad', unknown: 'still' } as const
-type Status = keyof typeof STATUSES
-
-interface Finding {
-  id: string
-  severity: string
-  place?: string | null
-  why?: string | null
-  remedy?: string | null
-}
-
-interface Report {
-  status: Status
-  findings: Finding[]
-  facts: Record<string, unknown>
-}
-
-const isUnderWay = (report: Report | null | undefined) => report?.status === 'pending' || report?.status === 'running'
-
-/** The report, or `null` where the service makes none. */
-const verificationQuery = (id: string) =>
-  queryOptions({
-    queryKey: ['images', 'verification', id],
-    queryFn: async ({ signal }): Promise<Report | null> => {
-      try {
-        const { status, findings, facts } = await effigy<Partial<Report>>(`/images/${id}/verification`, { signal })
-        return { status: status && status in STATUSES ? status : 'unknown', findings: findings ?? [], facts: facts ?? {} }
-      } catch (error) {
-        if (error instanceof ApiError && error.status === 404) return null
-        throw error
-      }
-    },
-    refetchInterval: (query) => (isUnderWay(query.state.data) ? 2000 : false),
-  })
-
-const words = (value: unknown): string => (Array.isArray(value) ? value.map(words).join(', ') : typeof value === 'object' && value !== null ? JSON.stringify(value) : String(value))
-
-/** Each finding: what, where, why it matters, what to do. Nothing where the service verifies nothing. */
-export function Verification({ id }: { id: string }) {
+/** What was found inside an image, what it came to, and the statement of it. */
+export function VerificationCard({ image }: { image: Image }) {
   const { t } = useTranslation()
-  const { data: report } = useQuery(verificationQuery(id))
-  if (!report) return null
-  const facts = Object.entries(report.facts).filter(([, value]) => value !== null && value !== '')
+  const session = useSession()
+  const fail = useFail()
+  const queries = useQueryClient()
+  const [isStatementOpen, setStatementOpen] = useState(false)
+  const hasBytes = image.effigy.has_disk && (image.status === 'active' || image.status === 'deactivated')
+  const query = useQuery({ ...verificationQuery(image.id), enabled: hasBytes })
+  const found = query.data
+  const isBusy = found !== undefined && isUnderWay(found)
+  // Its end may fill in the record, and let the image be Public or hold it back.
+  const [wasBusy, setWasBusy] = useState(false)
+  useEffect(() => {
+    if (wasBusy && !isBusy) void queries.invalidateQueries({ queryKey: ['images', 'one', image.id] })
+    setWasBusy(isBusy)
+  }, [wasBusy, isBusy, queries, image.id])
+  const again = useMutation({
+    mutationFn: () => verifyAgain(image.id),
+    onError: (error) => fail(t('verification.again'), error),
+    onSettled: () => queries.invalidateQueries({ queryKey: ['images', 'verification', image.id] }),
+  })
+  const reason = canWithImage('edit', image, session)
   return (
     <section className="card padded" aria-labelledby="verification">
-      <div className="card-head">
+      <div className="verification-head">
         <h2 id="verification">{t('verification.title')}</h2>
-        <StatusMark mood={STATUSES[report.status]}>{t(`verification.${report.status}`)}</StatusMark>
+        {found && <State found={found} />}
+        {found && <By found={found} />}
+        <span className="grow" />
+        {hasBytes && (
+          <>
+            <Button size="small" icon={<SafetyCertificateOutlined aria-hidden />} disabled={!found?.statement} onClick={() => setStatementOpen(true)}>{t('verification.save')}</Button>
+            <Why reason={reason}>
+              <Button size="small" icon={<SyncOutlined aria-hidden />} disabled={reason !== null || isBusy} loading={again.isPending} onClick={() => again.mutate()}>{t('verification.again')}</Button>
+            </Why>
+          </>
+        )}
       </div>
-      {facts.length > 0 && <Facts facts={facts.map(([name, value]) => [name, words(value)])} />}
-      {report.findings.length === 0 && !isUnderWay(report) && <p className="quiet" style={{ marginBottom: 0 }}>{t('verification.nothing')}</p>}
-      {report.findings.map((finding, n) => (
-        <div key={`${finding.id}/${n}`} className="finding">
-          <div><strong className="mono">{finding.id}</strong> <span className="quiet">{finding.severity}</span></div>
-          <Facts
-            facts={[
-              [t('verification.place'), finding.place && <span className="mono">{finding.place}</span>],
-              [t('verification.why'), finding.why],
-              [t('verification.remedy'), finding.remedy],
-            ]}
-          />
-        </div>
-      ))}
+      {!hasBytes && <p className="quiet">{t('verification.noBytes')}</p>}
+      {query.isLoading && <Skeleton active title={false} paragraph={{ rows: 6 }} />}
+      {query.error && !found && <Failure error={query.error} retry={() => void query.refetch()} />}
+      {found && <Outcome found={found} />}
+      {isStatementOpen && found && <Statement image={image} statement={found.statement} onClose={() => setStatementOpen(false)} />}
     </section>
+  )
+}
+
+function State({ found: { state, progress, verdict } }: { found: Verification }) {
+  const { t } = useTranslation()
+  if (state === 'running') return <StatusMark mood="moving">{`${t('verification.running')} ${progress ?? 0} %`}</StatusMark>
+  if (state === 'waiting') return <StatusMark mood="moving">{t('verification.waiting')}</StatusMark>
+  if (verdict === null) return <StatusMark mood="still">{t('verification.none')}</StatusMark>
+  return <StatusMark mood={verdict === 'passed' ? 'good' : 'bad'}>{t(`verification.${verdict}`)}</StatusMark>
+}
+
+/** When it was verified, and by which Effigy. */
+function By({ found: { verified_at, verifier } }: { found: Verification }) {
+  const { t, i18n } = useTranslation()
+  if (!verified_at) return null
+  return <span className="quiet small">{t('verification.by', { verifier, when: wholeTime(verified_at, i18n.language) })}</span>
+}
+
+function Outcome({ found }: { found: Verification }) {
+  const { t } = useTranslation()
+  const { report, verdict, statement } = found
+  const high = highFindings(found).length
+  const reasons = [...otherReasons(found), ...(high > 0 ? [t('verification.stopped', { count: high })] : [])]
+  if (verdict === null) return statement && !isUnderWay(found) ? <p className="quiet">{t('verification.stale')}</p> : null
+  return (
+    <>
+      {reasons.length > 0 && <Alert type="error" showIcon className="notice" title={reasons.length === 1 ? reasons[0] : <ul className="plain-list">{reasons.map((one) => <li key={one}>{one}</li>)}</ul>} />}
+      {report && (
+        <div className="report">
+          <div>
+            <h3>{t('verification.inside')}</h3>
+            <Inside report={report} />
+          </div>
+          <div>
+            <h3>{t('verification.findings')}</h3>
+            {report.findings.length === 0 && <p className="quiet">{t('verification.nothing')}</p>}
+            <Findings findings={report.findings} />
+            {report.has_more_findings && <p className="quiet">{t('verification.more')}</p>}
+          </div>
+        </div>
+      )}
+    </>
   )
 }

@@ -2,7 +2,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
-import { changeImage, deleteImage, fileUrl, type Image, setActive } from '../../api/images'
+import { changeImage, deleteImage, fileUrl, type Image, publishImage, setActive } from '../../api/images'
 import type { Action } from '../../components/ActionsMenu'
 import { useFail } from '../../components/useFail'
 import { useSession } from '../../components/useSession'
@@ -11,6 +11,7 @@ import { saveFrom } from '../../lib/save'
 import { paths } from '../../paths'
 import { DeleteImages } from './DeleteImages'
 import { EditImage } from './EditImage'
+import { isHeldBack, PublishImages } from './PublishImages'
 import { ShareImage } from './ShareImage'
 
 const ALONE: ImageAction[] = ['launch', 'edit', 'download', 'share']
@@ -23,6 +24,8 @@ export function useImageActions(selected: Image[], onDeleted?: () => void) {
   const fail = useFail()
   const queries = useQueryClient()
   const [dialog, setDialog] = useState<'share' | 'edit' | 'delete' | null>(null)
+  // What the service did not make Public, for what was found inside.
+  const [refused, setRefused] = useState<Image[]>([])
   const [one] = selected
 
   const why = (action: ImageAction): Reason => {
@@ -37,12 +40,26 @@ export function useImageActions(selected: Image[], onDeleted?: () => void) {
     })
     await queries.invalidateQueries({ queryKey: ['images'] })
   }
+  // What is held back is asked for at once; what the service then does not make Public, too.
+  const publish = async () => {
+    const held = selected.filter(({ effigy_public: hold }) => hold)
+    const others = selected.filter(({ effigy_public: hold }) => !hold)
+    const outcomes = await Promise.allSettled(others.map((image) => publishImage(image.id)))
+    outcomes.forEach((outcome, n) => {
+      const image = others[n]
+      if (outcome.status === 'fulfilled' || !image) return
+      if (isHeldBack(outcome.reason)) held.push(image)
+      else fail(`${t('images.action.publish')}: ${image.name ?? ''}`, outcome.reason)
+    })
+    await queries.invalidateQueries({ queryKey: ['images'] })
+    setRefused(held)
+  }
   const download = () => one && saveFrom(fileUrl(one.id), `${one.name ?? one.id}.${one.disk_format ?? 'img'}`)
   const patch = (path: string, value: unknown) => (image: Image) => changeImage(image.id, [{ op: 'replace', path, value }])
   const action = (key: Exclude<ImageAction, 'share' | 'upload'>, run: () => void, more?: Partial<Action>): Action => ({
     key, label: t(`images.action.${key}`), reason: why(key), run, ...more,
   })
-  const each = (key: 'protect' | 'unprotect' | 'publish' | 'deactivate' | 'reactivate', act: (image: Image) => Promise<unknown>) =>
+  const each = (key: 'protect' | 'unprotect' | 'deactivate' | 'reactivate', act: (image: Image) => Promise<unknown>) =>
     action(key, () => void change(t(`images.action.${key}`), act))
   const actions: Action[] = [
     action('launch', () => one && void navigate(paths.launchFrom(one.id))),
@@ -50,7 +67,7 @@ export function useImageActions(selected: Image[], onDeleted?: () => void) {
     action('download', download),
     { ...(one?.protected ? each('unprotect', patch('/protected', false)) : each('protect', patch('/protected', true))), apart: true },
     one?.status === 'deactivated' ? each('reactivate', ({ id }) => setActive(id, true)) : each('deactivate', ({ id }) => setActive(id, false)),
-    ...(session.is_admin ? [each('publish', patch('/visibility', 'public'))] : []),
+    ...(session.is_admin ? [action('publish', () => void publish())] : []),
     action('delete', () => setDialog('delete'), { danger: true, apart: true }),
   ]
   const remove = async () => {
@@ -61,6 +78,7 @@ export function useImageActions(selected: Image[], onDeleted?: () => void) {
     <>
       {dialog === 'share' && <ShareImage image={one} onClose={() => setDialog(null)} />}
       {dialog === 'delete' && <DeleteImages images={selected} onDelete={remove} onClose={() => setDialog(null)} />}
+      {refused.length > 0 && <PublishImages images={refused} onClose={() => setRefused([])} />}
       {dialog === 'edit' && <EditImage image={one} onClose={() => setDialog(null)} />}
     </>
   )

@@ -1,20 +1,33 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Alert, App, Button, Form, Input, Modal } from 'antd'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
+import { ApiError } from '../../api/errors'
 import { createImageOf, type Instance, instanceQuery, stopInstance } from '../../api/instances'
 import { InstanceStatusBadge } from '../../components/StatusBadge'
-import { useFail } from '../../components/useFail'
+import { useErrorText, useFail } from '../../components/useFail'
 import { FormError } from '../../components/FormError'
 import { paths } from '../../paths'
 
-/** Asks for a name and nothing else. An instance that runs must be shut down first, which it offers to do. */
+/** What the service asks for when it refuses to copy a Windows that is not generalised, or that nobody can tell of. */
+const asksForReason = (error: unknown) => error instanceof ApiError && error.status === 409 && error.message.includes('effigy_sysprep_reason')
+
+interface Typed {
+  name: string
+  reason?: string
+}
+
+/**
+ * Asks for a name and nothing else. An instance that runs must be shut down first, which it offers to do; a Windows that
+ * the service refused for not being generalised can be overridden with a reason.
+ */
 export function CreateImage({ instance, onClose }: { instance: Instance; onClose: () => void }) {
   const { t } = useTranslation()
   const { notification } = App.useApp()
   const queries = useQueryClient()
   const fail = useFail()
-  const [form] = Form.useForm<{ name: string }>()
+  const [form] = Form.useForm<Typed>()
   const now = useQuery(instanceQuery(instance.id)).data ?? instance
   const isStopped = now.status === 'SHUTOFF' && now['OS-EXT-STS:task_state'] === null
   const stop = useMutation({
@@ -23,8 +36,8 @@ export function CreateImage({ instance, onClose }: { instance: Instance; onClose
     onError: (error) => fail(t('instances.action.stop'), error),
   })
   const create = useMutation({
-    mutationFn: (name: string) => createImageOf(instance.id, name),
-    onSuccess: ({ image_id }, name) => {
+    mutationFn: ({ name, reason }: Typed) => createImageOf(instance.id, name.trim(), reason?.trim()),
+    onSuccess: ({ image_id }, { name }) => {
       notification.success({
         title: t('createImage.begun', { name }),
         description: <Link to={paths.image(image_id)}>{t('createImage.watch')}</Link>,
@@ -34,17 +47,20 @@ export function CreateImage({ instance, onClose }: { instance: Instance; onClose
       onClose()
     },
   })
+  // Once it was refused for that, the field stays, whatever a second try is answered.
+  const [isRefused, setRefused] = useState(false)
+  if (!isRefused && asksForReason(create.error)) setRefused(true)
   return (
     <Modal
       open
       title={t('createImage.title')}
       onCancel={onClose}
-      okText={t('createImage.submit')}
-      okButtonProps={{ disabled: !isStopped, loading: create.isPending }}
+      okText={isRefused ? t('createImage.anyway') : t('createImage.submit')}
+      okButtonProps={{ disabled: !isStopped, danger: isRefused, loading: create.isPending }}
       onOk={() => form.submit()}
-      width={460}
+      width={isRefused ? 560 : 460}
     >
-      <FormError error={create.error} />
+      {asksForReason(create.error) ? <Refusal error={create.error} /> : <FormError error={create.error} />}
       {!isStopped && (
         <Alert
           type="info"
@@ -59,12 +75,25 @@ export function CreateImage({ instance, onClose }: { instance: Instance; onClose
           }
         />
       )}
-      <Form form={form} layout="vertical" requiredMark={false} onFinish={({ name }) => isStopped && create.mutate(name.trim())}>
+      <Form form={form} layout="vertical" requiredMark={false} onFinish={(typed) => isStopped && create.mutate(typed)}>
         <Form.Item name="name" label={t('form.name')} rules={[{ required: true, whitespace: true, message: t('form.required') }, { max: 255 }]}>
           <Input autoFocus autoComplete="off" />
         </Form.Item>
+        {isRefused && (
+          <Form.Item name="reason" label={t('createImage.reason')} extra={t('createImage.reasonHint')} rules={[{ required: true, whitespace: true, message: t('form.required') }, { max: 255 }]}>
+            <Input.TextArea rows={2} autoFocus />
+          </Form.Item>
+        )}
       </Form>
       <p className="quiet" style={{ margin: 0 }}>{t('createImage.hint', { name: instance.name })}</p>
     </Modal>
   )
+}
+
+/** The service's own words, in full: what it found, and what to do in the guest. */
+function Refusal({ error }: { error: unknown }) {
+  const { t } = useTranslation()
+  const { what, id } = useErrorText()(error)
+  const said = <>{what}{id && <div className="mono quiet">{t('error.request', { id })}</div>}</>
+  return <Alert type="warning" showIcon role="alert" className="notice" title={t('createImage.refusedTitle')} description={said} />
 }

@@ -1,0 +1,21 @@
+/** What may be found inside an image, by its stable id: its name, why it matters, what to do. */
+export const findings = {
+  ssh_host_key: { name: 'SSH host key', why: 'Every clone has the same SSH host key, and whoever has the image can pass for any of them.', remedy: 'Remove the key; the SSH server or cloud-init makes a new one at the next boot.' },
+  authorized_key: { name: 'Key that signs in', why: 'Whoever has the other half of this key can sign in to every clone.', remedy: 'Remove the file; the cloud puts the launching user’s key there.' },
+  private_key: { name: 'Private key', why: 'Whoever has the image has this private key.', remedy: 'Remove the key, and replace it wherever it is accepted.' },
+  token: { name: 'Credentials', why: 'Whoever has the image can act with these credentials.', remedy: 'Remove the file, and revoke the credentials.' },
+  shell_history: { name: 'Shell history', why: 'Commands that somebody typed are left, often with names and passwords in them.', remedy: 'Remove the file.' },
+  machine_id: { name: 'Machine id', why: 'Clones with the same machine-id get the same address and are counted as one machine.', remedy: 'Empty /etc/machine-id (truncate -s 0), and let /var/lib/dbus/machine-id be a link to it.' },
+  cloud_init_state: { name: 'State of cloud-init', why: 'What cloud-init kept of an earlier instance, its user data among it, is left.', remedy: 'Run cloud-init clean --logs before the instance is stopped.' },
+  root_password: { name: 'Open root account', why: 'root has no password or a well-known one: anybody signs in.', remedy: 'Lock the account (passwd -l root).' },
+  weak_password: { name: 'Weak password', why: 'This account has no password or a well-known one: anybody signs in.', remedy: 'Lock the account (passwd -l NAME), or set a password of its own.' },
+  password_hash: { name: 'Hash of a password', why: 'The same password works in every clone, and whoever has the image can guess at it.', remedy: 'Lock the account (passwd -l and remove the hash), and let the cloud set passwords.' },
+  dhcp_lease: { name: 'DHCP lease', why: 'Clones ask for the address that an earlier instance had.', remedy: 'Remove the lease.' },
+  fstab_missing_disk: { name: 'Disk that is not there', why: 'A line of /etc/fstab names a disk that is not in the image: clones wait for it at boot, or stop.', remedy: 'Remove the line, or add nofail to its options.' },
+  low_space: { name: 'No space', why: 'The root file system has less than 100 KiB free: clones cannot write their own settings.', remedy: 'Make room before the instance is stopped.' },
+  network_secret: { name: 'Secret of a network', why: 'The key or password of a network is left.', remedy: 'Remove the connection, and change its secret.' },
+  hibernation: { name: 'Sleeping system', why: 'The memory of a sleeping system is left: clones would wake as that system, with all its secrets.', remedy: 'Start it, and shut it down in full.' },
+  package_cache: { name: 'Downloaded packages', why: 'Downloaded packages take space in every clone.', remedy: 'Clean the cache (apt-get clean, dnf clean all).' },
+  windows_not_generalized: { name: 'Windows that is not generalised', why: 'Clones of a Windows that is not generalised are the same machine to every network and licence.', remedy: 'Start the instance and run: sysprep /generalize /oobe /shutdown' },
+  windows_unreadable: { name: 'Windows that cannot be read', why: 'Nobody can tell whether this Windows is generalised.', remedy: 'Start the instance, end BitLocker and fast start-up, and run: sysprep /generalize /oobe /shutdown' },
+}

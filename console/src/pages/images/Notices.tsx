@@ -1,0 +1,30 @@
+import { Alert } from 'antd'
+import type { ReactNode } from 'react'
+import { useTranslation } from 'react-i18next'
+import type { Image } from '../../api/images'
+
+const text = (value: unknown) => (typeof value === 'string' ? value : '')
+
+/** What the page of an image says above all else: why it was not made, what holds it back, what somebody answers for. */
+export function Notices({ image }: { image: Image }) {
+  const { t } = useTranslation()
+  const hold = image.effigy_public
+  return (
+    <>
+      {image.effigy.reason && <Notice type="error" title={t('image.whyNot')}>{image.effigy.reason}</Notice>}
+      {hold && (
+        <Notice type={hold === 'held' ? 'warning' : 'info'} title={t(`hold.${hold}Title`)}>
+          {image.effigy_public_why} <span className="quiet">{t('hold.what')}</span>
+        </Notice>
+      )}
+      <Notice type="info" title={t('hold.reason')}>{image.visibility === 'public' && text(image.effigy_public_reason)}</Notice>
+      <Notice type="warning" title={t('hold.sysprep')}>{text(image.effigy_sysprep_reason)}</Notice>
+      <Notice type="warning" title={t('hold.warned')}>{text(image.effigy_sysprep_warning)}</Notice>
+    </>
+  )
+}
+
+/** Nothing, when there is nothing to say. */
+function Notice({ type, title, children }: { type: 'error' | 'warning' | 'info'; title: string; children: ReactNode }) {
+  return children ? <Alert type={type} showIcon className="notice" title={title} description={children} /> : null
+}

@@ -1,0 +1,56 @@
+import { useMutation, useQueries, useQueryClient } from '@tanstack/react-query'
+import { Form, Input, Modal, Skeleton } from 'antd'
+import { useTranslation } from 'react-i18next'
+import { ApiError } from '../../api/errors'
+import { type Image, publishImage } from '../../api/images'
+import { highFindings, otherReasons, verificationQuery } from '../../api/verification'
+import { FormError } from '../../components/FormError'
+import { FindingsAlert } from './Findings'
+
+/** Whether the service did not make an image Public for what was found inside; it then asks for a reason. */
+export const isHeldBack = (error: unknown) => error instanceof ApiError && error.status === 409 && error.message.includes('effigy_public_reason')
+
+/** What was found inside images that are not to be Public, and an administrator's reason to let them be. */
+export function PublishImages({ images, onClose }: { images: Image[]; onClose: () => void }) {
+  const { t } = useTranslation()
+  const queries = useQueryClient()
+  const [form] = Form.useForm<{ reason: string }>()
+  const found = useQueries({ queries: images.map(({ id }) => ({ ...verificationQuery(id), retry: false })) })
+  const publish = useMutation({
+    mutationFn: async (reason: string) => {
+      for (const { id } of images) await publishImage(id, reason)
+    },
+    onSuccess: onClose,
+    onSettled: () => queries.invalidateQueries({ queryKey: ['images'] }),
+  })
+  return (
+    <Modal
+      open
+      title={t('publish.title')}
+      width={600}
+      onCancel={onClose}
+      okText={t('publish.submit')}
+      okButtonProps={{ danger: true, loading: publish.isPending }}
+      onOk={() => form.submit()}
+      // The menu that led here gives the focus back to its button first.
+      afterOpenChange={(isOpen) => isOpen && form.focusField('reason')}
+    >
+      <FormError error={publish.error} />
+      {found.some(({ isLoading }) => isLoading) ? (
+        <Skeleton active title={false} paragraph={{ rows: 3 }} />
+      ) : (
+        images.map((image, n) => {
+          const verification = found[n]?.data
+          const others = verification ? otherReasons(verification) : []
+          const why = others.length === 0 && image.effigy_public === 'pending' && image.effigy_public_why ? [image.effigy_public_why] : others
+          return <FindingsAlert key={image.id} title={t('publish.refused', { name: image.name ?? image.id })} findings={highFindings(verification)} others={why} />
+        })
+      )}
+      <Form form={form} layout="vertical" requiredMark={false} onFinish={({ reason }) => publish.mutate(reason.trim())}>
+        <Form.Item name="reason" label={t('publish.reason')} extra={t('publish.hint')} rules={[{ required: true, whitespace: true, message: t('form.required') }, { max: 255 }]}>
+          <Input.TextArea rows={2} />
+        </Form.Item>
+      </Form>
+    </Modal>
+  )
+}
