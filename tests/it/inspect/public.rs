@@ -1,6 +1,9 @@
 //! A Public image has passed its verification, or an admin said why not (G10): every road to *public*.
 
-use effigy::db::{Database, verifications::VerificationRow};
+use effigy::{
+    db::{Database, verifications::VerificationRow},
+    inspect::{SigningKey, statement},
+};
 use serde_json::{Value, json};
 
 use super::{SECRET, verified};
@@ -205,7 +208,7 @@ async fn each_road_to_public_leads_through_the_gate() {
 }
 
 #[tokio::test]
-async fn a_statement_that_was_forged_or_is_of_another_disk_opens_nothing() {
+async fn a_statement_that_was_forged_or_is_of_another_disk_or_stale_opens_nothing() {
     if std::env::var("EFFIGY_TEST_DATABASE").is_ok_and(|database| database == "postgres") {
         return; // The rows are altered by hand here, in the service's own file.
     }
@@ -213,8 +216,10 @@ async fn a_statement_that_was_forged_or_is_of_another_disk_opens_nothing() {
     let People { admin, alice, bob, .. } = effigy.people().await;
     let good = alice.save_image("good", "raw", linux_disk(&[])).await;
     let bad = alice.save_image("bad", "raw", linux_disk(&[SECRET])).await;
-    verified(&alice, &good).await;
-    verified(&alice, &bad).await;
+    let stale = alice.save_image("stale", "raw", linux_disk(&[])).await;
+    for id in [&good, &bad, &stale] {
+        verified(&alice, id).await;
+    }
     effigy.stop().await;
     let db = Database::sqlite(&effigy.data().join("effigy.db")).await.unwrap();
     let (good_id, bad_id) = (good.parse().unwrap(), bad.parse().unwrap());
@@ -225,9 +230,21 @@ async fn a_statement_that_was_forged_or_is_of_another_disk_opens_nothing() {
     assert!(db.keep_verification(bad_id, &row, "passed").await.unwrap());
     let forged = VerificationRow { statement: passed.statement.replace("\"sig\":\"", "\"sig\":\"AA"), ..passed };
     assert!(db.keep_verification(good_id, &forged, "passed").await.unwrap());
+    // The deployment's own, by rules that have grown since.
+    let of_stale = db.verification(stale.parse().unwrap()).await.unwrap().unwrap();
+    let key = SigningKey::open(&effigy.data()).unwrap();
+    let mut old = statement::read(&key, &of_stale.statement).unwrap();
+    old.predicate.guest_rules -= 1;
+    let signed = statement::sign(&key, &old.subject, &old.predicate).unwrap();
+    let file = effigy.scratch().join("stale.json");
+    std::fs::write(&file, &signed).unwrap();
+    let told = effigy.output(&["verify", file.to_str().unwrap()]);
+    assert!(!told.status.success() && String::from_utf8_lossy(&told.stderr).contains("stale"), "{told:?}");
+    let row = VerificationRow { statement: signed, ..of_stale };
+    assert!(db.keep_verification(stale.parse().unwrap(), &row, "passed").await.unwrap());
     db.close().await;
     effigy.run().await;
-    for id in [&good, &bad] {
+    for id in [&good, &bad, &stale] {
         let patched = admin.patch_image(id, publish(json!([]))).await.expect(200).json();
         assert_eq!(patched["effigy_public"], "pending", "{patched}");
         assert!(!sees(&bob, id).await);
