@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from '@playwright/test'
 import { additional, expect, findings, row, select, settled, signIn, test } from './acts'
-import { CARELESS, PROGRAM, Service } from './service'
+import { CARELESS, PROGRAM, ROOT, Service } from './service'
 
 const more = async (page: Page, item: string) => {
   await page.getByRole('button', { name: 'More' }).click()
@@ -175,6 +175,35 @@ test('where sharing such an image is refused, the dialog says so', async ({ page
     const id = await service.verified(await service.alice(), { name: 'kept' }, service.linuxDisk(CARELESS))
     const dialog = await share(page, service.url, id)
     await expect(dialog.getByRole('status')).toContainText('This deployment does not share such an image.')
+  } finally {
+    await service.stop()
+  }
+})
+
+test('a cleaned copy is made of what can be cured, and says so where nobody set it up', async ({ page, cloud }) => {
+  const there = cloud.service
+  const id = await there.verified(await there.alice(), { name: 'uncured' }, there.linuxDisk(CARELESS))
+  await signIn(page, there.url)
+  await page.goto(`${there.url}/images/${id}`)
+  await page.getByRole('button', { name: 'Make a cleaned copy' }).click()
+  await expect(page.getByRole('alert').filter({ hasText: 'inspect.cleaner' })).toContainText('guests/cleaner.sh')
+
+  const folder = join(ROOT, '.cache/guests/cleaner')
+  execFileSync(join(ROOT, 'guests/cleaner.sh'), [folder])
+  const service = await Service.start(`[inspect]\ncleaner = "${folder}"\n`)
+  try {
+    await service.furnish()
+    const source = await service.verified(await service.alice(), { name: 'careless' }, service.linuxDisk(CARELESS))
+    await signIn(page, service.url)
+    await page.goto(`${service.url}/images/${source}`)
+    await page.getByRole('button', { name: 'Make a cleaned copy' }).click()
+    await expect(page.getByRole('heading', { name: 'careless (generalised)' })).toBeVisible()
+    const card = page.getByRole('region', { name: 'Verification' })
+    await expect(card).toContainText('/root/.ssh/id_rsa', { timeout: 120_000 })
+    // The key is somebody's; what is the machine's own is gone.
+    await expect(card).not.toContainText('/etc/machine-id')
+    await expect(card).not.toContainText('/root/.bash_history')
+    await expect(page.getByRole('button', { name: 'Make a cleaned copy' })).toHaveCount(0)
   } finally {
     await service.stop()
   }

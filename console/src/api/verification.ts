@@ -78,6 +78,16 @@ export const verificationQuery = (id: string) =>
 
 export const verifyAgain = (id: string) => effigy<void>(`/images/${id}/verification`, { method: 'POST', body: {} })
 
+/** The findings that a cleaned copy has no more (docs/inspection.md). */
+const CURED = ['ssh_host_key', 'dhcp_lease', 'machine_id', 'shell_history', 'cloud_init_state']
+
+/** Whether a cleaned copy would have less in it. */
+export const isCurable = ({ facts: { family }, findings }: Report) =>
+  'known' in family && family.known === 'linux' && findings.some(({ id }) => CURED.includes(id))
+
+/** A new image from this one, with those findings cured. */
+export const cleanCopy = (id: string) => effigy<{ image: { id: string } }>(`/images/${id}/generalize`, { method: 'POST', body: {} })
+
 export const SEVERITIES: Severity[] = ['high', 'medium', 'low', 'info']
 
 /** The worst first; within a severity in the order of the report. */

@@ -153,6 +153,7 @@ export const en = {
     title: 'Make Public', submit: 'Make Public all the same', refused: '{{name}} did not pass its verification and is not Public.', reason: 'Reason',
     hint: 'Everybody sees this reason on the image, and the audit keeps it.',
   },
+  cleanCopy: { title: 'Make a cleaned copy', what: 'A copy of this image without SSH host keys, DHCP leases, machine-ids, shell histories and cloud-init’s state. This image stays as it is.' },
   hands: { on: 'Whoever gets the image gets this too', said: 'It was shared, with what should not leave it' },
   finding: findings,
   history: { create: 'Launch', start: 'Start', stop: 'Instance shutdown', forceOff: 'Force off', reboot: 'Reboot', createImage: 'Create image', delete: 'Delete' },

@@ -139,6 +139,7 @@ export const ja: Messages = {
     title: 'Public にする', submit: 'それでも Public にする', refused: '{{name}} は検証に合格していないため、Public ではありません。', reason: '理由',
     hint: 'この理由はイメージに表示されて全員に見え、監査にも残ります。',
   },
+  cleanCopy: { title: 'クリーンなコピーを作成', what: 'SSH ホスト鍵、DHCP リース、machine-id、シェルの履歴、cloud-init の状態を取り除いたコピーを作ります。このイメージはそのまま残ります。' },
   hands: { on: 'イメージを受け取るプロジェクトは、次のものも受け取ります', said: '外に出てはならないものを含んだまま共有されました' },
   finding: findings,
   history: { create: '作成', start: '起動', stop: 'インスタンスのシャットダウン', forceOff: '強制停止', reboot: '再起動', createImage: 'イメージの作成', delete: '削除' },

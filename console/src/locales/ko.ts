@@ -139,6 +139,7 @@ export const ko: Messages = {
     title: 'Public으로 전환', submit: '그래도 Public으로 전환', refused: '{{name}}은(는) 검증을 통과하지 못해 Public이 아닙니다.', reason: '사유',
     hint: '이 사유는 Image에 표시되어 모두가 볼 수 있고, 감사 기록에도 남습니다.',
   },
+  cleanCopy: { title: '정리된 복사본 만들기', what: 'SSH 호스트 키, DHCP 임대 정보, machine-id, 셸 명령 기록, cloud-init 상태를 지운 복사본을 만듭니다. 이 Image는 그대로 남습니다.' },
   hands: { on: 'Image를 받는 프로젝트는 다음 내용도 함께 받습니다', said: '밖으로 나가면 안 되는 내용과 함께 공유되었습니다' },
   finding: findings,
   history: { create: '생성', start: '시작', stop: 'Instance Shutdown', forceOff: '강제 종료', reboot: '재부팅', createImage: 'Image 생성', delete: '삭제' },

@@ -4,7 +4,7 @@ import { Alert, Button, Skeleton } from 'antd'
 import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Image } from '../../api/images'
-import { highFindings, isUnderWay, otherReasons, type Verification, verificationQuery, verifyAgain } from '../../api/verification'
+import { highFindings, isCurable, isUnderWay, otherReasons, type Verification, verificationQuery, verifyAgain } from '../../api/verification'
 import { Failure } from '../../components/Failure'
 import { StatusMark } from '../../components/StatusBadge'
 import { useFail } from '../../components/useFail'
@@ -12,6 +12,7 @@ import { useSession } from '../../components/useSession'
 import { Why } from '../../components/Why'
 import { canWithImage } from '../../lib/can'
 import { wholeTime } from '../../lib/time'
+import { CleanCopy } from './CleanCopy'
 import { Findings } from './Findings'
 import { Inside } from './Inside'
 import { Statement } from './Statement'
@@ -58,7 +59,7 @@ export function VerificationCard({ image }: { image: Image }) {
       {!hasBytes && <p className="quiet">{t('verification.noBytes')}</p>}
       {query.isLoading && <Skeleton active title={false} paragraph={{ rows: 6 }} />}
       {query.error && !found && <Failure error={query.error} retry={() => void query.refetch()} />}
-      {found && <Outcome found={found} />}
+      {found && <Outcome image={image} found={found} />}
       {isStatementOpen && found && <Statement image={image} statement={found.statement} onClose={() => setStatementOpen(false)} />}
     </section>
   )
@@ -79,7 +80,7 @@ function By({ found: { verified_at, verifier } }: { found: Verification }) {
   return <span className="quiet small">{t('verification.by', { verifier, when: wholeTime(verified_at, i18n.language) })}</span>
 }
 
-function Outcome({ found }: { found: Verification }) {
+function Outcome({ image, found }: { image: Image; found: Verification }) {
   const { t } = useTranslation()
   const { report, verdict, statement } = found
   const high = highFindings(found).length
@@ -99,6 +100,7 @@ function Outcome({ found }: { found: Verification }) {
             {report.findings.length === 0 && <p className="quiet">{t('verification.nothing')}</p>}
             <Findings findings={report.findings} />
             {report.has_more_findings && <p className="quiet">{t('verification.more')}</p>}
+            {isCurable(report) && <CleanCopy image={image} />}
           </div>
         </div>
       )}

@@ -34,7 +34,7 @@ export function imageColumns(t: TFunction, kind: Kind, session: Session, uploads
   const nameOf = (id: string) => session.projects.find((project) => project.id === id)?.name ?? id.slice(0, 8)
   return [
     {
-      title: t('column.name'), key: 'name', width: '24%', sorter: true,
+      title: t('column.name'), key: 'name', sorter: true,
       render: (_, image) => (
         <span className="name-cell">
           <Link to={paths.image(image.id)}>{image.name ?? image.id}</Link>
@@ -43,16 +43,16 @@ export function imageColumns(t: TFunction, kind: Kind, session: Session, uploads
       ),
     },
     {
-      title: t('column.status'), key: 'status', width: 150,
+      title: t('column.status'), key: 'status', width: 140,
       render: (_, image) => <Status image={image} upload={uploads.find(({ id }) => id === image.id)} />,
     },
     { title: t('column.os'), key: 'os', width: 108, ellipsis: true, render: (_, image) => osOf(image) },
     { title: t('column.size'), key: 'size', width: 92, align: 'right', sorter: true, render: (_, { size }) => <span className="number">{bytes(size)}</span> },
-    { title: t('column.stored'), key: 'stored', width: 92, align: 'right', render: (_, { effigy }) => <span className="number">{bytes(effigy.stored_bytes)}</span> },
+    { title: t('column.stored'), key: 'stored', width: 92, align: 'right', responsive: ['xl'], render: (_, { effigy }) => <span className="number">{bytes(effigy.stored_bytes)}</span> },
     kind === 'shared'
       ? { title: t('column.from'), key: 'owner', width: 116, ellipsis: true, render: (_, { owner }) => nameOf(owner) }
       : { title: t('column.visibility'), key: 'visibility', width: 116, render: (_, image) => <VisibilityTag image={image} /> },
     { title: t('column.verification'), key: 'verification', width: 132, render: (_, image) => <VerdictBadge image={image} /> },
-    { title: t('column.age'), key: 'created_at', width: 112, sorter: true, render: (_, { created_at }) => <Ago at={created_at} /> },
+    { title: t('column.age'), key: 'created_at', width: 104, sorter: true, render: (_, { created_at }) => <Ago at={created_at} /> },
   ]
 }
