@@ -7,6 +7,7 @@
 use std::{
     cell::RefCell,
     collections::BTreeMap,
+    fs,
     io::{self, Read as _, Write as _},
     os::{fd::AsFd as _, unix::net::UnixStream},
     time::Duration,
@@ -104,8 +105,10 @@ impl Disk for Remote {
     }
 }
 
-/// Gives up every right. This thread is the process's only one.
+/// Gives up every right. This thread is the process's only one: another would keep its own.
 fn shut(user: u32) -> anyhow::Result<()> {
+    let threads = fs::read_dir("/proc/self/task").context("cannot count the threads")?.count();
+    anyhow::ensure!(threads == 1, "{threads} threads run already, which would stay outside of the jail");
     if geteuid().is_root() {
         set_thread_groups(&[]).context("cannot leave the groups")?;
         let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(user));

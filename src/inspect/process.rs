@@ -39,6 +39,8 @@ pub(super) async fn look(
     let mut command = Command::new(program);
     command.args([jail::COMMAND, "--size-bytes", &disk.size_bytes().to_string(), "--scope", jail::word(scope)]);
     command.args(["--user", &user.to_string()]).env_clear().current_dir("/");
+    // The allocator's own thread would be outside of the jail.
+    command.env("_RJEM_MALLOC_CONF", "background_thread:false");
     command.stdin(OwnedFd::from(theirs)).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
     let mut child = command.spawn().map_err(|error| {
         Error::internal(anyhow::anyhow!("cannot start {} to look into a disk: {error}", program.display()))

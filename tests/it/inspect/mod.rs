@@ -1,6 +1,7 @@
 //! What is inside images, and what the service makes of it.
 
 mod generalize;
+mod jail;
 mod public;
 mod sysprep;
 mod verification;
