@@ -2,7 +2,7 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
   ['year', 31_536_000], ['month', 2_592_000], ['day', 86_400], ['hour', 3600], ['minute', 60], ['second', 1],
 ]
 
-/** Making a formatter takes a thousand times as long as using it, and lists have fifty rows. */
+/** Making a formatter takes a thousand times as long as using it, and lists have many rows. */
 function kept<T>(make: (language: string) => T): (language: string) => T {
   const made = new Map<string, T>()
   return (language) => {

@@ -25,7 +25,7 @@ import { ShareButton } from './ShareButton'
 import { UploadImage } from './UploadImage'
 import { useImageActions } from './useImageActions'
 
-const PAGE = 50
+const PAGE = 25
 const isKind = (word: string): word is Kind => ['public', 'private', 'shared'].includes(word)
 
 export function Images() {
