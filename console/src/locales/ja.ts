@@ -26,7 +26,7 @@ export const ja: Messages = {
   filter: { anyStatus: 'すべての状態', beingMade: '作成中' },
   empty: { noMatch: '条件に合うものがありません', clear: '条件を消す' },
   column: {
-    name: '名前', status: '状態', image: 'イメージ', flavor: 'フレーバー', address: 'アドレス', age: '経過', created: '作成', os: 'OS', size: 'サイズ', stored: '保存サイズ',
+    name: '名前', status: '状態', image: 'イメージ', flavor: 'フレーバー', address: 'アドレス', age: '経過', created: '作成', os: 'OS', size: 'サイズ', stored: '保存量',
     verification: '検証', visibility: '公開範囲', from: '共有元', format: '形式', action: '操作', when: '時刻', outcome: '結果', request: 'リクエスト', kind: '種類', enabled: '有効', who: '実行者', target: '対象', reason: '理由',
   },
   outcome: { done: '完了', failed: '失敗' },

@@ -27,7 +27,7 @@ export const ko: Messages = {
   empty: { noMatch: '조건에 맞는 항목이 없습니다', clear: '조건 지우기' },
   column: {
     name: '이름', status: '상태', image: 'Image', flavor: 'Flavor', address: '주소', age: '경과', created: '생성', os: 'OS', size: '크기', stored: '저장 크기',
-    verification: '보안 검증', visibility: '공개 범위', from: '공유한 프로젝트', format: '형식', action: '작업', when: '시각', outcome: '결과', request: '요청', kind: '종류', enabled: '사용', who: '사용자', target: '대상', reason: '이유',
+    verification: '보안 검증', visibility: '공개 범위', from: '공유한 곳', format: '형식', action: '작업', when: '시각', outcome: '결과', request: '요청', kind: '종류', enabled: '사용', who: '사용자', target: '대상', reason: '이유',
   },
   outcome: { done: '완료', failed: '실패' },
   status: {
