@@ -84,7 +84,8 @@ export class Service {
     await ended
     for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
       try {
-        const isOurs = readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(this.data)
+        // Each runs in its instance's folder.
+        const isOurs = readlinkSync(`/proc/${pid}/cwd`).startsWith(join(this.data, 'instances'))
         if (isOurs && readlinkSync(`/proc/${pid}/exe`).includes('qemu-system')) process.kill(Number(pid), 'SIGKILL')
       } catch {
         // It ended by itself, or is not ours to look at.
