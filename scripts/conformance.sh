@@ -39,7 +39,7 @@ serve_images() {
     images=http://127.0.0.1:${images#port }
 }
 
-# Any project may share with any other, as with Glance: the suites share with strangers. An account that
+# There are three stores. Any project may share with any other, as with Glance: the suites share with strangers. An account that
 # was locked opens again while its test waits. Images are fetched from this machine: from the web server here, and
 # from the service itself as from another region's.
 write_settings() {
@@ -47,6 +47,10 @@ write_settings() {
     cat >"$folder/effigy.toml" <<END
 [sharing]
 scope = "any"
+[stores.archive]
+folder = "archive"
+[stores.second]
+folder = "second"
 [identity]
 lock_after_failures = 5
 lock_secs = 5

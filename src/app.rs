@@ -24,6 +24,7 @@ use crate::{
     instances::{Foundations, Instances, flavors::Flavors, key_pairs::KeyPairs},
     jobs::{self, Queue},
     metadefs::Metadefs,
+    stores::{self, Store, Stores},
 };
 
 /// The open parts of the service.
@@ -56,7 +57,7 @@ pub struct Parts {
 pub struct App {
     config: Config,
     parts: Arc<Parts>,
-    store: chunks::Store,
+    stores: Stores,
     _lock: std::fs::File,
 }
 
@@ -75,9 +76,9 @@ impl App {
         let flavors = Flavors::new(db.clone());
         let key_pairs = KeyPairs::new(db.clone(), config.quota.key_pairs);
         let metadefs = Metadefs::open(db.clone()).await?;
-        let store = open_store(&config, &db).await?;
+        let stores = open_stores(&config, &db).await?;
         let jobs = Queue::new(db.clone());
-        let images = open_images(&config, &db, store.clone(), &identity, &jobs)?;
+        let images = open_images(&config, &db, stores.clone(), &identity, &jobs)?;
         if config.database.url.is_none() {
             // The data folder's lock says that this service is alone: whoever held a lease is gone.
             jobs.recover().await?;
@@ -86,7 +87,7 @@ impl App {
         let instances = Instances::open(Foundations {
             db: db.clone(),
             images: images.clone(),
-            exports: Exports::new(store.clone()),
+            exports: Exports::new(stores.clone()),
             flavors: flavors.clone(),
             key_pairs: key_pairs.clone(),
             settings: config.instances.clone(),
@@ -107,7 +108,7 @@ impl App {
             jobs,
             instances,
         };
-        Ok(App { parts: Arc::new(parts), store, config, _lock: lock })
+        Ok(App { parts: Arc::new(parts), stores, config, _lock: lock })
     }
 
     /// Serves until `stop`, then lets the requests under way finish.
@@ -126,7 +127,7 @@ impl App {
         self.parts.images.close().await;
         workers.wait().await;
         self.parts.instances.close().await;
-        self.store.close().await;
+        self.stores.close().await;
         self.parts.db.close().await;
         Ok(())
     }
@@ -138,8 +139,7 @@ impl App {
         let rooms = jobs::Rooms {
             images: self.parts.images.clone(),
             instances: self.parts.instances.clone(),
-            store: self.store.clone(),
-            db: self.parts.db.clone(),
+            stores: self.stores.clone(),
         };
         let sweep_interval = Duration::from_secs(self.config.store.sweep_interval_hours.max(1) * 3600);
         jobs::start(&self.parts.jobs, &rooms, sweep_interval, stop, &workers);
@@ -151,7 +151,7 @@ impl App {
 fn open_images(
     config: &Config,
     db: &Database,
-    store: chunks::Store,
+    stores: Stores,
     identity: &Identity,
     jobs: &Queue,
 ) -> anyhow::Result<Images> {
@@ -164,23 +164,36 @@ fn open_images(
         quota: config.quota.clone(),
         // Whatever became of the file since: the program that runs.
         inspector: Inspector::new(config.inspect.clone(), key, "/proc/self/exe".into()),
-        reserve_bytes: config.store.reserve_mib.saturating_mul(1 << 20),
     };
-    Ok(Images::open(db.clone(), store, identity.clone(), jobs.clone(), settings))
+    Ok(Images::open(db.clone(), stores, identity.clone(), jobs.clone(), settings))
 }
 
-/// Opens the store below the data folder.
-pub async fn open_store(config: &Config, db: &Database) -> anyhow::Result<chunks::Store> {
-    let folder = config.server.data.join("store");
+/// Opens every store.
+///
+/// # Errors
+/// As [`Store::open`].
+pub async fn open_stores(config: &Config, db: &Database) -> anyhow::Result<Stores> {
     // A third for manifests: their leaves and the places of chunks.
-    let cache_bytes = config.store.cache_mib.saturating_mul(1 << 20);
+    let cache_bytes = config.store.cache_mib.saturating_mul(1 << 20) / config.stores.len().max(1) as u64;
     let options = chunks::Options {
         chunk_cache_bytes: cache_bytes / 3 * 2,
         leaf_cache_bytes: cache_bytes / 3,
         ..Default::default()
     };
-    let store = chunks::Store::open(&folder, Arc::new(db.clone()), options).await;
-    store.with_context(|| format!("cannot open the store {}", folder.display()))
+    let mut stores = Vec::new();
+    for (name, settings) in &config.stores {
+        let settings = stores::Settings {
+            name: name.clone(),
+            description: settings.description.clone(),
+            folder: config.store_folder(name, settings),
+            weight: settings.weight,
+            is_read_only: settings.read_only,
+            is_default: *name == config.store.default,
+            reserve_bytes: config.store.reserve_mib.saturating_mul(1 << 20),
+        };
+        stores.push(Store::open(db, settings, options.clone()).await?);
+    }
+    Ok(Stores::new(stores))
 }
 
 /// Opens the identity part alone, beside a running service or without one.
@@ -201,17 +214,21 @@ fn make_data_folder(data: &Path) -> anyhow::Result<()> {
         .with_context(|| format!("cannot make the data folder {}", data.display()))
 }
 
-/// Does something with the store of a data folder, whether a service runs on it or not.
+/// Does something with the stores of a data folder, whether a service runs on it or not.
 ///
 /// # Errors
 /// There is no data folder, or something in it cannot be read.
-pub async fn look_after_store(config: &Config, command: jobs::commands::StoreCommand) -> anyhow::Result<ExitCode> {
+pub async fn look_after_stores(
+    config: &Config,
+    command: jobs::commands::StoreCommand,
+    name: Option<&str>,
+) -> anyhow::Result<ExitCode> {
     let data = &config.server.data;
     anyhow::ensure!(data.join("store").is_dir(), "there is no store in the data folder {}", data.display());
     let db = open_database(config).await?;
-    let store = open_store(config, &db).await?;
-    let done = command.run(&store, &db).await;
-    store.close().await;
+    let stores = open_stores(config, &db).await?;
+    let done = command.run(&stores, name).await;
+    stores.close().await;
     db.close().await;
     done
 }

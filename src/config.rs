@@ -4,7 +4,12 @@
 //! Order of precedence: command line, environment (`EFFIGY__SECTION__KEY`), file, the defaults here.
 //! An unknown key is an error.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use figment::{
@@ -21,8 +26,10 @@ pub struct Config {
     pub server: Server,
     /// Where the rows live.
     pub database: Database,
-    /// Where the chunks live.
+    /// Where the chunks live, in whichever store.
     pub store: Store,
+    /// The stores by name; there is always one of the name `local`, in `DATA/store` unless it says otherwise.
+    pub stores: BTreeMap<String, NamedStore>,
     /// Users, tokens and passwords.
     pub identity: Identity,
     /// Images and their limits.
@@ -83,21 +90,42 @@ impl Default for Database {
     }
 }
 
-/// `[store]`: where the chunks live.
+/// `[store]`: what holds for every store.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Store {
-    /// Memory for decoded chunks and manifest leaves, in MiB; taken as it is needed.
+    /// The store that takes what names none.
+    pub default: String,
+    /// Memory for decoded chunks and manifest leaves of all stores, in MiB; taken as it is needed.
     pub cache_mib: u64,
     /// Hours between sweeps.
     pub sweep_interval_hours: u64,
-    /// Free space below which `/readyz` fails and uploads are refused, in MiB.
+    /// Free space of a store below which uploads to it are refused, in MiB; of the default store, `/readyz` fails.
     pub reserve_mib: u64,
 }
 
+/// `[stores.NAME]`: one of several stores.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NamedStore {
+    /// The folder of its chunks; only `local` has one by itself.
+    pub folder: Option<PathBuf>,
+    /// What it is, for people.
+    pub description: String,
+    /// Of several stores that have an image the one with the greatest weight is read.
+    pub weight: i32,
+    /// It takes nothing new.
+    pub read_only: bool,
+}
+
+/// The store that is always there.
+const LOCAL_STORE: &str = "local";
+/// A name stands in lists that are joined by commas, in headers and in paths.
+const MAX_STORE_NAME_CHARS: usize = 32;
+
 impl Default for Store {
     fn default() -> Store {
-        Store { cache_mib: 64, sweep_interval_hours: 6, reserve_mib: 256 }
+        Store { default: LOCAL_STORE.into(), cache_mib: 64, sweep_interval_hours: 6, reserve_mib: 256 }
     }
 }
 
@@ -348,13 +376,51 @@ impl Config {
     ///
     /// # Errors
     /// An unreadable file, an unknown key, or a value of the wrong shape; the error names which.
-    pub fn load(file: Option<&std::path::Path>) -> anyhow::Result<Config> {
+    pub fn load(file: Option<&Path>) -> anyhow::Result<Config> {
         let mut figment = Figment::from(Serialized::defaults(Config::default()));
         if let Some(path) = file {
             anyhow::ensure!(path.is_file(), "there is no configuration file {}", path.display());
             figment = figment.merge(Toml::file_exact(path));
         }
-        figment.merge(Env::prefixed("EFFIGY__").split("__")).extract().context("the configuration is not valid")
+        let config = figment.merge(Env::prefixed("EFFIGY__").split("__")).extract();
+        let mut config: Config = config.context("the configuration is not valid")?;
+        config.settle_stores()?;
+        Ok(config)
+    }
+
+    /// Adds the store that is always there, and checks the rest.
+    fn settle_stores(&mut self) -> anyhow::Result<()> {
+        let local = self.stores.entry(LOCAL_STORE.into()).or_default();
+        if local.description.is_empty() {
+            local.description = "Effigy's own store".into();
+        }
+        let is_char = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        for (name, store) in &self.stores {
+            let is_name = !name.is_empty() && name.len() <= MAX_STORE_NAME_CHARS && name.chars().all(is_char);
+            anyhow::ensure!(
+                is_name,
+                "'{name}' is no name of a store: it has 1 to {MAX_STORE_NAME_CHARS} lower-case letters, digits and '-'"
+            );
+            let is_whole = name == LOCAL_STORE || store.folder.is_some();
+            anyhow::ensure!(is_whole, "the store '{name}' has no folder: set stores.{name}.folder");
+        }
+        let mut folders: Vec<PathBuf> =
+            self.stores.iter().map(|(name, store)| self.store_folder(name, store)).collect();
+        folders.sort();
+        if let Some(both) = folders.windows(2).find(|both| both[0] == both[1]) {
+            anyhow::bail!("two stores have the folder {}: each needs its own", both[0].display());
+        }
+        let default = &self.store.default;
+        let store = self.stores.get(default);
+        let store = store.with_context(|| format!("there is no [stores.{default}], which store.default names"))?;
+        anyhow::ensure!(!store.read_only, "the default store '{default}' cannot be read-only");
+        Ok(())
+    }
+
+    /// The folder of a store's chunks. One that is relative lies in the data folder.
+    pub fn store_folder(&self, name: &str, store: &NamedStore) -> PathBuf {
+        let folder = store.folder.clone().unwrap_or_else(|| if name == LOCAL_STORE { "store" } else { name }.into());
+        self.server.data.join(folder)
     }
 
     /// The effective values as TOML, the database's password left out.
@@ -392,6 +458,31 @@ mod tests {
         std::fs::write(&file, "[sharing]\nscoop = \"any\"\n").expect("write");
         let error = format!("{:#}", Config::load(Some(&file)).expect_err("unknown key"));
         assert!(error.contains("scoop"), "{error}");
+    }
+
+    #[test]
+    fn stores_have_names_and_folders_of_their_own_and_the_default_takes_what_is_new() {
+        let folder = tempfile::tempdir().expect("folder");
+        let file = folder.path().join("effigy.toml");
+        let load = |text: &str| {
+            std::fs::write(&file, text).expect("write");
+            Config::load(Some(&file)).map_err(|error| format!("{error:#}"))
+        };
+        let config = load("[stores.archive]\nfolder = \"/srv/archive\"\n").expect("two stores");
+        assert_eq!(config.stores.keys().collect::<Vec<_>>(), ["archive", "local"]);
+        assert_eq!(config.store_folder("archive", &config.stores["archive"]), Path::new("/srv/archive"));
+        assert_eq!(config.store_folder("local", &config.stores["local"]), config.server.data.join("store"));
+        for (text, word) in [
+            ("[stores.\"A b\"]\nfolder = \"x\"\n", "no name of a store"),
+            ("[stores.archive]\n", "stores.archive.folder"),
+            ("[stores.archive]\nfolder = \"store\"\n", "each needs its own"),
+            ("[store]\ndefault = \"archive\"\n", "store.default"),
+            ("[stores.local]\nread_only = true\n", "read-only"),
+            ("[stores.local]\ncolour = 1\n", "colour"),
+        ] {
+            let error = load(text).expect_err(text);
+            assert!(error.contains(word), "{text}: {error}");
+        }
     }
 
     #[test]

@@ -34,5 +34,7 @@ pub mod instances;
 pub mod jobs;
 /// What properties are called and may say.
 pub mod metadefs;
+/// The named stores, each with chunks of its own.
+pub mod stores;
 
 pub use error::{Error, Result};

@@ -62,9 +62,14 @@ enum Command {
     /// Looks at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Looks after the store, beside a running service or without one.
-    #[command(subcommand)]
-    Store(StoreCommand),
+    /// Looks after the stores, beside a running service or without one.
+    Store {
+        #[command(subcommand)]
+        command: StoreCommand,
+        /// The name of one store; without, every store.
+        #[arg(long, global = true)]
+        store: Option<String>,
+    },
 }
 
 #[derive(Subcommand)]
@@ -111,7 +116,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::InspectDisk { .. } => Ok(ExitCode::SUCCESS),
-        Command::Store(command) => look_after_store(config, command),
+        Command::Store { command, store } => look_after_stores(config, command, store.as_deref()),
     }
 }
 
@@ -121,9 +126,9 @@ fn say(answer: &str) {
 }
 
 #[tokio::main]
-async fn look_after_store(config: Config, command: StoreCommand) -> anyhow::Result<ExitCode> {
+async fn look_after_stores(config: Config, command: StoreCommand, name: Option<&str>) -> anyhow::Result<ExitCode> {
     start_log(&config.log);
-    app::look_after_store(&config, command).await
+    app::look_after_stores(&config, command, name).await
 }
 
 #[tokio::main]

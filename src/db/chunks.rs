@@ -1,10 +1,11 @@
-//! Where chunks lie: the store's index.
+//! Where chunks lie: the index of each named store.
 //!
 //! What each method must do is said at [`chunks::Index`]; why the sweep may rely on it, in the store's `sweep.rs`.
-//! Whoever changes rows of chunks or sessions takes the store's turn first ([`turn`]): SQLite has one writer anyway,
-//! and PostgreSQL gets the same order of changes, so nothing deadlocks and nobody sees half of a rule.
+//! Whoever changes rows of chunks or sessions takes the store's turn first ([`StoreIndex::write`]): SQLite has one
+//! writer anyway, and PostgreSQL gets the same order of changes, so nothing deadlocks and nobody sees half of a rule.
+//! The rows of every statement are one store's: its number is bound first.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use chunks::{Answer, BATCH_ROWS, Digest, Index, Location, Move, Roots, Row, SegmentRow, SessionRow, SweepRow, Totals};
@@ -14,6 +15,10 @@ use super::{Database, Write, now_ms};
 use crate::error::{Error, Result};
 
 const COLUMNS: &str = "digest, segment, start, stored_bytes, raw_bytes, epoch, condemned, damaged, content_bytes";
+
+/// Whether the store named `$1` holds the bytes of an image. No name has a comma or what `like` has a meaning for
+/// (`crate::config`).
+const HELD: &str = "(',' || stores || ',') like ('%,' || $1 || ',%')";
 
 /// A statement that names digests has one of these numbers of them, the last one repeated: few texts, so that each
 /// is prepared once.
@@ -25,19 +30,33 @@ const INSERT_ROWS: usize = 32;
 
 type Statement<'q> = Query<'q, Any, AnyArguments>;
 
-/// Waits until nobody else changes rows of chunks or sessions, to the end of the transaction.
-async fn turn(write: &mut Write) -> Result<()> {
-    sqlx::query("update chunk_store set turn = turn + 1 where id = 1").execute(&mut **write).await?;
-    Ok(())
+/// The index of one named store.
+#[derive(Clone, Debug)]
+pub struct StoreIndex {
+    db: Database,
+    number: i64,
+    name: Arc<str>,
+    was_opened: bool,
+}
+
+/// A save under way in one of the stores: what keeps its chunks until a row does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// The store's name.
+    pub store: String,
+    /// The number of its session there.
+    pub session: u64,
 }
 
 /// Holds the session that wrote what this transaction makes reachable; the transaction must fail if this does.
 ///
 /// # Errors
 /// `Unavailable` when the session was ended from outside: a sweep may have taken what it wrote.
-pub(crate) async fn hold_session(write: &mut Write, session: u64) -> Result<()> {
-    let text = "update chunk_sessions set ended = 0 where id = $1 and ended = 0";
-    let held = sqlx::query(text).bind(session as i64).execute(&mut **write).await?;
+pub(crate) async fn hold_session(write: &mut Write, hold: &Hold) -> Result<()> {
+    let text = "update chunk_sessions set ended = 0 where id = $1 and ended = 0 \
+                and store = (select id from chunk_stores where name = $2)";
+    let statement = sqlx::query(text).bind(hold.session as i64).bind(hold.store.clone());
+    let held = statement.execute(&mut **write).await?;
     match held.rows_affected() {
         1 => Ok(()),
         _ => Err(Error::Unavailable("the save took too long to show a sign of life; send it again".into())),
@@ -94,22 +113,56 @@ fn in_order(digests: &[Digest], rows: Vec<Row>) -> Vec<Option<Row>> {
 }
 
 impl Database {
+    /// The index of the store of this name, which is numbered when it is new.
+    pub async fn store_index(&self, name: &str) -> Result<StoreIndex> {
+        let mut write = self.write().await?;
+        let text = "insert into chunk_stores (id, turn, epoch, last_owner, last_session, last_segment, \
+                    scrub_position, name) select max(id) + 1, 0, 0, 0, 0, 0, 0, $1 from chunk_stores where true \
+                    on conflict (name) do nothing";
+        sqlx::query(text).bind(name.to_owned()).execute(&mut *write).await?;
+        let text = "select id, last_owner from chunk_stores where name = $1";
+        let row = sqlx::query(text).bind(name.to_owned()).fetch_one(&mut *write).await?;
+        write.commit().await?;
+        let was_opened = u64_of(&row, 1)? > 0;
+        Ok(StoreIndex { db: self.clone(), number: row.try_get(0)?, name: name.into(), was_opened })
+    }
+}
+
+impl StoreIndex {
+    /// Whether the store was ever opened: then its folder is not new either.
+    pub fn was_opened(&self) -> bool {
+        self.was_opened
+    }
+
+    /// A transaction that has the store's turn: nobody else changes rows of its chunks or sessions to its end.
+    async fn write(&self) -> Result<Write> {
+        let mut write = self.db.write().await?;
+        let text = "update chunk_stores set turn = turn + 1 where id = $1";
+        sqlx::query(text).bind(self.number).execute(&mut *write).await?;
+        Ok(write)
+    }
+
+    fn reads(&self) -> &sqlx::AnyPool {
+        self.db.reads()
+    }
+
     async fn chunk_rows(&self, digests: &[Digest]) -> Result<Vec<Row>> {
-        let text = format!("select {COLUMNS} from chunks where digest in ({})", places(1, digests.len()));
-        let rows = bind_digests(sqlx::query(AssertSqlSafe(text)), digests).fetch_all(self.reads()).await?;
+        let text =
+            format!("select {COLUMNS} from chunks where store = $1 and digest in ({})", places(2, digests.len()));
+        let statement = sqlx::query(AssertSqlSafe(text)).bind(self.number);
+        let rows = bind_digests(statement, digests).fetch_all(self.reads()).await?;
         Ok(rows.iter().map(chunk_row).collect::<sqlx::Result<_>>()?)
     }
 
     /// Raises the epoch of those of these rows that are good, and returns them.
     async fn raise_chunks(&self, epoch: u64, digests: &[Digest]) -> Result<Vec<Row>> {
         let mut write = self.write().await?;
-        turn(&mut write).await?;
         let text = format!(
-            "update chunks set epoch = case when epoch < $1 then $1 else epoch end \
-             where condemned = 0 and damaged = 0 and digest in ({}) returning {COLUMNS}",
-            places(2, digests.len())
+            "update chunks set epoch = case when epoch < $2 then $2 else epoch end \
+             where store = $1 and condemned = 0 and damaged = 0 and digest in ({}) returning {COLUMNS}",
+            places(3, digests.len())
         );
-        let statement = sqlx::query(AssertSqlSafe(text)).bind(epoch as i64);
+        let statement = sqlx::query(AssertSqlSafe(text)).bind(self.number).bind(epoch as i64);
         let rows = bind_digests(statement, digests).fetch_all(&mut *write).await?;
         write.commit().await?;
         Ok(rows.iter().map(chunk_row).collect::<sqlx::Result<_>>()?)
@@ -118,9 +171,8 @@ impl Database {
     /// Runs a statement over digests that ends in `digest in (`, and returns how many rows it changed.
     async fn change_chunks(&self, text: &str, numbers: &[u64], digests: &[Digest]) -> Result<u64> {
         let mut write = self.write().await?;
-        turn(&mut write).await?;
-        let text = format!("{text} ({})", places(numbers.len() + 1, digests.len()));
-        let mut statement = sqlx::query(AssertSqlSafe(text));
+        let text = format!("{text} ({})", places(numbers.len() + 2, digests.len()));
+        let mut statement = sqlx::query(AssertSqlSafe(text)).bind(self.number);
         for number in numbers {
             statement = statement.bind(*number as i64);
         }
@@ -131,54 +183,58 @@ impl Database {
 
     /// Adds one to a counter of the store and returns it, with the epoch.
     async fn next_number(&self, write: &mut Write, counter: &'static str) -> Result<(u64, u64)> {
-        let text = format!(
-            "update chunk_store set turn = turn + 1, {counter} = {counter} + 1 where id = 1 returning {counter}, epoch"
-        );
-        let row = sqlx::query(AssertSqlSafe(text)).fetch_one(&mut **write).await?;
+        let text =
+            format!("update chunk_stores set {counter} = {counter} + 1 where id = $1 returning {counter}, epoch");
+        let row = sqlx::query(AssertSqlSafe(text)).bind(self.number).fetch_one(&mut **write).await?;
         Ok((u64_of(&row, 0)?, u64_of(&row, 1)?))
     }
 
     async fn end_sessions_where(&self, condition: &'static str, number: i64) -> Result<u64> {
         let mut write = self.write().await?;
-        turn(&mut write).await?;
-        let text = format!("update chunk_sessions set ended = 1 where ended = 0 and {condition}");
-        let ended = sqlx::query(AssertSqlSafe(text)).bind(number).execute(&mut *write).await?.rows_affected();
+        let text = format!("update chunk_sessions set ended = 1 where store = $1 and ended = 0 and {condition}");
+        let statement = sqlx::query(AssertSqlSafe(text)).bind(self.number).bind(number);
+        let ended = statement.execute(&mut *write).await?.rows_affected();
         write.commit().await?;
         Ok(ended)
     }
 
     /// Names the images and instances that a content belongs to, for people.
     pub(crate) async fn names_of_root(&self, root: &str) -> Result<Vec<String>> {
-        let text = "select 'image ' || id from images where file_root = $1 or disk_root = $1 \
-                    union all select 'instance ' || id from instances where base_root = $1 and status <> 'DELETED'";
-        let rows = sqlx::query(text).bind(root.to_owned()).fetch_all(self.reads()).await?;
+        let text = format!(
+            "select 'image ' || id from images where (file_root = $2 or disk_root = $2 or staged_root = $2) and {HELD} \
+             union all select 'instance ' || id from instances \
+             where base_root = $2 and base_store = $1 and status <> 'DELETED'"
+        );
+        let statement = sqlx::query(AssertSqlSafe(text)).bind(self.name.to_string()).bind(root.to_owned());
+        let rows = statement.fetch_all(self.reads()).await?;
         Ok(rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>()?)
     }
 
     async fn number(&self, text: &'static str) -> Result<Option<u64>> {
-        let row = sqlx::query(text).fetch_one(self.reads()).await?;
+        let row = sqlx::query(text).bind(self.number).fetch_one(self.reads()).await?;
         Ok(row.try_get::<Option<i64>, _>(0)?.map(|number| number as u64))
+    }
+
+    /// Fails unless the segment is open, and keeps it so to the end of the transaction.
+    async fn hold_open(&self, write: &mut Write, segment: u64) -> Result<()> {
+        let text = "update chunk_segments set state = 0 where store = $1 and id = $2 and state = 0";
+        let statement = sqlx::query(text).bind(self.number).bind(segment as i64);
+        let is_open = statement.execute(&mut **write).await?.rows_affected() == 1;
+        is_open.then_some(()).ok_or_else(|| Error::internal(anyhow::anyhow!("segment {segment} is not open")))
     }
 }
 
-/// Fails unless the segment is open, and keeps it so to the end of the transaction.
-async fn hold_open(write: &mut Write, segment: u64) -> Result<()> {
-    let text = "update chunk_segments set state = 0 where id = $1 and state = 0";
-    let open = sqlx::query(text).bind(segment as i64).execute(&mut **write).await?.rows_affected() == 1;
-    open.then_some(()).ok_or_else(|| Error::internal(anyhow::anyhow!("segment {segment} is not open")))
-}
-
-async fn insert_chunks(write: &mut Write, rows: &[Row]) -> Result<()> {
+async fn insert_chunks(write: &mut Write, store: i64, rows: &[Row]) -> Result<()> {
     let values: Vec<String> = (0..rows.len())
-        .map(|row| row * 7)
+        .map(|row| row * 7 + 1)
         .map(|at| {
             let places: Vec<String> = (at + 1..=at + 7).map(|place| format!("${place}")).collect();
-            format!("({})", places.join(","))
+            format!("($1,{})", places.join(","))
         })
         .collect();
     let text = format!(
-        "insert into chunks (digest, segment, start, stored_bytes, raw_bytes, epoch, content_bytes) values {} \
-         on conflict (digest) do update set \
+        "insert into chunks (store, digest, segment, start, stored_bytes, raw_bytes, epoch, content_bytes) values {} \
+         on conflict (store, digest) do update set \
          segment = case when chunks.condemned = 0 and chunks.damaged = 0 then chunks.segment else excluded.segment end, \
          start = case when chunks.condemned = 0 and chunks.damaged = 0 then chunks.start else excluded.start end, \
          stored_bytes = case when chunks.condemned = 0 and chunks.damaged = 0 \
@@ -187,7 +243,7 @@ async fn insert_chunks(write: &mut Write, rows: &[Row]) -> Result<()> {
          content_bytes = coalesce(chunks.content_bytes, excluded.content_bytes), condemned = 0, damaged = 0",
         values.join(",")
     );
-    let mut statement = sqlx::query(AssertSqlSafe(text)).persistent(rows.len() == INSERT_ROWS);
+    let mut statement = sqlx::query(AssertSqlSafe(text)).persistent(rows.len() == INSERT_ROWS).bind(store);
     for row in rows {
         statement = statement
             .bind(row.digest.as_bytes().to_vec())
@@ -203,7 +259,7 @@ async fn insert_chunks(write: &mut Write, rows: &[Row]) -> Result<()> {
 }
 
 #[async_trait]
-impl Index for Database {
+impl Index for StoreIndex {
     async fn register_owner(&self) -> Answer<u64> {
         let mut write = self.write().await?;
         let (owner, _) = self.next_number(&mut write, "last_owner").await?;
@@ -214,8 +270,9 @@ impl Index for Database {
     async fn begin_session(&self, owner: u64, lease: Duration) -> Answer<SessionRow> {
         let mut write = self.write().await?;
         let (id, epoch) = self.next_number(&mut write, "last_session").await?;
-        let text = "insert into chunk_sessions (id, owner, epoch, lease_until_ms, ended) values ($1, $2, $3, $4, 0)";
-        let statement = sqlx::query(text).bind(id as i64).bind(owner as i64).bind(epoch as i64);
+        let text = "insert into chunk_sessions (store, id, owner, epoch, lease_until_ms, ended) \
+                    values ($1, $2, $3, $4, $5, 0)";
+        let statement = sqlx::query(text).bind(self.number).bind(id as i64).bind(owner as i64).bind(epoch as i64);
         statement.bind(now_ms() + lease.as_millis() as i64).execute(&mut *write).await?;
         write.commit().await?;
         Ok(SessionRow { id, epoch })
@@ -223,8 +280,9 @@ impl Index for Database {
 
     async fn renew_session(&self, session: u64, lease: Duration) -> Answer<bool> {
         let mut write = self.write().await?;
-        let text = "update chunk_sessions set lease_until_ms = $2 where id = $1 and ended = 0";
-        let statement = sqlx::query(text).bind(session as i64).bind(now_ms() + lease.as_millis() as i64);
+        let text = "update chunk_sessions set lease_until_ms = $3 where store = $1 and id = $2 and ended = 0";
+        let statement =
+            sqlx::query(text).bind(self.number).bind(session as i64).bind(now_ms() + lease.as_millis() as i64);
         let renewed = statement.execute(&mut *write).await?.rows_affected() == 1;
         write.commit().await?;
         Ok(renewed)
@@ -232,34 +290,33 @@ impl Index for Database {
 
     async fn pin(&self, session: u64, root: Digest) -> Answer<bool> {
         let mut write = self.write().await?;
-        turn(&mut write).await?;
-        let text = "insert into chunk_pins (session, root) select id, $2 from chunk_sessions \
-                    where id = $1 and ended = 0 on conflict (session, root) do nothing";
-        let statement = sqlx::query(text).bind(session as i64).bind(root.as_bytes().to_vec());
+        let text = "insert into chunk_pins (store, session, root) select store, id, $3 from chunk_sessions \
+                    where store = $1 and id = $2 and ended = 0 on conflict (store, session, root) do nothing";
+        let statement = sqlx::query(text).bind(self.number).bind(session as i64).bind(root.as_bytes().to_vec());
         statement.execute(&mut *write).await?;
-        let text = "select count(*) from chunk_sessions where id = $1 and ended = 0";
-        let lives = sqlx::query(text).bind(session as i64).fetch_one(&mut *write).await?;
+        let text = "select count(*) from chunk_sessions where store = $1 and id = $2 and ended = 0";
+        let lives = sqlx::query(text).bind(self.number).bind(session as i64).fetch_one(&mut *write).await?;
         let lives = u64_of(&lives, 0)? == 1;
         write.commit().await?;
         Ok(lives)
     }
 
     async fn end_session(&self, session: u64) -> Answer<()> {
-        self.end_sessions_where("id = $1", session as i64).await?;
+        self.end_sessions_where("id = $2", session as i64).await?;
         Ok(())
     }
 
     async fn end_lapsed_sessions(&self) -> Answer<u64> {
-        Ok(self.end_sessions_where("lease_until_ms < $1", now_ms()).await?)
+        Ok(self.end_sessions_where("lease_until_ms < $2", now_ms()).await?)
     }
 
     async fn end_sessions_of(&self, owner: u64) -> Answer<u64> {
-        Ok(self.end_sessions_where("owner = $1", owner as i64).await?)
+        Ok(self.end_sessions_where("owner = $2", owner as i64).await?)
     }
 
     async fn session_owners(&self) -> Answer<Vec<u64>> {
-        let text = "select distinct owner from chunk_sessions where ended = 0 order by owner";
-        let rows = sqlx::query(text).fetch_all(self.reads()).await?;
+        let text = "select distinct owner from chunk_sessions where store = $1 and ended = 0 order by owner";
+        let rows = sqlx::query(text).bind(self.number).fetch_all(self.reads()).await?;
         Ok(rows.iter().map(|row| u64_of(row, 0)).collect::<sqlx::Result<_>>()?)
     }
 
@@ -287,10 +344,9 @@ impl Index for Database {
 
     async fn publish(&self, segment: u64, rows: &[Row]) -> Answer<()> {
         let mut write = self.write().await?;
-        turn(&mut write).await?;
-        hold_open(&mut write, segment).await?;
+        self.hold_open(&mut write, segment).await?;
         for rows in rows.chunks(INSERT_ROWS) {
-            insert_chunks(&mut write, rows).await?;
+            insert_chunks(&mut write, self.number, rows).await?;
         }
         write.commit().await?;
         Ok(())
@@ -298,9 +354,9 @@ impl Index for Database {
 
     async fn mark_damaged(&self, digest: Digest, location: Location) -> Answer<bool> {
         let mut write = self.write().await?;
-        turn(&mut write).await?;
-        let text = "update chunks set damaged = 1 where digest = $1 and segment = $2 and start = $3";
-        let statement = sqlx::query(text).bind(digest.as_bytes().to_vec()).bind(location.segment as i64);
+        let text = "update chunks set damaged = 1 where store = $1 and digest = $2 and segment = $3 and start = $4";
+        let statement =
+            sqlx::query(text).bind(self.number).bind(digest.as_bytes().to_vec()).bind(location.segment as i64);
         let marked = statement.bind(location.start as i64).execute(&mut *write).await?.rows_affected() == 1;
         write.commit().await?;
         Ok(marked)
@@ -308,12 +364,13 @@ impl Index for Database {
 
     async fn relocate(&self, segment: u64, moves: &[Move]) -> Answer<u64> {
         let mut write = self.write().await?;
-        turn(&mut write).await?;
-        hold_open(&mut write, segment).await?;
+        self.hold_open(&mut write, segment).await?;
         let mut moved = 0;
         for step in moves {
-            let text = "update chunks set segment = $2, start = $3 where digest = $1 and segment = $4 and start = $5";
+            let text = "update chunks set segment = $3, start = $4 \
+                        where store = $1 and digest = $2 and segment = $5 and start = $6";
             let statement = sqlx::query(text)
+                .bind(self.number)
                 .bind(step.digest.as_bytes().to_vec())
                 .bind(step.to.segment as i64)
                 .bind(step.to.start as i64)
@@ -328,99 +385,107 @@ impl Index for Database {
     async fn create_segment(&self, owner: u64) -> Answer<u64> {
         let mut write = self.write().await?;
         let (id, _) = self.next_number(&mut write, "last_segment").await?;
-        let text = "insert into chunk_segments (id, owner, state, file_bytes) values ($1, $2, 0, 0)";
-        sqlx::query(text).bind(id as i64).bind(owner as i64).execute(&mut *write).await?;
+        let text = "insert into chunk_segments (store, id, owner, state, file_bytes) values ($1, $2, $3, 0, 0)";
+        sqlx::query(text).bind(self.number).bind(id as i64).bind(owner as i64).execute(&mut *write).await?;
         write.commit().await?;
         Ok(id)
     }
 
     async fn seal_segment(&self, segment: u64, file_bytes: u64) -> Answer<()> {
         let mut write = self.write().await?;
-        turn(&mut write).await?;
-        let text = "update chunk_segments set state = 1, file_bytes = $2 where id = $1 and state < 2";
-        sqlx::query(text).bind(segment as i64).bind(file_bytes as i64).execute(&mut *write).await?;
+        let text = "update chunk_segments set state = 1, file_bytes = $3 where store = $1 and id = $2 and state < 2";
+        let statement = sqlx::query(text).bind(self.number).bind(segment as i64).bind(file_bytes as i64);
+        statement.execute(&mut *write).await?;
         write.commit().await?;
         Ok(())
     }
 
     async fn drop_segment(&self, segment: u64) -> Answer<bool> {
         let mut write = self.write().await?;
-        turn(&mut write).await?;
-        let text = "update chunk_segments set state = 2 where id = $1 \
-                    and not exists (select 1 from chunks where segment = $1)";
-        let dropped = sqlx::query(text).bind(segment as i64).execute(&mut *write).await?.rows_affected() == 1;
+        let text = "update chunk_segments set state = 2 where store = $1 and id = $2 \
+                    and not exists (select 1 from chunks where store = $1 and segment = $2)";
+        let statement = sqlx::query(text).bind(self.number).bind(segment as i64);
+        let dropped = statement.execute(&mut *write).await?.rows_affected() == 1;
         write.commit().await?;
         Ok(dropped)
     }
 
     async fn forget_segment(&self, segment: u64) -> Answer<()> {
         let mut write = self.write().await?;
-        let text = "delete from chunk_segments where id = $1";
-        sqlx::query(text).bind(segment as i64).execute(&mut *write).await?;
+        let text = "delete from chunk_segments where store = $1 and id = $2";
+        sqlx::query(text).bind(self.number).bind(segment as i64).execute(&mut *write).await?;
         write.commit().await?;
         Ok(())
     }
 
     async fn segments(&self, after: u64, limit: usize) -> Answer<Vec<SegmentRow>> {
-        let text = "select id, owner, state, file_bytes from chunk_segments where id > $1 order by id limit $2";
-        let rows = sqlx::query(text).bind(after as i64).bind(limit as i64).fetch_all(self.reads()).await?;
+        let text = "select id, owner, state, file_bytes from chunk_segments \
+                    where store = $1 and id > $2 order by id limit $3";
+        let statement = sqlx::query(text).bind(self.number).bind(after as i64).bind(limit as i64);
+        let rows = statement.fetch_all(self.reads()).await?;
         Ok(rows.iter().map(segment_row).collect::<sqlx::Result<_>>()?)
     }
 
     async fn segment_rows(&self, segment: u64, start: u64, limit: usize) -> Answer<Vec<Row>> {
-        let text =
-            format!("select {COLUMNS} from chunks where segment = $1 and start >= $2 order by start, digest limit $3");
-        let statement = sqlx::query(AssertSqlSafe(text)).bind(segment as i64).bind(start as i64).bind(limit as i64);
-        let rows = statement.fetch_all(self.reads()).await?;
+        let text = format!(
+            "select {COLUMNS} from chunks where store = $1 and segment = $2 and start >= $3 \
+             order by start, digest limit $4"
+        );
+        let statement = sqlx::query(AssertSqlSafe(text)).bind(self.number).bind(segment as i64);
+        let rows = statement.bind(start as i64).bind(limit as i64).fetch_all(self.reads()).await?;
         Ok(rows.iter().map(chunk_row).collect::<sqlx::Result<_>>()?)
     }
 
     async fn segment_end(&self, segment: u64) -> Answer<Option<u64>> {
-        let text = "select max(start + stored_bytes) from chunks where segment = $1";
-        let row = sqlx::query(text).bind(segment as i64).fetch_one(self.reads()).await?;
+        let text = "select max(start + stored_bytes) from chunks where store = $1 and segment = $2";
+        let row = sqlx::query(text).bind(self.number).bind(segment as i64).fetch_one(self.reads()).await?;
         Ok(row.try_get::<Option<i64>, _>(0)?.map(|end| end as u64))
     }
 
     async fn begin_sweep(&self) -> Answer<u64> {
         let mut write = self.write().await?;
         let (epoch, _) = self.next_number(&mut write, "epoch").await?;
-        sqlx::query("delete from chunk_sessions where ended = 1").execute(&mut *write).await?;
-        let text = "delete from chunk_pins where session not in (select id from chunk_sessions)";
-        sqlx::query(text).execute(&mut *write).await?;
+        let text = "delete from chunk_sessions where store = $1 and ended = 1";
+        sqlx::query(text).bind(self.number).execute(&mut *write).await?;
+        let text = "delete from chunk_pins where store = $1 \
+                    and session not in (select id from chunk_sessions where store = $1)";
+        sqlx::query(text).bind(self.number).execute(&mut *write).await?;
         write.commit().await?;
         Ok(epoch)
     }
 
     async fn oldest_session(&self) -> Answer<Option<u64>> {
-        Ok(self.number("select min(epoch) from chunk_sessions where ended = 0").await?)
+        Ok(self.number("select min(epoch) from chunk_sessions where store = $1 and ended = 0").await?)
     }
 
     async fn pinned_roots(&self) -> Answer<Vec<Digest>> {
-        let rows = sqlx::query("select distinct root from chunk_pins").fetch_all(self.reads()).await?;
+        let text = "select distinct root from chunk_pins where store = $1";
+        let rows = sqlx::query(text).bind(self.number).fetch_all(self.reads()).await?;
         Ok(rows.iter().map(|row| digest_of(row, 0)).collect::<sqlx::Result<_>>()?)
     }
 
     async fn rows(&self, after: Option<Digest>, limit: usize) -> Answer<Vec<Row>> {
-        let text = format!("select {COLUMNS} from chunks where digest > $1 order by digest limit $2");
+        let text = format!("select {COLUMNS} from chunks where store = $1 and digest > $2 order by digest limit $3");
         let after = after.map_or_else(Vec::new, |after| after.as_bytes().to_vec());
-        let rows = sqlx::query(AssertSqlSafe(text)).bind(after).bind(limit as i64).fetch_all(self.reads()).await?;
+        let statement = sqlx::query(AssertSqlSafe(text)).bind(self.number).bind(after).bind(limit as i64);
+        let rows = statement.fetch_all(self.reads()).await?;
         Ok(rows.iter().map(chunk_row).collect::<sqlx::Result<_>>()?)
     }
 
     async fn condemn(&self, sweep: SweepRow, digests: &[Digest]) -> Answer<u64> {
-        let text = "update chunks set condemned = $1 where condemned = 0 and epoch < $2 \
-                    and exists (select 1 from chunk_store where epoch = $1) and digest in";
+        let text = "update chunks set condemned = $2 where store = $1 and condemned = 0 and epoch < $3 \
+                    and exists (select 1 from chunk_stores where id = $1 and epoch = $2) and digest in";
         Ok(self.change_chunks(text, &[sweep.epoch, sweep.horizon], digests).await?)
     }
 
     async fn spare(&self, digests: &[Digest]) -> Answer<u64> {
-        let text = "update chunks set condemned = 0 where condemned <> 0 and digest in";
+        let text = "update chunks set condemned = 0 where store = $1 and condemned <> 0 and digest in";
         Ok(self.change_chunks(text, &[], digests).await?)
     }
 
     async fn remove(&self, sweep: SweepRow, digests: &[Digest]) -> Answer<u64> {
-        let text = "delete from chunks where condemned <> 0 and condemned < $1 \
-                    and exists (select 1 from chunk_store where epoch = $1) and digest in";
+        let text = "delete from chunks where store = $1 and condemned <> 0 and condemned < $2 \
+                    and exists (select 1 from chunk_stores where id = $1 and epoch = $2) and digest in";
         Ok(self.change_chunks(text, &[sweep.epoch], digests).await?)
     }
 
@@ -428,9 +493,9 @@ impl Index for Database {
         let text = "select count(*), cast(coalesce(sum(raw_bytes), 0) as bigint), \
                     cast(coalesce(sum(stored_bytes), 0) as bigint), \
                     cast(coalesce(sum(case when condemned = 0 then 0 else 1 end), 0) as bigint), \
-                    cast(coalesce(sum(damaged), 0) as bigint) from chunks";
-        let row = sqlx::query(text).fetch_one(self.reads()).await?;
-        let sessions = self.number("select count(*) from chunk_sessions where ended = 0").await?;
+                    cast(coalesce(sum(damaged), 0) as bigint) from chunks where store = $1";
+        let row = sqlx::query(text).bind(self.number).fetch_one(self.reads()).await?;
+        let sessions = self.number("select count(*) from chunk_sessions where store = $1 and ended = 0").await?;
         Ok(Totals {
             chunks: u64_of(&row, 0)?,
             raw_bytes: u64_of(&row, 1)?,
@@ -438,18 +503,18 @@ impl Index for Database {
             condemned: u64_of(&row, 3)?,
             damaged: u64_of(&row, 4)?,
             sessions: sessions.unwrap_or(0),
-            epoch: self.number("select epoch from chunk_store where id = 1").await?.unwrap_or(0),
+            epoch: self.number("select epoch from chunk_stores where id = $1").await?.unwrap_or(0),
         })
     }
 
     async fn scrub_position(&self) -> Answer<u64> {
-        Ok(self.number("select scrub_position from chunk_store where id = 1").await?.unwrap_or(0))
+        Ok(self.number("select scrub_position from chunk_stores where id = $1").await?.unwrap_or(0))
     }
 
     async fn set_scrub_position(&self, segment: u64) -> Answer<()> {
         let mut write = self.write().await?;
-        let text = "update chunk_store set scrub_position = $1 where id = 1";
-        sqlx::query(text).bind(segment as i64).execute(&mut *write).await?;
+        let text = "update chunk_stores set scrub_position = $2 where id = $1";
+        sqlx::query(text).bind(self.number).bind(segment as i64).execute(&mut *write).await?;
         write.commit().await?;
         Ok(())
     }
@@ -465,15 +530,17 @@ fn segment_row(row: &AnyRow) -> sqlx::Result<SegmentRow> {
     Ok(SegmentRow { id: u64_of(row, 0)?, owner: u64_of(row, 1)?, state, file_bytes: u64_of(row, 3)? })
 }
 
-/// Everything that must be kept: files and disks of images, and the disks under instances.
+/// Everything that the store must keep: files, disks and staged bytes of images, and the disks under instances.
 #[async_trait]
-impl Roots for Database {
+impl Roots for StoreIndex {
     async fn roots(&self) -> Answer<Vec<Digest>> {
-        let text = "select file_root from images where file_root is not null \
-                    union all select disk_root from images where disk_root is not null and disk_root <> file_root \
-                    union all select disk_root from images where disk_root is not null and file_root is null \
-                    union all select base_root from instances where status <> 'DELETED'";
-        let rows = sqlx::query(text).fetch_all(self.reads()).await?;
+        let text = format!(
+            "select file_root from images where file_root is not null and {HELD} \
+             union select disk_root from images where disk_root is not null and {HELD} \
+             union select staged_root from images where staged_root is not null and {HELD} \
+             union select base_root from instances where base_store = $1 and status <> 'DELETED'"
+        );
+        let rows = sqlx::query(AssertSqlSafe(text)).bind(self.name.to_string()).fetch_all(self.reads()).await?;
         let mut roots = Vec::with_capacity(rows.len());
         for row in rows {
             roots.push(row.try_get::<String, _>(0)?.parse()?);

@@ -4,6 +4,7 @@ use sqlx::Row as _;
 
 use super::{
     Database,
+    chunks::Hold,
     image_saves::{Ending, held, set_failed},
     image_tasks::{self, ImageTask},
     image_usage, images,
@@ -20,8 +21,8 @@ pub struct Staged {
     pub root: String,
     /// How many bytes it has.
     pub size_bytes: i64,
-    /// The store's session that keeps it until the row does.
-    pub session: u64,
+    /// What keeps it until the row does.
+    pub hold: Hold,
 }
 
 impl Database {
@@ -36,15 +37,16 @@ impl Database {
             return Ok(Ending::Gone);
         }
         image_usage::release_upload(&mut write, held.owner, held.charged_bytes - staged.size_bytes).await?;
-        super::chunks::hold_session(&mut write, staged.session).await?;
+        super::chunks::hold_session(&mut write, &staged.hold).await?;
         sqlx::query(
-            "update images set staged_root = $2, staged_ms = $3, charged_bytes = $4, holder = null, \
+            "update images set staged_root = $2, staged_ms = $3, charged_bytes = $4, stores = $5, holder = null, \
              lease_until_ms = null, updated_ms = $3, revision = revision + 1 where id = $1",
         )
         .bind(id.to_string())
         .bind(staged.root.clone())
         .bind(now_ms())
         .bind(staged.size_bytes)
+        .bind(staged.hold.store.clone())
         .execute(&mut *write)
         .await?;
         write.commit().await?;
@@ -53,7 +55,7 @@ impl Database {
 
     /// `from` -> importing, with the task that clients watch and the job that does it, in one transaction. From
     /// uploading only what is staged already.
-    pub async fn begin_import(&self, from: Status, store: &str, task: &ImageTask, job: &NewJob) -> Result<Step> {
+    pub async fn begin_import(&self, from: Status, stores: &str, task: &ImageTask, job: &NewJob) -> Result<Step> {
         let mut write = self.write().await?;
         let done = sqlx::query(
             "update images set status = 'importing', import_task = $3, importing_to = $4, failed_import = '', \
@@ -64,7 +66,7 @@ impl Database {
         .bind(task.image.to_string())
         .bind(from.word())
         .bind(task.id.to_string())
-        .bind(store.to_owned())
+        .bind(stores.to_owned())
         .bind(now_ms())
         .execute(&mut *write)
         .await?;

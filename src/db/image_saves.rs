@@ -108,7 +108,7 @@ impl Database {
             write.commit().await?;
             return Ok(Ending::Gone);
         }
-        image_usage::release_upload(&mut write, held.owner, held.charged_bytes - saved.size_bytes).await?;
+        image_usage::release_upload(&mut write, held.owner, held.charged_bytes - saved.charged_bytes()).await?;
         set_saved(&mut write, id, saved).await?;
         write.commit().await?;
         Ok(Ending::Done)
@@ -202,7 +202,7 @@ impl Database {
             // The job ran again after a crash between this transaction and its own last one.
             return Ok(Ending::Done);
         }
-        let more = saved.size_bytes - row.try_get::<i64, _>(1)?;
+        let more = saved.charged_bytes() - row.try_get::<i64, _>(1)?;
         let limits = if more > 0 { limits } else { Limits { bytes: i64::MAX, ..limits } };
         image_usage::charge_bytes(&mut write, word(&row, 0)?, more, limits).await?;
         set_saved(&mut write, id, saved).await?;
@@ -277,7 +277,7 @@ pub(super) async fn set_failed(write: &mut Write, id: ImageId, reason: &str) -> 
     sqlx::query(
         "update images set status = 'queued', holder = null, lease_until_ms = null, progress = null, \
          charged_bytes = 0, reason = $2, updated_ms = $3, revision = revision + 1, staged_root = null, \
-         staged_ms = null, failed_import = case when import_task is null then failed_import else importing_to end, \
+         staged_ms = null, stores = '', failed_import = case when import_task is null then failed_import else importing_to end, \
          importing_to = case when importing_to is null then null else '' end, import_task = null where id = $1",
     )
     .bind(id.to_string())
@@ -290,12 +290,15 @@ pub(super) async fn set_failed(write: &mut Write, id: ImageId, reason: &str) -> 
 
 async fn set_saved(write: &mut Write, id: ImageId, saved: &Saved) -> Result<()> {
     // Or a sweep that gave the save up could take its chunks.
-    super::chunks::hold_session(write, saved.session).await?;
+    for hold in &saved.holds {
+        super::chunks::hold_session(write, hold).await?;
+    }
     sqlx::query(
         "update images set status = 'active', holder = null, lease_until_ms = null, progress = null, reason = null, \
          size_bytes = $2, disk_bytes = $3, checksum = $4, os_hash = $5, file_root = $6, disk_root = $7, \
-         rendering = $8, stored_bytes = $9, checked_by = $10, charged_bytes = $2, updated_ms = $11, \
+         rendering = $8, stored_bytes = $9, checked_by = $10, updated_ms = $11, charged_bytes = $12, stores = $13, \
          revision = revision + 1, staged_root = null, staged_ms = null, import_task = null, \
+         failed_import = case when importing_to is null then null else $14 end, \
          importing_to = case when importing_to is null then null else '' end where id = $1",
     )
     .bind(id.to_string())
@@ -309,6 +312,9 @@ async fn set_saved(write: &mut Write, id: ImageId, saved: &Saved) -> Result<()> 
     .bind(saved.stored_bytes)
     .bind(saved.checked_by)
     .bind(now_ms())
+    .bind(saved.charged_bytes())
+    .bind(saved.stores())
+    .bind(saved.failed_stores.clone())
     .execute(&mut **write)
     .await?;
     image_tasks::succeed_those_of(write, id).await

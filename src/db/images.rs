@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use sqlx::{Row as _, any::AnyRow};
 
-use super::{Database, Write, is_duplicate, now_ms};
+use super::{Database, Write, chunks::Hold, is_duplicate, now_ms};
 use crate::{
     error::{Error, Result},
     ids::{ImageId, ProjectId},
@@ -128,6 +128,8 @@ pub struct Image {
     pub rendering: Option<i64>,
     /// Compressed bytes of the distinct chunks of file and disk.
     pub stored_bytes: Option<i64>,
+    /// The names of the stores that hold its bytes, staged ones too, sorted and joined by commas.
+    pub stores: String,
     /// A JSON array of strings, sorted.
     pub tags: String,
     /// A JSON object of strings.
@@ -163,14 +165,14 @@ macro_rules! columns {
     () => {
         "i.id, i.owner, i.name, i.status, i.visibility, i.hidden, i.protected, i.disk_format, i.container_format, \
          i.min_disk_gib, i.min_ram_mib, i.size_bytes, i.disk_bytes, i.checksum, i.os_hash, i.file_root, i.disk_root, \
-         i.rendering, i.stored_bytes, i.tags, i.properties, i.created_ms, i.updated_ms, i.revision, i.progress, \
+         i.rendering, i.stored_bytes, i.stores, i.tags, i.properties, i.created_ms, i.updated_ms, i.revision, i.progress, \
          i.reason, i.public_hold, i.public_why, i.verdict, i.staged_root, i.import_task, i.importing_to, \
          i.failed_import"
     };
 }
 pub(super) const COLUMNS: &str = columns!();
 /// The place after the last of [`COLUMNS`].
-const AFTER_COLUMNS: usize = 33;
+const AFTER_COLUMNS: usize = 34;
 
 impl Image {
     pub(super) fn of(row: &AnyRow) -> Result<Image> {
@@ -196,6 +198,7 @@ impl Image {
             disk_root: row.try_get(next())?,
             rendering: row.try_get(next())?,
             stored_bytes: row.try_get(next())?,
+            stores: row.try_get(next())?,
             tags: row.try_get(next())?,
             properties: row.try_get(next())?,
             created_ms: row.try_get(next())?,
@@ -212,6 +215,11 @@ impl Image {
             failed_import: row.try_get(next())?,
         })
     }
+}
+
+/// The names in a list of stores such as [`Image::stores`].
+pub fn store_names(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').filter(|name| !name.is_empty())
 }
 
 /// Reads a column of one of our own words; anything else in it is a damaged row.
@@ -271,8 +279,24 @@ pub struct Saved {
     pub checked_by: Option<i64>,
     /// Compressed bytes of the distinct chunks.
     pub stored_bytes: i64,
-    /// The store's session that keeps them until the image is active: it must not have ended by then.
-    pub session: u64,
+    /// The saves that keep them until the image is active, one in each store: none must have ended by then.
+    pub holds: Vec<Hold>,
+    /// The stores that an import was for and that did not take it, joined by commas.
+    pub failed_stores: String,
+}
+
+impl Saved {
+    /// What the project is charged: the file, once for each store that has it (as Glance counts).
+    pub fn charged_bytes(&self) -> i64 {
+        self.size_bytes * self.holds.len() as i64
+    }
+
+    /// The stores that have it, as [`Image::stores`] lists them.
+    pub(super) fn stores(&self) -> String {
+        let mut names: Vec<&str> = self.holds.iter().map(|hold| hold.store.as_str()).collect();
+        names.sort_unstable();
+        names.join(",")
+    }
 }
 
 /// What became of a step that another may have been ahead of.
@@ -377,18 +401,6 @@ impl Database {
         }
         write.commit().await?;
         Ok(Step::Done)
-    }
-
-    /// The roots of everything that images keep.
-    pub async fn image_roots(&self) -> Result<Vec<String>> {
-        let rows = sqlx::query(
-            "select file_root from images where file_root is not null \
-             union select disk_root from images where disk_root is not null \
-             union select staged_root from images where staged_root is not null",
-        )
-        .fetch_all(self.reads())
-        .await?;
-        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
     /// The images whose file, disk or staged bytes are this content.

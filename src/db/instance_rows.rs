@@ -158,6 +158,8 @@ pub struct InstanceMake {
     pub hardware: BTreeMap<String, String>,
     /// The digest of the manifest under the overlay, in hex.
     pub base_root: String,
+    /// The store that holds it.
+    pub base_store: String,
     /// The size of that disk.
     pub base_bytes: u64,
     /// The size of the instance's disk.

@@ -26,9 +26,9 @@ pub use super::instance_rows::{
 };
 
 const COLUMNS: &str = "id, project_id, user_id, name, description, hostname, status, task, fault_code, fault_message, \
-    fault_ms, image_id, image_name, hardware, base_root, base_bytes, disk_bytes, flavor, vcpus, memory_mib, key_name, \
-    public_key, user_data, metadata, tags, mac, forwards, launch_index, reservation_id, number, accel, capture_image, \
-    created_ms, updated_ms, launched_ms, terminated_ms, locked";
+    fault_ms, image_id, image_name, hardware, base_root, base_store, base_bytes, disk_bytes, flavor, vcpus, \
+    memory_mib, key_name, public_key, user_data, metadata, tags, mac, forwards, launch_index, reservation_id, number, \
+    accel, capture_image, created_ms, updated_ms, launched_ms, terminated_ms, locked";
 
 impl Database {
     /// Makes instances, as many as the quota and the host have room for between `min` and `max`, with their first
@@ -172,12 +172,6 @@ impl Database {
         usage(&row)
     }
 
-    /// The digests (in hex) of the disks under the instances that are not deleted.
-    pub async fn instance_roots(&self) -> Result<Vec<String>> {
-        let text = "select distinct base_root from instances where status <> 'DELETED'";
-        Ok(sqlx::query_scalar(text).fetch_all(self.reads()).await?)
-    }
-
     /// Memory of the instances that run or are about to, without this one.
     pub async fn instance_memory_in_use(&self, besides: InstanceId) -> Result<u64> {
         let text = "select cast(coalesce(sum(memory_mib), 0) as bigint) from instances where id <> $1 and \
@@ -242,10 +236,10 @@ async fn insert(write: &mut Write, row: &InstanceRow) -> Result<()> {
     let (make, state) = (&row.make, &row.state);
     sqlx::query(
         "insert into instances (id, project_id, user_id, name, description, hostname, status, task, image_id, \
-         image_name, hardware, base_root, base_bytes, disk_bytes, flavor, vcpus, memory_mib, key_name, public_key, \
-         user_data, metadata, tags, mac, forwards, launch_index, reservation_id, number, created_ms, updated_ms) \
+         image_name, hardware, base_root, base_store, base_bytes, disk_bytes, flavor, vcpus, memory_mib, key_name, \
+         public_key, user_data, metadata, tags, mac, forwards, launch_index, reservation_id, number, created_ms, updated_ms) \
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-         $22, $23, $24, $25, $26, $27, $28, $29)",
+         $22, $23, $24, $25, $26, $27, $28, $29, $30)",
     )
     .bind(row.id.to_string())
     .bind(row.project_id.to_string())
@@ -259,6 +253,7 @@ async fn insert(write: &mut Write, row: &InstanceRow) -> Result<()> {
     .bind(&make.image_name)
     .bind(json(&make.hardware)?)
     .bind(&make.base_root)
+    .bind(&make.base_store)
     .bind(make.base_bytes as i64)
     .bind(make.disk_bytes as i64)
     .bind(&make.flavor)
@@ -320,6 +315,7 @@ fn instance(row: &AnyRow) -> Result<InstanceRow> {
             image_name: row.try_get("image_name")?,
             hardware: from_json(row, "hardware")?,
             base_root: row.try_get("base_root")?,
+            base_store: row.try_get("base_store")?,
             base_bytes: number("base_bytes")? as u64,
             disk_bytes: number("disk_bytes")? as u64,
             flavor: row.try_get("flavor")?,

@@ -8,6 +8,7 @@
 //! alone, so that writers queue in order instead of colliding. Reads have connections of their own (WAL).
 
 pub mod flavors;
+pub mod image_copies;
 pub mod image_imports;
 pub mod image_pages;
 pub mod image_saves;

@@ -26,7 +26,6 @@ use std::{
     time::Duration,
 };
 
-use chunks::{Digest, Store};
 use tokio::{net::UnixListener, sync::Semaphore, task::JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{debug, info, warn};
@@ -34,6 +33,7 @@ use tracing::{debug, info, warn};
 use crate::{
     error::{Error, Result},
     ids::InstanceId,
+    stores::{Place, Stores},
 };
 use disk::Disk;
 use socket::Socket;
@@ -52,14 +52,14 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub struct Exports(Arc<Inner>);
 
 struct Inner {
-    store: Store,
+    stores: Stores,
     running: Mutex<HashMap<InstanceId, Weak<Running>>>,
 }
 
 /// One export, as long as a handle to it lives.
 struct Running {
     path: PathBuf,
-    root: Digest,
+    place: Place,
     stop: CancellationToken,
     /// Closed when the last connection has ended and the socket is gone.
     ended: CancellationToken,
@@ -72,8 +72,8 @@ pub struct ExportHandle(Arc<Running>);
 
 impl Exports {
     /// Offers nothing yet.
-    pub fn new(store: Store) -> Exports {
-        Exports(Arc::new(Inner { store, running: Mutex::default() }))
+    pub fn new(stores: Stores) -> Exports {
+        Exports(Arc::new(Inner { stores, running: Mutex::default() }))
     }
 
     /// Offers a disk to an instance's QEMU on a socket at `path`; `owner`: the user that may connect, where we are
@@ -88,12 +88,13 @@ impl Exports {
         instance: InstanceId,
         path: &Path,
         owner: Option<u32>,
-        root: Digest,
+        place: &Place,
     ) -> Result<ExportHandle> {
-        if let Some(same) = self.running(instance).filter(|running| running.path == path && running.root == root) {
+        if let Some(same) = self.running(instance).filter(|running| running.path == path && running.place == *place) {
             return Ok(ExportHandle(same));
         }
-        let reader = self.0.store.reader(root).await.map_err(disk::unreadable)?;
+        let store = self.0.stores.holding(place)?;
+        let reader = store.chunks.reader(place.root).await.map_err(disk::unreadable)?;
         if let Some(last) = self.running(instance) {
             last.stop.cancel();
             last.ended.cancelled().await;
@@ -103,14 +104,14 @@ impl Exports {
         let stop = CancellationToken::new();
         let running = Arc::new(Running {
             path: path.to_owned(),
-            root,
+            place: place.clone(),
             stop: stop.clone(),
             ended: CancellationToken::new(),
             _stop_on_drop: stop.clone().drop_guard(),
         });
         self.lock().insert(instance, Arc::downgrade(&running));
         tokio::spawn(accept(instance, socket, Arc::new(Disk::new(reader)), stop, running.ended.clone()));
-        info!(instance.id = %instance, %root, "serving the disk of instance {instance}");
+        info!(instance.id = %instance, root = %place.root, store = place.store, "serving the disk of instance {instance}");
         Ok(ExportHandle(running))
     }
 

@@ -1,17 +1,18 @@
 //! Real clients on real sockets.
 
-use std::{io::Write as _, os::unix::fs::PermissionsExt as _, process::Command, sync::Arc};
+use std::{io::Write as _, os::unix::fs::PermissionsExt as _, process::Command};
 
 use bytes::Bytes;
-use chunks::{MemoryIndex, Options};
+use chunks::Digest;
 use tempfile::TempDir;
 
 use super::*;
+use crate::db::Database;
 
-struct Place {
+struct Shop {
     folder: TempDir,
     exports: Exports,
-    root: Digest,
+    disk: Place,
 }
 
 /// Three chunks of data, a hole, and an end that fills no chunk.
@@ -25,24 +26,24 @@ fn disk() -> Vec<u8> {
     disk
 }
 
-async fn save(store: &Store, bytes: Vec<u8>) -> Digest {
-    let session = store.begin().await.unwrap();
-    let mut writer = session.writer();
+async fn save(stores: &Stores, bytes: Vec<u8>) -> Place {
+    let session = stores.default_store().begin().await.unwrap();
+    let mut writer = session.chunks.writer();
     writer.write(Bytes::from(bytes)).await.unwrap();
     let root = writer.finish().await.unwrap().root;
     session.finish().await;
-    root
+    Place { store: "local".into(), root }
 }
 
-async fn place() -> Place {
+async fn shop() -> Shop {
     let folder = tempfile::tempdir().unwrap();
-    let store =
-        Store::open(&folder.path().join("store"), Arc::new(MemoryIndex::new()), Options::default()).await.unwrap();
-    let root = save(&store, disk()).await;
-    Place { folder, exports: Exports::new(store), root }
+    let db = Database::sqlite(&folder.path().join("effigy.db")).await.unwrap();
+    let stores = Stores::local(&db, folder.path().join("store")).await.unwrap();
+    let disk = save(&stores, disk()).await;
+    Shop { folder, exports: Exports::new(stores), disk }
 }
 
-impl Place {
+impl Shop {
     fn path(&self) -> PathBuf {
         self.folder.path().join("nbd.sock")
     }
@@ -59,65 +60,65 @@ impl Place {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_is_read_through_its_socket() {
-    let place = place().await;
-    let handle = place.exports.serve(InstanceId::new(), &place.path(), None, place.root).await.unwrap();
-    assert!(place.copy().await == Some(disk()));
-    let mode = std::fs::symlink_metadata(place.path()).unwrap().permissions().mode();
+    let shop = shop().await;
+    let handle = shop.exports.serve(InstanceId::new(), &shop.path(), None, &shop.disk).await.unwrap();
+    assert!(shop.copy().await == Some(disk()));
+    let mode = std::fs::symlink_metadata(shop.path()).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     handle.stop().await;
-    assert!(!place.path().exists());
-    assert!(place.copy().await.is_none());
+    assert!(!shop.path().exists());
+    assert!(shop.copy().await.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn serving_again_is_the_same_export_until_the_last_handle() {
-    let place = place().await;
+    let shop = shop().await;
     let id = InstanceId::new();
-    let first = place.exports.serve(id, &place.path(), None, place.root).await.unwrap();
-    let second = place.exports.serve(id, &place.path(), None, place.root).await.unwrap();
+    let first = shop.exports.serve(id, &shop.path(), None, &shop.disk).await.unwrap();
+    let second = shop.exports.serve(id, &shop.path(), None, &shop.disk).await.unwrap();
     drop(first);
-    assert!(place.copy().await == Some(disk()));
+    assert!(shop.copy().await == Some(disk()));
     let ended = second.0.ended.clone();
     drop(second);
     ended.cancelled().await;
-    assert!(!place.path().exists());
+    assert!(!shop.path().exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_disk_takes_the_place_of_the_last() {
-    let place = place().await;
+    let shop = shop().await;
     let id = InstanceId::new();
-    let _first = place.exports.serve(id, &place.path(), None, place.root).await.unwrap();
-    let other = save(&place.exports.0.store, vec![9; 65_536]).await;
-    let _second = place.exports.serve(id, &place.path(), None, other).await.unwrap();
-    assert!(place.copy().await == Some(vec![9; 65_536]));
+    let _first = shop.exports.serve(id, &shop.path(), None, &shop.disk).await.unwrap();
+    let other = save(&shop.exports.0.stores, vec![9; 65_536]).await;
+    let _second = shop.exports.serve(id, &shop.path(), None, &other).await.unwrap();
+    assert!(shop.copy().await == Some(vec![9; 65_536]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_dead_service_left_is_replaced() {
-    let place = place().await;
-    drop(std::os::unix::net::UnixListener::bind(place.path()).unwrap());
-    let _handle = place.exports.serve(InstanceId::new(), &place.path(), None, place.root).await.unwrap();
-    assert!(place.copy().await == Some(disk()));
+    let shop = shop().await;
+    drop(std::os::unix::net::UnixListener::bind(shop.path()).unwrap());
+    let _handle = shop.exports.serve(InstanceId::new(), &shop.path(), None, &shop.disk).await.unwrap();
+    assert!(shop.copy().await == Some(disk()));
 }
 
 #[tokio::test]
 async fn a_disk_that_is_not_there_gets_no_socket() {
-    let place = place().await;
-    let root = Digest::of(b"something else");
-    let served = place.exports.serve(InstanceId::new(), &place.path(), None, root).await;
+    let shop = shop().await;
+    let disk = Place { store: "local".into(), root: Digest::of(b"something else") };
+    let served = shop.exports.serve(InstanceId::new(), &shop.path(), None, &disk).await;
     assert!(served.is_err());
-    assert!(!place.path().exists());
+    assert!(!shop.path().exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn qemu_waits_for_a_disk_that_went_away_and_reads_on() {
-    let place = place().await;
+    let shop = shop().await;
     let id = InstanceId::new();
-    let first = place.exports.serve(id, &place.path(), None, place.root).await.unwrap();
+    let first = shop.exports.serve(id, &shop.path(), None, &shop.disk).await.unwrap();
     let options = format!(
         "driver=raw,file.driver=nbd,file.server.type=unix,file.server.path={},file.export={NAME},file.reconnect-delay=60",
-        place.path().display()
+        shop.path().display()
     );
     let mut client = Command::new("qemu-io")
         .args(["--image-opts", "-r", &options])
@@ -134,7 +135,7 @@ async fn qemu_waits_for_a_disk_that_went_away_and_reads_on() {
     first.stop().await;
     ask("read 0 512");
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let _second = place.exports.serve(id, &place.path(), None, place.root).await.unwrap();
+    let _second = shop.exports.serve(id, &shop.path(), None, &shop.disk).await.unwrap();
     let heard = tokio::task::spawn_blocking(hear).await.unwrap();
     assert!(heard.contains("read 512/512 bytes at offset 0"), "{heard}");
     drop(ask);

@@ -3,24 +3,23 @@
 use disks::Limits;
 
 use super::{Image, store_error};
-use crate::{error::Result, inspect::formats};
+use crate::{error::Result, inspect::formats, stores::Session};
 
 /// Judges the stored file by the format it was declared to be in, and finds or makes its disk.
 ///
 /// # Errors
 /// `Refused` with the rule that the content breaks.
 pub(super) async fn disk_of(
-    store: &chunks::Store,
-    session: &chunks::Session,
+    session: &Session,
     image: &Image,
     file: chunks::Content,
     max_disk_bytes: u64,
 ) -> Result<chunks::Content> {
     let declared = image.disk_format.as_deref().unwrap_or_default();
-    let reader = store.reader(file.root).await.map_err(store_error)?;
+    let reader = session.store.chunks.reader(file.root).await.map_err(store_error)?;
     let checked = formats::judge(&reader, declared, Limits { virtual_size_bytes: max_disk_bytes }).await?;
     for note in &checked.notes {
         tracing::info!(image.id = %image.id, "image {}: {note}", image.id);
     }
-    Ok(formats::disk_of(session, &reader, checked.format).await?.unwrap_or(file))
+    Ok(formats::disk_of(&session.chunks, &reader, checked.format).await?.unwrap_or(file))
 }

@@ -3,8 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use chunks::Digest;
-
 use super::{
     Image, Images, Status, record,
     snapshot::{Made, made_image},
@@ -17,6 +15,7 @@ use crate::{
     },
     ids::ImageId,
     jobs::{Queue, Work},
+    stores::Place,
 };
 
 /// What the name of a copy ends with when nobody gave one.
@@ -29,8 +28,8 @@ const MAX_NAME_CHARS: usize = 255;
 pub struct Cleanable {
     /// The image.
     pub id: ImageId,
-    /// The root of its disk's manifest.
-    pub disk_root: Digest,
+    /// Its disk.
+    pub disk: Place,
     /// How large the disk is.
     pub disk_bytes: u64,
     /// The partitions with an ext2, ext3 or ext4, by number; 0 for a disk that is one file system.
@@ -53,13 +52,13 @@ impl Images {
             let message = format!("Image {id} is not active but {}, or has no bytes: nothing to copy.", image.status);
             return Err(Error::Conflict(message));
         };
-        let disk_root = root.parse().map_err(Error::internal)?;
+        let disk = self.0.stores.place(&image.stores, root).await?;
         let volumes = match self.statement_of(&image).await? {
             Ok(statement) => volumes_of(statement.predicate.report.as_ref()),
             Err(why) => Err(format!("{why} Wait for its verification, or ask for it again, and then try again.")),
         };
         let volumes = volumes.map_err(|why| Error::Conflict(format!("Image {id} cannot be generalised: {why}")))?;
-        Ok(Cleanable { id, disk_root, disk_bytes: size_bytes, volumes, record: image })
+        Ok(Cleanable { id, disk, disk_bytes: size_bytes, volumes, record: image })
     }
 
     /// Begins a cleaned copy: its record, `saving`, and the job that will fill it, in one transaction.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Image, Images, STORE, Status, leases, save::Intake};
+use super::{Image, Images, Status, copies::Targets, leases, save::Intake};
 use crate::{
     db::{
         image_tasks::ImageTask,
@@ -22,6 +22,7 @@ use crate::{
     identity::{Caller, image_policy::ImageAction, policy},
     ids::{ImageId, JobId},
     jobs::{Job, Queue, Work},
+    stores::Session,
 };
 
 /// The ways of importing, as clients name them.
@@ -67,8 +68,8 @@ impl fmt::Debug for Source {
 pub struct ImportImage {
     /// Where from; `None` copies the image from one store to others.
     pub source: Option<Source>,
-    /// The stores it is for; `None` for all of them.
-    pub stores: Option<Vec<String>>,
+    /// The stores it is for.
+    pub targets: Targets,
     /// The request as it came, which the task shows.
     pub input: Value,
     /// The token that the request came with, for [`Source::Glance`].
@@ -95,9 +96,11 @@ impl Images {
             let message = "The image has no disk_format or no container_format: set both before it is imported.";
             return Err(Error::Conflict(message.into()));
         }
-        check_stores(wanted.stores.as_deref())?;
+        let Some(source) = wanted.source else {
+            return self.begin_copies(caller, image, wanted.targets, &wanted.input).await;
+        };
+        let stores = self.targets(&wanted.targets)?.iter().map(|store| store.name.clone()).collect::<Vec<_>>();
         let mut task = task(caller, id, "api_image_import", &wanted.input)?;
-        let Some(source) = wanted.source else { return self.copy(wanted.stores.is_none(), image, task).await };
         match &source {
             Source::Web { uri } => drop(self.0.fetcher.accept(uri)?),
             Source::Glance { .. } if wanted.token.is_none() => {
@@ -109,12 +112,14 @@ impl Images {
             self.check_formats(&image)?;
         }
         let from = if source == Source::Staged { Status::Uploading } else { Status::Queued };
-        let job = Queue::row(Work::Import { image: id, source }, Some(caller))?;
+        let importing_to = stores.join(",");
+        let work = Work::Import { image: id, source, stores, all_must_succeed: wanted.targets.all_must_succeed };
+        let job = Queue::row(work, Some(caller))?;
         task.id = job.id;
         if let Some(token) = wanted.token {
             self.remote_tokens().insert(task.id, token);
         }
-        if self.0.db.begin_import(from, STORE, &task, &job).await? == Step::Lost {
+        if self.0.db.begin_import(from, &importing_to, &task, &job).await? == Step::Lost {
             self.remote_tokens().remove(&task.id);
             let message = format!("image {id} is being changed by another request; look at its status");
             return Err(Error::Conflict(message));
@@ -123,27 +128,16 @@ impl Images {
         Ok(task.id)
     }
 
-    /// There is one store, so a copy never has anything to do.
-    async fn copy(&self, is_for_all: bool, image: Image, mut task: ImageTask) -> Result<JobId> {
-        if !is_for_all {
-            return Err(Error::Invalid(format!("Image is already present at store '{STORE}'")));
-        }
-        task.status = "success".into();
-        task.result = Some(serde_json::json!({ "image_id": image.id }).to_string());
-        self.0.db.note_import(image.id, &task).await?;
-        Ok(task.id)
-    }
-
     /// Does an import. The body of its job.
-    pub async fn run_import(&self, job: &Job, id: ImageId, source: &Source) -> Result<()> {
-        let done = self.attempt_import(job, id, source).await;
+    pub async fn run_import(&self, job: &Job, id: ImageId, source: &Source, targets: &Targets) -> Result<()> {
+        let done = self.attempt_import(job, id, source, targets).await;
         if !job.stop.is_cancelled() {
             self.remote_tokens().remove(&job.id);
         }
         done
     }
 
-    async fn attempt_import(&self, job: &Job, id: ImageId, source: &Source) -> Result<()> {
+    async fn attempt_import(&self, job: &Job, id: ImageId, source: &Source, targets: &Targets) -> Result<()> {
         let task = job.id.to_string();
         let Some((image, _)) = self.0.db.image(id, None).await? else { return Ok(()) };
         let lease = leases::new_lease();
@@ -157,27 +151,29 @@ impl Images {
             Err(error) => return Err(error),
         }
         let staged_bytes = self.staged_bytes(&image).await.unwrap_or_default();
-        let mut intake = Intake {
-            images: self,
-            id,
-            lease: &lease,
-            reserved: staged_bytes as u64,
-            received: 0,
-            told: Some(Instant::now()),
-        };
         let work = async {
-            self.check_room()?;
+            let spread = self.spread(targets)?;
+            let mut intake = Intake {
+                images: self,
+                id,
+                store: spread.first.clone(),
+                lease: &lease,
+                reserved: staged_bytes as u64,
+                received: 0,
+                told: Some(Instant::now()),
+            };
             let mut opened = self.open_source(job, &image, source).await?;
             self.check_size(opened.declared.size_bytes.unwrap_or_default())?;
             let (saved, session) = intake.run(&opened.image, &opened.declared, &mut opened.body).await?;
-            Ok((opened.image, saved, session))
+            let (saved, sessions) = spread.over(&intake, saved, session).await?;
+            Ok((opened.image, saved, sessions))
         };
         let outcome = tokio::select! {
             outcome = self.while_held(id, &lease, work) => outcome,
             () = job.stop.cancelled() => Err(Error::Unavailable("the service is stopping".into())),
         };
         match outcome {
-            Ok((image, saved, session)) => self.finish_import(image, source, &lease, saved, session).await,
+            Ok((image, saved, sessions)) => self.finish_import(image, source, &lease, saved, sessions).await,
             Err(error) if job.stop.is_cancelled() => {
                 self.0.db.release_import(id, &lease.holder, staged_bytes).await?;
                 Err(error)
@@ -195,12 +191,12 @@ impl Images {
         source: &Source,
         lease: &Lease,
         saved: Saved,
-        session: chunks::Session,
+        sessions: Vec<Session>,
     ) -> Result<()> {
         if let Source::Glance { .. } = source {
             self.take_over_record(&image).await?;
         }
-        if let Err(error) = self.finish(image.id, lease, saved, session).await {
+        if let Err(error) = self.finish(image.id, lease, saved, sessions).await {
             tracing::info!(image.id = %image.id, "the import of image {} came to nothing: {error}", image.id);
         }
         Ok(())
@@ -208,7 +204,7 @@ impl Images {
 
     async fn staged_bytes(&self, image: &Image) -> Result<i64> {
         match &image.staged_root {
-            Some(root) => Ok(self.reader(root).await?.size_bytes() as i64),
+            Some(root) => Ok(self.reader(image, root).await?.size_bytes() as i64),
             None => Ok(0),
         }
     }
@@ -232,17 +228,6 @@ fn check_status(image: &Image, source: Option<&Source>) -> Result<()> {
         }
     };
     Err(Error::Conflict(message))
-}
-
-/// There is one store, and whoever names stores names that one.
-fn check_stores(stores: Option<&[String]>) -> Result<()> {
-    match stores.unwrap_or_default().iter().find(|store| *store != STORE) {
-        Some(other) => {
-            let shown: String = other.chars().take(64).collect();
-            Err(Error::Conflict(format!("There is no store '{shown}' here: the only one is '{STORE}'.")))
-        }
-        None => Ok(()),
-    }
 }
 
 pub(super) fn task(caller: &Caller, image: ImageId, kind: &str, input: &Value) -> Result<ImageTask> {

@@ -55,7 +55,11 @@ impl Images {
         if page.limit == 0 {
             return Ok(Vec::new());
         }
-        self.0.db.image_page(&page).await
+        let mut images = self.0.db.image_page(&page).await?;
+        for image in &mut images {
+            image.stores = self.0.stores.in_order(&image.stores);
+        }
+        Ok(images)
     }
 
     /// How many images of each kind the caller's project sees of those that meet the conditions: public, private,

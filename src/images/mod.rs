@@ -17,11 +17,13 @@
 //! - `uploading` is held by the connection that stages, then by nobody for as long as `import.keep_staged_hours` says.
 //!   Staged bytes are a content of the store that the row names; they are judged when they are imported, by [`save`].
 //! - `importing` is held by a job ([`import`]), and by its lease while it runs.
+//! - The bytes lie in one of the stores or in several ([`crate::stores`]); [`copies`] brings them to further ones.
 //! - A file's bytes never change once an image is active. An image whose file nobody uploaded (a snapshot) has its
 //!   file rendered from its disk ([`read`]).
 //! - What an image counts for in its project's quota is reserved before the first byte, and settled at the end.
 
 mod body;
+mod copies;
 mod gate;
 mod generalize;
 mod hash;
@@ -66,6 +68,7 @@ use crate::{
     ids::{ImageId, JobId},
     inspect::Inspector,
     jobs::Queue,
+    stores::{Stores, store_error},
 };
 
 pub use crate::db::{
@@ -74,6 +77,7 @@ pub use crate::db::{
     images::{Image, MemberStatus, Status, Visibility},
     members::Member,
 };
+pub use copies::Targets;
 pub use generalize::Cleanable;
 pub use import::{ImportImage, METHODS, Source};
 pub use list::{ListImages, Membership};
@@ -86,9 +90,6 @@ pub use storage::Figures;
 pub use tasks::{ListTasks, NewTask};
 pub use verify::Verification;
 
-/// The one store there is.
-pub const STORE: &str = "local";
-
 /// A change is made by compare-and-set; this often it is tried again with the record as it is by then.
 const CHANGE_ATTEMPTS: usize = 8;
 /// Counting what an image takes reads many manifests, and nobody waits for it to go on working.
@@ -100,14 +101,13 @@ pub struct Images(Arc<Inner>);
 
 struct Inner {
     db: Database,
-    store: chunks::Store,
+    stores: Stores,
     identity: Identity,
     queue: Queue,
     settings: config::Images,
     sharing: config::SharingScope,
     inspector: Inspector,
     limits: Limits,
-    reserve_bytes: u64,
     fetcher: Fetcher,
     keep_staged_ms: i64,
     /// The tokens that imports from another Glance show it, until they end. They are kept nowhere else.
@@ -131,13 +131,11 @@ pub struct Settings {
     pub quota: config::Quota,
     /// What looks into images.
     pub inspector: Inspector,
-    /// What is kept free on the store's file system, in bytes.
-    pub reserve_bytes: u64,
 }
 
 impl Images {
     /// Opens the part.
-    pub fn open(db: Database, store: chunks::Store, identity: Identity, queue: Queue, settings: Settings) -> Images {
+    pub fn open(db: Database, stores: Stores, identity: Identity, queue: Queue, settings: Settings) -> Images {
         let quota = &settings.quota;
         let number = |limit: u64| i64::try_from(limit).unwrap_or(i64::MAX);
         let limits = Limits {
@@ -148,7 +146,7 @@ impl Images {
         };
         Images(Arc::new(Inner {
             db,
-            store,
+            stores,
             identity,
             queue,
             uploads: Arc::new(Semaphore::new(settings.images.max_uploads)),
@@ -157,7 +155,6 @@ impl Images {
             sharing: settings.sharing.scope,
             inspector: settings.inspector,
             limits,
-            reserve_bytes: settings.reserve_bytes,
             fetcher: Fetcher::new(&settings.import),
             keep_staged_ms: number(settings.import.keep_staged_hours.saturating_mul(3_600_000)),
             remote_tokens: Mutex::default(),
@@ -171,20 +168,9 @@ impl Images {
         self.0.sharing
     }
 
-    /// Whether the store takes more bytes: what is to be kept free is free.
-    ///
-    /// # Errors
-    /// `Unavailable` when it is not, or nobody can tell.
-    pub fn check_room(&self) -> Result<()> {
-        let free_bytes = self.0.store.free_bytes().map_err(store_error)?;
-        if free_bytes >= self.0.reserve_bytes {
-            return Ok(());
-        }
-        Err(Error::Unavailable(format!(
-            "the store has {} MiB free and keeps {} MiB (store.reserve_mib): try again when the operator has made room",
-            free_bytes >> 20,
-            self.0.reserve_bytes >> 20
-        )))
+    /// The stores that images lie in.
+    pub fn stores(&self) -> &Stores {
+        &self.0.stores
     }
 
     /// Gives up the saves that are still under way and waits until they are; call it when the requests had their
@@ -254,26 +240,6 @@ impl Images {
             }
         }
         Err(Error::Conflict(format!("image {id} is being changed by others at the same time; try again")))
-    }
-
-    /// Deletes an image's bytes from one of several stores. There is one, so there is always a reason not to.
-    ///
-    /// # Errors
-    /// `Conflict` for a store that is not there and for an image that is not active; `Forbidden` for the last store
-    /// that has the image.
-    pub async fn delete_from_store(&self, caller: &Caller, id: ImageId, store: &str) -> Result<()> {
-        if store != STORE {
-            let shown: String = store.chars().take(64).collect();
-            return Err(Error::Conflict(format!("The selected store {shown} is not available on this node.")));
-        }
-        let image = self.allowed(caller, id, ImageAction::Change).await?;
-        if image.status != Status::Active {
-            let message = "It's not allowed to remove image data from store if image status is not 'active'";
-            return Err(Error::Conflict(message.into()));
-        }
-        let message =
-            "Cannot delete image data from the only store containing it. Consider deleting the image instead.";
-        Err(Error::Forbidden(message.into()))
     }
 
     /// Withholds an active image from everybody but admins.
@@ -367,7 +333,8 @@ impl Images {
         action: ImageAction,
     ) -> Result<(Image, Option<MemberStatus>)> {
         let project = caller.project.as_ref().map(|project: &ProjectRef| project.id);
-        let Some((image, membership)) = self.0.db.image(id, project).await? else { return Err(not_found(id)) };
+        let Some((mut image, membership)) = self.0.db.image(id, project).await? else { return Err(not_found(id)) };
+        image.stores = self.0.stores.in_order(&image.stores);
         // A deployment that does not share has no members, whatever was shared before it was set so.
         let membership = membership.filter(|_| self.0.sharing != config::SharingScope::Off);
         let facts = ImageFacts {
@@ -396,17 +363,4 @@ fn not_found(id: ImageId) -> Error {
 /// Glance's words. The same for an id that nobody has and for one the caller may not see.
 fn not_found_text(id: ImageId) -> String {
     format!("No image found with ID {id}")
-}
-
-/// An error of the store, in words of ours.
-fn store_error(error: chunks::Error) -> Error {
-    if error.is_full() {
-        tracing::error!(%error, "the store is full: {error}");
-        return Error::Unavailable("the store has no room left; try again when the operator has made some".into());
-    }
-    match error {
-        chunks::Error::SessionLost => Error::Unavailable("the save stalled for too long; send it again".into()),
-        chunks::Error::Closed => Error::Unavailable("the service is stopping; try again in a moment".into()),
-        other => Error::internal(other),
-    }
 }

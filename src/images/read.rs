@@ -6,7 +6,7 @@
 use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
-use chunks::{Digest, Reader};
+use chunks::Reader;
 use disks::qcow2::{Piece, Rendering};
 use futures::{Stream, StreamExt as _, stream, stream::BoxStream};
 use tokio_util::sync::CancellationToken;
@@ -54,9 +54,9 @@ impl Images {
 
     async fn open_file(&self, image: Image) -> Result<File> {
         let content = match (&image.file_root, &image.disk_root) {
-            (Some(file), _) => Content::Uploaded(self.reader(file).await?),
+            (Some(file), _) => Content::Uploaded(self.reader(&image, file).await?),
             (None, Some(disk)) => {
-                let disk = self.reader(disk).await?;
+                let disk = self.reader(&image, disk).await?;
                 Content::Rendered(Arc::new(rendering(&disk).await?), disk)
             }
             (None, None) => return Err(Error::internal(anyhow::anyhow!("image {} has no content", image.id))),
@@ -68,14 +68,9 @@ impl Images {
         Ok(File { image, size_bytes, content })
     }
 
-    /// The disk of this root, for the instances room: whoever keeps the root keeps the disk.
-    pub(crate) async fn disk(&self, root: &str) -> Result<Reader> {
-        self.reader(root).await
-    }
-
-    pub(super) async fn reader(&self, root: &str) -> Result<Reader> {
-        let root: Digest = root.parse().map_err(Error::internal)?;
-        self.0.store.reader(root).await.map_err(store_error)
+    /// A content of an image, from the first of its stores that can read it.
+    pub(super) async fn reader(&self, image: &Image, root: &str) -> Result<Reader> {
+        self.0.stores.reader(&image.stores, root).await
     }
 
     /// Computes the checksums of a file that was rendered; nothing is left to do for an image that has them or is

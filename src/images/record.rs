@@ -128,6 +128,7 @@ pub(super) fn new_image(
         public_hold: None,
         public_why: None,
         verdict: None,
+        stores: String::new(),
         staged_root: None,
         import_task: None,
         importing_to: None,

@@ -9,7 +9,7 @@
 //! A save is an owned task: a client that goes away ends its body, not our second half. Whatever goes wrong, the
 //! image is `queued` again with the reason, nothing is counted any more, and the sweep takes what was written.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures::Stream;
@@ -32,6 +32,7 @@ use crate::{
     identity::{Caller, image_policy::ImageAction},
     ids::ImageId,
     inspect::formats,
+    stores::{Session, Store, abandon},
 };
 
 /// What a client said about the bytes it sends.
@@ -45,6 +46,8 @@ pub struct Declared {
     pub sha512: Option<String>,
     /// The client sends nothing before it is told to go on (`Expect: 100-continue`).
     pub waits_to_be_asked: bool,
+    /// The store it wants them in; `None` for the default one.
+    pub store: Option<String>,
 }
 
 /// What is reserved at a time for a body of unknown length.
@@ -84,17 +87,27 @@ impl Images {
         check_queued(&image)?;
         self.check_formats(&image)?;
         self.check_size(declared.size_bytes.unwrap_or_default())?;
-        self.check_room()?;
+        let store = self.target(declared)?;
         let _slot = self.slot()?;
         let lease = leases::new_lease();
-        let mut intake = self.begin(&image, Status::Saving, &lease, declared).await?;
+        let mut intake = self.begin(&image, Status::Saving, &lease, declared, store).await?;
         match self.while_held(image.id, &lease, intake.run(&image, declared, body)).await {
-            Ok((saved, session)) => self.finish(image.id, &lease, saved, session).await,
+            Ok((saved, session)) => self.finish(image.id, &lease, saved, vec![session]).await,
             Err(error) => {
                 self.give_up(image.id, &lease, &error).await;
                 Err(error)
             }
         }
+    }
+
+    /// The store that takes what is sent, with room for it.
+    pub(super) fn target(&self, declared: &Declared) -> Result<Arc<Store>> {
+        let store = match &declared.store {
+            Some(name) => self.0.stores.target(name)?,
+            None => self.0.stores.default_store(),
+        };
+        store.check_room()?;
+        Ok(store.clone())
     }
 
     /// A place among the uploads under way.
@@ -111,6 +124,7 @@ impl Images {
         to: Status,
         lease: &'a Lease,
         declared: &Declared,
+        store: Arc<Store>,
     ) -> Result<Intake<'a>> {
         let reserved = declared.size_bytes.unwrap_or(RESERVE_STEP_BYTES.min(self.0.limits.bytes as u64));
         let began = self.0.db.begin_saving(image.id, to, lease, reserved as i64, self.0.limits).await?;
@@ -120,7 +134,7 @@ impl Images {
                 None => not_found(image.id),
             });
         }
-        Ok(Intake { images: self, id: image.id, lease, reserved, received: 0, told: None })
+        Ok(Intake { images: self, id: image.id, store, lease, reserved, received: 0, told: None })
     }
 
     /// Does this work while the lease is kept and the service goes on.
@@ -174,27 +188,23 @@ impl Images {
         Ok(())
     }
 
-    pub(super) async fn finish(
-        &self,
-        id: ImageId,
-        lease: &Lease,
-        saved: Saved,
-        session: chunks::Session,
-    ) -> Result<()> {
+    pub(super) async fn finish(&self, id: ImageId, lease: &Lease, saved: Saved, sessions: Vec<Session>) -> Result<()> {
         match self.0.db.finish_saving(id, &lease.holder, &saved).await {
             Ok(Ending::Done) => {
-                session.finish().await;
+                for session in sessions {
+                    session.finish().await;
+                }
                 tracing::info!(image.id = %id, bytes = saved.size_bytes, "saved image {id}");
                 self.add_verification(id).await;
                 Ok(())
             }
             Ok(lost) => {
-                session.abandon().await;
+                abandon(sessions).await;
                 Err(lost_error(id, Some(lost)))
             }
             Err(error) => {
                 self.give_up(id, lease, &error).await;
-                session.abandon().await;
+                abandon(sessions).await;
                 Err(error)
             }
         }
@@ -221,6 +231,8 @@ impl Images {
 pub(super) struct Intake<'a> {
     pub(super) images: &'a Images,
     pub(super) id: ImageId,
+    /// Where they go.
+    pub(super) store: Arc<Store>,
     pub(super) lease: &'a Lease,
     pub(super) reserved: u64,
     pub(super) received: u64,
@@ -234,26 +246,15 @@ impl Intake<'_> {
         image: &Image,
         declared: &Declared,
         body: &mut Body,
-    ) -> Result<(Saved, chunks::Session)> {
-        let session = self.images.0.store.begin().await.map_err(store_error)?;
-        match self.fill(&session, image, declared, body).await {
-            Ok(saved) => Ok((saved, session)),
-            Err(error) => {
-                session.abandon().await;
-                Err(error)
-            }
-        }
+    ) -> Result<(Saved, Session)> {
+        let session = self.store.begin().await?;
+        let saved = self.fill(&session, image, declared, body).await;
+        session.unless_failed(saved).await
     }
 
-    async fn fill(
-        &mut self,
-        session: &chunks::Session,
-        image: &Image,
-        declared: &Declared,
-        body: &mut Body,
-    ) -> Result<Saved> {
+    async fn fill(&mut self, session: &Session, image: &Image, declared: &Declared, body: &mut Body) -> Result<Saved> {
         let (md5, sha512) = (Hash::md5(), Hash::sha512());
-        let mut writer = session.writer();
+        let mut writer = session.chunks.writer();
         while let Some(piece) = body.next_piece().await? {
             self.count(&piece, declared).await?;
             tokio::join!(md5.take(&piece), sha512.take(&piece));
@@ -265,7 +266,7 @@ impl Intake<'_> {
         let (file, md5, sha512) = (file.map_err(store_error)?, md5?, sha512?);
         self.check_declared(declared, &md5, &sha512)?;
         let max_disk_bytes = self.images.0.settings.max_size_bytes;
-        let disk = gate::disk_of(&self.images.0.store, session, image, file, max_disk_bytes).await?;
+        let disk = gate::disk_of(session, image, file, max_disk_bytes).await?;
         Ok(Saved {
             size_bytes: file.size_bytes as i64,
             disk_bytes: disk.size_bytes as i64,
@@ -274,7 +275,8 @@ impl Intake<'_> {
             file_root: Some(file.root.to_string()),
             disk_root: Some(disk.root.to_string()),
             rendering: None,
-            session: file.session,
+            holds: vec![session.hold()],
+            failed_stores: String::new(),
             checked_by: Some(formats::CHECKER_VERSION),
             stored_bytes: (file.stored_bytes + if disk.root == file.root { 0 } else { disk.new_bytes }) as i64,
         })
@@ -287,7 +289,7 @@ impl Intake<'_> {
             return Err(Error::Invalid(format!("more bytes came than the {size_bytes} that were declared")));
         }
         self.images.check_size(self.received)?;
-        self.images.check_room()?;
+        self.store.check_room()?;
         while self.received > self.reserved {
             let missing = self.received - self.reserved;
             let step = RESERVE_STEP_BYTES.max(missing);
@@ -312,7 +314,7 @@ impl Intake<'_> {
         self.images.0.db.import_progress(self.id, &self.lease.holder, percent, &message).await
     }
 
-    async fn reserve(&self, bytes: u64) -> Result<()> {
+    pub(super) async fn reserve(&self, bytes: u64) -> Result<()> {
         let images = &self.images.0;
         match images.db.reserve_more(self.id, &self.lease.holder, bytes as i64, images.limits).await? {
             Ending::Done => Ok(()),

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use chunks::Digest;
-
 use super::{Image, Images, Status, read, record, store_error};
 use crate::{
     db::{
@@ -18,6 +16,7 @@ use crate::{
     },
     ids::{ImageId, InstanceId},
     jobs::{Queue, Work},
+    stores::{Place, Session},
 };
 
 /// How far back an image's origin is followed: more generations than anybody looks at.
@@ -30,8 +29,8 @@ pub struct LaunchSource {
     pub id: ImageId,
     /// Its name.
     pub name: Option<String>,
-    /// The root of its disk's manifest. Whoever keeps it keeps the disk, also when the image is deleted.
-    pub disk_root: Digest,
+    /// Its disk. Whoever keeps it there keeps it, also when the image is deleted.
+    pub disk: Place,
     /// How large the disk is.
     pub virtual_size_bytes: u64,
     /// The smallest disk it boots on.
@@ -124,7 +123,7 @@ impl Images {
         self.judge_by_todays_rules(&image).await?;
         Ok(LaunchSource {
             id,
-            disk_root: root.parse().map_err(Error::internal)?,
+            disk: self.0.stores.place(&image.stores, root).await?,
             virtual_size_bytes: size_bytes,
             min_disk_gib: image.min_disk_gib as u64,
             min_ram_mib: image.min_ram_mib as u64,
@@ -164,15 +163,21 @@ impl Images {
     /// # Errors
     /// `Gone` when the image was deleted meanwhile; `OverQuota` when its file is larger than was expected and does
     /// not fit.
-    pub async fn finish_snapshot(&self, caller: &Caller, id: ImageId, disk: chunks::Content) -> Result<()> {
-        let reader = self.0.store.reader(disk.root).await.map_err(store_error)?;
+    pub async fn finish_snapshot(
+        &self,
+        caller: &Caller,
+        id: ImageId,
+        session: &Session,
+        disk: chunks::Content,
+    ) -> Result<()> {
+        let reader = session.store.chunks.reader(disk.root).await.map_err(store_error)?;
         let saved = Saved {
             size_bytes: read::rendering(&reader).await?.size_bytes() as i64,
             disk_bytes: disk.size_bytes as i64,
             disk_root: Some(disk.root.to_string()),
             rendering: Some(read::RENDERING),
             stored_bytes: disk.stored_bytes as i64,
-            session: disk.session,
+            holds: vec![session.hold()],
             ..Saved::default()
         };
         let checksums = Queue::row(Work::Checksum { image: id }, Some(caller))?;
@@ -191,12 +196,6 @@ impl Images {
     pub async fn fail_snapshot(&self, id: ImageId, reason: &str) -> Result<()> {
         tracing::warn!(image.id = %id, "could not cast image {id}: {reason}");
         self.0.db.fail_snapshot(id, reason).await.map(drop)
-    }
-
-    /// The roots of everything that images keep.
-    pub async fn roots(&self) -> Result<Vec<Digest>> {
-        let roots = self.0.db.image_roots().await?;
-        roots.iter().map(|root| root.parse().map_err(Error::internal)).collect()
     }
 }
 

@@ -31,8 +31,8 @@ impl Images {
         let min_rate = self.0.settings.min_upload_rate;
         match source {
             Source::Staged => {
-                let root = image.staged_root.as_deref();
-                let reader = self.reader(root.ok_or_else(|| Error::Conflict("nothing is staged".into()))?).await?;
+                let root = image.staged_root.as_deref().ok_or_else(|| Error::Conflict("nothing is staged".into()))?;
+                let reader = self.reader(image, root).await?;
                 let size_bytes = reader.size_bytes();
                 let stream = reader.stream(0..size_bytes).map(|bytes| bytes.map_err(store_error));
                 let declared = Declared { size_bytes: Some(size_bytes), ..Declared::default() };

@@ -20,6 +20,7 @@ use crate::{
     error::{Error, Result},
     identity::{Caller, image_policy::ImageAction},
     ids::ImageId,
+    stores::Session,
 };
 
 impl Images {
@@ -51,10 +52,10 @@ impl Images {
     async fn take_in(&self, image: super::Image, declared: &Declared, body: &mut Body) -> Result<()> {
         check_queued(&image)?;
         self.check_size(declared.size_bytes.unwrap_or_default())?;
-        self.check_room()?;
+        let store = self.target(declared)?;
         let _slot = self.slot()?;
         let lease = leases::new_lease();
-        let mut intake = self.begin(&image, Status::Uploading, &lease, declared).await?;
+        let mut intake = self.begin(&image, Status::Uploading, &lease, declared, store).await?;
         match self.while_held(image.id, &lease, intake.stage(declared, body)).await {
             Ok((staged, session)) => self.finish_staging(image.id, &lease, staged, session).await,
             Err(error) => {
@@ -64,7 +65,7 @@ impl Images {
         }
     }
 
-    async fn finish_staging(&self, id: ImageId, lease: &Lease, staged: Staged, session: chunks::Session) -> Result<()> {
+    async fn finish_staging(&self, id: ImageId, lease: &Lease, staged: Staged, session: Session) -> Result<()> {
         match self.0.db.finish_staging(id, &lease.holder, &staged).await {
             Ok(Ending::Done) => {
                 session.finish().await;
@@ -94,19 +95,14 @@ impl Images {
 }
 
 impl Intake<'_> {
-    async fn stage(&mut self, declared: &Declared, body: &mut Body) -> Result<(Staged, chunks::Session)> {
-        let session = self.images.0.store.begin().await.map_err(store_error)?;
-        match self.keep(&session, declared, body).await {
-            Ok(staged) => Ok((staged, session)),
-            Err(error) => {
-                session.abandon().await;
-                Err(error)
-            }
-        }
+    async fn stage(&mut self, declared: &Declared, body: &mut Body) -> Result<(Staged, Session)> {
+        let session = self.store.begin().await?;
+        let staged = self.keep(&session, declared, body).await;
+        session.unless_failed(staged).await
     }
 
-    async fn keep(&mut self, session: &chunks::Session, declared: &Declared, body: &mut Body) -> Result<Staged> {
-        let mut writer = session.writer();
+    async fn keep(&mut self, session: &Session, declared: &Declared, body: &mut Body) -> Result<Staged> {
+        let mut writer = session.chunks.writer();
         while let Some(piece) = body.next_piece().await? {
             self.count(&piece, declared).await?;
             for bytes in piece.iter() {
@@ -115,6 +111,7 @@ impl Intake<'_> {
         }
         self.check_came(declared)?;
         let content = writer.finish().await.map_err(store_error)?;
-        Ok(Staged { root: content.root.to_string(), size_bytes: content.size_bytes as i64, session: content.session })
+        let (root, size_bytes) = (content.root.to_string(), content.size_bytes as i64);
+        Ok(Staged { root, size_bytes, hold: session.hold() })
     }
 }

@@ -13,6 +13,7 @@ use crate::{
     error::{Error, Result},
     identity::{Caller, image_policy::ImageAction},
     ids::ImageId,
+    stores::is_in,
 };
 
 /// So many images are compared at most: each is a walk of its manifest, a millisecond for a GiB.
@@ -23,7 +24,7 @@ const MAX_COMPARED: u32 = 500;
 pub struct Figures {
     /// The bytes of its disk and of its file, as they are read.
     pub logical_bytes: u64,
-    /// The bytes in the store, compressed and each chunk once.
+    /// The bytes in all of its stores, compressed and each chunk once a store.
     pub stored_bytes: u64,
     /// The part of them that no other image the caller sees has: what deleting it frees, at most.
     pub unique_bytes: u64,
@@ -62,18 +63,20 @@ impl Images {
         let wanted = ListImages { limit: MAX_COMPARED, ..ListImages::default() };
         let mut others = self.list(caller, wanted).await?;
         others.retain(|other| other.id != id);
-        let own = contents(&image)?;
-        let mut seen = Vec::new();
-        for other in &others {
-            seen.extend(contents(other)?);
-        }
         let mut figures = Figures { compared: others.len(), ..Figures::default() };
-        for root in own {
-            let usage = self.0.store.usage(root, &Seen([seen.as_slice(), &[root]].concat())).await;
-            let usage = usage.map_err(store_error)?;
-            figures.logical_bytes += usage.logical_bytes;
-            figures.stored_bytes += usage.stored_bytes;
-            figures.unique_bytes += usage.unique_bytes;
+        for (nth, store) in self.0.stores.of(&image.stores).enumerate() {
+            let mut seen = Vec::new();
+            for other in others.iter().filter(|other| is_in(&other.stores, &store.name)) {
+                seen.extend(contents(other)?);
+            }
+            for root in contents(&image)? {
+                let usage = store.chunks.usage(root, &Seen([seen.as_slice(), &[root]].concat())).await;
+                let usage = usage.map_err(store_error)?;
+                // However many stores have it, it is read as one.
+                figures.logical_bytes += if nth == 0 { usage.logical_bytes } else { 0 };
+                figures.stored_bytes += usage.stored_bytes;
+                figures.unique_bytes += usage.unique_bytes;
+            }
         }
         Ok(figures)
     }

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    Attributes, ImageTask, Images, STORE, Status,
+    Attributes, ImageTask, Images, Status,
     import::{Source, task},
     publish, record,
 };
@@ -117,8 +117,10 @@ impl Images {
         let mut image = record::new_image(caller, wanted.attributes, self.0.sharing, now_ms())?;
         self.check_formats(&image)?;
         image.status = Status::Importing;
-        image.importing_to = Some(STORE.into());
-        let work = Work::Import { image: image.id, source: Source::Web { uri: wanted.uri } };
+        let store = self.0.stores.default_store().name.clone();
+        image.importing_to = Some(store.clone());
+        let source = Source::Web { uri: wanted.uri };
+        let work = Work::Import { image: image.id, source, stores: vec![store], all_must_succeed: true };
         let job = Queue::row(work, Some(caller))?;
         let mut task = task(caller, image.id, "import", &wanted.input)?;
         task.id = job.id;

@@ -110,7 +110,7 @@ impl Images {
         let format = self.judge_again(&image).await?;
         job.progress(20).await?;
         let look = tokio::select! {
-            look = self.look_at(&root) => look?,
+            look = self.look_at(&image, &root) => look?,
             () = job.stop.cancelled() => return Err(Error::Unavailable("stopped; it is verified later".into())),
         };
         job.progress(90).await?;
@@ -129,7 +129,7 @@ impl Images {
     /// An uploaded file by the rules of its format as they are now. What nobody uploaded is of our own making.
     async fn judge_again(&self, image: &Image) -> Result<Result<(), String>> {
         let Some(file) = &image.file_root else { return Ok(Ok(())) };
-        let reader = self.reader(file).await?;
+        let reader = self.reader(image, file).await?;
         let limits = disks::Limits { virtual_size_bytes: self.0.settings.max_size_bytes };
         let declared = image.disk_format.as_deref().unwrap_or_default();
         match formats::judge(&reader, declared, limits).await {
@@ -155,14 +155,14 @@ impl Images {
     }
 
     /// What is on a disk: as it is known, or by looking.
-    async fn look_at(&self, root: &str) -> Result<Result<guest::Report, String>> {
+    async fn look_at(&self, image: &Image, root: &str) -> Result<Result<guest::Report, String>> {
         let version = i64::from(guest::RULES);
         if let Some(known) = self.0.db.disk_report(root, version).await?
             && let Ok(report) = serde_json::from_str(&known)
         {
             return Ok(Ok(report));
         }
-        let reader = self.reader(root).await?;
+        let reader = self.reader(image, root).await?;
         let look = self.0.inspector.look(Arc::new(reader), guest::Scope::Everything).await?;
         if let Ok(report) = &look
             && report.incomplete.is_none()

@@ -64,7 +64,7 @@ impl Instances {
         let id = InstanceId::new();
         let folder = Temporary::lay_out(&self.0, id, source.disk_bytes).await?;
         let socket = folder.0.path().join("nbd.sock");
-        let export = self.0.exports.serve(id, &socket, folder.0.owner(), source.disk_root).await?;
+        let export = self.0.exports.serve(id, &socket, folder.0.owner(), &source.disk).await?;
         let word = word()?;
         let cleaner = Cleaner { id, disk_bytes: source.disk_bytes, accel, word: &word, volumes: &source.volumes };
         let started = qemu::start_cleaner(&self.0.settings.qemu, &cleaner, &folder.0);
@@ -80,7 +80,7 @@ impl Instances {
         })?;
         export.stop().await;
         let overlay = File::open(guest.folder.0.path().join("disk.qcow2")).map_err(Error::internal)?;
-        let disk = Captured { overlay, base_root: source.disk_root, disk_bytes: source.disk_bytes };
+        let disk = Captured { overlay, base: source.disk.clone(), disk_bytes: source.disk_bytes };
         Ok(Cleaned { disk, cures })
     }
 }

@@ -107,6 +107,7 @@ mod tests {
                 image_name: "base".into(),
                 hardware: BTreeMap::new(),
                 base_root: String::new(),
+                base_store: String::new(),
                 base_bytes: 0,
                 disk_bytes: 0,
                 flavor: "{}".into(),

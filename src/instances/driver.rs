@@ -40,6 +40,7 @@ use crate::{
     error::{Error, Result},
     exports::ExportHandle,
     ids::ImageId,
+    stores::Place,
 };
 
 /// Orders that wait for a driver in the middle of a step; steps are short.
@@ -240,9 +241,9 @@ impl Driver {
 
     /// Serves the image's disk to QEMU.
     async fn offer_disk(&mut self) -> Result<()> {
-        let root = self.row.make.base_root.parse().map_err(Error::internal)?;
+        let base = Place::of(&self.row.make.base_store, &self.row.make.base_root)?;
         let path = self.folder.path().join("nbd.sock");
-        self.export = Some(self.room.exports.serve(self.row.id, &path, self.folder.owner(), root).await?);
+        self.export = Some(self.room.exports.serve(self.row.id, &path, self.folder.owner(), &base).await?);
         Ok(())
     }
 

@@ -40,7 +40,6 @@ mod windows;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use chunks::Digest;
 pub use cleaner::Cleaned;
 pub use flavors::Flavor;
 pub use room::Foundations;
@@ -315,12 +314,6 @@ impl Instances {
     /// How guests' instructions run on this host: `kvm` or `tcg`; `None` until that has been found out.
     pub fn accel(&self) -> Option<&'static str> {
         self.0.accel.known().map(qemu::Accel::word)
-    }
-
-    /// The disks under the instances: the sweep keeps them, whatever became of their images.
-    pub async fn roots(&self) -> Result<Vec<Digest>> {
-        let roots = self.0.db.instance_roots().await?;
-        roots.iter().map(|root| root.parse().map_err(Error::internal)).collect()
     }
 
     async fn order(&self, caller: &Caller, id: InstanceId, order: Order) -> Result<()> {

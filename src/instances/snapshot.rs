@@ -10,14 +10,13 @@
 
 use std::{collections::BTreeMap, fs::File, sync::Arc};
 
-use chunks::Digest;
-
 use super::{Instances, action, driver::Message, labels, room::Room, state::Order, windows};
 use crate::{
     error::{Error, Result},
     identity::Caller,
     ids::{ImageId, InstanceId},
     images::SnapshotOf,
+    stores::Place,
 };
 
 /// A disk at rest, ready to be cast.
@@ -25,7 +24,7 @@ pub struct Captured {
     /// What changed, as a qcow2 overlay of our own making.
     pub overlay: File,
     /// What it lies over.
-    pub base_root: Digest,
+    pub base: Place,
     /// The size of the disk.
     pub disk_bytes: u64,
 }
@@ -41,7 +40,7 @@ impl Instances {
         let path = self.0.folder_of(id).join("disk.qcow2");
         Ok(Captured {
             overlay: File::open(path).map_err(Error::internal)?,
-            base_root: row.make.base_root.parse().map_err(Error::internal)?,
+            base: Place::of(&row.make.base_store, &row.make.base_root)?,
             disk_bytes: row.make.disk_bytes,
         })
     }

@@ -48,7 +48,7 @@ pub(super) async fn gate(
 /// What speaks against copying the disk, and what to do about it.
 async fn concern(room: &Room, row: &InstanceRow) -> Result<Option<String>> {
     let overlay = File::open(room.folder_of(row.id).join("disk.qcow2")).map_err(Error::internal)?;
-    let base = room.images.disk(&row.make.base_root).await?;
+    let base = room.images.stores().reader(&row.make.base_store, &row.make.base_root).await?;
     let disk = Overlaid::open(overlay, base, row.make.disk_bytes).await?;
     let report = match room.images.inspector().look(Arc::new(disk), Scope::Windows).await? {
         Ok(report) => report,

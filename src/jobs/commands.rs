@@ -1,11 +1,11 @@
-//! `effigy store …`: looking after the store by hand, beside a running service or without one.
+//! `effigy store …`: looking after the stores by hand, beside a running service or without one.
 
 use std::process::ExitCode;
 
-use chunks::{Leftovers, Problem, ScrubOptions, Store};
+use chunks::{Leftovers, Problem, ScrubOptions};
 use clap::Subcommand;
 
-use crate::db::Database;
+use crate::stores::{Store, Stores};
 
 /// What the command line can do with the store.
 #[derive(Clone, Copy, Debug, Subcommand)]
@@ -21,27 +21,34 @@ pub enum StoreCommand {
 }
 
 impl StoreCommand {
-    /// Does it and prints what came of it.
+    /// Does it with the store of this name, or with every store, and prints what came of it.
     ///
     /// # Errors
-    /// The store or the database cannot be read.
-    pub async fn run(self, store: &Store, db: &Database) -> anyhow::Result<ExitCode> {
-        let (text, is_sound) = match self {
-            StoreCommand::Stats => (stats(store).await?, true),
-            StoreCommand::Check => check(store, db).await?,
-            StoreCommand::Sweep => (sweep(store, db).await?, true),
-            StoreCommand::Scrub => scrub(store, db).await?,
-        };
-        #[allow(clippy::print_stdout, reason = "the answer of the command")]
-        {
-            println!("{text}");
+    /// There is no such store; a store or the database cannot be read.
+    pub async fn run(self, stores: &Stores, name: Option<&str>) -> anyhow::Result<ExitCode> {
+        let chosen: Vec<_> = stores.all().iter().filter(|store| name.is_none_or(|name| store.name == name)).collect();
+        anyhow::ensure!(!chosen.is_empty(), "there is no store '{}' here", name.unwrap_or_default());
+        let mut are_sound = true;
+        for store in &chosen {
+            let (text, is_sound) = match self {
+                StoreCommand::Stats => (stats(store).await?, true),
+                StoreCommand::Check => check(store).await?,
+                StoreCommand::Sweep => (sweep(store).await?, true),
+                StoreCommand::Scrub => scrub(store).await?,
+            };
+            are_sound &= is_sound;
+            let heading = if chosen.len() > 1 { format!("store {}:\n", store.name) } else { String::new() };
+            #[allow(clippy::print_stdout, reason = "the answer of the command")]
+            {
+                println!("{heading}{text}");
+            }
         }
-        Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        Ok(if are_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }
 
 async fn stats(store: &Store) -> anyhow::Result<String> {
-    let stats = store.stats().await?;
+    let stats = store.chunks.stats().await?;
     let totals = stats.totals;
     Ok(format!(
         "chunks         {}\nraw bytes      {}\nstored bytes   {}\nfile bytes     {}\nsegments       {} ({} open)\n\
@@ -59,13 +66,13 @@ async fn stats(store: &Store) -> anyhow::Result<String> {
     ))
 }
 
-async fn check(store: &Store, db: &Database) -> anyhow::Result<(String, bool)> {
-    let report = store.check(db).await?;
+async fn check(store: &Store) -> anyhow::Result<(String, bool)> {
+    let report = store.chunks.check(&store.index).await?;
     let mut lines = Vec::new();
     for problem in &report.problems {
         lines.push(match problem {
             Problem::Content { root, reason, .. } => {
-                let names = db.names_of_root(&root.to_string()).await?;
+                let names = store.index.names_of_root(&root.to_string()).await?;
                 format!("broken: {}: {reason}", names.join(", "))
             }
             Problem::Row { chunk, reason } => format!("broken: the row of chunk {chunk}: {reason}"),
@@ -83,9 +90,9 @@ async fn check(store: &Store, db: &Database) -> anyhow::Result<(String, bool)> {
     Ok((lines.join("\n"), report.is_sound()))
 }
 
-async fn sweep(store: &Store, db: &Database) -> anyhow::Result<String> {
-    let first = store.sweep(db).await?;
-    let second = store.sweep(db).await?;
+async fn sweep(store: &Store) -> anyhow::Result<String> {
+    let first = store.chunks.sweep(&store.index).await?;
+    let second = store.chunks.sweep(&store.index).await?;
     Ok(format!(
         "removed {} chunks ({} bytes), gave back {} bytes in {} segments, moved {} bytes; {} chunks wait for the next sweep",
         first.removed + second.removed,
@@ -97,10 +104,10 @@ async fn sweep(store: &Store, db: &Database) -> anyhow::Result<String> {
     ))
 }
 
-async fn scrub(store: &Store, db: &Database) -> anyhow::Result<(String, bool)> {
-    let report = store.scrub(ScrubOptions::default()).await?;
+async fn scrub(store: &Store) -> anyhow::Result<(String, bool)> {
+    let report = store.chunks.scrub(ScrubOptions::default()).await?;
     let mut lines = Vec::new();
-    for name in super::scrub::hurt_by(store, db, &report.damaged).await? {
+    for name in super::scrub::hurt_by(store, &report.damaged).await? {
         lines.push(format!("damaged: {name}"));
     }
     lines.extend(report.damaged.iter().map(|chunk| format!("damaged: chunk {chunk}")));

@@ -35,25 +35,15 @@ pub(super) async fn clean(rooms: &Rooms, job: &Job, image: ImageId, source: Imag
 
 async fn attempt(rooms: &Rooms, caller: &Caller, image: ImageId, source: ImageId) -> Result<()> {
     let source = rooms.images.cleanable(caller, source).await?;
-    let session = rooms.store.begin().await.map_err(overlay::store_error)?;
     // From here on the source's disk stays, whatever becomes of the source.
-    let patch = session.patch(Some(source.disk_root), source.disk_bytes).await.map_err(overlay::store_error)?;
+    let (session, patch) = overlay::begin(rooms, &source.disk, source.disk_bytes).await?;
     let content = async {
         let Cleaned { disk, cures } = cured(rooms, image, &source).await?;
         tracing::info!(image.id = %image, source.id = %source.id, cures, "cleaned a copy of image {}: {cures}", source.id);
         overlay::fill(rooms, image, patch, disk, CLEANED_PERCENT).await
     };
-    match content.await {
-        Ok(content) => {
-            rooms.images.finish_snapshot(caller, image, content).await?;
-            session.finish().await;
-            Ok(())
-        }
-        Err(error) => {
-            session.abandon().await;
-            Err(error)
-        }
-    }
+    let content = content.await;
+    overlay::finish(rooms, caller, image, session, content).await
 }
 
 /// Runs the guest, and notes how far it is; ends it when the image was deleted meanwhile.

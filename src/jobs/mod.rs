@@ -18,7 +18,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use queue::{Job, Lane, Queue, Work};
 
-use crate::{db::Database, error::Result, images::Images, instances::Instances};
+use crate::{
+    error::Result,
+    images::{Images, Targets},
+    instances::Instances,
+    stores::Stores,
+};
 
 /// Workers of the front lane. A snapshot reads and compresses what changed on its own threads; two keep both busy.
 const FRONT_WORKERS: usize = 2;
@@ -37,9 +42,7 @@ pub struct Rooms {
     /// Instances.
     pub instances: Instances,
     /// The chunks under both.
-    pub store: chunks::Store,
-    /// The rows.
-    pub db: Database,
+    pub stores: Stores,
 }
 
 /// Starts the workers and the clock; they end with `stop`, and `tasks` knows when.
@@ -70,13 +73,20 @@ pub fn start(queue: &Queue, rooms: &Rooms, sweep_interval: Duration, stop: &Canc
 /// Who does what.
 async fn run(rooms: Rooms, job: Job) -> Result<()> {
     match job.work.clone() {
-        Work::Import { image, source } => rooms.images.run_import(&job, image, &source).await,
+        Work::Import { image, source, stores, all_must_succeed } => {
+            let stores = if stores.is_empty() { vec![rooms.stores.default_store().name.clone()] } else { stores };
+            let targets = Targets { stores: Some(stores), all_must_succeed };
+            rooms.images.run_import(&job, image, &source, &targets).await
+        }
+        Work::Copy { image, stores, all_must_succeed } => {
+            rooms.images.run_copies(&job, image, &stores, all_must_succeed).await
+        }
         Work::Checksum { image } => rooms.images.compute_checksums(image, &job.stop).await,
         Work::Snapshot { image, instance } => snapshot::cast(&rooms, &job, image, instance).await,
         Work::Generalize { image, source } => generalize::clean(&rooms, &job, image, source).await,
         Work::Verify { image } => rooms.images.verify(image, &job).await,
-        Work::Sweep => until(&job.stop, sweep::sweep(&rooms.store, &rooms.db)).await,
-        Work::Scrub => until(&job.stop, scrub::scrub(&rooms.store, &rooms.db)).await,
+        Work::Sweep => until(&job.stop, sweep::sweep_all(&rooms.stores)).await,
+        Work::Scrub => until(&job.stop, scrub::scrub_all(&rooms.stores)).await,
     }
 }
 

@@ -17,8 +17,10 @@ use tokio::{sync::mpsc, time::Instant};
 use super::Rooms;
 use crate::{
     error::{Error, Result},
+    identity::Caller,
     ids::ImageId,
     instances::Captured,
+    stores::{self, Place, Session, store_error},
 };
 
 /// How much is read at once: enough for a disk to be fast, and little beside what a capture may hold.
@@ -37,6 +39,42 @@ enum Change {
     Zeroes(Range<u64>),
     /// How many bytes the changes come to; the first thing told.
     Total(u64),
+}
+
+/// Begins a content that differs from `base` in some chunks, in the same store; where that takes nothing new, in the
+/// default one, to which the base is copied first.
+///
+/// # Errors
+/// `Unavailable` when the store cannot take it now.
+pub(super) async fn begin(rooms: &Rooms, base: &Place, size_bytes: u64) -> Result<(Session, Patch)> {
+    let store = rooms.stores.holding(base)?;
+    let session = if store.is_read_only {
+        stores::replicate(store, rooms.stores.default_store(), &[base.root].into()).await?
+    } else {
+        store.check_room()?;
+        store.begin().await?
+    };
+    let patch = session.chunks.patch(Some(base.root), size_bytes).await.map_err(store_error);
+    let (patch, session) = session.unless_failed(patch).await?;
+    Ok((session, patch))
+}
+
+/// Makes the image active with what was filled, or gives the save up.
+///
+/// # Errors
+/// Why nothing was filled; `Gone` when the image was deleted meanwhile.
+pub(super) async fn finish(
+    rooms: &Rooms,
+    caller: &Caller,
+    image: ImageId,
+    session: Session,
+    content: Result<Content>,
+) -> Result<()> {
+    let (content, session) = session.unless_failed(content).await?;
+    let finished = rooms.images.finish_snapshot(caller, image, &session, content).await;
+    let ((), session) = session.unless_failed(finished).await?;
+    session.finish().await;
+    Ok(())
 }
 
 /// Fills `patch` with what `captured` changed and finishes it; the image's progress goes on from `begun_percent`.
@@ -140,9 +178,4 @@ fn read_data(overlay: &File, offset: u64, first: u64, len: u64, changes: &mpsc::
 
 fn broken(rejection: disks::Rejection) -> Error {
     Error::Conflict(format!("The disk cannot be read: {rejection}"))
-}
-
-/// A fault of the store under a job.
-pub(super) fn store_error(error: chunks::Error) -> Error {
-    Error::internal(error)
 }

@@ -53,6 +53,21 @@ pub enum Work {
         image: ImageId,
         /// Where the bytes are.
         source: Source,
+        /// The stores they are for, the first of them first; none in rows of before there were several.
+        #[serde(default)]
+        stores: Vec<String>,
+        /// Whether it fails when one of the stores cannot take them.
+        #[serde(default)]
+        all_must_succeed: bool,
+    },
+    /// Copies an image to further stores.
+    Copy {
+        /// The image.
+        image: ImageId,
+        /// The stores.
+        stores: Vec<String>,
+        /// Whether none of them is to have it when one cannot take it.
+        all_must_succeed: bool,
     },
     /// Computes the checksums of an image's rendered file.
     Checksum {
@@ -105,7 +120,7 @@ impl Work {
     fn lane(&self) -> Lane {
         match self {
             Work::Snapshot { .. } | Work::Verify { .. } => Lane::Front,
-            Work::Import { .. } => Lane::Import,
+            Work::Import { .. } | Work::Copy { .. } => Lane::Import,
             Work::Generalize { .. } => Lane::Clean,
             Work::Checksum { .. } | Work::Sweep | Work::Scrub => Lane::Back,
         }
@@ -121,7 +136,7 @@ impl Work {
         match self {
             Work::Snapshot { image, .. } => Some(format!("snapshot {image}")),
             // The image's row says which of its imports is at work.
-            Work::Import { .. } => None,
+            Work::Import { .. } | Work::Copy { .. } => None,
             Work::Checksum { image } => Some(format!("checksum {image}")),
             Work::Generalize { image, .. } => Some(format!("generalize {image}")),
             Work::Verify { image } => Some(Work::verification_of(*image)),

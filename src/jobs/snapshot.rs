@@ -43,21 +43,10 @@ pub(super) fn reason(error: &Error) -> String {
 
 async fn attempt(rooms: &Rooms, job: &Job, caller: &Caller, image: ImageId, instance: InstanceId) -> Result<()> {
     let captured = rooms.instances.captured(caller, instance, image).await?;
-    let session = rooms.store.begin().await.map_err(overlay::store_error)?;
-    let patch = session.patch(Some(captured.base_root), captured.disk_bytes).await.map_err(overlay::store_error)?;
+    let (session, patch) = overlay::begin(rooms, &captured.base, captured.disk_bytes).await?;
     let content = tokio::select! {
         content = overlay::fill(rooms, image, patch, captured, 0) => content,
         () = job.stop.cancelled() => Err(Error::Unavailable("the service is ending".into())),
     };
-    match content {
-        Ok(content) => {
-            rooms.images.finish_snapshot(caller, image, content).await?;
-            session.finish().await;
-            Ok(())
-        }
-        Err(error) => {
-            session.abandon().await;
-            Err(error)
-        }
-    }
+    overlay::finish(rooms, caller, image, session, content).await
 }

@@ -1,20 +1,34 @@
 //! Deleting chunks that nothing refers to.
 
-use chunks::{Store, SweepReport};
+use chunks::SweepReport;
 
 use crate::{
-    db::Database,
     error::{Error, Result},
+    stores::{Store, Stores},
 };
 
-/// Sweeps once. What is found unreachable is condemned, and removed by the next sweep.
+/// Sweeps every store once, one after the other.
+///
+/// # Errors
+/// As [`sweep`], of the last store that fails.
+pub async fn sweep_all(stores: &Stores) -> Result<()> {
+    let mut outcome = Ok(());
+    for store in stores.all() {
+        if let Err(error) = sweep(store).await {
+            outcome = Err(error);
+        }
+    }
+    outcome
+}
+
+/// Sweeps a store once. What is found unreachable is condemned, and removed by the next sweep.
 ///
 /// A sweep that finds another at work leaves the work to it.
 ///
 /// # Errors
 /// `Unavailable` when the database is out of reach, `Internal` when a content cannot be read: nothing is deleted then.
-pub async fn sweep(store: &Store, db: &Database) -> Result<Option<SweepReport>> {
-    let report = match store.sweep(db).await {
+pub async fn sweep(store: &Store) -> Result<Option<SweepReport>> {
+    let report = match store.chunks.sweep(&store.index).await {
         Err(chunks::Error::Busy) => {
             tracing::info!("another sweep is at work; this one leaves it to that");
             return Ok(None);
@@ -23,12 +37,14 @@ pub async fn sweep(store: &Store, db: &Database) -> Result<Option<SweepReport>> 
     };
     let SweepReport { epoch, condemned, removed, spared, dropped_bytes, .. } = report;
     tracing::info!(
+        store = store.name,
         epoch,
         condemned,
         removed,
         spared,
         dropped_bytes,
-        "swept the store: condemned {condemned} chunks, removed {removed}, gave back {dropped_bytes} bytes"
+        "swept the store {}: condemned {condemned} chunks, removed {removed}, gave back {dropped_bytes} bytes",
+        store.name
     );
     Ok(Some(report))
 }

@@ -27,6 +27,7 @@ mod build;
 mod check;
 mod compact;
 mod contents;
+mod copy;
 mod digest;
 mod error;
 mod fetch;

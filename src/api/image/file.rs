@@ -28,7 +28,6 @@ pub(super) async fn upload(
 ) -> Response {
     let saved = async {
         let (id, declared) = opening(&image, &headers)?;
-        stores::check_header(&headers)?;
         Ok(api.images.upload(&caller, id, declared, body.into_data_stream()).await?)
     };
     taken(saved.await)
@@ -187,6 +186,7 @@ fn declared(headers: &HeaderMap) -> Result<Declared> {
         size_bytes: length.or(image_size),
         md5: text("content-md5").map(|digest| hex_digest("Content-MD5", digest, 16)).transpose()?,
         sha512: text("content-digest").map(sha512_of).transpose()?.flatten(),
+        store: stores::header(headers).map(str::to_owned),
         waits_to_be_asked: text("expect").is_some_and(|expect| expect.eq_ignore_ascii_case("100-continue")),
     })
 }

@@ -32,9 +32,9 @@ pub(super) async fn begin(
     let source = source(&body, url.0)?;
     let token = headers.get("x-auth-token").and_then(|token| token.to_str().ok());
     let token = token.filter(|_| matches!(source, Some(Source::Glance { .. }))).map(str::to_owned);
-    let stores = stores::wanted(&body, &headers)?;
+    let targets = stores::wanted(&api, &body, &headers)?;
     api.images
-        .import(&caller, id, ImportImage { source, stores, input: json!({"image_id": id, "import_req": body}), token })
+        .import(&caller, id, ImportImage { source, targets, input: json!({"image_id": id, "import_req": body}), token })
         .await?;
     Ok(StatusCode::ACCEPTED)
 }

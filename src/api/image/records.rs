@@ -9,7 +9,7 @@ use axum::{
 use super::{image_id, patch, render};
 use crate::{
     api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl, web::JsonBody},
-    images::{Attributes, METHODS, STORE},
+    images::{Attributes, METHODS},
 };
 
 pub(super) async fn create(
@@ -23,7 +23,10 @@ pub(super) async fn create(
     if let Ok(location) = HeaderValue::from_str(&format!("{}/image/v2/images/{}", url.0, image.id)) {
         response.headers_mut().insert(header::LOCATION, location);
     }
-    response.headers_mut().insert("openstack-image-store-ids", HeaderValue::from_static(STORE));
+    let stores: Vec<&str> = api.images.stores().all().iter().map(|store| store.name.as_str()).collect();
+    if let Ok(stores) = HeaderValue::from_str(&stores.join(",")) {
+        response.headers_mut().insert("openstack-image-store-ids", stores);
+    }
     // Clients that import look here whether they may, and give the image up otherwise.
     if let Ok(methods) = HeaderValue::from_str(&METHODS.join(",")) {
         response.headers_mut().insert("openstack-image-import-methods", methods);

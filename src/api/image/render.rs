@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 
-use crate::images::{Image, Member, STORE, Status};
+use crate::images::{Image, Member, Status};
 
 /// A page's first guess at its size: an image is about a kilobyte.
 const IMAGE_BYTES: usize = 1200;
@@ -89,7 +89,7 @@ fn write_image(out: &mut Vec<u8>, image: &Image) {
     out.extend_from_slice(&seconds(image.updated_ms));
     out.push(b'"');
     if matches!(image.status, Status::Active | Status::Deactivated) {
-        word(out, "stores", STORE);
+        word(out, "stores", &image.stores);
     }
     for (name, value) in [
         ("os_glance_import_task", &image.import_task),
@@ -220,6 +220,7 @@ mod tests {
             disk_root: None,
             rendering: None,
             stored_bytes: None,
+            stores: "local".into(),
             tags: "[\"a\"]".into(),
             properties: "{\"p\":\"{}\"}".into(),
             created_ms: 0,

@@ -1,4 +1,4 @@
-//! Stores as the API has them. Effigy keeps every content once, in one store.
+//! Stores as the API has them.
 
 use axum::{
     Json,
@@ -11,25 +11,45 @@ use super::image_id;
 use crate::{
     api::{Api, caller::Authenticated, error::ApiError},
     error::{Error, Result},
-    images::STORE,
+    images::Targets,
+    stores::Store,
 };
 
-const DESCRIPTION: &str = "Effigy's own store";
-
 /// `GET /v2/info/stores`
-pub(super) async fn list(_caller: Authenticated) -> Json<Value> {
-    Json(json!({"stores": [{"id": STORE, "description": DESCRIPTION, "default": "true"}]}))
+pub(super) async fn list(State(api): State<Api>, _caller: Authenticated) -> Json<Value> {
+    let stores: Vec<Value> = api.images.stores().all().iter().map(|store| shown(store)).collect();
+    Json(json!({ "stores": stores }))
 }
 
 /// `GET /v2/info/stores/detail`
-pub(super) async fn detail(Authenticated(caller): Authenticated) -> Result<Json<Value>, ApiError> {
+pub(super) async fn detail(
+    State(api): State<Api>,
+    Authenticated(caller): Authenticated,
+) -> Result<Json<Value>, ApiError> {
     if !caller.is_admin() {
         return Err(Error::Forbidden("Only an admin sees the details of stores.".into()).into());
     }
-    Ok(Json(json!({"stores": [{
-        "id": STORE, "description": DESCRIPTION, "default": "true", "type": "effigy", "weight": 0,
-        "properties": {"chunk_size": chunks::CHUNK_BYTES},
-    }]})))
+    let detailed = |store: &Store| {
+        let mut shown = shown(store);
+        shown["type"] = "effigy".into();
+        shown["properties"] = json!({
+            "chunk_size": chunks::CHUNK_BYTES, "folder": store.folder, "free_bytes": store.chunks.free_bytes().ok(),
+        });
+        shown
+    };
+    let stores: Vec<Value> = api.images.stores().all().iter().map(|store| detailed(store)).collect();
+    Ok(Json(json!({ "stores": stores })))
+}
+
+/// A store as everybody sees it. Glance's flags are words, and are there only when they are true.
+fn shown(store: &Store) -> Value {
+    let mut shown = json!({"id": store.name, "description": store.description, "weight": store.weight});
+    for (name, flag) in [("default", store.is_default), ("read-only", store.is_read_only)] {
+        if flag {
+            shown[name] = "true".into();
+        }
+    }
+    shown
 }
 
 /// `DELETE /v2/stores/{store}/{image}`
@@ -42,47 +62,38 @@ pub(super) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The store that an upload names, if it names one, is the one there is.
-pub(super) fn check_header(headers: &HeaderMap) -> Result<()> {
-    match header(headers) {
-        Some(store) if store != STORE => {
-            let shown: String = store.chars().take(64).collect();
-            Err(Error::Invalid(format!("There is no store '{shown}' here: the only one is '{STORE}'.")))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The stores that an import is for; `None` for all of them.
-pub(super) fn wanted(body: &Value, headers: &HeaderMap) -> Result<Option<Vec<String>>> {
+/// The stores that an import is for.
+pub(super) fn wanted(api: &Api, body: &Value, headers: &HeaderMap) -> Result<Targets> {
     let flag = |name: &str| match body.get(name) {
         None => Ok(None),
         Some(Value::Bool(flag)) => Ok(Some(*flag)),
         Some(_) => Err(Error::Invalid(format!("'{name}' must be boolean value only"))),
     };
-    flag("all_stores_must_succeed")?;
+    // Glance: all of them must, unless somebody says otherwise.
+    let all_must_succeed = flag("all_stores_must_succeed")?.unwrap_or(true);
     let (header, stores) = (header(headers), body.get("stores"));
-    if flag("all_stores")? == Some(true) {
-        // Clients send an empty list along.
-        let names_some = stores.is_some_and(|stores| stores.as_array().is_none_or(|stores| !stores.is_empty()));
+    // Clients send an empty list along.
+    let names_some = stores.is_some_and(|stores| stores.as_array().is_none_or(|stores| !stores.is_empty()));
+    let stores = if flag("all_stores")? == Some(true) {
         if names_some || header.is_some() {
             let message = "All_stores parameter can't be used with x-image-meta-store header or stores parameter";
             return Err(Error::Invalid(message.into()));
         }
-        return Ok(None);
-    }
-    match (stores, header) {
-        (Some(_), Some(_)) => {
+        None
+    } else if names_some {
+        if header.is_some() {
             let message = "Stores parameter and x-image-meta-store header can't be both specified";
-            Err(Error::Invalid(message.into()))
+            return Err(Error::Invalid(message.into()));
         }
-        (Some(stores), None) => serde_json::from_value(stores.clone())
-            .map(Some)
-            .map_err(|_| Error::Invalid("'stores' must be a list of stores' names".into())),
-        (None, store) => Ok(Some(vec![store.unwrap_or(STORE).to_owned()])),
-    }
+        let stores = serde_json::from_value(stores.cloned().unwrap_or_default());
+        Some(stores.map_err(|_| Error::Invalid("'stores' must be a list of stores' names".into()))?)
+    } else {
+        Some(vec![header.unwrap_or(&api.images.stores().default_store().name).to_owned()])
+    };
+    Ok(Targets { stores, all_must_succeed })
 }
 
-fn header(headers: &HeaderMap) -> Option<&str> {
+/// The store that a request names.
+pub(super) fn header(headers: &HeaderMap) -> Option<&str> {
     headers.get("x-image-meta-store").map(|store| store.to_str().unwrap_or_default())
 }

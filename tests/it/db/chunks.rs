@@ -9,7 +9,7 @@ use bytes::Bytes;
 use chunks::{
     CHUNK_BYTES, Digest, ForeignError, Index, Location, Move, Options, Roots, Row, SegmentState, Store, SweepRow,
 };
-use effigy::db::Database;
+use effigy::db::chunks::StoreIndex;
 
 use super::{Fresh, both};
 
@@ -26,141 +26,146 @@ fn row(seed: u64, segment: u64, epoch: u64) -> Row {
 }
 
 /// An owner with an open segment.
-async fn segment(db: &Database) -> (u64, u64) {
-    let owner = db.register_owner().await.unwrap();
-    (owner, db.create_segment(owner).await.unwrap())
+async fn segment(index: &StoreIndex) -> (u64, u64) {
+    let owner = index.register_owner().await.unwrap();
+    (owner, index.create_segment(owner).await.unwrap())
 }
 
-async fn located(db: &Database, seed: u64) -> Option<Row> {
-    db.locate(&[digest(seed)]).await.unwrap()[0]
+async fn located(index: &StoreIndex, seed: u64) -> Option<Row> {
+    index.locate(&[digest(seed)]).await.unwrap()[0]
 }
 
-async fn sweep(db: &Database) -> SweepRow {
-    let epoch = db.begin_sweep().await.unwrap();
-    let horizon = db.oldest_session().await.unwrap().unwrap_or(epoch);
+async fn sweep(index: &StoreIndex) -> SweepRow {
+    let epoch = index.begin_sweep().await.unwrap();
+    let horizon = index.oldest_session().await.unwrap().unwrap_or(epoch);
     SweepRow { epoch, horizon }
 }
 
 #[tokio::test]
 async fn published_chunks_are_located_in_the_order_asked_for() {
     for Fresh { name, db, .. } in both().await {
-        let (_, segment) = segment(&db).await;
+        let index = db.store_index("local").await.unwrap();
+        let (_, segment) = segment(&index).await;
         let rows: Vec<Row> = (0..2_500).map(|seed| row(seed, segment, 0)).collect();
-        db.publish(segment, &rows).await.unwrap();
+        index.publish(segment, &rows).await.unwrap();
         for count in [0, 1, 2, 31, 33, 999, 1_000] {
             let mut asked: Vec<Digest> = (0..count).map(|at| digest(at * 7)).collect();
             asked.reverse();
             let expected: Vec<Option<Row>> = (0..count).rev().map(|at| rows.get(at as usize * 7).copied()).collect();
-            assert_eq!(db.locate(&asked).await.unwrap(), expected, "{name}: {count}");
-            assert_eq!(db.claim(0, &asked).await.unwrap(), expected, "{name}: {count}");
+            assert_eq!(index.locate(&asked).await.unwrap(), expected, "{name}: {count}");
+            assert_eq!(index.claim(0, &asked).await.unwrap(), expected, "{name}: {count}");
         }
-        assert_eq!(db.totals().await.unwrap().chunks, 2_500, "{name}");
-        assert_eq!(db.segment_end(segment).await.unwrap(), Some(24 + 2_499 * 100 + 48), "{name}");
-        assert_eq!(db.segment_end(segment + 1).await.unwrap(), None, "{name}");
-        let page = db.segment_rows(segment, 24 + 100 * 100, 3).await.unwrap();
+        assert_eq!(index.totals().await.unwrap().chunks, 2_500, "{name}");
+        assert_eq!(index.segment_end(segment).await.unwrap(), Some(24 + 2_499 * 100 + 48), "{name}");
+        assert_eq!(index.segment_end(segment + 1).await.unwrap(), None, "{name}");
+        let page = index.segment_rows(segment, 24 + 100 * 100, 3).await.unwrap();
         assert_eq!(page, rows[100..103], "{name}");
         let mut by_digest = rows.clone();
         by_digest.sort_by_key(|row| row.digest);
-        assert_eq!(db.rows(None, 2).await.unwrap(), by_digest[..2], "{name}");
-        assert_eq!(db.rows(Some(by_digest[1].digest), 5_000).await.unwrap(), by_digest[2..], "{name}");
+        assert_eq!(index.rows(None, 2).await.unwrap(), by_digest[..2], "{name}");
+        assert_eq!(index.rows(Some(by_digest[1].digest), 5_000).await.unwrap(), by_digest[2..], "{name}");
     }
 }
 
 #[tokio::test]
 async fn publishing_again_keeps_a_good_row_and_replaces_a_bad_one() {
     for Fresh { name, db, .. } in both().await {
-        let (_, one) = segment(&db).await;
-        let (_, two) = segment(&db).await;
-        db.publish(one, &[row(1, one, 3), row(2, one, 3), row(3, one, 3)]).await.unwrap();
-        assert!(db.mark_damaged(digest(2), row(2, one, 0).location).await.unwrap(), "{name}");
-        assert!(!db.mark_damaged(digest(3), row(3, two, 0).location).await.unwrap(), "{name}: it lies elsewhere");
-        db.publish(two, &[row(1, two, 5), row(2, two, 2)]).await.unwrap();
-        let kept = located(&db, 1).await.unwrap();
+        let index = db.store_index("local").await.unwrap();
+        let (_, one) = segment(&index).await;
+        let (_, two) = segment(&index).await;
+        index.publish(one, &[row(1, one, 3), row(2, one, 3), row(3, one, 3)]).await.unwrap();
+        assert!(index.mark_damaged(digest(2), row(2, one, 0).location).await.unwrap(), "{name}");
+        assert!(!index.mark_damaged(digest(3), row(3, two, 0).location).await.unwrap(), "{name}: it lies elsewhere");
+        index.publish(two, &[row(1, two, 5), row(2, two, 2)]).await.unwrap();
+        let kept = located(&index, 1).await.unwrap();
         assert_eq!((kept.location.segment, kept.epoch), (one, 5), "{name}");
-        let healed = located(&db, 2).await.unwrap();
+        let healed = located(&index, 2).await.unwrap();
         assert_eq!((healed.location.segment, healed.epoch, healed.damaged), (two, 3, false), "{name}");
-        db.seal_segment(one, 77).await.unwrap();
-        assert!(db.publish(one, &[row(9, one, 0)]).await.is_err(), "{name}: the segment is sealed");
-        assert!(located(&db, 9).await.is_none(), "{name}");
+        index.seal_segment(one, 77).await.unwrap();
+        assert!(index.publish(one, &[row(9, one, 0)]).await.is_err(), "{name}: the segment is sealed");
+        assert!(located(&index, 9).await.is_none(), "{name}");
     }
 }
 
 #[tokio::test]
 async fn a_claim_and_a_condemnation_exclude_each_other() {
     for Fresh { name, db, .. } in both().await {
-        let (owner, segment) = segment(&db).await;
-        db.publish(segment, &[row(1, segment, 0), row(2, segment, 0), row(3, segment, 0)]).await.unwrap();
-        let first = sweep(&db).await;
-        let session = db.begin_session(owner, LEASE).await.unwrap();
+        let index = db.store_index("local").await.unwrap();
+        let (owner, segment) = segment(&index).await;
+        index.publish(segment, &[row(1, segment, 0), row(2, segment, 0), row(3, segment, 0)]).await.unwrap();
+        let first = sweep(&index).await;
+        let session = index.begin_session(owner, LEASE).await.unwrap();
         assert_eq!(session.epoch, first.epoch, "{name}");
-        assert!(db.claim(session.epoch, &[digest(1)]).await.unwrap()[0].is_some(), "{name}");
+        assert!(index.claim(session.epoch, &[digest(1)]).await.unwrap()[0].is_some(), "{name}");
         let all = [digest(1), digest(2), digest(3)];
-        assert_eq!(db.condemn(first, &all).await.unwrap(), 2, "{name}: what is claimed is out of reach");
-        let claimed = db.claim(session.epoch, &all).await.unwrap();
+        assert_eq!(index.condemn(first, &all).await.unwrap(), 2, "{name}: what is claimed is out of reach");
+        let claimed = index.claim(session.epoch, &all).await.unwrap();
         assert_eq!(claimed.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, false], "{name}");
-        assert!(located(&db, 2).await.is_some(), "{name}: readers are served");
-        assert_eq!(db.remove(first, &all).await.unwrap(), 0, "{name}: not in the same epoch");
+        assert!(located(&index, 2).await.is_some(), "{name}: readers are served");
+        assert_eq!(index.remove(first, &all).await.unwrap(), 0, "{name}: not in the same epoch");
 
-        let second = sweep(&db).await;
+        let second = sweep(&index).await;
         assert_eq!(second.horizon, session.epoch, "{name}: the session still lives");
-        assert_eq!(db.condemn(first, &[digest(1)]).await.unwrap(), 0, "{name}: an old sweep has no say");
-        assert_eq!(db.spare(&[digest(2)]).await.unwrap(), 1, "{name}");
-        assert_eq!(db.remove(second, &all).await.unwrap(), 1, "{name}");
-        assert!(located(&db, 3).await.is_none(), "{name}");
-        assert!(located(&db, 2).await.unwrap().is_good(), "{name}");
+        assert_eq!(index.condemn(first, &[digest(1)]).await.unwrap(), 0, "{name}: an old sweep has no say");
+        assert_eq!(index.spare(&[digest(2)]).await.unwrap(), 1, "{name}");
+        assert_eq!(index.remove(second, &all).await.unwrap(), 1, "{name}");
+        assert!(located(&index, 3).await.is_none(), "{name}");
+        assert!(located(&index, 2).await.unwrap().is_good(), "{name}");
     }
 }
 
 #[tokio::test]
 async fn a_session_ends_once_and_its_pins_outlive_it_until_the_next_sweep() {
     for Fresh { name, db, .. } in both().await {
-        let owner = db.register_owner().await.unwrap();
-        let session = db.begin_session(owner, LEASE).await.unwrap();
-        let other = db.begin_session(owner + 1, Duration::ZERO).await.unwrap();
+        let index = db.store_index("local").await.unwrap();
+        let owner = index.register_owner().await.unwrap();
+        let session = index.begin_session(owner, LEASE).await.unwrap();
+        let other = index.begin_session(owner + 1, Duration::ZERO).await.unwrap();
         assert!(session.id != other.id, "{name}");
-        assert_eq!(db.session_owners().await.unwrap(), [owner, owner + 1], "{name}");
-        assert!(db.pin(session.id, digest(1)).await.unwrap(), "{name}");
-        assert!(db.pin(session.id, digest(1)).await.unwrap(), "{name}: twice is once");
-        assert!(db.renew_session(session.id, LEASE).await.unwrap(), "{name}");
+        assert_eq!(index.session_owners().await.unwrap(), [owner, owner + 1], "{name}");
+        assert!(index.pin(session.id, digest(1)).await.unwrap(), "{name}");
+        assert!(index.pin(session.id, digest(1)).await.unwrap(), "{name}: twice is once");
+        assert!(index.renew_session(session.id, LEASE).await.unwrap(), "{name}");
         tokio::time::sleep(Duration::from_millis(5)).await;
-        assert_eq!(db.end_lapsed_sessions().await.unwrap(), 1, "{name}");
-        assert!(!db.renew_session(other.id, LEASE).await.unwrap(), "{name}");
-        assert!(!db.pin(other.id, digest(2)).await.unwrap(), "{name}");
-        db.end_session(session.id).await.unwrap();
-        assert_eq!(db.oldest_session().await.unwrap(), None, "{name}");
-        assert_eq!(db.pinned_roots().await.unwrap(), [digest(1)], "{name}");
-        sweep(&db).await;
-        assert_eq!(db.pinned_roots().await.unwrap(), [], "{name}");
-        assert_eq!(db.totals().await.unwrap().sessions, 0, "{name}");
-        db.begin_session(owner, LEASE).await.unwrap();
-        assert_eq!(db.end_sessions_of(owner).await.unwrap(), 1, "{name}");
+        assert_eq!(index.end_lapsed_sessions().await.unwrap(), 1, "{name}");
+        assert!(!index.renew_session(other.id, LEASE).await.unwrap(), "{name}");
+        assert!(!index.pin(other.id, digest(2)).await.unwrap(), "{name}");
+        index.end_session(session.id).await.unwrap();
+        assert_eq!(index.oldest_session().await.unwrap(), None, "{name}");
+        assert_eq!(index.pinned_roots().await.unwrap(), [digest(1)], "{name}");
+        sweep(&index).await;
+        assert_eq!(index.pinned_roots().await.unwrap(), [], "{name}");
+        assert_eq!(index.totals().await.unwrap().sessions, 0, "{name}");
+        index.begin_session(owner, LEASE).await.unwrap();
+        assert_eq!(index.end_sessions_of(owner).await.unwrap(), 1, "{name}");
     }
 }
 
 #[tokio::test]
 async fn a_segment_is_dropped_only_when_no_row_points_into_it() {
     for Fresh { name, db, .. } in both().await {
-        let (owner, one) = segment(&db).await;
-        let (_, two) = segment(&db).await;
-        db.publish(one, &[row(1, one, 0)]).await.unwrap();
-        db.seal_segment(one, 500).await.unwrap();
-        assert!(!db.drop_segment(one).await.unwrap(), "{name}");
+        let index = db.store_index("local").await.unwrap();
+        let (owner, one) = segment(&index).await;
+        let (_, two) = segment(&index).await;
+        index.publish(one, &[row(1, one, 0)]).await.unwrap();
+        index.seal_segment(one, 500).await.unwrap();
+        assert!(!index.drop_segment(one).await.unwrap(), "{name}");
         let (from, to) = (row(1, one, 0).location, Location { start: 4_000, ..row(1, two, 0).location });
         let step = Move { digest: digest(1), from, to };
         let gone = Move { from: to, ..step };
-        assert_eq!(db.relocate(two, &[gone]).await.unwrap(), 0, "{name}: it lies elsewhere");
-        assert_eq!(db.relocate(two, &[step]).await.unwrap(), 1, "{name}");
-        assert!(db.relocate(one, &[gone]).await.is_err(), "{name}: not into a sealed one");
-        assert_eq!(located(&db, 1).await.unwrap().location, to, "{name}");
-        assert!(db.drop_segment(one).await.unwrap(), "{name}");
-        let rows = db.segments(0, 10).await.unwrap();
+        assert_eq!(index.relocate(two, &[gone]).await.unwrap(), 0, "{name}: it lies elsewhere");
+        assert_eq!(index.relocate(two, &[step]).await.unwrap(), 1, "{name}");
+        assert!(index.relocate(one, &[gone]).await.is_err(), "{name}: not into a sealed one");
+        assert_eq!(located(&index, 1).await.unwrap().location, to, "{name}");
+        assert!(index.drop_segment(one).await.unwrap(), "{name}");
+        let rows = index.segments(0, 10).await.unwrap();
         assert_eq!((rows[0].state, rows[0].file_bytes, rows[0].owner), (SegmentState::Dropping, 500, owner), "{name}");
         assert_eq!(rows[1].state, SegmentState::Open, "{name}");
-        db.forget_segment(one).await.unwrap();
-        assert_eq!(db.segments(0, 10).await.unwrap().len(), 1, "{name}");
-        assert_eq!(db.segments(two, 10).await.unwrap(), [], "{name}");
-        db.set_scrub_position(9).await.unwrap();
-        assert_eq!(db.scrub_position().await.unwrap(), 9, "{name}");
+        index.forget_segment(one).await.unwrap();
+        assert_eq!(index.segments(0, 10).await.unwrap().len(), 1, "{name}");
+        assert_eq!(index.segments(two, 10).await.unwrap(), [], "{name}");
+        index.set_scrub_position(9).await.unwrap();
+        assert_eq!(index.scrub_position().await.unwrap(), 9, "{name}");
     }
 }
 
@@ -182,9 +187,10 @@ fn chunk(seed: u64) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn saves_beside_sweeps_of_another_process_lose_nothing() {
     for Fresh { name, db, .. } in both().await {
+        let index = db.store_index("local").await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let options = Options { segment_bytes: 1 << 20, ..Options::default() };
-        let open = || Store::open(folder.path(), Arc::new(db.clone()), options.clone());
+        let open = || Store::open(folder.path(), Arc::new(index.clone()), options.clone());
         let (store, sweeper) = (open().await.unwrap(), open().await.unwrap());
         let roots = Arc::new(Committed(Mutex::default()));
         let worker = |number: u64| {
@@ -220,5 +226,30 @@ async fn saves_beside_sweeps_of_another_process_lose_nothing() {
         assert!(removed > 0, "{name}");
         assert!(store.check(&*roots).await.unwrap().is_sound(), "{name}");
         assert_eq!(store.stats().await.unwrap().totals.chunks, 0, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn rows_of_one_store_are_nothing_to_another() {
+    for Fresh { name, db, .. } in both().await {
+        let (one, other) = (db.store_index("local").await.unwrap(), db.store_index("archive").await.unwrap());
+        let (_, in_one) = segment(&one).await;
+        let (owner, in_other) = segment(&other).await;
+        assert_eq!(in_one, in_other, "{name}: each counts for itself");
+        one.publish(in_one, &[row(1, in_one, 0), row(2, in_one, 0)]).await.unwrap();
+        other.publish(in_other, &[row(1, in_other, 0)]).await.unwrap();
+        let session = other.begin_session(owner, LEASE).await.unwrap();
+        other.pin(session.id, digest(1)).await.unwrap();
+        assert_eq!(one.pinned_roots().await.unwrap(), [], "{name}");
+        assert_eq!(one.oldest_session().await.unwrap(), None, "{name}");
+        assert_eq!(located(&other, 2).await, None, "{name}");
+
+        let sweep = sweep(&one).await;
+        assert_eq!(one.condemn(sweep, &[digest(1), digest(2)]).await.unwrap(), 2, "{name}");
+        assert_eq!(located(&other, 1).await.unwrap().condemned, 0, "{name}");
+        assert!(other.mark_damaged(digest(1), row(1, in_other, 0).location).await.unwrap(), "{name}");
+        assert!(!located(&one, 1).await.unwrap().damaged, "{name}");
+        assert_eq!((one.totals().await.unwrap().chunks, other.totals().await.unwrap().chunks), (2, 1), "{name}");
+        assert_eq!(db.store_index("archive").await.unwrap().session_owners().await.unwrap(), [owner], "{name}");
     }
 }

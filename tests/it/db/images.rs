@@ -3,6 +3,7 @@
 use effigy::{
     db::{
         Database,
+        chunks::Hold,
         image_pages::{Comparison, Condition, Direction, ImagePage, NumberColumn, PageVisibility, SortKey, TextColumn},
         image_saves::Ending,
         image_usage::ImageUsage,
@@ -39,6 +40,7 @@ pub(super) fn image(owner: ProjectId, name: &str, created_ms: i64) -> Image {
         disk_root: None,
         rendering: None,
         stored_bytes: None,
+        stores: String::new(),
         tags: r#"["t"]"#.into(),
         properties: r#"{"os":"debian"}"#.into(),
         created_ms,
@@ -66,9 +68,9 @@ pub(super) fn saved(size_bytes: i64) -> Saved {
         disk_bytes: size_bytes,
         checksum: Some("md5".into()),
         os_hash: Some("sha512".into()),
-        file_root: Some("file".into()),
-        disk_root: Some("disk".into()),
-        session: SESSION,
+        file_root: Some(root(b"file")),
+        disk_root: Some(root(b"disk")),
+        holds: vec![hold("local")],
         ..Saved::default()
     }
 }
@@ -76,10 +78,33 @@ pub(super) fn saved(size_bytes: i64) -> Saved {
 /// A fresh store's first session.
 const SESSION: u64 = 1;
 
+pub(super) fn hold(store: &str) -> Hold {
+    Hold { store: store.into(), session: SESSION }
+}
+
+/// The root of a content of these bytes.
+pub(super) fn root(bytes: &[u8]) -> String {
+    chunks::Digest::of(bytes).to_string()
+}
+
 /// Begins the session that `saved` speaks of.
 pub(super) async fn begin_session(db: &Database) {
-    let session = chunks::Index::begin_session(db, 1, std::time::Duration::from_secs(60)).await.expect("begin");
+    begin_session_in(db, "local").await;
+}
+
+pub(super) async fn begin_session_in(db: &Database, store: &str) {
+    let index = db.store_index(store).await.expect("index");
+    let session = chunks::Index::begin_session(&index, 1, std::time::Duration::from_secs(60)).await.expect("begin");
     assert_eq!(session.id, SESSION);
+}
+
+/// What a store keeps, sorted.
+pub(super) async fn roots(db: &Database, store: &str) -> Vec<String> {
+    let index = db.store_index(store).await.expect("index");
+    let roots = chunks::Roots::roots(&index).await.expect("roots");
+    let mut roots: Vec<String> = roots.iter().map(ToString::to_string).collect();
+    roots.sort();
+    roots
 }
 
 fn page(viewer: Option<ProjectId>) -> ImagePage {
@@ -164,16 +189,16 @@ async fn save_goes_through_its_states_and_counts_what_it_holds() {
         assert_eq!(db.reserve_more(shown.id, "other", 1, LIMITS).await.expect("reserve"), Ending::Lost, "{name}");
         sums_are_right(&db, name).await;
         assert_eq!(db.finish_saving(shown.id, "other", &saved(250)).await.expect("finish"), Ending::Lost, "{name}");
-        let given_up = Saved { session: SESSION + 1, ..saved(250) };
+        let given_up = Saved { holds: vec![Hold { session: SESSION + 1, ..hold("local") }], ..saved(250) };
         let refused = db.finish_saving(shown.id, "mine", &given_up).await;
         assert!(matches!(refused, Err(Error::Unavailable(_))), "{name}: the store gave it up: {refused:?}");
         assert_eq!(db.finish_saving(shown.id, "mine", &saved(250)).await.expect("finish"), Ending::Done, "{name}");
         assert_eq!(used().await, ImageUsage { images: 1, bytes: 250, uploads: 0, staged_bytes: 0 }, "{name}");
         let (active, _) = db.image(shown.id, None).await.expect("read").expect("the image");
         assert_eq!((active.status, active.size_bytes), (Status::Active, Some(250)), "{name}");
-        let mut roots = db.image_roots().await.expect("roots");
-        roots.sort();
-        assert_eq!(roots, ["disk", "file"], "{name}");
+        let mut kept = [root(b"disk"), root(b"file")];
+        kept.sort();
+        assert_eq!(roots(&db, "local").await, kept, "{name}");
         assert_eq!(
             db.begin_saving(shown.id, Status::Saving, &mine, 1, LIMITS).await.expect("begin"),
             Step::Lost,

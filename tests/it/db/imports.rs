@@ -15,7 +15,7 @@ use effigy::{
 
 use super::{
     Fresh, both,
-    images::{LIMITS, begin_session, image, insert, lease, saved, status, sums_are_right},
+    images::{LIMITS, begin_session, hold, image, insert, lease, root, roots, saved, status, sums_are_right},
 };
 
 fn task(image: &Image, created_ms: i64) -> (ImageTask, NewJob) {
@@ -43,7 +43,7 @@ async fn staged(db: &Database, image: &Image, size_bytes: i64) {
     let mine = lease("stage", 60_000);
     let began = db.begin_saving(image.id, Status::Uploading, &mine, size_bytes, LIMITS).await.expect("begin");
     assert_eq!(began, Step::Done);
-    let content = Staged { root: "staged".into(), size_bytes, session: 1 };
+    let content = Staged { root: root(b"staged"), size_bytes, hold: hold("local") };
     assert_eq!(db.finish_staging(image.id, "stage", &content).await.expect("finish"), Ending::Done);
 }
 
@@ -60,7 +60,7 @@ async fn staged_bytes_are_counted_kept_and_become_the_image() {
         staged(&db, &shown, 300).await;
         let used = db.image_usage(shown.owner).await.expect("usage");
         assert_eq!((used.bytes, used.staged_bytes, used.uploads), (300, 300, 0), "{name}");
-        assert_eq!(db.image_roots().await.expect("roots"), ["staged"], "{name}: a sweep would take it");
+        assert_eq!(roots(&db, "local").await, [root(b"staged")], "{name}: a sweep would take it");
         let (task, job) = task(&shown, 1);
         assert_eq!(db.begin_import(Status::Queued, "local", &task, &job).await.expect("begin"), Step::Lost, "{name}");
         assert_eq!(
@@ -128,7 +128,7 @@ async fn failed_import_gives_everything_back_and_ends_its_task() {
             }
             let used = db.image_usage(owner).await.expect("usage");
             assert_eq!((used.bytes, used.staged_bytes, used.uploads), (0, 0, 0), "{name} {way}");
-            assert_eq!(db.image_roots().await.expect("roots"), Vec::<String>::new(), "{name} {way}");
+            assert_eq!(roots(&db, "local").await, Vec::<String>::new(), "{name} {way}");
             sums_are_right(&db, name).await;
         }
     }

@@ -30,6 +30,7 @@ fn instance(project: ProjectId, index: u32, number: u32) -> (InstanceRow, Action
             image_name: "base".into(),
             hardware: [("hw_disk_bus".to_owned(), "ide".to_owned())].into(),
             base_root: "ab".repeat(32),
+            base_store: "local".into(),
             base_bytes: 1 << 20,
             disk_bytes: 1 << 40,
             flavor: "{}".into(),
@@ -144,7 +145,7 @@ async fn deleted_instance_gives_its_quota_number_and_root_back_and_keeps_its_his
         let project = ProjectId::new();
         let made = db.add_instances(&reservation(project, 2, 9), |i, n| instance(project, i, n)).await.unwrap();
         assert_eq!(made.len(), 5, "{name}: as many as fit");
-        assert_eq!(db.instance_roots().await.unwrap(), ["ab".repeat(32)], "{name}");
+        assert_eq!(super::images::roots(&db, "local").await, ["ab".repeat(32)], "{name}");
         let (row, mut action) = made[1].clone();
         (action.id, action.action) = (InstanceId::new().to_string(), "delete".into());
         let deleting = InstanceState::new(Status::Build, Some(TaskState::Deleting));

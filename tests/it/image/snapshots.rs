@@ -2,7 +2,7 @@
 //!
 //! In one process with the images room: what an instance's disk is made of is this test's choice.
 
-use std::{collections::BTreeMap, ops::Range, process::Command, sync::Arc};
+use std::{collections::BTreeMap, ops::Range, process::Command};
 
 use bytes::Bytes;
 use effigy::{
@@ -14,6 +14,7 @@ use effigy::{
     images::{Images, Settings, SnapshotOf, Status},
     inspect::{Inspector, SigningKey},
     jobs::{Queue, Work},
+    stores::{Session, Stores},
 };
 use futures::TryStreamExt as _;
 use tempfile::TempDir;
@@ -23,7 +24,7 @@ use super::bytes;
 
 struct Room {
     images: Images,
-    store: chunks::Store,
+    stores: Stores,
     db: Database,
     caller: Caller,
     folder: TempDir,
@@ -33,8 +34,7 @@ impl Room {
     async fn open(quota: config::Quota) -> Room {
         let folder = tempfile::tempdir().unwrap();
         let db = Database::sqlite(&folder.path().join("effigy.db")).await.unwrap();
-        let index = Arc::new(db.clone());
-        let store = chunks::Store::open(&folder.path().join("store"), index, Default::default()).await.unwrap();
+        let stores = Stores::local(&db, folder.path().join("store")).await.unwrap();
         let identity = Identity::open(db.clone(), config::Identity::default()).await.unwrap();
         let key = SigningKey::generate().unwrap();
         let inspector = Inspector::new(Default::default(), key, env!("CARGO_BIN_EXE_effigy").into());
@@ -44,9 +44,8 @@ impl Room {
             sharing: Default::default(),
             quota,
             inspector,
-            reserve_bytes: 0,
         };
-        let images = Images::open(db.clone(), store.clone(), identity, Queue::new(db.clone()), settings);
+        let images = Images::open(db.clone(), stores.clone(), identity, Queue::new(db.clone()), settings);
         let caller = Caller {
             user: UserRef { id: UserId::new(), name: "alice".into(), domain_id: "default".into() },
             project: Some(ProjectRef { id: ProjectId::new(), name: "web".into(), domain_id: "default".into() }),
@@ -55,7 +54,7 @@ impl Room {
             address: None,
             session: None,
         };
-        Room { images, store, db, caller, folder }
+        Room { images, stores, db, caller, folder }
     }
 
     async fn begin(&self, expected_bytes: u64) -> effigy::Result<ImageId> {
@@ -72,15 +71,15 @@ impl Room {
     }
 
     /// A disk with data here and there, its content, and the session that keeps it until an image does.
-    async fn disk(&self, size_bytes: u64, data: &[(u64, u64)]) -> (Vec<u8>, chunks::Content, chunks::Session) {
+    async fn disk(&self, size_bytes: u64, data: &[(u64, u64)]) -> (Vec<u8>, chunks::Content, Session) {
         let mut disk = vec![0; size_bytes as usize];
         for (at, chunks) in data {
             let range = (at * 65_536) as usize..(((at + chunks) * 65_536).min(size_bytes)) as usize;
             let len = range.len();
             disk[range].copy_from_slice(&bytes(*at + 1, len));
         }
-        let session = self.store.begin().await.unwrap();
-        let mut writer = session.writer();
+        let session = self.stores.default_store().begin().await.unwrap();
+        let mut writer = session.chunks.writer();
         writer.write(Bytes::from(disk.clone())).await.unwrap();
         let content = writer.finish().await.unwrap();
         (disk, content, session)
@@ -103,9 +102,10 @@ async fn cast_images_file_is_a_qcow2_of_its_disk_in_every_part() {
     assert!(room.images.file(&room.caller, id).await.unwrap().is_none());
     room.images.snapshot_progress(id, 50).await.unwrap();
 
-    room.images.finish_snapshot(&room.caller, id, content).await.unwrap();
+    room.images.finish_snapshot(&room.caller, id, &session, content).await.unwrap();
+    let again = room.images.finish_snapshot(&room.caller, id, &session, content).await;
+    again.expect("a second end after a crash does no harm");
     session.finish().await;
-    room.images.finish_snapshot(&room.caller, id, content).await.expect("a second end after a crash does no harm");
 
     let image = room.images.show(&room.caller, id).await.unwrap();
     assert_eq!((image.status, image.progress), (Status::Active, None));
@@ -142,9 +142,9 @@ async fn cast_images_file_is_a_qcow2_of_its_disk_in_every_part() {
 #[tokio::test]
 async fn job_computes_a_cast_images_checksums() {
     let room = Room::open(config::Quota::default()).await;
-    let (_, content, _session) = room.disk(200_000, &[(1, 1)]).await;
+    let (_, content, session) = room.disk(200_000, &[(1, 1)]).await;
     let id = room.begin(0).await.unwrap();
-    room.images.finish_snapshot(&room.caller, id, content).await.unwrap();
+    room.images.finish_snapshot(&room.caller, id, &session, content).await.unwrap();
     let image = room.images.show(&room.caller, id).await.unwrap();
     let whole = room.read(id, 0..image.size_bytes.unwrap() as u64).await;
     let worker = Queue::new(room.db.clone());
@@ -174,8 +174,8 @@ async fn cast_image_that_cannot_be_made_says_why_and_counts_nothing() {
     let room = Room::open(quota).await;
     assert!(matches!(room.begin(2 << 20).await, Err(Error::OverQuota(_))));
     let id = room.begin(1000).await.unwrap();
-    let (_, large, _session) = room.disk(2 << 20, &[(0, 32)]).await;
-    let refused = room.images.finish_snapshot(&room.caller, id, large).await;
+    let (_, large, session) = room.disk(2 << 20, &[(0, 32)]).await;
+    let refused = room.images.finish_snapshot(&room.caller, id, &session, large).await;
     assert!(matches!(refused, Err(Error::OverQuota(_))), "{refused:?}");
     room.images.fail_snapshot(id, "over quota").await.unwrap();
     let image = room.images.show(&room.caller, id).await.unwrap();
@@ -183,6 +183,6 @@ async fn cast_image_that_cannot_be_made_says_why_and_counts_nothing() {
     assert_eq!(room.images.usage(&room.caller).await.unwrap().0.bytes, 0);
     room.images.delete(&room.caller, id).await.unwrap();
     assert!(matches!(room.images.snapshot_progress(id, 1).await, Err(Error::Gone(_))));
-    assert!(matches!(room.images.finish_snapshot(&room.caller, id, large).await, Err(Error::Gone(_))));
-    assert!(room.images.roots().await.unwrap().is_empty());
+    assert!(matches!(room.images.finish_snapshot(&room.caller, id, &session, large).await, Err(Error::Gone(_))));
+    assert!(chunks::Roots::roots(&room.stores.default_store().index).await.unwrap().is_empty());
 }

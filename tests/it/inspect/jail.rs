@@ -66,6 +66,10 @@ fn before_the_first_byte_is_read_every_right_is_given_up() {
     if is_root {
         let (socket, _) = UnixStream::pair().unwrap();
         let mut plain = stdio(Command::new("sleep").arg("60"), socket).spawn().unwrap();
+        // It sleeps: what its start opened is closed.
+        while line(plain.id(), "status", "State:")[0] != "S" {
+            std::thread::yield_now();
+        }
         let mut expected = open_files(plain.id());
         expected.push("socket".to_owned());
         expected.sort();

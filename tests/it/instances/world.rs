@@ -7,7 +7,6 @@ use std::{
 };
 
 use bytes::Bytes;
-use chunks::Store;
 use effigy::{
     config::{self, Config},
     db::Database,
@@ -18,6 +17,7 @@ use effigy::{
     inspect::{Inspector, SigningKey},
     instances::{Foundations, Instance, Instances, Launch, Nic, Status, flavors::Flavors, key_pairs::KeyPairs},
     jobs::{self, Queue},
+    stores::Stores,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -73,7 +73,7 @@ pub fn guests_below(folder: &Path) -> Vec<(i32, PathBuf)> {
 pub struct World {
     pub images: Images,
     pub instances: Instances,
-    pub store: Store,
+    pub stores: Stores,
     pub db: Database,
     pub folder: PathBuf,
     pub alice: Caller,
@@ -110,7 +110,7 @@ impl World {
         set(&mut config.instances);
         let db = Database::sqlite(&folder.join("effigy.db")).await.unwrap();
         let identity = Identity::open(db.clone(), config.identity.clone()).await.unwrap();
-        let store = Store::open(&folder.join("store"), Arc::new(db.clone()), Default::default()).await.unwrap();
+        let stores = Stores::local(&db, folder.join("store")).await.unwrap();
         let queue = Queue::new(db.clone());
         // The look into a stopped disk is the program's own, not the tests'.
         let program = env!("CARGO_BIN_EXE_effigy").into();
@@ -120,14 +120,13 @@ impl World {
             sharing: config.sharing,
             quota: config.quota.clone(),
             inspector: Inspector::new(config.inspect, SigningKey::generate().unwrap(), program),
-            reserve_bytes: 0,
         };
-        let images = Images::open(db.clone(), store.clone(), identity, queue.clone(), settings);
+        let images = Images::open(db.clone(), stores.clone(), identity, queue.clone(), settings);
         queue.recover().await.unwrap();
         let instances = Instances::open(Foundations {
             db: db.clone(),
             images: images.clone(),
-            exports: Exports::new(store.clone()),
+            exports: Exports::new(stores.clone()),
             flavors: Flavors::new(db.clone()),
             key_pairs: KeyPairs::new(db.clone(), 10),
             settings: config.instances,
@@ -136,11 +135,9 @@ impl World {
         });
         let instances = instances.await.unwrap();
         let (stop, workers) = (CancellationToken::new(), TaskTracker::new());
-        let (rooms_db, rooms_store) = (db.clone(), store.clone());
-        let rooms =
-            jobs::Rooms { images: images.clone(), instances: instances.clone(), store: rooms_store, db: rooms_db };
+        let rooms = jobs::Rooms { images: images.clone(), instances: instances.clone(), stores: stores.clone() };
         jobs::start(&queue, &rooms, Duration::from_secs(3600), &stop, &workers);
-        World { images, instances, store, db, folder: folder.to_owned(), alice: alice(), stop, workers }
+        World { images, instances, stores, db, folder: folder.to_owned(), alice: alice(), stop, workers }
     }
 
     /// Ends the service cleanly; guests go on.
@@ -296,7 +293,7 @@ impl World {
     /// The disk of a stopped instance for QEMU's own tools, and the folder that holds a copy of its base.
     async fn nodes(&self, id: InstanceId) -> (tempfile::TempDir, String) {
         let row = self.db.instance(id).await.unwrap().unwrap();
-        let reader = self.store.reader(row.make.base_root.parse().unwrap()).await.unwrap();
+        let reader = self.stores.reader(&row.make.base_store, &row.make.base_root).await.unwrap();
         let base = reader.read_at(0, reader.size_bytes() as usize).await.unwrap();
         let place = tempfile::tempdir().unwrap();
         let under = place.path().join("base.raw");

@@ -139,6 +139,11 @@ impl Effigy {
     /// Stops the service and starts it again with other settings.
     pub async fn restart_with(&mut self, settings: &str) {
         self.stop().await;
+        self.run_with(settings).await;
+    }
+
+    /// Starts the service, which does not run, with other settings.
+    pub async fn run_with(&mut self, settings: &str) {
         settings.clone_into(&mut self.settings);
         self.run().await;
     }

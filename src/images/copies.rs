@@ -1,0 +1,261 @@
+//! Images in several stores: copies to further ones, and out of one again.
+//!
+//! A copy has the same roots as what it is a copy of, and every byte of it was verified on the way. While it is under
+//! way the image is as it was; a store is among the image's as soon as its copy is whole. What a copy reads is pinned
+//! in the store that it reads from, so that it may be taken out there, or the image deleted, at any moment.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use chunks::Digest;
+
+use super::{CHANGE_ATTEMPTS, Image, Images, Status, import::task, save::Intake};
+use crate::{
+    db::{
+        image_tasks::ImageTask,
+        images::{Saved, Step},
+    },
+    error::{Error, Result},
+    identity::{Caller, image_policy::ImageAction},
+    ids::{ImageId, JobId},
+    jobs::{Job, Queue, Work},
+    stores::{Session, Store, abandon, is_in, replicate},
+};
+
+/// The stores that something is for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Targets {
+    /// Their names; `None` for all of them that take something new.
+    pub stores: Option<Vec<String>>,
+    /// Whether it is for nothing when one of them cannot take it.
+    pub all_must_succeed: bool,
+}
+
+impl Images {
+    /// Takes an image's bytes out of one of the stores that have them.
+    ///
+    /// # Errors
+    /// `Conflict` for a store that is not set up here and for an image that is not active; `NotFound` for a store that
+    /// does not have it; `Forbidden` for the last store that does.
+    pub async fn delete_from_store(&self, caller: &Caller, id: ImageId, store: &str) -> Result<()> {
+        if self.0.stores.named(store).is_none() {
+            let shown: String = store.chars().take(64).collect();
+            return Err(Error::Conflict(format!("The selected store {shown} is not available on this node.")));
+        }
+        for _ in 0..CHANGE_ATTEMPTS {
+            let image = self.allowed(caller, id, ImageAction::Change).await?;
+            if image.status != Status::Active {
+                let message = "It's not allowed to remove image data from store if image status is not 'active'";
+                return Err(Error::Conflict(message.into()));
+            }
+            if !is_in(&image.stores, store) {
+                return Err(Error::NotFound(format!("Image {id} is not stored on store {store}.")));
+            }
+            if image.stores == store {
+                let message =
+                    "Cannot delete image data from the only store containing it. Consider deleting the image instead.";
+                return Err(Error::Forbidden(message.into()));
+            }
+            if self.0.db.drop_copy(id, image.revision, store).await? == Step::Done {
+                return Ok(());
+            }
+        }
+        Err(Error::Conflict(format!("image {id} is being changed by others at the same time; try again")))
+    }
+
+    /// The stores that something new goes to, in the order in which they were named.
+    ///
+    /// # Errors
+    /// `Conflict` for a store that is not here or takes nothing new.
+    pub(super) fn targets(&self, wanted: &Targets) -> Result<Vec<Arc<Store>>> {
+        let Some(names) = &wanted.stores else { return Ok(self.0.stores.writable().cloned().collect()) };
+        let mut targets: Vec<Arc<Store>> = Vec::new();
+        for name in names {
+            let store = self.0.stores.target(name).map_err(|error| Error::Conflict(error.to_string()))?;
+            if targets.iter().all(|target| target.name != store.name) {
+                targets.push(store.clone());
+            }
+        }
+        Ok(targets)
+    }
+
+    /// How what is imported gets to the stores it is for.
+    ///
+    /// # Errors
+    /// `Unavailable` when they have no room for it; `Conflict` as for [`Images::targets`].
+    pub(super) fn spread(&self, targets: &Targets) -> Result<Spread> {
+        let (mut takers, mut full, mut refusal) = (Vec::new(), Vec::new(), None);
+        for store in self.targets(targets)? {
+            match store.check_room() {
+                Ok(()) => takers.push(store),
+                Err(error) if targets.all_must_succeed => return Err(error),
+                Err(error) => {
+                    full.push(store.name.clone());
+                    refusal = Some(error);
+                }
+            }
+        }
+        if takers.is_empty() {
+            return Err(refusal.unwrap_or_else(|| Error::Conflict("no store takes anything new here".into())));
+        }
+        let first = takers.remove(0);
+        Ok(Spread { first, others: takers, full, all_must_succeed: targets.all_must_succeed })
+    }
+
+    /// Begins to copy an image to further stores; the task's id.
+    ///
+    /// # Errors
+    /// `Invalid` for a store that has it already; `OverQuota`; `Conflict` while it is being copied.
+    pub(super) async fn begin_copies(
+        &self,
+        caller: &Caller,
+        image: Image,
+        targets: Targets,
+        input: &serde_json::Value,
+    ) -> Result<JobId> {
+        let mut stores: Vec<String> = self.targets(&targets)?.iter().map(|store| store.name.clone()).collect();
+        if targets.stores.is_some()
+            && let Some(present) = stores.iter().find(|store| is_in(&image.stores, store))
+        {
+            return Err(Error::Invalid(format!("Image is already present at store '{present}'")));
+        }
+        stores.retain(|store| !is_in(&image.stores, store));
+        let mut task = task(caller, image.id, "api_image_import", input)?;
+        if stores.is_empty() {
+            task.status = "success".into();
+            task.result = Some(serde_json::json!({ "image_id": image.id }).to_string());
+            self.0.db.note_import(image.id, &task).await?;
+            return Ok(task.id);
+        }
+        let all_must_succeed = targets.all_must_succeed;
+        let work = Work::Copy { image: image.id, stores: stores.clone(), all_must_succeed };
+        let job = Queue::row(work, Some(caller))?;
+        task.id = job.id;
+        self.claim_copies(&stores, &task, &job).await?;
+        self.0.queue.wake();
+        Ok(task.id)
+    }
+
+    async fn claim_copies(&self, stores: &[String], task: &ImageTask, job: &crate::db::jobs::NewJob) -> Result<()> {
+        match self.0.db.begin_copies(stores, self.0.limits, task, job).await? {
+            Step::Done => Ok(()),
+            Step::Lost => {
+                let id = task.image;
+                Err(Error::Conflict(format!("image {id} is being copied or changed already; look at its tasks")))
+            }
+        }
+    }
+
+    /// Copies an image to further stores. The body of its job; a second run goes on where the first ended.
+    ///
+    /// # Errors
+    /// `Unavailable` when the service ends: the next one goes on.
+    pub async fn run_copies(&self, job: &Job, id: ImageId, stores: &[String], all_must_succeed: bool) -> Result<()> {
+        let task = job.id.to_string();
+        let mut failures = Vec::new();
+        for name in stores {
+            let Some((image, _)) = self.0.db.image(id, None).await? else { return Ok(()) };
+            let is_over = image.import_task.as_deref() != Some(&task);
+            if is_over {
+                return Ok(());
+            }
+            if !is_in(image.importing_to.as_deref().unwrap_or_default(), name) {
+                continue;
+            }
+            let copied = tokio::select! {
+                copied = self.copy_to(&image, name) => copied,
+                () = job.stop.cancelled() => return Err(Error::Unavailable("the service is stopping".into())),
+            };
+            match copied {
+                Ok(session) => {
+                    match self.0.db.add_copy(id, &task, &session.hold()).await? {
+                        Step::Done => session.finish().await,
+                        Step::Lost => session.abandon().await,
+                    }
+                    tracing::info!(image.id = %id, store = name, "copied image {id} to the store {name}");
+                }
+                Err(error) => {
+                    tracing::warn!(image.id = %id, store = name, "cannot copy image {id} to the store {name}: {error}");
+                    failures.push(format!("{name}: {}", reason(&error)));
+                    if all_must_succeed {
+                        self.0.db.undo_copies(id, &task, stores).await?;
+                        break;
+                    }
+                    self.0.db.fail_copy(id, &task, name).await?;
+                }
+            }
+        }
+        let failure = Some(failures.join("; ")).filter(|text| !text.is_empty());
+        self.0.db.end_copies(id, &task, failure.as_deref()).await
+    }
+
+    async fn copy_to(&self, image: &Image, store: &str) -> Result<Session> {
+        let disk = image.disk_root.as_deref().ok_or_else(|| Error::internal(anyhow::anyhow!("no content")))?;
+        let (from, _) = self.0.stores.open(&image.stores, disk).await?;
+        let roots = roots_of([&image.file_root, &image.disk_root])?;
+        replicate(from, self.0.stores.target(store)?, &roots).await
+    }
+}
+
+/// How what is imported gets to the stores it is for.
+pub(super) struct Spread {
+    /// Where it is saved, by the one road.
+    pub(super) first: Arc<Store>,
+    others: Vec<Arc<Store>>,
+    full: Vec<String>,
+    all_must_succeed: bool,
+}
+
+impl Spread {
+    /// Copies what was saved to the further stores, before anybody sees it in the first.
+    ///
+    /// # Errors
+    /// Why a store could not take it, where all of them must.
+    pub(super) async fn over(
+        self,
+        intake: &Intake<'_>,
+        mut saved: Saved,
+        session: Session,
+    ) -> Result<(Saved, Vec<Session>)> {
+        let mut sessions = vec![session];
+        let mut failed = self.full;
+        let roots = roots_of([&saved.file_root, &saved.disk_root])?;
+        for store in &self.others {
+            let copied = match intake.reserve(saved.size_bytes as u64).await {
+                Ok(()) => replicate(&self.first, store, &roots).await,
+                Err(error) => Err(error),
+            };
+            match copied {
+                Ok(session) => sessions.push(session),
+                Err(error) if self.all_must_succeed => {
+                    abandon(sessions).await;
+                    return Err(error);
+                }
+                Err(error) => {
+                    let (id, name) = (intake.id, &store.name);
+                    tracing::warn!(image.id = %id, store = name, "image {id} does not come to the store {name}: {error}");
+                    failed.push(name.clone());
+                }
+            }
+        }
+        saved.holds = sessions.iter().map(Session::hold).collect();
+        saved.failed_stores = failed.join(",");
+        Ok((saved, sessions))
+    }
+}
+
+/// File and disk; of a raw file they are one.
+fn roots_of(roots: [&Option<String>; 2]) -> Result<BTreeSet<Digest>> {
+    roots.into_iter().flatten().map(|root| root.parse().map_err(Error::internal)).collect()
+}
+
+/// Why a store could not take an image, in words for its owner.
+fn reason(error: &Error) -> String {
+    match error {
+        // Its chain is for the log.
+        Error::Internal(chain) => {
+            tracing::error!("a copy failed: {chain:#}");
+            "the service failed to read or write it; the operator finds the reason in the log".into()
+        }
+        other => other.to_string(),
+    }
+}

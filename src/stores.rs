@@ -1,0 +1,320 @@
+//! The named stores of a deployment, each with chunks of its own.
+//!
+//! An image's bytes lie in one store or in several; its row says in which. A content has the same root in all of them,
+//! so that a copy is proved by its name. Whoever reads takes the first store that has it, those of greater weight
+//! first; whoever writes names a store, or takes the default one. A store that is read-only takes nothing new, and
+//! still gives what it has and lets go of what is deleted.
+
+use std::{collections::BTreeSet, ops::Deref, path::PathBuf, sync::Arc};
+
+use anyhow::Context as _;
+use chunks::{Digest, Reader};
+
+use crate::{
+    db::{
+        Database,
+        chunks::{Hold, StoreIndex},
+        images::store_names,
+    },
+    error::{Error, Result},
+};
+
+/// The stores. Cheap to clone.
+#[derive(Clone)]
+pub struct Stores(Arc<[Arc<Store>]>);
+
+/// What is said of a store.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Its name.
+    pub name: String,
+    /// What it is, for people.
+    pub description: String,
+    /// The folder of its chunks.
+    pub folder: PathBuf,
+    /// Of several stores with the same bytes the one with the greatest weight is read.
+    pub weight: i32,
+    /// It takes nothing new.
+    pub is_read_only: bool,
+    /// It takes what names no store.
+    pub is_default: bool,
+    /// What is kept free on its file system, in bytes.
+    pub reserve_bytes: u64,
+}
+
+/// One of the stores, open.
+pub struct Store {
+    settings: Settings,
+    /// Where its chunks lie, and what keeps them.
+    pub index: StoreIndex,
+    /// The chunks.
+    pub chunks: chunks::Store,
+}
+
+/// A content, and the store that it is read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The store's name.
+    pub store: String,
+    /// The root of the content's manifest.
+    pub root: Digest,
+}
+
+/// A save under way in one of the stores.
+pub struct Session {
+    /// The store.
+    pub store: Arc<Store>,
+    /// What keeps what it wrote until a row does.
+    pub chunks: chunks::Session,
+}
+
+impl Place {
+    /// A place as rows have it.
+    ///
+    /// # Errors
+    /// `Internal` for a root that is none.
+    pub fn of(store: &str, root: &str) -> Result<Place> {
+        Ok(Place { store: store.to_owned(), root: root.parse().map_err(Error::internal)? })
+    }
+}
+
+impl Stores {
+    /// These stores, of which exactly one is the default.
+    pub fn new(mut stores: Vec<Store>) -> Stores {
+        stores.sort_by(|one, other| other.weight.cmp(&one.weight).then_with(|| one.name.cmp(&other.name)));
+        Stores(stores.into_iter().map(Arc::new).collect())
+    }
+
+    /// The one store of a deployment that names none.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn local(db: &Database, folder: PathBuf) -> anyhow::Result<Stores> {
+        let settings = Settings { name: "local".into(), folder, is_default: true, ..Settings::default() };
+        Ok(Stores::new(vec![Store::open(db, settings, chunks::Options::default()).await?]))
+    }
+
+    /// Every store, in the order in which they are read.
+    pub fn all(&self) -> &[Arc<Store>] {
+        &self.0
+    }
+
+    /// The stores that take something new.
+    pub fn writable(&self) -> impl Iterator<Item = &Arc<Store>> {
+        self.0.iter().filter(|store| !store.is_read_only)
+    }
+
+    /// The store that takes what names none.
+    pub fn default_store(&self) -> &Arc<Store> {
+        self.0.iter().find(|store| store.is_default).expect("one store is the default")
+    }
+
+    /// The store of this name.
+    pub fn named(&self, name: &str) -> Option<&Arc<Store>> {
+        self.0.iter().find(|store| store.name == name)
+    }
+
+    /// The store of this name, for something new.
+    ///
+    /// # Errors
+    /// `Invalid` when there is none, or it takes nothing new.
+    pub fn target(&self, name: &str) -> Result<&Arc<Store>> {
+        let names = || self.0.iter().map(|store| store.name.as_str()).collect::<Vec<_>>().join(", ");
+        let shown: String = name.chars().take(64).collect();
+        match self.named(name) {
+            Some(store) if store.is_read_only => Err(Error::Invalid(format!("The store '{shown}' is read-only."))),
+            Some(store) => Ok(store),
+            None => Err(Error::Invalid(format!("There is no store '{shown}' here; there are: {}.", names()))),
+        }
+    }
+
+    /// The stores of a row's list that are set up here, in the order in which they are read.
+    pub fn of<'a>(&'a self, list: &'a str) -> impl Iterator<Item = &'a Arc<Store>> {
+        self.0.iter().filter(move |store| is_in(list, &store.name))
+    }
+
+    /// A row's list in the order in which its stores are read; those that are not set up here come last.
+    pub fn in_order(&self, list: &str) -> String {
+        let missing = store_names(list).filter(|name| self.named(name).is_none());
+        self.of(list).map(|store| store.name.as_str()).chain(missing).collect::<Vec<_>>().join(",")
+    }
+
+    /// Opens a content of one of these stores for reading.
+    ///
+    /// # Errors
+    /// `Unavailable` when none of them is set up here or can read it now.
+    pub async fn reader(&self, list: &str, root: &str) -> Result<Reader> {
+        self.open(list, root).await.map(|(_, reader)| reader)
+    }
+
+    /// Which of these stores a content is best read from.
+    ///
+    /// # Errors
+    /// As [`Stores::reader`].
+    pub async fn place(&self, list: &str, root: &str) -> Result<Place> {
+        let (store, reader) = self.open(list, root).await?;
+        Ok(Place { store: store.name.clone(), root: reader.root() })
+    }
+
+    /// The store of a place.
+    ///
+    /// # Errors
+    /// `Unavailable` when it is not set up here.
+    pub fn holding(&self, place: &Place) -> Result<&Arc<Store>> {
+        self.named(&place.store).ok_or_else(|| not_set_up(&place.store))
+    }
+
+    /// The first of these stores that can open a content, with it open.
+    pub(crate) async fn open(&self, list: &str, root: &str) -> Result<(&Arc<Store>, Reader)> {
+        let root: Digest = root.parse().map_err(Error::internal)?;
+        let mut failure = None;
+        for store in self.0.iter().filter(|store| is_in(list, &store.name)) {
+            match store.chunks.reader(root).await {
+                Ok(reader) => return Ok((store, reader)),
+                Err(error) => {
+                    tracing::error!(store = store.name, %root, "cannot open a content of store {}: {error}", store.name);
+                    failure = Some(error);
+                }
+            }
+        }
+        Err(failure.map_or_else(|| not_set_up(list), store_error))
+    }
+
+    /// Seals what is open, when nothing is saved any more.
+    pub async fn close(&self) {
+        for store in self.0.iter() {
+            store.chunks.close().await;
+        }
+    }
+}
+
+impl Deref for Store {
+    type Target = Settings;
+
+    fn deref(&self) -> &Settings {
+        &self.settings
+    }
+}
+
+impl Store {
+    /// Opens a store, making it when it is new. The folder of one that was used before is never made anew: what it
+    /// held is likely on a disk that is not mounted.
+    ///
+    /// # Errors
+    /// It is not where it was, or cannot be read.
+    pub async fn open(db: &Database, settings: Settings, options: chunks::Options) -> anyhow::Result<Store> {
+        let (name, folder) = (&settings.name, settings.folder.as_path());
+        let index = db.store_index(name).await?;
+        anyhow::ensure!(
+            !index.was_opened() || folder.join("segments").is_dir(),
+            "the store '{name}' is not in its folder {}: is its disk mounted?",
+            folder.display()
+        );
+        let chunks = chunks::Store::open(folder, Arc::new(index.clone()), options).await;
+        let chunks = chunks.with_context(|| format!("cannot open the store '{name}' in {}", folder.display()))?;
+        Ok(Store { settings, index, chunks })
+    }
+
+    /// Begins a save.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store or the database cannot take one now.
+    pub async fn begin(self: &Arc<Store>) -> Result<Session> {
+        Ok(Session { store: self.clone(), chunks: self.chunks.begin().await.map_err(store_error)? })
+    }
+
+    /// Whether the store takes more bytes: what is to be kept free is free.
+    ///
+    /// # Errors
+    /// `Unavailable` when it is not, or nobody can tell.
+    pub fn check_room(&self) -> Result<()> {
+        let free_bytes = self.chunks.free_bytes().map_err(store_error)?;
+        if free_bytes >= self.reserve_bytes {
+            return Ok(());
+        }
+        Err(Error::Unavailable(format!(
+            "the store {} has {} MiB free and keeps {} MiB (store.reserve_mib): try again when the operator has made room",
+            self.name,
+            free_bytes >> 20,
+            self.reserve_bytes >> 20
+        )))
+    }
+}
+
+impl Session {
+    /// What a transaction holds that makes the save's content reachable.
+    pub fn hold(&self) -> Hold {
+        Hold { store: self.store.name.clone(), session: self.chunks.id() }
+    }
+
+    /// Gives the save up if its work has failed.
+    pub async fn unless_failed<T>(self, outcome: Result<T>) -> Result<(T, Session)> {
+        match outcome {
+            Ok(done) => Ok((done, self)),
+            Err(error) => {
+                self.abandon().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends the save, after the row that makes its content reachable is committed.
+    pub async fn finish(self) {
+        self.chunks.finish().await;
+    }
+
+    /// Gives the save up: the sweep collects what nothing else uses.
+    pub async fn abandon(self) {
+        self.chunks.abandon().await;
+    }
+}
+
+/// Writes contents of one store into another; a row makes them reachable there before the session is finished.
+///
+/// # Errors
+/// `Unavailable` when either cannot be used now or has no room; `Internal` when a content cannot be read.
+pub async fn replicate(from: &Arc<Store>, to: &Arc<Store>, roots: &BTreeSet<Digest>) -> Result<Session> {
+    to.check_room()?;
+    let source = from.begin().await?;
+    let session = to.begin().await?;
+    let copied = async {
+        for root in roots {
+            source.chunks.pin(*root).await.map_err(store_error)?;
+            let reader = from.chunks.reader(*root).await.map_err(store_error)?;
+            session.chunks.copy(&reader).await.map_err(store_error)?;
+        }
+        Ok(())
+    };
+    let copied = copied.await;
+    source.abandon().await;
+    session.unless_failed(copied).await.map(|((), session)| session)
+}
+
+/// Gives saves up.
+pub async fn abandon(sessions: Vec<Session>) {
+    for session in sessions {
+        session.abandon().await;
+    }
+}
+
+/// Whether a row's list has this name.
+pub fn is_in(list: &str, name: &str) -> bool {
+    store_names(list).any(|listed| listed == name)
+}
+
+fn not_set_up(list: &str) -> Error {
+    Error::Unavailable(format!("the bytes are in the store '{list}', which is not set up here; tell the operator"))
+}
+
+/// An error of a store, in words of ours.
+pub(crate) fn store_error(error: chunks::Error) -> Error {
+    if error.is_full() {
+        tracing::error!(%error, "the store is full: {error}");
+        return Error::Unavailable("the store has no room left; try again when the operator has made some".into());
+    }
+    match error {
+        chunks::Error::SessionLost => Error::Unavailable("the save stalled for too long; send it again".into()),
+        chunks::Error::Closed => Error::Unavailable("the service is stopping; try again in a moment".into()),
+        other => Error::internal(other),
+    }
+}
