@@ -20,6 +20,8 @@ admin() { gl admin admin "$@"; }
 found() { as alice-web image list --name "$1" -f value -c ID; }
 # status NAME
 status() { as alice-web image show "$1" -f value -c status; }
+# stores NAME
+stores() { alice image-show "$(found "$1")" | awk '$2 == "stores" { print $4 }'; }
 
 step "Images"
 file=$folder/www/micro.raw
@@ -69,7 +71,13 @@ staged=$(found staged)
 check "image-stage" both alice image-stage "$staged" --file "$file" -- shows uploading status staged
 check "image-import" alice image-import "$staged"
 check "... becomes what was staged" becomes active status staged
-check "image-import copy-image" admin image-import "$staged" --import-method copy-image --all-stores True
+check "image-create, then image-upload --store" alice image-create --name far "${bare[@]}"
+far=$(found far)
+check "image-upload --store" both alice image-upload "$far" --store archive --file "$file" -- shows archive stores far
+check "image-import copy-image" admin image-import "$far" --import-method copy-image --all-stores True
+check "... comes to every store" becomes archive,local,second stores far
+check "stores-delete" both alice stores-delete --store archive "$far" -- shows local,second stores far
+check "stores-delete again is refused" refused "store not found" alice stores-delete --store archive "$far"
 check "image-tasks" says success alice image-tasks "$staged"
 check "task-list" admin task-list
 check "task-create" admin task-create --type import --input \

@@ -4,6 +4,8 @@
 source "$conformance/checks.sh"
 
 id() { as "$1" "${@:2}" -f value -c id; }
+# stores IMAGE: the stores that have it.
+stores() { as alice-web image show "$1" -f value -c properties | grep -o "'stores': '[^']*'" | cut -d "'" -f 4; }
 
 step "Signing in"
 check "token issue" says eft_ as alice-web token issue
@@ -84,6 +86,8 @@ check "image stores list" lists local as alice-web image stores list -f value -c
 check "image create --import" as alice-web image create imported --disk-format raw --container-format bare \
     --file "$file" --import
 check "an imported image is the file" becomes active as alice-web image show imported -f value -c status
+check "image import --method copy-image" as effigy image import --method copy-image --store archive --store second imported
+check "... comes to those stores" becomes archive,local,second stores imported
 check "image delete" both as alice-web image delete imported -- \
     lists_no imported as alice-web image list -f value -c Name
 check "image task list" as effigy image task list
