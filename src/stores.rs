@@ -223,12 +223,20 @@ impl Store {
         Ok(Session { store: self.clone(), chunks: self.chunks.begin().await.map_err(store_error)? })
     }
 
+    /// How many bytes its file system has free.
+    ///
+    /// # Errors
+    /// `Internal` when nobody can tell.
+    pub fn free_bytes(&self) -> Result<u64> {
+        self.chunks.free_bytes().map_err(store_error)
+    }
+
     /// Whether the store takes more bytes: what is to be kept free is free.
     ///
     /// # Errors
     /// `Unavailable` when it is not, or nobody can tell.
     pub fn check_room(&self) -> Result<()> {
-        let free_bytes = self.chunks.free_bytes().map_err(store_error)?;
+        let free_bytes = self.free_bytes()?;
         if free_bytes >= self.reserve_bytes {
             return Ok(());
         }

@@ -140,6 +140,12 @@ struct OfInstances {
     status: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfStores {
+    store: String,
+    state: &'static str,
+}
+
 /// What there is now, counted at each scrape.
 async fn census(api: &Api) -> Result<Registry, ApiError> {
     let (images, bytes) = (Family::<OfImages, Gauge>::default(), Family::<OfImages, Gauge>::default());
@@ -152,7 +158,18 @@ async fn census(api: &Api) -> Result<Registry, ApiError> {
     for (status, count) in api.instances.census().await? {
         instances.get_or_create(&OfInstances { status }).set(count);
     }
+    let stores = Family::<OfStores, Gauge>::default();
+    for store in api.images.stores().all() {
+        for (state, bytes) in [("used", store.index.file_bytes().await?), ("free", store.free_bytes()?)] {
+            let labels = OfStores { store: store.name.clone(), state };
+            stores.get_or_create(&labels).set(i64::try_from(bytes).unwrap_or(i64::MAX));
+        }
+    }
+    let uploads = Gauge::<i64>::default();
+    uploads.set(api.images.uploads_under_way() as i64);
     let mut registry = Registry::default();
+    registry.register_with_unit("effigy_store", "Bytes of sealed segments, and of free disk", Unit::Bytes, stores);
+    registry.register("effigy_uploads_in_progress", "Uploads and stagings under way", uploads);
     registry.register("effigy_images", "Images", images);
     registry.register_with_unit("effigy_image", "Bytes of the images' files", Unit::Bytes, bytes);
     registry.register("effigy_instances", "Instances", instances);

@@ -198,6 +198,12 @@ impl StoreIndex {
         Ok(ended)
     }
 
+    /// The length of its sealed segments.
+    pub async fn file_bytes(&self) -> Result<u64> {
+        let text = "select cast(sum(file_bytes) as bigint) from chunk_segments where store = $1";
+        Ok(self.number(text).await?.unwrap_or(0))
+    }
+
     /// Names the images and instances that a content belongs to, for people.
     pub(crate) async fn names_of_root(&self, root: &str) -> Result<Vec<String>> {
         let text = format!(

@@ -168,6 +168,11 @@ impl Images {
         self.0.sharing
     }
 
+    /// How many uploads and stagings are under way.
+    pub fn uploads_under_way(&self) -> usize {
+        self.0.settings.max_uploads - self.0.uploads.available_permits()
+    }
+
     /// The stores that images lie in.
     pub fn stores(&self) -> &Stores {
         &self.0.stores

@@ -33,7 +33,7 @@ pub(super) async fn detail(
         let mut shown = shown(store);
         shown["type"] = "effigy".into();
         shown["properties"] = json!({
-            "chunk_size": chunks::CHUNK_BYTES, "folder": store.folder, "free_bytes": store.chunks.free_bytes().ok(),
+            "chunk_size": chunks::CHUNK_BYTES, "folder": store.folder, "free_bytes": store.free_bytes().ok(),
         });
         shown
     };

@@ -50,9 +50,12 @@ async fn metrics_count_what_there_is() {
     for line in [
         r#"effigy_images{status="active",visibility="private"} 2"#,
         r#"effigy_image_bytes{status="active",visibility="private"} 2048"#,
+        r#"effigy_store_bytes{store="local",state="used"} 0"#,
+        "effigy_uploads_in_progress 0",
     ] {
         assert!(metrics.lines().any(|found| found == line), "{line}: {metrics}");
     }
+    assert!(metrics.contains(r#"effigy_store_bytes{store="local",state="free"} "#), "{metrics}");
     assert!(metrics.ends_with("# EOF\n"), "{metrics}");
 }
 
