@@ -139,6 +139,7 @@ impl App {
         let rooms = jobs::Rooms {
             images: self.parts.images.clone(),
             instances: self.parts.instances.clone(),
+            identity: self.parts.identity.clone(),
             stores: self.stores.clone(),
         };
         let sweep_interval = Duration::from_secs(self.config.store.sweep_interval_hours.max(1) * 3600);

@@ -141,11 +141,19 @@ pub struct Identity {
     pub lock_after_failures: u32,
     /// How long the lock holds.
     pub lock_secs: u64,
+    /// How long an event of the audit is kept; 0: for ever.
+    pub audit_keep_days: u64,
 }
 
 impl Default for Identity {
     fn default() -> Identity {
-        Identity { region: "RegionOne".into(), token_ttl_secs: 3600, lock_after_failures: 5, lock_secs: 900 }
+        Identity {
+            region: "RegionOne".into(),
+            token_ttl_secs: 3600,
+            lock_after_failures: 5,
+            lock_secs: 900,
+            audit_keep_days: 400,
+        }
     }
 }
 

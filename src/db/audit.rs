@@ -87,6 +87,16 @@ impl Database {
         Ok(write.commit().await?)
     }
 
+    /// Forgets events whose ids lie before this one, so many at most; how many there were.
+    pub(crate) async fn forget_events(&self, before: &str, limit: u32) -> Result<u64> {
+        let mut write = self.write().await?;
+        let text = "delete from audit_events where id in \
+                    (select id from audit_events where id < $1 order by id limit $2)";
+        let gone = sqlx::query(text).bind(before).bind(i64::from(limit)).execute(&mut *write).await?.rows_affected();
+        write.commit().await?;
+        Ok(gone)
+    }
+
     /// Events, the newest first.
     pub(crate) async fn events(&self, wanted: &Events<'_>) -> Result<Vec<EventRow>> {
         let rows = sqlx::query(

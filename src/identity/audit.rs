@@ -15,6 +15,8 @@ use crate::{
 const WAITING: usize = 1024;
 /// Events written at once.
 const TOGETHER: usize = 256;
+/// Events forgotten at once.
+const FORGOTTEN_AT_ONCE: u32 = 1000;
 /// The longest text of an event; what comes from a request is cut to it.
 const MAX_TEXT_CHARS: usize = 512;
 
@@ -54,7 +56,7 @@ impl Identity {
     pub async fn record(&self, mut event: Event) -> Result<()> {
         event.at_ms = now_ms();
         let random: String = random::<10>().iter().map(|byte| format!("{byte:02x}")).collect();
-        event.id = format!("{:012x}{random}", event.at_ms);
+        event.id = first_id(event.at_ms) + &random;
         let texts = [
             &mut event.client_request_id,
             &mut event.user_name,
@@ -71,9 +73,55 @@ impl Identity {
         written.await.map_err(|_| gone())?
     }
 
+    /// Forgets the events that were kept long enough. Called by the clock.
+    pub async fn forget_events(&self) -> Result<()> {
+        let keep_days = self.settings.audit_keep_days;
+        if keep_days == 0 {
+            return Ok(());
+        }
+        let keep_ms = i64::try_from(keep_days.saturating_mul(24 * 3_600_000)).unwrap_or(i64::MAX);
+        let before = first_id(now_ms().saturating_sub(keep_ms).max(0));
+        // Some at a time: whoever changes something waits for the rows meanwhile.
+        while self.db.forget_events(&before, FORGOTTEN_AT_ONCE).await? == u64::from(FORGOTTEN_AT_ONCE) {}
+        Ok(())
+    }
+
     /// Events, the newest first, in pages.
     pub async fn events(&self, caller: &Caller, wanted: &ListEvents<'_>) -> Result<Vec<Event>> {
         policy::administer(caller, "read the audit")?;
         self.db.events(wanted).await
+    }
+}
+
+/// What the ids of a moment's events begin with, and the lowest of them.
+fn first_id(at_ms: i64) -> String {
+    format!("{at_ms:012x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn left_with(keep_days: u64) -> usize {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Database::sqlite(&folder.path().join("effigy.db")).await.unwrap();
+        let settings = crate::config::Identity { audit_keep_days: keep_days, ..Default::default() };
+        let identity = Identity::open(db.clone(), settings).await.unwrap();
+        let days_ago = |days: i64, number: u64| {
+            let at_ms = now_ms() - days * 24 * 3_600_000;
+            Event { id: format!("{}{number:020}", first_id(at_ms)), at_ms, ..Event::default() }
+        };
+        let events: Vec<Event> = (0..2_500).map(|number| days_ago(11, number)).chain([days_ago(9, 0)]).collect();
+        db.insert_events(&events).await.unwrap();
+        identity.record(Event::default()).await.unwrap();
+        identity.forget_events().await.unwrap();
+        db.events(&ListEvents { limit: 5_000, ..Default::default() }).await.unwrap().len()
+    }
+
+    #[tokio::test]
+    async fn events_are_kept_as_long_as_is_set() {
+        assert_eq!(left_with(10).await, 2);
+        assert_eq!(left_with(0).await, 2_502);
+        assert_eq!(left_with(u64::MAX).await, 2_502);
     }
 }

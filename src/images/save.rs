@@ -67,20 +67,37 @@ impl Images {
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
         E: fmt::Display + Send + 'static,
     {
+        self.receive(caller, id, Status::Saving, declared, body).await
+    }
+
+    /// Takes the bytes that a client sends, to save or to stage them (`to`).
+    pub(super) async fn receive<S, E>(
+        &self,
+        caller: &Caller,
+        id: ImageId,
+        to: Status,
+        declared: Declared,
+        body: S,
+    ) -> Result<()>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        E: fmt::Display + Send + 'static,
+    {
         let image = self.allowed(caller, id, ImageAction::Change).await;
         let images = self.clone();
-        let save = self.0.saves.spawn(async move {
+        let taking = self.0.saves.spawn(async move {
             let mut body = Body::new(body, images.0.settings.min_upload_rate);
-            let saved = match image {
+            let taken = match image {
+                Ok(image) if to == Status::Uploading => images.take_in(image, &declared, &mut body).await,
                 Ok(image) => images.save(image, &declared, &mut body).await,
                 Err(error) => Err(error),
             };
-            if saved.is_err() && !declared.waits_to_be_asked {
+            if taken.is_err() && !declared.waits_to_be_asked {
                 body.drain().await;
             }
-            saved
+            taken
         });
-        save.await.map_err(Error::internal)?
+        taking.await.map_err(Error::internal)?
     }
 
     async fn save(&self, image: Image, declared: &Declared, body: &mut Body) -> Result<()> {
@@ -189,13 +206,26 @@ impl Images {
     }
 
     pub(super) async fn finish(&self, id: ImageId, lease: &Lease, saved: Saved, sessions: Vec<Session>) -> Result<()> {
-        match self.0.db.finish_saving(id, &lease.holder, &saved).await {
+        let ending = self.0.db.finish_saving(id, &lease.holder, &saved).await;
+        self.end_saves(id, lease, ending, sessions).await?;
+        tracing::info!(image.id = %id, bytes = saved.size_bytes, "saved image {id}");
+        self.add_verification(id).await;
+        Ok(())
+    }
+
+    /// Ends the saves whose last step this was, whatever came of it.
+    pub(super) async fn end_saves(
+        &self,
+        id: ImageId,
+        lease: &Lease,
+        ending: Result<Ending>,
+        sessions: Vec<Session>,
+    ) -> Result<()> {
+        match ending {
             Ok(Ending::Done) => {
                 for session in sessions {
                     session.finish().await;
                 }
-                tracing::info!(image.id = %id, bytes = saved.size_bytes, "saved image {id}");
-                self.add_verification(id).await;
                 Ok(())
             }
             Ok(lost) => {

@@ -12,13 +12,13 @@ use super::{
     Images, Status,
     body::Body,
     leases,
-    save::{Declared, Intake, check_queued, lost_error},
+    save::{Declared, Intake, check_queued},
     store_error,
 };
 use crate::{
-    db::{image_imports::Staged, image_saves::Ending, images::Lease, now_ms},
-    error::{Error, Result},
-    identity::{Caller, image_policy::ImageAction},
+    db::{image_imports::Staged, images::Lease, now_ms},
+    error::Result,
+    identity::Caller,
     ids::ImageId,
     stores::Session,
 };
@@ -33,23 +33,10 @@ impl Images {
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
         E: fmt::Display + Send + 'static,
     {
-        let image = self.allowed(caller, id, ImageAction::Change).await;
-        let images = self.clone();
-        let stage = self.0.saves.spawn(async move {
-            let mut body = Body::new(body, images.0.settings.min_upload_rate);
-            let staged = match image {
-                Ok(image) => images.take_in(image, &declared, &mut body).await,
-                Err(error) => Err(error),
-            };
-            if staged.is_err() && !declared.waits_to_be_asked {
-                body.drain().await;
-            }
-            staged
-        });
-        stage.await.map_err(Error::internal)?
+        self.receive(caller, id, Status::Uploading, declared, body).await
     }
 
-    async fn take_in(&self, image: super::Image, declared: &Declared, body: &mut Body) -> Result<()> {
+    pub(super) async fn take_in(&self, image: super::Image, declared: &Declared, body: &mut Body) -> Result<()> {
         check_queued(&image)?;
         self.check_size(declared.size_bytes.unwrap_or_default())?;
         let store = self.target(declared)?;
@@ -66,22 +53,10 @@ impl Images {
     }
 
     async fn finish_staging(&self, id: ImageId, lease: &Lease, staged: Staged, session: Session) -> Result<()> {
-        match self.0.db.finish_staging(id, &lease.holder, &staged).await {
-            Ok(Ending::Done) => {
-                session.finish().await;
-                tracing::info!(image.id = %id, bytes = staged.size_bytes, "staged bytes for image {id}");
-                Ok(())
-            }
-            Ok(lost) => {
-                session.abandon().await;
-                Err(lost_error(id, Some(lost)))
-            }
-            Err(error) => {
-                self.give_up(id, lease, &error).await;
-                session.abandon().await;
-                Err(error)
-            }
-        }
+        let ending = self.0.db.finish_staging(id, &lease.holder, &staged).await;
+        self.end_saves(id, lease, ending, vec![session]).await?;
+        tracing::info!(image.id = %id, bytes = staged.size_bytes, "staged bytes for image {id}");
+        Ok(())
     }
 
     /// Gives up what was staged and never imported. Called by the clock.

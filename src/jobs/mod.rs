@@ -20,6 +20,7 @@ pub use queue::{Job, Lane, Queue, Work};
 
 use crate::{
     error::Result,
+    identity::Identity,
     images::{Images, Targets},
     instances::Instances,
     stores::Stores,
@@ -41,6 +42,8 @@ pub struct Rooms {
     pub images: Images,
     /// Instances.
     pub instances: Instances,
+    /// Who asked, and for how long that is kept.
+    pub identity: Identity,
     /// The chunks under both.
     pub stores: Stores,
 }
@@ -106,7 +109,7 @@ async fn keep_time(queue: Queue, rooms: Rooms, sweep_interval: Duration, stop: C
         let done = tokio::select! {
             () = stop.cancelled() => return,
             _ = lapses.tick() => lapse(&rooms.images).await,
-            _ = sweeps.tick() => due(&queue, &rooms.images).await,
+            _ = sweeps.tick() => due(&queue, &rooms).await,
         };
         if let Err(error) = done {
             tracing::error!(%error, "cannot add what is due: {error}");
@@ -119,10 +122,11 @@ async fn lapse(images: &Images) -> Result<()> {
     images.fail_stale_staging().await
 }
 
-async fn due(queue: &Queue, images: &Images) -> Result<()> {
-    images.forget_tasks().await?;
+async fn due(queue: &Queue, rooms: &Rooms) -> Result<()> {
+    rooms.identity.forget_events().await?;
+    rooms.images.forget_tasks().await?;
     queue.forget_ended(KEEP_ENDED).await?;
-    images.verify_due().await?;
+    rooms.images.verify_due().await?;
     queue.add(Work::Sweep, None).await?;
     queue.add(Work::Scrub, None).await
 }

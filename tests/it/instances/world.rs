@@ -121,7 +121,7 @@ impl World {
             quota: config.quota.clone(),
             inspector: Inspector::new(config.inspect, SigningKey::generate().unwrap(), program),
         };
-        let images = Images::open(db.clone(), stores.clone(), identity, queue.clone(), settings);
+        let images = Images::open(db.clone(), stores.clone(), identity.clone(), queue.clone(), settings);
         queue.recover().await.unwrap();
         let instances = Instances::open(Foundations {
             db: db.clone(),
@@ -135,7 +135,8 @@ impl World {
         });
         let instances = instances.await.unwrap();
         let (stop, workers) = (CancellationToken::new(), TaskTracker::new());
-        let rooms = jobs::Rooms { images: images.clone(), instances: instances.clone(), stores: stores.clone() };
+        let rooms =
+            jobs::Rooms { images: images.clone(), instances: instances.clone(), identity, stores: stores.clone() };
         jobs::start(&queue, &rooms, Duration::from_secs(3600), &stop, &workers);
         World { images, instances, stores, db, folder: folder.to_owned(), alice: alice(), stop, workers }
     }
