@@ -86,7 +86,8 @@ check "image stores list" lists local as alice-web image stores list -f value -c
 check "image create --import" as alice-web image create imported --disk-format raw --container-format bare \
     --file "$file" --import
 check "an imported image is the file" becomes active as alice-web image show imported -f value -c status
-check "image import --method copy-image" as effigy image import --method copy-image --store archive --store second imported
+check "image import --method copy-image" as effigy image import \
+    "$(id alice-web image show imported)" --method copy-image --store archive second
 check "... comes to those stores" becomes archive,local,second stores imported
 check "image delete" both as alice-web image delete imported -- \
     lists_no imported as alice-web image list -f value -c Name

@@ -13,6 +13,7 @@ use crate::fetch;
 use crate::files::Files;
 use crate::index::{BATCH_ROWS, Index, Location, Row};
 use crate::manifest::{Manifest, decode_leaf};
+use crate::windows::Windows;
 
 /// Chunks whose places are looked up together when one is wanted: 16 MiB of content, about what
 /// follows soon, in one statement.
@@ -28,6 +29,7 @@ pub(crate) struct Contents {
     manifests: Cache<Digest, Arc<Manifest>>,
     leaves: Cache<Digest, Arc<Leaf>>,
     chunks: Cache<Digest, Bytes>,
+    pub(crate) windows: Windows,
 }
 
 /// A leaf's digests, and the places of those that were read.
@@ -66,6 +68,7 @@ impl Contents {
                 .weigher(|_, chunk: &Bytes| 256 + chunk.len() as u32)
                 .time_to_idle(IDLE_CACHE)
                 .build(),
+            windows: Windows::default(),
         }
     }
 
@@ -125,6 +128,7 @@ impl Contents {
         self.manifests.run_pending_tasks();
         self.leaves.run_pending_tasks();
         self.chunks.run_pending_tasks();
+        self.windows.tidy();
     }
 }
 

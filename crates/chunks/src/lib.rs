@@ -17,8 +17,8 @@
 //! - A record is never changed. It is verified by checksum and digest before a byte is handed out.
 //! - A sweep never takes a chunk that a committed root reaches, or that a live session wrote or
 //!   found already there. It needs no clock for that; see the head of `sweep.rs`.
-//! - Memory is bounded: 16 MiB for one writer, 2 MiB more for each further one, 4 MiB for each stream and 64 MiB for all of them
-//!   (beyond which each has 128 KiB), the caches by [`Options`].
+//! - Memory is bounded: 16 MiB for one writer, 2 MiB more for each further one, 4 MiB for each stream and
+//!   64 MiB for all of them (beyond which each has 128 KiB), 8 MiB that they share, the caches by [`Options`].
 //!
 //! `docs/storage-format.md` describes every byte.
 
@@ -45,6 +45,7 @@ mod store;
 mod sweep;
 mod usage;
 mod walk;
+mod windows;
 
 pub use check::{CheckReport, Leftovers, Problem};
 pub use digest::{Digest, NotADigest};

@@ -91,6 +91,13 @@ impl Reader {
         Ok(pieces)
     }
 
+    /// Reads as [`Reader::read_pieces`] does, together with all who read the same now.
+    async fn shared_pieces(&self, offset: u64, len: usize) -> Result<Vec<Bytes>, Error> {
+        let reader = self.clone();
+        let read = async move { reader.read_pieces(offset, len).await };
+        Ok(self.contents.windows.take((self.root, offset), read).await?.to_vec())
+    }
+
     /// Reads a range from its start to its end, reading ahead in bounded memory. An end past the
     /// content's is the content's.
     pub fn stream(&self, range: Range<u64>) -> impl Stream<Item = Result<Bytes, Error>> + Send + 'static + use<> {
@@ -250,8 +257,13 @@ impl Ahead {
             let end = ((self.next / window + 1) * window).min(self.end);
             let (reader, start) = (self.reader.clone(), self.next);
             self.next = end;
+            let len = (end - start) as usize;
             self.windows.push_back(AbortOnDropHandle::new(tokio::spawn(async move {
-                Ok((reader.read_pieces(start, (end - start) as usize).await?, permit))
+                let pieces = match end - start == WINDOW_BYTES {
+                    true => reader.shared_pieces(start, len).await?,
+                    false => reader.read_pieces(start, len).await?,
+                };
+                Ok((pieces, permit))
             })));
         }
     }
