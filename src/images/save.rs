@@ -67,7 +67,7 @@ impl Images {
         let image = self.allowed(caller, id, ImageAction::Change).await;
         let images = self.clone();
         let save = self.0.saves.spawn(async move {
-            let mut body = Body::new(body, images.0.settings.min_upload_rate);
+            let mut body = Body::new(body, images.0.pace);
             let saved = match image {
                 Ok(image) => images.save(image, &declared, &mut body).await,
                 Err(error) => Err(error),

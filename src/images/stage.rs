@@ -35,7 +35,7 @@ impl Images {
         let image = self.allowed(caller, id, ImageAction::Change).await;
         let images = self.clone();
         let stage = self.0.saves.spawn(async move {
-            let mut body = Body::new(body, images.0.settings.min_upload_rate);
+            let mut body = Body::new(body, images.0.pace);
             let staged = match image {
                 Ok(image) => images.take_in(image, &declared, &mut body).await,
                 Err(error) => Err(error),

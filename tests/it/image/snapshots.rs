@@ -43,6 +43,7 @@ impl Room {
             import: Default::default(),
             sharing: Default::default(),
             quota,
+            patience: config::Server::default().patience(),
             inspector,
             reserve_bytes: 0,
         };

@@ -4,4 +4,5 @@ mod first_start;
 mod health;
 mod lifecycle;
 mod settings;
+mod slow;
 mod store;
