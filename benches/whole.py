@@ -17,7 +17,9 @@ import os
 import pathlib
 import random
 import re
+import resource
 import shutil
+import socket
 import sqlite3
 import statistics
 import subprocess
@@ -32,7 +34,7 @@ MIB = 1 << 20
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    arguments.add_argument("--only", default="", help="of: start images storage list capture launch inside")
+    arguments.add_argument("--only", default="", help="of: start images storage list slow capture launch inside")
     arguments.add_argument("--quick", action="store_true", help="smaller files and fewer images, to try the script")
     arguments.add_argument("--keep", action="store_true", help="keep the folder")
     chosen = arguments.parse_args()
@@ -40,7 +42,7 @@ def main():
     program = os.environ.get("EFFIGY", ROOT / "target/release/effigy")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="effigy-bench-"))
     print(f"{'what':<46}{'here':>14}{'limit, same run':>32}{'of limit':>10}{'goal':>16}   peer (recorded)")
-    parts = [start, images, storage, list_many, capture, launch, inside]
+    parts = [start, images, storage, list_many, slow_peers, capture, launch, inside]
     try:
         for part in parts:
             if not only or part.__name__.split("_")[0] in only:
@@ -195,6 +197,46 @@ def fill_list(service, made, count):
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         list(pool.map(some, range(made, made + 8)))
     row(f"  creating {count - made:,} image records", f"{(count - made) / (time.perf_counter() - began):.0f} /s")
+
+
+def slow_peers(service, folder, quick):
+    """A good client alone, and beside connections that send and read nothing more; in turns, since the machine changes."""
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+    count = min(1000 if quick else 10000, files - 1000)
+    noise(folder / "large", 8 * MIB, seed=11)
+    large = service.create_image("large")
+    service.upload(large, folder / "large")
+    fill_list(service, 0, 100)
+    alone, beside, memory = [], [], []
+    for _ in range(1 if quick else 5):
+        alone.append(milliseconds(wrk(f"http://{service.host}/image/v2/images?limit=25", service.token)[2]))
+        with contextlib.ExitStack() as connections:
+            for n in range(count):
+                connections.enter_context(slow_peer(service, large, n))
+            beside.append(milliseconds(wrk(f"http://{service.host}/image/v2/images?limit=25", service.token)[2]))
+            memory.append(service.memory_mib())
+    here, limit = statistics.median(beside), statistics.median(alone)
+    row(f"p99 of a list beside {count:,} slow connections", f"{here:.1f} ms", f"alone: {limit:.1f} ms", f"{here / limit:.2f}", "<= 2.00")
+    row("  the least; the most of them", f"{min(beside):.1f}; {max(beside):.1f}", f"{min(alone):.1f}; {max(alone):.1f} ms")
+    row("  memory of the service then", f"{max(memory):.0f} MiB")
+
+
+def slow_peer(service, image, n):
+    """One of them: half have sent a part of something, half read nothing of a file."""
+    head = "Host: effigy\r\nX-Auth-Token: " + service.token + "\r\n"
+    file = f"GET /image/v2/images/{image}/file HTTP/1.1\r\n{head}\r\n"
+    body = f"POST /identity/v3/auth/tokens HTTP/1.1\r\n{head}Content-Length: 900000\r\n\r\n{{"
+    host, _, port = service.host.partition(":")
+    connection = socket.create_connection((host, int(port)))
+    connection.sendall(["GET /healthz HTTP/1.1\r\nX: ", file, body, file][n % 4].encode())
+    return connection
+
+
+def milliseconds(text):
+    """What wrk calls 950.00us, 11.80ms or 1.20s."""
+    number, unit = re.fullmatch(r"([\d.]+)(us|ms|s)", text).groups()
+    return float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
 
 
 # ---------------------------------------------------------------- capture and launch
@@ -409,6 +451,8 @@ def wrk(url, token=None):
     if "Non-2xx" in said:
         raise SystemExit(f"wrk {url}: {said}")
     found = {name: re.search(rf"{name}\s+([\d.]+\S*)", said) for name in ("Requests/sec:", "50%", "99%")}
+    if " 0 requests in" in said:
+        raise SystemExit(f"wrk {url}: nothing was answered")
     return float(found["Requests/sec:"][1]), found["50%"][1], found["99%"][1]
 
 

@@ -39,6 +39,8 @@ pub struct Parts {
     pub key_pairs: KeyPairs,
     /// The address clients know the service by; `None`: the one each request came to.
     pub public_url: Option<String>,
+    /// How long a client may keep the service waiting.
+    pub patience: Duration,
     /// What one project may use.
     pub quota: crate::config::Quota,
     /// What was measured.
@@ -58,6 +60,8 @@ pub struct App {
     config: Config,
     parts: Arc<Parts>,
     stores: Stores,
+    /// How many connections are served at once.
+    connections: usize,
     _lock: std::fs::File,
 }
 
@@ -70,7 +74,7 @@ impl App {
         let data = &config.server.data;
         make_data_folder(data)?;
         let lock = lock(data)?;
-        raise_file_limit();
+        let connections = api::listen::connections(raise_file_limit());
         let db = open_database(&config).await?;
         let identity = Identity::open(db.clone(), config.identity.clone()).await?;
         let flavors = Flavors::new(db.clone());
@@ -101,6 +105,7 @@ impl App {
             flavors,
             key_pairs,
             public_url: config.server.public_url.clone(),
+            patience: config.server.patience(),
             quota: config.quota.clone(),
             metrics: Default::default(),
             images,
@@ -108,7 +113,7 @@ impl App {
             jobs,
             instances,
         };
-        Ok(App { parts: Arc::new(parts), stores, config, _lock: lock })
+        Ok(App { parts: Arc::new(parts), stores, config, connections, _lock: lock })
     }
 
     /// Serves until `stop`, then lets the requests under way finish.
@@ -123,7 +128,12 @@ impl App {
         tracing::info!(%address, "serving on http://{address}");
         let router = api::router(Api::new(self.parts.clone()));
         let workers = self.start_jobs(&stop);
-        api::listen::listen(listener, router, stop, self.config.server.shutdown_grace()).await;
+        let limits = api::listen::Limits {
+            connections: self.connections,
+            patience: self.config.server.patience(),
+            grace: self.config.server.shutdown_grace(),
+        };
+        api::listen::listen(listener, router, limits, stop).await;
         self.parts.images.close().await;
         workers.wait().await;
         self.parts.instances.close().await;
@@ -163,6 +173,7 @@ fn open_images(
         import: config.import.clone(),
         sharing: config.sharing.clone(),
         quota: config.quota.clone(),
+        patience: config.server.patience(),
         // Whatever became of the file since: the program that runs.
         inspector: Inspector::new(config.inspect.clone(), key, "/proc/self/exe".into()),
     };
@@ -267,11 +278,12 @@ fn lock(data: &Path) -> anyhow::Result<std::fs::File> {
     Ok(file)
 }
 
-/// Takes as many file descriptors as the system grants: each connection and each instance needs some.
-fn raise_file_limit() {
+/// Takes as many file descriptors as the system grants, and says how many: each connection and each instance needs some.
+fn raise_file_limit() -> u64 {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
     if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }) {
         tracing::warn!(%error, "cannot raise the limit of open files; it stays {:?}", limit.current);
     }
+    getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX)
 }

@@ -59,6 +59,9 @@ pub struct Server {
     /// The address clients know the service by, such as `https://images.example.org`;
     /// `None` answers with the `Host` a request came to.
     pub public_url: Option<String>,
+    /// How long a client may keep the service waiting: for the head of a request or a JSON body, for bytes of an upload,
+    /// and for taking some of an answer (a download, a console). Rates are measured over this time.
+    pub patience_secs: u64,
     /// How long a clean shutdown waits for requests under way.
     pub shutdown_grace_secs: u64,
 }
@@ -69,6 +72,7 @@ impl Default for Server {
             data: "effigy-data".into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 9292)),
             public_url: None,
+            patience_secs: 60,
             shutdown_grace_secs: 30,
         }
     }
@@ -165,7 +169,7 @@ pub struct Images {
     pub max_size_bytes: u64,
     /// Uploads under way at once on this service (each holds about 16 MiB of buffers).
     pub max_uploads: usize,
-    /// An upload slower than this many bytes a second over a minute is given up.
+    /// An upload slower than this many bytes a second, over `server.patience_secs`, is given up.
     pub min_upload_rate: u64,
 }
 
@@ -442,6 +446,11 @@ impl Config {
 }
 
 impl Server {
+    /// How long a client may keep the service waiting.
+    pub fn patience(&self) -> Duration {
+        Duration::from_secs(self.patience_secs.max(1))
+    }
+
     /// How long a clean shutdown waits for requests under way.
     pub fn shutdown_grace(&self) -> Duration {
         Duration::from_secs(self.shutdown_grace_secs)

@@ -6,7 +6,7 @@
 //! by somebody without a token that lives is no change; it is answered 401 and logged, so that strangers cannot fill
 //! the disk with events.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use axum::{
     Json,
@@ -24,14 +24,12 @@ use super::{
     caller::Authenticated,
     error::{self, ApiError, ErrorNote},
     identity::lists::Filters,
-    web::{RequestId, Trail, client_request_id},
+    web::{self, RequestId, Trail, client_request_id},
 };
 use crate::identity::audit::{Event, ListEvents};
 
 /// The largest answer that is read again for the id of what it made.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024;
-/// The largest body that is read for the name of an action; the limit of every JSON body.
-const MAX_BODY_BYTES: usize = 1 << 20;
 
 const SIGN_IN: &str = "user.sign_in";
 const CONSOLE_OUTPUT: &str = "instance.getConsoleOutput";
@@ -99,12 +97,13 @@ pub async fn watch(api: Api, action: String, request: Request, next: Next) -> Re
         false => error::Dialect::Keystone,
     };
     let task = tokio::spawn(async move {
-        let (event, request) = begin(&action, request).await;
+        let (event, request) = begin(&action, request, api.patience).await;
         let trail = request.extensions().get::<Trail>().cloned().unwrap_or_default();
         let response = next.run(request).await;
         let (event, response) = finish(event, &trail, response).await;
         let is_recorded = match (event.action.as_str(), event.outcome.as_str()) {
-            (SIGN_IN, outcome) => outcome == "failure",
+            // What could not be read, or never came, was nobody's attempt: strangers would fill the disk with those.
+            (SIGN_IN, outcome) => outcome == "failure" && !matches!(event.status, 400 | 408),
             (CHANGE_PASSWORD, _) => true,
             // A POST that changes nothing; a console that follows a guest asks every other second.
             (CONSOLE_OUTPUT, _) => false,
@@ -126,7 +125,7 @@ pub async fn watch(api: Api, action: String, request: Request, next: Next) -> Re
 }
 
 /// What is known before the request runs.
-async fn begin(action: &str, request: Request) -> (Event, Request) {
+async fn begin(action: &str, request: Request, patience: Duration) -> (Event, Request) {
     let (mut parts, mut body) = request.into_parts();
     let mut action = action.to_owned();
     let params = {
@@ -136,7 +135,7 @@ async fn begin(action: &str, request: Request) -> (Event, Request) {
     let target: Vec<String> =
         params.iter().flat_map(|params| params.iter()).map(|(_, value)| value.to_owned()).collect();
     if action == "instance.action.create" {
-        let (kind, again) = instance_action(body).await;
+        let (kind, again) = instance_action(body, patience).await;
         (action, body) = (kind, again);
     }
     let address: Option<IpAddr> =
@@ -153,9 +152,9 @@ async fn begin(action: &str, request: Request) -> (Event, Request) {
 }
 
 /// Nova's actions are named by the one key of their body.
-async fn instance_action(body: Body) -> (String, Body) {
+async fn instance_action(body: Body, patience: Duration) -> (String, Body) {
     let unknown = "instance.action".to_owned();
-    match axum::body::to_bytes(body, MAX_BODY_BYTES).await {
+    match web::read(body, patience).await {
         Ok(bytes) => {
             let key =
                 serde_json::from_slice::<Value>(&bytes).ok().and_then(|body| body.as_object()?.keys().next().cloned());
@@ -166,7 +165,7 @@ async fn instance_action(body: Body) -> (String, Body) {
             });
             (action, Body::from(bytes))
         }
-        // The handler meets the same limit, or the same broken connection.
+        // The handler meets the same limit, the same end of patience or the same broken connection.
         Err(error) => (unknown, Body::from_stream(futures::stream::once(async { Err::<bytes::Bytes, _>(error) }))),
     }
 }

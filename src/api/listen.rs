@@ -6,6 +6,7 @@ use axum::{Router, body::Body, extract::ConnectInfo};
 use http_body_util::BodyExt as _;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Semaphore,
@@ -13,25 +14,43 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
-/// Connections at once; each costs a task and, while idle, a few KiB. Further ones wait in the kernel's queue.
+use super::peer::Peer;
+
+/// Connections at once; each costs a task and, while idle, about 20 KiB. Further ones wait in the kernel's queue.
 const MAX_CONNECTIONS: usize = 16_384;
-/// A client has this long to send a whole header block, so that slow ones do not hold connections.
-const HEADER_TIME: Duration = Duration::from_secs(30);
 /// The largest header block: a scoped token, a long marker and a proxy's additions fit several times.
 const MAX_HEADER_BYTES: usize = 32 * 1024;
-/// The largest piece of a body handed on at once; large enough that a fast upload costs few wake-ups.
-const READ_BYTES: usize = 512 * 1024;
+/// The largest piece of a body that is held for one connection; large enough that a fast upload costs few wake-ups.
+const BUFFER_BYTES: usize = 512 * 1024;
+/// So many connections have large buffers. The further ones are a crowd, each of which may sit on what it is sent: they
+/// have smaller ones, here and in the kernel, where a peer that reads nothing would otherwise hold up to 4 MiB
+/// (`net.ipv4.tcp_wmem`) and a few thousand of them all that the kernel has for TCP (`tcp_mem`).
+const ROOMY_CONNECTIONS: usize = 128;
+/// What is held for a connection of a crowd: one chunk of the store. The kernel doubles it for its own accounts.
+const CROWD_BUFFER_BYTES: usize = 64 * 1024;
 
-/// Serves `router` on `listener` until `stop`; then takes no new connection and gives those under way `grace`.
-pub async fn listen(listener: TcpListener, router: Router, stop: CancellationToken, grace: Duration) {
-    let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+/// What bounds the connections.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many there are at once.
+    pub connections: usize,
+    /// How long a peer may keep us waiting: for the head of its first request or the next one, or by taking nothing.
+    pub patience: Duration,
+    /// How long those under way may go on after the stop.
+    pub grace: Duration,
+}
+
+/// How many connections fit into so many open files: a quarter is left to the store, the database and the instances.
+/// Without it, a crowd would take the files that the requests of the others need.
+pub fn connections(files: u64) -> usize {
+    usize::try_from(files - files / 4).unwrap_or(usize::MAX).clamp(1, MAX_CONNECTIONS)
+}
+
+/// Serves `router` on `listener` until `stop`; then takes no new connection and gives those under way their grace.
+pub async fn listen(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
+    let slots = Arc::new(Semaphore::new(limits.connections));
     let connections = TaskTracker::new();
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME)
-        .max_header_size(MAX_HEADER_BYTES)
-        .max_buf_size(READ_BYTES)
-        .half_close(false);
+    let (roomy, crowded) = (http(limits.patience, BUFFER_BYTES), http(limits.patience, CROWD_BUFFER_BYTES));
     loop {
         let Ok(slot) = slots.clone().acquire_owned().await else { break };
         let accepted = tokio::select! {
@@ -46,6 +65,12 @@ pub async fn listen(listener: TcpListener, router: Router, stop: CancellationTok
                 continue;
             }
         };
+        let is_crowd = limits.connections - slots.available_permits() > ROOMY_CONNECTIONS;
+        if let Err(error) = set_options(&stream, is_crowd) {
+            tracing::debug!(%peer, %error, "cannot set the options of a connection");
+        }
+        let http = if is_crowd { &crowded } else { &roomy };
+        let stream = Peer::new(stream, limits.patience);
         let connection = connection(http.clone(), stream, peer, router.clone(), stop.clone());
         connections.spawn(async move {
             connection.await;
@@ -54,21 +79,30 @@ pub async fn listen(listener: TcpListener, router: Router, stop: CancellationTok
     }
     drop(listener);
     connections.close();
-    if tokio::time::timeout(grace, connections.wait()).await.is_err() {
-        tracing::warn!("requests were still under way after {} s; they are cut", grace.as_secs());
+    if tokio::time::timeout(limits.grace, connections.wait()).await.is_err() {
+        tracing::warn!("requests were still under way after {} s; they are cut", limits.grace.as_secs());
     }
 }
 
-async fn connection(
-    http: http1::Builder,
-    stream: TcpStream,
-    peer: SocketAddr,
-    router: Router,
-    stop: CancellationToken,
-) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%peer, %error, "cannot set TCP_NODELAY");
+fn http(patience: Duration, buffer_bytes: usize) -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(patience)
+        .max_header_size(MAX_HEADER_BYTES)
+        .max_buf_size(buffer_bytes)
+        .half_close(false);
+    http
+}
+
+fn set_options(stream: &TcpStream, is_crowd: bool) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    if is_crowd {
+        set_socket_send_buffer_size(stream, CROWD_BUFFER_BYTES)?;
     }
+    Ok(())
+}
+
+async fn connection(http: http1::Builder, stream: Peer, peer: SocketAddr, router: Router, stop: CancellationToken) {
     let service = service_fn(move |request: Request<Incoming>| {
         let router = router.clone();
         let mut request = request.map(|body| Body::new(body.map_err(axum::Error::new)));

@@ -25,6 +25,7 @@ pub mod listen;
 pub mod metrics;
 pub mod network;
 pub mod paging;
+mod peer;
 pub mod web;
 
 /// What every handler can reach. Cheap to clone.

@@ -1,16 +1,24 @@
 //! What every request passes: its id, the audit of what it changed, the service's own pages.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    error::Error as _,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::{
     Json,
+    body::Body,
     extract::{FromRequest, MatchedPath, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
+use http_body_util::LengthLimitError;
 use serde::de::DeserializeOwned;
 use serde_json::json;
+use tokio::time::{error::Elapsed, timeout};
 use uuid::Uuid;
 
 use super::{
@@ -102,29 +110,38 @@ pub struct OptionalJson<T>(pub T);
 impl<T: DeserializeOwned> FromRequest<Api> for JsonBody<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _api: &Api) -> Result<JsonBody<T>, ApiError> {
-        parse(&whole(request).await?).map(JsonBody)
+    async fn from_request(request: Request, api: &Api) -> Result<JsonBody<T>, ApiError> {
+        parse(&whole(request, api).await?).map(JsonBody)
     }
 }
 
 impl<T: DeserializeOwned + Default> FromRequest<Api> for OptionalJson<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, _api: &Api) -> Result<OptionalJson<T>, ApiError> {
-        let body = whole(request).await?;
+    async fn from_request(request: Request, api: &Api) -> Result<OptionalJson<T>, ApiError> {
+        let body = whole(request, api).await?;
         if body.is_empty() { Ok(OptionalJson(T::default())) } else { parse(&body).map(OptionalJson) }
     }
 }
 
-async fn whole(request: Request) -> Result<bytes::Bytes, ApiError> {
-    let body = axum::body::to_bytes(request.into_body(), MAX_JSON_BYTES).await.map_err(|error| {
-        use http_body_util::LengthLimitError;
-        match std::error::Error::source(&error).is_some_and(|source| source.is::<LengthLimitError>()) {
-            true => Error::TooLarge(format!("A JSON body has at most {MAX_JSON_BYTES} bytes.")),
-            false => Error::Invalid("The body ended before it was whole.".into()),
+/// The whole body of a request that has JSON in it.
+pub(super) async fn whole(request: Request, api: &Api) -> Result<Bytes, ApiError> {
+    read(request.into_body(), api.patience).await.map_err(|error| {
+        let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
+        if causes.clone().any(|cause| cause.is::<LengthLimitError>()) {
+            return Error::TooLarge(format!("A JSON body has at most {MAX_JSON_BYTES} bytes.")).into();
         }
-    })?;
-    Ok(body)
+        if causes.any(|cause| cause.is::<Elapsed>()) {
+            let message = format!("The body did not come within {} s.", api.patience.as_secs());
+            return ApiError::new(StatusCode::REQUEST_TIMEOUT, message);
+        }
+        Error::Invalid("The body ended before it was whole.".into()).into()
+    })
+}
+
+/// Reads a body of JSON, and waits for it no longer than this.
+pub(super) async fn read(body: Body, patience: Duration) -> Result<Bytes, axum::Error> {
+    timeout(patience, axum::body::to_bytes(body, MAX_JSON_BYTES)).await.map_err(axum::Error::new)?
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {

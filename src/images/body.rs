@@ -13,8 +13,6 @@ pub(super) type Piece = Arc<Vec<Bytes>>;
 
 /// A piece is closed at this size, and when no more has arrived.
 const PIECE_BYTES: usize = 512 * 1024;
-/// How long a client may send nothing, and over how much time of waiting its rate is measured.
-const RATE_WINDOW: Duration = Duration::from_secs(60);
 /// A refused body is read on for this long and this far: many clients read no answer before they have sent
 /// everything, and would report a broken pipe instead of our reason.
 const DRAIN_TIME: Duration = Duration::from_secs(3);
@@ -36,33 +34,41 @@ enum From {
     Source,
 }
 
+/// How fast bytes must come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    pub(super) min_bytes_a_second: u64,
+    /// How long nothing may come, and over how much time of waiting the rate is measured.
+    pub(super) window: Duration,
+}
+
 /// How fast a client sends. Only waiting for it counts, not the time in which we were busy.
 struct Rate {
-    min_bytes_a_second: u64,
+    pace: Pace,
     /// Time spent waiting, and the bytes that came in it, since the rate was last judged.
     waited: Duration,
     came: u64,
 }
 
 impl Body {
-    pub(super) fn new<S, E>(stream: S, min_rate: u64) -> Body
+    pub(super) fn new<S, E>(stream: S, pace: Pace) -> Body
     where
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
         E: fmt::Display,
     {
         // Asked again after its end, when the last piece came with it.
         let stream = stream.map(|bytes| bytes.map_err(|error| error.to_string())).fuse();
-        let rate = Rate { min_bytes_a_second: min_rate, waited: Duration::ZERO, came: 0 };
+        let rate = Rate { pace, waited: Duration::ZERO, came: 0 };
         Body { stream: Box::pin(stream), from: From::Client, rate, received: 0 }
     }
 
     /// Bytes that an import reads from where they are.
-    pub(super) fn of_source<S, E>(stream: S, min_rate: u64) -> Body
+    pub(super) fn of_source<S, E>(stream: S, pace: Pace) -> Body
     where
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
         E: fmt::Display,
     {
-        Body { from: From::Source, ..Body::new(stream, min_rate) }
+        Body { from: From::Source, ..Body::new(stream, pace) }
     }
 
     /// The next piece: what has arrived, once something has.
@@ -71,7 +77,7 @@ impl Body {
     /// `Invalid` when the body breaks off or comes too slowly.
     pub(super) async fn next_piece(&mut self) -> Result<Option<Piece>> {
         let began = Instant::now();
-        let first = timeout(RATE_WINDOW, self.stream.next()).await.map_err(|_| self.too_slow())?;
+        let first = timeout(self.rate.pace.window, self.stream.next()).await.map_err(|_| self.too_slow())?;
         let waited = began.elapsed();
         let Some(first) = first else { return Ok(None) };
         let mut piece = vec![self.whole(first)?];
@@ -123,7 +129,7 @@ impl Body {
         };
         Error::Invalid(format!(
             "the {what} came slower than {} bytes a second and was given up after {} bytes",
-            self.rate.min_bytes_a_second, self.received
+            self.rate.pace.min_bytes_a_second, self.received
         ))
     }
 }
@@ -133,10 +139,10 @@ impl Rate {
     fn is_enough(&mut self, waited: Duration, bytes: u64) -> bool {
         self.waited += waited;
         self.came += bytes;
-        if self.waited < RATE_WINDOW {
+        if self.waited < self.pace.window {
             return true;
         }
-        let is_enough = self.came >= self.min_bytes_a_second.saturating_mul(self.waited.as_secs());
+        let is_enough = self.came >= self.pace.min_bytes_a_second.saturating_mul(self.waited.as_secs());
         (self.waited, self.came) = (Duration::ZERO, 0);
         is_enough
     }
@@ -146,6 +152,8 @@ impl Rate {
 mod tests {
     use super::*;
 
+    const PACE: Pace = Pace { min_bytes_a_second: 1, window: Duration::from_secs(60) };
+
     fn frames(sizes: &[usize]) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static {
         let frames: Vec<_> = sizes.iter().map(|size| Ok(Bytes::from(vec![7; *size]))).collect();
         futures::stream::iter(frames)
@@ -153,7 +161,7 @@ mod tests {
 
     #[tokio::test]
     async fn small_frames_travel_together() {
-        let mut body = Body::new(frames(&[1000; 1000]), 1);
+        let mut body = Body::new(frames(&[1000; 1000]), PACE);
         let first = body.next_piece().await.unwrap().unwrap();
         assert_eq!(first.len(), 525, "frames in a piece of 512 KiB");
         let mut rest = 0;
@@ -166,7 +174,7 @@ mod tests {
     #[test]
     fn a_slow_client_is_given_up_and_a_steady_one_is_not() {
         let judge = |bytes: u64| {
-            let mut rate = Rate { min_bytes_a_second: 1, waited: Duration::ZERO, came: 0 };
+            let mut rate = Rate { pace: PACE, waited: Duration::ZERO, came: 0 };
             (0..100).all(|_| rate.is_enough(Duration::from_secs(10), bytes))
         };
         assert!(!judge(9));

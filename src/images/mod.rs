@@ -46,6 +46,7 @@ mod verify;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use tokio::sync::Semaphore;
@@ -105,6 +106,7 @@ struct Inner {
     identity: Identity,
     queue: Queue,
     settings: config::Images,
+    pace: body::Pace,
     sharing: config::SharingScope,
     inspector: Inspector,
     limits: Limits,
@@ -129,6 +131,8 @@ pub struct Settings {
     pub sharing: config::Sharing,
     /// `[quota]`
     pub quota: config::Quota,
+    /// How long a client may keep an upload waiting.
+    pub patience: Duration,
     /// What looks into images.
     pub inspector: Inspector,
 }
@@ -151,6 +155,7 @@ impl Images {
             queue,
             uploads: Arc::new(Semaphore::new(settings.images.max_uploads)),
             counting: Semaphore::new(COUNTS_AT_ONCE),
+            pace: body::Pace { min_bytes_a_second: settings.images.min_upload_rate, window: settings.patience },
             settings: settings.images,
             sharing: settings.sharing.scope,
             inspector: settings.inspector,

@@ -86,7 +86,7 @@ impl Images {
         let image = self.allowed(caller, id, ImageAction::Change).await;
         let images = self.clone();
         let taking = self.0.saves.spawn(async move {
-            let mut body = Body::new(body, images.0.settings.min_upload_rate);
+            let mut body = Body::new(body, images.0.pace);
             let taken = match image {
                 Ok(image) if to == Status::Uploading => images.take_in(image, &declared, &mut body).await,
                 Ok(image) => images.save(image, &declared, &mut body).await,

@@ -3,7 +3,12 @@
 use serde_json::Value;
 
 use super::{
-    CHANGE_ATTEMPTS, Image, Images, body::Body, import::Source, not_found, record, save::Declared, store_error,
+    CHANGE_ATTEMPTS, Image, Images,
+    body::{Body, Pace},
+    import::Source,
+    not_found, record,
+    save::Declared,
+    store_error,
 };
 use crate::{
     db::images::Step,
@@ -28,7 +33,7 @@ pub(super) struct Opened {
 
 impl Images {
     pub(super) async fn open_source(&self, job: &Job, image: &Image, source: &Source) -> Result<Opened> {
-        let min_rate = self.0.settings.min_upload_rate;
+        let pace = self.0.pace;
         match source {
             Source::Staged => {
                 let root = image.staged_root.as_deref().ok_or_else(|| Error::Conflict("nothing is staged".into()))?;
@@ -36,11 +41,15 @@ impl Images {
                 let size_bytes = reader.size_bytes();
                 let stream = reader.stream(0..size_bytes).map(|bytes| bytes.map_err(store_error));
                 let declared = Declared { size_bytes: Some(size_bytes), ..Declared::default() };
-                Ok(Opened { image: image.clone(), declared, body: Body::of_source(stream, ANY_RATE) })
+                Ok(Opened {
+                    image: image.clone(),
+                    declared,
+                    body: Body::of_source(stream, Pace { min_bytes_a_second: ANY_RATE, ..pace }),
+                })
             }
             Source::Web { uri } => {
                 let fetched = self.0.fetcher.file(&self.0.fetcher.accept(uri)?).await?;
-                Ok(opened(image.clone(), fetched, min_rate))
+                Ok(opened(image.clone(), fetched, pace))
             }
             Source::Glance { region, interface, image: remote, base } => {
                 let token = self.remote_tokens().get(&job.id).cloned().ok_or_else(|| {
@@ -50,7 +59,7 @@ impl Images {
                 let (image, sha512) = self.remote_record(&endpoint, *remote, &token, image).await?;
                 self.check_formats(&image)?;
                 let file = self.0.fetcher.accept(&format!("{endpoint}/images/{remote}/file"))?;
-                let mut opened = opened(image, self.0.fetcher.with_token(&file, &token).await?, min_rate);
+                let mut opened = opened(image, self.0.fetcher.with_token(&file, &token).await?, pace);
                 opened.declared.sha512 = sha512;
                 Ok(opened)
             }
@@ -119,7 +128,7 @@ impl Images {
     }
 }
 
-fn opened(image: Image, fetched: Fetched, min_rate: u64) -> Opened {
+fn opened(image: Image, fetched: Fetched, pace: Pace) -> Opened {
     let declared = Declared { size_bytes: fetched.size_bytes, ..Declared::default() };
-    Opened { image, declared, body: Body::of_source(fetched.into_stream(), min_rate) }
+    Opened { image, declared, body: Body::of_source(fetched.into_stream(), pace) }
 }

@@ -1,6 +1,7 @@
-//! Real guests and real clients: the guide from end to end, and what a power cut may not break.
+//! Real guests and real clients: the guide from end to end, what a power cut may not break, and what ten thousand slow
+//! peers may not hold up.
 //!
-//! Minutes, not seconds: `make test` runs them, a bare `cargo test` does not.
+//! Minutes, not seconds, and each alone on its machine: `make test` runs them, a bare `cargo test` does not.
 
 #![allow(
     unreachable_pub,
@@ -14,3 +15,4 @@ mod support;
 
 mod guide;
 mod kill;
+mod slow;

@@ -7,11 +7,10 @@ use axum::{
     extract::{FromRequest, Request},
     http::{StatusCode, header},
 };
-use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use crate::{
-    api::{Api, error::ApiError},
+    api::{Api, error::ApiError, web},
     error::{Error, Result},
 };
 
@@ -25,9 +24,7 @@ impl FromRequest<Api> for Body {
         let kind =
             request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim().to_owned();
-        let bytes = Bytes::from_request(request, api)
-            .await
-            .map_err(|refused| ApiError::new(refused.status(), refused.body_text()))?;
+        let bytes = web::whole(request, api).await?;
         if bytes.is_empty() {
             return Ok(Body(Value::Null));
         }

@@ -5,7 +5,6 @@
 
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
     middleware::from_fn,
     routing::{get, post},
 };
@@ -35,13 +34,10 @@ mod times;
 mod usage;
 mod versions;
 
-/// The largest body: user data, metadata and tags at their largest fit twice.
-const BODY_BYTES: usize = 1 << 20;
-
 /// Every URL below `/compute`; with a slash at its end the root is a URL of its own.
 pub fn routes() -> Router<Api> {
     let v21 = Router::new().merge(servers_routes()).merge(flavors_routes()).merge(other_routes());
-    let v21 = v21.layer(DefaultBodyLimit::max(BODY_BYTES)).layer(from_fn(microversion::negotiate));
+    let v21 = v21.layer(from_fn(microversion::negotiate));
     Router::new()
         .route("/", get(versions::list))
         .route("/v2.1", get(versions::show))

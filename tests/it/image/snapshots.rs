@@ -43,6 +43,7 @@ impl Room {
             import: Default::default(),
             sharing: Default::default(),
             quota,
+            patience: config::Server::default().patience(),
             inspector,
         };
         let images = Images::open(db.clone(), stores.clone(), identity, Queue::new(db.clone()), settings);

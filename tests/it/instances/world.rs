@@ -119,6 +119,7 @@ impl World {
             import: config.import,
             sharing: config.sharing,
             quota: config.quota.clone(),
+            patience: config.server.patience(),
             inspector: Inspector::new(config.inspect, SigningKey::generate().unwrap(), program),
         };
         let images = Images::open(db.clone(), stores.clone(), identity.clone(), queue.clone(), settings);

@@ -30,14 +30,14 @@ pub fn linux_disk(more: &[(&str, &str)]) -> Vec<u8> {
 
 /// One of the disks of `guests/windows.sh`.
 pub fn windows_disk(name: &str) -> Vec<u8> {
-    static MADE: OnceLock<tempfile::TempDir> = OnceLock::new();
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
     let folder = MADE.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = fresh_folder("windows");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("guests/windows.sh");
-        run(Command::new(script).arg(folder.path()));
+        run(Command::new(script).arg(&folder));
         folder
     });
-    std::fs::read(folder.path().join(name)).expect("a disk")
+    std::fs::read(folder.join(name)).expect("a disk")
 }
 
 /// The folder of the cleaner, which `guests/cleaner.sh` makes once.
@@ -49,6 +49,15 @@ pub fn cleaner() -> &'static Path {
         run(Command::new(project.join("guests/cleaner.sh")).arg(&folder));
         folder
     })
+}
+
+/// An empty folder for what all tests of a run share: nothing removes it at the end of the run, so it lies in `target`
+/// and the next run takes it over.
+pub fn fresh_folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    folder
 }
 
 fn run(command: &mut Command) {

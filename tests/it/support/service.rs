@@ -21,6 +21,8 @@ pub struct Effigy {
     settings: String,
     /// The settings of the database under test, where that is not the default one.
     database: String,
+    /// How many files the program may have open, where that is not the test's own limit.
+    files: Option<u64>,
     child: Option<Child>,
     /// A free port at first, that port ever after, so that people and guests find the service again.
     listen: String,
@@ -54,6 +56,7 @@ impl Effigy {
             folder,
             settings: settings.to_owned(),
             database,
+            files: None,
             child: None,
             listen: "127.0.0.1:0".into(),
             url: String::new(),
@@ -64,6 +67,12 @@ impl Effigy {
     /// Starts the program and waits until it says it is ready.
     pub async fn run(&mut self) {
         self.run_until("/readyz").await;
+    }
+
+    /// Starts the program, which can have so many files open, and waits until it says it is ready.
+    pub async fn run_with_files(&mut self, files: u64) {
+        self.files = Some(files);
+        self.run().await;
     }
 
     /// Starts the program and waits until this page answers well.
@@ -163,7 +172,11 @@ impl Effigy {
 
     /// The program with this data folder and these settings, for its other commands.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_effigy"));
+        let program = env!("CARGO_BIN_EXE_effigy");
+        let mut command = Command::new(if self.files.is_some() { "prlimit" } else { program });
+        if let Some(files) = self.files {
+            command.arg(format!("--nofile={files}")).arg(program);
+        }
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("EFFIGY") || name.starts_with("OS_")) {
             command.env_remove(name);
         }

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, process::Command, sync::OnceLock};
 
-use super::http;
+use super::{fresh_folder, http};
 
 /// A file of the zoo and its verdicts: `ok`, or the name of the rule it breaks.
 pub struct Animal {
@@ -23,11 +23,11 @@ impl Animal {
 
 /// Every file of the zoo, made once.
 pub fn zoo() -> &'static [Animal] {
-    static ZOO: OnceLock<(tempfile::TempDir, Vec<Animal>)> = OnceLock::new();
-    let (_, animals) = ZOO.get_or_init(|| {
-        let folder = tempfile::Builder::new().prefix("effigy-zoo-").tempdir().expect("a temporary folder");
+    static ZOO: OnceLock<Vec<Animal>> = OnceLock::new();
+    ZOO.get_or_init(|| {
+        let folder = fresh_folder("zoo");
         let guests = concat!(env!("CARGO_MANIFEST_DIR"), "/guests");
-        let output = Command::new(format!("{guests}/zoo.sh")).arg(folder.path()).output().expect("guests/zoo.sh");
+        let output = Command::new(format!("{guests}/zoo.sh")).arg(&folder).output().expect("guests/zoo.sh");
         assert!(
             output.status.success(),
             "zoo.sh; scripts/install.sh test installs what it needs: {}",
@@ -37,12 +37,11 @@ pub fn zoo() -> &'static [Animal] {
         let animals = table.lines().filter(|line| !line.starts_with('#')).map(|line| {
             let words: Vec<_> = line.split_whitespace().map(str::to_owned).collect();
             let [name, format, verdict, as_raw] = words.try_into().unwrap_or_else(|_| panic!("four words: {line}"));
-            Animal { path: folder.path().join(&name), name, format, verdict, as_raw }
+            Animal { path: folder.join(&name), name, format, verdict, as_raw }
         });
         let animals: Vec<_> = animals.collect();
-        let files = std::fs::read_dir(folder.path()).expect("the zoo").count();
+        let files = std::fs::read_dir(&folder).expect("the zoo").count();
         assert_eq!(files, animals.len(), "guests/zoo.tsv has a line for each file");
-        (folder, animals)
-    });
-    animals
+        animals
+    })
 }

@@ -120,13 +120,15 @@ pub(crate) fn wrapped(volume: &[u8], around: Around) -> Vec<u8> {
 
 /// One of the Windows look-alikes of `guests/windows.sh`.
 pub(crate) fn windows(name: &str) -> Vec<u8> {
-    static MADE: OnceLock<tempfile::TempDir> = OnceLock::new();
+    static MADE: OnceLock<PathBuf> = OnceLock::new();
     let folder = MADE.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        run(&script("windows.sh"), &[&text(folder.path())]);
+        // Nothing removes it at the end of the run: the next one takes it over.
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guest-windows");
+        let _ = fs::remove_dir_all(&folder);
+        run(&script("windows.sh"), &[&text(&folder)]);
         folder
     });
-    fs::read(folder.path().join(name)).unwrap()
+    fs::read(folder.join(name)).unwrap()
 }
 
 /// Everything there is to tell of a disk.
