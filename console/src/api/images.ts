@@ -1,6 +1,7 @@
 import { queryOptions } from '@tanstack/react-query'
 import { warningOf } from '../lib/text'
 import { ask, askWhole, effigy } from './http'
+import { namesIn } from './stores'
 import type { Verdict } from './verification'
 
 export type Kind = 'public' | 'private' | 'shared'
@@ -27,6 +28,10 @@ export interface Image {
   updated_at: string
   tags: string[]
   effigy: { progress: number | null; reason: string | null; stored_bytes: number | null; has_disk: boolean; verdict: Verdict | null }
+  /** The stores that have it, those that it is on the way to, and those that could not take it. */
+  stores?: string
+  os_glance_importing_to_stores?: string
+  os_glance_failed_import?: string
   /** What keeps it from being Public, when it is declared so; for its own project alone. */
   effigy_public?: 'pending' | 'held'
   effigy_public_why?: string
@@ -70,6 +75,9 @@ export const isBeingMade = (image: Image) => ['saving', 'uploading', 'importing'
 export const isBeingVerified = ({ status, effigy }: Image) =>
   (status === 'active' || status === 'deactivated') && effigy.has_disk && effigy.verdict === null
 
+/** Whether it is ready, and on the way to further stores. */
+export const isBeingCopied = (image: Image) => !isBeingMade(image) && namesIn(image.os_glance_importing_to_stores).length > 0
+
 /** How soon a list or a page of images is out of date. */
 const freshFor = (images: Image[], atRest: number | false) =>
   images.some(isBeingMade) ? 1000 : images.some(isBeingVerified) ? 3000 : atRest
@@ -110,7 +118,7 @@ export const imageQuery = (id: string) =>
   queryOptions({
     queryKey: ['images', 'one', id],
     queryFn: ({ signal }) => fetchImage(id, signal),
-    refetchInterval: (query) => freshFor(query.state.data ? [query.state.data] : [], false),
+    refetchInterval: ({ state: { data } }) => (data && isBeingCopied(data) ? 1000 : freshFor(data ? [data] : [], false)),
   })
 
 /** The images that this one goes back to, the nearest first. */

@@ -14,5 +14,6 @@ export const canFetchQuery = queryOptions({
   staleTime: Infinity,
 })
 
-export const importFrom = (id: string, uri: string) =>
-  ask<void>(`/image/v2/images/${id}/import`, { method: 'POST', body: { method: { name: 'web-download', uri } } })
+/** Begins to fetch an image; into the default store, unless one is named. */
+export const importFrom = (id: string, uri: string, store?: string) =>
+  ask<void>(`/image/v2/images/${id}/import`, { method: 'POST', body: { method: { name: 'web-download', uri }, ...(store && { stores: [store] }) } })

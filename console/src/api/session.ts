@@ -14,6 +14,8 @@ export interface Session {
   is_admin: boolean
   expires_at: string
   sharing: 'own-projects' | 'any' | 'off'
+  /** How many stores the deployment has. */
+  stores: number
   version: string
 }
 

@@ -18,14 +18,15 @@ export interface Upload {
 
 interface UploadsValue {
   uploads: Upload[]
-  begin: (id: string, name: string, file: File) => void
+  /** Sends a file; to the default store, unless one is named. */
+  begin: (id: string, name: string, file: File, store?: string) => void
 }
 
 const Context = createContext<UploadsValue>({ uploads: [], begin: () => undefined})
 export const useUploads = () => use(Context)
 
 /** Sends a file; its record is removed again when the sending is cancelled. */
-function send(id: string, file: File, progress: (sent: number) => void) {
+function send(id: string, file: File, store: string | undefined, progress: (sent: number) => void) {
   const request = new XMLHttpRequest()
   const done = new Promise<void>((resolve, reject) => {
     request.upload.onprogress = (event) => progress(event.loaded)
@@ -40,6 +41,7 @@ function send(id: string, file: File, progress: (sent: number) => void) {
   })
   request.open('PUT', fileUrl(id))
   request.setRequestHeader('content-type', 'application/octet-stream')
+  if (store) request.setRequestHeader('x-image-meta-store', store)
   request.send(file)
   return { done, cancel: () => request.abort() }
 }
@@ -52,9 +54,9 @@ export function Uploads({ children }: { children: ReactNode }) {
   const [uploads, setUploads] = useState<Upload[]>([])
 
   const begin = useCallback(
-    (id: string, name: string, file: File) => {
+    (id: string, name: string, file: File, store?: string) => {
       let shown = 0
-      const upload = send(id, file, (sent) => {
+      const upload = send(id, file, store, (sent) => {
         // A bar that moves four times a second is smooth enough.
         const now = Date.now()
         if (now - shown < 250 && sent < file.size) return

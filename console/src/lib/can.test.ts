@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import type { Image } from '../api/images'
 import type { Instance } from '../api/instances'
 import type { Session } from '../api/session'
-import { canDo, canWithImage } from './can'
+import type { Store } from '../api/stores'
+import { canCopy, canDo, canRemoveFrom, canWithImage, storesWithout } from './can'
 
 const session = (roles: string[], sharing: Session['sharing'] = 'own-projects') =>
   ({ roles, sharing, is_admin: roles.includes('admin'), project: { id: 'web', name: 'web' } }) as Session
@@ -34,6 +35,29 @@ describe('an instance', () => {
   })
   test('that nobody selected cannot be changed', () => {
     expect(canDo('delete', [], member)).toBe('nothingSelected')
+  })
+})
+
+const stores = ['fast', 'local', 'old'].map((id): Store => ({ id, description: '', ...(id === 'old' && { 'read-only': 'true' }) }))
+
+describe('an image in a store', () => {
+  const admin = session(['admin'])
+  test('is copied by an administrator, to what takes something new and lacks it', () => {
+    expect(storesWithout(image({ stores: 'local' }), stores).map(({ id }) => id)).toEqual(['fast'])
+    expect(canCopy(image({ stores: 'local' }), stores, admin)).toBeNull()
+    expect(canCopy(image({ stores: 'local' }), stores, member)).toBe('adminOnly')
+    expect(canCopy(image({ stores: 'fast,local' }), stores, admin)).toBe('everyStore')
+    expect(canCopy(image({ stores: 'local', os_glance_importing_to_stores: 'fast' }), stores, admin)).toBe('busy')
+    expect(canCopy(image({ stores: 'local', status: 'deactivated' }), stores, admin)).toBe('deactivated')
+    expect(canCopy(image({ status: 'queued' }), stores, admin)).toBe('notReady')
+  })
+  test('is removed from it unless it is the last', () => {
+    expect(canRemoveFrom('fast', image({ stores: 'fast,local' }), stores, member)).toBeNull()
+    expect(canRemoveFrom('local', image({ stores: 'local' }), stores, member)).toBe('lastStore')
+    expect(canRemoveFrom('gone', image({ stores: 'local,gone' }), stores, member)).toBe('storeGone')
+    expect(canRemoveFrom('fast', image({ stores: 'fast,local', owner: 'other' }), stores, member)).toBe('notYours')
+    expect(canRemoveFrom('fast', image({ stores: 'fast,local' }), stores, session(['reader']))).toBe('readerOnly')
+    expect(canRemoveFrom('fast', image({ stores: 'fast,local', status: 'deactivated' }), stores, member)).toBe('deactivated')
   })
 })
 

@@ -1,8 +1,9 @@
 // Which action is possible in which state, and the reason when it is not. The service decides; this only spares a
 // person the click that it would refuse.
-import type { Image } from '../api/images'
+import { type Image, isBeingCopied } from '../api/images'
 import type { Instance } from '../api/instances'
 import type { Session } from '../api/session'
+import { namesIn, type Store, takesNew } from '../api/stores'
 
 export type InstanceAction = 'start' | 'stop' | 'forceOff' | 'reboot' | 'hardReboot' | 'createImage' | 'rename' | 'delete'
 export type ImageAction = 'launch' | 'share' | 'edit' | 'protect' | 'unprotect' | 'publish' | 'deactivate' | 'reactivate' | 'download' | 'delete' | 'upload'
@@ -11,6 +12,7 @@ export type ImageAction = 'launch' | 'share' | 'edit' | 'protect' | 'unprotect' 
 export type Reason =
   | 'nothingSelected' | 'oneOnly' | 'readerOnly' | 'busy' | 'notStopped' | 'notRunning' | 'failed' | 'notYours'
   | 'notReady' | 'isProtected' | 'notProtected' | 'sharingOff' | 'publicNotShared' | 'isPublic' | 'deactivated' | 'notActive' | 'noFile' | 'adminOnly'
+  | 'everyStore' | 'lastStore' | 'storeGone'
   | null
 
 /** Whether the person may do more here than look. */
@@ -82,4 +84,24 @@ export function canWithImage(action: ImageAction, image: Image, session: Session
     case 'delete':
       return !isOwn(image, session) ? 'notYours' : image.protected ? 'isProtected' : null
   }
+}
+
+/** The stores that the image can still be copied to. */
+export const storesWithout = (image: Image, stores: Store[]) => stores.filter((store) => takesNew(store) && !namesIn(image.stores).includes(store.id))
+
+/** Whether the image can be copied to a further one of these stores. */
+export function canCopy(image: Image, stores: Store[], session: Session): Reason {
+  if (!session.is_admin) return 'adminOnly'
+  if (image.status !== 'active') return image.status === 'deactivated' ? 'deactivated' : 'notReady'
+  if (isBeingCopied(image)) return 'busy'
+  return storesWithout(image, stores).length === 0 ? 'everyStore' : null
+}
+
+/** Whether the image can be removed from this one of its stores. */
+export function canRemoveFrom(store: string, image: Image, stores: Store[], session: Session): Reason {
+  const reason = canWithImage('edit', image, session)
+  if (reason !== null) return reason
+  if (image.status !== 'active') return image.status === 'deactivated' ? 'deactivated' : 'notReady'
+  if (!stores.some(({ id }) => id === store)) return 'storeGone'
+  return namesIn(image.stores).length < 2 ? 'lastStore' : null
 }

@@ -39,16 +39,31 @@ export function launchAsTerraform(launch: Launch, hasUserData: boolean): string 
 export interface NewFrom {
   name: string
   disk_format: string
+  /** Another than the default one. */
+  store?: string
 }
 
 const format = (of: string) => `--disk-format ${shellWord(of)} --container-format bare`
 
-export const uploadAsCommand = ({ file, name, disk_format }: NewFrom & { file: string }) =>
-  `openstack image create ${shellWord(name)} \\\n    ${format(disk_format)} \\\n    --progress --file ${shellWord(file)}`
+/** The client names a store only when it imports. */
+export const uploadAsCommand = ({ file, name, disk_format, store }: NewFrom & { file: string }) => {
+  const create = `openstack image create ${shellWord(name)} \\\n    ${format(disk_format)}`
+  const from = `--progress --file ${shellWord(file)}`
+  if (!store) return `${create} \\\n    ${from}`
+  return `${create}\nopenstack image stage ${shellWord(name)} \\\n    ${from}\nopenstack image import ${shellWord(name)} \\\n    --method glance-direct \\\n    --store ${shellWord(store)}`
+}
 
-export const importAsCommand = ({ uri, name, disk_format }: NewFrom & { uri: string }) =>
+export const importAsCommand = ({ uri, name, disk_format, store }: NewFrom & { uri: string }) =>
   `openstack image create ${shellWord(name)} \\\n    ${format(disk_format)}\n` +
-  `openstack image import ${shellWord(name)} \\\n    --method web-download \\\n    --uri ${shellWord(uri)}`
+  `openstack image import ${shellWord(name)} \\\n    --method web-download \\\n    --uri ${shellWord(uri)}` +
+  (store ? ` \\\n    --store ${shellWord(store)}` : '')
+
+/** The stores come last: the client takes every word after --store for one. */
+export const copyAsCommand = (image: string, stores: string[]) =>
+  `openstack image import ${shellWord(image)} \\\n    --method copy-image \\\n    --store ${stores.map(shellWord).join(' ')}`
+
+export const removeFromStoreAsCommand = (image: string, store: string) =>
+  `openstack image delete ${shellWord(image)} \\\n    --store ${shellWord(store)}`
 
 export const importAsTerraform = ({ uri, name, disk_format }: NewFrom & { uri: string }) =>
   `resource "openstack_images_image_v2" "${labelOf(name, 'image_')}" {

@@ -4,7 +4,7 @@ import type { Launch } from '../api/instances'
 import { messageOf } from '../api/errors'
 import { findings } from '../locales/findings.en'
 import { bytes } from './bytes'
-import { importAsCommand, importAsTerraform, launchAsCommand, launchAsTerraform, shareAsCommand, shareAsTerraform, shellWord, statementCommand, terraformString, uploadAsCommand } from './commands'
+import { copyAsCommand, importAsCommand, importAsTerraform, launchAsCommand, launchAsTerraform, removeFromStoreAsCommand, shareAsCommand, shareAsTerraform, shellWord, statementCommand, terraformString, uploadAsCommand } from './commands'
 import { formatOf, nameOf } from './formats'
 import { plainText, warningOf } from './text'
 import { ago } from './time'
@@ -57,6 +57,16 @@ test('uploading, importing and sharing are commands with inert words', () => {
   expect(importAsTerraform({ ...odd, name: '${x}', uri: 'https://x/' })).toContain('name             = "$${x}"')
   expect(shareAsCommand('I', ['a'], ['b']).split('\n').filter((line) => line.startsWith('openstack'))).toEqual(['openstack image add project \\', 'openstack image remove project \\'])
   expect(shareAsTerraform('I', ['0a'])).toContain('"project_0a"')
+})
+
+test('another store than the default one is named where the client has a word for it', () => {
+  const plain = { name: 'a', disk_format: 'raw' }
+  const lines = uploadAsCommand({ ...plain, file: 'a.raw', store: 'archive' }).split('\n').filter((line) => line.startsWith('openstack'))
+  expect(lines).toEqual(['openstack image create a \\', 'openstack image stage a \\', 'openstack image import a \\'])
+  expect(importAsCommand({ ...plain, uri: 'https://x/', store: 'archive' })).toMatch(/--uri https:\/\/x\/ \\\n    --store archive$/)
+  // Whatever stands after --store is a store to the client.
+  expect(copyAsCommand('I', ['fast', 'archive'])).toMatch(/^openstack image import I [^]*--store fast archive$/)
+  expect(removeFromStoreAsCommand('I', 'archive')).toMatch(/^openstack image delete I [^]*--store archive$/)
 })
 
 test('a file’s name tells its format and a name', () => {

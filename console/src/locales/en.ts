@@ -46,7 +46,8 @@ export const en = {
     isProtected: 'It is protected; end the protection first.', sharingOff: 'This deployment does not share images between projects.',
     publicNotShared: 'Everybody sees this image already.', deactivated: 'The image is deactivated.', notActive: 'The image is not deactivated.',
     noFile: 'The image has no bytes to boot from.', notProtected: 'It is not protected.', isPublic: 'It is Public already.',
-    adminOnly: 'Only an administrator does this.',
+    adminOnly: 'Only an administrator does this.', everyStore: 'Every store that takes something new has it.',
+    lastStore: 'No other store has the image; delete the image instead.', storeGone: 'This deployment has no such store any more.',
   },
   instances: {
     search: 'Search by name', launch: 'Launch instance', more: 'Additional functions',
@@ -94,6 +95,12 @@ export const en = {
     protected: 'Protected', whyNot: 'The image could not be made', minDisk: 'Smallest disk', minRam: 'Least memory', storage: 'Storage', disk: 'Disk', file: 'File',
     stored: 'Stored, compressed', unique: 'This image alone', shared: 'Shared with other images', meter: '{{unique}} are this image’s alone, {{shared}} are shared', hashLater: 'is being computed', properties: 'Properties and tags', lineage: 'Lineage', origin: 'Origin',
     uploaded: 'Uploaded', cast: 'Made from an instance', unseen: 'an image that is gone or not yours to see', launched: 'Instances launched from it', fromInstance: 'Made from instance', noMembers: 'Shared with no project.',
+  },
+  stores: {
+    title: 'Stores', store: 'Store', default: 'Default', none: 'The image has no file yet.', copy: 'Copy to another store', copySubmit: 'Copy to these stores',
+    copyWhat: 'The image can be used meanwhile. Its project is charged its size once for each store.', coming: 'Being copied',
+    remove: 'Remove from this store', removeTitle: 'Remove the image from the store {{store}}?', removeStays: 'It stays ready, and is read from: {{stores}}.',
+    removeInstances: 'Instances that were launched from it go on.', removeSpace: 'Its project is charged its size once less. The space comes free when no instance needs it any more.',
   },
   editImage: { title: 'Edit image', submit: 'Save' },
   share: { other: 'Id of another project', add: 'Add',

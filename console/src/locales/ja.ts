@@ -39,7 +39,8 @@ export const ja: Messages = {
     notStopped: '停止していません。', notRunning: '稼働していません。', failed: 'エラー状態です。', notYours: '別のプロジェクトのものです。', notReady: 'イメージの準備ができていません。',
     isProtected: '保護されています。先に保護を解除してください。', sharingOff: 'この環境ではプロジェクト間のイメージ共有を提供していません。', publicNotShared: 'すでに全員に見えるイメージです。',
     deactivated: '無効化されたイメージです。', notActive: '無効化されていません。', noFile: '起動できるデータがありません。', notProtected: '保護されていません。', isPublic: 'すでに Public イメージです。',
-    adminOnly: '管理者だけが行えます。',
+    adminOnly: '管理者だけが行えます。', everyStore: '書き込めるすべてのストアに、すでにあります。',
+    lastStore: 'このイメージがある最後のストアです。代わりにイメージを削除してください。', storeGone: 'この環境にはもうないストアです。',
   },
   instances: {
     search: '名前で検索', launch: 'インスタンスの作成', more: '追加機能',
@@ -81,6 +82,12 @@ export const ja: Messages = {
   image: {
     protected: '保護', whyNot: 'イメージを作成できませんでした', minDisk: '最小ディスク', minRam: '最小メモリ', storage: 'ストレージ', disk: 'ディスク', file: 'ファイル', stored: '保存サイズ(圧縮後)', unique: 'このイメージだけの分', shared: '他のイメージと共有する分', meter: '{{unique}} はこのイメージだけのもの、{{shared}} は共有',
     hashLater: '計算中', properties: 'プロパティとタグ', lineage: '系譜', origin: '由来', uploaded: 'アップロード', cast: 'インスタンスから作成', unseen: '削除されたか、見えないイメージ', launched: 'ここから作成したインスタンス', fromInstance: '元のインスタンス', noMembers: '共有先はありません。',
+  },
+  stores: {
+    title: 'ストア', store: 'ストア', default: '既定', none: 'まだファイルのないイメージです。', copy: '別のストアにコピー', copySubmit: '選んだストアにコピー',
+    copyWhat: 'コピー中もイメージを使えます。ストアごとに、イメージのサイズが所有プロジェクトの使用量に加わります。', coming: 'コピー中',
+    remove: 'このストアから外す', removeTitle: 'ストア {{store}} からイメージを外しますか?', removeStays: 'イメージは引き続き利用でき、次のストアに残ります: {{stores}}。',
+    removeInstances: 'このイメージから作成したインスタンスは動き続けます。', removeSpace: '所有プロジェクトの使用量が、イメージのサイズだけ減ります。使うインスタンスがなくなると、容量が空きます。',
   },
   editImage: { title: 'イメージの編集', submit: '保存' },
   share: { other: '別のプロジェクトの ID', add: '追加',

@@ -39,7 +39,8 @@ export const ko: Messages = {
     notStopped: '중지된 상태가 아닙니다.', notRunning: '실행 중이 아닙니다.', failed: '오류 상태입니다.', notYours: '다른 프로젝트의 것입니다.', notReady: 'Image가 아직 준비되지 않았습니다.',
     isProtected: '보호되어 있습니다. 먼저 보호를 해제하세요.', sharingOff: '이 환경에서는 프로젝트 간 Image 공유를 제공하지 않습니다.', publicNotShared: '이미 모두에게 보이는 Image입니다.',
     deactivated: '비활성화된 Image입니다.', notActive: '비활성화된 Image가 아닙니다.', noFile: '부팅할 데이터가 없는 Image입니다.', notProtected: '보호되어 있지 않습니다.', isPublic: '이미 Public Image입니다.',
-    adminOnly: '관리자만 할 수 있습니다.',
+    adminOnly: '관리자만 할 수 있습니다.', everyStore: '새 데이터를 받는 모든 스토어에 이미 있습니다.',
+    lastStore: '이 Image가 있는 마지막 스토어입니다. 대신 Image를 삭제하세요.', storeGone: '이 환경에 더는 없는 스토어입니다.',
   },
   instances: {
     search: '이름으로 검색', launch: '인스턴스 생성', more: '추가 기능',
@@ -81,6 +82,12 @@ export const ko: Messages = {
   image: {
     protected: '보호됨', whyNot: 'Image를 만들지 못했습니다', minDisk: '최소 디스크', minRam: '최소 메모리', storage: '저장소', disk: '디스크', file: '파일', stored: '저장 크기(압축)', unique: '이 Image만의 크기', shared: '다른 Image와 함께 쓰는 크기', meter: '{{unique}}는 이 Image만의 것이고 {{shared}}는 함께 씁니다',
     hashLater: '계산 중', properties: '속성과 태그', lineage: '계보', origin: '출처', uploaded: '업로드됨', cast: '인스턴스에서 생성', unseen: '삭제되었거나 볼 수 없는 Image', launched: '이 Image로 만든 인스턴스', fromInstance: '원본 인스턴스', noMembers: '공유한 프로젝트가 없습니다.',
+  },
+  stores: {
+    title: '스토어', store: '스토어', default: '기본', none: '아직 파일이 없는 Image입니다.', copy: '다른 스토어로 복사', copySubmit: '선택한 스토어로 복사',
+    copyWhat: '복사하는 동안에도 Image를 쓸 수 있습니다. 스토어마다 Image 크기만큼 소유 프로젝트의 사용량에 더해집니다.', coming: '복사 중',
+    remove: '이 스토어에서 제거', removeTitle: '스토어 {{store}}에서 Image를 제거할까요?', removeStays: 'Image는 계속 사용할 수 있으며, 다음 스토어에 남습니다: {{stores}}.',
+    removeInstances: '이 Image로 만든 인스턴스는 계속 동작합니다.', removeSpace: '소유 프로젝트의 사용량이 Image 크기만큼 줄어듭니다. 저장 공간은 쓰는 인스턴스가 없어지면 확보됩니다.',
   },
   editImage: { title: 'Image 편집', submit: '저장' },
   share: { other: '다른 프로젝트의 ID', add: '추가',

@@ -17,6 +17,7 @@ import { ShareButton } from './ShareButton'
 import { LineageCard } from './Lineage'
 import { Notices } from './Notices'
 import { Storage } from './Storage'
+import { StoresCard } from './Stores'
 import { useImageActions } from './useImageActions'
 import { VerificationCard } from './Verification'
 import { VisibilityTag } from './VisibilityTag'
@@ -25,7 +26,7 @@ import { VisibilityTag } from './VisibilityTag'
 const RECORD = new Set([
   'id', 'name', 'status', 'visibility', 'protected', 'os_hidden', 'disk_format', 'container_format', 'min_disk', 'min_ram',
   'size', 'virtual_size', 'checksum', 'os_hash_algo', 'os_hash_value', 'owner', 'created_at', 'updated_at', 'tags', 'effigy',
-  'self', 'file', 'schema', 'stores', 'effigy_public', 'effigy_public_why',
+  'self', 'file', 'schema', 'stores', 'os_glance_import_task', 'os_glance_importing_to_stores', 'os_glance_failed_import', 'effigy_public', 'effigy_public_why',
 ])
 
 export function ImagePage() {
@@ -69,6 +70,7 @@ function Details({ image }: { image: Image }) {
         </section>
         <Storage image={image} />
         <LineageCard image={image} />
+        <StoresCard image={image} />
         {image.visibility === 'shared' && session.sharing !== 'off' && <Members image={image} />}
       </div>
       {properties.length + image.tags.length > 0 && (

@@ -4,27 +4,31 @@ import { useTranslation } from 'react-i18next'
 import { createImage, deleteImage } from '../../api/images'
 import { importFrom } from '../../api/imports'
 import { FormError } from '../../components/FormError'
+import { useStores } from '../../components/useStores'
 import { importAsCommand, importAsTerraform } from '../../lib/commands'
 import { formatOf, FORMATS, nameOf } from '../../lib/formats'
 import { Commands } from '../../components/Commands'
+import { otherStore, StoreField } from './StoreField'
 
 interface Typed {
   uri: string
   name: string
   disk_format: string
+  store?: string
 }
 
 /** The service fetches an image by itself from a URL; its record shows how far it is. */
 export function ImportImage({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation()
   const queries = useQueryClient()
+  const stores = useStores()
   const [form] = Form.useForm<Typed>()
   const typed = Form.useWatch([], form) as Typed | undefined
   const fetch = useMutation({
-    mutationFn: async ({ uri, name, disk_format }: Typed) => {
+    mutationFn: async ({ uri, name, disk_format, store }: Typed) => {
       const { id } = await createImage({ name: name.trim(), disk_format, container_format: 'bare' })
       try {
-        await importFrom(id, uri.trim())
+        await importFrom(id, uri.trim(), store)
       } catch (error) {
         // A record without bytes is of no use to anybody.
         await deleteImage(id).catch(() => undefined)
@@ -41,7 +45,7 @@ export function ImportImage({ onClose }: { onClose: () => void }) {
     form.setFieldValue('disk_format', formatOf(uri))
     if (!form.isFieldTouched('name')) form.setFieldValue('name', nameOf(uri))
   }
-  const wanted = { uri: typed?.uri?.trim() || 'https://…', name: typed?.name?.trim() || 'my-image', disk_format: typed?.disk_format ?? 'qcow2' }
+  const wanted = { uri: typed?.uri?.trim() || 'https://…', name: typed?.name?.trim() || 'my-image', disk_format: typed?.disk_format ?? 'qcow2', store: otherStore(stores, typed?.store) }
   return (
     <Modal open title={t('import.title')} onCancel={onClose} okText={t('import.submit')} confirmLoading={fetch.isPending} onOk={() => form.submit()} width={560}>
       <FormError error={fetch.error} />
@@ -57,8 +61,9 @@ export function ImportImage({ onClose }: { onClose: () => void }) {
             <Select options={FORMATS.map((value) => ({ value, label: value }))} />
           </Form.Item>
         </div>
+        <StoreField stores={stores} />
       </Form>
-      <Commands command={importAsCommand(wanted)} terraform={importAsTerraform(wanted)} />
+      <Commands command={importAsCommand(wanted)} terraform={wanted.store ? undefined : importAsTerraform(wanted)} />
     </Modal>
   )
 }

@@ -7,9 +7,17 @@ import { createImage } from '../../api/images'
 import { useUploads } from '../../components/Uploads'
 import { Commands } from '../../components/Commands'
 import { FormError } from '../../components/FormError'
+import { useStores } from '../../components/useStores'
 import { bytes } from '../../lib/bytes'
 import { uploadAsCommand } from '../../lib/commands'
 import { formatOf, FORMATS, nameOf } from '../../lib/formats'
+import { otherStore, StoreField } from './StoreField'
+
+interface Typed {
+  name: string
+  disk_format: string
+  store?: string
+}
 
 /** A file of this computer becomes an image; it is sent while the person goes on. */
 export function UploadImage({ onClose }: { onClose: () => void }) {
@@ -17,12 +25,13 @@ export function UploadImage({ onClose }: { onClose: () => void }) {
   const queries = useQueryClient()
   const { begin } = useUploads()
   const [file, setFile] = useState<File>()
-  const [form] = Form.useForm<{ name: string; disk_format: string }>()
-  const typed = Form.useWatch([], form) as { name?: string; disk_format?: string } | undefined
+  const stores = useStores()
+  const [form] = Form.useForm<Typed>()
+  const typed = Form.useWatch([], form) as Partial<Typed> | undefined
   const create = useMutation({
-    mutationFn: (typed: { name: string; disk_format: string }) => createImage({ ...typed, name: typed.name.trim(), container_format: 'bare' }),
-    onSuccess: ({ id, name }) => {
-      if (file) begin(id, name ?? id, file)
+    mutationFn: ({ name, disk_format }: Typed) => createImage({ name: name.trim(), disk_format, container_format: 'bare' }),
+    onSuccess: ({ id, name }, { store }) => {
+      if (file) begin(id, name ?? id, file, store)
       void queries.invalidateQueries({ queryKey: ['images'] })
       onClose()
     },
@@ -48,8 +57,9 @@ export function UploadImage({ onClose }: { onClose: () => void }) {
         <Form.Item name="disk_format" label={t('column.format')} extra={t('upload.formatHint')}>
           <Select options={FORMATS.map((value) => ({ value, label: value }))} />
         </Form.Item>
+        <StoreField stores={stores} />
       </Form>
-      <Commands command={uploadAsCommand({ file: file?.name ?? 'FILE', name: typed?.name?.trim() || 'my-image', disk_format: typed?.disk_format ?? 'qcow2' })} />
+      <Commands command={uploadAsCommand({ file: file?.name ?? 'FILE', name: typed?.name?.trim() || 'my-image', disk_format: typed?.disk_format ?? 'qcow2', store: otherStore(stores, typed?.store) })} />
     </Modal>
   )
 }
