@@ -11,9 +11,11 @@ export function ActivityButton() {
   const count = useActivity().length
   return (
     <Link to={paths.activity} aria-label={t('activity.count', { count })}>
-      <Badge count={count} size="small" offset={[-4, 4]}>
-        <Button type="text" icon={<UnorderedListOutlined />} tabIndex={-1} aria-hidden />
-      </Badge>
+      <span aria-hidden>
+        <Badge count={count} size="small" offset={[-4, 4]}>
+          <Button type="text" icon={<UnorderedListOutlined />} tabIndex={-1} />
+        </Badge>
+      </span>
     </Link>
   )
 }
