@@ -148,14 +148,24 @@ impl Images {
     /// Copies an image to further stores. The body of its job; a second run goes on where the first ended.
     ///
     /// # Errors
-    /// `Unavailable` when the service ends: the next one goes on.
+    /// `Unavailable` when the service ends, or the database is out of reach: the next run goes on.
     pub async fn run_copies(&self, job: &Job, id: ImageId, stores: &[String], all_must_succeed: bool) -> Result<()> {
+        let done = self.attempt_copies(job, id, stores, all_must_succeed).await;
+        if done.is_err() && job.is_last_attempt && !job.stop.is_cancelled() {
+            // Or the image would wait for ever for a job that never runs again.
+            let task = job.id.to_string();
+            self.0.db.undo_copies(id, &task, stores).await?;
+            self.0.db.end_copies(id, &task, Some("the service failed to copy it too often")).await?;
+        }
+        done
+    }
+
+    async fn attempt_copies(&self, job: &Job, id: ImageId, stores: &[String], all_must_succeed: bool) -> Result<()> {
         let task = job.id.to_string();
         let mut failures = Vec::new();
         for name in stores {
             let Some((image, _)) = self.0.db.image(id, None).await? else { return Ok(()) };
-            let is_over = image.import_task.as_deref() != Some(&task);
-            if is_over {
+            if image.import_task.as_deref() != Some(&task) {
                 return Ok(());
             }
             if !is_in(image.importing_to.as_deref().unwrap_or_default(), name) {
@@ -167,10 +177,14 @@ impl Images {
             };
             match copied {
                 Ok(session) => {
-                    match self.0.db.add_copy(id, &task, &session.hold()).await? {
-                        Step::Done => session.finish().await,
-                        Step::Lost => session.abandon().await,
+                    let added = self.0.db.add_copy(id, &task, &session.hold()).await;
+                    let (step, session) = session.unless_failed(added).await?;
+                    if step == Step::Lost {
+                        // The image was deleted meanwhile.
+                        session.abandon().await;
+                        return Ok(());
                     }
+                    session.finish().await;
                     tracing::info!(image.id = %id, store = name, "copied image {id} to the store {name}");
                 }
                 Err(error) => {
