@@ -31,11 +31,12 @@ demo-stop: ## ends the demonstration and its guests; its data stay
 clean-demo: ## ends the demonstration and removes its data
 	@scripts/demo.sh remove
 
-test: console ## every test: the crates, the service, real guests and clients, the console in a browser
+test: console ## every test: the crates, the service, real guests and clients, Tempest's images, the console in a browser
 	@scripts/install.sh build run guests clients test browser
 	@scripts/clients.sh >/dev/null
 	cargo test --workspace --locked
 	cargo test --workspace --locked --test guests -- --test-threads=1
+	EFFIGY=$(abspath $(TARGET))/debug/effigy scripts/conformance.sh tempest.api.image
 	@scripts/console.sh check
 	EFFIGY=$(abspath $(TARGET))/debug/effigy scripts/console.sh test
 
