@@ -68,7 +68,7 @@ fn object_store_stays_in_chunks() {
 #[test]
 fn processes_start_in_two_places_alone() {
     // QEMU (the probe of the accelerator and of its version are of the same file's kind), and this program itself
-    // again, to look into a disk (docs/decisions/0014-looking-inside.md).
+    // again, to look into a disk (docs/decisions/0012-looking-inside.md).
     refuse(&sources("src"), |source| {
         let starts = source.built().contains("Command::new(");
         let allowed = source.path.starts_with("src/instances/qemu")
