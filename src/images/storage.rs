@@ -65,17 +65,20 @@ impl Images {
         others.retain(|other| other.id != id);
         let mut figures = Figures { compared: others.len(), ..Figures::default() };
         for (nth, store) in self.0.stores.of(&image.stores).enumerate() {
-            let mut seen = Vec::new();
+            let (mut seen, mut own) = (Vec::new(), Vec::new());
             for other in others.iter().filter(|other| is_in(&other.stores, &store.name)) {
                 seen.extend(contents(other)?);
             }
             for root in contents(&image)? {
-                let usage = store.chunks.usage(root, &Seen([seen.as_slice(), &[root]].concat())).await;
-                let usage = usage.map_err(store_error)?;
+                own.push(root);
+                // File and disk share chunks: what the one has is not counted again for the other.
+                let among_own = store.chunks.usage(root, &Seen(own.clone())).await.map_err(store_error)?;
+                let among_all = Seen([seen.as_slice(), &own].concat());
+                let among_all = store.chunks.usage(root, &among_all).await.map_err(store_error)?;
                 // However many stores have it, it is read as one.
-                figures.logical_bytes += if nth == 0 { usage.logical_bytes } else { 0 };
-                figures.stored_bytes += usage.stored_bytes;
-                figures.unique_bytes += usage.unique_bytes;
+                figures.logical_bytes += if nth == 0 { among_own.logical_bytes } else { 0 };
+                figures.stored_bytes += among_own.unique_bytes;
+                figures.unique_bytes += among_all.unique_bytes;
             }
         }
         Ok(figures)
