@@ -4,7 +4,6 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     os::unix::fs::DirBuilderExt as _,
     path::Path,
-    process::ExitCode,
     sync::Arc,
     time::Duration,
 };
@@ -208,41 +207,13 @@ pub async fn open_stores(config: &Config, db: &Database) -> anyhow::Result<Store
     Ok(Stores::new(stores))
 }
 
-/// Opens the identity part alone, beside a running service or without one.
-///
-/// # Errors
-/// The database cannot be opened.
-pub async fn open_identity(config: &Config) -> anyhow::Result<Identity> {
-    make_data_folder(&config.server.data)?;
-    Ok(Identity::open(open_database(config).await?, config.identity.clone()).await?)
-}
-
 /// Makes the data folder, readable by its owner alone, unless it is there.
-fn make_data_folder(data: &Path) -> anyhow::Result<()> {
+pub(crate) fn make_data_folder(data: &Path) -> anyhow::Result<()> {
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(data)
         .with_context(|| format!("cannot make the data folder {}", data.display()))
-}
-
-/// Does something with the stores of a data folder, whether a service runs on it or not.
-///
-/// # Errors
-/// There is no data folder, or something in it cannot be read.
-pub async fn look_after_stores(
-    config: &Config,
-    command: jobs::commands::StoreCommand,
-    name: Option<&str>,
-) -> anyhow::Result<ExitCode> {
-    let data = &config.server.data;
-    anyhow::ensure!(data.join("store").is_dir(), "there is no store in the data folder {}", data.display());
-    let db = open_database(config).await?;
-    let stores = open_stores(config, &db).await?;
-    let done = command.run(&stores, name).await;
-    stores.close().await;
-    db.close().await;
-    done
 }
 
 /// The address a client on this machine reaches the service by.
@@ -263,7 +234,7 @@ pub async fn open_database(config: &Config) -> anyhow::Result<Database> {
             Database::postgres(url, config.database.connections).await.context("cannot open the PostgreSQL database")
         }
         None => {
-            let file = config.server.data.join("effigy.db");
+            let file = config.database_file();
             Database::sqlite(&file).await.with_context(|| format!("cannot open the database {}", file.display()))
         }
     }

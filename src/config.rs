@@ -1,6 +1,6 @@
 //! The settings: one struct for each section of the TOML file, every field explained.
 //!
-//! Read by `main` and `app` alone; a part gets its own section.
+//! Read as a whole by `cli` and `app` only; a part gets its own section.
 //! Order of precedence: command line, environment (`EFFIGY__SECTION__KEY`), file, the defaults here.
 //! An unknown key is an error.
 
@@ -427,6 +427,11 @@ impl Config {
         let store = store.with_context(|| format!("there is no [stores.{default}], which store.default names"))?;
         anyhow::ensure!(!store.read_only, "the default store '{default}' cannot be read-only");
         Ok(())
+    }
+
+    /// The file of the rows, where they live in SQLite.
+    pub fn database_file(&self) -> PathBuf {
+        self.server.data.join("effigy.db")
     }
 
     /// The folder of a store's chunks. One that is relative lies in the data folder.

@@ -1,12 +1,12 @@
 //! Effigy: a cloud's VM image service in one program.
 //!
-//! The rooms, in reading order. Each room's door is its `mod.rs`.
+//! What holds the program together comes first, then the rooms by name. Each room's door is its `mod.rs`.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may stop at the first surprise"))]
 
-/// `effigy admin`: people, projects and roles from the command line.
-pub mod admin;
 /// Opens the parts, joins them, starts and stops the tasks.
 pub mod app;
+/// The command line.
+pub mod cli;
 /// The settings: one struct for each section of the file.
 pub mod config;
 /// What can go wrong, without HTTP.

@@ -26,8 +26,10 @@ const PREDICATE_TYPE: &str = "https://effigy.cloud/verification/v1";
 const DIGEST: &str = "effigyManifest";
 /// The file of the key in the data folder.
 const KEY_FILE: &str = "verification.key";
-/// The largest statement that is read.
-const MAX_STATEMENT_BYTES: u64 = 4 << 20;
+/// The version of the rules of formats.
+pub const FORMAT_RULES: i64 = CHECKER_VERSION;
+/// The version of the rules of what is inside.
+pub const GUEST_RULES: u32 = guest::RULES;
 
 /// The key that a deployment signs its statements with.
 #[derive(Clone)]
@@ -215,8 +217,8 @@ impl Predicate {
         Predicate {
             verdict: if reasons.is_empty() { Verdict::Passed } else { Verdict::Failed },
             reasons,
-            format_rules: CHECKER_VERSION,
-            guest_rules: guest::RULES,
+            format_rules: FORMAT_RULES,
+            guest_rules: GUEST_RULES,
             verified_at: now.format(&time::format_description::well_known::Rfc3339).unwrap_or_default(),
             verifier: format!("effigy {}", env!("CARGO_PKG_VERSION")),
             report: look.ok(),
@@ -245,24 +247,64 @@ pub fn sign(key: &SigningKey, subject: &Subject, predicate: &Predicate) -> anyho
 /// Reads a statement that this key has signed.
 ///
 /// # Errors
-/// Its signature is of no such key, or it is no statement of ours.
+/// It is not signed with this key, or it is not a statement of ours.
 pub fn read(key: &SigningKey, envelope: &str) -> anyhow::Result<Statement> {
-    read_signed_by(&key.public()?, envelope)
+    VerifyingKey(key.public()?).read(envelope)
 }
 
-fn read_signed_by(key: &PKey<Public>, envelope: &str) -> anyhow::Result<Statement> {
-    let envelope: Envelope = serde_json::from_str(envelope).context("it is no DSSE envelope")?;
-    anyhow::ensure!(envelope.payload_type == PAYLOAD_TYPE, "its payload is no in-toto statement");
-    let payload = BASE64.decode(&envelope.payload).context("its payload is damaged")?;
-    let is_signed = envelope.signatures.iter().any(|signature| {
+/// The public half of a deployment's key: it tells whether a statement is the deployment's.
+pub struct VerifyingKey(PKey<Public>);
+
+impl VerifyingKey {
+    /// The public key in a file (PEM).
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn from_pem_file(path: &Path) -> anyhow::Result<VerifyingKey> {
+        let pem = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+        let key = PKey::public_key_from_pem(&pem);
+        Ok(VerifyingKey(key.with_context(|| format!("{} is not a public key", path.display()))?))
+    }
+
+    /// The public half of the key in a data folder.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be read.
+    pub fn of_data_folder(data: &Path) -> anyhow::Result<VerifyingKey> {
+        let path = data.join(KEY_FILE);
+        let pem = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        Ok(VerifyingKey(SigningKey::of(PKey::private_key_from_pem(&pem)?)?.public()?))
+    }
+
+    /// Reads a statement that this key has signed.
+    ///
+    /// # Errors
+    /// It is not signed with this key, or it is not a statement of ours.
+    pub fn read(&self, envelope: &str) -> anyhow::Result<Statement> {
+        let Envelope { payload_type, payload, signatures } =
+            serde_json::from_str(envelope).context("it is not a DSSE envelope")?;
+        anyhow::ensure!(payload_type == PAYLOAD_TYPE, "its payload is not an in-toto statement");
+        let payload = BASE64.decode(&payload).context("its payload is damaged")?;
+        let is_signed = signatures.iter().any(|signature| self.has_signed(&payload, signature));
+        anyhow::ensure!(
+            is_signed,
+            "it is not signed with this key: it was forged, altered, or made by another deployment"
+        );
+        parsed(&payload)
+    }
+
+    fn has_signed(&self, payload: &[u8], signature: &Signature) -> bool {
         let Ok(bytes) = BASE64.decode(&signature.sig) else { return false };
-        let verify = |mut verifier: Verifier<'_>| verifier.verify_oneshot(&bytes, &authenticated(&payload));
-        Verifier::new_without_digest(key).and_then(verify).unwrap_or(false)
-    });
-    anyhow::ensure!(is_signed, "it is not signed with this key: it was forged, altered, or made by another deployment");
-    let statement: Value = serde_json::from_slice(&payload).context("its payload is no JSON")?;
+        let verify = |mut verifier: Verifier<'_>| verifier.verify_oneshot(&bytes, &authenticated(payload));
+        Verifier::new_without_digest(&self.0).and_then(verify).unwrap_or(false)
+    }
+}
+
+/// The statement in a payload whose signature was found right.
+fn parsed(payload: &[u8]) -> anyhow::Result<Statement> {
+    let statement: Value = serde_json::from_slice(payload).context("its payload is not JSON")?;
     let is_ours = statement["_type"] == STATEMENT_TYPE && statement["predicateType"] == PREDICATE_TYPE;
-    anyhow::ensure!(is_ours, "it is no verification of an image");
+    anyhow::ensure!(is_ours, "it is not a verification of an image");
     let subjects = statement["subject"].as_array().cloned().unwrap_or_default();
     let digest = |kind: &str| subjects.iter().find_map(|subject| subject["digest"][kind].as_str().map(str::to_owned));
     let image = subjects.first().and_then(|subject| subject["name"].as_str()?.split('/').next().map(str::to_owned));
@@ -279,55 +321,8 @@ fn read_signed_by(key: &PKey<Public>, envelope: &str) -> anyhow::Result<Statemen
 impl Statement {
     /// Whether it was made by today's rules.
     pub fn is_current(&self) -> bool {
-        self.predicate.format_rules == CHECKER_VERSION && self.predicate.guest_rules == guest::RULES
+        self.predicate.format_rules == FORMAT_RULES && self.predicate.guest_rules == GUEST_RULES
     }
-}
-
-/// `effigy verify`: checks a statement offline, and a file against it when one is given.
-///
-/// # Errors
-/// Why it is not believed.
-pub fn check(statement: &Path, key: Option<&Path>, image: Option<&Path>, data: &Path) -> anyhow::Result<String> {
-    let size = fs::metadata(statement).with_context(|| format!("cannot read {}", statement.display()))?.len();
-    anyhow::ensure!(size <= MAX_STATEMENT_BYTES, "{} is larger than any statement", statement.display());
-    let envelope = fs::read_to_string(statement).with_context(|| format!("cannot read {}", statement.display()))?;
-    let key = match key {
-        Some(path) => {
-            let pem = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-            PKey::public_key_from_pem(&pem).with_context(|| format!("{} is no public key", path.display()))?
-        }
-        None => {
-            let path = data.join(KEY_FILE);
-            let missing = || format!("cannot read {}; name the deployment's public key with --key", path.display());
-            let private = PKey::private_key_from_pem(&fs::read(&path).with_context(missing)?)?;
-            PKey::public_key_from_pem(&private.public_key_to_pem()?)?
-        }
-    };
-    // What the API answers has the statement inside; both are taken.
-    let answer: Value = serde_json::from_str(&envelope).context("it is no JSON")?;
-    let envelope = answer.get("statement").map_or(envelope, Value::to_string);
-    let read = read_signed_by(&key, &envelope)?;
-    anyhow::ensure!(
-        read.is_current(),
-        "it is stale: made by rules {}.{}, and this Effigy has {CHECKER_VERSION}.{}",
-        read.predicate.format_rules,
-        read.predicate.guest_rules,
-        guest::RULES
-    );
-    if let Some(path) = image {
-        let expected = read.subject.file_sha512.as_deref().context("it names no file's SHA-512 to compare with")?;
-        anyhow::ensure!(sha512(path)? == expected, "{} is not the file it speaks of", path.display());
-    }
-    let Predicate { verdict, reasons, verified_at, verifier, .. } = &read.predicate;
-    anyhow::ensure!(*verdict == Verdict::Passed, "the image did not pass: {}", reasons.join(" "));
-    Ok(format!("image {} passed on {verified_at} ({verifier}), disk {}\n", read.subject.image, read.subject.disk_root))
-}
-
-fn sha512(path: &Path) -> anyhow::Result<String> {
-    let mut hasher = openssl::hash::Hasher::new(openssl::hash::MessageDigest::sha512())?;
-    std::io::copy(&mut fs::File::open(path)?, &mut hasher)
-        .with_context(|| format!("cannot read {}", path.display()))?;
-    Ok(hasher.finish()?.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 #[cfg(test)]

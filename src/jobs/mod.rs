@@ -4,7 +4,6 @@
 //! front lane (people wait for those jobs), four that of imports, one that of cleanings (each is a guest), one the back
 //! lane, where a job may read terabytes.
 
-pub mod commands;
 mod generalize;
 mod overlay;
 pub mod queue;

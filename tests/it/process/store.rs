@@ -78,3 +78,49 @@ async fn killed_service_leaves_a_sound_store() {
     assert!(store(&effigy, "sweep").0);
     assert_eq!(figure(&store(&effigy, "stats").1, "chunks"), 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn store_in_another_folder_is_looked_after() {
+    let moved = tempfile::tempdir().expect("a folder");
+    let folder = moved.path().join("chunks");
+    let settings = format!("[stores.local]\nfolder = \"{}\"\n", folder.display());
+    let mut effigy = Effigy::with(&settings).await;
+    effigy.admin().await.save_image("kept", "raw", noise(1_000_000)).await;
+    effigy.stop().await;
+    assert!(!effigy.data().join("store").exists());
+    for command in ["stats", "check", "sweep", "scrub"] {
+        let (succeeded, said) = store(&effigy, command);
+        assert!(succeeded, "{command}: {said}");
+    }
+    assert!(figure(&store(&effigy, "stats").1, "chunks") >= 16);
+
+    std::fs::rename(&folder, moved.path().join("elsewhere")).expect("move the store");
+    for command in ["stats", "check", "sweep", "scrub"] {
+        let (succeeded, said) = store(&effigy, command);
+        assert!(!succeeded && said.contains("is its disk mounted?"), "{command}: {said}");
+    }
+    assert!(!folder.exists(), "a store that was used before is not made anew");
+}
+
+#[test]
+fn command_on_a_store_makes_nothing() {
+    let empty = Effigy::prepared("");
+    let (succeeded, said) = store(&empty, "check");
+    let database_is_its_own = std::env::var("EFFIGY_TEST_DATABASE").is_err();
+    assert!(!succeeded && (!database_is_its_own || said.contains("--data")), "{said}");
+    assert!(!empty.data().exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn store_that_no_service_has_opened_is_not_made_by_a_command() {
+    let mut effigy = Effigy::start().await;
+    effigy.stop().await;
+    let effigy = effigy.with_settings("[stores.archive]\nfolder = \"archive\"\n");
+    let (succeeded, said) = store(&effigy, "stats");
+    assert!(!succeeded && said.contains("'archive' is new"), "{said}");
+    assert!(!effigy.data().join("archive").exists());
+    let output = effigy.output(&["store", "stats", "--store", "local"]);
+    assert!(output.status.success());
+    let output = effigy.output(&["store", "stats", "--store", "nowhere"]);
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("no store 'nowhere'"));
+}

@@ -164,6 +164,13 @@ impl Effigy {
         self.run_until("/healthz").await;
     }
 
+    /// The service, which does not run, with other settings.
+    pub fn with_settings(mut self, settings: &str) -> Effigy {
+        settings.clone_into(&mut self.settings);
+        self.write_settings();
+        self
+    }
+
     /// Writes the settings where the program is told to look; starting it does so by itself.
     pub fn write_settings(&self) {
         let settings = format!("{}{}", self.settings, self.database);

@@ -13,6 +13,8 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
 use crate::{
+    app,
+    config::Config,
     db::ALL,
     identity::{
         Caller, DEFAULT_DOMAIN, Identity,
@@ -26,7 +28,7 @@ use crate::{
 
 /// People, projects and roles, offline or beside a running service.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Makes, lists and deletes users, and sets their passwords.
     #[command(subcommand)]
     User(UserCommand),
@@ -40,7 +42,7 @@ pub enum Command {
 
 /// `effigy admin user …`
 #[derive(Debug, Subcommand)]
-pub enum UserCommand {
+pub(super) enum UserCommand {
     /// Makes a user. Without --password-file a password is made up and printed once.
     Create {
         /// Its name.
@@ -74,7 +76,7 @@ pub enum UserCommand {
 
 /// Where a password comes from.
 #[derive(Args, Debug)]
-pub struct PasswordFrom {
+pub(super) struct PasswordFrom {
     /// A file whose first line is the password; `-` reads it from standard input, without echo on a terminal.
     #[arg(long)]
     password_file: Option<PathBuf>,
@@ -82,7 +84,7 @@ pub struct PasswordFrom {
 
 /// `effigy admin project …`
 #[derive(Debug, Subcommand)]
-pub enum ProjectCommand {
+pub(super) enum ProjectCommand {
     /// Makes a project.
     Create {
         /// Its name.
@@ -102,7 +104,7 @@ pub enum ProjectCommand {
 
 /// `effigy admin role …`
 #[derive(Debug, Subcommand)]
-pub enum RoleCommand {
+pub(super) enum RoleCommand {
     /// Grants a role to a user in a project.
     Add(Grant),
     /// Takes a role in a project back; what rests on it ends.
@@ -111,7 +113,7 @@ pub enum RoleCommand {
 
 /// Who, what, where.
 #[derive(Args, Debug)]
-pub struct Grant {
+pub(super) struct Grant {
     /// The role: admin, manager, member, reader, or another that was made.
     role: String,
     /// The user's name.
@@ -126,8 +128,13 @@ pub struct Grant {
 ///
 /// # Errors
 /// What was asked for makes no sense, or the database does not answer.
-pub async fn run(identity: Identity, data: &Path, command: Command) -> anyhow::Result<String> {
-    let desk = Desk { identity, caller: Caller::operator(), data: data.to_owned() };
+#[tokio::main]
+pub(super) async fn run(config: &Config, command: Command) -> anyhow::Result<String> {
+    let data = &config.server.data;
+    app::make_data_folder(data)?;
+    let db = app::open_database(config).await?;
+    let identity = Identity::open(db, config.identity.clone()).await?;
+    let desk = Desk { identity, caller: Caller::operator(), data: data.clone() };
     match command {
         Command::User(command) => desk.user(command).await,
         Command::Project(command) => desk.project(command).await,

@@ -1,15 +1,24 @@
 //! `effigy store …`: looking after the stores by hand, beside a running service or without one.
+//!
+//! A command looks after what is there and makes nothing: a data folder without a database, a store that no service
+//! has opened yet and a store whose folder is gone are refused.
 
 use std::process::ExitCode;
 
 use chunks::{Leftovers, Problem, ScrubOptions};
 use clap::Subcommand;
 
-use crate::stores::{Store, Stores};
+use crate::{
+    app,
+    config::Config,
+    db::Database,
+    jobs::scrub::hurt_by,
+    stores::{Store, Stores},
+};
 
-/// What the command line can do with the store.
+/// What the command line can do with the stores.
 #[derive(Clone, Copy, Debug, Subcommand)]
-pub enum StoreCommand {
+pub(super) enum Command {
     /// Counts chunks, segments and bytes.
     Stats,
     /// Proves that every image is whole and every row true; fails when one is not.
@@ -20,28 +29,50 @@ pub enum StoreCommand {
     Scrub,
 }
 
-impl StoreCommand {
-    /// Does it with the store of this name, or with every store, and prints what came of it.
-    ///
-    /// # Errors
-    /// There is no such store; a store or the database cannot be read.
-    pub async fn run(self, stores: &Stores, name: Option<&str>) -> anyhow::Result<ExitCode> {
-        let chosen: Vec<_> = stores.all().iter().filter(|store| name.is_none_or(|name| store.name == name)).collect();
-        anyhow::ensure!(!chosen.is_empty(), "there is no store '{}' here", name.unwrap_or_default());
+/// Does it with the store of this name, or with every store, and prints what came of it.
+///
+/// # Errors
+/// There is no such store, or it is not where it was; a store or the database cannot be read.
+#[tokio::main]
+pub(super) async fn run(mut config: Config, command: Command, name: Option<&str>) -> anyhow::Result<ExitCode> {
+    super::start_log(&config.log);
+    if let Some(name) = name {
+        config.stores.retain(|store, _| store == name);
+        anyhow::ensure!(!config.stores.is_empty(), "there is no store '{name}' here");
+    }
+    let data = &config.server.data;
+    let is_there = config.database.url.is_some() || config.database_file().is_file();
+    anyhow::ensure!(is_there, "there is no database in {}: name the service's data folder with --data", data.display());
+    let db = app::open_database(&config).await?;
+    let done = look_after(&config, &db, command).await;
+    db.close().await;
+    done
+}
+
+async fn look_after(config: &Config, db: &Database, command: Command) -> anyhow::Result<ExitCode> {
+    for name in config.stores.keys() {
+        let was_opened = db.store_index(name).await?.was_opened();
+        anyhow::ensure!(was_opened, "the store '{name}' is new: the service makes its folder when it starts");
+    }
+    let stores = app::open_stores(config, db).await?;
+    let done = command.run(&stores).await;
+    stores.close().await;
+    done
+}
+
+impl Command {
+    async fn run(self, stores: &Stores) -> anyhow::Result<ExitCode> {
         let mut are_sound = true;
-        for store in &chosen {
+        for store in stores.all() {
             let (text, is_sound) = match self {
-                StoreCommand::Stats => (stats(store).await?, true),
-                StoreCommand::Check => check(store).await?,
-                StoreCommand::Sweep => (sweep(store).await?, true),
-                StoreCommand::Scrub => scrub(store).await?,
+                Command::Stats => (stats(store).await?, true),
+                Command::Check => check(store).await?,
+                Command::Sweep => (sweep(store).await?, true),
+                Command::Scrub => scrub(store).await?,
             };
             are_sound &= is_sound;
-            let heading = if chosen.len() > 1 { format!("store {}:\n", store.name) } else { String::new() };
-            #[allow(clippy::print_stdout, reason = "the answer of the command")]
-            {
-                println!("{heading}{text}");
-            }
+            let heading = if stores.all().len() > 1 { format!("store {}:\n", store.name) } else { String::new() };
+            super::say(&format!("{heading}{text}\n"));
         }
         Ok(if are_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
@@ -107,7 +138,7 @@ async fn sweep(store: &Store) -> anyhow::Result<String> {
 async fn scrub(store: &Store) -> anyhow::Result<(String, bool)> {
     let report = store.chunks.scrub(ScrubOptions::default()).await?;
     let mut lines = Vec::new();
-    for name in super::scrub::hurt_by(store, &report.damaged).await? {
+    for name in hurt_by(store, &report.damaged).await? {
         lines.push(format!("damaged: {name}"));
     }
     lines.extend(report.damaged.iter().map(|chunk| format!("damaged: chunk {chunk}")));
