@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    api::{self, Api},
+    api::{self, Rooms},
     config::Config,
     db::Database,
     exports::Exports,
@@ -26,39 +26,10 @@ use crate::{
     stores::{self, Store, Stores},
 };
 
-/// The open parts of the service.
-pub struct Parts {
-    /// The rows.
-    pub db: Database,
-    /// Who may do what.
-    pub identity: Identity,
-    /// What an instance is made of.
-    pub flavors: Flavors,
-    /// The keys people sign in with.
-    pub key_pairs: KeyPairs,
-    /// The address clients know the service by; `None`: the one each request came to.
-    pub public_url: Option<String>,
-    /// How long a client may keep the service waiting.
-    pub patience: Duration,
-    /// What one project may use.
-    pub quota: crate::config::Quota,
-    /// What was measured.
-    pub metrics: api::metrics::Metrics,
-    /// Image records and their bytes.
-    pub images: Images,
-    /// What properties are called and may say.
-    pub metadefs: Metadefs,
-    /// Work that outlives a request.
-    pub jobs: Queue,
-    /// Instances and the QEMU processes behind them.
-    pub instances: Instances,
-}
-
 /// The service, open.
 pub struct App {
     config: Config,
-    parts: Arc<Parts>,
-    stores: Stores,
+    rooms: Arc<Rooms>,
     /// How many connections are served at once.
     connections: usize,
     _lock: std::fs::File,
@@ -98,7 +69,7 @@ impl App {
             folder: data.join("instances"),
         });
         let instances = instances.await.context("cannot take up the instances")?;
-        let parts = Parts {
+        let rooms = Rooms {
             db,
             identity,
             flavors,
@@ -108,11 +79,12 @@ impl App {
             quota: config.quota.clone(),
             metrics: Default::default(),
             images,
+            stores,
             metadefs,
             jobs,
             instances,
         };
-        Ok(App { parts: Arc::new(parts), stores, config, connections, _lock: lock })
+        Ok(App { rooms: Arc::new(rooms), config, connections, _lock: lock })
     }
 
     /// Serves until `stop`, then lets the requests under way finish.
@@ -122,10 +94,10 @@ impl App {
             .with_context(|| format!("cannot listen on {}", self.config.server.listen))?;
         let address = listener.local_addr()?;
         let data = &self.config.server.data;
-        self.parts.identity.first_start(data, &reachable(&self.config, address)).await?;
+        self.rooms.identity.first_start(data, &reachable(&self.config, address)).await?;
         std::fs::write(data.join("address"), format!("http://{address}\n"))?;
         tracing::info!(%address, "serving on http://{address}");
-        let router = api::router(Api::new(self.parts.clone()));
+        let router = api::router(self.rooms.clone());
         let workers = self.start_jobs(&stop);
         let limits = api::listen::Limits {
             connections: self.connections,
@@ -133,11 +105,11 @@ impl App {
             grace: self.config.server.shutdown_grace(),
         };
         api::listen::listen(listener, router, limits, stop).await;
-        self.parts.images.close().await;
+        self.rooms.images.close().await;
         workers.wait().await;
-        self.parts.instances.close().await;
-        self.stores.close().await;
-        self.parts.db.close().await;
+        self.rooms.instances.close().await;
+        self.rooms.stores.close().await;
+        self.rooms.db.close().await;
         Ok(())
     }
 }
@@ -146,13 +118,13 @@ impl App {
     fn start_jobs(&self, stop: &CancellationToken) -> TaskTracker {
         let workers = TaskTracker::new();
         let rooms = jobs::Rooms {
-            images: self.parts.images.clone(),
-            instances: self.parts.instances.clone(),
-            identity: self.parts.identity.clone(),
-            stores: self.stores.clone(),
+            images: self.rooms.images.clone(),
+            instances: self.rooms.instances.clone(),
+            identity: self.rooms.identity.clone(),
+            stores: self.rooms.stores.clone(),
         };
         let sweep_interval = Duration::from_secs(self.config.store.sweep_interval_hours.max(1) * 3600);
-        jobs::start(&self.parts.jobs, &rooms, sweep_interval, stop, &workers);
+        jobs::start(&self.rooms.jobs, &rooms, sweep_interval, stop, &workers);
         workers.close();
         workers
     }

@@ -159,7 +159,7 @@ async fn census(api: &Api) -> Result<Registry, ApiError> {
         instances.get_or_create(&OfInstances { status }).set(count);
     }
     let stores = Family::<OfStores, Gauge>::default();
-    for store in api.images.stores().all() {
+    for store in api.stores.all() {
         for (state, bytes) in [("used", store.index.file_bytes().await?), ("free", store.free_bytes()?)] {
             let labels = OfStores { store: store.name.clone(), state };
             stores.get_or_create(&labels).set(i64::try_from(bytes).unwrap_or(i64::MAX));

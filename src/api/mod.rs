@@ -9,8 +9,6 @@ use std::sync::Arc;
 
 use axum::{Router, routing::get};
 
-use crate::app::Parts;
-
 pub mod audit;
 pub mod caller;
 pub mod compute;
@@ -26,25 +24,13 @@ pub mod metrics;
 pub mod network;
 pub mod paging;
 mod peer;
+mod rooms;
 pub mod web;
 
-/// What every handler can reach. Cheap to clone.
-#[derive(Clone)]
-pub struct Api(Arc<Parts>);
+pub use rooms::Rooms;
 
-impl std::ops::Deref for Api {
-    type Target = Parts;
-    fn deref(&self) -> &Parts {
-        &self.0
-    }
-}
-
-impl Api {
-    /// The API over the service's parts.
-    pub fn new(parts: Arc<Parts>) -> Api {
-        Api(parts)
-    }
-}
+/// The state that every handler gets.
+pub type Api = Arc<Rooms>;
 
 /// Every URL of the service.
 pub fn router(api: Api) -> Router {

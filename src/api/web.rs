@@ -198,7 +198,7 @@ pub async fn healthz() -> &'static str {
 
 /// The service can work: database and store answer.
 pub async fn readyz(State(api): State<Api>) -> Response {
-    let checks = [("database", api.db.ping().await), ("store", api.images.stores().default_store().check_room())];
+    let checks = [("database", api.db.ping().await), ("store", api.stores.default_store().check_room())];
     let is_ready = checks.iter().all(|(_, check)| check.is_ok());
     let mut shown = json!({ "ready": is_ready });
     for (part, check) in checks {

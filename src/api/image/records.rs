@@ -23,7 +23,7 @@ pub(super) async fn create(
     if let Ok(location) = HeaderValue::from_str(&format!("{}/image/v2/images/{}", url.0, image.id)) {
         response.headers_mut().insert(header::LOCATION, location);
     }
-    let stores: Vec<&str> = api.images.stores().all().iter().map(|store| store.name.as_str()).collect();
+    let stores: Vec<&str> = api.stores.all().iter().map(|store| store.name.as_str()).collect();
     if let Ok(stores) = HeaderValue::from_str(&stores.join(",")) {
         response.headers_mut().insert("openstack-image-store-ids", stores);
     }

@@ -17,7 +17,7 @@ use crate::{
 
 /// `GET /v2/info/stores`
 pub(super) async fn list(State(api): State<Api>, _caller: Authenticated) -> Json<Value> {
-    let stores: Vec<Value> = api.images.stores().all().iter().map(|store| shown(store)).collect();
+    let stores: Vec<Value> = api.stores.all().iter().map(|store| shown(store)).collect();
     Json(json!({ "stores": stores }))
 }
 
@@ -37,7 +37,7 @@ pub(super) async fn detail(
         });
         shown
     };
-    let stores: Vec<Value> = api.images.stores().all().iter().map(|store| detailed(store)).collect();
+    let stores: Vec<Value> = api.stores.all().iter().map(|store| detailed(store)).collect();
     Ok(Json(json!({ "stores": stores })))
 }
 
@@ -88,7 +88,7 @@ pub(super) fn wanted(api: &Api, body: &Value, headers: &HeaderMap) -> Result<Tar
         let stores = serde_json::from_value(stores.cloned().unwrap_or_default());
         Some(stores.map_err(|_| Error::Invalid("'stores' must be a list of stores' names".into()))?)
     } else {
-        Some(vec![header.unwrap_or(&api.images.stores().default_store().name).to_owned()])
+        Some(vec![header.unwrap_or(&api.stores.default_store().name).to_owned()])
     };
     Ok(Targets { stores, all_must_succeed })
 }

@@ -1,0 +1,45 @@
+//! The state of the API: the open rooms. `app` builds it.
+
+use std::time::Duration;
+
+use super::metrics::Metrics;
+use crate::{
+    config::Quota,
+    db::Database,
+    identity::Identity,
+    images::Images,
+    instances::{Instances, flavors::Flavors, key_pairs::KeyPairs},
+    jobs::Queue,
+    metadefs::Metadefs,
+    stores::Stores,
+};
+
+/// What every handler can reach: the open rooms, and the settings that are HTTP's own.
+pub struct Rooms {
+    /// The rows.
+    pub db: Database,
+    /// Who may do what.
+    pub identity: Identity,
+    /// What an instance is made of.
+    pub flavors: Flavors,
+    /// The keys people sign in with.
+    pub key_pairs: KeyPairs,
+    /// The address clients know the service by; `None`: the one each request came to.
+    pub public_url: Option<String>,
+    /// How long a client may keep the service waiting.
+    pub patience: Duration,
+    /// What one project may use.
+    pub quota: Quota,
+    /// What was measured.
+    pub metrics: Metrics,
+    /// Image records and their bytes.
+    pub images: Images,
+    /// Where bytes are kept.
+    pub stores: Stores,
+    /// What properties are called and may say.
+    pub metadefs: Metadefs,
+    /// Work that outlives a request.
+    pub jobs: Queue,
+    /// Instances and the QEMU processes behind them.
+    pub instances: Instances,
+}
