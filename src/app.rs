@@ -47,6 +47,7 @@ impl App {
         let connections = api::listen::connections(raise_file_limit());
         let db = open_database(&config).await?;
         let identity = Identity::open(db.clone(), config.identity.clone()).await?;
+        let identity = if config.instances.enabled { identity } else { identity.without_instances() };
         let flavors = Flavors::new(db.clone());
         let key_pairs = KeyPairs::new(db.clone(), config.quota.key_pairs);
         let metadefs = Metadefs::open(db.clone()).await?;

@@ -273,7 +273,8 @@ pub enum PublicRule {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Instances {
-    /// Whether this service runs instances; without, the Compute API is not served.
+    /// Whether this service runs instances. Without, it serves neither the Compute nor the Network API, its catalog has
+    /// neither, no QEMU is started, and the rows of instances stay as they are.
     pub enabled: bool,
     /// The QEMU program.
     pub qemu: PathBuf,

@@ -7,7 +7,10 @@
 
 use std::sync::Arc;
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    routing::{any, get},
+};
 
 pub mod audit;
 pub mod caller;
@@ -41,6 +44,7 @@ pub fn router(api: Api) -> Router {
         .route("/metrics", get(metrics::show))
         .merge(console::session_routes());
     let effigy = effigy::routes().route("/audit", get(audit::events));
+    let instances = if api.instances.are_enabled() { instance_routes() } else { no_instance_routes() };
     Router::new()
         .merge(error::dialect(error::Dialect::Keystone, service))
         .nest("/effigy/v1", error::dialect(error::Dialect::Keystone, effigy))
@@ -49,13 +53,38 @@ pub fn router(api: Api) -> Router {
         .route("/image/", get(image::choices))
         .nest("/image", error::dialect(error::Dialect::Image, image::routes()))
         .nest("/effigy/v1/images", error::dialect(error::Dialect::Image, image::extras::routes()))
+        .merge(instances)
+        .merge(console::pages())
+        .fallback(web::no_such_url)
+        .layer(axum::middleware::from_fn_with_state(api.clone(), web::envelope))
+        .with_state(api)
+}
+
+/// What is served only where instances are run.
+fn instance_routes() -> Router<Api> {
+    Router::new()
         .nest("/compute", error::dialect(error::Dialect::Compute, compute::routes()))
         .merge(error::dialect(error::Dialect::Compute, compute::root()))
         .nest("/network", error::dialect(error::Dialect::Network, network::routes()))
         .merge(error::dialect(error::Dialect::Network, network::root()))
-        .merge(console::pages())
         .nest("/console", error::dialect(error::Dialect::Compute, consoles::routes()))
-        .fallback(web::no_such_url)
-        .layer(axum::middleware::from_fn_with_state(api.clone(), web::envelope))
-        .with_state(api)
+        .nest("/effigy/v1/instances", error::dialect(error::Dialect::Keystone, effigy::instance_routes()))
+}
+
+/// The same URLs where none are run: each answers in its dialect that nothing is there, and why.
+fn no_instance_routes() -> Router<Api> {
+    let prefixes = [
+        ("/compute", error::Dialect::Compute),
+        ("/network", error::Dialect::Network),
+        ("/console", error::Dialect::Compute),
+        ("/effigy/v1/instances", error::Dialect::Keystone),
+    ];
+    prefixes.into_iter().fold(Router::new(), |routes, (prefix, dialect)| {
+        let none = || any(web::no_instances);
+        let nothing = Router::new()
+            .route(prefix, none())
+            .route(&format!("{prefix}/"), none())
+            .route(&format!("{prefix}/{{*path}}"), none());
+        routes.merge(error::dialect(dialect, nothing))
+    })
 }

@@ -213,6 +213,12 @@ pub async fn version() -> Json<serde_json::Value> {
     Json(json!({"name": "effigy", "version": env!("CARGO_PKG_VERSION")}))
 }
 
+/// The answer to a URL of instances where none are run.
+pub async fn no_instances() -> ApiError {
+    let message = "There is nothing at this URL: this service runs no instances (instances.enabled).";
+    ApiError::new(StatusCode::NOT_FOUND, message)
+}
+
 /// The answer to a URL nobody serves.
 pub async fn no_such_url() -> Response {
     let missing = error::ApiError::new(StatusCode::NOT_FOUND, "There is nothing at this URL.");

@@ -13,13 +13,25 @@ struct OwnService {
     description: &'static str,
     // Terraform appends `v2/` to the image endpoint and nothing to compute's.
     path: &'static str,
+    /// It is there only where instances are run.
+    is_of_instances: bool,
 }
 
 const OWN_SERVICES: [OwnService; 4] = [
-    OwnService { kind: "compute", description: "Instances", path: "/compute/v2.1" },
-    OwnService { kind: "identity", description: "Users, projects, roles and tokens", path: "/identity" },
-    OwnService { kind: "image", description: "Images", path: "/image" },
-    OwnService { kind: "network", description: "The network instances have, read-only", path: "/network" },
+    OwnService { kind: "compute", description: "Instances", path: "/compute/v2.1", is_of_instances: true },
+    OwnService {
+        kind: "identity",
+        description: "Users, projects, roles and tokens",
+        path: "/identity",
+        is_of_instances: false,
+    },
+    OwnService { kind: "image", description: "Images", path: "/image", is_of_instances: false },
+    OwnService {
+        kind: "network",
+        description: "The network instances have, read-only",
+        path: "/network",
+        is_of_instances: true,
+    },
 ];
 
 const INTERFACES: [&str; 3] = ["admin", "internal", "public"];
@@ -240,8 +252,13 @@ impl Identity {
         was_there.then_some(()).ok_or_else(|| no_such_region(id))
     }
 
+    fn own_services(&self) -> impl Iterator<Item = &'static OwnService> {
+        let has_instances = self.catalog_has_instances;
+        OWN_SERVICES.iter().filter(move |own| has_instances || !own.is_of_instances)
+    }
+
     async fn every_service(&self) -> Result<Vec<Service>> {
-        let own = OWN_SERVICES.iter().map(|own| Service {
+        let own = self.own_services().map(|own| Service {
             id: stable_id(&["service", own.kind]),
             kind: own.kind.into(),
             name: own.kind.into(),
@@ -253,7 +270,7 @@ impl Identity {
 
     async fn every_endpoint(&self, base: &str) -> Result<Vec<Endpoint>> {
         let mut endpoints = Vec::new();
-        for own in &OWN_SERVICES {
+        for own in self.own_services() {
             endpoints.extend(INTERFACES.iter().map(|interface| Endpoint {
                 id: stable_id(&["endpoint", own.kind, interface]),
                 service_id: stable_id(&["service", own.kind]),

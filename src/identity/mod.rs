@@ -159,6 +159,7 @@ pub struct Identity {
     sessions: tokens::Sessions,
     recorder: audit::Recorder,
     purged_ms: Arc<AtomicI64>,
+    catalog_has_instances: bool,
 }
 
 impl Identity {
@@ -172,7 +173,13 @@ impl Identity {
             passwords: passwords::Passwords::new(),
             sessions: tokens::Sessions::new(),
             purged_ms: Arc::default(),
+            catalog_has_instances: true,
         })
+    }
+
+    /// The part of a service that runs no instances: its catalog has neither their service nor that of their network.
+    pub fn without_instances(self) -> Identity {
+        Identity { catalog_has_instances: false, ..self }
     }
 
     /// Whose token this is. On every request's path: a session read less than a second ago costs no query.

@@ -66,7 +66,8 @@ const MAX_ACTIONS: u32 = 1000;
 pub struct Instances(Arc<Room>);
 
 impl Instances {
-    /// Opens the part and adopts every guest that runs.
+    /// Opens the part and adopts every guest that runs. Where instances are not enabled, those that are there stay as
+    /// they are: nothing drives them, and nothing is started.
     ///
     /// # Errors
     /// The database or the folder is out of reach.
@@ -85,6 +86,11 @@ impl Instances {
             }
         });
         Ok(Instances(room))
+    }
+
+    /// Whether this service runs instances (`instances.enabled`).
+    pub fn are_enabled(&self) -> bool {
+        self.0.settings.enabled
     }
 
     /// Lets the drivers go; the guests go on, and the next service adopts them.

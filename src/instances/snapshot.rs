@@ -33,9 +33,14 @@ impl Instances {
     /// The disk of an instance that `image` is being made of; takes the capture up again after a crash.
     ///
     /// # Errors
-    /// `NotFound` when the instance is gone; `Conflict` when it was started or changed since.
+    /// `NotFound` when the instance is gone; `Conflict` when it was started or changed since, or this service runs no
+    /// instances.
     pub async fn captured(&self, caller: &Caller, id: InstanceId, image: ImageId) -> Result<Captured> {
         let row = self.readable(caller, id).await?;
+        if !self.are_enabled() {
+            // Without its driver nobody keeps the instance from being changed meanwhile.
+            return Err(Error::Conflict("This service runs no instances any more (instances.enabled).".into()));
+        }
         self.0.ask(id, |reply| Message::TakeUpCapture { image, reply }).await?;
         let path = self.0.folder_of(id).join("disk.qcow2");
         Ok(Captured {

@@ -14,6 +14,8 @@ export interface Session {
   is_admin: boolean
   expires_at: string
   sharing: 'own-projects' | 'any' | 'off'
+  /** Whether the deployment runs instances; without, it has no pages of them. */
+  runs_instances: boolean
   /** How many stores the deployment has. */
   stores: number
   version: string

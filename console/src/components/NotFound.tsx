@@ -2,8 +2,11 @@ import { Button, Result } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import { paths } from '../paths'
+import { useSession } from './useSession'
 
-export function NotFound() {
+/** What stands at an address without a page; `title` says why there is none, where that is known. */
+export function NotFound({ title }: { title?: string }) {
   const { t } = useTranslation()
-  return <Result status="404" title={t('notFound.title')} extra={<Link to={paths.instances}><Button>{t('nav.instances')}</Button></Link>} />
+  const home = useSession().runs_instances ? t('nav.instances') : t('nav.images')
+  return <Result status="404" title={title ?? t('notFound.title')} extra={<Link to={paths.home}><Button>{home}</Button></Link>} />
 }

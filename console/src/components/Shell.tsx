@@ -42,7 +42,7 @@ function Frame({ session }: { session: Session }) {
     <Layout className="shell">
       <a className="skip" href="#main">{t('nav.skip')}</a>
       <Layout.Header className="shell-header">
-        <Link className="shell-brand" to={paths.instances}>
+        <Link className="shell-brand" to={paths.home}>
           <img src="/favicon.svg" alt="" /> Effigy
         </Link>
         <ProjectPicker session={session} />
@@ -71,14 +71,15 @@ function Navigation({ session }: { session: Session }) {
   const { t } = useTranslation()
   const { pathname } = useLocation()
   const entry = (key: string, icon: React.ReactNode, label: string) => ({ key, icon, label: <Link to={key}>{label}</Link> })
+  const ofInstances = (one: ReturnType<typeof entry>) => (session.runs_instances ? [one] : [])
   const items = [
-    entry(paths.instances, <CloudServerOutlined />, t('nav.instances')),
+    ...ofInstances(entry(paths.instances, <CloudServerOutlined />, t('nav.instances'))),
     entry(paths.images, <HddOutlined />, t('nav.images')),
-    entry(paths.keyPairs, <KeyOutlined />, t('nav.keyPairs')),
+    ...ofInstances(entry(paths.keyPairs, <KeyOutlined />, t('nav.keyPairs'))),
     ...(session.is_admin
       ? [
           { type: 'divider' as const },
-          entry(paths.flavors, <AppstoreOutlined />, t('nav.flavors')),
+          ...ofInstances(entry(paths.flavors, <AppstoreOutlined />, t('nav.flavors'))),
           entry(paths.projects, <ProjectOutlined />, t('nav.projects')),
           entry(paths.users, <TeamOutlined />, t('nav.users')),
           entry(paths.audit, <AuditOutlined />, t('nav.audit')),

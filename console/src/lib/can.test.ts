@@ -6,7 +6,7 @@ import type { Store } from '../api/stores'
 import { canCopy, canDo, canRemoveFrom, canWithImage, storesWithout } from './can'
 
 const session = (roles: string[], sharing: Session['sharing'] = 'own-projects') =>
-  ({ roles, sharing, is_admin: roles.includes('admin'), project: { id: 'web', name: 'web' } }) as Session
+  ({ roles, sharing, runs_instances: true, is_admin: roles.includes('admin'), project: { id: 'web', name: 'web' } }) as Session
 const member = session(['member', 'reader'])
 const instance = (status: string, task: string | null = null) => ({ status, 'OS-EXT-STS:task_state': task }) as Instance
 const image = (fields: object) =>
@@ -78,6 +78,11 @@ describe('an image', () => {
   })
   test('that is protected stays', () => {
     expect(canWithImage('delete', image({ protected: true }), member)).toBe('isProtected')
+  })
+  test('is not launched where no instances are run', () => {
+    const without = { ...member, runs_instances: false }
+    expect(canWithImage('launch', image({}), without)).toBe('noInstances')
+    expect(canWithImage('download', image({}), without)).toBeNull()
   })
   test('that is deactivated is the admin’s alone to launch', () => {
     expect(canWithImage('launch', image({ status: 'deactivated' }), member)).toBe('deactivated')

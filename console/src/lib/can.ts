@@ -12,7 +12,7 @@ export type ImageAction = 'launch' | 'share' | 'edit' | 'protect' | 'unprotect' 
 export type Reason =
   | 'nothingSelected' | 'oneOnly' | 'readerOnly' | 'busy' | 'notStopped' | 'notRunning' | 'failed' | 'notYours'
   | 'notReady' | 'isProtected' | 'notProtected' | 'sharingOff' | 'publicNotShared' | 'isPublic' | 'deactivated' | 'notActive' | 'noFile' | 'adminOnly'
-  | 'everyStore' | 'lastStore' | 'storeGone'
+  | 'noInstances' | 'everyStore' | 'lastStore' | 'storeGone'
   | null
 
 /** Whether the person may do more here than look. */
@@ -58,6 +58,7 @@ export function canWithImage(action: ImageAction, image: Image, session: Session
   switch (action) {
     case 'launch':
     case 'download':
+      if (action === 'launch' && !session.runs_instances) return 'noInstances'
       if (image.status === 'deactivated') return session.is_admin ? null : 'deactivated'
       if (image.status !== 'active') return 'notReady'
       return action === 'launch' && !image.effigy.has_disk ? 'noFile' : null

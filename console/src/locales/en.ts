@@ -46,6 +46,7 @@ export const en = {
     isProtected: 'It is protected; end the protection first.', sharingOff: 'This deployment does not share images between projects.',
     publicNotShared: 'Everybody sees this image already.', deactivated: 'The image is deactivated.', notActive: 'The image is not deactivated.',
     noFile: 'The image has no bytes to boot from.', notProtected: 'It is not protected.', isPublic: 'It is Public already.',
+    noInstances: 'This deployment runs no instances.',
     adminOnly: 'Only an administrator does this.', everyStore: 'Every store that takes something new has it.',
     lastStore: 'No other store has the image; delete the image instead.', storeGone: 'This deployment has no such store any more.',
   },

@@ -39,6 +39,7 @@ export const ja: Messages = {
     notStopped: '停止していません。', notRunning: '稼働していません。', failed: 'エラー状態です。', notYours: '別のプロジェクトのものです。', notReady: 'イメージの準備ができていません。',
     isProtected: '保護されています。先に保護を解除してください。', sharingOff: 'この環境ではプロジェクト間のイメージ共有を提供していません。', publicNotShared: 'すでに全員に見えるイメージです。',
     deactivated: '無効化されたイメージです。', notActive: '無効化されていません。', noFile: '起動できるデータがありません。', notProtected: '保護されていません。', isPublic: 'すでに Public イメージです。',
+    noInstances: 'この環境ではインスタンスを実行していません。',
     adminOnly: '管理者だけが行えます。', everyStore: '書き込めるすべてのストアに、すでにあります。',
     lastStore: 'このイメージがある最後のストアです。代わりにイメージを削除してください。', storeGone: 'この環境にはもうないストアです。',
   },

@@ -39,6 +39,7 @@ export const ko: Messages = {
     notStopped: '중지된 상태가 아닙니다.', notRunning: '실행 중이 아닙니다.', failed: '오류 상태입니다.', notYours: '다른 프로젝트의 것입니다.', notReady: 'Image가 아직 준비되지 않았습니다.',
     isProtected: '보호되어 있습니다. 먼저 보호를 해제하세요.', sharingOff: '이 환경에서는 프로젝트 간 Image 공유를 제공하지 않습니다.', publicNotShared: '이미 모두에게 보이는 Image입니다.',
     deactivated: '비활성화된 Image입니다.', notActive: '비활성화된 Image가 아닙니다.', noFile: '부팅할 데이터가 없는 Image입니다.', notProtected: '보호되어 있지 않습니다.', isPublic: '이미 Public Image입니다.',
+    noInstances: '이 환경에서는 인스턴스를 실행하지 않습니다.',
     adminOnly: '관리자만 할 수 있습니다.', everyStore: '새 데이터를 받는 모든 스토어에 이미 있습니다.',
     lastStore: '이 Image가 있는 마지막 스토어입니다. 대신 Image를 삭제하세요.', storeGone: '이 환경에 더는 없는 스토어입니다.',
   },

@@ -158,6 +158,7 @@ async fn shown(api: &Api, caller: &Caller, session: &Session) -> Result<Value> {
         "is_admin": caller.is_admin(),
         "expires_at": stamp(session.expires_ms),
         "sharing": api.images.sharing(),
+        "runs_instances": api.instances.are_enabled(),
         "stores": api.stores.all().len(),
         "version": env!("CARGO_PKG_VERSION"),
     }))

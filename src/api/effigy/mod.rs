@@ -12,7 +12,7 @@ mod images;
 mod instances;
 mod verification;
 
-/// Every URL below `/effigy/v1`.
+/// Every URL below `/effigy/v1`, but those of instances.
 pub fn routes() -> Router<Api> {
     Router::new()
         .route("/images", get(images::list))
@@ -23,5 +23,9 @@ pub fn routes() -> Router<Api> {
         .route("/images/{image}/generalize", post(generalize::begin))
         .route("/verification-key", get(verification::key))
         .route("/images/{image}/storage", get(images::storage))
-        .route("/instances/{id}/actions/force-off", post(instances::force_off))
+}
+
+/// Every URL below `/effigy/v1/instances`.
+pub fn instance_routes() -> Router<Api> {
+    Router::new().route("/{id}/actions/force-off", post(instances::force_off))
 }

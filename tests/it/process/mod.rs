@@ -3,5 +3,6 @@
 mod first_start;
 mod health;
 mod lifecycle;
+mod no_instances;
 mod settings;
 mod store;

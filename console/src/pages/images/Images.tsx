@@ -134,7 +134,8 @@ export function Images() {
 function NoImages({ kind, isFiltered, onClear }: { kind: Kind; isFiltered: boolean; onClear: () => void }) {
   const { t } = useTranslation()
   const navigate = useNavigate()
+  const { runs_instances } = useSession()
   if (isFiltered) return <Empty title={t('empty.noMatch')} action={<Button onClick={onClear}>{t('empty.clear')}</Button>} />
-  const action = kind === 'private' && <Button onClick={() => void navigate(paths.instances)}>{t('images.empty.toInstances')}</Button>
+  const action = kind === 'private' && runs_instances && <Button onClick={() => void navigate(paths.instances)}>{t('images.empty.toInstances')}</Button>
   return <Empty title={t(`images.empty.${kind}`)} what={t(`images.empty.${kind}What`)} action={action} />
 }

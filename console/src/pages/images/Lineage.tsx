@@ -4,6 +4,7 @@ import { Link } from 'react-router'
 import { ancestorsQuery, descendantsQuery, type Image } from '../../api/images'
 import { instancesOfImageQuery } from '../../api/instances'
 import { InstanceStatusBadge } from '../../components/StatusBadge'
+import { useSession } from '../../components/useSession'
 import { paths } from '../../paths'
 import { Facts } from '../../ui/Facts'
 
@@ -14,7 +15,8 @@ export function LineageCard({ image }: { image: Image }) {
   const instance = typeof image.instance_uuid === 'string' ? image.instance_uuid : ''
   const { data: ancestors = [] } = useQuery({ ...ancestorsQuery(image.id), enabled: base !== '' })
   const { data: made = [] } = useQuery(descendantsQuery(image.id))
-  const { data: instances = [] } = useQuery(instancesOfImageQuery(image.id))
+  const { runs_instances } = useSession()
+  const { data: instances = [] } = useQuery({ ...instancesOfImageQuery(image.id), enabled: runs_instances })
   const isEndSeen = !ancestors.at(-1)?.base_image_ref
   return (
     <section className="card padded" aria-labelledby="lineage">
