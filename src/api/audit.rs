@@ -9,24 +9,21 @@
 use std::{net::IpAddr, time::Duration};
 
 use axum::{
-    Json,
     body::Body,
-    extract::{ConnectInfo, RawPathParams, Request, State},
+    extract::{ConnectInfo, RawPathParams, Request},
     http::{HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use http_body_util::BodyExt as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{
-    Api,
-    caller::Authenticated,
+    Api, body,
     error::{self, ApiError, ErrorNote},
-    identity::lists::Filters,
-    web::{self, RequestId, Trail, client_request_id},
+    trail::{RequestId, Trail, client_request_id},
 };
-use crate::identity::audit::{Event, ListEvents};
+use crate::identity::audit::Event;
 
 /// The largest answer that is read again for the id of what it made.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024;
@@ -152,9 +149,9 @@ async fn begin(action: &str, request: Request, patience: Duration) -> (Event, Re
 }
 
 /// Nova's actions are named by the one key of their body.
-async fn instance_action(body: Body, patience: Duration) -> (String, Body) {
+async fn instance_action(sent: Body, patience: Duration) -> (String, Body) {
     let unknown = "instance.action".to_owned();
-    match web::read(body, patience).await {
+    match body::read(sent, patience).await {
         Ok(bytes) => {
             let key =
                 serde_json::from_slice::<Value>(&bytes).ok().and_then(|body| body.as_object()?.keys().next().cloned());
@@ -221,44 +218,6 @@ async fn id_of_made(response: Response) -> (Option<String>, Response) {
         id.and_then(Value::as_str).map(str::to_owned)
     });
     (id, Response::from_parts(parts, Body::from(bytes)))
-}
-
-/// `GET /effigy/v1/audit`: the newest events first.
-pub(super) async fn events(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    filters: Filters,
-) -> Result<Json<Value>, ApiError> {
-    let wanted = ListEvents {
-        user_id: filters.text("user_id"),
-        project_id: filters.text("project_id"),
-        action: filters.text("action"),
-        target_id: filters.text("target_id"),
-        request_id: filters.text("request_id"),
-        marker: filters.marker(),
-        limit: filters.one_more(),
-    };
-    let rows = api.identity.events(&caller, &wanted).await?;
-    Ok(Json(filters.shown("events", rows, |event| &event.id, shown)))
-}
-
-fn shown(event: &Event) -> Value {
-    json!({
-        "id": event.id,
-        "time": super::identity::stamp(event.at_ms),
-        "request_id": event.request_id,
-        "client_request_id": event.client_request_id,
-        "user_id": event.user_id,
-        "user_name": event.user_name,
-        "project_id": event.project_id,
-        "project_name": event.project_name,
-        "address": event.address,
-        "action": event.action,
-        "target_id": event.target_id,
-        "outcome": event.outcome,
-        "status": event.status,
-        "reason": event.reason,
-    })
 }
 
 #[cfg(test)]

@@ -8,10 +8,9 @@ use axum::{
 };
 
 use super::{
-    Api,
-    console::cookie,
+    Api, cookie,
     error::ApiError,
-    web::{RequestId, Trail, WholeUri},
+    trail::{RequestId, Trail, WholeUri},
 };
 use crate::{
     error::Error,

@@ -1,9 +1,10 @@
 //! HTTP: the only room that knows axum, status codes and OpenStack's JSON.
 //!
-//! Every URL of the service is on this page or one page on, in the `routes` function of `identity`, `image`,
-//! `compute`, `network` and `consoles`. A handler parses, calls exactly one room function, and renders.
+//! Every URL of the service is on this page or in a `routes` function that this page leads to. A handler parses,
+//! calls a room, and renders.
 //!
-//! A request passes: [`web`] (request id, audit, limits) -> its dialect's layer ([`error`]) -> [`caller`] -> the handler.
+//! A request passes: `envelope` (its id, the audit, the metrics) -> its dialect's layer ([`error`]) -> [`caller`] ->
+//! the handler.
 
 use std::sync::Arc;
 
@@ -13,12 +14,14 @@ use axum::{
 };
 
 pub mod audit;
+pub mod body;
 pub mod caller;
 pub mod compute;
-pub mod console;
-pub mod consoles;
+mod cookie;
 pub mod effigy;
+mod envelope;
 pub mod error;
+mod health;
 pub mod identity;
 pub mod image;
 pub mod links;
@@ -28,7 +31,9 @@ pub mod network;
 pub mod paging;
 mod peer;
 mod rooms;
-pub mod web;
+mod times;
+pub mod trail;
+pub mod ui;
 
 pub use rooms::Rooms;
 
@@ -38,25 +43,24 @@ pub type Api = Arc<Rooms>;
 /// Every URL of the service.
 pub fn router(api: Api) -> Router {
     let service = Router::new()
-        .route("/healthz", get(web::healthz))
-        .route("/readyz", get(web::readyz))
-        .route("/version", get(web::version))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .route("/version", get(health::version))
         .route("/metrics", get(metrics::show))
-        .merge(console::session_routes());
-    let effigy = effigy::routes().route("/audit", get(audit::events));
+        .merge(ui::session_routes());
     let instances = if api.instances.are_enabled() { instance_routes() } else { no_instance_routes() };
     Router::new()
         .merge(error::dialect(error::Dialect::Keystone, service))
-        .nest("/effigy/v1", error::dialect(error::Dialect::Keystone, effigy))
+        .nest("/effigy/v1", error::dialect(error::Dialect::Keystone, effigy::routes()))
         .route("/identity/", get(identity::versions))
         .nest("/identity", error::dialect(error::Dialect::Keystone, identity::routes()))
         .route("/image/", get(image::choices))
         .nest("/image", error::dialect(error::Dialect::Image, image::routes()))
         .nest("/effigy/v1/images", error::dialect(error::Dialect::Image, image::extras::routes()))
         .merge(instances)
-        .merge(console::pages())
-        .fallback(web::no_such_url)
-        .layer(axum::middleware::from_fn_with_state(api.clone(), web::envelope))
+        .merge(ui::pages())
+        .fallback(envelope::no_such_url)
+        .layer(axum::middleware::from_fn_with_state(api.clone(), envelope::wrap))
         .with_state(api)
 }
 
@@ -67,7 +71,7 @@ fn instance_routes() -> Router<Api> {
         .merge(error::dialect(error::Dialect::Compute, compute::root()))
         .nest("/network", error::dialect(error::Dialect::Network, network::routes()))
         .merge(error::dialect(error::Dialect::Network, network::root()))
-        .nest("/console", error::dialect(error::Dialect::Compute, consoles::routes()))
+        .nest("/console", error::dialect(error::Dialect::Compute, compute::console_socket::routes()))
         .nest("/effigy/v1/instances", error::dialect(error::Dialect::Keystone, effigy::instance_routes()))
 }
 
@@ -80,7 +84,7 @@ fn no_instance_routes() -> Router<Api> {
         ("/effigy/v1/instances", error::Dialect::Keystone),
     ];
     prefixes.into_iter().fold(Router::new(), |routes, (prefix, dialect)| {
-        let none = || any(web::no_instances);
+        let none = || any(envelope::no_instances);
         let nothing = Router::new()
             .route(prefix, none())
             .route(&format!("{prefix}/"), none())

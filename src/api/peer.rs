@@ -10,7 +10,7 @@
 //!              +--- 1 s for each 1024 bytes ----+
 //! ```
 //!
-//! What a peer *sends* is judged by who wants it: the header block by hyper, a small body by [`super::web`], an image's
+//! What a peer *sends* is judged by who wants it: the header block by hyper, a small body by [`super::body`], an image's
 //! file by `images`. Only they know whether the peer is awaited.
 
 use std::{

@@ -13,7 +13,7 @@ use super::{
     console,
     launch::metadata,
     microversion::Microversion,
-    servers::parse,
+    server_id,
 };
 use crate::{
     api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl},
@@ -68,7 +68,7 @@ pub(super) async fn act(
     Path(id): Path<String>,
     Body(body): Body,
 ) -> Result<Response, ApiError> {
-    let id = parse(&id)?;
+    let id = server_id(&id)?;
     let (word, argument) = one_action(body)?;
     let target = Target { api: &api, caller: &caller, id, version, url: &url };
     match word.as_str() {

@@ -7,7 +7,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{microversion::Microversion, network, server_view, servers::parse};
+use super::{microversion::Microversion, network, server_id, server_view};
 use crate::{
     api::{Api, caller::Authenticated, error::ApiError},
     error::{Error, Result},
@@ -21,7 +21,7 @@ pub(super) async fn volumes(
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    api.instances.show(&caller, parse(&id)?).await?;
+    api.instances.show(&caller, server_id(&id)?).await?;
     Ok(Json(json!({"volumeAttachments": []})))
 }
 
@@ -31,7 +31,7 @@ pub(super) async fn volume(
     Authenticated(caller): Authenticated,
     Path((id, volume)): Path<(String, String)>,
 ) -> Result<Json<Value>, ApiError> {
-    api.instances.show(&caller, parse(&id)?).await?;
+    api.instances.show(&caller, server_id(&id)?).await?;
     Err(Error::NotFound(format!("Instance {id} is not attached to volume {volume}: Effigy has no volumes.")).into())
 }
 
@@ -41,7 +41,7 @@ pub(super) async fn attach_volume(
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    api.instances.show(&caller, parse(&id)?).await?;
+    api.instances.show(&caller, server_id(&id)?).await?;
     Err(Error::Invalid("Effigy has no volumes that could be attached.".into()).into())
 }
 
@@ -52,7 +52,7 @@ pub(super) async fn interfaces(
     version: Microversion,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let instance = api.instances.show(&caller, parse(&id)?).await?;
+    let instance = api.instances.show(&caller, server_id(&id)?).await?;
     Ok(Json(json!({"interfaceAttachments": interfaces_of(&instance, version)})))
 }
 
@@ -63,7 +63,7 @@ pub(super) async fn interface(
     version: Microversion,
     Path((id, port)): Path<(String, String)>,
 ) -> Result<Json<Value>, ApiError> {
-    let instance = api.instances.show(&caller, parse(&id)?).await?;
+    let instance = api.instances.show(&caller, server_id(&id)?).await?;
     let found = interfaces_of(&instance, version).into_iter().find(|interface| interface["port_id"] == port.as_str());
     match found {
         Some(interface) => Ok(Json(json!({ "interfaceAttachment": interface }))),
@@ -78,7 +78,7 @@ pub(super) async fn fixed_interfaces(
     Path(path): Path<Vec<(String, String)>>,
 ) -> Result<Json<Value>, ApiError> {
     let id = path.first().map(|(_, id)| id.as_str()).unwrap_or_default();
-    let instance = api.instances.show(&caller, parse(id)?).await?;
+    let instance = api.instances.show(&caller, server_id(id)?).await?;
     policy::change_instance(&caller, instance.project_id, instance.id)?;
     let message = "An instance keeps the interface it was launched with; launch another with or without a network.";
     Err(ApiError::new(StatusCode::NOT_IMPLEMENTED, message))
@@ -105,7 +105,7 @@ pub(super) async fn addresses(
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let instance = api.instances.show(&caller, parse(&id)?).await?;
+    let instance = api.instances.show(&caller, server_id(&id)?).await?;
     Ok(Json(json!({"addresses": plain_addresses(&instance)})))
 }
 
@@ -115,7 +115,7 @@ pub(super) async fn addresses_of_network(
     Authenticated(caller): Authenticated,
     Path((id, network)): Path<(String, String)>,
 ) -> Result<Json<Value>, ApiError> {
-    let instance = api.instances.show(&caller, parse(&id)?).await?;
+    let instance = api.instances.show(&caller, server_id(&id)?).await?;
     match plain_addresses(&instance).get(&network) {
         Some(addresses) => Ok(Json(json!({network: addresses}))),
         None => Err(Error::NotFound("Network not found".into()).into()),
@@ -138,7 +138,7 @@ pub(super) async fn security_groups(
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let instance = api.instances.show(&caller, parse(&id)?).await?;
+    let instance = api.instances.show(&caller, server_id(&id)?).await?;
     let groups = match instance.addresses {
         Some(_) => vec![super::proxies::security_group_of(instance.project_id)],
         None => Vec::new(),
@@ -152,7 +152,7 @@ pub(super) async fn diagnostics(
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    api.instances.show(&caller, parse(&id)?).await?;
+    api.instances.show(&caller, server_id(&id)?).await?;
     Err(ApiError::new(StatusCode::NOT_IMPLEMENTED, "Diagnostics of a running guest are not collected."))
 }
 
@@ -162,7 +162,7 @@ pub(super) async fn password(
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    api.instances.show(&caller, parse(&id)?).await?;
+    api.instances.show(&caller, server_id(&id)?).await?;
     Ok(Json(json!({"password": ""})))
 }
 
@@ -174,7 +174,7 @@ pub(super) async fn migrations(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
     version.begins(23)?;
-    api.instances.show(&caller, parse(&id)?).await?;
+    api.instances.show(&caller, server_id(&id)?).await?;
     Ok(Json(json!({"migrations": []})))
 }
 
@@ -186,6 +186,6 @@ pub(super) async fn topology(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
     version.begins(78)?;
-    api.instances.show(&caller, parse(&id)?).await?;
+    api.instances.show(&caller, server_id(&id)?).await?;
     Ok(Json(json!({"nodes": [], "pagesize_kb": null})))
 }

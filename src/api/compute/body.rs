@@ -10,7 +10,7 @@ use axum::{
 use serde_json::{Map, Value};
 
 use crate::{
-    api::{Api, error::ApiError, web},
+    api::{Api, body, error::ApiError},
     error::{Error, Result},
 };
 
@@ -24,7 +24,7 @@ impl FromRequest<Api> for Body {
         let kind =
             request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim().to_owned();
-        let bytes = web::whole(request, api).await?;
+        let bytes = body::whole(request, api).await?;
         if bytes.is_empty() {
             return Ok(Body(Value::Null));
         }

@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 
 use super::{
     body::{Body, Fields},
+    console_socket,
     microversion::Microversion,
-    servers::parse,
+    server_id,
 };
 use crate::{
-    api::{Api, caller::Authenticated, consoles, error::ApiError, links::PublicUrl},
+    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl},
     error::{Error, Result},
     identity::Caller,
     ids::InstanceId,
@@ -29,7 +30,7 @@ pub(super) async fn create(
     Body(body): Body,
 ) -> Result<Json<Value>, ApiError> {
     version.begins(6)?;
-    let id = parse(&id)?;
+    let id = server_id(&id)?;
     let mut fields = Fields::under(body, "remote_console", &[])?;
     let (protocol, kind) = (fields.required_text("protocol", 32)?, fields.required_text("type", 32)?);
     fields.done()?;
@@ -57,5 +58,5 @@ pub(super) async fn open(
         }
     };
     let token = api.instances.remote_console(caller, id, kind).await?;
-    Ok(consoles::address(url, &token))
+    Ok(console_socket::address(url, &token))
 }

@@ -12,10 +12,16 @@ use serde_json::{Value, json};
 use super::{
     body::{Body, Fields, flag},
     microversion::Microversion,
-    servers::{Pairs, next_link},
+    servers::Pairs,
 };
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl, paging},
+    api::{
+        Api,
+        caller::Authenticated,
+        error::ApiError,
+        links::PublicUrl,
+        paging::{self, next_link},
+    },
     error::{Error, Result},
     identity::Caller,
     ids::ProjectId,

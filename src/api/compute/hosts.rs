@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::microversion::Microversion;
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl},
+    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl, times},
     db,
     error::{Error, Result},
     identity::{Caller, policy},
@@ -27,7 +27,7 @@ pub(super) async fn zones(Authenticated(_): Authenticated) -> Json<Value> {
 /// `GET /os-availability-zone/detail`
 pub(super) async fn zones_with_hosts(Authenticated(caller): Authenticated) -> Result<Json<Value>, ApiError> {
     policy::administer(&caller, "see the hosts of a zone")?;
-    let service = json!({"available": true, "active": true, "updated_at": super::times::micros(db::now_ms())});
+    let service = json!({"available": true, "active": true, "updated_at": times::micros(db::now_ms())});
     let hosts = json!({host_name(): {"effigy": service}});
     Ok(Json(json!({"availabilityZoneInfo": [{"zoneName": ZONE, "zoneState": {"available": true}, "hosts": hosts}]})))
 }
@@ -45,7 +45,7 @@ pub(super) async fn services(
         "zone": ZONE,
         "status": "enabled",
         "state": "up",
-        "updated_at": super::times::micros(db::now_ms()),
+        "updated_at": times::micros(db::now_ms()),
         "disabled_reason": null,
     });
     if version.since(11) {

@@ -6,13 +6,16 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{
-    microversion::Microversion,
-    servers::{Pairs, next_link, parse},
-    times,
-};
+use super::{microversion::Microversion, server_id, servers::Pairs};
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl, paging},
+    api::{
+        Api,
+        caller::Authenticated,
+        error::ApiError,
+        links::PublicUrl,
+        paging::{self, next_link},
+        times,
+    },
     error::{Error, Result},
     instances::ActionRecord,
 };
@@ -26,7 +29,7 @@ pub(super) async fn list(
     Path(id): Path<String>,
     Query(pairs): Pairs,
 ) -> Result<Json<Value>, ApiError> {
-    let records = api.instances.actions(&caller, parse(&id)?).await?;
+    let records = api.instances.actions(&caller, server_id(&id)?).await?;
     let (page, is_more) = page(records, &pairs, version)?;
     let shown: Vec<_> = page.iter().map(|record| brief(record, version)).collect();
     let mut answer = json!({ "instanceActions": shown });
@@ -76,7 +79,7 @@ pub(super) async fn show(
     version: Microversion,
     Path((id, request_id)): Path<(String, String)>,
 ) -> Result<Json<Value>, ApiError> {
-    let records = api.instances.actions(&caller, parse(&id)?).await?;
+    let records = api.instances.actions(&caller, server_id(&id)?).await?;
     let found = records.iter().find(|record| record.request_id == request_id);
     let record = found
         .ok_or_else(|| Error::NotFound(format!("Action for request_id {request_id} on instance {id} not found")))?;

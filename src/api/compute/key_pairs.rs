@@ -10,11 +10,17 @@ use serde_json::{Value, json};
 use super::{
     body::{Body, Fields},
     microversion::Microversion,
-    servers::{Pairs, next_link},
-    times,
+    servers::Pairs,
 };
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl, paging},
+    api::{
+        Api,
+        caller::Authenticated,
+        error::ApiError,
+        links::PublicUrl,
+        paging::{self, next_link},
+        times,
+    },
     error::{Error, Result},
     ids::UserId,
     instances::key_pairs::KeyPair,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{
     body::{Body, Fields},
     launch::metadata,
-    servers::parse,
+    server_id,
 };
 use crate::{
     api::{Api, caller::Authenticated, error::ApiError},
@@ -23,7 +23,7 @@ pub(super) async fn list(
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let instance = api.instances.show(&caller, parse(&id)?).await?;
+    let instance = api.instances.show(&caller, server_id(&id)?).await?;
     Ok(Json(json!({"metadata": instance.metadata})))
 }
 
@@ -34,7 +34,7 @@ pub(super) async fn replace(
     Path(id): Path<String>,
     Body(body): Body,
 ) -> Result<Json<Value>, ApiError> {
-    let instance = api.instances.set_metadata(&caller, parse(&id)?, metadata(under(body, "metadata")?)?).await?;
+    let instance = api.instances.set_metadata(&caller, server_id(&id)?, metadata(under(body, "metadata")?)?).await?;
     Ok(Json(json!({"metadata": instance.metadata})))
 }
 
@@ -45,7 +45,7 @@ pub(super) async fn merge(
     Path(id): Path<String>,
     Body(body): Body,
 ) -> Result<Json<Value>, ApiError> {
-    let instance = api.instances.merge_metadata(&caller, parse(&id)?, metadata(under(body, "metadata")?)?).await?;
+    let instance = api.instances.merge_metadata(&caller, server_id(&id)?, metadata(under(body, "metadata")?)?).await?;
     Ok(Json(json!({"metadata": instance.metadata})))
 }
 
@@ -55,7 +55,7 @@ pub(super) async fn show(
     Authenticated(caller): Authenticated,
     Path((id, key)): Path<(String, String)>,
 ) -> Result<Json<Value>, ApiError> {
-    let instance = api.instances.show(&caller, parse(&id)?).await?;
+    let instance = api.instances.show(&caller, server_id(&id)?).await?;
     match instance.metadata.get(&key) {
         Some(value) => Ok(Json(json!({"meta": {key: value}}))),
         None => Err(Error::NotFound("Metadata item was not found".into()).into()),
@@ -73,7 +73,7 @@ pub(super) async fn set(
     if pair.len() != 1 || !pair.contains_key(&key) {
         return Err(Error::Invalid("Request body and URI mismatch: 'meta' has the URL's key alone.".into()).into());
     }
-    api.instances.merge_metadata(&caller, parse(&id)?, pair.clone()).await?;
+    api.instances.merge_metadata(&caller, server_id(&id)?, pair.clone()).await?;
     Ok(Json(json!({ "meta": pair })))
 }
 
@@ -83,7 +83,7 @@ pub(super) async fn remove(
     Authenticated(caller): Authenticated,
     Path((id, key)): Path<(String, String)>,
 ) -> Result<StatusCode, ApiError> {
-    api.instances.remove_metadata(&caller, parse(&id)?, &key).await?;
+    api.instances.remove_metadata(&caller, server_id(&id)?, &key).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -10,12 +10,17 @@ use axum::{
 };
 
 use super::{Api, error::ApiError};
-use crate::error::Error;
+use crate::{
+    error::{Error, Result},
+    identity::policy,
+    ids::InstanceId,
+};
 
 mod actions;
 mod attachments;
 mod body;
 mod console;
+pub(super) mod console_socket;
 mod flavors;
 mod hosts;
 mod instance_actions;
@@ -30,7 +35,6 @@ mod server_filters;
 mod server_view;
 mod servers;
 mod tags;
-mod times;
 mod usage;
 mod versions;
 
@@ -129,4 +133,9 @@ fn other_routes() -> Router<Api> {
         .route("/os-security-groups", get(proxies::security_groups))
         .route("/os-security-groups/{id}", get(proxies::security_group))
         .route("/os-floating-ips", get(proxies::floating_ips))
+}
+
+/// Reads a server's id; what is not an id names no server.
+fn server_id(text: &str) -> Result<InstanceId> {
+    text.parse().map_err(|_| policy::no_such_instance(text))
 }

@@ -6,9 +6,9 @@
 
 use regex::{Regex, RegexBuilder};
 
-use super::{body::flag, hosts, server_view, times};
+use super::{body::flag, hosts, server_view};
 use crate::{
-    api::paging,
+    api::{paging, times},
     error::{Error, Result},
     instances::{Direction, Instance, ListInstances, SortKey, Status},
 };

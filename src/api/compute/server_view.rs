@@ -5,8 +5,11 @@
 use openssl::hash::{MessageDigest, hash};
 use serde_json::{Map, Value, json};
 
-use super::{microversion::Microversion, network, times};
-use crate::instances::{Addresses, Flavor, Instance, Status, TaskState};
+use super::{microversion::Microversion, network};
+use crate::{
+    api::times,
+    instances::{Addresses, Flavor, Instance, Status, TaskState},
+};
 
 /// Which answer an instance is rendered for; Nova shows a little more or less in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

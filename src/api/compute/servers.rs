@@ -13,13 +13,13 @@ use super::{
     launch,
     microversion::Microversion,
     server_filters::Query,
+    server_id,
     server_view::{For, View},
 };
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl},
+    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl, paging::next_link},
     error::{Error, Result},
     identity::{Caller, policy},
-    ids::InstanceId,
     instances::{Changes, Instance},
 };
 
@@ -88,22 +88,6 @@ fn with_next(mut answer: Value, address: &str, pairs: &[(String, String)], page:
     answer
 }
 
-/// The `…_links` of a list: the same query from another marker on.
-pub(super) fn next_link(address: &str, pairs: &[(String, String)], marker: &str) -> Value {
-    let mut query: Vec<_> = pairs.iter().filter(|(name, _)| name != "marker").map(|(n, v)| (&**n, &**v)).collect();
-    query.push(("marker", marker));
-    let query: Vec<_> = query.iter().map(|(name, value)| format!("{}={}", escaped(name), escaped(value))).collect();
-    json!([{"rel": "next", "href": format!("{address}?{}", query.join("&"))}])
-}
-
-/// A text as a part of a URL.
-pub(super) fn escaped(text: &str) -> percent_encoding::PercentEncode<'_> {
-    // RFC 3986, section 2.3: what needs no escape.
-    const PLAIN: &percent_encoding::AsciiSet =
-        &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
-    percent_encoding::utf8_percent_encode(text, PLAIN)
-}
-
 /// `GET /servers/{id}`
 pub(super) async fn show(
     State(api): State<Api>,
@@ -112,7 +96,7 @@ pub(super) async fn show(
     PublicUrl(url): PublicUrl,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
-    let instance = api.instances.show(&caller, parse(&id)?).await?;
+    let instance = api.instances.show(&caller, server_id(&id)?).await?;
     let view = View { version, url: &url, is_admin: caller.is_admin() };
     Ok(Json(json!({"server": view.full(&instance, For::Show)})))
 }
@@ -162,7 +146,7 @@ pub(super) async fn update(
     Path(id): Path<String>,
     Body(body): Body,
 ) -> Result<Json<Value>, ApiError> {
-    let instance = api.instances.change(&caller, parse(&id)?, changes(body, version)?).await?;
+    let instance = api.instances.change(&caller, server_id(&id)?, changes(body, version)?).await?;
     let view = View { version, url: &url, is_admin: caller.is_admin() };
     Ok(Json(json!({"server": view.full(&instance, For::Update)})))
 }
@@ -197,11 +181,6 @@ pub(super) async fn delete(
     Authenticated(caller): Authenticated,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    api.instances.delete(&caller, parse(&id)?).await?;
+    api.instances.delete(&caller, server_id(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)
-}
-
-/// A server's id; what is none names no server.
-pub(super) fn parse(id: &str) -> Result<InstanceId> {
-    id.parse().map_err(|_| policy::no_such_instance(id))
 }

@@ -8,13 +8,9 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{
-    body::Body,
-    microversion::Microversion,
-    servers::{escaped, parse},
-};
+use super::{body::Body, microversion::Microversion, server_id};
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl},
+    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl, paging::escaped},
     error::{Error, Result},
 };
 
@@ -51,7 +47,7 @@ pub(super) async fn list(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
     version.begins(26)?;
-    let instance = api.instances.show(&caller, parse(&id)?).await?;
+    let instance = api.instances.show(&caller, server_id(&id)?).await?;
     Ok(Json(json!({"tags": instance.tags})))
 }
 
@@ -65,7 +61,7 @@ pub(super) async fn replace(
 ) -> Result<Json<Value>, ApiError> {
     version.begins(26)?;
     let tags = read(&body["tags"])?;
-    let instance = api.instances.set_tags(&caller, parse(&id)?, tags).await?;
+    let instance = api.instances.set_tags(&caller, server_id(&id)?, tags).await?;
     Ok(Json(json!({"tags": instance.tags})))
 }
 
@@ -77,7 +73,7 @@ pub(super) async fn clear(
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
     version.begins(26)?;
-    api.instances.set_tags(&caller, parse(&id)?, Vec::new()).await?;
+    api.instances.set_tags(&caller, server_id(&id)?, Vec::new()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -89,7 +85,7 @@ pub(super) async fn has(
     Path((id, tag)): Path<(String, String)>,
 ) -> Result<StatusCode, ApiError> {
     version.begins(26)?;
-    let instance = api.instances.show(&caller, parse(&id)?).await?;
+    let instance = api.instances.show(&caller, server_id(&id)?).await?;
     if instance.tags.contains(&tag) {
         return Ok(StatusCode::NO_CONTENT);
     }
@@ -106,7 +102,7 @@ pub(super) async fn add(
 ) -> Result<Response, ApiError> {
     version.begins(26)?;
     read(&json!([tag]))?;
-    if !api.instances.add_tag(&caller, parse(&id)?, &tag).await? {
+    if !api.instances.add_tag(&caller, server_id(&id)?, &tag).await? {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let location = format!("{url}/compute/v2.1/servers/{id}/tags/{}", escaped(&tag));
@@ -121,6 +117,6 @@ pub(super) async fn remove(
     Path((id, tag)): Path<(String, String)>,
 ) -> Result<StatusCode, ApiError> {
     version.begins(26)?;
-    api.instances.remove_tag(&caller, parse(&id)?, &tag).await?;
+    api.instances.remove_tag(&caller, server_id(&id)?, &tag).await?;
     Ok(StatusCode::NO_CONTENT)
 }

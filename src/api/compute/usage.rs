@@ -10,15 +10,16 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::{
-    body::flag,
-    microversion::Microversion,
-    server_view::vm_state,
-    servers::{Pairs, next_link},
-    times,
-};
+use super::{body::flag, microversion::Microversion, server_view::vm_state, servers::Pairs};
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl, paging},
+    api::{
+        Api,
+        caller::Authenticated,
+        error::ApiError,
+        links::PublicUrl,
+        paging::{self, next_link},
+        times,
+    },
     db,
     error::{Error, Result},
     identity::{Caller, policy},

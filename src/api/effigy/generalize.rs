@@ -8,13 +8,7 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::api::{
-    Api,
-    caller::Authenticated,
-    error::ApiError,
-    image::image_id,
-    web::{OptionalJson, Trail},
-};
+use crate::api::{Api, body::OptionalJson, caller::Authenticated, error::ApiError, image::image_id, trail::Trail};
 
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,6 +7,7 @@ use axum::{
 
 use super::Api;
 
+mod audit;
 mod generalize;
 mod images;
 mod instances;
@@ -15,6 +16,7 @@ mod verification;
 /// Every URL below `/effigy/v1`, but those of instances.
 pub fn routes() -> Router<Api> {
     Router::new()
+        .route("/audit", get(audit::list))
         .route("/images", get(images::list))
         .route("/images/counts", get(images::count))
         .route("/images/{image}/ancestors", get(images::ancestors))

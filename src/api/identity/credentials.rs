@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::{
-    super::{Api, caller::Authenticated, error::ApiError, web::JsonBody},
+    super::{Api, body::JsonBody, caller::Authenticated, error::ApiError, times},
     lists::Filters,
-    stamp,
 };
 use crate::{
     error::{Error, Result},
@@ -204,7 +203,7 @@ fn shown(collection: &str, credential: &Credential) -> Value {
         "user_id": row.user_id,
         "project_id": row.project_id,
         "roles": roles.collect::<Value>(),
-        "expires_at": row.expires_at.clone().or(row.expires_ms.map(|ms| stamp(ms).trim_end_matches('Z').to_owned())),
+        "expires_at": row.expires_at.clone().or(row.expires_ms.map(|ms| times::micros_z(ms).trim_end_matches('Z').to_owned())),
         "unrestricted": row.unrestricted,
         "system": null,
         "links": {"self": format!("{collection}/{}", row.id)},

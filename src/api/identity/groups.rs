@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    super::{Api, caller::Authenticated, error::ApiError, links::PublicUrl, web::JsonBody},
+    super::{Api, body::JsonBody, caller::Authenticated, error::ApiError, links::PublicUrl},
     lists::Filters,
 };
 use crate::{

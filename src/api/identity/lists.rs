@@ -13,7 +13,7 @@ use super::super::{
     error::ApiError,
     links::PublicUrl,
     paging::{self, MAX_PAGE},
-    web::WholeUri,
+    trail::WholeUri,
 };
 use crate::error::{Error, Result};
 

@@ -111,10 +111,3 @@ fn catalog() -> Router<Api> {
         .route("/v3/policies", get(none::policies))
         .route("/v3/credentials", get(none::credentials))
 }
-
-/// A time as Keystone writes it: microseconds that are always zero.
-pub(super) fn stamp(ms: i64) -> String {
-    let at = time::OffsetDateTime::from_unix_timestamp(ms.div_euclid(1000)).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
-    let (date, clock) = (at.date(), at.time());
-    format!("{date}T{:02}:{:02}:{:02}.000000Z", clock.hour(), clock.minute(), clock.second())
-}

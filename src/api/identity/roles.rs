@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    super::{Api, caller::Authenticated, error::ApiError, links::PublicUrl, web::JsonBody},
+    super::{Api, body::JsonBody, caller::Authenticated, error::ApiError, links::PublicUrl},
     lists::{Filters, set},
 };
 use crate::{

@@ -9,15 +9,8 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    super::{
-        Api,
-        caller::Authenticated,
-        error::ApiError,
-        links::PublicUrl,
-        web::{JsonBody, Trail},
-    },
-    stamp,
+use super::super::{
+    Api, body::JsonBody, caller::Authenticated, error::ApiError, links::PublicUrl, times, trail::Trail,
 };
 use crate::{
     error::{Error, Result},
@@ -245,8 +238,8 @@ fn shown(session: &Session, services: Option<&Vec<Listed>>) -> Value {
             "password_expires_at": null,
         },
         "audit_ids": session.audit_ids,
-        "issued_at": stamp(session.issued_ms),
-        "expires_at": stamp(session.expires_ms),
+        "issued_at": times::micros_z(session.issued_ms),
+        "expires_at": times::micros_z(session.expires_ms),
     });
     match &session.scope {
         Scope::Unscoped => return json!({"token": token}),

@@ -9,13 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    super::{
-        Api,
-        caller::Authenticated,
-        error::ApiError,
-        links::PublicUrl,
-        web::{JsonBody, Trail},
-    },
+    super::{Api, body::JsonBody, caller::Authenticated, error::ApiError, links::PublicUrl, trail::Trail},
     lists::{Filters, set},
 };
 use crate::{

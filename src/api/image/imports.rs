@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::{image_id, stores};
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl, web::JsonBody},
+    api::{Api, body::JsonBody, caller::Authenticated, error::ApiError, links::PublicUrl},
     error::{Error, Result},
     images::{ImportImage, METHODS, Source},
 };

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{image_id, render};
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError, web::JsonBody},
+    api::{Api, body::JsonBody, caller::Authenticated, error::ApiError},
     error::Error,
     ids::ProjectId,
     images::MemberStatus,

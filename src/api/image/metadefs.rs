@@ -14,7 +14,7 @@ use super::{
     metadef_view::{self as view, NAMESPACES},
 };
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError, paging, web::JsonBody},
+    api::{Api, body::JsonBody, caller::Authenticated, error::ApiError, paging},
     error::{Error, Result},
     metadefs::{Item, Kind, Namespace},
 };

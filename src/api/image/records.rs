@@ -8,7 +8,7 @@ use axum::{
 
 use super::{image_id, patch, render};
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl, web::JsonBody},
+    api::{Api, body::JsonBody, caller::Authenticated, error::ApiError, links::PublicUrl},
     images::{Attributes, METHODS},
 };
 

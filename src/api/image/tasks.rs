@@ -15,7 +15,7 @@ use super::{
     render::seconds,
 };
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError, paging, web::JsonBody},
+    api::{Api, body::JsonBody, caller::Authenticated, error::ApiError, paging},
     error::{Error, Result},
     images::{Attributes, ImageTask, ListTasks, NewTask, TaskOrder},
 };

@@ -25,8 +25,8 @@ use tokio::{
     time::{Duration, Instant, interval_at},
 };
 
-use super::{Api, error::ApiError, links::PublicUrl};
 use crate::{
+    api::{Api, error::ApiError, links::PublicUrl},
     error::Error,
     instances::{ConsoleKind, ConsoleToken},
 };
@@ -39,12 +39,12 @@ const MESSAGE_BYTES: usize = 1 << 20;
 const PING: Duration = Duration::from_secs(30);
 
 /// Every URL below `/console`.
-pub fn routes() -> Router<Api> {
+pub(in crate::api) fn routes() -> Router<Api> {
     Router::new().route("/vnc", get(open)).route("/serial", get(open))
 }
 
 /// Where a console is opened, for whoever holds the token.
-pub(crate) fn address(url: &str, token: &ConsoleToken) -> String {
+pub(super) fn address(url: &str, token: &ConsoleToken) -> String {
     // A serial console's clients are programs that speak WebSocket; a screen is opened in a browser, whose page
     // connects to the same address.
     let socket = url.replacen("http", "ws", 1);

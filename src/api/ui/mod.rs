@@ -1,13 +1,12 @@
 //! The web console: its files, embedded in the program, and the session of whoever uses it.
 //!
 //! The console is a client of the public API and of nothing else. What is its own is the session: a token behind a
-//! cookie that no script can read ([`cookie`]), made, moved to another project and ended by [`session`].
+//! cookie that no script can read ([`super::cookie`]), made, moved to another project and ended by [`session`].
 
 use axum::{Router, routing::get};
 
 use super::Api;
 
-pub mod cookie;
 mod files;
 mod session;
 

@@ -9,10 +9,8 @@ use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 
-use crate::{
-    api::{Api, links::PublicUrl},
-    error::{Error, Result},
-};
+use super::{Api, links::PublicUrl};
+use crate::error::{Error, Result};
 
 /// The cookie over HTTPS.
 const SECURE_NAME: &str = "__Host-effigy";
@@ -21,7 +19,7 @@ const SECURE_NAME: &str = "__Host-effigy";
 ///
 /// # Errors
 /// `Forbidden` when the request changes something and does not come from the console's own pages.
-pub fn token<'a>(api: &Api, method: &Method, headers: &'a HeaderMap) -> Result<Option<&'a str>> {
+pub(super) fn token<'a>(api: &Api, method: &Method, headers: &'a HeaderMap) -> Result<Option<&'a str>> {
     let Some(token) = read(headers) else { return Ok(None) };
     if !method.is_safe() {
         check_origin(api, headers)?;
@@ -33,7 +31,7 @@ pub fn token<'a>(api: &Api, method: &Method, headers: &'a HeaderMap) -> Result<O
 ///
 /// # Errors
 /// `Forbidden` when the `Origin` is absent or another.
-pub fn check_origin(api: &Api, headers: &HeaderMap) -> Result<()> {
+pub(super) fn check_origin(api: &Api, headers: &HeaderMap) -> Result<()> {
     let origin = text(headers, header::ORIGIN);
     let is_own = match &api.public_url {
         Some(_) => origin.is_some_and(|origin| origin == PublicUrl::of(api, headers).0),
@@ -53,7 +51,7 @@ pub fn check_origin(api: &Api, headers: &HeaderMap) -> Result<()> {
 ///
 /// # Errors
 /// `Forbidden` over plain HTTP from another machine: anybody on the way could read it.
-pub fn begin(headers: &HeaderMap, token: &str) -> Result<HeaderValue> {
+pub(super) fn begin(headers: &HeaderMap, token: &str) -> Result<HeaderValue> {
     let cookie = if text(headers, header::ORIGIN).is_some_and(|origin| origin.starts_with("https://")) {
         format!("{SECURE_NAME}={token}; Path=/; Secure; HttpOnly; SameSite=Strict")
     } else if is_loopback(headers) {
@@ -69,14 +67,14 @@ pub fn begin(headers: &HeaderMap, token: &str) -> Result<HeaderValue> {
 }
 
 /// The cookies that end it, whichever there is.
-pub fn end(headers: &HeaderMap) -> Vec<HeaderValue> {
+pub(super) fn end(headers: &HeaderMap) -> Vec<HeaderValue> {
     let secure = format!("{SECURE_NAME}=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0");
     let plain = format!("{}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0", plain_name(headers));
     [secure, plain].iter().filter_map(|cookie| HeaderValue::from_str(cookie).ok()).collect()
 }
 
 /// The token in the cookie, whatever is asked.
-pub fn read(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn read(headers: &HeaderMap) -> Option<&str> {
     named(headers, SECURE_NAME).or_else(|| {
         // Without the prefix a neighbour of the same domain could have set it, so it counts on loopback alone.
         if is_loopback(headers) { named(headers, &plain_name(headers)) } else { None }

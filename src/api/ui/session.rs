@@ -11,15 +11,15 @@ use axum::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::cookie;
 use crate::{
     api::{
         Api,
+        body::JsonBody,
         caller::{self, Authenticated},
+        cookie,
         error::ApiError,
-        identity::stamp,
-        paging,
-        web::{JsonBody, RequestId, Trail},
+        paging, times,
+        trail::{RequestId, Trail},
     },
     error::{Error, Result},
     identity::{
@@ -156,7 +156,7 @@ async fn shown(api: &Api, caller: &Caller, session: &Session) -> Result<Value> {
         "projects": projects,
         "roles": roles,
         "is_admin": caller.is_admin(),
-        "expires_at": stamp(session.expires_ms),
+        "expires_at": times::micros_z(session.expires_ms),
         "sharing": api.images.sharing(),
         "runs_instances": api.instances.are_enabled(),
         "stores": api.stores.all().len(),

@@ -1,4 +1,4 @@
-//! Time stamps as Nova writes and reads them.
+//! Time stamps as Keystone and Nova write them, and as Nova reads them.
 
 use time::{OffsetDateTime, PrimitiveDateTime, format_description::well_known::Rfc3339, macros::format_description};
 
@@ -7,6 +7,11 @@ use crate::error::{Error, Result};
 /// `2026-11-23T03:28:41Z`: a server's `created` and `updated`.
 pub(super) fn seconds_z(ms: i64) -> String {
     write(ms, format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z"))
+}
+
+/// `2026-11-23T03:28:41.000000Z`: as Keystone writes a time, with microseconds that are always zero.
+pub(super) fn micros_z(ms: i64) -> String {
+    write(ms, format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].000000Z"))
 }
 
 /// `2026-11-23T03:28:41.000000`, without a Z: `OS-SRV-USG:*`, actions, key pairs (gophercloud refuses a Z there).
@@ -44,6 +49,7 @@ mod tests {
     #[test]
     fn each_field_has_its_own_form_of_time() {
         let ms = 1_795_404_521_007;
+        assert_eq!(micros_z(ms), "2026-11-23T03:28:41.000000Z");
         assert_eq!(seconds_z(ms), "2026-11-23T03:28:41Z");
         assert_eq!(micros(ms), "2026-11-23T03:28:41.007000");
     }

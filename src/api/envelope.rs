@@ -1,0 +1,63 @@
+//! What every request passes: it gets its id, its audit and its place in the metrics, its answer the common headers.
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderValue, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use uuid::Uuid;
+
+use super::{
+    Api, audit,
+    error::{self, ApiError, Dialect},
+    links::PublicUrl,
+    trail::{RequestId, Trail, WholeUri, client_request_id},
+};
+
+/// Gives the request its id and a span, and the answer its common headers.
+pub(super) async fn wrap(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+    let id = format!("req-{}", Uuid::new_v4());
+    request.extensions_mut().insert(RequestId(id.clone()));
+    request.extensions_mut().insert(Trail::default());
+    let uri = WholeUri(request.uri().clone());
+    request.extensions_mut().insert(uri);
+    let client_id = client_request_id(request.headers());
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+    let base = PublicUrl::of(&api, request.headers());
+    let started = std::time::Instant::now();
+    let action = route.as_deref().and_then(|route| audit::action_of(&method, route));
+    let mut response = match action {
+        Some(action) => audit::watch(api.clone(), action, request, next).await,
+        None => next.run(request).await,
+    };
+    if response.status() == StatusCode::UNAUTHORIZED {
+        let value = HeaderValue::from_str(&format!("Keystone uri=\"{}/identity\"", base.0));
+        value.into_iter().for_each(|value| drop(response.headers_mut().insert(header::WWW_AUTHENTICATE, value)));
+    }
+    if let Ok(value) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-openstack-request-id", value);
+    }
+    let (status, route, took) = (response.status().as_u16(), route.unwrap_or_default(), started.elapsed());
+    api.metrics.answered(method.as_str(), &route, status, took);
+    let ms = took.as_millis() as u64;
+    let client_id = client_id.as_deref().unwrap_or_default();
+    tracing::debug!(
+        request.id = %id, request.client_id = client_id, %method, route, status, ms,
+        "{method} {route} answered {status}"
+    );
+    response
+}
+
+/// The answer to a URL of instances where none are run.
+pub(super) async fn no_instances() -> ApiError {
+    let message = "There is nothing at this URL: this service runs no instances (instances.enabled).";
+    ApiError::new(StatusCode::NOT_FOUND, message)
+}
+
+/// The answer to a URL nobody serves.
+pub(super) async fn no_such_url() -> Response {
+    let missing = ApiError::new(StatusCode::NOT_FOUND, "There is nothing at this URL.");
+    error::render(Dialect::Keystone, missing.into_response()).await
+}
