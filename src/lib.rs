@@ -34,6 +34,8 @@ pub mod instances;
 pub mod jobs;
 /// What properties are called and may say.
 pub mod metadefs;
+/// The values that the service keeps: types only.
+pub mod model;
 /// The named stores, each with chunks of its own.
 pub mod stores;
 

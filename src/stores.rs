@@ -11,12 +11,9 @@ use anyhow::Context as _;
 use chunks::{Digest, Reader};
 
 use crate::{
-    db::{
-        Database,
-        chunks::{Hold, StoreIndex},
-        images::store_names,
-    },
+    db::{Database, chunks::StoreIndex},
     error::{Error, Result},
+    model::{image::store_names, save::Hold},
 };
 
 /// The stores. Cheap to clone.

@@ -3,20 +3,7 @@
 use sqlx::{Row as _, any::AnyRow};
 
 use super::Database;
-use crate::error::Result;
-
-/// An access rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccessRuleRow {
-    /// Its id.
-    pub id: String,
-    /// The kind of service.
-    pub service: String,
-    /// The method.
-    pub method: String,
-    /// The path below the service's own prefix.
-    pub path: String,
-}
+use crate::{error::Result, model::credential::AccessRuleRow};
 
 impl Database {
     /// A user's access rules.

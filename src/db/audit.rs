@@ -3,63 +3,14 @@
 use sqlx::{Row as _, any::AnyRow};
 
 use super::Database;
-use crate::error::Result;
-
-/// Who did what to what, when, from where, and how it ended.
-#[derive(Clone, Debug, Default)]
-pub struct EventRow {
-    /// Its id; ids grow with time.
-    pub id: String,
-    /// When.
-    pub at_ms: i64,
-    /// Our id of the request.
-    pub request_id: String,
-    /// The client's own id of it.
-    pub client_request_id: Option<String>,
-    /// Who; absent when nobody was proven.
-    pub user_id: Option<String>,
-    /// What the user is called, or called itself.
-    pub user_name: Option<String>,
-    /// In which project.
-    pub project_id: Option<String>,
-    /// What the project is called.
-    pub project_name: Option<String>,
-    /// From where.
-    pub address: Option<String>,
-    /// What was done.
-    pub action: String,
-    /// To what.
-    pub target_id: Option<String>,
-    /// `success` or `failure`.
-    pub outcome: String,
-    /// The status of the answer.
-    pub status: i64,
-    /// Why it failed.
-    pub reason: Option<String>,
-}
-
-/// Which events to list; `None` asks for all.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Events<'a> {
-    /// By this user.
-    pub user_id: Option<&'a str>,
-    /// In this project.
-    pub project_id: Option<&'a str>,
-    /// Of this action.
-    pub action: Option<&'a str>,
-    /// To this thing, or to a part of it.
-    pub target_id: Option<&'a str>,
-    /// Of this request.
-    pub request_id: Option<&'a str>,
-    /// Before this event.
-    pub marker: Option<&'a str>,
-    /// At most so many.
-    pub limit: u32,
-}
+use crate::{
+    error::Result,
+    model::event::{Event, Events},
+};
 
 impl Database {
     /// Keeps events; they are durable when this returns.
-    pub(crate) async fn insert_events(&self, events: &[EventRow]) -> Result<()> {
+    pub(crate) async fn insert_events(&self, events: &[Event]) -> Result<()> {
         let mut write = self.write().await?;
         for event in events {
             sqlx::query(
@@ -98,7 +49,7 @@ impl Database {
     }
 
     /// Events, the newest first.
-    pub(crate) async fn events(&self, wanted: &Events<'_>) -> Result<Vec<EventRow>> {
+    pub(crate) async fn events(&self, wanted: &Events<'_>) -> Result<Vec<Event>> {
         let rows = sqlx::query(
             "select id, at_ms, request_id, client_request_id, user_id, user_name, project_id, project_name, address,
                     action, target_id, outcome, status, reason
@@ -124,8 +75,8 @@ impl Database {
     }
 }
 
-fn event(row: &AnyRow) -> sqlx::Result<EventRow> {
-    Ok(EventRow {
+fn event(row: &AnyRow) -> sqlx::Result<Event> {
+    Ok(Event {
         id: row.try_get("id")?,
         at_ms: row.try_get("at_ms")?,
         request_id: row.try_get("request_id")?,

@@ -3,54 +3,14 @@
 use sqlx::{Row as _, any::AnyRow};
 
 use super::Database;
-use crate::error::Result;
-
-/// A region.
-#[derive(Clone, Debug)]
-pub struct RegionRow {
-    /// Its id, which is its name.
-    pub id: String,
-    /// What it is.
-    pub description: String,
-    /// The region it is a part of.
-    pub parent_region_id: Option<String>,
-}
-
-/// A service.
-#[derive(Clone, Debug)]
-pub struct ServiceRow {
-    /// Its id.
-    pub id: String,
-    /// Its kind, the word clients look for.
-    pub kind: String,
-    /// Its name.
-    pub name: String,
-    /// What it is.
-    pub description: String,
-    /// Whether it is in the catalog.
-    pub enabled: bool,
-}
-
-/// Where a service is.
-#[derive(Clone, Debug)]
-pub struct EndpointRow {
-    /// Its id.
-    pub id: String,
-    /// The service it belongs to.
-    pub service_id: String,
-    /// `public`, `internal` or `admin`.
-    pub interface: String,
-    /// Its region.
-    pub region_id: Option<String>,
-    /// Its address.
-    pub url: String,
-    /// Whether it is in the catalog.
-    pub enabled: bool,
-}
+use crate::{
+    error::Result,
+    model::catalog::{Endpoint, Region, Service},
+};
 
 impl Database {
     /// Every region.
-    pub(crate) async fn regions(&self) -> Result<Vec<RegionRow>> {
+    pub(crate) async fn regions(&self) -> Result<Vec<Region>> {
         let rows = sqlx::query("select id, description, parent_region_id from regions order by id")
             .fetch_all(self.reads())
             .await?;
@@ -58,7 +18,7 @@ impl Database {
     }
 
     /// Every service.
-    pub(crate) async fn services(&self) -> Result<Vec<ServiceRow>> {
+    pub(crate) async fn services(&self) -> Result<Vec<Service>> {
         let rows = sqlx::query("select id, kind, name, description, enabled from services order by kind, name, id")
             .fetch_all(self.reads())
             .await?;
@@ -66,7 +26,7 @@ impl Database {
     }
 
     /// Every endpoint.
-    pub(crate) async fn endpoints(&self) -> Result<Vec<EndpointRow>> {
+    pub(crate) async fn endpoints(&self) -> Result<Vec<Endpoint>> {
         let rows = sqlx::query("select id, service_id, interface, region_id, url, enabled from endpoints order by id")
             .fetch_all(self.reads())
             .await?;
@@ -74,7 +34,7 @@ impl Database {
     }
 
     /// Keeps a new region; false when there is one of this id.
-    pub(crate) async fn insert_region(&self, region: &RegionRow) -> Result<bool> {
+    pub(crate) async fn insert_region(&self, region: &Region) -> Result<bool> {
         let mut write = self.write().await?;
         let made = sqlx::query(
             "insert into regions (id, description, parent_region_id) values ($1, $2, $3) on conflict do nothing",
@@ -90,7 +50,7 @@ impl Database {
     }
 
     /// Keeps a service, new or changed.
-    pub(crate) async fn put_service(&self, service: &ServiceRow) -> Result<()> {
+    pub(crate) async fn put_service(&self, service: &Service) -> Result<()> {
         let mut write = self.write().await?;
         sqlx::query(
             "insert into services (id, kind, name, description, enabled) values ($1, $2, $3, $4, $5)
@@ -107,7 +67,7 @@ impl Database {
     }
 
     /// Keeps an endpoint, new or changed.
-    pub(crate) async fn put_endpoint(&self, endpoint: &EndpointRow) -> Result<()> {
+    pub(crate) async fn put_endpoint(&self, endpoint: &Endpoint) -> Result<()> {
         let mut write = self.write().await?;
         sqlx::query(
             "insert into endpoints (id, service_id, interface, region_id, url, enabled) values ($1, $2, $3, $4, $5, $6)
@@ -125,7 +85,7 @@ impl Database {
     }
 
     /// Changes a region; false when there is none.
-    pub(crate) async fn update_region(&self, region: &RegionRow) -> Result<bool> {
+    pub(crate) async fn update_region(&self, region: &Region) -> Result<bool> {
         let mut write = self.write().await?;
         let changed = sqlx::query("update regions set description = $2, parent_region_id = $3 where id = $1")
             .bind(&region.id)
@@ -161,16 +121,16 @@ impl Database {
     }
 }
 
-fn region(row: &AnyRow) -> sqlx::Result<RegionRow> {
-    Ok(RegionRow {
+fn region(row: &AnyRow) -> sqlx::Result<Region> {
+    Ok(Region {
         id: row.try_get("id")?,
         description: row.try_get("description")?,
         parent_region_id: row.try_get("parent_region_id")?,
     })
 }
 
-fn service(row: &AnyRow) -> sqlx::Result<ServiceRow> {
-    Ok(ServiceRow {
+fn service(row: &AnyRow) -> sqlx::Result<Service> {
+    Ok(Service {
         id: row.try_get("id")?,
         kind: row.try_get("kind")?,
         name: row.try_get("name")?,
@@ -179,8 +139,8 @@ fn service(row: &AnyRow) -> sqlx::Result<ServiceRow> {
     })
 }
 
-fn endpoint(row: &AnyRow) -> sqlx::Result<EndpointRow> {
-    Ok(EndpointRow {
+fn endpoint(row: &AnyRow) -> sqlx::Result<Endpoint> {
+    Ok(Endpoint {
         id: row.try_get("id")?,
         service_id: row.try_get("service_id")?,
         interface: row.try_get("interface")?,

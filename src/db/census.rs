@@ -3,20 +3,7 @@
 use sqlx::Row as _;
 
 use super::Database;
-use crate::error::Result;
-
-/// The images of one status and visibility.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImagesCounted {
-    /// Their status.
-    pub status: String,
-    /// Their visibility.
-    pub visibility: String,
-    /// How many.
-    pub images: i64,
-    /// The bytes of their files.
-    pub bytes: i64,
-}
+use crate::{error::Result, model::usage::ImagesCounted};
 
 impl Database {
     /// The images of every project, by status and visibility.

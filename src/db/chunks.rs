@@ -12,7 +12,10 @@ use chunks::{Answer, BATCH_ROWS, Digest, Index, Location, Move, Roots, Row, Segm
 use sqlx::{Any, AssertSqlSafe, Row as _, any::AnyArguments, any::AnyRow, query::Query};
 
 use super::{Database, Write, now_ms};
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    model::save::Hold,
+};
 
 const COLUMNS: &str = "digest, segment, start, stored_bytes, raw_bytes, epoch, condemned, damaged, content_bytes";
 
@@ -37,15 +40,6 @@ pub struct StoreIndex {
     number: i64,
     name: Arc<str>,
     was_opened: bool,
-}
-
-/// A save under way in one of the stores: what keeps its chunks until a row does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hold {
-    /// The store's name.
-    pub store: String,
-    /// The number of its session there.
-    pub session: u64,
 }
 
 /// Holds the session that wrote what this transaction makes reachable; the transaction must fail if this does.

@@ -3,34 +3,7 @@
 use sqlx::{Row as _, any::AnyRow};
 
 use super::Database;
-use crate::error::Result;
-
-/// An application credential.
-#[derive(Clone, Debug)]
-pub struct CredentialRow {
-    /// Its id.
-    pub id: String,
-    /// Whose it is.
-    pub user_id: String,
-    /// The project it works in.
-    pub project_id: String,
-    /// Its name, unique for its user.
-    pub name: String,
-    /// What its user wrote about it.
-    pub description: Option<String>,
-    /// Its secret's digest or hash.
-    pub secret: String,
-    /// Whether it may make and delete application credentials.
-    pub unrestricted: bool,
-    /// When it ends.
-    pub expires_ms: Option<i64>,
-    /// The same in its maker's words, to the microsecond.
-    pub expires_at: Option<String>,
-    /// A JSON array of rules; `None` allows every request.
-    pub access_rules: Option<String>,
-    /// When it was made.
-    pub created_ms: i64,
-}
+use crate::{error::Result, model::credential::CredentialRow};
 
 /// One list of columns for every question about credentials.
 macro_rules! select {

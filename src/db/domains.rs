@@ -3,24 +3,11 @@
 use sqlx::{Row as _, any::AnyRow};
 
 use super::{Database, Write, is_duplicate};
-use crate::error::Result;
-
-/// A domain.
-#[derive(Clone, Debug)]
-pub struct DomainRow {
-    /// Its id; `default` for the one that is always there.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// What an admin wrote about it.
-    pub description: String,
-    /// Whether anybody of it may sign in.
-    pub enabled: bool,
-}
+use crate::{error::Result, model::people::Domain};
 
 impl Database {
     /// One domain by its id.
-    pub(crate) async fn domain(&self, id: &str) -> Result<Option<DomainRow>> {
+    pub(crate) async fn domain(&self, id: &str) -> Result<Option<Domain>> {
         let row = sqlx::query("select id, name, description, enabled from domains where id = $1")
             .bind(id)
             .fetch_optional(self.reads())
@@ -29,7 +16,7 @@ impl Database {
     }
 
     /// One domain by its name.
-    pub(crate) async fn domain_named(&self, name: &str) -> Result<Option<DomainRow>> {
+    pub(crate) async fn domain_named(&self, name: &str) -> Result<Option<Domain>> {
         let row = sqlx::query("select id, name, description, enabled from domains where name = $1")
             .bind(name)
             .fetch_optional(self.reads())
@@ -44,7 +31,7 @@ impl Database {
         enabled: Option<bool>,
         marker: Option<&str>,
         limit: u32,
-    ) -> Result<Vec<DomainRow>> {
+    ) -> Result<Vec<Domain>> {
         let rows = sqlx::query(
             "select d.id, d.name, d.description, d.enabled from domains d
               where (cast($1 as text) is null or d.name = $1) and (cast($2 as bigint) is null or d.enabled = $2)
@@ -61,7 +48,7 @@ impl Database {
     }
 
     /// Keeps a new domain; false when its name is taken.
-    pub(crate) async fn insert_domain(&self, domain: &DomainRow) -> Result<bool> {
+    pub(crate) async fn insert_domain(&self, domain: &Domain) -> Result<bool> {
         let mut write = self.write().await?;
         let made = insert_domain(&mut write, domain).await?;
         write.commit().await?;
@@ -70,7 +57,7 @@ impl Database {
 
     /// Changes a domain; ends the tokens of its users and projects when that disables it.
     /// `None` when the new name is taken, false when the domain is gone.
-    pub(crate) async fn update_domain(&self, domain: &DomainRow) -> Result<Option<bool>> {
+    pub(crate) async fn update_domain(&self, domain: &Domain) -> Result<Option<bool>> {
         let mut write = self.write().await?;
         let changed = sqlx::query("update domains set name = $2, description = $3, enabled = $4 where id = $1")
             .bind(&domain.id)
@@ -120,7 +107,7 @@ impl Database {
     }
 }
 
-pub(super) async fn insert_domain(write: &mut Write, domain: &DomainRow) -> Result<bool> {
+pub(super) async fn insert_domain(write: &mut Write, domain: &Domain) -> Result<bool> {
     let made = sqlx::query(
         "insert into domains (id, name, description, enabled) values ($1, $2, $3, $4) on conflict do nothing",
     )
@@ -145,8 +132,8 @@ async fn end_tokens(write: &mut Write, domain_id: &str) -> Result<()> {
     Ok(())
 }
 
-fn domain(row: &AnyRow) -> sqlx::Result<DomainRow> {
-    Ok(DomainRow {
+fn domain(row: &AnyRow) -> sqlx::Result<Domain> {
+    Ok(Domain {
         id: row.try_get("id")?,
         name: row.try_get("name")?,
         description: row.try_get("description")?,

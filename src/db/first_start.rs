@@ -2,17 +2,14 @@
 
 use sqlx::Row as _;
 
-use super::{
-    Database, domains,
-    domains::DomainRow,
-    projects,
-    projects::ProjectRow,
-    roles,
-    roles::{GrantRow, RoleRow},
-    users,
-    users::UserRow,
+use super::{Database, domains, projects, roles, users};
+use crate::{
+    error::Result,
+    model::{
+        people::{Domain, Project, User},
+        role::{Grant, RoleRecord},
+    },
 };
-use crate::error::Result;
 
 const ADMIN_MADE: &str = "admin made";
 
@@ -20,8 +17,8 @@ impl Database {
     /// Puts the default domain, the roles and their implications there, unless this was done before.
     pub(crate) async fn seed(
         &self,
-        domain: &DomainRow,
-        roles: &[RoleRow],
+        domain: &Domain,
+        roles: &[RoleRecord],
         implications: &[(String, String)],
     ) -> Result<()> {
         if self.fact("seeded").await?.is_some() {
@@ -46,7 +43,7 @@ impl Database {
     }
 
     /// Makes the first admin and its project; false when somebody else did, or when either name is taken.
-    pub(crate) async fn make_admin(&self, user: &UserRow, project: &ProjectRow, grants: &[GrantRow]) -> Result<bool> {
+    pub(crate) async fn make_admin(&self, user: &User, project: &Project, grants: &[Grant]) -> Result<bool> {
         let mut write = self.write().await?;
         if !note(&mut write, ADMIN_MADE).await?
             || !projects::insert_project(&mut write, project).await?

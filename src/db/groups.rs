@@ -3,39 +3,14 @@
 use sqlx::{Row as _, any::AnyRow};
 
 use super::{Database, Write, is_duplicate};
-use crate::error::Result;
-
-/// A group.
-#[derive(Clone, Debug)]
-pub struct GroupRow {
-    /// Its id.
-    pub id: String,
-    /// Its domain.
-    pub domain_id: String,
-    /// Its name, unique in the domain.
-    pub name: String,
-    /// What an admin wrote about it.
-    pub description: String,
-}
-
-/// Which groups to list; `None` asks for all.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Groups<'a> {
-    /// Of this domain.
-    pub domain_id: Option<&'a str>,
-    /// Of this name.
-    pub name: Option<&'a str>,
-    /// That this user is a member of.
-    pub user_id: Option<&'a str>,
-    /// After this group.
-    pub marker: Option<&'a str>,
-    /// At most so many.
-    pub limit: u32,
-}
+use crate::{
+    error::Result,
+    model::people::{Group, Groups},
+};
 
 impl Database {
     /// One group by its id.
-    pub(crate) async fn group(&self, id: &str) -> Result<Option<GroupRow>> {
+    pub(crate) async fn group(&self, id: &str) -> Result<Option<Group>> {
         let row = sqlx::query("select id, domain_id, name, description from user_groups where id = $1")
             .bind(id)
             .fetch_optional(self.reads())
@@ -44,7 +19,7 @@ impl Database {
     }
 
     /// Groups in the order of their names.
-    pub(crate) async fn groups(&self, wanted: &Groups<'_>) -> Result<Vec<GroupRow>> {
+    pub(crate) async fn groups(&self, wanted: &Groups<'_>) -> Result<Vec<Group>> {
         let rows = sqlx::query(
             "select g.id, g.domain_id, g.name, g.description from user_groups g
               where (cast($1 as text) is null or g.domain_id = $1) and (cast($2 as text) is null or g.name = $2)
@@ -64,7 +39,7 @@ impl Database {
     }
 
     /// Keeps a new group; false when its name is taken in its domain.
-    pub(crate) async fn insert_group(&self, group: &GroupRow) -> Result<bool> {
+    pub(crate) async fn insert_group(&self, group: &Group) -> Result<bool> {
         let mut write = self.write().await?;
         let made = sqlx::query(
             "insert into user_groups (id, domain_id, name, description) values ($1, $2, $3, $4)
@@ -82,7 +57,7 @@ impl Database {
     }
 
     /// Changes a group's name and description. `None` when the name is taken, false when the group is gone.
-    pub(crate) async fn update_group(&self, group: &GroupRow) -> Result<Option<bool>> {
+    pub(crate) async fn update_group(&self, group: &Group) -> Result<Option<bool>> {
         let mut write = self.write().await?;
         let changed = sqlx::query("update user_groups set name = $2, description = $3 where id = $1")
             .bind(&group.id)
@@ -167,8 +142,8 @@ async fn end_tokens(write: &mut Write, group_id: &str, user_id: &str) -> Result<
     Ok(())
 }
 
-fn group(row: &AnyRow) -> sqlx::Result<GroupRow> {
-    Ok(GroupRow {
+fn group(row: &AnyRow) -> sqlx::Result<Group> {
+    Ok(Group {
         id: row.try_get("id")?,
         domain_id: row.try_get("domain_id")?,
         name: row.try_get("name")?,

@@ -5,18 +5,11 @@
 
 use sqlx::{Row as _, any::AnyRow};
 
-use super::{
-    Database, Write,
-    chunks::{Hold, hold_session},
-    image_tasks::{self, ImageTask},
-    image_usage,
-    images::{Limits, Step, store_names, word},
-    jobs::NewJob,
-    now_ms,
-};
+use super::{Database, Write, chunks::hold_session, image_tasks, image_usage, images::word, now_ms};
 use crate::{
     error::Result,
     ids::{ImageId, ProjectId},
+    model::{Step, image::store_names, job::NewJob, save::Hold, task::ImageTask, usage::Limits},
 };
 
 /// The lists of an image's row, and what it is charged for them.

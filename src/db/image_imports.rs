@@ -4,26 +4,23 @@ use sqlx::Row as _;
 
 use super::{
     Database,
-    chunks::Hold,
-    image_saves::{Ending, held, set_failed},
-    image_tasks::{self, ImageTask},
-    image_usage, images,
-    images::{Image, Lease, Limits, Status, Step, word},
-    jobs::NewJob,
+    image_saves::{held, set_failed},
+    image_tasks, image_usage,
+    images::{self, word},
     now_ms,
 };
-use crate::{error::Result, ids::ImageId};
-
-/// A content that waits to be imported.
-#[derive(Clone, Debug)]
-pub struct Staged {
-    /// The root of its manifest.
-    pub root: String,
-    /// How many bytes it has.
-    pub size_bytes: i64,
-    /// What keeps it until the row does.
-    pub hold: Hold,
-}
+use crate::{
+    error::Result,
+    ids::ImageId,
+    model::{
+        Step,
+        image::{Image, Status},
+        job::NewJob,
+        save::{Ending, Lease, Staged},
+        task::ImageTask,
+        usage::Limits,
+    },
+};
 
 impl Database {
     /// The staging has ended: the image stays in uploading, held by nobody, with the bytes that wait.

@@ -10,9 +10,16 @@ use sqlx::{Any, AssertSqlSafe, Row as _, query::Query};
 
 use super::{
     Database,
-    images::{COLUMNS, Image, MemberStatus, Visibility, property_label, tag_label},
+    images::{COLUMNS, property_label, tag_label},
 };
-use crate::{error::Result, ids::ProjectId};
+use crate::{
+    error::Result,
+    ids::ProjectId,
+    model::{
+        image::{Image, Visibility},
+        member::MemberStatus,
+    },
+};
 
 /// Which images a page is of.
 #[derive(Clone, Debug)]

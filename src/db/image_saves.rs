@@ -3,25 +3,21 @@
 use sqlx::Row as _;
 
 use super::{
-    Database, Write, image_tasks, image_usage, images,
-    images::{Image, Lease, Limits, Saved, Status, Step, word},
+    Database, Write, image_tasks, image_usage,
+    images::{self, word},
     now_ms,
 };
 use crate::{
     error::Result,
     ids::{ImageId, ProjectId},
+    model::{
+        Step,
+        image::{Image, Status},
+        job::NewJob,
+        save::{Ending, Lease, Saved},
+        usage::Limits,
+    },
 };
-
-/// What became of a save's last step.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// It was made.
-    Done,
-    /// The image was deleted meanwhile.
-    Gone,
-    /// The lease lapsed and the image went on without this save.
-    Lost,
-}
 
 impl Database {
     /// queued -> saving (or, to stage them, uploading), held under `lease`, with `reserve_bytes` counted in advance.
@@ -149,13 +145,7 @@ impl Database {
     }
 
     /// Adds an image that a job will fill, and the job, in one transaction.
-    pub async fn insert_snapshot(
-        &self,
-        image: &Image,
-        charged_bytes: i64,
-        limits: Limits,
-        job: &super::jobs::NewJob,
-    ) -> Result<()> {
+    pub async fn insert_snapshot(&self, image: &Image, charged_bytes: i64, limits: Limits, job: &NewJob) -> Result<()> {
         let mut write = self.write().await?;
         images::insert(&mut write, image, charged_bytes, limits).await?;
         super::jobs::insert(&mut write, job).await?;
@@ -182,13 +172,7 @@ impl Database {
     ///
     /// # Errors
     /// `OverQuota` when its file turned out larger than was reserved and the project has no room.
-    pub async fn finish_snapshot(
-        &self,
-        id: ImageId,
-        saved: &Saved,
-        limits: Limits,
-        then: &super::jobs::NewJob,
-    ) -> Result<Ending> {
+    pub async fn finish_snapshot(&self, id: ImageId, saved: &Saved, limits: Limits, then: &NewJob) -> Result<Ending> {
         let mut write = self.write().await?;
         let row = sqlx::query(
             "select owner, charged_bytes, status from images \

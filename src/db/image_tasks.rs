@@ -5,53 +5,12 @@ use sqlx::{Row as _, any::AnyRow};
 use super::{Database, Write, images::word, now_ms};
 use crate::{
     error::Result,
-    ids::{ImageId, JobId, ProjectId, UserId},
+    ids::{ImageId, JobId},
+    model::task::{ImageTask, TaskOrder, TaskPage},
 };
 
 /// How long an ended task is kept (Glance: `task_time_to_live`, 48 hours).
 const KEEP_ENDED_MS: i64 = 48 * 3600 * 1000;
-
-/// A task.
-#[derive(Clone, Debug)]
-pub struct ImageTask {
-    /// Its id, and its job's.
-    pub id: JobId,
-    /// `api_image_import`, or `import` for one that was made as a task.
-    pub kind: String,
-    /// The image it makes.
-    pub image: ImageId,
-    /// The project that asked.
-    pub owner: ProjectId,
-    /// The user who asked.
-    pub user: UserId,
-    /// The request that asked.
-    pub request_id: String,
-    /// pending, processing, success, failure.
-    pub status: String,
-    /// What was asked for, as JSON.
-    pub input: String,
-    /// What came of it, as JSON.
-    pub result: Option<String>,
-    /// How far it is, or why it failed.
-    pub message: String,
-    /// When it was asked for.
-    pub created_ms: i64,
-    /// When it last changed.
-    pub updated_ms: i64,
-    /// When it is forgotten.
-    pub expires_ms: Option<i64>,
-}
-
-/// What tasks are ordered by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names are the columns'")]
-pub enum TaskOrder {
-    #[default]
-    Created,
-    Id,
-    Kind,
-    Status,
-}
 
 impl TaskOrder {
     /// The column that comes before the age, and the task's word in it.
@@ -64,25 +23,6 @@ impl TaskOrder {
             TaskOrder::Status => (Some("status"), word(|task| task.status.clone())),
         }
     }
-}
-
-/// Which tasks somebody wants to see.
-#[derive(Clone, Debug, Default)]
-pub struct TaskPage {
-    /// Only with this status.
-    pub status: Option<String>,
-    /// Only of this kind.
-    pub kind: Option<String>,
-    /// Only of this image.
-    pub image: Option<ImageId>,
-    /// Only after this one, in the page's order.
-    pub after: Option<ImageTask>,
-    /// What they are ordered by, before their age.
-    pub order: TaskOrder,
-    /// The smallest and the oldest first.
-    pub is_ascending: bool,
-    /// How many at most.
-    pub limit: u32,
 }
 
 const COLUMNS: &str = "id, kind, image_id, owner, user_id, request_id, status, input, result, message, created_ms, \

@@ -3,24 +3,12 @@
 
 use sqlx::Row as _;
 
-use super::{Database, Write, images::Limits};
+use super::{Database, Write};
 use crate::{
     error::{Error, Result},
     ids::ProjectId,
+    model::usage::{ImageUsage, Limits},
 };
-
-/// What a project has used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ImageUsage {
-    /// Images.
-    pub images: i64,
-    /// Bytes of files and reservations.
-    pub bytes: i64,
-    /// Uploads under way.
-    pub uploads: i64,
-    /// Of the bytes, those that are staged or being imported.
-    pub staged_bytes: i64,
-}
 
 /// What of a project's bytes is staged or being imported. Asked within the transaction that changed its usage, which
 /// holds that row, so two cannot both find room for the last of it.

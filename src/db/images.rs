@@ -4,161 +4,17 @@ use std::{fmt, str::FromStr};
 
 use sqlx::{Row as _, any::AnyRow};
 
-use super::{Database, Write, chunks::Hold, is_duplicate, now_ms};
+use super::{Database, Write, is_duplicate, now_ms};
 use crate::{
     error::{Error, Result},
     ids::{ImageId, ProjectId},
+    model::{
+        Step,
+        image::{Image, Status},
+        member::MemberStatus,
+        usage::Limits,
+    },
 };
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$case_doc:meta])* $case:ident = $word:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$case_doc])* $case),+ }
-
-        impl $name {
-            /// The word on the wire and in the row.
-            pub fn word(self) -> &'static str {
-                match self { $($name::$case => $word),+ }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.word())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = Error;
-            fn from_str(word: &str) -> Result<$name> {
-                match word {
-                    $($word => Ok($name::$case),)+
-                    other => Err(Error::Invalid(format!("'{other}' is none of: {}", [$($word),+].join(", ")))),
-                }
-            }
-        }
-    };
-}
-
-words!(
-    /// Where an image is in its life; the diagram is in [`crate::images`].
-    Status {
-        /// A record without bytes.
-        Queued = "queued",
-        /// Bytes are being saved, from an upload or an instance.
-        Saving = "saving",
-        /// Bytes are being staged, or are staged and wait to be imported.
-        Uploading = "uploading",
-        /// A job makes the image of staged or fetched bytes.
-        Importing = "importing",
-        /// Ready.
-        Active = "active",
-        /// Ready, and withheld from everybody but admins.
-        Deactivated = "deactivated",
-        /// Deleted while bytes were being saved; gone once that save has noticed. Nobody sees it.
-        Deleted = "deleted",
-    }
-);
-
-words!(
-    /// Who sees an image.
-    Visibility {
-        /// Its project.
-        Private = "private",
-        /// Its project and the image's members.
-        Shared = "shared",
-        /// Everybody who asks for it.
-        Community = "community",
-        /// Everybody.
-        Public = "public",
-    }
-);
-
-words!(
-    /// What a project an image is shared with has made of the offer.
-    MemberStatus {
-        /// Nothing yet.
-        Pending = "pending",
-        /// Taken: the image is among its images.
-        Accepted = "accepted",
-        /// Refused: the image is out of its sight.
-        Rejected = "rejected",
-    }
-);
-
-/// An image's record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Image {
-    /// Its id.
-    pub id: ImageId,
-    /// The project it belongs to.
-    pub owner: ProjectId,
-    /// Its name.
-    pub name: Option<String>,
-    /// Where it is in its life.
-    pub status: Status,
-    /// Who sees it.
-    pub visibility: Visibility,
-    /// Left out of lists that do not ask for hidden images.
-    pub hidden: bool,
-    /// Cannot be deleted while this is set.
-    pub protected: bool,
-    /// The format of its file.
-    pub disk_format: Option<String>,
-    /// What is around the file.
-    pub container_format: Option<String>,
-    /// The smallest disk it boots on.
-    pub min_disk_gib: i64,
-    /// The least memory it boots with.
-    pub min_ram_mib: i64,
-    /// How many bytes its file has.
-    pub size_bytes: Option<i64>,
-    /// How many bytes its disk has.
-    pub disk_bytes: Option<i64>,
-    /// The file's MD5, in hex.
-    pub checksum: Option<String>,
-    /// The file's SHA-512, in hex.
-    pub os_hash: Option<String>,
-    /// The root of the file's manifest; `None` for a file that is rendered from the disk.
-    pub file_root: Option<String>,
-    /// The root of the disk's manifest.
-    pub disk_root: Option<String>,
-    /// The version of the rendering that makes the file.
-    pub rendering: Option<i64>,
-    /// Compressed bytes of the distinct chunks of file and disk.
-    pub stored_bytes: Option<i64>,
-    /// The names of the stores that hold its bytes, staged ones too, sorted and joined by commas.
-    pub stores: String,
-    /// A JSON array of strings, sorted.
-    pub tags: String,
-    /// A JSON object of strings.
-    pub properties: String,
-    /// When it was made.
-    pub created_ms: i64,
-    /// When it last changed.
-    pub updated_ms: i64,
-    /// Grows with every change.
-    pub revision: i64,
-    /// Percent, while it is being made.
-    pub progress: Option<i64>,
-    /// Why the last save failed.
-    pub reason: Option<String>,
-    /// What keeps an image that is declared public from being it: `pending` or `held`.
-    pub public_hold: Option<String>,
-    /// Why.
-    pub public_why: Option<String>,
-    /// What its verification by today's rules came to, `passed` or `failed`: for people to see, never to decide by.
-    pub verdict: Option<String>,
-    /// The root of the manifest of the bytes that wait to be imported.
-    pub staged_root: Option<String>,
-    /// The task at work on it.
-    pub import_task: Option<String>,
-    /// The stores it is being imported to, as clients read them; `None` before its first import.
-    pub importing_to: Option<String>,
-    /// The stores that its last import failed for; `None` before its first import.
-    pub failed_import: Option<String>,
-}
 
 /// The columns of [`Image`], in the order [`Image::of`] reads them.
 macro_rules! columns {
@@ -217,11 +73,6 @@ impl Image {
     }
 }
 
-/// The names in a list of stores such as [`Image::stores`].
-pub fn store_names(list: &str) -> impl Iterator<Item = &str> {
-    list.split(',').filter(|name| !name.is_empty())
-}
-
 /// Reads a column of one of our own words; anything else in it is a damaged row.
 pub(super) fn word<T: FromStr>(row: &AnyRow, column: usize) -> Result<T>
 where
@@ -229,89 +80,6 @@ where
 {
     let text: String = row.try_get(column)?;
     text.parse().map_err(|error: T::Err| Error::internal(anyhow::anyhow!("a row holds '{text}': {error}")))
-}
-
-/// What a project may use.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Images.
-    pub images: i64,
-    /// Bytes of files.
-    pub bytes: i64,
-    /// Uploads at once.
-    pub uploads: i64,
-    /// Bytes that are staged or being imported.
-    pub staged_bytes: i64,
-}
-
-impl Limits {
-    /// No limit at all, for what gives back or what only an admin does.
-    pub const NONE: Limits = Limits { images: i64::MAX, bytes: i64::MAX, uploads: i64::MAX, staged_bytes: i64::MAX };
-}
-
-/// Who holds an image while its bytes are saved, and until when unless renewed.
-#[derive(Clone, Debug)]
-pub struct Lease {
-    /// A name nobody else has.
-    pub holder: String,
-    /// How long without a sign of life.
-    pub ms: i64,
-}
-
-/// What a finished save came to.
-#[derive(Clone, Debug, Default)]
-pub struct Saved {
-    /// Bytes of the file.
-    pub size_bytes: i64,
-    /// Bytes of the disk.
-    pub disk_bytes: i64,
-    /// MD5 of the file, when it is known.
-    pub checksum: Option<String>,
-    /// SHA-512 of the file, when it is known.
-    pub os_hash: Option<String>,
-    /// The root of the file's manifest.
-    pub file_root: Option<String>,
-    /// The root of the disk's manifest.
-    pub disk_root: Option<String>,
-    /// The version of the rendering, for a file without a manifest.
-    pub rendering: Option<i64>,
-    /// The version of the rules that judged the file; `None` for what nobody uploaded.
-    pub checked_by: Option<i64>,
-    /// Compressed bytes of the distinct chunks.
-    pub stored_bytes: i64,
-    /// The saves that keep them until the image is active, one in each store: none must have ended by then.
-    pub holds: Vec<Hold>,
-    /// The stores that an import was for and that did not take it, joined by commas.
-    pub failed_stores: String,
-}
-
-impl Saved {
-    /// What the project is charged: the file, once for each store that has it (as Glance counts).
-    pub fn charged_bytes(&self) -> i64 {
-        self.size_bytes * self.holds.len() as i64
-    }
-
-    /// The stores that have it, as [`Image::stores`] lists them.
-    pub(super) fn stores(&self) -> String {
-        let mut names: Vec<&str> = self.holds.iter().map(|hold| hold.store.as_str()).collect();
-        names.sort_unstable();
-        names.join(",")
-    }
-}
-
-/// What became of a step that another may have been ahead of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// It was made.
-    Done,
-    /// The row is no longer as the step needs it.
-    Lost,
-}
-
-impl Step {
-    pub(super) fn of(rows: u64) -> Step {
-        if rows == 1 { Step::Done } else { Step::Lost }
-    }
 }
 
 impl Database {

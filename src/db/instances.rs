@@ -6,23 +6,20 @@
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-
 use sqlx::{Row as _, any::AnyRow};
 
 use super::{
     Database, Write,
-    instance_actions::{ActionRow, History, finish_actions, insert_action},
+    instance_actions::{finish_actions, insert_action},
     now_ms,
 };
 use crate::{
     error::{Error, Result},
     ids::{InstanceId, ProjectId},
-};
-
-pub(crate) use super::instance_rows::words;
-pub use super::instance_rows::{
-    Fault, Forward, InstanceMake, InstanceRow, InstanceState, InstancesSeen, Lock, Reservation, Status, TaskState,
-    UnknownWord, Usage,
+    model::{
+        action::{ActionRow, History},
+        instance::{Fault, InstanceMake, InstanceRow, InstanceState, InstancesSeen, Reservation, TaskState, Usage},
+    },
 };
 
 const COLUMNS: &str = "id, project_id, user_id, name, description, hostname, status, task, fault_code, fault_message, \

@@ -6,24 +6,8 @@ use super::{Database, is_duplicate, now_ms};
 use crate::{
     error::{Error, Result},
     ids::UserId,
+    model::key_pair::KeyPair,
 };
-
-/// The public half of a key, as its user named it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyPair {
-    /// The number of the row; clients show it.
-    pub id: i64,
-    /// Whose it is.
-    pub user_id: UserId,
-    /// Its name; a user has no two of one name.
-    pub name: String,
-    /// One line, as OpenSSH writes it.
-    pub public_key: String,
-    /// The md5 of the key, in hex pairs with colons.
-    pub fingerprint: String,
-    /// When it was made.
-    pub created_ms: i64,
-}
 
 const COLUMNS: &str = "id, user_id, name, public_key, fingerprint, created_ms";
 

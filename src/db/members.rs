@@ -2,30 +2,15 @@
 
 use sqlx::{Row as _, any::AnyRow};
 
-use super::{
-    Database,
-    images::{MemberStatus, Step, word},
-    is_duplicate, now_ms,
-};
+use super::{Database, images::word, is_duplicate, now_ms};
 use crate::{
     error::{Error, Result},
     ids::{ImageId, ProjectId},
+    model::{
+        Step,
+        member::{Member, MemberStatus},
+    },
 };
-
-/// A project that an image is shared with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Member {
-    /// The image.
-    pub image: ImageId,
-    /// The project.
-    pub project: ProjectId,
-    /// What the project has made of it.
-    pub status: MemberStatus,
-    /// Since when.
-    pub created_ms: i64,
-    /// When the status last changed.
-    pub updated_ms: i64,
-}
 
 const COLUMNS: &str = "image_id, project_id, status, created_ms, updated_ms";
 

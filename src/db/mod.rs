@@ -16,7 +16,6 @@ pub mod image_tasks;
 pub mod image_usage;
 pub mod images;
 pub mod instance_actions;
-pub mod instance_rows;
 pub mod instances;
 pub mod jobs;
 pub mod key_pairs;

@@ -3,47 +3,10 @@
 use sqlx::{Row as _, any::AnyRow};
 
 use super::{Database, Write, is_duplicate};
-use crate::error::Result;
-
-/// A project.
-#[derive(Clone, Debug)]
-pub struct ProjectRow {
-    /// Its id.
-    pub id: String,
-    /// Its domain.
-    pub domain_id: String,
-    /// Its name, unique in the domain.
-    pub name: String,
-    /// What an admin wrote about it.
-    pub description: String,
-    /// Whether anybody may work in it.
-    pub enabled: bool,
-    /// A JSON array of strings.
-    pub tags: String,
-    /// The project it stands below; `None` for one that stands below its domain.
-    pub parent_id: Option<String>,
-    /// Whether it is a domain, shown as a project.
-    pub is_domain: bool,
-}
-
-/// Which projects to list; `None` asks for all.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Projects<'a> {
-    /// Of this domain.
-    pub domain_id: Option<&'a str>,
-    /// Of this name.
-    pub name: Option<&'a str>,
-    /// Enabled, or not.
-    pub enabled: Option<bool>,
-    /// In which this user holds a role, granted there or inherited.
-    pub user_id: Option<&'a str>,
-    /// Directly below this project or domain.
-    pub parent_id: Option<&'a str>,
-    /// After this project.
-    pub marker: Option<&'a str>,
-    /// At most so many.
-    pub limit: u32,
-}
+use crate::{
+    error::Result,
+    model::people::{Project, Projects},
+};
 
 /// One list of columns for every question about projects.
 macro_rules! select {
@@ -67,13 +30,13 @@ const BELOW: &str = "
 
 impl Database {
     /// One project by its id.
-    pub(crate) async fn project(&self, id: &str) -> Result<Option<ProjectRow>> {
+    pub(crate) async fn project(&self, id: &str) -> Result<Option<Project>> {
         let row = sqlx::query(select!("where p.id = $1")).bind(id).fetch_optional(self.reads()).await?;
         Ok(row.as_ref().map(project).transpose()?)
     }
 
     /// One project by its name and its domain's id or name.
-    pub(crate) async fn project_named(&self, name: &str, domain: &str) -> Result<Option<ProjectRow>> {
+    pub(crate) async fn project_named(&self, name: &str, domain: &str) -> Result<Option<Project>> {
         let row = sqlx::query(select!(
             "join domains d on d.id = p.domain_id where p.name = $1 and (d.id = $2 or d.name = $2)
              order by case when d.id = $2 then 0 else 1 end"
@@ -86,7 +49,7 @@ impl Database {
     }
 
     /// Projects in the order of their names.
-    pub(crate) async fn projects(&self, wanted: &Projects<'_>) -> Result<Vec<ProjectRow>> {
+    pub(crate) async fn projects(&self, wanted: &Projects<'_>) -> Result<Vec<Project>> {
         let rows = sqlx::query(select!(
             "where (cast($1 as text) is null or p.domain_id = $1) and (cast($2 as text) is null or p.name = $2)
                and (cast($3 as bigint) is null or p.enabled = $3)
@@ -122,8 +85,8 @@ impl Database {
     }
 
     /// The projects above this one, the nearest first.
-    pub(crate) async fn projects_above(&self, id: &str) -> Result<Vec<ProjectRow>> {
-        let mut above: Vec<ProjectRow> = Vec::new();
+    pub(crate) async fn projects_above(&self, id: &str) -> Result<Vec<Project>> {
+        let mut above: Vec<Project> = Vec::new();
         let mut next = self.project(id).await?.and_then(|project| project.parent_id);
         while let Some(parent) = next {
             let Some(row) = self.project(&parent).await? else { break };
@@ -140,7 +103,7 @@ impl Database {
     }
 
     /// Keeps a new project; false when its name is taken in its domain.
-    pub(crate) async fn insert_project(&self, project: &ProjectRow) -> Result<bool> {
+    pub(crate) async fn insert_project(&self, project: &Project) -> Result<bool> {
         let mut write = self.write().await?;
         let made = insert_project(&mut write, project).await?;
         write.commit().await?;
@@ -149,7 +112,7 @@ impl Database {
 
     /// Changes a project; ends the tokens scoped to it when that disables it.
     /// `None` when the new name is taken, false when the project is gone.
-    pub(crate) async fn update_project(&self, project: &ProjectRow) -> Result<Option<bool>> {
+    pub(crate) async fn update_project(&self, project: &Project) -> Result<Option<bool>> {
         let mut write = self.write().await?;
         let changed =
             sqlx::query("update projects set name = $2, description = $3, enabled = $4, tags = $5 where id = $1")
@@ -190,7 +153,7 @@ impl Database {
     }
 }
 
-pub(super) async fn insert_project(write: &mut Write, project: &ProjectRow) -> Result<bool> {
+pub(super) async fn insert_project(write: &mut Write, project: &Project) -> Result<bool> {
     let made = sqlx::query(
         "insert into projects (id, domain_id, name, description, enabled, tags, parent_id)
          values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
@@ -215,8 +178,8 @@ async fn end_tokens(write: &mut Write, project_id: &str) -> Result<()> {
     Ok(())
 }
 
-fn project(row: &AnyRow) -> sqlx::Result<ProjectRow> {
-    Ok(ProjectRow {
+fn project(row: &AnyRow) -> sqlx::Result<Project> {
+    Ok(Project {
         id: row.try_get("id")?,
         domain_id: row.try_get("domain_id")?,
         name: row.try_get("name")?,

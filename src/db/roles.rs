@@ -3,36 +3,10 @@
 use sqlx::{Row as _, any::AnyRow};
 
 use super::{Database, Write};
-use crate::error::Result;
-
-/// A role.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RoleRow {
-    /// Its id.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// What it is for.
-    pub description: Option<String>,
-    /// The domain it belongs to: such a role gives only what it implies. `None` for a role of the whole cloud.
-    pub domain_id: Option<String>,
-}
-
-/// One grant: this actor holds this role on this target.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GrantRow {
-    /// `user` or `group`.
-    pub actor_kind: String,
-    /// The user or group.
-    pub actor_id: String,
-    /// `project`, `domain` or `system`; `below-project` or `below-domain` for a role that is inherited by the
-    /// projects below and not held on the target itself.
-    pub target_kind: String,
-    /// The project or domain; `all` for the system.
-    pub target_id: String,
-    /// The role.
-    pub role_id: String,
-}
+use crate::{
+    error::Result,
+    model::role::{Grant, Grants, RoleRecord},
+};
 
 /// Every role that user `$1` holds on target `$2`, `$3`: granted there, inherited from above, through a group, or
 /// implied. What belongs to a domain gives only what it implies.
@@ -74,19 +48,24 @@ const CREDENTIAL_HELD: &str = "
 
 impl Database {
     /// Every role a user holds on a target: granted, inherited, through a group, or implied.
-    pub(crate) async fn roles_held(&self, user_id: &str, target_kind: &str, target_id: &str) -> Result<Vec<RoleRow>> {
+    pub(crate) async fn roles_held(
+        &self,
+        user_id: &str,
+        target_kind: &str,
+        target_id: &str,
+    ) -> Result<Vec<RoleRecord>> {
         let rows = sqlx::query(HELD).bind(user_id).bind(target_kind).bind(target_id).fetch_all(self.reads()).await?;
         Ok(rows.iter().map(role).collect::<sqlx::Result<_>>()?)
     }
 
     /// The roles of an application credential, and what they imply.
-    pub(crate) async fn credential_roles_held(&self, credential_id: &str) -> Result<Vec<RoleRow>> {
+    pub(crate) async fn credential_roles_held(&self, credential_id: &str) -> Result<Vec<RoleRecord>> {
         let rows = sqlx::query(CREDENTIAL_HELD).bind(credential_id).fetch_all(self.reads()).await?;
         Ok(rows.iter().map(role).collect::<sqlx::Result<_>>()?)
     }
 
     /// Every role, or those of this name.
-    pub(crate) async fn roles(&self, name: Option<&str>) -> Result<Vec<RoleRow>> {
+    pub(crate) async fn roles(&self, name: Option<&str>) -> Result<Vec<RoleRecord>> {
         let rows = sqlx::query(
             "select id, name, description, domain_id from roles where cast($1 as text) is null or name = $1
               order by name",
@@ -98,7 +77,7 @@ impl Database {
     }
 
     /// One role.
-    pub(crate) async fn role(&self, id: &str) -> Result<Option<RoleRow>> {
+    pub(crate) async fn role(&self, id: &str) -> Result<Option<RoleRecord>> {
         let row = sqlx::query("select id, name, description, domain_id from roles where id = $1")
             .bind(id)
             .fetch_optional(self.reads())
@@ -107,7 +86,7 @@ impl Database {
     }
 
     /// Makes a role; false when the name is taken.
-    pub(crate) async fn insert_role(&self, role: &RoleRow) -> Result<bool> {
+    pub(crate) async fn insert_role(&self, role: &RoleRecord) -> Result<bool> {
         let mut write = self.write().await?;
         let made = insert_role(&mut write, role).await?;
         write.commit().await?;
@@ -115,7 +94,7 @@ impl Database {
     }
 
     /// Changes a role's name and description; false when it is gone.
-    pub(crate) async fn update_role(&self, role: &RoleRow) -> Result<bool> {
+    pub(crate) async fn update_role(&self, role: &RoleRecord) -> Result<bool> {
         let mut write = self.write().await?;
         let changed = sqlx::query("update roles set name = $2, description = $3 where id = $1")
             .bind(&role.id)
@@ -138,7 +117,7 @@ impl Database {
         .bind(id)
         .execute(&mut *write)
         .await?;
-        let holders: Vec<GrantRow> = sqlx::query("select * from grants where role_id = $1")
+        let holders: Vec<Grant> = sqlx::query("select * from grants where role_id = $1")
             .bind(id)
             .fetch_all(&mut *write)
             .await?
@@ -180,14 +159,14 @@ impl Database {
     }
 
     /// Grants a role; granting it again changes nothing.
-    pub(crate) async fn insert_grant(&self, grant: &GrantRow) -> Result<()> {
+    pub(crate) async fn insert_grant(&self, grant: &Grant) -> Result<()> {
         let mut write = self.write().await?;
         insert_grant(&mut write, grant).await?;
         Ok(write.commit().await?)
     }
 
     /// Takes a grant back, and ends the tokens and application credentials that rested on it.
-    pub(crate) async fn delete_grant(&self, grant: &GrantRow) -> Result<bool> {
+    pub(crate) async fn delete_grant(&self, grant: &Grant) -> Result<bool> {
         let mut write = self.write().await?;
         let gone = sqlx::query(
             "delete from grants where actor_kind = $1 and actor_id = $2 and target_kind = $3 and target_id = $4
@@ -209,7 +188,7 @@ impl Database {
     }
 
     /// Every grant of the actors, targets and role asked for; `None` asks for all.
-    pub(crate) async fn grants(&self, wanted: &Grants<'_>) -> Result<Vec<GrantRow>> {
+    pub(crate) async fn grants(&self, wanted: &Grants<'_>) -> Result<Vec<Grant>> {
         let rows = sqlx::query(
             "select actor_kind, actor_id, target_kind, target_id, role_id from grants
               where (cast($1 as text) is null or actor_kind = $1) and (cast($2 as text) is null or actor_id = $2)
@@ -228,22 +207,7 @@ impl Database {
     }
 }
 
-/// Which grants to list; `None` asks for all.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Grants<'a> {
-    /// `user` or `group`.
-    pub actor_kind: Option<&'a str>,
-    /// The user or group.
-    pub actor_id: Option<&'a str>,
-    /// As in [`GrantRow`].
-    pub target_kind: Option<&'a str>,
-    /// The project or domain; `all` for the system.
-    pub target_id: Option<&'a str>,
-    /// The role.
-    pub role_id: Option<&'a str>,
-}
-
-pub(super) async fn insert_role(write: &mut Write, role: &RoleRow) -> Result<bool> {
+pub(super) async fn insert_role(write: &mut Write, role: &RoleRecord) -> Result<bool> {
     let made = sqlx::query(
         "insert into roles (id, name, description, domain_id) values ($1, $2, $3, $4) on conflict do nothing",
     )
@@ -265,7 +229,7 @@ pub(super) async fn insert_implication(write: &mut Write, prior_id: &str, implie
     Ok(())
 }
 
-pub(super) async fn insert_grant(write: &mut Write, grant: &GrantRow) -> Result<()> {
+pub(super) async fn insert_grant(write: &mut Write, grant: &Grant) -> Result<()> {
     sqlx::query(
         "insert into grants (actor_kind, actor_id, target_kind, target_id, role_id) values ($1, $2, $3, $4, $5)
          on conflict do nothing",
@@ -282,7 +246,7 @@ pub(super) async fn insert_grant(write: &mut Write, grant: &GrantRow) -> Result<
 
 /// Ends the tokens that rest on a grant. Application credentials that name the role are dropped with a user's own
 /// grant; one that rests on a group's grant is refused when it is used.
-async fn end_tokens_of(write: &mut Write, grant: &GrantRow) -> Result<()> {
+async fn end_tokens_of(write: &mut Write, grant: &Grant) -> Result<()> {
     if grant.actor_kind == "user" {
         sqlx::query(
             "delete from application_credentials where user_id = $1 and id in
@@ -318,8 +282,8 @@ async fn end_tokens_of(write: &mut Write, grant: &GrantRow) -> Result<()> {
     Ok(())
 }
 
-fn role(row: &AnyRow) -> sqlx::Result<RoleRow> {
-    Ok(RoleRow {
+fn role(row: &AnyRow) -> sqlx::Result<RoleRecord> {
+    Ok(RoleRecord {
         id: row.try_get("id")?,
         name: row.try_get("name")?,
         description: row.try_get("description")?,
@@ -327,8 +291,8 @@ fn role(row: &AnyRow) -> sqlx::Result<RoleRow> {
     })
 }
 
-fn grant(row: &AnyRow) -> sqlx::Result<GrantRow> {
-    Ok(GrantRow {
+fn grant(row: &AnyRow) -> sqlx::Result<Grant> {
+    Ok(Grant {
         actor_kind: row.try_get("actor_kind")?,
         actor_id: row.try_get("actor_id")?,
         target_kind: row.try_get("target_kind")?,

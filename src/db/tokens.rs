@@ -3,76 +3,10 @@
 use sqlx::{Row as _, any::AnyRow};
 
 use super::Database;
-use crate::error::Result;
-
-/// A token to be kept.
-#[derive(Debug)]
-pub struct NewToken<'a> {
-    /// The digest of the token, in hex.
-    pub digest: &'a str,
-    /// Whose it is.
-    pub user_id: &'a str,
-    /// `unscoped`, `project`, `domain` or `system`.
-    pub scope_kind: &'a str,
-    /// The project or domain; `all` for the system, empty without a scope.
-    pub scope_id: &'a str,
-    /// How the user proved who it is, comma-separated.
-    pub methods: &'a str,
-    /// This token's own audit id.
-    pub audit_id: &'a str,
-    /// The audit id of the token that this chain of rescopes began with.
-    pub first_audit_id: &'a str,
-    /// The application credential it was issued for.
-    pub credential_id: Option<&'a str>,
-    /// When it was issued.
-    pub issued_ms: i64,
-    /// When it ends.
-    pub expires_ms: i64,
-    /// The state of the user's password that the proof rested on.
-    pub password_changed_ms: i64,
-    /// The digest of the token it was exchanged for.
-    pub parent: Option<&'a str>,
-}
-
-/// What a token says, with the rows it rests on.
-#[derive(Clone, Debug)]
-pub struct TokenRow {
-    /// Whose it is: id, name, domain id, domain name.
-    pub user: [String; 4],
-    /// `unscoped`, `project`, `domain` or `system`.
-    pub scope_kind: String,
-    /// The project: id, name, domain id, domain name.
-    pub project: Option<[String; 4]>,
-    /// The domain of a domain scope: id, name.
-    pub domain: Option<[String; 2]>,
-    /// How the user proved who it is, comma-separated.
-    pub methods: String,
-    /// This token's own audit id.
-    pub audit_id: String,
-    /// The audit id that the chain of rescopes began with.
-    pub first_audit_id: String,
-    /// The application credential it was issued for.
-    pub credential: Option<TokenCredential>,
-    /// When it was issued.
-    pub issued_ms: i64,
-    /// When it ends.
-    pub expires_ms: i64,
-    /// The state of the user's password.
-    pub password_changed_ms: i64,
-}
-
-/// The application credential behind a token.
-#[derive(Clone, Debug)]
-pub struct TokenCredential {
-    /// Its id.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// Whether it may make further credentials.
-    pub unrestricted: bool,
-    /// Its access rules as JSON; `None` allows every request.
-    pub access_rules: Option<String>,
-}
+use crate::{
+    error::Result,
+    model::credential::{NewToken, TokenCredential, TokenRow},
+};
 
 const LIVE_TOKEN: &str = "
     select t.scope_kind, t.methods, t.audit_id, t.first_audit_id, t.issued_ms, t.expires_ms,

@@ -3,49 +3,10 @@
 use sqlx::{Row as _, any::AnyRow};
 
 use super::{Database, Write, is_duplicate, now_ms};
-use crate::error::Result;
-
-/// A user.
-#[derive(Clone, Debug)]
-pub struct UserRow {
-    /// Its id.
-    pub id: String,
-    /// Its domain.
-    pub domain_id: String,
-    /// Its name, unique in the domain.
-    pub name: String,
-    /// What an admin wrote about it.
-    pub description: Option<String>,
-    /// Where to write to it.
-    pub email: Option<String>,
-    /// Whether it may sign in.
-    pub enabled: bool,
-    /// Where it works when it does not say.
-    pub default_project_id: Option<String>,
-    /// An argon2id hash in PHC form; `None` for a user without a password.
-    pub password: Option<String>,
-    /// When the password last changed.
-    pub password_changed_ms: i64,
-    /// What clients wrote about it besides: a JSON object.
-    pub extra: String,
-}
-
-/// Which users to list; `None` asks for all.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Users<'a> {
-    /// Of this domain.
-    pub domain_id: Option<&'a str>,
-    /// Of this name.
-    pub name: Option<&'a str>,
-    /// Enabled, or not.
-    pub enabled: Option<bool>,
-    /// Members of this group.
-    pub group_id: Option<&'a str>,
-    /// After this user.
-    pub marker: Option<&'a str>,
-    /// At most so many.
-    pub limit: u32,
-}
+use crate::{
+    error::Result,
+    model::people::{User, Users},
+};
 
 /// One list of columns for every question about users.
 macro_rules! select {
@@ -60,13 +21,13 @@ macro_rules! select {
 
 impl Database {
     /// One user by its id.
-    pub(crate) async fn user(&self, id: &str) -> Result<Option<UserRow>> {
+    pub(crate) async fn user(&self, id: &str) -> Result<Option<User>> {
         let row = sqlx::query(select!("where u.id = $1")).bind(id).fetch_optional(self.reads()).await?;
         Ok(row.as_ref().map(user).transpose()?)
     }
 
     /// One user by its name and its domain's id or name.
-    pub(crate) async fn user_named(&self, name: &str, domain: &str) -> Result<Option<UserRow>> {
+    pub(crate) async fn user_named(&self, name: &str, domain: &str) -> Result<Option<User>> {
         let row = sqlx::query(select!(
             "join domains d on d.id = u.domain_id where u.name = $1 and (d.id = $2 or d.name = $2)
              order by case when d.id = $2 then 0 else 1 end"
@@ -79,7 +40,7 @@ impl Database {
     }
 
     /// Users in the order of their names.
-    pub(crate) async fn users(&self, wanted: &Users<'_>) -> Result<Vec<UserRow>> {
+    pub(crate) async fn users(&self, wanted: &Users<'_>) -> Result<Vec<User>> {
         let rows = sqlx::query(select!(
             "where (cast($1 as text) is null or u.domain_id = $1) and (cast($2 as text) is null or u.name = $2)
                and (cast($3 as bigint) is null or u.enabled = $3)
@@ -99,7 +60,7 @@ impl Database {
     }
 
     /// Keeps a new user; false when its name is taken in its domain.
-    pub(crate) async fn insert_user(&self, user: &UserRow) -> Result<bool> {
+    pub(crate) async fn insert_user(&self, user: &User) -> Result<bool> {
         let mut write = self.write().await?;
         let made = insert_user(&mut write, user).await?;
         write.commit().await?;
@@ -108,7 +69,7 @@ impl Database {
 
     /// Changes everything of a user but its password; ends its tokens when that disables it.
     /// `None` when the new name is taken, false when the user is gone.
-    pub(crate) async fn update_user(&self, user: &UserRow) -> Result<Option<bool>> {
+    pub(crate) async fn update_user(&self, user: &User) -> Result<Option<bool>> {
         let mut write = self.write().await?;
         let changed = sqlx::query(
             "update users set name = $2, description = $3, email = $4, enabled = $5, default_project_id = $6,
@@ -169,7 +130,7 @@ impl Database {
     }
 }
 
-pub(super) async fn insert_user(write: &mut Write, user: &UserRow) -> Result<bool> {
+pub(super) async fn insert_user(write: &mut Write, user: &User) -> Result<bool> {
     let made = sqlx::query(
         "insert into users (id, domain_id, name, description, email, enabled, default_project_id, password,
                             password_changed_ms, extra)
@@ -195,8 +156,8 @@ async fn end_tokens(write: &mut Write, user_id: &str) -> Result<()> {
     Ok(())
 }
 
-fn user(row: &AnyRow) -> sqlx::Result<UserRow> {
-    Ok(UserRow {
+fn user(row: &AnyRow) -> sqlx::Result<User> {
+    Ok(User {
         id: row.try_get("id")?,
         domain_id: row.try_get("domain_id")?,
         name: row.try_get("name")?,

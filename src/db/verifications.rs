@@ -3,18 +3,7 @@
 use sqlx::Row as _;
 
 use super::{Database, images::word, now_ms};
-use crate::{error::Result, ids::ImageId};
-
-/// What was stated of an image.
-#[derive(Clone, Debug)]
-pub struct VerificationRow {
-    /// The disk it is about.
-    pub disk_root: String,
-    /// The versions of the rules.
-    pub rules: String,
-    /// A DSSE envelope.
-    pub statement: String,
-}
+use crate::{error::Result, ids::ImageId, model::verification::VerificationRow};
 
 impl Database {
     /// What was found on this disk by these rules.

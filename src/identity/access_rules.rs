@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Caller, Identity, credentials::new_id, policy};
 use crate::{
-    db::access_rules::AccessRuleRow,
     error::{Error, Result},
     ids::UserId,
+    model::credential::AccessRuleRow,
 };
 
 /// Access rules of one credential.

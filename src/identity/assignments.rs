@@ -9,10 +9,7 @@ use super::{
     Caller, Identity, policy,
     roles::{Actor, Grant, Target},
 };
-use crate::{
-    db::{ALL, roles::Grants},
-    error::Result,
-};
+use crate::{db::ALL, error::Result, model::role::Grants};
 
 /// Which assignments to list; `None` asks for all.
 #[derive(Clone, Debug, Default)]

@@ -5,7 +5,7 @@
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Caller, Identity, policy, tokens::random};
-pub use crate::db::audit::{EventRow as Event, Events as ListEvents};
+pub use crate::model::event::{Event, Events as ListEvents};
 use crate::{
     db::{Database, now_ms},
     error::{Error, Result},

@@ -4,8 +4,8 @@
 //! the client came to. They cannot be changed. Beside them an admin may register other services.
 
 use super::{Caller, Identity, check_name, check_text, credentials::new_id, policy};
-pub use crate::db::catalog::{EndpointRow as Endpoint, RegionRow as Region, ServiceRow as Service};
 use crate::error::{Error, Result};
+pub use crate::model::catalog::{Endpoint, Region, Service};
 
 /// One of Effigy's own services.
 struct OwnService {

@@ -12,9 +12,10 @@ use super::{
     tokens::{new_token, random},
 };
 use crate::{
-    db::{credentials::CredentialRow, now_ms},
+    db::now_ms,
     error::{Error, Result},
     ids::UserId,
+    model::credential::CredentialRow,
 };
 
 /// Application credentials of one user: enough for every machine of a person, few enough to review.

@@ -1,8 +1,8 @@
 //! Domains: each has names of its own for users, groups and projects.
 
 use super::{Caller, DEFAULT_DOMAIN, Identity, check_short_name, check_text, credentials::new_id, policy};
-pub use crate::db::domains::DomainRow as Domain;
 use crate::error::{Error, Result};
+pub use crate::model::people::Domain;
 
 /// What to make or change of a domain; `None` leaves it as it is.
 #[derive(Clone, Debug, Default)]

@@ -8,16 +8,13 @@ use std::{
 
 use super::{DEFAULT_DOMAIN, Identity, credentials::new_id, passwords};
 use crate::{
-    db::{
-        Database,
-        domains::DomainRow,
-        now_ms,
-        projects::ProjectRow,
-        roles::{GrantRow, RoleRow},
-        users::UserRow,
-    },
+    db::{Database, now_ms},
     error::{Error, Result},
     ids::{ProjectId, UserId},
+    model::{
+        people::{Domain, Project, User},
+        role::{Grant, RoleRecord},
+    },
 };
 
 /// The roles every cloud has, with what they are for.
@@ -33,15 +30,15 @@ const IMPLIED: [(&str, &str); 3] = [("admin", "manager"), ("manager", "member"),
 
 /// Puts the default domain and the roles there.
 pub(super) async fn seed(db: &Database) -> Result<()> {
-    let domain = DomainRow {
+    let domain = Domain {
         id: DEFAULT_DOMAIN.into(),
         name: "Default".into(),
         description: "The default domain".into(),
         enabled: true,
     };
-    let roles: Vec<RoleRow> = ROLES
+    let roles: Vec<RoleRecord> = ROLES
         .iter()
-        .map(|(name, what)| RoleRow {
+        .map(|(name, what)| RoleRecord {
             id: new_id(),
             name: (*name).into(),
             description: Some((*what).into()),
@@ -97,8 +94,8 @@ impl Identity {
         Ok(true)
     }
 
-    async fn first_admin(&self, password: &passwords::Secret) -> Result<(UserRow, ProjectRow, Vec<GrantRow>)> {
-        let project = ProjectRow {
+    async fn first_admin(&self, password: &passwords::Secret) -> Result<(User, Project, Vec<Grant>)> {
+        let project = Project {
             id: ProjectId::new().to_string(),
             domain_id: DEFAULT_DOMAIN.into(),
             name: "admin".into(),
@@ -108,7 +105,7 @@ impl Identity {
             parent_id: None,
             is_domain: false,
         };
-        let user = UserRow {
+        let user = User {
             id: UserId::new().to_string(),
             domain_id: DEFAULT_DOMAIN.into(),
             name: "admin".into(),
@@ -122,7 +119,7 @@ impl Identity {
         };
         let admin = self.db.roles(Some("admin")).await?.pop();
         let admin = admin.ok_or_else(|| Error::Conflict("the role 'admin' was deleted".into()))?;
-        let grant = |target_kind: &str, target_id: &str| GrantRow {
+        let grant = |target_kind: &str, target_id: &str| Grant {
             actor_kind: "user".into(),
             actor_id: user.id.clone(),
             target_kind: target_kind.into(),

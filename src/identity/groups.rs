@@ -6,8 +6,8 @@ use super::{
     policy,
     users::{ListUsers, User},
 };
-pub use crate::db::groups::{GroupRow as Group, Groups as ListGroups};
 use crate::error::{Error, Result};
+pub use crate::model::people::{Group, Groups as ListGroups};
 
 /// What to make or change of a group; `None` leaves it as it is.
 #[derive(Clone, Debug, Default)]

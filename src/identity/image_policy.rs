@@ -5,9 +5,9 @@
 
 use super::{Caller, Role};
 use crate::{
-    db::images::{MemberStatus, Visibility},
     error::{Error, Result},
     ids::ProjectId,
+    model::{image::Visibility, member::MemberStatus},
 };
 
 /// What the rules say.

@@ -9,7 +9,7 @@ use super::{
     domains::{Domain, DomainFields, ListDomains},
     policy,
 };
-pub use crate::db::projects::{ProjectRow as Project, Projects as ListProjects};
+pub use crate::model::people::{Project, Projects as ListProjects};
 use crate::{
     error::{Error, Result},
     ids::{ProjectId, UserId},

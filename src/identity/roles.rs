@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{Caller, Identity, check_name, check_text, credentials::new_id, policy};
-pub use crate::db::roles::{GrantRow as Grant, RoleRow as RoleRecord};
+pub use crate::model::role::{Grant, RoleRecord};
 use crate::{
-    db::roles::Grants,
     error::{Error, Result},
+    model::role::Grants,
 };
 
 /// Who is granted a role.

@@ -12,8 +12,12 @@ use super::{
     unauthenticated,
 };
 use crate::{
-    db::{credentials::CredentialRow, now_ms, tokens::NewToken, users::UserRow},
+    db::now_ms,
     error::{Error, Result},
+    model::{
+        credential::{CredentialRow, NewToken},
+        people::User,
+    },
 };
 
 /// Failures are counted over this long.
@@ -82,7 +86,7 @@ pub enum WantedScope {
 
 /// Who somebody proved to be.
 struct Proven {
-    user: UserRow,
+    user: User,
     methods: Vec<String>,
     parent: Option<Session>,
     credential: Option<CredentialRow>,
@@ -134,7 +138,7 @@ impl Identity {
     }
 
     /// The user whose password this is; every way to fail looks and costs the same.
-    pub(super) async fn check_password(&self, named: &Named, password: &Secret) -> Result<UserRow> {
+    pub(super) async fn check_password(&self, named: &Named, password: &Secret) -> Result<User> {
         let user = match named {
             Named::Id(id) => self.db.user(id).await?,
             Named::Name { name, domain } => self.db.user_named(name, domain).await?,

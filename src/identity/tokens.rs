@@ -12,8 +12,9 @@ use base64::Engine as _;
 
 use super::{Caller, Identity, ProjectRef, Role, UserRef, policy};
 use crate::{
-    db::{now_ms, tokens::TokenRow},
+    db::now_ms,
     error::{Error, Result},
+    model::credential::TokenRow,
 };
 
 /// A session is believed this long after its rows were read. Revocation is promised to hold within a second.

@@ -1,7 +1,7 @@
 //! Users: people and programs.
 
 use super::{Caller, Identity, check_name, check_text, passwords::Secret, policy, sign_in::Named};
-pub use crate::db::users::{UserRow as User, Users as ListUsers};
+pub use crate::model::people::{User, Users as ListUsers};
 use crate::{
     db::now_ms,
     error::{Error, Result},

@@ -10,14 +10,11 @@ use chunks::Digest;
 
 use super::{CHANGE_ATTEMPTS, Image, Images, Status, import::task, save::Intake};
 use crate::{
-    db::{
-        image_tasks::ImageTask,
-        images::{Saved, Step},
-    },
     error::{Error, Result},
     identity::{Caller, image_policy::ImageAction},
     ids::{ImageId, JobId},
     jobs::{Job, Queue, Work},
+    model::{Step, save::Saved, task::ImageTask},
     stores::{Session, Store, abandon, is_in, replicate},
 };
 
@@ -135,7 +132,7 @@ impl Images {
         Ok(task.id)
     }
 
-    async fn claim_copies(&self, stores: &[String], task: &ImageTask, job: &crate::db::jobs::NewJob) -> Result<()> {
+    async fn claim_copies(&self, stores: &[String], task: &ImageTask, job: &crate::model::job::NewJob) -> Result<()> {
         match self.0.db.begin_copies(stores, self.0.limits, task, job).await? {
             Step::Done => Ok(()),
             Step::Lost => {

@@ -13,15 +13,17 @@ use tokio::time::Instant;
 
 use super::{Image, Images, Status, copies::Targets, leases, save::Intake};
 use crate::{
-    db::{
-        image_tasks::ImageTask,
-        images::{Lease, Limits, Saved, Step},
-        now_ms,
-    },
+    db::now_ms,
     error::{Error, Result},
     identity::{Caller, image_policy::ImageAction, policy},
     ids::{ImageId, JobId},
     jobs::{Job, Queue, Work},
+    model::{
+        Step,
+        save::{Lease, Saved},
+        task::ImageTask,
+        usage::Limits,
+    },
     stores::Session,
 };
 

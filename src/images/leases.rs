@@ -6,9 +6,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::Images;
 use crate::{
-    db::{Database, image_saves::Ending, images::Lease, now_ms},
+    db::{Database, now_ms},
     error::Result,
     ids::ImageId,
+    model::save::{Ending, Lease},
 };
 
 /// A save without a sign of life for this long is given up.

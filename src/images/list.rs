@@ -3,10 +3,7 @@
 use super::{Condition, Direction, Image, Images, Kind, NumberColumn, PageVisibility, SortKey, Visibility, members};
 use crate::{
     config::SharingScope,
-    db::{
-        image_pages::{Comparison, ImagePage},
-        images::MemberStatus,
-    },
+    db::image_pages::{Comparison, ImagePage},
     error::{Error, Result},
     identity::{
         Caller,
@@ -14,6 +11,7 @@ use crate::{
         policy,
     },
     ids::ImageId,
+    model::member::MemberStatus,
 };
 
 /// Which images somebody wants to see.

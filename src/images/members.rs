@@ -7,13 +7,11 @@
 use super::{Image, Images, MAX_MEMBERS, Member, Visibility};
 use crate::{
     config::{Rule, SharingScope},
-    db::{
-        images::{MemberStatus, Step},
-        now_ms,
-    },
+    db::now_ms,
     error::{Error, Result},
     identity::{Caller, image_policy::ImageAction},
     ids::{ImageId, ProjectId},
+    model::{Step, member::MemberStatus},
 };
 
 /// The one answer of a deployment that does not share.

@@ -54,12 +54,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     config,
-    db::{
-        Database,
-        image_usage::ImageUsage,
-        images::{Limits, Step},
-        now_ms,
-    },
+    db::{Database, now_ms},
     error::{Error, Result},
     fetch::Fetcher,
     identity::{
@@ -69,14 +64,20 @@ use crate::{
     ids::{ImageId, JobId},
     inspect::Inspector,
     jobs::Queue,
+    model::{
+        Step,
+        usage::{ImageUsage, Limits},
+    },
     stores::{Stores, store_error},
 };
 
-pub use crate::db::{
-    image_pages::{Comparison, Condition, Direction, Kind, NumberColumn, PageVisibility, SortKey, TextColumn},
-    image_tasks::{ImageTask, TaskOrder},
-    images::{Image, MemberStatus, Status, Visibility},
-    members::Member,
+pub use crate::db::image_pages::{
+    Comparison, Condition, Direction, Kind, NumberColumn, PageVisibility, SortKey, TextColumn,
+};
+pub use crate::model::{
+    image::{Image, Status, Visibility},
+    member::{Member, MemberStatus},
+    task::{ImageTask, TaskOrder},
 };
 pub use copies::Targets;
 pub use generalize::Cleanable;

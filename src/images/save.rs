@@ -24,14 +24,14 @@ use super::{
     leases, not_found, store_error,
 };
 use crate::{
-    db::{
-        image_saves::Ending,
-        images::{Lease, Saved, Step},
-    },
     error::{Error, Result},
     identity::{Caller, image_policy::ImageAction},
     ids::ImageId,
     inspect::formats,
+    model::{
+        Step,
+        save::{Ending, Lease, Saved},
+    },
     stores::{Session, Store, abandon},
 };
 

@@ -4,11 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Image, Images, Status, read, record, store_error};
 use crate::{
-    db::{
-        image_saves::Ending,
-        images::{Saved, Step},
-        now_ms,
-    },
+    db::now_ms,
     error::{Error, Result},
     identity::{
         Caller,
@@ -16,6 +12,10 @@ use crate::{
     },
     ids::{ImageId, InstanceId},
     jobs::{Queue, Work},
+    model::{
+        Step,
+        save::{Ending, Saved},
+    },
     stores::{Place, Session},
 };
 

@@ -11,11 +11,11 @@ use super::{
     store_error,
 };
 use crate::{
-    db::images::Step,
     error::{Error, Result},
     fetch::Fetched,
     ids::ImageId,
     jobs::Job,
+    model::Step,
 };
 use futures::StreamExt as _;
 

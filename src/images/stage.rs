@@ -16,10 +16,11 @@ use super::{
     store_error,
 };
 use crate::{
-    db::{image_imports::Staged, images::Lease, now_ms},
+    db::now_ms,
     error::Result,
     identity::Caller,
     ids::ImageId,
+    model::save::{Lease, Staged},
     stores::Session,
 };
 

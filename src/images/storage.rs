@@ -9,10 +9,10 @@ use chunks::Digest;
 
 use super::{Image, Images, ListImages, store_error};
 use crate::{
-    db::census::ImagesCounted,
     error::{Error, Result},
     identity::{Caller, image_policy::ImageAction},
     ids::ImageId,
+    model::usage::ImagesCounted,
     stores::is_in,
 };
 

@@ -8,10 +8,7 @@ use super::{
     publish, record,
 };
 use crate::{
-    db::{
-        image_tasks::{TaskOrder, TaskPage},
-        now_ms,
-    },
+    db::now_ms,
     error::{Error, Result},
     identity::{
         Caller,
@@ -20,6 +17,7 @@ use crate::{
     },
     ids::{ImageId, JobId},
     jobs::{Queue, Work},
+    model::task::{TaskOrder, TaskPage},
 };
 
 /// Which tasks somebody wants to see.

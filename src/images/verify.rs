@@ -12,12 +12,12 @@ use serde_json::Value;
 
 use super::{Image, Images, Status, publish, record};
 use crate::{
-    db::{images::Step, verifications::VerificationRow},
     error::{Error, Result},
     identity::{Caller, image_policy::ImageAction},
     ids::ImageId,
     inspect::{Inspector, Statement, Verdict, formats, statement},
     jobs::{Job, Work},
+    model::{Step, verification::VerificationRow},
 };
 
 /// Verifications that are added at a time when the rules have grown; the next time adds the next.

@@ -9,7 +9,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions};
 use serde_json::{Value, json};
 
-use crate::db::instances::InstanceRow;
+use crate::model::instance::InstanceRow;
 
 /// What cloud-init looks for.
 const LABEL: [u8; 11] = *b"config-2   ";
@@ -88,8 +88,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        db::instances::{InstanceMake, InstanceState, Status},
         ids::{ImageId, InstanceId, ProjectId, UserId},
+        model::instance::{InstanceMake, InstanceState, Status},
     };
 
     fn row() -> InstanceRow {

@@ -32,14 +32,14 @@ use super::{
     types::{Fault, RebootKind, Status, TaskState},
 };
 use crate::{
-    db::{
-        instance_actions::{ActionRow, History},
-        instances::{InstanceRow, InstanceState},
-        now_ms,
-    },
+    db::now_ms,
     error::{Error, Result},
     exports::ExportHandle,
     ids::ImageId,
+    model::{
+        action::{ActionRow, History},
+        instance::{InstanceRow, InstanceState},
+    },
     stores::Place,
 };
 

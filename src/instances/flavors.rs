@@ -12,7 +12,7 @@ use crate::{
     ids::ProjectId,
 };
 
-pub use crate::db::flavors::{Flavor, FlavorsSeen};
+pub use crate::model::flavor::{Flavor, FlavorsSeen};
 
 /// The longest id, name and value of a flavor's words (Nova's columns).
 const TEXT_CHARS: usize = 255;

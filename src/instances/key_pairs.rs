@@ -12,7 +12,7 @@ use crate::{
     ids::UserId,
 };
 
-pub use crate::db::key_pairs::KeyPair;
+pub use crate::model::key_pair::KeyPair;
 
 /// The size of an RSA key made here (Nova's).
 const RSA_BITS: u32 = 2048;

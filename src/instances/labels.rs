@@ -7,10 +7,10 @@ use super::{
     types::{Changes, Lock},
 };
 use crate::{
-    db::instances::InstanceRow,
     error::{Error, Result},
     identity::{Caller, policy},
     ids::InstanceId,
+    model::instance::InstanceRow,
 };
 
 /// The longest name, key and value (Nova's columns).

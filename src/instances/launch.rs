@@ -10,16 +10,16 @@ use super::{
     types::{Launch, Nic, Status, TaskState},
 };
 use crate::{
-    db::{
-        flavors::Flavor,
-        instance_actions::ActionRow,
-        instances::{InstanceMake, InstanceRow, InstanceState, Reservation},
-        now_ms,
-    },
+    db::now_ms,
     error::{Error, Result},
     identity::{Caller, policy},
     ids::{InstanceId, ProjectId},
     images::LaunchSource,
+    model::{
+        action::ActionRow,
+        flavor::Flavor,
+        instance::{InstanceMake, InstanceRow, InstanceState, Reservation},
+    },
 };
 
 /// The most instances one call launches; it bounds the transaction that makes them.

@@ -8,9 +8,9 @@ use super::{
     types::{Direction, ListInstances, SortKey},
 };
 use crate::{
-    db::instances::{InstanceRow, InstancesSeen},
     error::{Error, Result},
     identity::{Caller, policy},
+    model::instance::{InstanceRow, InstancesSeen},
 };
 
 /// The order when nobody says one.

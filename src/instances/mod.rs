@@ -50,10 +50,11 @@ use tokio::net::UnixStream;
 pub use types::*;
 
 use crate::{
-    db::{instance_actions::ActionRow, instances::InstanceRow, now_ms},
+    db::now_ms,
     error::{Error, Result},
     identity::{Caller, policy},
     ids::{ImageId, InstanceId},
+    model::{action::ActionRow, instance::InstanceRow},
 };
 
 /// How long after the start of the service the probe guest is booted, unless an instance is wanted before.

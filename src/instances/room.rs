@@ -22,15 +22,13 @@ use super::{
 };
 use crate::{
     config,
-    db::{
-        Database,
-        instances::{InstanceRow, InstancesSeen, Usage},
-    },
+    db::Database,
     error::{Error, Result},
     exports::Exports,
     identity::policy,
     ids::InstanceId,
     images::Images,
+    model::instance::{InstanceRow, InstancesSeen, Usage},
 };
 
 /// Machines that come up at the same time: more only make each other slow.

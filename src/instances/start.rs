@@ -20,7 +20,7 @@ use super::{
     room::Room,
     types::Forward,
 };
-use crate::{db::instances::InstanceRow, ids::InstanceId};
+use crate::{ids::InstanceId, model::instance::InstanceRow};
 
 /// How long QEMU may take from its start to its monitor's greeting; a busy host with emulation takes a second.
 const GREETING: Duration = Duration::from_secs(30);

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::flavors::Flavor;
-pub use crate::db::{
-    instance_actions::ActionResult,
-    instances::{Fault, Forward, Lock, Status, TaskState, UnknownWord, Usage},
-};
 use crate::ids::{ImageId, InstanceId, ProjectId, UserId};
+pub use crate::model::{
+    action::ActionResult,
+    instance::{Fault, Forward, Lock, Status, TaskState, UnknownWord, Usage},
+};
 
 /// How to reboot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

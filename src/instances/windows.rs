@@ -11,9 +11,9 @@ use guest::{Scope, WindowsState};
 use super::room::Room;
 use crate::{
     config::Rule,
-    db::instances::InstanceRow,
     error::{Error, Result},
     inspect::Overlaid,
+    model::instance::InstanceRow,
 };
 
 /// The property with the owner's reason for an image of a Windows that is not generalised, or may not be.

@@ -16,15 +16,12 @@ use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    db::{
-        Database,
-        jobs::{HeldJob, NewJob},
-        now_ms,
-    },
+    db::{Database, now_ms},
     error::{Error, Result},
     identity::Caller,
     ids::{ImageId, InstanceId, JobId},
     images::Source,
+    model::job::{HeldJob, NewJob},
 };
 
 /// A job without a sign of life for this long is taken over.

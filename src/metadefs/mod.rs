@@ -12,12 +12,13 @@ mod seed;
 use serde_json::{Map, Value};
 
 use crate::{
-    db::{Database, images::Step, now_ms},
+    db::{Database, now_ms},
     error::{Error, Result},
     identity::{Caller, image_policy, policy},
+    model::Step,
 };
 
-pub use crate::db::metadefs::{Item, Namespace, ResourceType};
+pub use crate::model::metadef::{Item, Namespace, ResourceType};
 
 /// Namespaces there are at most: they are read as a whole to be listed.
 const MAX_NAMESPACES: usize = 1000;

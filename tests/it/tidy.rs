@@ -88,8 +88,18 @@ fn nobody_uses_the_api() {
 
 #[test]
 fn db_uses_no_room() {
-    refuse(&sources("src/db"), |source| {
-        let allowed = ["db", "ids", "error", "Error", "Result"];
+    uses_only("src/db", &["db", "model", "ids", "error", "Error", "Result"]);
+}
+
+#[test]
+fn model_uses_ids_and_errors_alone() {
+    uses_only("src/model", &["model", "ids", "error", "Error", "Result"]);
+}
+
+/// Fails when a file of this folder uses another part of the program than these.
+#[track_caller]
+fn uses_only(folder: &str, allowed: &[&str]) {
+    refuse(&sources(folder), |source| {
         crate_names(source)
             .into_iter()
             .filter(|name| !allowed.contains(&name.as_str()))

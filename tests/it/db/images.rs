@@ -3,16 +3,18 @@
 use effigy::{
     db::{
         Database,
-        chunks::Hold,
         image_pages::{Comparison, Condition, Direction, ImagePage, NumberColumn, PageVisibility, SortKey, TextColumn},
-        image_saves::Ending,
-        image_usage::ImageUsage,
-        images::{Image, Lease, Limits, MemberStatus, Saved, Status, Step, Visibility},
-        jobs::NewJob,
-        members::Member,
     },
     error::Error,
     ids::{ImageId, JobId, ProjectId},
+    model::{
+        Step,
+        image::{Image, Status, Visibility},
+        job::NewJob,
+        member::{Member, MemberStatus},
+        save::{Ending, Hold, Lease, Saved},
+        usage::{ImageUsage, Limits},
+    },
 };
 
 use super::{Fresh, both};

@@ -1,16 +1,17 @@
 //! How bytes are staged and imported, in rows.
 
 use effigy::{
-    db::{
-        Database,
-        image_imports::Staged,
-        image_saves::Ending,
-        image_tasks::{ImageTask, TaskOrder, TaskPage},
-        images::{Image, Limits, Status, Step},
-        jobs::NewJob,
-    },
+    db::Database,
     error::Error,
     ids::{ImageId, JobId, ProjectId, UserId},
+    model::{
+        Step,
+        image::{Image, Status},
+        job::NewJob,
+        save::{Ending, Staged},
+        task::{ImageTask, TaskOrder, TaskPage},
+        usage::Limits,
+    },
 };
 
 use super::{

@@ -2,14 +2,14 @@
 
 use effigy::{
     Error,
-    db::{
-        instance_actions::{ActionResult, ActionRow, History},
-        instances::{
+    ids::{ImageId, InstanceId, ProjectId, UserId},
+    model::{
+        action::{ActionResult, ActionRow, History},
+        instance::{
             Fault, Forward, InstanceMake, InstanceRow, InstanceState, InstancesSeen, Lock, Reservation, Status,
             TaskState, Usage,
         },
     },
-    ids::{ImageId, InstanceId, ProjectId, UserId},
 };
 
 use super::{Fresh, both};

@@ -1,9 +1,6 @@
 //! Jobs: taken by one, once, and never lost.
 
-use effigy::{
-    db::{Database, jobs::NewJob},
-    ids::JobId,
-};
+use effigy::{db::Database, ids::JobId, model::job::NewJob};
 
 use super::{Fresh, both};
 

@@ -1,12 +1,12 @@
 //! The rows of metadata definitions.
 
 use effigy::{
-    db::{
-        images::Step,
-        metadefs::{Item, Namespace},
-    },
     error::Error,
     ids::ProjectId,
+    model::{
+        Step,
+        metadef::{Item, Namespace},
+    },
 };
 
 use super::{Fresh, both};

@@ -1,8 +1,9 @@
 //! A Public image has passed its verification, or an admin said why not (G10): every road to *public*.
 
 use effigy::{
-    db::{Database, verifications::VerificationRow},
+    db::Database,
     inspect::{SigningKey, statement},
+    model::verification::VerificationRow,
 };
 use serde_json::{Value, json};
 

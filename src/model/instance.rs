@@ -1,4 +1,4 @@
-//! What the rows of instances hold, as types.
+//! Instances: what is settled when one is made, and what changes.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -36,7 +36,7 @@ macro_rules! words {
         }
     };
 }
-pub(crate) use words;
+pub(super) use words;
 
 /// The text is none of the words there are.
 #[derive(Debug, thiserror::Error)]
@@ -254,7 +254,7 @@ pub struct Reservation {
     pub host_memory_mib: u64,
 }
 
-/// Which instances [`Database::instances`] answers.
+/// Which instances a list shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InstancesSeen {
     /// Those that are not deleted.

@@ -1,0 +1,50 @@
+//! Metadata definitions.
+
+use crate::ids::ProjectId;
+
+/// A namespace of definitions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Namespace {
+    /// Its name, which identifies it.
+    pub name: String,
+    /// What people call it.
+    pub display_name: Option<String>,
+    /// What it is about.
+    pub description: Option<String>,
+    /// Whether everybody sees it, or its project alone.
+    pub is_public: bool,
+    /// Cannot be deleted while this is set.
+    pub protected: bool,
+    /// The project it belongs to.
+    pub owner: ProjectId,
+    /// When it was made.
+    pub created_ms: i64,
+    /// When it last changed.
+    pub updated_ms: i64,
+}
+
+/// Something in a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// What it is: object, property, tag, resource_type.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// All the rest, as a JSON object.
+    pub body: String,
+    /// When it was made.
+    pub created_ms: i64,
+    /// When it last changed.
+    pub updated_ms: i64,
+}
+
+/// A resource type that definitions are for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ResourceType {
+    /// Its name.
+    pub name: String,
+    /// When it was first named.
+    pub created_ms: i64,
+    /// When it last changed.
+    pub updated_ms: i64,
+}

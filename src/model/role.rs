@@ -1,0 +1,45 @@
+//! Roles, and who was granted which.
+
+/// A role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RoleRecord {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The domain it belongs to: such a role gives only what it implies. `None` for a role of the whole cloud.
+    pub domain_id: Option<String>,
+}
+
+/// One grant: this actor holds this role on this target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// `user` or `group`.
+    pub actor_kind: String,
+    /// The user or group.
+    pub actor_id: String,
+    /// `project`, `domain` or `system`; `below-project` or `below-domain` for a role that is inherited by the
+    /// projects below and not held on the target itself.
+    pub target_kind: String,
+    /// The project or domain; `all` for the system.
+    pub target_id: String,
+    /// The role.
+    pub role_id: String,
+}
+
+/// Which grants to list; `None` asks for all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Grants<'a> {
+    /// `user` or `group`.
+    pub actor_kind: Option<&'a str>,
+    /// The user or group.
+    pub actor_id: Option<&'a str>,
+    /// As in [`Grant`].
+    pub target_kind: Option<&'a str>,
+    /// The project or domain; `all` for the system.
+    pub target_id: Option<&'a str>,
+    /// The role.
+    pub role_id: Option<&'a str>,
+}

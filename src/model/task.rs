@@ -1,0 +1,64 @@
+//! Tasks: what clients see of an import.
+
+use crate::ids::{ImageId, JobId, ProjectId, UserId};
+
+/// A task.
+#[derive(Clone, Debug)]
+pub struct ImageTask {
+    /// Its id, and its job's.
+    pub id: JobId,
+    /// `api_image_import`, or `import` for one that was made as a task.
+    pub kind: String,
+    /// The image it makes.
+    pub image: ImageId,
+    /// The project that asked.
+    pub owner: ProjectId,
+    /// The user who asked.
+    pub user: UserId,
+    /// The request that asked.
+    pub request_id: String,
+    /// pending, processing, success, failure.
+    pub status: String,
+    /// What was asked for, as JSON.
+    pub input: String,
+    /// What came of it, as JSON.
+    pub result: Option<String>,
+    /// How far it is, or why it failed.
+    pub message: String,
+    /// When it was asked for.
+    pub created_ms: i64,
+    /// When it last changed.
+    pub updated_ms: i64,
+    /// When it is forgotten.
+    pub expires_ms: Option<i64>,
+}
+
+/// What tasks are ordered by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are the columns'")]
+pub enum TaskOrder {
+    #[default]
+    Created,
+    Id,
+    Kind,
+    Status,
+}
+
+/// Which tasks somebody wants to see.
+#[derive(Clone, Debug, Default)]
+pub struct TaskPage {
+    /// Only with this status.
+    pub status: Option<String>,
+    /// Only of this kind.
+    pub kind: Option<String>,
+    /// Only of this image.
+    pub image: Option<ImageId>,
+    /// Only after this one, in the page's order.
+    pub after: Option<ImageTask>,
+    /// What they are ordered by, before their age.
+    pub order: TaskOrder,
+    /// The smallest and the oldest first.
+    pub is_ascending: bool,
+    /// How many at most.
+    pub limit: u32,
+}

@@ -1,0 +1,45 @@
+//! What projects use, and what they may.
+
+/// What a project may use.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Images.
+    pub images: i64,
+    /// Bytes of files.
+    pub bytes: i64,
+    /// Uploads at once.
+    pub uploads: i64,
+    /// Bytes that are staged or being imported.
+    pub staged_bytes: i64,
+}
+
+impl Limits {
+    /// No limit at all, for what gives back or what only an admin does.
+    pub const NONE: Limits = Limits { images: i64::MAX, bytes: i64::MAX, uploads: i64::MAX, staged_bytes: i64::MAX };
+}
+
+/// What a project has used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImageUsage {
+    /// Images.
+    pub images: i64,
+    /// Bytes of files and reservations.
+    pub bytes: i64,
+    /// Uploads under way.
+    pub uploads: i64,
+    /// Of the bytes, those that are staged or being imported.
+    pub staged_bytes: i64,
+}
+
+/// The images of one status and visibility.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImagesCounted {
+    /// Their status.
+    pub status: String,
+    /// Their visibility.
+    pub visibility: String,
+    /// How many.
+    pub images: i64,
+    /// The bytes of their files.
+    pub bytes: i64,
+}
