@@ -15,7 +15,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     api::{self, Rooms},
     config::Config,
-    db::Database,
+    db::{Database, ServiceLock},
     exports::Exports,
     identity::Identity,
     images::{self, Images},
@@ -45,6 +45,9 @@ impl App {
         make_data_folder(data)?;
         let lock = lock(data)?;
         let connections = api::listen::connections(raise_file_limit());
+        if let Some(url) = &config.database.url {
+            be_alone(url).await?;
+        }
         let db = open_database(&config).await?;
         let identity = Identity::open(db.clone(), config.identity.clone()).await?;
         let identity = if config.instances.enabled { identity } else { identity.without_instances() };
@@ -54,11 +57,10 @@ impl App {
         let stores = open_stores(&config, &db).await?;
         let jobs = Queue::new(db.clone());
         let images = open_images(&config, &db, stores.clone(), &identity, &jobs)?;
-        if config.database.url.is_none() {
-            // The data folder's lock says that this service is alone: whoever held a lease is gone.
-            jobs.recover().await?;
-            images.recover().await?;
-        }
+        // This service is alone on its rows (the lock of the data folder, or that of PostgreSQL): whoever held a lease
+        // is gone.
+        jobs.recover().await?;
+        images.recover().await?;
         let instances = Instances::open(Foundations {
             db: db.clone(),
             images: images.clone(),
@@ -211,6 +213,22 @@ pub async fn open_database(config: &Config) -> anyhow::Result<Database> {
             Database::sqlite(&file).await.with_context(|| format!("cannot open the database {}", file.display()))
         }
     }
+}
+
+/// Takes the lock of a PostgreSQL database, and ends the process when it is lost.
+async fn be_alone(url: &str) -> anyhow::Result<()> {
+    let lock = ServiceLock::take(url).await.context("cannot lock the PostgreSQL database")?;
+    let lock = lock.context(
+        "another effigy serves this PostgreSQL database, and one service serves one database; stop it, or name another \
+         database with database.url",
+    )?;
+    tokio::spawn(async move {
+        let why = lock.lost().await;
+        tracing::error!("lost the lock of the PostgreSQL database ({why}): ending, as another service may have it now");
+        // At once and without a clean stop, which would write: it is what a kill does, and the next start repairs it.
+        std::process::exit(1);
+    });
+    Ok(())
 }
 
 fn lock(data: &Path) -> anyhow::Result<std::fs::File> {

@@ -43,9 +43,12 @@ mod first_start;
 pub mod groups;
 pub mod projects;
 pub mod roles;
+mod service_lock;
 pub mod tokens;
 pub mod users;
 pub mod verifications;
+
+pub use service_lock::ServiceLock;
 
 static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");

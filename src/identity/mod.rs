@@ -13,7 +13,7 @@
 //! - A token is 32 random bytes; only its digest is kept. Its row is its right to live: whatever ends a token
 //!   deletes the row, in the transaction of the change itself.
 //! - A session read from the rows is believed for at most a second ([`tokens`]), so that a revocation by another
-//!   process (another replica, `effigy admin`) holds within that second.
+//!   process (`effigy admin`) holds within that second.
 //! - Roles imply: admin, manager, member, reader, each the ones after it. Admin in any scope is the cloud's admin.
 //! - Password hashing is bounded in memory and off the async threads ([`passwords`]).
 

@@ -4,5 +4,6 @@ mod first_start;
 mod health;
 mod lifecycle;
 mod no_instances;
+mod one_service;
 mod settings;
 mod store;

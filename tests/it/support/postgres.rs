@@ -46,13 +46,28 @@ rm -rf "$folder"
 impl Postgres {
     /// The address of a new, empty database.
     pub fn database() -> String {
-        static CLUSTER: OnceLock<Postgres> = OnceLock::new();
         static NEXT: AtomicU32 = AtomicU32::new(1);
-        let cluster = CLUSTER.get_or_init(Postgres::start);
+        let cluster = Postgres::cluster();
         let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let made = cluster.psql(&format!("create database {name} template template0"));
         assert!(made, "create database {name}: see {}", cluster.folder.join("log").display());
         format!("postgres://effigy@localhost/{name}?host={}", cluster.folder.display())
+    }
+
+    /// Ends the connection that holds the advisory lock of a database, as a restart of PostgreSQL does.
+    pub fn end_lock_of(database: &str) {
+        let name = database.split_once("?host=").expect("an address of ours").0.rsplit('/').next().unwrap_or_default();
+        let ended = Postgres::cluster().psql(&format!(
+            "do $$ begin if not coalesce((select pg_terminate_backend(pid) from pg_locks join pg_database \
+             on pg_database.oid = pg_locks.database where locktype = 'advisory' and datname = '{name}'), false) \
+             then raise 'nobody holds it'; end if; end $$"
+        ));
+        assert!(ended, "no connection holds the lock of {name}");
+    }
+
+    fn cluster() -> &'static Postgres {
+        static CLUSTER: OnceLock<Postgres> = OnceLock::new();
+        CLUSTER.get_or_init(Postgres::start)
     }
 
     fn start() -> Postgres {

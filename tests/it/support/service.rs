@@ -64,6 +64,14 @@ impl Effigy {
         }
     }
 
+    /// A data folder and settings with this PostgreSQL database, nothing running yet.
+    pub fn prepared_on(database: &str, settings: &str) -> Effigy {
+        let mut effigy = Effigy::prepared(settings);
+        effigy.database = format!("\n[database]\nurl = \"{database}\"\n");
+        effigy.write_settings();
+        effigy
+    }
+
     /// Starts the program and waits until it says it is ready.
     pub async fn run(&mut self) {
         self.run_until("/readyz").await;
@@ -137,6 +145,13 @@ impl Effigy {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
+    }
+
+    /// Waits until the service has ended by itself.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let mut child = self.child.take().expect("the service runs");
+        super::eventually("the service has ended", PATIENCE, || std::future::ready(child.try_wait().expect("wait")))
+            .await
     }
 
     /// Stops the service and starts it again.
