@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use chunks::{CHUNK_BYTES, Content, Digest, ForeignError, MemoryIndex, Options, Roots, Store};
+use chunks::{CHUNK_BYTES, Content, Digest, ForeignError, Options, Roots, Store, suite::MemoryIndex};
 use futures::StreamExt;
 
 const MIB: usize = 1 << 20;

@@ -34,7 +34,6 @@ mod fetch;
 mod files;
 mod index;
 mod manifest;
-mod memory;
 mod reader;
 mod record;
 mod recover;
@@ -42,6 +41,8 @@ mod scrub;
 mod segment;
 mod session;
 mod store;
+#[cfg(feature = "suite")]
+pub mod suite;
 mod sweep;
 mod usage;
 mod walk;
@@ -53,7 +54,6 @@ pub use error::{Error, ForeignError};
 pub use index::{
     Answer, BATCH_ROWS, Index, Location, Move, Row, SegmentRow, SegmentState, SessionRow, SweepRow, Totals,
 };
-pub use memory::MemoryIndex;
 pub use reader::Reader;
 pub use scrub::{ScrubOptions, ScrubReport};
 pub use session::{Patch, Session, Writer};

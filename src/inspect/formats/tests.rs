@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf, process::Command, sync::Arc};
 
 use bytes::Bytes;
-use chunks::{MemoryIndex, Options, Store};
+use chunks::{Options, Store, suite::MemoryIndex};
 use tempfile::TempDir;
 
 use super::*;

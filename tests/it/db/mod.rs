@@ -26,13 +26,20 @@ pub struct Fresh {
 
 /// A fresh SQLite and a fresh PostgreSQL.
 pub async fn both() -> [Fresh; 2] {
+    [fresh_sqlite().await, fresh_postgres().await]
+}
+
+/// A fresh SQLite in a temporary folder.
+pub async fn fresh_sqlite() -> Fresh {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let sqlite = Database::sqlite(&folder.path().join("effigy.db")).await.expect("SQLite opens");
-    let postgres = Database::postgres(&Postgres::database(), 8).await.expect("PostgreSQL opens");
-    [
-        Fresh { name: "SQLite", db: sqlite, _folder: Some(folder) },
-        Fresh { name: "PostgreSQL", db: postgres, _folder: None },
-    ]
+    let db = Database::sqlite(&folder.path().join("effigy.db")).await.expect("SQLite opens");
+    Fresh { name: "SQLite", db, _folder: Some(folder) }
+}
+
+/// A fresh database in the test program's PostgreSQL.
+pub async fn fresh_postgres() -> Fresh {
+    let db = Database::postgres(&Postgres::database(), 8).await.expect("PostgreSQL opens");
+    Fresh { name: "PostgreSQL", db, _folder: None }
 }
 
 #[tokio::test]

@@ -9,8 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chunks::{
-    Answer, CHUNK_BYTES, Digest, Index, Location, MemoryIndex, Move, Row, SegmentRow, SessionRow, Store, SweepRow,
-    Totals,
+    Answer, CHUNK_BYTES, Digest, Index, Location, Move, Row, SegmentRow, SessionRow, Store, SweepRow, Totals,
+    suite::MemoryIndex,
 };
 
 use crate::support::{Committed, chunk, noise, options, read, save};

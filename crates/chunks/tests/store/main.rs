@@ -4,6 +4,7 @@
 mod copy;
 mod crash;
 mod damage;
+mod index;
 mod model;
 mod save;
 mod support;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chunks::{CHUNK_BYTES, Digest, MemoryIndex, Session, Store, Writer};
+use chunks::{CHUNK_BYTES, Digest, Session, Store, Writer, suite::MemoryIndex};
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
 

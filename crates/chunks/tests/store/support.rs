@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use chunks::{CHUNK_BYTES, Content, Digest, ForeignError, MemoryIndex, Options, Roots, Store};
+use chunks::{CHUNK_BYTES, Content, Digest, ForeignError, Options, Roots, Store, suite::MemoryIndex};
 use futures::StreamExt;
 
 /// A store in a temporary folder, with its index and the roots that are committed.

@@ -1,6 +1,6 @@
-//! An index in memory: the reference for what the database's must do.
+//! An index in memory, for tests: its methods are short enough to be compared with the contract by eye.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,8 +9,7 @@ use async_trait::async_trait;
 use crate::digest::Digest;
 use crate::index::{Answer, Index, Location, Move, Row, SegmentRow, SegmentState, SessionRow, SweepRow, Totals};
 
-/// An index that lives as long as its process: for tests, and the reference for what every index
-/// must do.
+/// An index that lives as long as its process.
 #[derive(Debug, Default)]
 pub struct MemoryIndex {
     state: Mutex<State>,
@@ -34,7 +33,7 @@ struct SessionState {
     epoch: u64,
     until: Instant,
     ended: bool,
-    pins: Vec<Digest>,
+    pins: BTreeSet<Digest>,
 }
 
 impl MemoryIndex {
@@ -96,7 +95,7 @@ impl Index for MemoryIndex {
         state.last_session += 1;
         let (id, epoch) = (state.last_session, state.epoch);
         let until = Instant::now() + lease;
-        state.sessions.insert(id, SessionState { owner, epoch, until, ended: false, pins: Vec::new() });
+        state.sessions.insert(id, SessionState { owner, epoch, until, ended: false, pins: BTreeSet::new() });
         Ok(SessionRow { id, epoch })
     }
 
@@ -114,7 +113,7 @@ impl Index for MemoryIndex {
         let Some(session) = state.sessions.get_mut(&session).filter(|session| !session.ended) else {
             return Ok(false);
         };
-        session.pins.push(root);
+        session.pins.insert(root);
         Ok(true)
     }
 
