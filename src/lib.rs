@@ -16,7 +16,7 @@ pub mod ids;
 
 /// HTTP: every URL, every status code, OpenStack's JSON.
 pub mod api;
-/// All SQL, nothing but SQL.
+/// All SQL, and the checks inside its transactions.
 pub mod db;
 /// Disks offered by name over NBD.
 pub mod exports;

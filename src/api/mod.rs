@@ -40,15 +40,29 @@ pub use rooms::Rooms;
 /// The state that every handler gets.
 pub type Api = Arc<Rooms>;
 
-/// Every URL of the service.
+/// The service over HTTP.
 pub fn router(api: Api) -> Router {
+    let instances = if api.instances.are_enabled() { instance_routes() } else { no_instance_routes() };
+    routes()
+        .merge(instances)
+        .fallback(envelope::no_such_url)
+        .layer(axum::middleware::from_fn_with_state(api.clone(), envelope::wrap))
+        .with_state(api)
+}
+
+/// Every URL of a service that runs instances, for those who check what is written about them.
+pub fn every_route() -> Router<Api> {
+    routes().merge(instance_routes())
+}
+
+/// What is served everywhere.
+fn routes() -> Router<Api> {
     let service = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/version", get(health::version))
         .route("/metrics", get(metrics::show))
         .merge(ui::session_routes());
-    let instances = if api.instances.are_enabled() { instance_routes() } else { no_instance_routes() };
     Router::new()
         .merge(error::dialect(error::Dialect::Keystone, service))
         .nest("/effigy/v1", error::dialect(error::Dialect::Keystone, effigy::routes()))
@@ -57,11 +71,7 @@ pub fn router(api: Api) -> Router {
         .route("/image/", get(image::choices))
         .nest("/image", error::dialect(error::Dialect::Image, image::routes()))
         .nest("/effigy/v1/images", error::dialect(error::Dialect::Image, image::extras::routes()))
-        .merge(instances)
         .merge(ui::pages())
-        .fallback(envelope::no_such_url)
-        .layer(axum::middleware::from_fn_with_state(api.clone(), envelope::wrap))
-        .with_state(api)
 }
 
 /// What is served only where instances are run.

@@ -1,4 +1,4 @@
-//! All SQL, nothing but SQL.
+//! All SQL, and the checks that a statement has to make inside its transaction (states, quotas).
 //!
 //! One text serves SQLite and PostgreSQL: ids are text, times are milliseconds since 1970 as bigint,
 //! flags are integers 0 and 1, placeholders are `$1`, `$2`, … written by hand.

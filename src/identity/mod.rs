@@ -1,8 +1,9 @@
 //! Who may do what: users, projects, roles, tokens, passwords, and the policy.
 //!
-//! A request's bearer becomes a [`Caller`] here and nowhere else ([`Identity::caller`]); every public function of
-//! every room takes `&Caller` first and asks [`policy`] before anything else. The one exception is
-//! [`Identity::sign_in`], which is how somebody becomes a caller.
+//! A request's bearer becomes a [`Caller`] here and nowhere else ([`Identity::caller`]); a public
+//! function that acts for somebody takes `&Caller` first and asks [`policy`] before anything else. The others are those by
+//! which somebody becomes a caller ([`Identity::sign_in`], a change of one's own password), and those that the program
+//! itself calls: the first start, the audit, the catalog.
 //!
 //! ```text
 //! password | application credential | token ──sign_in──► token row ──caller──► Session ──► Caller

@@ -27,7 +27,8 @@ impl Instances {
 }
 
 impl Room {
-    /// Lists, as the door says. A project's instances are bounded by its quota, so they are filtered here.
+    /// Lists, as the door says. A project's instances are bounded by its quota, so they are filtered here; those of all
+    /// projects, which only the admin lists, are filtered here too.
     pub(super) async fn list(&self, caller: &Caller, wanted: &ListInstances) -> Result<Vec<InstanceRow>> {
         let project = policy::list_instances(caller, wanted.all_projects)?.or(wanted.project);
         if wanted.deleted {

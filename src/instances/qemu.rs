@@ -1,4 +1,5 @@
-//! Starts QEMU: the only place in the program that starts a process.
+//! Starts QEMU: for an instance, the probe and the cleaner. One other place of the program starts a process, which is the
+//! program itself again (`inspect::process`).
 //!
 //! QEMU is left with: its own user (where we are root), no capabilities and no way to get any, a filter that denies
 //! it to start processes or gain rights, a bound on the size of its files, no core dumps; the working directory of

@@ -2,8 +2,9 @@
 //! temporary data folder, and says what a client sees.
 //!
 //! One folder for each API, mirroring its URLs; `db` runs the database's methods on SQLite and on
-//! PostgreSQL; `process` is about the program itself: start, stop, kill, settings; `tidy` reads the
-//! sources and holds them to the invariants of ARCHITECTURE.md.
+//! PostgreSQL; `process` is about the program itself: start, stop, kill, settings; `docs` reads the
+//! documentation and holds it to the program; `tidy` reads the sources and holds them to the
+//! invariants of ARCHITECTURE.md.
 
 #![allow(
     unreachable_pub,
@@ -16,6 +17,7 @@ mod support;
 
 mod compute;
 pub mod db;
+mod docs;
 mod identity;
 mod image;
 mod inspect;

@@ -55,24 +55,12 @@ fn sql_stays_in_db() {
 }
 
 #[test]
-fn object_store_stays_in_chunks() {
-    let all = [sources("src"), sources("crates")].concat_sources();
-    refuse(
-        &all,
-        |source| {
-            if source.path.starts_with("crates/chunks/") { Vec::new() } else { uses(source, &["object_store"]) }
-        },
-    );
-}
-
-#[test]
 fn processes_start_in_two_places_alone() {
     // QEMU (the probe of the accelerator and of its version are of the same file's kind), and this program itself
     // again, to look into a disk (docs/decisions/0012-looking-inside.md).
     refuse(&sources("src"), |source| {
         let starts = source.built().contains("Command::new(");
-        let allowed = source.path.starts_with("src/instances/qemu")
-            || ["src/instances/probe.rs", "src/inspect/process.rs"].contains(&&*source.path);
+        let allowed = source.path.starts_with("src/instances/qemu") || source.path == "src/inspect/process.rs";
         if starts && !allowed { vec!["starts a process where none is started".into()] } else { Vec::new() }
     });
 }

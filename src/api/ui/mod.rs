@@ -11,7 +11,7 @@ mod files;
 mod session;
 
 /// The console's pages: each is the same document, which reads its own address.
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 12] = [
     "/sign-in",
     "/instances",
     "/instances/{id}",
@@ -24,7 +24,6 @@ const PAGES: [&str; 13] = [
     "/users",
     "/audit",
     "/activity",
-    "/account",
 ];
 
 /// The console's files and pages.
