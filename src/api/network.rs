@@ -237,7 +237,7 @@ fn subnet_view() -> Value {
 }
 
 async fn port_views(api: &Api, caller: &Caller) -> Result<Vec<Value>> {
-    let mine = ListInstances { all_projects: caller.is_admin(), ..ListInstances::default() };
+    let mine = ListInstances { all_projects: policy::see_all_ports(caller), ..ListInstances::default() };
     let instances = api.instances.list(caller, &mine).await?;
     Ok(instances.iter().filter_map(port_view).collect())
 }

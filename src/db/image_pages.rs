@@ -1,8 +1,8 @@
 //! Pages of images, each one statement.
 //!
-//! What a project sees is the union of disjoint branches (its own, public, shared with it, community). Each branch
-//! walks an index in the page's order and stops at the page's length, so a page costs the same however many images
-//! there are; the outer statement merges at most four pages of ids into one page of images.
+//! The rules say what is seen as a union of disjoint parts ([`Part`]); here each becomes a branch of the statement. A
+//! branch walks an index in the page's order and stops at the page's length, so a page costs the same however many
+//! images there are; the outer statement merges at most four pages of ids into one page of images.
 
 use std::fmt::Write as _;
 
@@ -17,139 +17,30 @@ use crate::{
     ids::ProjectId,
     model::{
         image::{Image, Visibility},
+        image_list::{Comparison, Condition, Direction, ListImages, NumberColumn, Part, SortKey, TextColumn},
         member::MemberStatus,
     },
 };
-
-/// Which images a page is of.
-#[derive(Clone, Debug)]
-pub struct ImagePage {
-    /// Who looks: everything, or what this project sees.
-    pub viewer: Option<ProjectId>,
-    /// Only of this visibility; `None` is all but other projects' community images.
-    pub visibility: Option<PageVisibility>,
-    /// What the viewer has made of images shared with it; `None` is whatever but rejected.
-    pub membership: Option<MemberStatus>,
-    /// Whether images shared with the viewer are seen at all.
-    pub with_shared: bool,
-    /// What else must hold.
-    pub conditions: Vec<Condition>,
-    /// The order; made total by creation and id.
-    pub order: Vec<(SortKey, Direction)>,
-    /// The page begins after this image.
-    pub after: Option<Image>,
-    /// How many images at most.
-    pub limit: u32,
-}
-
-/// A visibility as lists ask for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PageVisibility {
-    /// This one.
-    Only(Visibility),
-    /// All, community images included.
-    All,
-    /// What people tell images apart by, seen from the viewer's project.
-    Kind(Kind),
-}
-
-/// The three kinds of image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Supplied by the provider.
-    Public,
-    /// Made in the viewer's project, also those it has shared.
-    Private,
-    /// Shared with the viewer's project by another.
-    Shared,
-}
-
-/// Something that must hold of an image in a page.
-#[derive(Clone, Debug)]
-pub enum Condition {
-    /// A column has one of these texts.
-    TextIn(TextColumn, Vec<String>),
-    /// A column compares so with this number.
-    Number(NumberColumn, Comparison, i64),
-    /// The image has this tag.
-    Tag(String),
-    /// The image has this property with this value.
-    Property(String, String),
-    /// The name contains this, in whatever case.
-    NameContains(String),
-}
-
-/// A column of text that pages filter by.
-#[derive(Clone, Copy, Debug)]
-#[allow(missing_docs, reason = "the names are the columns'")]
-pub enum TextColumn {
-    Id,
-    Name,
-    Status,
-    Owner,
-    DiskFormat,
-    ContainerFormat,
-    Checksum,
-    OsHash,
-}
-
-/// A column of numbers that pages filter by.
-#[derive(Clone, Copy, Debug)]
-#[allow(missing_docs, reason = "the names are the columns'")]
-pub enum NumberColumn {
-    Hidden,
-    Protected,
-    SizeBytes,
-    MinDiskGib,
-    MinRamMib,
-    /// In milliseconds, compared by the second they fall into, as they are shown.
-    CreatedMs,
-    /// As above.
-    UpdatedMs,
-}
-
-/// How numbers compare.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum Comparison {
-    Equal,
-    NotEqual,
-    Less,
-    LessOrEqual,
-    Greater,
-    GreaterOrEqual,
-}
-
-/// What pages are ordered by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names are the columns'")]
-pub enum SortKey {
-    Name,
-    Status,
-    DiskFormat,
-    ContainerFormat,
-    SizeBytes,
-    Id,
-    CreatedMs,
-    UpdatedMs,
-}
-
-/// Which way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum Direction {
-    Ascending,
-    Descending,
-}
 
 /// A tag or property that so few images have is answered from its label; one that more have is looked for along the
 /// page's order, where it is found soon.
 const FEW: usize = 200;
 
+/// One page: what is seen, what was asked for, and the image that it begins after.
+#[derive(Clone, Copy)]
+struct Page<'a> {
+    parts: &'a [Part],
+    wanted: &'a ListImages,
+    after: Option<&'a Image>,
+}
+
 impl Database {
-    /// How many images there are on all such pages.
-    pub async fn count_images(&self, page: &ImagePage) -> Result<i64> {
-        let statement = Statement::counting(page);
+    /// How many images of these parts meet the conditions.
+    pub async fn count_images(&self, parts: &[Part], wanted: &ListImages) -> Result<i64> {
+        if parts.is_empty() {
+            return Ok(0);
+        }
+        let statement = Statement::counting(Page { parts, wanted, after: None });
         let mut query = sqlx::query(AssertSqlSafe(statement.sql));
         for value in statement.values {
             query = value.bind(query);
@@ -157,10 +48,13 @@ impl Database {
         query.fetch_all(self.reads()).await?.iter().map(|row| Ok(row.try_get::<i64, _>(0)?)).sum()
     }
 
-    /// One page of images.
-    pub async fn image_page(&self, page: &ImagePage) -> Result<Vec<Image>> {
-        let mut page = page.clone();
-        for condition in &mut page.conditions {
+    /// One page of the images of these parts. `after` is the marker's record.
+    pub async fn image_page(&self, parts: &[Part], wanted: &ListImages, after: Option<&Image>) -> Result<Vec<Image>> {
+        if parts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut wanted = wanted.clone();
+        for condition in &mut wanted.conditions {
             if let Some(label) = condition.label()
                 && let Some(ids) = self.labelled(label).await?
             {
@@ -170,7 +64,7 @@ impl Database {
                 *condition = Condition::TextIn(TextColumn::Id, ids);
             }
         }
-        let statement = Statement::of(&page);
+        let statement = Statement::of(Page { parts, wanted: &wanted, after });
         let mut query = sqlx::query(AssertSqlSafe(statement.sql));
         for value in statement.values {
             query = value.bind(query);
@@ -195,7 +89,9 @@ impl Condition {
         match self {
             Condition::Tag(tag) => Some(tag_label(tag)),
             Condition::Property(name, value) => Some(property_label(name, value)),
-            Condition::TextIn(..) | Condition::Number(..) | Condition::NameContains(_) => None,
+            Condition::TextIn(..) | Condition::Protected(_) | Condition::Number(..) | Condition::NameContains(_) => {
+                None
+            }
         }
     }
 }
@@ -225,32 +121,31 @@ struct Statement {
 }
 
 impl Statement {
-    fn of(page: &ImagePage) -> Statement {
+    fn of(page: Page<'_>) -> Statement {
         let mut statement = Statement::default();
-        let order = total_order(&page.order);
+        let order = total_order(&page.wanted.order);
         let order_by = order_by(&order);
         // The conditions' values are bound once, whichever branches use them.
-        let images = statement.choose_ids(page);
-        let mut rest = String::from(" and i.status <> 'deleted'");
-        for condition in page.conditions.iter().filter(|condition| !is_of_ids(condition)) {
+        let images = statement.choose_ids(page.wanted);
+        let mut rest = statement.always(page.wanted);
+        for condition in page.wanted.conditions.iter().filter(|condition| !is_of_ids(condition)) {
             statement.condition(condition, &mut rest);
         }
-        if let Some(after) = &page.after {
+        if let Some(after) = page.after {
             rest.push_str(" and ");
             statement.after(&order, after, &mut rest);
         }
-        let limit = statement.value(Value::Number(i64::from(page.limit)));
-        let branches = branches(page);
-        if let [only] = branches.as_slice() {
-            let (from, when) = statement.branch(only, page, images);
+        let limit = statement.value(Value::Number(i64::from(page.wanted.limit)));
+        if let [only] = page.parts {
+            let (from, when) = statement.branch(only, images);
             let sql = format!("select {COLUMNS} from {from} where {when}{rest} order by {order_by} limit {limit}");
             statement.sql.push_str(&sql);
             return statement;
         }
         // Ids first, a page of them from each branch; the wide rows only of those that make the page.
         let _ = write!(statement.sql, "select {COLUMNS} from images i where i.id in (select id from (");
-        for (n, branch) in branches.iter().enumerate() {
-            let (from, when) = statement.branch(branch, page, images);
+        for (n, part) in page.parts.iter().enumerate() {
+            let (from, when) = statement.branch(part, images);
             let union = if n > 0 { " union all " } else { "" };
             let _ = write!(
                 statement.sql,
@@ -263,9 +158,9 @@ impl Statement {
 
     /// Which table the branches look in: all images, or first of all those of the ids that were asked for, which no
     /// planner then walks all of a project's images for.
-    fn choose_ids(&mut self, page: &ImagePage) -> &'static str {
+    fn choose_ids(&mut self, wanted: &ListImages) -> &'static str {
         let mut chosen = String::new();
-        for condition in page.conditions.iter().filter(|condition| is_of_ids(condition)) {
+        for condition in wanted.conditions.iter().filter(|condition| is_of_ids(condition)) {
             self.condition(condition, &mut chosen);
         }
         if chosen.is_empty() {
@@ -276,15 +171,15 @@ impl Statement {
     }
 
     /// Each branch's count, a row each.
-    fn counting(page: &ImagePage) -> Statement {
+    fn counting(page: Page<'_>) -> Statement {
         let mut statement = Statement::default();
-        let mut rest = String::from(" and i.status <> 'deleted'");
-        for condition in &page.conditions {
+        let mut rest = statement.always(page.wanted);
+        for condition in &page.wanted.conditions {
             statement.condition(condition, &mut rest);
         }
-        for (n, branch) in branches(page).iter().enumerate() {
+        for (n, part) in page.parts.iter().enumerate() {
             let union = if n > 0 { " union all " } else { "" };
-            let (from, when) = statement.branch(branch, page, "images");
+            let (from, when) = statement.branch(part, "images");
             let _ = write!(statement.sql, "{union}select count(*) from {from} where {when}{rest}");
         }
         statement
@@ -296,30 +191,34 @@ impl Statement {
         format!("${}", self.values.len())
     }
 
-    fn branch(&mut self, branch: &Branch, page: &ImagePage, images: &str) -> (String, String) {
-        let own = page.viewer.map(|project| project.to_string()).unwrap_or_default();
-        let mut project = || self.value(Value::Text(own.clone()));
-        let when = match branch {
-            Branch::All => "1 = 1".into(),
-            Branch::AllOf(visibility) if page.viewer.is_none() => format!("i.visibility = '{visibility}'"),
-            // What is declared public and held back is its project's alone.
-            Branch::AllOf(visibility) => {
-                format!("i.visibility = '{visibility}' and (i.public_hold is null or i.owner = {})", project())
+    /// What holds in every list: nothing deleted, and hidden images only when they are asked for.
+    fn always(&mut self, wanted: &ListImages) -> String {
+        let hidden = self.value(Value::Number(i64::from(wanted.hidden)));
+        format!(" and i.status <> 'deleted' and i.hidden = {hidden}")
+    }
+
+    /// The tables of one part, and what makes an image one of it.
+    fn branch(&mut self, part: &Part, images: &str) -> (String, String) {
+        let of = |visibility: &Option<Visibility>| match visibility {
+            Some(visibility) => format!(" and i.visibility = '{visibility}'"),
+            None => String::new(),
+        };
+        let mut value = |project: &ProjectId| self.value(Value::Text(project.to_string()));
+        let when = match part {
+            Part::Every(visibility) => format!("1 = 1{}", of(visibility)),
+            Part::Own(project, visibility) => format!("i.owner = {}{}", value(project), of(visibility)),
+            Part::Open(visibility, project) => {
+                format!("i.visibility = '{visibility}' and (i.public_hold is null or i.owner = {})", value(project))
             }
-            Branch::Own => format!("i.owner = {}", project()),
-            Branch::OwnOf(visibility) => format!("i.owner = {} and i.visibility = '{visibility}'", project()),
-            Branch::OthersOf(visibility) => {
-                format!("i.visibility = '{visibility}' and i.public_hold is null and i.owner <> {}", project())
+            Part::OpenOfOthers(visibility, project) => {
+                format!("i.visibility = '{visibility}' and i.public_hold is null and i.owner <> {}", value(project))
             }
-            Branch::SharedWith => {
-                let project = project();
-                let status = match page.membership {
-                    Some(status) => format!("m.status = '{status}'"),
-                    None => "m.status <> 'rejected'".into(),
-                };
+            Part::SharedWith(project, statuses) => {
+                let project = value(project);
                 let when = format!(
-                    "m.project_id = {project} and {status} and i.id = m.image_id \
-                     and i.visibility = 'shared' and i.owner <> {project}"
+                    "m.project_id = {project} and {} and i.id = m.image_id \
+                     and i.visibility = 'shared' and i.owner <> {project}",
+                    one_of("m.status", statuses)
                 );
                 return (format!("image_members m cross join {images} i"), when);
             }
@@ -336,6 +235,10 @@ impl Statement {
             Condition::TextIn(column, texts) => {
                 let places: Vec<_> = texts.iter().map(|text| self.value(Value::Text(text.clone()))).collect();
                 let _ = write!(sql, " and {} in ({})", text_column(*column), places.join(", "));
+            }
+            Condition::Protected(is_protected) => {
+                let place = self.value(Value::Number(i64::from(*is_protected)));
+                let _ = write!(sql, " and i.protected = {place}");
             }
             Condition::Number(column, comparison, number) => {
                 let place = self.value(Value::Number(*number));
@@ -375,44 +278,14 @@ fn is_of_ids(condition: &Condition) -> bool {
     matches!(condition, Condition::TextIn(TextColumn::Id, _))
 }
 
-/// One part of what a viewer sees; no image is in two parts of one page.
-enum Branch {
-    All,
-    AllOf(Visibility),
-    Own,
-    OwnOf(Visibility),
-    OthersOf(Visibility),
-    SharedWith,
-}
-
-fn branches(page: &ImagePage) -> Vec<Branch> {
-    if page.viewer.is_none() {
-        return match page.visibility {
-            Some(PageVisibility::Only(visibility)) => vec![Branch::AllOf(visibility)],
-            _ => vec![Branch::All],
-        };
+fn one_of(column: &str, statuses: &[MemberStatus]) -> String {
+    match statuses {
+        [only] => format!("{column} = '{only}'"),
+        _ => {
+            let words: Vec<_> = statuses.iter().map(|status| format!("'{status}'")).collect();
+            format!("{column} in ({})", words.join(", "))
+        }
     }
-    let mut branches = match page.visibility {
-        None => vec![Branch::Own, Branch::OthersOf(Visibility::Public), Branch::SharedWith],
-        Some(PageVisibility::All) => vec![
-            Branch::Own,
-            Branch::OthersOf(Visibility::Public),
-            Branch::SharedWith,
-            Branch::OthersOf(Visibility::Community),
-        ],
-        Some(PageVisibility::Only(Visibility::Private)) => vec![Branch::OwnOf(Visibility::Private)],
-        Some(PageVisibility::Only(Visibility::Shared)) => vec![Branch::OwnOf(Visibility::Shared), Branch::SharedWith],
-        Some(PageVisibility::Only(open)) => vec![Branch::AllOf(open)],
-        Some(PageVisibility::Kind(Kind::Public)) => vec![Branch::AllOf(Visibility::Public)],
-        Some(PageVisibility::Kind(Kind::Private)) => vec![
-            Branch::OwnOf(Visibility::Private),
-            Branch::OwnOf(Visibility::Shared),
-            Branch::OwnOf(Visibility::Community),
-        ],
-        Some(PageVisibility::Kind(Kind::Shared)) => vec![Branch::SharedWith],
-    };
-    branches.retain(|branch| page.with_shared || !matches!(branch, Branch::SharedWith));
-    branches
 }
 
 /// The pattern of `like` for what contains this text, whatever signs of patterns are in it.
@@ -486,8 +359,6 @@ fn text_column(column: TextColumn) -> &'static str {
 
 fn number_column(column: NumberColumn) -> &'static str {
     match column {
-        NumberColumn::Hidden => "i.hidden",
-        NumberColumn::Protected => "i.protected",
         NumberColumn::SizeBytes => "i.size_bytes",
         NumberColumn::MinDiskGib => "i.min_disk_gib",
         NumberColumn::MinRamMib => "i.min_ram_mib",

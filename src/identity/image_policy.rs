@@ -1,13 +1,18 @@
 //! The rules for images: the page of `policy` that is theirs. Pure functions of the caller and of facts.
 //!
 //! Whatever a caller may not even see does not exist for it: [`Verdict::Hidden`] is answered as `NotFound`, in the
-//! words of an id that nobody has. For images that is decided here alone.
+//! words of an id that nobody has. For images only this file decides it: [`seen`] says which images there are for a
+//! caller, lists are made of its answer, and [`image`] begins with it.
 
-use super::{Caller, Role};
+use super::{Caller, Role, policy};
 use crate::{
     error::{Error, Result},
     ids::ProjectId,
-    model::{image::Visibility, member::MemberStatus},
+    model::{
+        image::Visibility,
+        image_list::{Kind, Membership, PageVisibility, Part},
+        member::MemberStatus,
+    },
 };
 
 /// What the rules say.
@@ -49,6 +54,8 @@ pub struct ImageFacts {
     pub owner: ProjectId,
     /// Who sees it.
     pub visibility: Visibility,
+    /// Declared public, and held back from being so.
+    pub is_held_back: bool,
     /// Withheld from everybody but admins.
     pub is_deactivated: bool,
     /// What the caller's project has made of it, if it is shared with it.
@@ -101,6 +108,125 @@ pub fn list_images(caller: &Caller) -> Verdict {
     if caller.is_admin() || caller.has(Role::Reader) { Verdict::Allowed } else { Verdict::Forbidden }
 }
 
+/// The images that the caller sees, of the visibility and the membership that it asks for.
+///
+/// With [`PageVisibility::All`] and [`Membership::All`] these are all the images that exist for the caller; every other
+/// question picks from them.
+///
+/// # Errors
+/// `Forbidden` for somebody without a role, and for a question about a project without one.
+pub fn seen(caller: &Caller, visibility: Option<PageVisibility>, membership: Membership) -> Result<Vec<Part>> {
+    use Visibility::{Community, Private, Public, Shared};
+    list_images(caller)
+        .or(|| "You have no role in this project that lists images.".into(), || "No such project.".into())?;
+    // Kinds are a project's view of images, the admin's own project too.
+    let project = match (visibility, &caller.project) {
+        (Some(PageVisibility::Kind(_)), _) => policy::in_a_project(caller)?,
+        (_, Some(project)) if !caller.is_admin() => project.id,
+        (Some(PageVisibility::Only(visibility)), _) => return Ok(vec![Part::Every(Some(visibility))]),
+        _ => return Ok(vec![Part::Every(None)]),
+    };
+    let own = |visibility| Part::Own(project, Some(visibility));
+    let shared = Part::SharedWith(project, seen_memberships(membership));
+    let mut parts = match visibility {
+        None => vec![Part::Own(project, None), Part::OpenOfOthers(Public, project), shared],
+        Some(PageVisibility::All) => vec![
+            Part::Own(project, None),
+            Part::OpenOfOthers(Public, project),
+            shared,
+            Part::OpenOfOthers(Community, project),
+        ],
+        Some(PageVisibility::Only(Private)) => vec![own(Private)],
+        Some(PageVisibility::Only(Shared)) => vec![own(Shared), shared],
+        Some(PageVisibility::Only(open @ (Public | Community))) => vec![Part::Open(open, project)],
+        Some(PageVisibility::Kind(Kind::Public)) => vec![Part::Open(Public, project)],
+        Some(PageVisibility::Kind(Kind::Private)) => vec![own(Private), own(Shared), own(Community)],
+        Some(PageVisibility::Kind(Kind::Shared)) => vec![shared],
+    };
+    parts.retain(|part| !matches!(part, Part::SharedWith(_, [])));
+    Ok(parts)
+}
+
+/// What a project has rejected is out of its sight.
+fn seen_memberships(wanted: Membership) -> &'static [MemberStatus] {
+    match wanted {
+        Membership::All => &[MemberStatus::Pending, MemberStatus::Accepted],
+        Membership::Only(MemberStatus::Pending) => &[MemberStatus::Pending],
+        Membership::Only(MemberStatus::Accepted) => &[MemberStatus::Accepted],
+        Membership::Only(MemberStatus::Rejected) => &[],
+    }
+}
+
+/// Whether an image is in this part of what somebody sees. `db::image_pages` says the same in SQL.
+fn has(part: &Part, image: &ImageFacts) -> bool {
+    let is_open = |visibility| image.visibility == visibility && !image.is_held_back;
+    match *part {
+        Part::Every(visibility) => visibility.is_none_or(|wanted| wanted == image.visibility),
+        Part::Own(project, visibility) => {
+            image.owner == project && visibility.is_none_or(|wanted| wanted == image.visibility)
+        }
+        Part::Open(visibility, project) => {
+            image.visibility == visibility && (image.owner == project || !image.is_held_back)
+        }
+        Part::OpenOfOthers(visibility, project) => image.owner != project && is_open(visibility),
+        Part::SharedWith(project, statuses) => {
+            let is_member = image.membership.is_some_and(|status| statuses.contains(&status));
+            image.visibility == Visibility::Shared && image.owner != project && is_member
+        }
+    }
+}
+
+/// Whether the caller may make an image public.
+pub fn publish_image(caller: &Caller) -> Result<()> {
+    policy::only_admins(caller, "Only an admin makes an image public; share it with your projects instead.")
+}
+
+/// Whether the caller may say why an image is public that did not pass its verification.
+pub fn override_verification(caller: &Caller) -> Result<()> {
+    policy::only_admins(caller, "Only an admin gives a reason for an image to be public unverified.")
+}
+
+/// Whether the caller may give an image to another project.
+pub fn give_image(caller: &Caller) -> Result<()> {
+    policy::only_admins(caller, "Only an admin gives an image another owner.")
+}
+
+/// Whether the caller sees where stores are and how much room they have.
+pub fn see_store_details(caller: &Caller) -> Result<()> {
+    policy::only_admins(caller, "Only an admin sees the details of stores.")
+}
+
+/// Whether the caller manages the cache of images.
+pub fn manage_cache(caller: &Caller) -> Result<()> {
+    policy::only_admins(caller, "Only an admin manages the cache of images.")
+}
+
+/// Whether the caller may share images with a project, which it `belongs` to or not, where sharing reaches only the
+/// caller's own projects.
+pub fn share_with_own(caller: &Caller, belongs: bool) -> bool {
+    belongs || caller.is_admin()
+}
+
+/// Whether the caller accepts and rejects in the name of this project.
+pub fn decide_for(caller: &Caller, project: ProjectId) -> bool {
+    caller.is_admin() || is_own(caller, project)
+}
+
+/// Whether the caller sees this project among the members of another's image: a member sees only itself.
+pub fn see_member(caller: &Caller, owner: ProjectId, member: ProjectId) -> bool {
+    caller.is_admin() || is_own(caller, owner) || is_own(caller, member)
+}
+
+/// Whether the caller sees what is and was done to an image of this owner: the input of an import may hold an address
+/// that nobody else may know.
+pub fn see_tasks_of_image(caller: &Caller, owner: ProjectId) -> bool {
+    caller.is_admin() || is_own(caller, owner)
+}
+
+fn is_own(caller: &Caller, project: ProjectId) -> bool {
+    caller.project.as_ref().is_some_and(|own| own.id == project)
+}
+
 /// Whether the caller sees a namespace of metadata definitions; another project's private one is hidden.
 pub fn metadef_namespace(caller: &Caller, is_public: bool, owner: ProjectId) -> bool {
     caller.is_admin() || (caller.has(Role::Reader) && (is_public || caller.has_in(owner, Role::Reader)))
@@ -125,13 +251,14 @@ fn relation(caller: &Caller, image: ImageFacts) -> Relation {
         return Relation::Admin;
     }
     let (Some(project), Some(role)) = (&caller.project, caller.role) else { return Relation::Stranger };
-    if project.id == image.owner {
-        return Relation::Owner(role);
+    let seen = seen(caller, Some(PageVisibility::All), Membership::All).unwrap_or_default();
+    if !seen.iter().any(|part| has(part, &image)) {
+        return Relation::Stranger;
     }
-    match (image.visibility, image.membership) {
-        (Visibility::Public | Visibility::Community, _) => Relation::Public(role),
-        (Visibility::Shared, Some(MemberStatus::Rejected) | None) | (Visibility::Private, _) => Relation::Stranger,
-        (Visibility::Shared, Some(status)) => Relation::Member(status, role),
+    match image.membership {
+        _ if project.id == image.owner => Relation::Owner(role),
+        Some(status) if image.visibility == Visibility::Shared => Relation::Member(status, role),
+        _ => Relation::Public(role),
     }
 }
 
@@ -157,7 +284,7 @@ mod tests {
     }
 
     fn facts(owner: ProjectId, visibility: Visibility, membership: Option<MemberStatus>) -> ImageFacts {
-        ImageFacts { owner, visibility, is_deactivated: false, membership }
+        ImageFacts { owner, visibility, is_held_back: false, is_deactivated: false, membership }
     }
 
     const ACTIONS: [ImageAction; 8] = [Show, Download, Launch, Change, Publish, Share, SeeMembers, Decide];
@@ -217,5 +344,42 @@ mod tests {
         let unscoped = Caller { project: None, ..caller(own, Some(Role::Member)) };
         assert_eq!(row(&unscoped, facts(own, Visibility::Public, None)), [H; 8]);
         assert_eq!(create_image(&unscoped), F);
+    }
+
+    /// No question shows what is not there for the caller, and no image comes twice.
+    #[test]
+    fn every_list_picks_from_what_is_shown() {
+        use MemberStatus::{Accepted, Pending, Rejected};
+        use Visibility::{Community, Private, Public, Shared};
+        let (own, other) = (ProjectId::new(), ProjectId::new());
+        let only = [Private, Shared, Community, Public].map(PageVisibility::Only);
+        let kinds = [Kind::Public, Kind::Private, Kind::Shared].map(PageVisibility::Kind);
+        let questions = [&[None, Some(PageVisibility::All)][..], &only.map(Some), &kinds.map(Some)].concat();
+        let memberships = [Accepted, Pending, Rejected].map(Membership::Only);
+        for (role, owner) in [(Role::Admin, other), (Role::Member, own), (Role::Member, other), (Role::Reader, other)] {
+            let caller = caller(own, Some(role));
+            for visibility in [Private, Shared, Community, Public] {
+                for (membership, is_held_back) in [
+                    (None, false),
+                    (None, true),
+                    (Some(Pending), false),
+                    (Some(Accepted), false),
+                    (Some(Rejected), false),
+                ] {
+                    let image = ImageFacts { is_held_back, ..facts(owner, visibility, membership) };
+                    let times = |question, membership| {
+                        let parts = seen(&caller, question, membership).unwrap();
+                        parts.iter().filter(|part| has(part, &image)).count()
+                    };
+                    let is_shown = super::image(&caller, Show, image) == Y;
+                    assert_eq!(times(Some(PageVisibility::All), Membership::All), usize::from(is_shown), "{image:?}");
+                    for question in &questions {
+                        for membership in [&memberships[..], &[Membership::All]].concat() {
+                            assert!(times(*question, membership) <= usize::from(is_shown), "{question:?}: {image:?}");
+                        }
+                    }
+                }
+            }
+        }
     }
 }

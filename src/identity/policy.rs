@@ -1,4 +1,4 @@
-//! Who may do what: every rule of the service is on this page.
+//! Who may do what: every rule of the service is on this page and, for images, in `image_policy`.
 //!
 //! A rule takes the caller and the facts about the thing, and answers `Ok` or the error the caller gets.
 //! Not visible means `NotFound`, in the same words as for an id that never existed; visible and not allowed
@@ -8,6 +8,7 @@ use super::{Caller, Role, Session};
 use crate::{
     error::{Error, Result},
     ids::{InstanceId, ProjectId, UserId},
+    model::flavor::FlavorsSeen,
 };
 
 // Instances: members of a project work with its instances, readers look, the admin does both everywhere.
@@ -47,11 +48,53 @@ pub fn change_instance(caller: &Caller, owner: ProjectId, id: InstanceId) -> Res
     if caller.is_admin() { Ok(()) } else { require(caller, Role::Member, "change instances") }
 }
 
+/// Whether the caller changes an instance that somebody locked.
+pub fn change_locked_instance(caller: &Caller, id: InstanceId) -> Result<()> {
+    if caller.is_admin() { Ok(()) } else { Err(Error::Conflict(format!("Instance {id} is locked"))) }
+}
+
+/// Whether the caller unlocks an instance that the admin locked.
+pub fn unlock_for_admin(caller: &Caller, id: InstanceId) -> Result<()> {
+    only_admins(caller, &format!("Instance {id} was locked by the admin; only the admin unlocks it."))
+}
+
+/// Whether the caller sees where instances run, filters by it, and by other projects and deleted instances.
+pub fn see_hosts(caller: &Caller) -> bool {
+    caller.is_admin()
+}
+
+/// Whether the caller's lists of ports are of the instances of all projects.
+pub fn see_all_ports(caller: &Caller) -> bool {
+    caller.is_admin()
+}
+
+/// Whether the caller reads what this project used; `what` completes "only the admin may …".
+pub fn see_usage(caller: &Caller, project: ProjectId, what: &str) -> Result<()> {
+    let is_own = caller.project.as_ref().is_some_and(|own| own.id == project);
+    if is_own { Ok(()) } else { administer(caller, what) }
+}
+
 // Flavors: everyone looks, the admin writes.
 
-/// Whether the caller lists and shows flavors.
+/// Which flavors the caller lists; `is_public` narrows them for the admin, and means nothing to anyone else.
+pub fn list_flavors(caller: &Caller, is_public: Option<bool>) -> Result<FlavorsSeen> {
+    see_flavors(caller)?;
+    Ok(match (caller.is_admin(), is_public, &caller.project) {
+        (true, None, _) => FlavorsSeen::All,
+        (true, Some(false), _) => FlavorsSeen::NotPublic,
+        (true, Some(true), Some(project)) | (false, _, Some(project)) => FlavorsSeen::By(project.id),
+        (_, _, None) => FlavorsSeen::Public,
+    })
+}
+
+/// Whether the caller shows flavors at all.
 pub fn see_flavors(caller: &Caller) -> Result<()> {
     require(caller, Role::Reader, "list flavors")
+}
+
+/// Whether the caller sees a flavor that only these projects have access to.
+pub fn see_private_flavor(caller: &Caller, access: &[ProjectId]) -> bool {
+    caller.is_admin() || caller.project.as_ref().is_some_and(|own| access.contains(&own.id))
 }
 
 /// Whether the caller makes, changes and deletes flavors and says who sees them.
@@ -84,6 +127,11 @@ pub fn see_user(caller: &Caller, user: UserId) -> Result<()> {
 pub fn see_project(caller: &Caller, project: ProjectId) -> Result<()> {
     let is_own = caller.project.as_ref().is_some_and(|own| own.id == project);
     allow(caller.is_admin() || is_own, "look at a project that you do not work in with this token")
+}
+
+/// Whether the caller reads every project, and the domains as projects.
+pub fn see_every_project(caller: &Caller) -> bool {
+    caller.is_admin()
 }
 
 /// The answer to whoever asks for a project that is another's or nobody's: the same for both.
@@ -154,6 +202,11 @@ fn allow(is_allowed: bool, what: &str) -> Result<()> {
 /// Whether the caller is the cloud's admin; `what` completes "only the admin may …".
 pub fn administer(caller: &Caller, what: &str) -> Result<()> {
     if caller.is_admin() { Ok(()) } else { Err(Error::Forbidden(format!("Only the admin may {what}."))) }
+}
+
+/// The same in a sentence of its own.
+pub(super) fn only_admins(caller: &Caller, refusal: &str) -> Result<()> {
+    if caller.is_admin() { Ok(()) } else { Err(Error::Forbidden(refusal.into())) }
 }
 
 /// The project the caller works in.

@@ -84,7 +84,7 @@ impl Identity {
     /// One project: any for the admin, by its id; for others one they belong to, also by its name, so that
     /// `image add project IMAGE NAME` finds it.
     pub async fn project(&self, caller: &Caller, id: &str) -> Result<Project> {
-        if caller.is_admin() {
+        if policy::see_every_project(caller) {
             return self.project_or_domain(id).await;
         }
         let found = match id.parse::<ProjectId>() {

@@ -9,7 +9,10 @@ use crate::{
     config::{Rule, SharingScope},
     db::now_ms,
     error::{Error, Result},
-    identity::{Caller, image_policy::ImageAction},
+    identity::{
+        Caller,
+        image_policy::{self, ImageAction},
+    },
     ids::{ImageId, ProjectId},
     model::{Step, member::MemberStatus},
 };
@@ -38,7 +41,7 @@ impl Images {
         check_shareable(&image)?;
         let project = project.ok_or_else(|| self.no_such_project())?;
         let belongs = self.0.identity.belongs(caller.user.id, project).await?;
-        if self.0.sharing == SharingScope::OwnProjects && !belongs && !caller.is_admin() {
+        if self.0.sharing == SharingScope::OwnProjects && !image_policy::share_with_own(caller, belongs) {
             return Err(not_own());
         }
         if project == image.owner {
@@ -63,15 +66,13 @@ impl Images {
     /// or community.
     pub async fn members(&self, caller: &Caller, id: ImageId) -> Result<Vec<Member>> {
         self.check_sharing()?;
-        let (image, membership) = self.allowed_member(caller, id, ImageAction::SeeMembers).await?;
+        let image = self.allowed(caller, id, ImageAction::SeeMembers).await?;
         check_shareable(&image)?;
         if image.visibility == Visibility::Private {
             return Ok(Vec::new());
         }
         let mut members = self.0.db.members(id).await?;
-        if sees_only_itself(caller, &image, membership) {
-            members.retain(|member| is_own(caller, member.project));
-        }
+        members.retain(|member| image_policy::see_member(caller, image.owner, member.project));
         Ok(members)
     }
 
@@ -100,7 +101,7 @@ impl Images {
         let image = self.allowed(caller, id, ImageAction::Decide).await?;
         check_shareable(&image)?;
         let project = project.ok_or_else(|| no_such_member(id))?;
-        if !caller.is_admin() && !is_own(caller, project) {
+        if !image_policy::decide_for(caller, project) {
             return Err(no_such_member(id));
         }
         if self.0.db.set_member_status(id, project, status).await? == Step::Lost {
@@ -145,14 +146,6 @@ fn check_shareable(image: &Image) -> Result<()> {
             Err(Error::Forbidden(format!("Only shared images have members; this one is {}.", image.visibility)))
         }
     }
-}
-
-fn is_own(caller: &Caller, project: ProjectId) -> bool {
-    caller.project.as_ref().is_some_and(|own| own.id == project)
-}
-
-fn sees_only_itself(caller: &Caller, image: &Image, membership: Option<MemberStatus>) -> bool {
-    membership.is_some() && !caller.is_admin() && !is_own(caller, image.owner)
 }
 
 fn not_own() -> Error {

@@ -71,8 +71,8 @@ use crate::{
     stores::{Stores, store_error},
 };
 
-pub use crate::db::image_pages::{
-    Comparison, Condition, Direction, Kind, NumberColumn, PageVisibility, SortKey, TextColumn,
+pub use crate::model::image_list::{
+    Comparison, Condition, Direction, Kind, ListImages, Membership, NumberColumn, PageVisibility, SortKey, TextColumn,
 };
 pub use crate::model::{
     image::{Image, Status, Visibility},
@@ -82,7 +82,6 @@ pub use crate::model::{
 pub use copies::Targets;
 pub use generalize::Cleanable;
 pub use import::{ImportImage, METHODS, Source};
-pub use list::{ListImages, Membership};
 pub use patch::Change;
 pub use read::File;
 pub use record::{Attributes, BASE_ATTRIBUTES, CONTAINER_FORMATS, DISK_FORMATS, MAX_MEMBERS, MAX_PROPERTIES, MAX_TAGS};
@@ -334,15 +333,6 @@ impl Images {
 
     /// The image, if the caller may do this with it.
     async fn allowed(&self, caller: &Caller, id: ImageId, action: ImageAction) -> Result<Image> {
-        self.allowed_member(caller, id, action).await.map(|(image, _)| image)
-    }
-
-    async fn allowed_member(
-        &self,
-        caller: &Caller,
-        id: ImageId,
-        action: ImageAction,
-    ) -> Result<(Image, Option<MemberStatus>)> {
         let project = caller.project.as_ref().map(|project: &ProjectRef| project.id);
         let Some((mut image, membership)) = self.0.db.image(id, project).await? else { return Err(not_found(id)) };
         image.stores = self.0.stores.in_order(&image.stores);
@@ -350,8 +340,8 @@ impl Images {
         let membership = membership.filter(|_| self.0.sharing != config::SharingScope::Off);
         let facts = ImageFacts {
             owner: image.owner,
-            // What is held back from being public is its project's alone.
-            visibility: if image.public_hold.is_some() { Visibility::Private } else { image.visibility },
+            visibility: image.visibility,
+            is_held_back: image.public_hold.is_some(),
             is_deactivated: image.status == Status::Deactivated,
             membership,
         };
@@ -363,7 +353,7 @@ impl Images {
             _ => format!("You are not allowed to do this with image {id}."),
         };
         image_policy::image(caller, action, facts).or(forbidden, || not_found_text(id))?;
-        Ok((image, membership))
+        Ok(image)
     }
 }
 

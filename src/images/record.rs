@@ -8,7 +8,7 @@ use super::{Image, Status, Visibility};
 use crate::{
     config::SharingScope,
     error::{Error, Result},
-    identity::Caller,
+    identity::{Caller, image_policy},
     ids::{ImageId, ProjectId},
 };
 
@@ -255,9 +255,7 @@ fn visibility(caller: &Caller, now: Visibility, value: Value, sharing: SharingSc
         return Ok(wanted);
     }
     match wanted {
-        Visibility::Public if !caller.is_admin() => {
-            Err(Error::Forbidden("Only an admin makes an image public; share it with your projects instead.".into()))
-        }
+        Visibility::Public => image_policy::publish_image(caller).map(|()| wanted),
         Visibility::Shared if sharing == SharingScope::Off => Err(super::members::sharing_is_off()),
         _ => Ok(wanted),
     }
@@ -265,11 +263,10 @@ fn visibility(caller: &Caller, now: Visibility, value: Value, sharing: SharingSc
 
 fn owner(caller: &Caller, now: ProjectId, value: &Value) -> Result<ProjectId> {
     let owner = value.as_str().and_then(|id| id.parse().ok());
-    match owner {
-        Some(owner) if owner == now || caller.is_admin() => Ok(owner),
-        None if caller.is_admin() => Err(invalid("owner", "must be a project's id")),
-        _ => Err(Error::Forbidden("Only an admin gives an image another owner.".into())),
+    if owner != Some(now) {
+        image_policy::give_image(caller)?;
     }
+    owner.ok_or_else(|| invalid("owner", "must be a project's id"))
 }
 
 fn format(image: &Image, name: &str, value: Value, known: &[&str]) -> Result<Option<String>> {

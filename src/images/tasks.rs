@@ -56,8 +56,7 @@ impl Images {
     /// `NotFound` when there is no image that the caller may see.
     pub async fn tasks_of(&self, caller: &Caller, id: ImageId) -> Result<Vec<ImageTask>> {
         let image = self.allowed(caller, id, ImageAction::Show).await?;
-        let is_own = caller.project.as_ref().is_some_and(|project| project.id == image.owner);
-        if !caller.is_admin() && !is_own {
+        if !image_policy::see_tasks_of_image(caller, image.owner) {
             return Ok(Vec::new());
         }
         self.0.db.image_tasks(&TaskPage { image: Some(id), limit: crate::db::ALL, ..TaskPage::default() }).await

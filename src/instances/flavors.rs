@@ -36,26 +36,18 @@ impl Flavors {
     /// The flavors the caller sees; `is_public` narrows them for the admin, `None` being all, and means nothing
     /// to anyone else.
     pub async fn list(&self, caller: &Caller, is_public: Option<bool>) -> Result<Vec<Flavor>> {
-        policy::see_flavors(caller)?;
-        let seen = match (caller.is_admin(), is_public, &caller.project) {
-            (true, None, _) => FlavorsSeen::All,
-            (true, Some(false), _) => FlavorsSeen::NotPublic,
-            (true, Some(true), Some(project)) | (false, _, Some(project)) => FlavorsSeen::By(project.id),
-            (_, _, None) => FlavorsSeen::Public,
-        };
-        self.db.flavors(seen).await
+        self.db.flavors(policy::list_flavors(caller, is_public)?).await
     }
 
     /// The flavor of this id, if the caller sees it.
     pub async fn show(&self, caller: &Caller, id: &str) -> Result<Flavor> {
         policy::see_flavors(caller)?;
         let flavor = self.db.flavor(id).await?.ok_or_else(|| no_such_flavor(id))?;
-        if flavor.is_public || caller.is_admin() {
+        if flavor.is_public {
             return Ok(flavor);
         }
-        let seen = self.db.flavor_access(id).await?;
-        let own = caller.project.as_ref().map(|project| project.id);
-        if own.is_some_and(|own| seen.contains(&own)) { Ok(flavor) } else { Err(no_such_flavor(id)) }
+        let access = self.db.flavor_access(id).await?;
+        if policy::see_private_flavor(caller, &access) { Ok(flavor) } else { Err(no_such_flavor(id)) }
     }
 
     /// Makes a flavor.

@@ -29,7 +29,9 @@ impl Room {
         let row = self.db.instance(id).await?.filter(|row| !row.is_deleted());
         let row = row.ok_or_else(|| policy::no_such_instance(id))?;
         policy::change_instance(caller, row.project_id, id)?;
-        check_lock(caller, &row)?;
+        if row.lock.is_some() {
+            policy::change_locked_instance(caller, id)?;
+        }
         Ok(row)
     }
 
@@ -51,8 +53,8 @@ impl Room {
         let row = row.ok_or_else(|| policy::no_such_instance(id))?;
         policy::change_instance(caller, row.project_id, id)?;
         let is_admins = row.lock.as_ref().is_some_and(|lock| lock.by_admin);
-        if is_admins && !caller.is_admin() {
-            return Err(Error::Forbidden(format!("Instance {id} was locked by the admin; only the admin unlocks it.")));
+        if is_admins {
+            policy::unlock_for_admin(caller, id)?;
         }
         let lock = lock.map(|reason| Lock { by_admin: caller.is_admin(), reason });
         let changed = self.db.change_instance(id, |row| {
@@ -60,13 +62,6 @@ impl Room {
             Ok(())
         });
         changed.await?.map(drop).ok_or_else(|| policy::no_such_instance(id))
-    }
-}
-
-fn check_lock(caller: &Caller, row: &InstanceRow) -> Result<()> {
-    match &row.lock {
-        Some(_) if !caller.is_admin() => Err(Error::Conflict(format!("Instance {} is locked", row.id))),
-        _ => Ok(()),
     }
 }
 

@@ -8,6 +8,7 @@ pub mod credential;
 pub mod event;
 pub mod flavor;
 pub mod image;
+pub mod image_list;
 pub mod instance;
 pub mod job;
 pub mod key_pair;

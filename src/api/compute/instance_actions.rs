@@ -17,6 +17,7 @@ use crate::{
         times,
     },
     error::{Error, Result},
+    identity::policy,
     instances::ActionRecord,
 };
 
@@ -84,8 +85,9 @@ pub(super) async fn show(
     let record = found
         .ok_or_else(|| Error::NotFound(format!("Action for request_id {request_id} on instance {id} not found")))?;
     let mut action = brief(record, version);
-    if caller.is_admin() || version.since(51) {
-        action["events"] = json!([event(record, version, caller.is_admin())]);
+    let sees_hosts = policy::see_hosts(&caller);
+    if sees_hosts || version.since(51) {
+        action["events"] = json!([event(record, version, sees_hosts)]);
     }
     Ok(Json(json!({ "instanceAction": action })))
 }

@@ -34,7 +34,7 @@ pub(super) async fn list(
     PublicUrl(url): PublicUrl,
     RawQuery(pairs): Pairs,
 ) -> Result<Json<Value>, ApiError> {
-    let view = View { version, url: &url, is_admin: caller.is_admin() };
+    let view = View { version, url: &url, is_admin: policy::see_hosts(&caller) };
     let (page, query) = page(&api, &caller, &pairs).await?;
     let servers: Vec<_> = page.iter().map(|instance| view.brief(instance)).collect();
     Ok(Json(with_next(
@@ -54,7 +54,7 @@ pub(super) async fn detail(
     PublicUrl(url): PublicUrl,
     RawQuery(pairs): Pairs,
 ) -> Result<Json<Value>, ApiError> {
-    let view = View { version, url: &url, is_admin: caller.is_admin() };
+    let view = View { version, url: &url, is_admin: policy::see_hosts(&caller) };
     let (page, query) = page(&api, &caller, &pairs).await?;
     let servers: Vec<_> = page.iter().map(|instance| view.full(instance, For::List)).collect();
     Ok(Json(with_next(
@@ -67,7 +67,7 @@ pub(super) async fn detail(
 }
 
 async fn page(api: &Api, caller: &Caller, pairs: &[(String, String)]) -> Result<(Vec<Instance>, Query)> {
-    let query = Query::read(pairs, caller.is_admin())?;
+    let query = Query::read(pairs, policy::see_hosts(caller))?;
     if query.is_empty {
         policy::list_instances(caller, query.list.all_projects)?;
         return Ok((Vec::new(), query));
@@ -97,7 +97,7 @@ pub(super) async fn show(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, ApiError> {
     let instance = api.instances.show(&caller, server_id(&id)?).await?;
-    let view = View { version, url: &url, is_admin: caller.is_admin() };
+    let view = View { version, url: &url, is_admin: policy::see_hosts(&caller) };
     Ok(Json(json!({"server": view.full(&instance, For::Show)})))
 }
 
@@ -115,7 +115,7 @@ pub(super) async fn create(
     if asked.wants_reservation {
         return Ok((StatusCode::ACCEPTED, Json(json!({"reservation_id": first.reservation_id}))).into_response());
     }
-    let view = View { version, url: &url, is_admin: caller.is_admin() };
+    let view = View { version, url: &url, is_admin: policy::see_hosts(&caller) };
     let mut server = json!({
         "id": first.id,
         "links": view.links(first),
@@ -147,7 +147,7 @@ pub(super) async fn update(
     Body(body): Body,
 ) -> Result<Json<Value>, ApiError> {
     let instance = api.instances.change(&caller, server_id(&id)?, changes(body, version)?).await?;
-    let view = View { version, url: &url, is_admin: caller.is_admin() };
+    let view = View { version, url: &url, is_admin: policy::see_hosts(&caller) };
     Ok(Json(json!({"server": view.full(&instance, For::Update)})))
 }
 

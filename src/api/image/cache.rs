@@ -9,6 +9,7 @@ use axum::{
 use crate::{
     api::{Api, caller::Authenticated, error::ApiError},
     error::Error,
+    identity::image_policy,
 };
 
 /// Every URL below `/v2/cache`.
@@ -26,8 +27,8 @@ pub(super) fn routes() -> Router<Api> {
 }
 
 async fn none(Authenticated(caller): Authenticated) -> ApiError {
-    if !caller.is_admin() {
-        return Error::Forbidden("Only an admin manages the cache of images.".into()).into();
+    match image_policy::manage_cache(&caller) {
+        Err(refusal) => refusal.into(),
+        Ok(()) => Error::NotFound("Caching via API is not supported at this site.".into()).into(),
     }
-    Error::NotFound("Caching via API is not supported at this site.".into()).into()
 }

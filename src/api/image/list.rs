@@ -93,9 +93,7 @@ fn condition(name: &str, value: String) -> Result<Condition> {
         "checksum" => choices(TextColumn::Checksum, name, value, |checksum| checksum),
         "os_hash_value" => choices(TextColumn::OsHash, name, value, |hash| hash),
         "tag" => Ok(Condition::Tag(value)),
-        "protected" => {
-            Ok(Condition::Number(NumberColumn::Protected, Comparison::Equal, i64::from(flag(name, &value)?)))
-        }
+        "protected" => Ok(Condition::Protected(flag(name, &value)?)),
         "size_min" => number(NumberColumn::SizeBytes, Comparison::GreaterOrEqual, &value),
         "size_max" => number(NumberColumn::SizeBytes, Comparison::LessOrEqual, &value),
         "size" => number(NumberColumn::SizeBytes, Comparison::Equal, &value),

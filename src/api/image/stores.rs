@@ -11,6 +11,7 @@ use super::image_id;
 use crate::{
     api::{Api, caller::Authenticated, error::ApiError},
     error::{Error, Result},
+    identity::image_policy,
     images::Targets,
     stores::Store,
 };
@@ -26,9 +27,7 @@ pub(super) async fn detail(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
 ) -> Result<Json<Value>, ApiError> {
-    if !caller.is_admin() {
-        return Err(Error::Forbidden("Only an admin sees the details of stores.".into()).into());
-    }
+    image_policy::see_store_details(&caller)?;
     let detailed = |store: &Store| {
         let mut shown = shown(store);
         shown["type"] = "effigy".into();

@@ -1,10 +1,7 @@
 //! Images, their members and what they count for.
 
 use effigy::{
-    db::{
-        Database,
-        image_pages::{Comparison, Condition, Direction, ImagePage, NumberColumn, PageVisibility, SortKey, TextColumn},
-    },
+    db::Database,
     error::Error,
     ids::{ImageId, JobId, ProjectId},
     model::{
@@ -107,19 +104,6 @@ pub(super) async fn roots(db: &Database, store: &str) -> Vec<String> {
     let mut roots: Vec<String> = roots.iter().map(ToString::to_string).collect();
     roots.sort();
     roots
-}
-
-fn page(viewer: Option<ProjectId>) -> ImagePage {
-    ImagePage {
-        viewer,
-        visibility: None,
-        membership: Some(MemberStatus::Accepted),
-        with_shared: true,
-        conditions: Vec::new(),
-        order: Vec::new(),
-        after: None,
-        limit: 100,
-    }
 }
 
 pub(super) async fn insert(db: &Database, image: &Image) {
@@ -310,113 +294,6 @@ async fn snapshot_is_begun_with_its_job_and_ends_once() {
         assert_eq!(status(&db, second.id).await, Status::Queued, "{name}");
         assert_eq!(db.finish_snapshot(second.id, &fits, LIMITS, &job()).await.expect("finish"), Ending::Gone, "{name}");
         sums_are_right(&db, name).await;
-    }
-}
-
-#[tokio::test]
-async fn every_order_pages_through_every_image_once() {
-    for Fresh { name, db, .. } in both().await {
-        let (own, other, third) = (ProjectId::new(), ProjectId::new(), ProjectId::new());
-        let mut visible = 0;
-        for n in 0..12_i64 {
-            let owner = [own, other, third][n as usize % 3];
-            // Times repeat, names repeat, case differs: the order must be total and the same on both databases.
-            let mut shown = image(owner, ["b", "B", "a", "_"][n as usize % 4], n / 4);
-            shown.name = shown.name.filter(|name| name != "_");
-            shown.visibility = [Visibility::Private, Visibility::Public, Visibility::Shared][n as usize % 3];
-            insert(&db, &shown).await;
-            if owner == third {
-                let accepted = Member {
-                    image: shown.id,
-                    project: own,
-                    status: MemberStatus::Accepted,
-                    created_ms: 0,
-                    updated_ms: 0,
-                };
-                db.add_member(&accepted, 10).await.expect("share");
-            }
-            visible += 1;
-        }
-        let keys = [
-            SortKey::Name,
-            SortKey::Status,
-            SortKey::DiskFormat,
-            SortKey::ContainerFormat,
-            SortKey::SizeBytes,
-            SortKey::Id,
-            SortKey::CreatedMs,
-            SortKey::UpdatedMs,
-        ];
-        for viewer in [Some(own), None] {
-            for key in keys {
-                for order in [Direction::Ascending, Direction::Descending] {
-                    let mixed = vec![(key, order), (SortKey::Name, Direction::Ascending)];
-                    let whole = ImagePage { order: mixed, ..page(viewer) };
-                    let all = db.image_page(&whole).await.expect("page");
-                    assert_eq!(all.len(), visible, "{name}: {key:?}");
-                    let mut paged: Vec<Image> = Vec::new();
-                    loop {
-                        let next = ImagePage { after: paged.last().cloned(), limit: 5, ..whole.clone() };
-                        let images = db.image_page(&next).await.expect("page");
-                        if images.is_empty() {
-                            break;
-                        }
-                        paged.extend(images);
-                    }
-                    assert!(paged == all, "{name}: {key:?} {order:?}");
-                }
-            }
-            let by_name = ImagePage { order: vec![(SortKey::Name, Direction::Ascending)], ..page(viewer) };
-            let names: Vec<_> = db.image_page(&by_name).await.expect("page").into_iter().map(|i| i.name).collect();
-            assert!(names.is_sorted(), "{name}: {names:?}");
-        }
-    }
-}
-
-#[tokio::test]
-async fn conditions_select_what_they_say() {
-    for Fresh { name, db, .. } in both().await {
-        let own = ProjectId::new();
-        let mut one = image(own, "one", 10_000);
-        one.tags = r#"["t","u"]"#.into();
-        let mut two = image(own, "two", 20_999);
-        two.hidden = true;
-        two.properties = r#"{"os":"alpine"}"#.into();
-        insert(&db, &one).await;
-        insert(&db, &two).await;
-        let number = |column, comparison, number| Condition::Number(column, comparison, number);
-        let text = |column, texts: &[&str]| Condition::TextIn(column, texts.iter().map(|&t| t.to_owned()).collect());
-        let cases = [
-            (Condition::Tag("t".into()), 2),
-            (Condition::Tag("u".into()), 1),
-            (Condition::Tag("T".into()), 0),
-            (Condition::Property("os".into(), "alpine".into()), 1),
-            (Condition::Property("o".into(), "salpine".into()), 0),
-            (text(TextColumn::Name, &["one"]), 1),
-            (text(TextColumn::Name, &["one", "two", "three"]), 2),
-            (text(TextColumn::Owner, &[&own.to_string()]), 2),
-            (text(TextColumn::Status, &["active"]), 0),
-            (text(TextColumn::Id, &[&one.id.to_string(), &two.id.to_string()]), 2),
-            (text(TextColumn::DiskFormat, &["raw"]), 2),
-            (text(TextColumn::ContainerFormat, &["ova"]), 0),
-            (text(TextColumn::Checksum, &["x"]), 0),
-            (text(TextColumn::OsHash, &["x"]), 0),
-            (number(NumberColumn::Hidden, Comparison::Equal, 1), 1),
-            (number(NumberColumn::Protected, Comparison::NotEqual, 1), 2),
-            (number(NumberColumn::SizeBytes, Comparison::GreaterOrEqual, 0), 0),
-            (number(NumberColumn::MinDiskGib, Comparison::LessOrEqual, 0), 2),
-            (number(NumberColumn::MinRamMib, Comparison::Less, 0), 0),
-            (number(NumberColumn::CreatedMs, Comparison::Equal, 20), 1),
-            (number(NumberColumn::UpdatedMs, Comparison::Greater, 10), 1),
-        ];
-        for (condition, expected) in cases {
-            let found = db.image_page(&ImagePage { conditions: vec![condition.clone()], ..page(Some(own)) }).await;
-            assert_eq!(found.expect("page").len(), expected, "{name}: {condition:?}");
-        }
-        let stranger = db.image_page(&page(Some(ProjectId::new()))).await.expect("page");
-        assert!(stranger.is_empty(), "{name}");
-        let all = ImagePage { visibility: Some(PageVisibility::All), ..page(Some(own)) };
-        assert_eq!(db.image_page(&all).await.expect("page").len(), 2, "{name}");
     }
 }
 

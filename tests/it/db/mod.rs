@@ -8,6 +8,7 @@ mod images;
 mod imports;
 mod instances;
 mod jobs;
+mod lists;
 mod metadefs;
 
 use effigy::db::Database;

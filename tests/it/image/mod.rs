@@ -13,6 +13,7 @@ mod patches;
 mod records;
 mod refusals;
 mod safety;
+mod seen;
 mod snapshots;
 mod storage;
 mod stores;

@@ -1,0 +1,152 @@
+//! Lists of images: what somebody asks for, and what somebody sees.
+//!
+//! A list is a page of what the rules let the caller see (parts, made by `identity::image_policy`), cut down to what
+//! the caller asked for ([`ListImages`]). `db` translates both into one statement.
+
+use super::{image::Visibility, member::MemberStatus};
+use crate::ids::{ImageId, ProjectId};
+
+/// Which images somebody wants to see.
+#[derive(Clone, Debug, Default)]
+pub struct ListImages {
+    /// Only of this visibility; without, all but other projects' community images.
+    pub visibility: Option<PageVisibility>,
+    /// What the project has made of images shared with it: without, it has accepted them.
+    pub membership: Option<Membership>,
+    /// Hidden images instead of the others.
+    pub hidden: bool,
+    /// What else must hold.
+    pub conditions: Vec<Condition>,
+    /// The order, newest first unless something is said; made total by creation and id.
+    pub order: Vec<(SortKey, Direction)>,
+    /// The page begins after this image.
+    pub marker: Option<ImageId>,
+    /// How many at most.
+    pub limit: u32,
+}
+
+/// A member status as lists ask for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Membership {
+    /// This one.
+    Only(MemberStatus),
+    /// Pending and accepted. Rejected images are out of sight.
+    All,
+}
+
+/// A part of what somebody sees. No image is in two parts of one answer, so a list is their union without looking for
+/// doubles, and each part is a walk of one index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Every image there is, of this visibility if one is named.
+    Every(Option<Visibility>),
+    /// The project's own, of this visibility if one is named.
+    Own(ProjectId, Option<Visibility>),
+    /// Images of a visibility that opens them to everybody, as this project sees them: its own ones, and other
+    /// projects' unless they are held back from being public.
+    Open(Visibility, ProjectId),
+    /// The same without the project's own.
+    OpenOfOthers(Visibility, ProjectId),
+    /// Shared images of other projects of which this one is a member in one of these states.
+    SharedWith(ProjectId, &'static [MemberStatus]),
+}
+
+/// A visibility as lists ask for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageVisibility {
+    /// This one.
+    Only(Visibility),
+    /// All, community images included.
+    All,
+    /// What people tell images apart by, seen from the viewer's project.
+    Kind(Kind),
+}
+
+/// The three kinds of image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Supplied by the provider.
+    Public,
+    /// Made in the viewer's project, also those it has shared.
+    Private,
+    /// Shared with the viewer's project by another.
+    Shared,
+}
+
+/// Something that must hold of a listed image.
+#[derive(Clone, Debug)]
+pub enum Condition {
+    /// A column has one of these texts.
+    TextIn(TextColumn, Vec<String>),
+    /// The image is protected, or is not.
+    Protected(bool),
+    /// A number of the image compares in this way with this one.
+    Number(NumberColumn, Comparison, i64),
+    /// The image has this tag.
+    Tag(String),
+    /// The image has this property with this value.
+    Property(String, String),
+    /// The name contains this, in upper or lower case.
+    NameContains(String),
+}
+
+/// A column of text that lists filter by.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "the names are the columns'")]
+pub enum TextColumn {
+    Id,
+    Name,
+    Status,
+    Owner,
+    DiskFormat,
+    ContainerFormat,
+    Checksum,
+    OsHash,
+}
+
+/// A column of numbers that lists filter by.
+#[derive(Clone, Copy, Debug)]
+#[allow(missing_docs, reason = "the names are the columns'")]
+pub enum NumberColumn {
+    SizeBytes,
+    MinDiskGib,
+    MinRamMib,
+    /// In milliseconds, compared by the second they fall into, as they are shown.
+    CreatedMs,
+    /// As above.
+    UpdatedMs,
+}
+
+/// How numbers compare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// What lists are ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are the columns'")]
+pub enum SortKey {
+    Name,
+    Status,
+    DiskFormat,
+    ContainerFormat,
+    SizeBytes,
+    Id,
+    CreatedMs,
+    UpdatedMs,
+}
+
+/// Which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Direction {
+    Ascending,
+    Descending,
+}
