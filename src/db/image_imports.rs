@@ -61,7 +61,7 @@ impl Database {
              and (status <> 'uploading' or staged_root is not null)",
         )
         .bind(task.image.to_string())
-        .bind(from.word())
+        .bind(from.into_str())
         .bind(task.id.to_string())
         .bind(stores.to_owned())
         .bind(now_ms())

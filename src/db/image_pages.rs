@@ -334,7 +334,7 @@ fn sort_expression(key: SortKey) -> &'static str {
 fn sort_value(key: SortKey, image: &Image) -> Value {
     match key {
         SortKey::Name => Value::Text(image.name.clone().unwrap_or_default()),
-        SortKey::Status => Value::Text(image.status.word().into()),
+        SortKey::Status => Value::Text(image.status.into_str().into()),
         SortKey::DiskFormat => Value::Text(image.disk_format.clone().unwrap_or_default()),
         SortKey::ContainerFormat => Value::Text(image.container_format.clone().unwrap_or_default()),
         SortKey::SizeBytes => Value::Number(image.size_bytes.unwrap_or(-1)),

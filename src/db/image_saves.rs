@@ -43,7 +43,7 @@ impl Database {
         .bind(now_ms() + lease.ms)
         .bind(reserve_bytes)
         .bind(now_ms())
-        .bind(to.word())
+        .bind(to.into_str())
         .fetch_optional(&mut *write)
         .await?;
         let Some(row) = row else { return Ok(Step::Lost) };

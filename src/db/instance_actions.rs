@@ -31,7 +31,7 @@ pub(super) async fn finish_actions(write: &mut Write, id: InstanceId, failure: O
     )
     .bind(id.to_string())
     .bind(now_ms())
-    .bind(result.word())
+    .bind(result.into_str())
     .bind(failure)
     .execute(&mut **write)
     .await?;

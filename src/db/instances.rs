@@ -18,7 +18,7 @@ use crate::{
     ids::{InstanceId, ProjectId},
     model::{
         action::{ActionRow, History},
-        instance::{Fault, InstanceMake, InstanceRow, InstanceState, InstancesSeen, Reservation, TaskState, Usage},
+        instance::{Fault, InstanceMake, InstanceRow, InstanceState, InstancesSeen, Reservation, Usage},
     },
 };
 
@@ -96,10 +96,10 @@ impl Database {
              updated_ms = $14 where id = $1 and status = $2 and coalesce(task, '') = $3",
         )
         .bind(id.to_string())
-        .bind(old.status.word())
-        .bind(old.task.map_or("", TaskState::word))
-        .bind(new.status.word())
-        .bind(new.task.map(TaskState::word))
+        .bind(old.status.into_str())
+        .bind(old.task.map_or("", |task| task.into_str()))
+        .bind(new.status.into_str())
+        .bind(new.task.map(|task| task.into_str()))
         .bind(fault.map(|fault| i64::from(fault.code)))
         .bind(fault.map(|fault| fault.message.as_str()))
         .bind(fault.map(|fault| fault.created_ms))
@@ -244,8 +244,8 @@ async fn insert(write: &mut Write, row: &InstanceRow) -> Result<()> {
     .bind(&row.name)
     .bind(row.description.as_deref())
     .bind(&row.hostname)
-    .bind(state.status.word())
-    .bind(state.task.map(TaskState::word))
+    .bind(state.status.into_str())
+    .bind(state.task.map(|task| task.into_str()))
     .bind(make.image.to_string())
     .bind(&make.image_name)
     .bind(json(&make.hardware)?)

@@ -6,7 +6,7 @@ use super::{Database, Write, images::word, now_ms};
 use crate::{
     error::Result,
     ids::JobId,
-    model::job::{HeldJob, JobRow, NewJob},
+    model::job::{HeldJob, JobRow, Lane, NewJob},
 };
 
 impl Database {
@@ -19,11 +19,11 @@ impl Database {
     }
 
     /// The next job of the lane whose turn it is, now held by `holder`; also one whose holder has lapsed.
-    pub async fn claim_job(&self, lane: &str, holder: &str, lease_ms: i64) -> Result<Option<HeldJob>> {
+    pub async fn claim_job(&self, lane: Lane, holder: &str, lease_ms: i64) -> Result<Option<HeldJob>> {
         let now = now_ms();
         let due = "select id from jobs where lane = $1 and (state = 'waiting' and run_at_ms <= $2 \
                    or state = 'running' and lease_until_ms < $2) order by run_at_ms limit 1";
-        let found = sqlx::query(due).bind(lane.to_owned()).bind(now).fetch_optional(self.reads()).await?;
+        let found = sqlx::query(due).bind(lane.into_str()).bind(now).fetch_optional(self.reads()).await?;
         let Some(found) = found else { return Ok(None) };
         let mut write = self.write().await?;
         let row = sqlx::query(
@@ -179,7 +179,7 @@ pub(super) async fn insert(write: &mut Write, job: &NewJob) -> Result<()> {
          values ($1, $2, $3, $4, $5, 'waiting', 0, $6, $7, $7) on conflict do nothing",
     )
     .bind(job.id.to_string())
-    .bind(job.lane)
+    .bind(job.lane.into_str())
     .bind(job.work.clone())
     .bind(job.caller.clone())
     .bind(job.once.clone())

@@ -51,7 +51,7 @@ impl Database {
         )
         .bind(image.clone())
         .bind(member.project.to_string())
-        .bind(member.status.word())
+        .bind(member.status.into_str())
         .bind(member.created_ms)
         .bind(member.updated_ms)
         .execute(&mut *write)
@@ -101,7 +101,7 @@ impl Database {
         )
         .bind(image.to_string())
         .bind(project.to_string())
-        .bind(status.word())
+        .bind(status.into_str())
         .bind(now_ms())
         .execute(&mut *write)
         .await?;

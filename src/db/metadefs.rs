@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Result},
     model::{
         Step,
-        metadef::{Item, Namespace, ResourceType},
+        metadef::{Item, Kind, Namespace, ResourceType},
     },
 };
 
@@ -112,15 +112,15 @@ impl Database {
     }
 
     /// What is in a namespace of these kinds.
-    pub async fn metadef_items(&self, namespace: &str, kinds: &[&'static str]) -> Result<Vec<Item>> {
+    pub async fn metadef_items(&self, namespace: &str, kinds: &[Kind]) -> Result<Vec<Item>> {
         let text = "select name, body, created_ms, updated_ms from metadef_items \
                     where namespace = $1 and kind = $2 order by name";
         let mut items = Vec::new();
         for kind in kinds {
-            let statement = sqlx::query(text).bind(namespace.to_owned()).bind(*kind);
+            let statement = sqlx::query(text).bind(namespace.to_owned()).bind(kind.into_str());
             for row in statement.fetch_all(self.reads()).await? {
                 items.push(Item {
-                    kind,
+                    kind: *kind,
                     name: row.try_get(0)?,
                     body: row.try_get(1)?,
                     created_ms: row.try_get(2)?,
@@ -146,7 +146,7 @@ impl Database {
     ///
     /// # Errors
     /// As [`Database::add_metadef_items`].
-    pub async fn replace_metadef_items(&self, namespace: &str, kind: &'static str, items: &[Item]) -> Result<()> {
+    pub async fn replace_metadef_items(&self, namespace: &str, kind: Kind, items: &[Item]) -> Result<()> {
         let mut write = self.write().await?;
         clear(&mut write, namespace, kind).await?;
         insert_items(&mut write, namespace, items).await?;
@@ -165,7 +165,7 @@ impl Database {
              where namespace = $1 and kind = $2 and name = $3",
         )
         .bind(namespace.to_owned())
-        .bind(item.kind)
+        .bind(item.kind.into_str())
         .bind(old.to_owned())
         .bind(item.name.clone())
         .bind(item.body.clone())
@@ -178,17 +178,17 @@ impl Database {
     }
 
     /// Deletes an item.
-    pub async fn delete_metadef_item(&self, namespace: &str, kind: &'static str, name: &str) -> Result<Step> {
+    pub async fn delete_metadef_item(&self, namespace: &str, kind: Kind, name: &str) -> Result<Step> {
         let mut write = self.write().await?;
         let text = "delete from metadef_items where namespace = $1 and kind = $2 and name = $3";
-        let statement = sqlx::query(text).bind(namespace.to_owned()).bind(kind).bind(name.to_owned());
+        let statement = sqlx::query(text).bind(namespace.to_owned()).bind(kind.into_str()).bind(name.to_owned());
         let deleted = statement.execute(&mut *write).await?;
         write.commit().await?;
         Ok(Step::of(deleted.rows_affected()))
     }
 
     /// Deletes all items of a kind.
-    pub async fn clear_metadef_items(&self, namespace: &str, kind: &'static str) -> Result<()> {
+    pub async fn clear_metadef_items(&self, namespace: &str, kind: Kind) -> Result<()> {
         let mut write = self.write().await?;
         clear(&mut write, namespace, kind).await?;
         write.commit().await?;
@@ -232,7 +232,7 @@ async fn insert_items(write: &mut Write, namespace: &str, items: &[Item]) -> Res
              values ($1, $2, $3, $4, $5, $6)",
         )
         .bind(namespace.to_owned())
-        .bind(item.kind)
+        .bind(item.kind.into_str())
         .bind(item.name.clone())
         .bind(item.body.clone())
         .bind(item.created_ms)
@@ -243,7 +243,7 @@ async fn insert_items(write: &mut Write, namespace: &str, items: &[Item]) -> Res
             true => Error::NotFound(format!("Metadata definition namespace={namespace} was not found.")),
             false => taken(error, &item.name),
         })?;
-        if item.kind == "resource_type" {
+        if item.kind == Kind::ResourceType {
             insert_resource_type(write, &item.name).await?;
         }
     }
@@ -257,9 +257,9 @@ async fn insert_resource_type(write: &mut Write, name: &str) -> Result<()> {
     Ok(())
 }
 
-async fn clear(write: &mut Write, namespace: &str, kind: &'static str) -> Result<()> {
+async fn clear(write: &mut Write, namespace: &str, kind: Kind) -> Result<()> {
     let text = "delete from metadef_items where namespace = $1 and kind = $2";
-    sqlx::query(text).bind(namespace.to_owned()).bind(kind).execute(&mut **write).await?;
+    sqlx::query(text).bind(namespace.to_owned()).bind(kind.into_str()).execute(&mut **write).await?;
     Ok(())
 }
 

@@ -3,7 +3,11 @@
 use sqlx::Row as _;
 
 use super::{Database, images::word, now_ms};
-use crate::{error::Result, ids::ImageId, model::verification::VerificationRow};
+use crate::{
+    error::Result,
+    ids::ImageId,
+    model::verification::{Verdict, VerificationRow},
+};
 
 impl Database {
     /// What was found on this disk by these rules.
@@ -57,7 +61,7 @@ impl Database {
 
     /// Keeps what was stated of an image that still has this disk, and beside its record, where lists read it, the
     /// verdict; false when it has not, or is gone.
-    pub async fn keep_verification(&self, image: ImageId, row: &VerificationRow, verdict: &str) -> Result<bool> {
+    pub async fn keep_verification(&self, image: ImageId, row: &VerificationRow, verdict: Verdict) -> Result<bool> {
         let mut write = self.write().await?;
         let done = sqlx::query(
             "insert into verifications (image_id, disk_root, rules, statement, made_ms) \
@@ -75,7 +79,7 @@ impl Database {
         sqlx::query("update images set verdict = $3 where id = $1 and disk_root = $2")
             .bind(image.to_string())
             .bind(row.disk_root.clone())
-            .bind(verdict.to_owned())
+            .bind(verdict.into_str())
             .execute(&mut *write)
             .await?;
         write.commit().await?;

@@ -119,7 +119,7 @@ impl Images {
             statement::Subject { image: id.to_string(), disk_root: root.clone(), file_sha512: image.os_hash.clone() };
         let signed = statement::sign(self.0.inspector.key(), &subject, &predicate)?;
         let row = VerificationRow { disk_root: root, rules: self.rules(), statement: signed };
-        if self.0.db.keep_verification(id, &row, predicate.verdict.word()).await? {
+        if self.0.db.keep_verification(id, &row, predicate.verdict).await? {
             tracing::info!(image.id = %id, verdict = ?predicate.verdict, "verified image {id}: {:?}", predicate.verdict);
             self.settle(id, predicate.report.as_ref()).await?;
         }

@@ -109,7 +109,7 @@ impl Acceleration {
             }
         };
         *self.lock() = Some(found);
-        if let Err(error) = std::fs::write(self.root.join(ANSWER), found.word()) {
+        if let Err(error) = std::fs::write(self.root.join(ANSWER), found.into_str()) {
             tracing::warn!(%error, "cannot keep whether KVM works: the next start finds out again");
         }
         Ok(found)
@@ -161,8 +161,7 @@ impl Acceleration {
 
 /// The answer that the last service kept. A torn or foreign file is no answer.
 fn remembered(root: &Path) -> Option<Accel> {
-    let word = std::fs::read_to_string(root.join(ANSWER)).ok()?;
-    [Accel::Kvm, Accel::Tcg].into_iter().find(|accel| accel.word() == word)
+    std::fs::read_to_string(root.join(ANSWER)).ok()?.parse().ok()
 }
 
 #[cfg(test)]

@@ -262,7 +262,7 @@ impl Driver {
                 let (accel, forwards) = (started.accel, started.forwards);
                 self.running = Some(Running::new(started.process, Some((started.qmp, started.events))));
                 let mut new = self.row.state.clone();
-                (new.accel, new.forwards) = (Some(accel.word().to_owned()), forwards);
+                (new.accel, new.forwards) = (Some(accel.into_str().to_owned()), forwards);
                 self.is_on(new).await;
             }
             Err(why) => self.has_failed(&why).await,
@@ -274,7 +274,7 @@ impl Driver {
         (new.status, new.task, new.fault) = (Status::Active, None, None);
         new.launched_ms.get_or_insert_with(now_ms);
         self.settle(new, None).await;
-        let (id, accel) = (self.row.id, self.row.state.accel.as_deref().unwrap_or(Accel::Tcg.word()));
+        let (id, accel) = (self.row.id, self.row.state.accel.as_deref().unwrap_or(Accel::Tcg.into_str()));
         tracing::info!(instance.id = %id, accel, "instance {id} runs");
     }
 

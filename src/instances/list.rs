@@ -82,7 +82,7 @@ fn compare(order: &[(SortKey, Direction)], a: &InstanceRow, b: &InstanceRow) -> 
             SortKey::Updated => a.updated_ms.cmp(&b.updated_ms),
             SortKey::Launched => a.state.launched_ms.cmp(&b.state.launched_ms),
             SortKey::Name => a.name.cmp(&b.name),
-            SortKey::Status => a.state.status.word().cmp(b.state.status.word()),
+            SortKey::Status => a.state.status.into_str().cmp(b.state.status.into_str()),
             SortKey::Id => a.id.cmp(&b.id),
         };
         if *direction == Direction::Descending { found.reverse() } else { found }

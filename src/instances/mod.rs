@@ -320,7 +320,7 @@ impl Instances {
 
     /// How guests' instructions run on this host: `kvm` or `tcg`; `None` until that has been found out.
     pub fn accel(&self) -> Option<&'static str> {
-        self.0.accel.known().map(qemu::Accel::word)
+        self.0.accel.known().map(|accel| accel.into_str())
     }
 
     async fn order(&self, caller: &Caller, id: InstanceId, order: Order) -> Result<()> {

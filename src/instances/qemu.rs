@@ -38,22 +38,13 @@ const RECONNECT_SECS: u64 = 300;
 const FILE_SLACK_BYTES: u64 = 1 << 30;
 
 /// How guests' instructions run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase", const_into_str)]
 pub(super) enum Accel {
     /// By the processor.
     Kvm,
     /// By emulation.
     Tcg,
-}
-
-impl Accel {
-    /// The word for it.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Accel::Kvm => "kvm",
-            Accel::Tcg => "tcg",
-        }
-    }
 }
 
 /// One virtual machine, as QEMU is told to make it.
@@ -87,7 +78,7 @@ pub(super) fn start_probe(program: &Path, folder: &Folder, image: &str, accel: A
     let mut command = jailed(program, folder, accel, FILE_SLACK_BYTES, &["--pdeathsig", "KILL"]);
     let disk = json!({"driver": "raw", "node-name": "disk", "read-only": true,
         "file": {"driver": "file", "filename": image, "locking": "off"}});
-    command.args(["-name", "guest=effigy-probe", "-machine", "pc", "-accel", accel.word(), "-m", "32"]);
+    command.args(["-name", "guest=effigy-probe", "-machine", "pc", "-accel", accel.into_str(), "-m", "32"]);
     command.args(["-blockdev", &disk.to_string(), "-device", "virtio-blk-pci,drive=disk,bootindex=1"]);
     command.args(["-chardev", "stdio,id=serial0,signal=off", "-serial", "chardev:serial0"]);
     command.stdin(Stdio::null()).stdout(Stdio::piped());

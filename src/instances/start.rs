@@ -92,7 +92,7 @@ async fn attempt(room: &Room, row: &InstanceRow, folder: &Folder, accel: Accel) 
         .map_err(|error| with_last_words(format!("QEMU cannot be started: {error}.")))?;
     let mut unclaimed = Unclaimed(Some(process));
     let process = unclaimed.0.as_ref().expect("it was just put there");
-    let facts = Facts { accel: Some(accel.word().to_owned()), forwards: forwards.clone() };
+    let facts = Facts { accel: Some(accel.into_str().to_owned()), forwards: forwards.clone() };
     process
         .record(folder, facts)
         .map_err(|error| format!("The instance's process cannot be written down: {error}."))?;

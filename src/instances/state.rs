@@ -67,8 +67,8 @@ pub(super) fn legal(order: Order, status: Status, task: Option<TaskState>, id: I
         // A guest that ignores a soft reboot can be rebooted hard at once (Nova allows the same).
         (Order::Reboot(Hard), Reboot, Some(Rebooting)) => Ok(()),
         (_, Build, _) => Err(busy(order, id, "building")),
-        (_, _, Some(task)) => Err(busy(order, id, task.word())),
-        (_, status, None) => Err(busy(order, id, status.word())),
+        (_, _, Some(task)) => Err(busy(order, id, task.into_str())),
+        (_, status, None) => Err(busy(order, id, status.into_str())),
     }
 }
 

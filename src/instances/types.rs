@@ -6,7 +6,7 @@ use super::flavors::Flavor;
 use crate::ids::{ImageId, InstanceId, ProjectId, UserId};
 pub use crate::model::{
     action::ActionResult,
-    instance::{Fault, Forward, Lock, Status, TaskState, UnknownWord, Usage},
+    instance::{Fault, Forward, Lock, Status, TaskState, Usage},
 };
 
 /// How to reboot.

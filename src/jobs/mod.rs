@@ -15,7 +15,8 @@ use std::time::Duration;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use queue::{Job, Lane, Queue, Work};
+pub use crate::model::job::Lane;
+pub use queue::{Job, Queue, Work};
 
 use crate::{
     error::Result,

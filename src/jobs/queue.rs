@@ -21,7 +21,7 @@ use crate::{
     identity::Caller,
     ids::{ImageId, InstanceId, JobId},
     images::Source,
-    model::job::{HeldJob, NewJob},
+    model::job::{HeldJob, Lane, NewJob},
 };
 
 /// A job without a sign of life for this long is taken over.
@@ -87,30 +87,6 @@ pub enum Work {
     Sweep,
     /// Reads chunks again and verifies them.
     Scrub,
-}
-
-/// Which workers take a job: people wait for those in front, nobody for those in the back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
-    /// People wait for it.
-    Front,
-    /// People wait for it, and how long it takes is up to somebody else's network.
-    Import,
-    /// People wait for it, and it is a guest that runs for a minute: one at a time.
-    Clean,
-    /// Nobody waits for it, and it may take hours.
-    Back,
-}
-
-impl Lane {
-    fn word(self) -> &'static str {
-        match self {
-            Lane::Front => "front",
-            Lane::Import => "import",
-            Lane::Clean => "clean",
-            Lane::Back => "back",
-        }
-    }
 }
 
 impl Work {
@@ -190,7 +166,7 @@ impl Queue {
     pub fn row(work: Work, caller: Option<&Caller>) -> Result<NewJob> {
         Ok(NewJob {
             id: JobId::new(),
-            lane: work.lane().word(),
+            lane: work.lane(),
             once: work.once(),
             caller: caller.map(serde_json::to_string).transpose().map_err(Error::internal)?,
             work: serde_json::to_string(&work).map_err(Error::internal)?,
@@ -226,7 +202,7 @@ impl Queue {
         while !stop.is_cancelled() {
             let woken = self.wake.notified();
             let holder = uuid::Uuid::new_v4().to_string();
-            match self.db.claim_job(lane.word(), &holder, LEASE.as_millis() as i64).await {
+            match self.db.claim_job(lane, &holder, LEASE.as_millis() as i64).await {
                 Ok(Some(held)) => self.run_one(held, &holder, &stop, &body).await,
                 Ok(None) => tokio::select! {
                     () = woken => {}
@@ -357,10 +333,10 @@ mod tests {
         let queue = queue(&folder).await;
         queue.add(Work::Sweep, None).await.unwrap();
         let lease = LEASE.as_millis() as i64;
-        let held = queue.db.claim_job("back", "the service that died", lease).await.unwrap().unwrap();
-        assert!(queue.db.claim_job("back", "another", lease).await.unwrap().is_none(), "held twice");
+        let held = queue.db.claim_job(Lane::Back, "the service that died", lease).await.unwrap().unwrap();
+        assert!(queue.db.claim_job(Lane::Back, "another", lease).await.unwrap().is_none(), "held twice");
         queue.recover().await.unwrap();
-        let again = queue.db.claim_job("back", "another", lease).await.unwrap().unwrap();
+        let again = queue.db.claim_job(Lane::Back, "another", lease).await.unwrap().unwrap();
         assert_eq!((again.id, again.failures), (held.id, 0));
     }
 
@@ -370,13 +346,13 @@ mod tests {
         let queue = queue(&folder).await;
         let lease = LEASE.as_millis() as i64;
         queue.add(Work::Scrub, None).await.unwrap();
-        let held = queue.db.claim_job("back", "me", lease).await.unwrap().unwrap();
+        let held = queue.db.claim_job(Lane::Back, "me", lease).await.unwrap().unwrap();
         queue.end_failed(held.id, "me", 1, &Error::Unavailable("later".into())).await.unwrap();
         let row = queue.db.job(held.id).await.unwrap().unwrap();
         assert_eq!((row.state.as_str(), row.failures, row.reason.as_deref()), ("waiting", 1, Some("later")));
-        assert!(queue.db.claim_job("back", "me", lease).await.unwrap().is_none(), "it does not wait");
+        assert!(queue.db.claim_job(Lane::Back, "me", lease).await.unwrap().is_none(), "it does not wait");
         queue.add(Work::Sweep, None).await.unwrap();
-        let held = queue.db.claim_job("back", "me", lease).await.unwrap().unwrap();
+        let held = queue.db.claim_job(Lane::Back, "me", lease).await.unwrap().unwrap();
         queue.end_failed(held.id, "me", 1, &Error::Gone("deleted".into())).await.unwrap();
         assert_eq!(queue.db.job(held.id).await.unwrap().unwrap().state, "failed");
     }

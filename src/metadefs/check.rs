@@ -107,7 +107,7 @@ pub(super) fn item(kind: Kind, mut body: Body, now_ms: i64) -> Result<Item> {
     if body.len() > MAX_BODY_BYTES {
         return Err(Error::TooLarge(format!("A definition has {MAX_BODY_BYTES} bytes at most.")));
     }
-    Ok(Item { kind: kind.word(), name, body, created_ms: now_ms, updated_ms: now_ms })
+    Ok(Item { kind, name, body, created_ms: now_ms, updated_ms: now_ms })
 }
 
 /// Reads properties as an object holds them: by name.

@@ -10,6 +10,7 @@ mod check;
 mod seed;
 
 use serde_json::{Map, Value};
+use strum::VariantArray as _;
 
 use crate::{
     db::{Database, now_ms},
@@ -18,39 +19,12 @@ use crate::{
     model::Step,
 };
 
-pub use crate::model::metadef::{Item, Namespace, ResourceType};
+pub use crate::model::metadef::{Item, Kind, Namespace, ResourceType};
 
 /// Namespaces there are at most: they are read as a whole to be listed.
 const MAX_NAMESPACES: usize = 1000;
 /// Items of one kind in a namespace at most, for the same reason.
 const MAX_ITEMS: usize = 1000;
-
-/// What is in a namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// A group of properties.
-    Object,
-    /// A property's JSON schema.
-    Property,
-    /// A word.
-    Tag,
-    /// A resource type that the namespace is about.
-    ResourceType,
-}
-
-impl Kind {
-    /// The word in the row and in messages.
-    pub fn word(self) -> &'static str {
-        match self {
-            Kind::Object => "object",
-            Kind::Property => "property",
-            Kind::Tag => "tag",
-            Kind::ResourceType => "resource_type",
-        }
-    }
-}
-
-const ALL_KINDS: [&str; 4] = ["object", "property", "resource_type", "tag"];
 
 /// Metadata definitions, open. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -75,7 +49,7 @@ impl Metadefs {
         let mut seen = Vec::new();
         for namespace in self.db.metadef_namespaces().await? {
             if sees(caller, &namespace) {
-                let types = self.db.metadef_items(&namespace.name, &[Kind::ResourceType.word()]).await?;
+                let types = self.db.metadef_items(&namespace.name, &[Kind::ResourceType]).await?;
                 seen.push((namespace, types));
             }
         }
@@ -88,7 +62,7 @@ impl Metadefs {
     /// `NotFound` when there is none that the caller sees.
     pub async fn show(&self, caller: &Caller, name: &str) -> Result<(Namespace, Vec<Item>)> {
         let namespace = self.seen(caller, name).await?;
-        let items = self.db.metadef_items(name, &ALL_KINDS).await?;
+        let items = self.db.metadef_items(name, Kind::VARIANTS).await?;
         Ok((namespace, items))
     }
 
@@ -142,7 +116,7 @@ impl Metadefs {
     /// `NotFound` when there is no namespace that the caller sees.
     pub async fn items(&self, caller: &Caller, namespace: &str, kind: Kind) -> Result<Vec<Item>> {
         self.seen(caller, namespace).await?;
-        self.db.metadef_items(namespace, &[kind.word()]).await
+        self.db.metadef_items(namespace, &[kind]).await
     }
 
     /// One thing in a namespace.
@@ -206,7 +180,7 @@ impl Metadefs {
     /// `Forbidden` for all but admins; `NotFound`.
     pub async fn remove(&self, caller: &Caller, namespace: &str, kind: Kind, name: &str) -> Result<()> {
         self.changeable(caller, namespace).await?;
-        match self.db.delete_metadef_item(namespace, kind.word(), name).await? {
+        match self.db.delete_metadef_item(namespace, kind, name).await? {
             Step::Done => Ok(()),
             Step::Lost => Err(no_such(kind, name)),
         }
@@ -218,7 +192,7 @@ impl Metadefs {
     /// `Forbidden` for all but admins.
     pub async fn clear(&self, caller: &Caller, namespace: &str, kind: Kind) -> Result<()> {
         self.changeable(caller, namespace).await?;
-        self.db.clear_metadef_items(namespace, kind.word()).await
+        self.db.clear_metadef_items(namespace, kind).await
     }
 
     /// Puts these tags in the place of all.
@@ -236,7 +210,7 @@ impl Metadefs {
         if tags.len() > MAX_ITEMS {
             return Err(too_many(Kind::Tag));
         }
-        self.db.replace_metadef_items(namespace, Kind::Tag.word(), &tags).await?;
+        self.db.replace_metadef_items(namespace, Kind::Tag, &tags).await?;
         Ok(tags)
     }
 
@@ -279,7 +253,7 @@ impl Metadefs {
     }
 
     async fn check_room(&self, namespace: &str, kind: Kind, more: usize) -> Result<()> {
-        let there = self.db.metadef_items(namespace, &[kind.word()]).await?.len();
+        let there = self.db.metadef_items(namespace, &[kind]).await?.len();
         if there + more > MAX_ITEMS { Err(too_many(kind)) } else { Ok(()) }
     }
 }
@@ -311,12 +285,12 @@ fn not_found(name: &str) -> Error {
 
 fn no_such(kind: Kind, name: &str) -> Error {
     let shown: String = name.chars().take(80).collect();
-    Error::NotFound(format!("There is no {} '{shown}' in this namespace.", kind.word().replace('_', " ")))
+    Error::NotFound(format!("There is no {} '{shown}' in this namespace.", kind.into_str().replace('_', " ")))
 }
 
 fn too_many(kind: Kind) -> Error {
     Error::TooLarge(format!(
         "A namespace has {MAX_ITEMS} of each kind at most; there is no room for another {}.",
-        kind.word()
+        kind.into_str()
     ))
 }

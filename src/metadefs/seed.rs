@@ -33,7 +33,7 @@ pub(super) fn definitions() -> Result<Usual> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::Kind, *};
 
     #[test]
     fn the_usual_definitions_hold_to_their_schemas() {
@@ -41,11 +41,11 @@ mod tests {
         assert!(namespaces.len() > 10);
         for (namespace, items) in &namespaces {
             assert!(namespace.is_public && namespace.protected, "{}", namespace.name);
-            let of = items.iter().filter(|item| item.kind == "resource_type");
+            let of = items.iter().filter(|item| item.kind == Kind::ResourceType);
             for item in of {
                 assert!(types.contains(&item.name), "{} is about {}", namespace.name, item.name);
             }
-            assert!(items.iter().any(|item| item.kind != "resource_type"), "{} is empty", namespace.name);
+            assert!(items.iter().any(|item| item.kind != Kind::ResourceType), "{} is empty", namespace.name);
         }
     }
 }

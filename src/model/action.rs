@@ -1,18 +1,18 @@
 //! What was done to instances, by whom, and how it ended.
 
-use std::{fmt, str::FromStr};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
-use super::instance::{UnknownWord, words};
+use super::UnknownWord;
 use crate::ids::{InstanceId, ProjectId, UserId};
 
-words! {
-    /// How an action ended.
-    ActionResult {
-        /// As asked.
-        Success = "Success",
-        /// Not.
-        Error = "Error",
-    }
+/// How an action ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantNames)]
+#[strum(const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<ActionResult>)]
+pub enum ActionResult {
+    /// As asked.
+    Success,
+    /// Not.
+    Error,
 }
 
 /// One thing somebody did to an instance.

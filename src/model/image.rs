@@ -1,78 +1,43 @@
 //! An image's record.
 
-use std::{fmt, str::FromStr};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
-use crate::{
-    error::{Error, Result},
-    ids::{ImageId, ProjectId},
-};
+use super::UnknownWord;
+use crate::ids::{ImageId, ProjectId};
 
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$case_doc:meta])* $case:ident = $word:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$case_doc])* $case),+ }
-
-        impl $name {
-            /// The word on the wire and in the row.
-            pub fn word(self) -> &'static str {
-                match self { $($name::$case => $word),+ }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.word())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = Error;
-            fn from_str(word: &str) -> Result<$name> {
-                match word {
-                    $($word => Ok($name::$case),)+
-                    other => Err(Error::Invalid(format!("'{other}' is none of: {}", [$($word),+].join(", ")))),
-                }
-            }
-        }
-    };
+/// Where an image is in its life; the diagram is in [`crate::images`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<Status>)]
+pub enum Status {
+    /// A record without bytes.
+    Queued,
+    /// Bytes are being saved, from an upload or an instance.
+    Saving,
+    /// Bytes are being staged, or are staged and wait to be imported.
+    Uploading,
+    /// A job makes the image of staged or fetched bytes.
+    Importing,
+    /// Ready.
+    Active,
+    /// Ready, and withheld from everybody but admins.
+    Deactivated,
+    /// Deleted while bytes were being saved; gone once that save has noticed. Nobody sees it.
+    Deleted,
 }
 
-pub(super) use words;
-
-words!(
-    /// Where an image is in its life; the diagram is in [`crate::images`].
-    Status {
-        /// A record without bytes.
-        Queued = "queued",
-        /// Bytes are being saved, from an upload or an instance.
-        Saving = "saving",
-        /// Bytes are being staged, or are staged and wait to be imported.
-        Uploading = "uploading",
-        /// A job makes the image of staged or fetched bytes.
-        Importing = "importing",
-        /// Ready.
-        Active = "active",
-        /// Ready, and withheld from everybody but admins.
-        Deactivated = "deactivated",
-        /// Deleted while bytes were being saved; gone once that save has noticed. Nobody sees it.
-        Deleted = "deleted",
-    }
-);
-
-words!(
-    /// Who sees an image.
-    Visibility {
-        /// Its project.
-        Private = "private",
-        /// Its project and the image's members.
-        Shared = "shared",
-        /// Everybody who asks for it.
-        Community = "community",
-        /// Everybody.
-        Public = "public",
-    }
-);
+/// Who sees an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<Visibility>)]
+pub enum Visibility {
+    /// Its project.
+    Private,
+    /// Its project and the image's members.
+    Shared,
+    /// Everybody who asks for it.
+    Community,
+    /// Everybody.
+    Public,
+}
 
 /// An image's record.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,84 +1,51 @@
 //! Instances: what is settled when one is made, and what changes.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
+use super::UnknownWord;
 use crate::ids::{ImageId, InstanceId, ProjectId, UserId};
 
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$variant_doc])* $variant),* }
-
-        impl $name {
-            /// Every case.
-            pub const ALL: &[$name] = &[$($name::$variant),*];
-
-            /// The word the Compute API and the database use.
-            pub fn word(self) -> &'static str {
-                match self { $($name::$variant => $word),* }
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.word())
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = UnknownWord;
-            fn from_str(text: &str) -> Result<$name, UnknownWord> {
-                $name::ALL.iter().copied().find(|case| case.word() == text).ok_or(UnknownWord)
-            }
-        }
-    };
-}
-pub(super) use words;
-
-/// The text is none of the words there are.
-#[derive(Debug, thiserror::Error)]
-#[error("an unknown word")]
-pub struct UnknownWord;
-
-words! {
-    /// Where an instance is in its life.
-    Status {
-        /// Being made; not yet running.
-        Build = "BUILD",
-        /// Running.
-        Active = "ACTIVE",
-        /// Stopped; its disk is at rest.
-        Shutoff = "SHUTOFF",
-        /// Between the stop and the start of a reboot.
-        Reboot = "REBOOT",
-        /// Something failed; `fault` says what.
-        Error = "ERROR",
-        /// Gone; only its history is left.
-        Deleted = "DELETED",
-    }
+/// Where an instance is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "UPPERCASE", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<Status>)]
+pub enum Status {
+    /// Being made; not yet running.
+    Build,
+    /// Running.
+    Active,
+    /// Stopped; its disk is at rest.
+    Shutoff,
+    /// Between the stop and the start of a reboot.
+    Reboot,
+    /// Something failed; `fault` says what.
+    Error,
+    /// Gone; only its history is left.
+    Deleted,
 }
 
-words! {
-    /// What is being done to an instance now.
-    TaskState {
-        /// Its first start.
-        Spawning = "spawning",
-        /// A start after a stop.
-        PoweringOn = "powering-on",
-        /// A stop: the guest has been asked to shut down.
-        PoweringOff = "powering-off",
-        /// A soft reboot: the guest has been asked to shut down.
-        Rebooting = "rebooting",
-        /// A hard reboot.
-        RebootingHard = "rebooting_hard",
-        /// Its disk is being cast into an image; it cannot be started meanwhile.
-        ImageSnapshot = "image_snapshot",
-        /// Being deleted.
-        Deleting = "deleting",
-    }
+/// What is being done to an instance now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<TaskState>)]
+pub enum TaskState {
+    /// Its first start.
+    Spawning,
+    /// A start after a stop.
+    PoweringOn,
+    /// A stop: the guest has been asked to shut down.
+    PoweringOff,
+    /// A soft reboot: the guest has been asked to shut down.
+    Rebooting,
+    /// A hard reboot.
+    #[strum(serialize = "rebooting_hard")]
+    RebootingHard,
+    /// Its disk is being cast into an image; it cannot be started meanwhile.
+    #[strum(serialize = "image_snapshot")]
+    ImageSnapshot,
+    /// Being deleted.
+    Deleting,
 }
 
 /// One TCP port of a guest, open on this host's 127.0.0.1.

@@ -1,6 +1,23 @@
 //! Work that outlives its request.
 
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
+
+use super::UnknownWord;
 use crate::ids::JobId;
+
+/// Which workers take a job: people wait for those in front, nobody for those in the back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<Lane>)]
+pub enum Lane {
+    /// People wait for it.
+    Front,
+    /// People wait for it, and how long it takes is up to somebody else's network.
+    Import,
+    /// People wait for it, and it is a guest that runs for a minute: one at a time.
+    Clean,
+    /// Nobody waits for it, and it may take hours.
+    Back,
+}
 
 /// A job to take on.
 #[derive(Clone, Debug)]
@@ -8,7 +25,7 @@ pub struct NewJob {
     /// Its id.
     pub id: JobId,
     /// Which workers take it.
-    pub lane: &'static str,
+    pub lane: Lane,
     /// What to do, as JSON.
     pub work: String,
     /// Who asked, as JSON.

@@ -1,24 +1,21 @@
 //! The projects that images are shared with.
 
-use std::{fmt, str::FromStr};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
-use super::image::words;
-use crate::{
-    error::{Error, Result},
-    ids::{ImageId, ProjectId},
-};
+use super::UnknownWord;
+use crate::ids::{ImageId, ProjectId};
 
-words!(
-    /// What a project an image is shared with has made of the offer.
-    MemberStatus {
-        /// Nothing yet.
-        Pending = "pending",
-        /// Taken: the image is among its images.
-        Accepted = "accepted",
-        /// Refused: the image is out of its sight.
-        Rejected = "rejected",
-    }
-);
+/// What a project an image is shared with has made of the offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<MemberStatus>)]
+pub enum MemberStatus {
+    /// Nothing yet.
+    Pending,
+    /// Taken: the image is among its images.
+    Accepted,
+    /// Refused: the image is out of its sight.
+    Rejected,
+}
 
 /// A project that an image is shared with.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,8 @@
 //! Metadata definitions.
 
+use strum::{Display, EnumString, IntoStaticStr, VariantArray, VariantNames};
+
+use super::UnknownWord;
 use crate::ids::ProjectId;
 
 /// A namespace of definitions.
@@ -23,11 +26,25 @@ pub struct Namespace {
     pub updated_ms: i64,
 }
 
+/// What is in a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantArray, VariantNames)]
+#[strum(serialize_all = "snake_case", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<Kind>)]
+pub enum Kind {
+    /// A group of properties.
+    Object,
+    /// A property's JSON schema.
+    Property,
+    /// A resource type that the namespace is about.
+    ResourceType,
+    /// A word.
+    Tag,
+}
+
 /// Something in a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// What it is: object, property, tag, resource_type.
-    pub kind: &'static str,
+    /// What it is.
+    pub kind: Kind,
     /// Its name.
     pub name: String,
     /// All the rest, as a JSON object.

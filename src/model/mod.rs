@@ -1,6 +1,8 @@
 //! What the service keeps, as values: types only, without SQL and without doing anything.
 //!
-//! `db` reads and writes them, and the rooms hand them out as their own. One file for each noun, as everywhere.
+//! `db` reads and writes them, and the rooms hand them out as their own. One file for each noun, as everywhere. An enum's words are written once, for `strum`: `into_str` and `parse`
+//! read them, and they are the words of the wire and of the database.
+#![allow(missing_docs, reason = "`into_str` is derived, and a derived method cannot have any")]
 
 pub mod action;
 pub mod catalog;
@@ -20,6 +22,33 @@ pub mod save;
 pub mod task;
 pub mod usage;
 pub mod verification;
+
+use strum::VariantNames;
+
+use crate::error::Error;
+
+/// The longest part of a client's text that is repeated to it.
+const SHOWN: usize = 64;
+
+/// The text is not one of the words there are.
+#[derive(Debug, thiserror::Error)]
+#[error("'{text}' must be one of: {}", known.join(", "))]
+pub struct UnknownWord {
+    text: String,
+    known: &'static [&'static str],
+}
+
+impl UnknownWord {
+    fn of<T: VariantNames>(text: &str) -> UnknownWord {
+        UnknownWord { text: text.chars().take(SHOWN).collect(), known: T::VARIANTS }
+    }
+}
+
+impl From<UnknownWord> for Error {
+    fn from(error: UnknownWord) -> Error {
+        Error::Invalid(error.to_string())
+    }
+}
 
 /// What became of a step that another may have been ahead of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,23 @@
 //! What was stated of an image.
 
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
+
+use super::UnknownWord;
+
+/// What a verification came to.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantNames,
+)]
+#[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<Verdict>)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// The format rules hold, the system inside is known, and nothing of high severity was found.
+    Passed,
+    /// Something of that does not hold.
+    Failed,
+}
+
 /// What was stated of an image.
 #[derive(Clone, Debug)]
 pub struct VerificationRow {

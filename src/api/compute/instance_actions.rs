@@ -114,7 +114,7 @@ fn event(record: &ActionRecord, version: Microversion, is_admin: bool) -> Value 
         "event": format!("compute_{}", record.action),
         "start_time": times::micros(record.start_ms),
         "finish_time": record.finish_ms.map(times::micros),
-        "result": record.result.map(|result| result.word()),
+        "result": record.result.map(|result| result.into_str()),
     });
     if is_admin {
         event["traceback"] = Value::Null;

@@ -194,7 +194,7 @@ impl Query {
             Rest::Host(host) => instance.host == *host,
             Rest::Uuid(id) => instance.id.to_string() == *id,
             Rest::VmState(state) => server_view::vm_state(instance.status) == state,
-            Rest::TaskState(task) => instance.task.is_some_and(|held| held.word() == task),
+            Rest::TaskState(task) => instance.task.is_some_and(|held| held.into_str() == task),
             Rest::PowerState(state) => server_view::power_state(instance.status).to_string() == *state,
             Rest::Hostname(name) => instance.hostname == *name,
             Rest::Description(text) => instance.description.as_ref() == Some(text),

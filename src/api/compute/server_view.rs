@@ -99,7 +99,7 @@ impl View<'_> {
         if instance.addresses.is_some() {
             set("security_groups", json!([{"name": network::SECURITY_GROUP}]));
         }
-        set("OS-EXT-STS:task_state", json!(instance.task.map(TaskState::word)));
+        set("OS-EXT-STS:task_state", json!(instance.task.map(|task| task.into_str())));
         set("OS-EXT-STS:vm_state", json!(vm_state(instance.status)));
         set("OS-EXT-STS:power_state", json!(power_state(instance.status)));
         set("os-extended-volumes:volumes_attached", json!([]));
@@ -187,7 +187,7 @@ pub(super) fn addresses(addresses: Option<&Addresses>) -> Value {
 fn status(instance: &Instance) -> &'static str {
     match (instance.status, instance.task) {
         (Status::Reboot, Some(TaskState::RebootingHard)) => "HARD_REBOOT",
-        (status, _) => status.word(),
+        (status, _) => status.into_str(),
     }
 }
 

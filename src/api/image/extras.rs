@@ -31,7 +31,7 @@ async fn show(
 fn extras(image: &Image, lineage: &Lineage) -> Value {
     json!({
         "id": image.id,
-        "status": image.status.word(),
+        "status": image.status.into_str(),
         "progress": image.progress,
         "reason": image.reason,
         "verdict": image.verdict,

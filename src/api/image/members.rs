@@ -72,8 +72,7 @@ pub(super) async fn decide(
     JsonBody(body): JsonBody<Decision>,
 ) -> Result<Json<Value>, ApiError> {
     let id = image_id(&image)?;
-    let status: MemberStatus =
-        body.status.parse().map_err(|error: Error| Error::Invalid(format!("status: {error}")))?;
+    let status: MemberStatus = body.status.parse().map_err(|error| Error::Invalid(format!("status: {error}")))?;
     let member = api.images.decide(&caller, id, member.parse().ok(), status).await?;
     Ok(Json(render::member(&member)))
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::render::seconds;
-use crate::metadefs::{Item, Namespace, ResourceType, prefix_of};
+use crate::metadefs::{Item, Kind, Namespace, ResourceType, prefix_of};
 
 /// Where namespaces are.
 pub(super) const NAMESPACES: &str = "/v2/metadefs/namespaces";
@@ -46,17 +46,17 @@ pub(super) fn listed(of: &Namespace, types: &[Item]) -> Value {
 
 /// A namespace with all that is in it.
 pub(super) fn whole(of: &Namespace, items: &[Item]) -> Value {
-    let of_kind = |kind: &str| items.iter().filter(|item| item.kind == kind).cloned().collect::<Vec<_>>();
-    let mut shown = listed(of, &of_kind("resource_type"));
-    let objects: Vec<Value> = of_kind("object").iter().map(|item| object(&of.name, item)).collect();
+    let of_kind = |kind: Kind| items.iter().filter(|item| item.kind == kind).cloned().collect::<Vec<_>>();
+    let mut shown = listed(of, &of_kind(Kind::ResourceType));
+    let objects: Vec<Value> = of_kind(Kind::Object).iter().map(|item| object(&of.name, item)).collect();
     if !objects.is_empty() {
         shown["objects"] = objects.into();
     }
-    let found = of_kind("property");
+    let found = of_kind(Kind::Property);
     if !found.is_empty() {
         shown["properties"] = properties(&found);
     }
-    let found = of_kind("tag");
+    let found = of_kind(Kind::Tag);
     if !found.is_empty() {
         shown["tags"] = tags(&found);
     }
@@ -65,7 +65,7 @@ pub(super) fn whole(of: &Namespace, items: &[Item]) -> Value {
 
 /// Gives every property the name it has on a resource type.
 pub(super) fn prefix(shown: &mut Value, items: &[Item], on: &str) {
-    let of = items.iter().find(|item| item.kind == "resource_type" && item.name == on);
+    let of = items.iter().find(|item| item.kind == Kind::ResourceType && item.name == on);
     let prefix = of.map(prefix_of).unwrap_or_default();
     let renamed = |properties: &mut Value| {
         if let Some(names) = properties.as_object_mut() {

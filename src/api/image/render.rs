@@ -53,7 +53,7 @@ pub(super) fn member(member: &Member) -> serde_json::Value {
     serde_json::json!({
         "image_id": member.image,
         "member_id": member.project,
-        "status": member.status.word(),
+        "status": member.status.into_str(),
         "created_at": String::from_utf8_lossy(&seconds(member.created_ms)),
         "updated_at": String::from_utf8_lossy(&seconds(member.updated_ms)),
         "schema": "/v2/schemas/member",
@@ -67,8 +67,8 @@ fn write_image(out: &mut Vec<u8>, image: &Image) {
     out.extend_from_slice(id);
     out.extend_from_slice(b"\", \"name\": ");
     optional_text(out, image.name.as_deref());
-    word(out, "status", image.status.word());
-    word(out, "visibility", image.visibility.word());
+    word(out, "status", image.status.into_str());
+    word(out, "visibility", image.visibility.into_str());
     raw(out, "os_hidden", if image.hidden { "true" } else { "false" });
     raw(out, "protected", if image.protected { "true" } else { "false" });
     optional(out, "disk_format", image.disk_format.as_deref());

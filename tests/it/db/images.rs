@@ -7,7 +7,7 @@ use effigy::{
     model::{
         Step,
         image::{Image, Status, Visibility},
-        job::NewJob,
+        job::{Lane, NewJob},
         member::{Member, MemberStatus},
         save::{Ending, Hold, Lease, Saved},
         usage::{ImageUsage, Limits},
@@ -119,7 +119,7 @@ pub(super) async fn sums_are_right(db: &Database, name: &str) {
 }
 
 fn job() -> NewJob {
-    NewJob { id: JobId::new(), lane: "front", work: "{}".into(), caller: None, once: None, run_at_ms: 0 }
+    NewJob { id: JobId::new(), lane: Lane::Front, work: "{}".into(), caller: None, once: None, run_at_ms: 0 }
 }
 
 #[tokio::test]
@@ -262,7 +262,7 @@ async fn snapshot_is_begun_with_its_job_and_ends_once() {
         let mut shown = image(ProjectId::new(), "snapshot", 5);
         shown.status = Status::Saving;
         db.insert_snapshot(&shown, 100, LIMITS, &job()).await.expect("insert");
-        assert!(db.claim_job("front", "worker", 1000).await.expect("claim").is_some(), "{name}");
+        assert!(db.claim_job(Lane::Front, "worker", 1000).await.expect("claim").is_some(), "{name}");
         assert_eq!(
             db.begin_saving(shown.id, Status::Saving, &lease("x", 1), 1, LIMITS).await.expect("begin"),
             Step::Lost,

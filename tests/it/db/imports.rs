@@ -7,7 +7,7 @@ use effigy::{
     model::{
         Step,
         image::{Image, Status},
-        job::NewJob,
+        job::{Lane, NewJob},
         save::{Ending, Staged},
         task::{ImageTask, TaskOrder, TaskPage},
         usage::Limits,
@@ -37,7 +37,7 @@ fn task(image: &Image, created_ms: i64) -> (ImageTask, NewJob) {
         expires_ms: None,
     };
     let (work, caller) = ("{}".into(), None);
-    (task, NewJob { id, lane: "import", work, caller, once: None, run_at_ms: 0 })
+    (task, NewJob { id, lane: Lane::Import, work, caller, once: None, run_at_ms: 0 })
 }
 
 async fn staged(db: &Database, image: &Image, size_bytes: i64) {
@@ -69,7 +69,7 @@ async fn staged_bytes_are_counted_kept_and_become_the_image() {
             Step::Done,
             "{name}"
         );
-        assert_eq!(db.claim_job("import", "w", 1000).await.expect("claim").expect("the job").id, job.id, "{name}");
+        assert_eq!(db.claim_job(Lane::Import, "w", 1000).await.expect("claim").expect("the job").id, job.id, "{name}");
         let mine = lease("import", 60_000);
         let hold = db.hold_import(shown.id, &task.id.to_string(), &mine, 0, LIMITS).await.expect("hold");
         assert_eq!(hold, Step::Done, "{name}");

@@ -1,13 +1,17 @@
 //! Jobs: taken by one, once, and never lost.
 
-use effigy::{db::Database, ids::JobId, model::job::NewJob};
+use effigy::{
+    db::Database,
+    ids::JobId,
+    model::job::{Lane, NewJob},
+};
 
 use super::{Fresh, both};
 
 fn job(once: Option<&str>, run_at_ms: i64) -> NewJob {
     NewJob {
         id: JobId::new(),
-        lane: "front",
+        lane: Lane::Front,
         work: "{}".into(),
         caller: Some("{}".into()),
         once: once.map(str::to_owned),
@@ -27,17 +31,17 @@ async fn job_is_taken_by_one_worker() {
         }
         let claims = (0..20).map(|n| {
             let db = db.clone();
-            async move { db.claim_job("front", &format!("worker {n}"), 60_000).await.expect("claim") }
+            async move { db.claim_job(Lane::Front, &format!("worker {n}"), 60_000).await.expect("claim") }
         });
         let mut taken: Vec<_> = futures::future::join_all(claims).await.into_iter().flatten().map(|j| j.id).collect();
         // Workers that came to the same row at the same time go back for another.
-        while let Some(held) = db.claim_job("front", "late", 60_000).await.expect("claim") {
+        while let Some(held) = db.claim_job(Lane::Front, "late", 60_000).await.expect("claim") {
             taken.push(held.id);
         }
         taken.sort();
         taken.dedup();
         assert_eq!(taken.len(), 5, "{name}");
-        assert!(db.claim_job("back", "x", 1).await.expect("claim").is_none(), "{name}: the other lane's job");
+        assert!(db.claim_job(Lane::Back, "x", 1).await.expect("claim").is_none(), "{name}: the other lane's job");
     }
 }
 
@@ -48,7 +52,7 @@ async fn job_of_one_name_waits_or_runs_once() {
         db.add_job(&first).await.expect("add");
         db.add_job(&second).await.expect("add");
         assert_eq!(state(&db, second.id).await, None, "{name}");
-        db.claim_job("front", "me", 60_000).await.expect("claim").expect("a job");
+        db.claim_job(Lane::Front, "me", 60_000).await.expect("claim").expect("a job");
         db.end_job(first.id, "another", None).await.expect("end");
         assert_eq!(state(&db, first.id).await.as_deref(), Some("running"), "{name}: another ended my job");
         db.end_job(first.id, "me", None).await.expect("end");
@@ -64,14 +68,14 @@ async fn lapsed_job_is_taken_over_and_a_renewed_one_is_not() {
     for Fresh { name, db, .. } in both().await {
         let lapsed = job(None, 0);
         db.add_job(&lapsed).await.expect("add");
-        db.claim_job("front", "dead", -1).await.expect("claim").expect("a job");
-        let again = db.claim_job("front", "alive", 60_000).await.expect("claim").expect("the lapsed job");
+        db.claim_job(Lane::Front, "dead", -1).await.expect("claim").expect("a job");
+        let again = db.claim_job(Lane::Front, "alive", 60_000).await.expect("claim").expect("the lapsed job");
         assert_eq!((again.id, again.failures), (lapsed.id, 0), "{name}");
         assert!(!db.renew_job(lapsed.id, "dead", 60_000).await.expect("renew"), "{name}");
         assert!(db.renew_job(lapsed.id, "alive", 60_000).await.expect("renew"), "{name}");
-        assert!(db.claim_job("front", "third", 60_000).await.expect("claim").is_none(), "{name}");
+        assert!(db.claim_job(Lane::Front, "third", 60_000).await.expect("claim").is_none(), "{name}");
         db.retry_job(lapsed.id, "alive", i64::MAX, "later").await.expect("retry");
-        assert!(db.claim_job("front", "third", 60_000).await.expect("claim").is_none(), "{name}: it does not wait");
+        assert!(db.claim_job(Lane::Front, "third", 60_000).await.expect("claim").is_none(), "{name}: it does not wait");
         assert_eq!(db.job(lapsed.id).await.expect("read").expect("the job").failures, 1, "{name}");
     }
 }

@@ -5,7 +5,7 @@ use effigy::{
     ids::ProjectId,
     model::{
         Step,
-        metadef::{Item, Namespace},
+        metadef::{Item, Kind, Namespace},
     },
 };
 
@@ -24,7 +24,7 @@ fn namespace(name: &str) -> Namespace {
     }
 }
 
-fn item(kind: &'static str, name: &str) -> Item {
+fn item(kind: Kind, name: &str) -> Item {
     Item { kind, name: name.into(), body: "{}".into(), created_ms: 1, updated_ms: 1 }
 }
 
@@ -32,25 +32,25 @@ fn item(kind: &'static str, name: &str) -> Item {
 async fn definitions_are_kept_renamed_and_deleted_with_their_namespace() {
     for Fresh { name, db, .. } in both().await {
         let shown = namespace("n");
-        let items = [item("tag", "a"), item("object", "a"), item("resource_type", "R")];
+        let items = [item(Kind::Tag, "a"), item(Kind::Object, "a"), item(Kind::ResourceType, "R")];
         db.insert_metadef_namespace(&shown, &items).await.expect("insert");
         assert_eq!(db.metadef_namespace("n").await.expect("read"), Some(shown.clone()), "{name}");
         let again = db.insert_metadef_namespace(&shown, &[]).await;
         assert!(matches!(again, Err(Error::Conflict(_))), "{name}: {again:?}");
-        let twice = db.add_metadef_items("n", &[item("tag", "b"), item("tag", "a")]).await;
+        let twice = db.add_metadef_items("n", &[item(Kind::Tag, "b"), item(Kind::Tag, "a")]).await;
         assert!(matches!(twice, Err(Error::Conflict(_))), "{name}: {twice:?}");
-        assert_eq!(db.metadef_items("n", &["tag"]).await.expect("items").len(), 1, "{name}: half was added");
-        let nowhere = db.add_metadef_items("nowhere", &[item("tag", "b")]).await;
+        assert_eq!(db.metadef_items("n", &[Kind::Tag]).await.expect("items").len(), 1, "{name}: half was added");
+        let nowhere = db.add_metadef_items("nowhere", &[item(Kind::Tag, "b")]).await;
         assert!(matches!(nowhere, Err(Error::NotFound(_))), "{name}: {nowhere:?}");
 
         let renamed = Namespace { name: "m".into(), protected: true, ..shown };
         assert_eq!(db.update_metadef_namespace("n", &renamed).await.expect("rename"), Step::Done, "{name}");
-        assert_eq!(db.metadef_items("m", &["tag", "object"]).await.expect("items").len(), 2, "{name}");
+        assert_eq!(db.metadef_items("m", &[Kind::Tag, Kind::Object]).await.expect("items").len(), 2, "{name}");
         assert_eq!(db.delete_metadef_namespace("m").await.expect("delete"), Step::Lost, "{name}: protected");
         let open = Namespace { protected: false, ..renamed };
         db.update_metadef_namespace("m", &open).await.expect("update");
         assert_eq!(db.delete_metadef_namespace("m").await.expect("delete"), Step::Done, "{name}");
-        assert_eq!(db.metadef_items("m", &["tag"]).await.expect("items"), [], "{name}");
+        assert_eq!(db.metadef_items("m", &[Kind::Tag]).await.expect("items"), [], "{name}");
         let types = db.metadef_resource_types().await.expect("types");
         assert_eq!(types.iter().map(|of| of.name.as_str()).collect::<Vec<_>>(), ["R"], "{name}");
     }
@@ -59,7 +59,7 @@ async fn definitions_are_kept_renamed_and_deleted_with_their_namespace() {
 #[tokio::test]
 async fn the_usual_definitions_are_added_once() {
     for Fresh { name, db, .. } in both().await {
-        let usual = [(namespace("usual"), vec![item("tag", "t")])];
+        let usual = [(namespace("usual"), vec![item(Kind::Tag, "t")])];
         db.seed_metadefs(&["R".into()], &usual).await.expect("seed");
         db.delete_metadef_namespace("usual").await.expect("delete");
         db.seed_metadefs(&["R".into()], &usual).await.expect("seed");

@@ -32,7 +32,7 @@ async fn qemu_that_cannot_start_is_a_fault_in_its_own_words_and_can_be_deleted()
     let fault = world.is(id, Status::Error).await.fault.unwrap();
     assert!(fault.message.contains("no such machine"), "{}", fault.message);
     let create = &world.instances.actions(&world.alice, id).await.unwrap()[0];
-    assert_eq!((create.action.as_str(), create.result.map(|result| result.word())), ("create", Some("Error")));
+    assert_eq!((create.action.as_str(), create.result.map(|result| result.into_str())), ("create", Some("Error")));
     assert!(matches!(world.instances.start(&world.alice, id).await, Err(Error::Conflict(_))));
     world.close().await;
 

@@ -35,7 +35,7 @@ async fn instance_boots_stops_by_the_power_button_and_counts_its_second_start() 
     world.console_says(id, "MICRO-READY life 0002 OK").await;
 
     let actions = world.instances.actions(&world.alice, id).await.unwrap();
-    let done: Vec<_> = actions.iter().map(|a| (a.action.as_str(), a.result.map(|r| r.word()))).collect();
+    let done: Vec<_> = actions.iter().map(|a| (a.action.as_str(), a.result.map(|r| r.into_str()))).collect();
     assert_eq!(done, [("start", Some("Success")), ("stop", Some("Success")), ("create", Some("Success"))]);
     world.clear(&[id]).await;
     assert!(!folder.path().join("instances").join(id.to_string()).exists());
