@@ -211,6 +211,29 @@ async fn methods_of(effigy: &Effigy, url: &str) -> String {
     order.into_iter().filter(|method| allowed.split(',').any(|one| one == *method)).collect::<Vec<_>>().join(" ")
 }
 
+#[test]
+fn no_sentence_starts_with_what_or_who() {
+    let mut wrong = Vec::new();
+    for page in PAGES {
+        let mut is_block = false;
+        for line in read(page).lines() {
+            is_block ^= line.starts_with("```");
+            let prose = match line.split_once('#') {
+                // In a block only the comments are sentences; outside, a heading is none.
+                Some((_, comment)) if is_block => comment,
+                _ if is_block || line.starts_with('#') => continue,
+                _ => line,
+            };
+            let sentences = prose.split(". ").map(|text| text.trim_start_matches(['-', '*', ' ', '#']));
+            let first = |text: &str| text.split(' ').next().map(str::to_owned).unwrap_or_default();
+            let starts = ["What", "Who", "Whom", "Whoever", "Whatever"];
+            wrong
+                .extend(sentences.filter(|text| starts.contains(&&*first(text))).map(|text| format!("{page}: {text}")));
+        }
+    }
+    assert!(wrong.is_empty(), "name the thing (CONTRIBUTING.md):\n{}", wrong.join("\n"));
+}
+
 /// The inline code and the lines of code blocks of every page, with the page's name.
 fn code_of_pages() -> Vec<(&'static str, String)> {
     let mut found = Vec::new();
