@@ -21,8 +21,9 @@ use crate::{
     images::{self, Images},
     inspect::{Inspector, SigningKey},
     instances::{Foundations, Instances, flavors::Flavors, key_pairs::KeyPairs},
-    jobs::{self, Queue},
+    jobs,
     metadefs::Metadefs,
+    queue::Queue,
     stores::{self, Store, Stores},
 };
 

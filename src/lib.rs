@@ -36,6 +36,8 @@ pub mod jobs;
 pub mod metadefs;
 /// The values that the service keeps: types only.
 pub mod model;
+/// The rows of work that outlives a request, and what work there is.
+pub mod queue;
 /// The named stores, each with chunks of its own.
 pub mod stores;
 

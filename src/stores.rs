@@ -13,7 +13,7 @@ use chunks::{Digest, Reader};
 use crate::{
     db::{Database, chunks::StoreIndex},
     error::{Error, Result},
-    model::{image::store_names, save::Hold},
+    model::{fill::Hold, image::store_names},
 };
 
 /// The stores. Cheap to clone.

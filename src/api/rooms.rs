@@ -9,8 +9,8 @@ use crate::{
     identity::Identity,
     images::Images,
     instances::{Instances, flavors::Flavors, key_pairs::KeyPairs},
-    jobs::Queue,
     metadefs::Metadefs,
+    queue::Queue,
     stores::Stores,
 };
 

@@ -14,7 +14,7 @@ use sqlx::{Any, AssertSqlSafe, Row as _, any::AnyArguments, any::AnyRow, query::
 use super::{Database, Write, now_ms};
 use crate::{
     error::{Error, Result},
-    model::save::Hold,
+    model::fill::Hold,
 };
 
 const COLUMNS: &str = "digest, segment, start, stored_bytes, raw_bytes, epoch, condemned, damaged, content_bytes";
@@ -201,7 +201,8 @@ impl StoreIndex {
     /// Names the images and instances that a content belongs to, for people.
     pub(crate) async fn names_of_root(&self, root: &str) -> Result<Vec<String>> {
         let text = format!(
-            "select 'image ' || id from images where (file_root = $2 or disk_root = $2 or staged_root = $2) and {HELD} \
+            "select 'image ' || id from images where (file_root = $2 or disk_root = $2 \
+             or exists (select 1 from fills where image_id = images.id and staged_root = $2)) and {HELD} \
              union all select 'instance ' || id from instances \
              where base_root = $2 and base_store = $1 and status <> 'DELETED'"
         );
@@ -537,7 +538,8 @@ impl Roots for StoreIndex {
         let text = format!(
             "select file_root from images where file_root is not null and {HELD} \
              union select disk_root from images where disk_root is not null and {HELD} \
-             union select staged_root from images where staged_root is not null and {HELD} \
+             union select staged_root from fills join images on images.id = image_id \
+             where staged_root is not null and {HELD} \
              union select base_root from instances where base_store = $1 and status <> 'DELETED'"
         );
         let rows = sqlx::query(AssertSqlSafe(text)).bind(self.name.to_string()).fetch_all(self.reads()).await?;

@@ -5,122 +5,64 @@
 
 use sqlx::{Row as _, any::AnyRow};
 
-use super::{Database, Write, chunks::hold_session, image_tasks, image_usage, images::word, now_ms};
+use super::{Database, Write, chunks::hold_session, fills::lock_own, image_tasks, image_usage, images::word, now_ms};
 use crate::{
     error::Result,
     ids::{ImageId, ProjectId},
-    model::{Step, image::store_names, job::NewJob, save::Hold, task::ImageTask, usage::Limits},
+    model::{
+        Step,
+        fill::{CopyStep, Ending},
+        image::{Status, store_names},
+        task::ImageTask,
+        usage::Limits,
+    },
 };
 
 /// The lists of an image's row, and what it is charged for them.
-struct Copies {
-    owner: ProjectId,
+#[derive(Clone)]
+pub(super) struct Copies {
+    pub(super) owner: ProjectId,
+    pub(super) charged_bytes: i64,
     size_bytes: i64,
-    charged_bytes: i64,
     stores: Vec<String>,
     importing_to: Vec<String>,
     failed: Vec<String>,
 }
 
-/// Reads the row that a statement changed, which holds it to the end of the transaction.
+/// Reads the row that a statement changed, which locks it to the end of the transaction.
 const LISTS: &str = "returning owner, coalesce(size_bytes, 0), charged_bytes, stores, coalesce(importing_to, ''), \
-                     coalesce(failed_import, '')";
+                     coalesce(failed_import, ''), status";
 
 impl Database {
-    /// An active image is to be copied to these stores, with the task that clients watch and the job that does it.
-    ///
-    /// # Errors
-    /// `OverQuota` when its project has no room for so many more files.
-    pub async fn begin_copies(
-        &self,
-        stores: &[String],
-        limits: Limits,
-        task: &ImageTask,
-        job: &NewJob,
-    ) -> Result<Step> {
+    /// Takes one step of a copy that `holder` is at work on.
+    pub async fn change_copies(&self, id: ImageId, holder: &str, step: CopyStep<'_>) -> Result<Ending> {
         let mut write = self.write().await?;
-        let text = format!(
-            "update images set import_task = $2, importing_to = '', failed_import = '', revision = revision + 1 \
-             where id = $1 and status = 'active' and import_task is null {LISTS}"
-        );
-        let statement = sqlx::query(sqlx::AssertSqlSafe(text)).bind(task.image.to_string()).bind(task.id.to_string());
-        let Some(row) = statement.fetch_optional(&mut *write).await? else { return Ok(Step::Lost) };
-        let mut copies = Copies::of(&row)?;
-        copies.importing_to = stores.to_vec();
-        copies.settle(&mut write, task.image, limits).await?;
-        image_tasks::insert(&mut write, task).await?;
-        super::jobs::insert(&mut write, job).await?;
-        write.commit().await?;
-        Ok(Step::Done)
-    }
-
-    /// A further store has the image.
-    pub async fn add_copy(&self, id: ImageId, task: &str, hold: &Hold) -> Result<Step> {
-        self.change_copies(id, task, Some(hold), |copies| {
-            copies.importing_to.retain(|store| *store != hold.store);
-            copies.stores.push(hold.store.clone());
-        })
-        .await
-    }
-
-    /// A store could not take the image.
-    pub async fn fail_copy(&self, id: ImageId, task: &str, store: &str) -> Result<Step> {
-        self.change_copies(id, task, None, |copies| {
-            copies.importing_to.retain(|other| other != store);
-            copies.failed.push(store.to_owned());
-        })
-        .await
-    }
-
-    /// None of these stores is to have the image, as one could not take it.
-    pub async fn undo_copies(&self, id: ImageId, task: &str, stores: &[String]) -> Result<Step> {
-        self.change_copies(id, task, None, |copies| {
-            copies.stores.retain(|store| !stores.contains(store));
-            copies.importing_to.clear();
-            copies.failed = stores.to_vec();
-        })
-        .await
-    }
-
-    async fn change_copies(
-        &self,
-        id: ImageId,
-        task: &str,
-        hold: Option<&Hold>,
-        change: impl FnOnce(&mut Copies),
-    ) -> Result<Step> {
-        let mut write = self.write().await?;
-        let text = format!(
-            "update images set revision = revision + 1 \
-             where id = $1 and import_task = $2 and status in ('active', 'deactivated') {LISTS}"
-        );
-        let statement = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id.to_string()).bind(task.to_owned());
-        let Some(row) = statement.fetch_optional(&mut *write).await? else { return Ok(Step::Lost) };
-        if let Some(hold) = hold {
-            // Or a sweep that gave the copy up could take its chunks.
-            hold_session(&mut write, hold).await?;
+        let held = match lock_own(&mut write, id, holder).await? {
+            Ok(held) => held,
+            Err(ending) => return Ok(ending),
+        };
+        let mut copies = held.copies;
+        match step {
+            CopyStep::Taken(hold) => {
+                // Or a sweep that gave the copy up could take its chunks.
+                hold_session(&mut write, hold).await?;
+                copies.importing_to.retain(|store| *store != hold.store);
+                copies.stores.push(hold.store.clone());
+            }
+            CopyStep::Failed(store) => {
+                copies.importing_to.retain(|other| other != store);
+                copies.failed.push(store.to_owned());
+            }
+            CopyStep::Undone(stores) => {
+                copies.stores.retain(|store| !stores.contains(store));
+                copies.importing_to.clear();
+                copies.failed = stores.to_vec();
+            }
         }
-        let mut copies = Copies::of(&row)?;
-        change(&mut copies);
         copies.settle(&mut write, id, Limits::NONE).await?;
         image_tasks::note_those_of(&mut write, id, "").await?;
         write.commit().await?;
-        Ok(Step::Done)
-    }
-
-    /// The copying has ended, and its task with it.
-    pub async fn end_copies(&self, id: ImageId, task: &str, failure: Option<&str>) -> Result<()> {
-        let mut write = self.write().await?;
-        let text = "update images set import_task = null, revision = revision + 1 where id = $1 and import_task = $2";
-        let ended = sqlx::query(text).bind(id.to_string()).bind(task.to_owned()).execute(&mut *write).await?;
-        if ended.rows_affected() == 1 {
-            match failure {
-                Some(reason) => image_tasks::fail_those_of(&mut write, id, reason).await?,
-                None => image_tasks::succeed_those_of(&mut write, id).await?,
-            }
-        }
-        write.commit().await?;
-        Ok(())
+        Ok(Ending::Done)
     }
 
     /// Takes an active image's bytes out of one of its stores, unless it has changed since it was read.
@@ -138,9 +80,26 @@ impl Database {
         write.commit().await?;
         Ok(Step::Done)
     }
+
+    /// Notes a copy that had nothing to do: the image is in every store already.
+    pub async fn note_copy(&self, id: ImageId, task: &ImageTask) -> Result<()> {
+        let mut write = self.write().await?;
+        image_tasks::insert(&mut write, task).await?;
+        let text = "update images set importing_to = '', failed_import = '' where id = $1";
+        sqlx::query(text).bind(id.to_string()).execute(&mut *write).await?;
+        write.commit().await?;
+        Ok(())
+    }
 }
 
 impl Copies {
+    /// Locks an image's row and reads its state and its lists.
+    pub(super) async fn lock(write: &mut Write, id: ImageId) -> Result<Option<(Status, Copies)>> {
+        let text = format!("update images set charged_bytes = charged_bytes where id = $1 {LISTS}");
+        let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id.to_string()).fetch_optional(&mut **write).await?;
+        row.map(|row| Ok((word(&row, 6)?, Copies::of(&row)?))).transpose()
+    }
+
     fn of(row: &AnyRow) -> Result<Copies> {
         let list = |column| -> Result<Vec<String>> {
             let list: String = row.try_get(column)?;
@@ -156,13 +115,18 @@ impl Copies {
         })
     }
 
+    /// The stores that were not reached do not get the image.
+    pub(super) fn fail_rest(&mut self) {
+        self.failed.append(&mut self.importing_to);
+    }
+
     /// Writes the lists and charges the project what they come to.
-    async fn settle(&mut self, write: &mut Write, id: ImageId, limits: Limits) -> Result<()> {
+    pub(super) async fn settle(&mut self, write: &mut Write, id: ImageId, limits: Limits) -> Result<()> {
         self.stores.sort_unstable();
         let charged_bytes = self.size_bytes * (self.stores.len() + self.importing_to.len()) as i64;
         image_usage::charge_bytes(write, self.owner, charged_bytes - self.charged_bytes, limits).await?;
-        // Who never imported sees nothing of imports.
-        let text = "update images set stores = $2, charged_bytes = $5, \
+        // An image that was never imported shows nothing of imports.
+        let text = "update images set stores = $2, charged_bytes = $5, revision = revision + 1, \
                     importing_to = case when importing_to is null then null else $3 end, \
                     failed_import = case when failed_import is null then null else $4 end where id = $1";
         sqlx::query(text)

@@ -33,8 +33,9 @@ impl Database {
         let rows = sqlx::query(
             "select u.project_id from image_usage u left join (select owner, count(*) as images, \
              cast(sum(charged_bytes) as bigint) as bytes, \
-             cast(sum(case when lease_until_ms is null then 0 else 1 end) as bigint) as uploads \
-             from images group by owner) i on i.owner = u.project_id \
+             cast(sum(case when f.image_id is null then 0 else 1 end) as bigint) as uploads \
+             from images left join fills f on f.image_id = id and f.holder is not null \
+             and f.kind in ('upload', 'stage', 'import') group by owner) i on i.owner = u.project_id \
              where u.images <> coalesce(i.images, 0) or u.bytes <> coalesce(i.bytes, 0) \
              or u.uploads <> coalesce(i.uploads, 0) \
              union select owner from images where owner not in (select project_id from image_usage)",

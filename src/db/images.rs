@@ -22,13 +22,13 @@ macro_rules! columns {
         "i.id, i.owner, i.name, i.status, i.visibility, i.hidden, i.protected, i.disk_format, i.container_format, \
          i.min_disk_gib, i.min_ram_mib, i.size_bytes, i.disk_bytes, i.checksum, i.os_hash, i.file_root, i.disk_root, \
          i.rendering, i.stored_bytes, i.stores, i.tags, i.properties, i.created_ms, i.updated_ms, i.revision, i.progress, \
-         i.reason, i.public_hold, i.public_why, i.verdict, i.staged_root, i.import_task, i.importing_to, \
+         i.reason, i.public_hold, i.public_why, i.verdict, i.import_task, i.importing_to, \
          i.failed_import"
     };
 }
 pub(super) const COLUMNS: &str = columns!();
 /// The place after the last of [`COLUMNS`].
-const AFTER_COLUMNS: usize = 34;
+const AFTER_COLUMNS: usize = 33;
 
 impl Image {
     pub(super) fn of(row: &AnyRow) -> Result<Image> {
@@ -65,7 +65,6 @@ impl Image {
             public_hold: row.try_get(next())?,
             public_why: row.try_get(next())?,
             verdict: row.try_get(next())?,
-            staged_root: row.try_get(next())?,
             import_task: row.try_get(next())?,
             importing_to: row.try_get(next())?,
             failed_import: row.try_get(next())?,
@@ -135,11 +134,12 @@ impl Database {
         Ok(step)
     }
 
-    /// Sets a state at rest, if the image is in `from`.
+    /// Withholds an active image or gives it back, if it is in `from`.
     pub async fn change_status(&self, id: ImageId, from: Status, to: Status) -> Result<Step> {
         let mut write = self.write().await?;
         let done = sqlx::query(
-            "update images set status = $3, updated_ms = $4, revision = revision + 1 where id = $1 and status = $2",
+            "update images set status = $3, updated_ms = $4, revision = revision + 1 \
+             where id = $1 and status = $2 and status in ('active', 'deactivated')",
         )
         .bind(id.to_string())
         .bind(from.into_str())
@@ -151,32 +151,45 @@ impl Database {
         Ok(Step::of(done.rows_affected()))
     }
 
-    /// Deletes the image; while its bytes are being saved it stays as `deleted` until the save has noticed.
+    /// Deletes the image. While somebody is at work on its bytes it stays as `deleted`, seen by nobody, until they have
+    /// noticed: what they reserved is counted until then. A copy to further stores reserves nothing of its own.
     pub async fn delete_image(&self, id: ImageId, revision: i64) -> Result<Step> {
         let mut write = self.write().await?;
-        let held = sqlx::query("select holder from images where id = $1 and revision = $2 and status <> 'deleted'")
-            .bind(id.to_string())
-            .bind(revision)
-            .fetch_optional(&mut *write)
-            .await?;
-        let Some(held) = held else { return Ok(Step::Lost) };
-        match held.try_get::<Option<String>, _>(0)? {
-            Some(_) => {
-                let hide = "update images set status = 'deleted', revision = revision + 1 where id = $1";
-                sqlx::query(hide).bind(id.to_string()).execute(&mut *write).await?;
-            }
-            None => remove(&mut write, id).await?,
+        let hide = "update images set status = 'deleted', revision = revision + 1 \
+                    where id = $1 and revision = $2 and status <> 'deleted'";
+        let hidden = sqlx::query(hide).bind(id.to_string()).bind(revision).execute(&mut *write).await?;
+        if hidden.rows_affected() == 0 {
+            return Ok(Step::Lost);
+        }
+        let text = "select 1 from fills where image_id = $1 and holder is not null and kind <> 'copy'";
+        if sqlx::query(text).bind(id.to_string()).fetch_optional(&mut *write).await?.is_none() {
+            remove(&mut write, id).await?;
         }
         write.commit().await?;
         Ok(Step::Done)
     }
 
+    /// Notes the checksums of a file that was rendered, once they are known.
+    pub async fn set_checksums(&self, id: ImageId, checksum: &str, os_hash: &str) -> Result<()> {
+        let mut write = self.write().await?;
+        sqlx::query(
+            "update images set checksum = $2, os_hash = $3, revision = revision + 1 \
+             where id = $1 and status in ('active', 'deactivated') and checksum is null",
+        )
+        .bind(id.to_string())
+        .bind(checksum.to_owned())
+        .bind(os_hash.to_owned())
+        .execute(&mut *write)
+        .await?;
+        write.commit().await?;
+        Ok(())
+    }
+
     /// The images whose file, disk or staged bytes are this content.
     pub async fn images_of_root(&self, root: &str) -> Result<Vec<ImageId>> {
-        let rows = sqlx::query("select id from images where file_root = $1 or disk_root = $1 or staged_root = $1")
-            .bind(root)
-            .fetch_all(self.reads())
-            .await?;
+        let text = "select id from images where file_root = $1 or disk_root = $1 \
+                    union select image_id from fills where staged_root = $1";
+        let rows = sqlx::query(text).bind(root).fetch_all(self.reads()).await?;
         rows.iter().map(|row| word(row, 0)).collect()
     }
 }

@@ -18,7 +18,7 @@ use crate::{
     ids::{InstanceId, ProjectId},
     model::{
         action::{ActionRow, History},
-        instance::{Fault, InstanceMake, InstanceRow, InstanceState, InstancesSeen, Reservation, Usage},
+        instance::{Fault, InstanceMake, InstanceRow, InstanceState, InstancesSeen, Reservation, StateChange, Usage},
     },
 };
 
@@ -79,50 +79,32 @@ impl Database {
         rows.iter().map(instance).collect()
     }
 
-    /// Writes a driver's new state where the old one still stands, and with it what that means for the history; says
-    /// whether it did.
+    /// Writes a driver's new state where the old one still stands, and with it what that means for the history.
+    ///
+    /// # Errors
+    /// `Conflict` when somebody else has written the row.
     pub async fn set_instance_state(
         &self,
         id: InstanceId,
         old: &InstanceState,
         new: &InstanceState,
         history: History<'_>,
-    ) -> Result<bool> {
-        let fault = new.fault.as_ref();
+    ) -> Result<()> {
         let mut write = self.write().await?;
-        let changed = sqlx::query(
-            "update instances set status = $4, task = $5, fault_code = $6, fault_message = $7, fault_ms = $8, \
-             accel = $9, forwards = $10, capture_image = $11, launched_ms = $12, terminated_ms = $13, \
-             updated_ms = $14 where id = $1 and status = $2 and coalesce(task, '') = $3",
-        )
-        .bind(id.to_string())
-        .bind(old.status.into_str())
-        .bind(old.task.map_or("", |task| task.into_str()))
-        .bind(new.status.into_str())
-        .bind(new.task.map(|task| task.into_str()))
-        .bind(fault.map(|fault| i64::from(fault.code)))
-        .bind(fault.map(|fault| fault.message.as_str()))
-        .bind(fault.map(|fault| fault.created_ms))
-        .bind(new.accel.as_deref())
-        .bind(serde_json::to_string(&new.forwards).map_err(Error::internal)?)
-        .bind(new.capture.map(|id| id.to_string()))
-        .bind(new.launched_ms)
-        .bind(new.terminated_ms)
-        .bind(now_ms())
-        .execute(&mut *write)
-        .await?;
-        let is_changed = changed.rows_affected() == 1;
-        match history {
-            _ if !is_changed => {}
-            History::GoesOn => {}
-            History::Begins(action) => {
-                finish_actions(&mut write, id, Some("overtaken by what was asked for next")).await?;
-                insert_action(&mut write, action).await?;
-            }
-            History::Ends(failure) => finish_actions(&mut write, id, failure).await?,
-        }
+        write_state_with(&mut write, id, old, new, history).await?;
         write.commit().await?;
-        Ok(is_changed)
+        Ok(())
+    }
+
+    /// Writes what a driver has decided.
+    ///
+    /// # Errors
+    /// `Conflict` when somebody else has written the row.
+    pub async fn change_instance_state(&self, change: &StateChange) -> Result<()> {
+        let mut write = self.write().await?;
+        write_state(&mut write, change).await?;
+        write.commit().await?;
+        Ok(())
     }
 
     /// Changes what the owner may change, alone among all who do; `None` when there is no such living instance.
@@ -181,6 +163,57 @@ impl Database {
 const USAGE: &str = "select count(*) as instances, cast(coalesce(sum(vcpus), 0) as bigint) as vcpus, \
     cast(coalesce(sum(memory_mib), 0) as bigint) as memory_mib from instances \
     where project_id = $1 and status <> 'DELETED'";
+
+/// Writes what a driver has decided.
+pub(super) async fn write_state(write: &mut Write, change: &StateChange) -> Result<()> {
+    let history = match &change.ends {
+        None => History::GoesOn,
+        Some(failure) => History::Ends(failure.as_deref()),
+    };
+    write_state_with(write, change.id, &change.old, &change.new, history).await
+}
+
+async fn write_state_with(
+    write: &mut Write,
+    id: InstanceId,
+    old: &InstanceState,
+    new: &InstanceState,
+    history: History<'_>,
+) -> Result<()> {
+    let fault = new.fault.as_ref();
+    let changed = sqlx::query(
+        "update instances set status = $4, task = $5, fault_code = $6, fault_message = $7, fault_ms = $8, \
+         accel = $9, forwards = $10, capture_image = $11, launched_ms = $12, terminated_ms = $13, \
+         updated_ms = $14 where id = $1 and status = $2 and coalesce(task, '') = $3",
+    )
+    .bind(id.to_string())
+    .bind(old.status.into_str())
+    .bind(old.task.map_or("", |task| task.into_str()))
+    .bind(new.status.into_str())
+    .bind(new.task.map(|task| task.into_str()))
+    .bind(fault.map(|fault| i64::from(fault.code)))
+    .bind(fault.map(|fault| fault.message.as_str()))
+    .bind(fault.map(|fault| fault.created_ms))
+    .bind(new.accel.as_deref())
+    .bind(serde_json::to_string(&new.forwards).map_err(Error::internal)?)
+    .bind(new.capture.map(|id| id.to_string()))
+    .bind(new.launched_ms)
+    .bind(new.terminated_ms)
+    .bind(now_ms())
+    .execute(&mut **write)
+    .await?;
+    if changed.rows_affected() == 0 {
+        return Err(Error::Conflict(format!("Instance {id} was changed by somebody else meanwhile; try again.")));
+    }
+    match history {
+        History::GoesOn => Ok(()),
+        History::Begins(action) => {
+            finish_actions(write, id, Some("overtaken by what was asked for next")).await?;
+            insert_action(write, action).await
+        }
+        History::Ends(failure) => finish_actions(write, id, failure).await,
+    }
+}
 
 async fn take_turn(write: &mut Write, name: &str) -> Result<()> {
     sqlx::query(

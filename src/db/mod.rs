@@ -7,11 +7,10 @@
 //! SQLite has one writer: all writes go through one connection and `begin immediate`, in [`Database::write`]
 //! alone, so that writers queue in order instead of colliding. Reads have connections of their own (WAL).
 
+pub mod fills;
 pub mod flavors;
 pub mod image_copies;
-pub mod image_imports;
 pub mod image_pages;
-pub mod image_saves;
 pub mod image_tasks;
 pub mod image_usage;
 pub mod images;

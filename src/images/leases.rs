@@ -9,7 +9,7 @@ use crate::{
     db::{Database, now_ms},
     error::Result,
     ids::ImageId,
-    model::save::{Ending, Lease},
+    model::fill::{Ending, Lease},
 };
 
 /// A save without a sign of life for this long is given up.

@@ -9,36 +9,26 @@
 //! ```
 //!
 //! - A status changes only by compare-and-set; whoever comes second gets `Conflict`.
-//! - `saving` is held: by an upload under a lease that it renews, or by the job of a snapshot or of a cleaned copy
-//!   ([`generalize`]). A lease that lapses puts the image back to `queued` with the reason; the sweep takes what was
-//!   written.
-//! - Chunks before manifest, manifest before row, row before the answer. [`save`] is the one road into an image.
+//! - `saving`, `uploading` and `importing` are on their way to bytes: a [`fill`] says on which road. One that fails
+//!   puts the image back to `queued` with the reason; the sweep takes what was written.
+//! - Chunks before manifest, manifest before row, row before the answer. Only the last step of a fill makes an image
+//!   active.
 //! - What a caller may not see answers as an id that nobody has ([`crate::identity::image_policy`]).
-//! - `uploading` is held by the connection that stages, then by nobody for as long as `import.keep_staged_hours` says.
-//!   Staged bytes are a content of the store that the row names; they are judged when they are imported, by [`save`].
-//! - `importing` is held by a job ([`import`]), and by its lease while it runs.
-//! - The bytes lie in one of the stores or in several ([`crate::stores`]); [`copies`] brings them to further ones.
-//! - A file's bytes never change once an image is active. An image whose file nobody uploaded (a snapshot) has its
-//!   file rendered from its disk ([`read`]).
+//! - Staged bytes are a content of the store that the row names, kept for as long as `import.keep_staged_hours` says;
+//!   they are judged when they are imported.
+//! - The bytes lie in one of the stores or in several ([`crate::stores`]).
+//! - A file's bytes never change once an image is active. An image whose file nobody uploaded (a captured one) has
+//!   its file rendered from its disk ([`read`]).
 //! - What an image counts for in its project's quota is reserved before the first byte, and settled at the end.
 
-mod body;
-mod copies;
-mod gate;
-mod generalize;
-mod hash;
-mod import;
-mod leases;
+mod fill;
+mod launch;
 mod list;
 mod members;
 mod patch;
 mod publish;
 mod read;
 mod record;
-mod save;
-mod snapshot;
-mod source;
-mod stage;
 mod storage;
 mod tasks;
 mod verify;
@@ -63,11 +53,11 @@ use crate::{
     },
     ids::{ImageId, JobId},
     inspect::Inspector,
-    jobs::Queue,
     model::{
         Step,
         usage::{ImageUsage, Limits},
     },
+    queue::Queue,
     stores::{Stores, store_error},
 };
 
@@ -79,14 +69,13 @@ pub use crate::model::{
     member::{Member, MemberStatus},
     task::{ImageTask, TaskOrder},
 };
-pub use copies::Targets;
-pub use generalize::Cleanable;
-pub use import::{ImportImage, METHODS, Source};
+pub use fill::{
+    CaptureOf, Changed, Changes, Cleanable, Declared, Fill, Filled, ImportImage, METHODS, PROGRESS_INTERVAL, Targets,
+};
+pub use launch::{LaunchSource, Lineage};
 pub use patch::Change;
 pub use read::File;
 pub use record::{Attributes, BASE_ATTRIBUTES, CONTAINER_FORMATS, DISK_FORMATS, MAX_MEMBERS, MAX_PROPERTIES, MAX_TAGS};
-pub use save::Declared;
-pub use snapshot::{LaunchSource, Lineage, SnapshotOf};
 pub use storage::Figures;
 pub use tasks::{ListTasks, NewTask};
 pub use verify::Verification;
@@ -106,7 +95,7 @@ struct Inner {
     identity: Identity,
     queue: Queue,
     settings: config::Images,
-    pace: body::Pace,
+    pace: fill::Pace,
     sharing: config::SharingScope,
     inspector: Inspector,
     limits: Limits,
@@ -116,7 +105,8 @@ struct Inner {
     remote_tokens: Mutex<HashMap<JobId, String>>,
     uploads: Arc<Semaphore>,
     counting: Semaphore,
-    saves: TaskTracker,
+    /// Requests' fills, which go on when their clients have gone, and the ends of dropped ones.
+    fills: TaskTracker,
     stop: CancellationToken,
 }
 
@@ -155,7 +145,7 @@ impl Images {
             queue,
             uploads: Arc::new(Semaphore::new(settings.images.max_uploads)),
             counting: Semaphore::new(COUNTS_AT_ONCE),
-            pace: body::Pace { min_bytes_a_second: settings.images.min_upload_rate, window: settings.patience },
+            pace: fill::Pace { min_bytes_a_second: settings.images.min_upload_rate, window: settings.patience },
             settings: settings.images,
             sharing: settings.sharing.scope,
             inspector: settings.inspector,
@@ -163,7 +153,7 @@ impl Images {
             fetcher: Fetcher::new(&settings.import),
             keep_staged_ms: number(settings.import.keep_staged_hours.saturating_mul(3_600_000)),
             remote_tokens: Mutex::default(),
-            saves: TaskTracker::new(),
+            fills: TaskTracker::new(),
             stop: CancellationToken::new(),
         }))
     }
@@ -183,12 +173,12 @@ impl Images {
         &self.0.stores
     }
 
-    /// Gives up the saves that are still under way and waits until they are; call it when the requests had their
+    /// Gives up the uploads that are still under way and waits until they are; call it when the requests had their
     /// time to end.
     pub async fn close(&self) {
         self.0.stop.cancel();
-        self.0.saves.close();
-        self.0.saves.wait().await;
+        self.0.fills.close();
+        self.0.fills.wait().await;
     }
 
     /// Makes an image's record, `queued`, in the caller's project.

@@ -1,6 +1,6 @@
 //! An image's file, read.
 //!
-//! An uploaded file is read from its manifest. A snapshot's file nobody uploaded: it is the qcow2 rendering of its
+//! An uploaded file is read from its manifest. A captured image's file nobody uploaded: it is the qcow2 rendering of its
 //! disk, the same bytes every time, whose size is known beforehand and of which any part can be had.
 
 use std::{ops::Range, sync::Arc};
@@ -11,11 +11,16 @@ use disks::qcow2::{Piece, Rendering};
 use futures::{Stream, StreamExt as _, stream, stream::BoxStream};
 use tokio_util::sync::CancellationToken;
 
-use super::{Image, Images, Status, body, hash::Hash, store_error};
+use super::{
+    Image, Images, Status,
+    fill::{Hash, Piece as HashPiece},
+    store_error,
+};
 use crate::{
     error::{Error, Result},
     identity::{Caller, image_policy::ImageAction},
     ids::ImageId,
+    queue::Work,
 };
 
 /// The one rendering there is. A later one gets a number of its own, and files keep the one they were made with.
@@ -88,14 +93,13 @@ impl Images {
             if stop.is_cancelled() {
                 return Err(Error::Unavailable("stopped; the checksums are computed later".into()));
             }
-            let piece: body::Piece = Arc::new(vec![bytes?]);
+            let piece: HashPiece = Arc::new(vec![bytes?]);
             tokio::join!(md5.take(&piece), sha512.take(&piece));
         }
         let (md5, sha512) = tokio::join!(md5.end(), sha512.end());
         self.0.db.set_checksums(id, &md5?, &sha512?).await?;
         // The statement names the file, too, now that its checksum is known.
-        self.add_verification(id).await;
-        Ok(())
+        self.0.queue.add(Work::Verify { image: id }, None).await
     }
 }
 

@@ -129,7 +129,6 @@ pub(super) fn new_image(
         public_why: None,
         verdict: None,
         stores: String::new(),
-        staged_root: None,
         import_task: None,
         importing_to: None,
         failed_import: None,

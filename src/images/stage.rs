@@ -20,7 +20,7 @@ use crate::{
     error::Result,
     identity::Caller,
     ids::ImageId,
-    model::save::{Lease, Staged},
+    model::fill::{Lease, Staged},
     stores::Session,
 };
 

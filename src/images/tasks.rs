@@ -2,11 +2,7 @@
 
 use serde_json::Value;
 
-use super::{
-    Attributes, ImageTask, Images, Status,
-    import::{Source, task},
-    publish, record,
-};
+use super::{Attributes, ImageTask, Images, Status, fill::task, publish, record};
 use crate::{
     db::now_ms,
     error::{Error, Result},
@@ -16,8 +12,11 @@ use crate::{
         policy,
     },
     ids::{ImageId, JobId},
-    jobs::{Queue, Work},
-    model::task::{TaskOrder, TaskPage},
+    model::{
+        fill::{FillKind, NewFill, Target},
+        task::{TaskOrder, TaskPage},
+    },
+    queue::{Queue, Source, Work},
 };
 
 /// Which tasks somebody wants to see.
@@ -114,16 +113,25 @@ impl Images {
         let mut image = record::new_image(caller, wanted.attributes, self.0.sharing, now_ms())?;
         self.check_formats(&image)?;
         image.status = Status::Importing;
-        let store = self.0.stores.default_store().name.clone();
-        image.importing_to = Some(store.clone());
+        let stores = [self.0.stores.default_store().name.clone()];
         let source = Source::Web { uri: wanted.uri };
-        let work = Work::Import { image: image.id, source, stores: vec![store], all_must_succeed: true };
+        let work = Work::Import { image: image.id, source, stores: stores.to_vec(), all_must_succeed: true };
         let job = Queue::row(work, Some(caller))?;
         let mut task = task(caller, image.id, "import", &wanted.input)?;
         task.id = job.id;
         self.apply_hold(&mut image).await?;
         self.record_override(caller, image.id, None, &image).await?;
-        self.0.db.insert_import(&image, self.0.limits, &task, &job).await?;
+        let new = NewFill {
+            image: Target::New(&image),
+            kind: FillKind::Import,
+            reserve_bytes: 0,
+            lease: None,
+            job: Some(&job),
+            task: Some(&task),
+            stores: &stores,
+            instance: None,
+        };
+        self.0.db.begin_fill(new, self.0.limits).await?;
         self.0.queue.wake();
         Ok(task)
     }

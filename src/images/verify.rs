@@ -16,8 +16,8 @@ use crate::{
     identity::{Caller, image_policy::ImageAction},
     ids::ImageId,
     inspect::{Inspector, Statement, Verdict, formats, statement},
-    jobs::{Job, Work},
     model::{Step, verification::VerificationRow},
+    queue::{Job, Work},
 };
 
 /// Verifications that are added at a time when the rules have grown; the next time adds the next.
@@ -70,13 +70,6 @@ impl Images {
             return Err(Error::Conflict(format!("Image {id} has no bytes yet; it is verified once it has.")));
         }
         self.0.queue.add(Work::Verify { image: id }, Some(caller)).await
-    }
-
-    /// Adds the verification of an image that has become active. One that cannot be added now is added by the clock.
-    pub(super) async fn add_verification(&self, id: ImageId) {
-        if let Err(error) = self.0.queue.add(Work::Verify { image: id }, None).await {
-            tracing::warn!(image.id = %id, "the verification of image {id} waits for the clock: {error}");
-        }
     }
 
     /// What is stated of the image's present disk by today's rules and this deployment's key; else why nothing is.

@@ -63,7 +63,7 @@ impl Driver {
             }
             (_, Some(TaskState::ImageSnapshot)) if state.capture.is_none() => {
                 let cut_off = "the service ended before the image was begun";
-                if let Err(error) = self.capture_ended(Some(cut_off)).await {
+                if let Err(error) = self.capture_undone(cut_off).await {
                     tracing::warn!(instance.id = %self.row.id, %error, "cannot end a capture that never began");
                 }
             }

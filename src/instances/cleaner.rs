@@ -26,12 +26,11 @@ use super::{
     process::Process,
     qemu::{self, Cleaner},
     room::Room,
-    snapshot::Captured,
 };
 use crate::{
     error::{Error, Result},
     ids::InstanceId,
-    images::Cleanable,
+    images::{Changed, Cleanable},
 };
 
 /// The files of the cleaner, where `inspect.cleaner` says and in the folder of each run.
@@ -47,7 +46,7 @@ const MAX_REASON_CHARS: usize = 300;
 /// A cured disk.
 pub struct Cleaned {
     /// What was changed, over the image's disk.
-    pub disk: Captured,
+    pub disk: Changed,
     /// What was cured, in words for the log.
     pub cures: String,
 }
@@ -80,7 +79,7 @@ impl Instances {
         })?;
         export.stop().await;
         let overlay = File::open(guest.folder.0.path().join("disk.qcow2")).map_err(Error::internal)?;
-        let disk = Captured { overlay, base: source.disk.clone(), disk_bytes: source.disk_bytes };
+        let disk = Changed { overlay, base: source.disk.clone(), disk_bytes: source.disk_bytes };
         Ok(Cleaned { disk, cures })
     }
 }

@@ -21,6 +21,7 @@ use tokio::{
 };
 
 use super::{
+    capture::{CaptureStep, Turn},
     console,
     folder::Folder,
     process::Process,
@@ -38,7 +39,7 @@ use crate::{
     ids::ImageId,
     model::{
         action::{ActionRow, History},
-        instance::{InstanceRow, InstanceState},
+        instance::{InstanceRow, InstanceState, StateChange},
     },
     stores::Place,
 };
@@ -58,12 +59,10 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(super) enum Message {
     /// Do something; the answer is whether it begins.
     Order { order: Order, action: ActionRow, reply: oneshot::Sender<Result<()>> },
-    /// The capture that was ordered makes this image.
-    CaptureMakes { image: ImageId, reply: oneshot::Sender<Result<()>> },
-    /// A job asks whether the disk is at rest for this image's capture, and takes it up if it may.
-    TakeUpCapture { image: ImageId, reply: oneshot::Sender<Result<()>> },
-    /// The capture is over.
-    CaptureEnded { failure: Option<String>, reply: oneshot::Sender<Result<()>> },
+    /// A step of the capture into this image is to be written together with what it is a step of.
+    Capture { image: ImageId, step: CaptureStep, reply: oneshot::Sender<Result<Turn>> },
+    /// No image was begun of what was ordered.
+    CaptureUndone { failure: String, reply: oneshot::Sender<Result<()>> },
 }
 
 /// A machine that runs.
@@ -164,21 +163,21 @@ impl Driver {
     }
 
     async fn receive(&mut self, message: Message) {
-        // Whoever asked may have gone; the step counts all the same.
-        let _ = match message {
+        match message {
             Message::Order { order, action, reply } => {
                 let answer = self.obey(order, &action).await;
                 let accepted = answer.is_ok();
-                let sent = reply.send(answer);
+                // The client may have gone; the step counts all the same.
+                let _ = reply.send(answer);
                 if accepted {
                     self.carry_out(order).await;
                 }
-                sent
             }
-            Message::CaptureMakes { image, reply } => reply.send(self.capture_makes(image).await),
-            Message::TakeUpCapture { image, reply } => reply.send(self.take_up_capture(image).await),
-            Message::CaptureEnded { failure, reply } => reply.send(self.capture_ended(failure.as_deref()).await),
-        };
+            Message::Capture { image, step, reply } => self.take_turn(image, &step, reply).await,
+            Message::CaptureUndone { failure, reply } => {
+                let _ = reply.send(self.capture_undone(&failure).await);
+            }
+        }
     }
 
     /// Writes down that an order is taken, if it is legal.
@@ -464,62 +463,72 @@ impl Driver {
 
     // Captures.
 
-    async fn capture_makes(&mut self, image: ImageId) -> Result<()> {
-        if self.row.state.task != Some(TaskState::ImageSnapshot) {
-            return Err(Error::Conflict(format!("Instance {} is not being captured.", self.row.id)));
+    /// Decides a step of a capture, and waits until the transaction that writes it has ended. Until then the state is
+    /// neither the old one nor the new one, so no other message is looked at.
+    async fn take_turn(&mut self, image: ImageId, step: &CaptureStep, reply: oneshot::Sender<Result<Turn>>) {
+        let (waits, written) = oneshot::channel();
+        let change = step.from(&self.row.state, image).map(|new| StateChange {
+            id: self.row.id,
+            old: self.row.state.clone(),
+            new,
+            ends: match step {
+                CaptureStep::Begins => None,
+                CaptureStep::Ends(failure) => Some(failure.clone()),
+            },
+        });
+        let is_change = change.is_some();
+        if reply.send(Ok(Turn { change, _waits: waits })).is_err() || !is_change {
+            return;
         }
-        let mut new = self.row.state.clone();
-        new.capture = Some(image);
-        self.write(new).await
+        // It ends when the turn is dropped, also by a panic; the row tells whether it was written.
+        let _ = written.await;
+        self.read_again().await;
     }
 
-    /// A job may run before its image was noted here, after a crash that lost the note, or twice.
-    async fn take_up_capture(&mut self, image: ImageId) -> Result<()> {
-        let state = &self.row.state;
-        match (state.task, state.capture) {
-            (Some(TaskState::ImageSnapshot), Some(noted)) if noted == image => Ok(()),
-            (Some(TaskState::ImageSnapshot), None) => self.capture_makes(image).await,
-            (None, _) if state.status == Status::Shutoff => {
-                let mut new = state.clone();
-                (new.task, new.capture) = (Some(TaskState::ImageSnapshot), Some(image));
-                self.write(new).await
-            }
-            _ => Err(Error::Conflict(format!(
-                "Instance {} was started or changed before its image was made; stop it and create the image again.",
-                self.row.id
-            ))),
-        }
-    }
-
-    pub(super) async fn capture_ended(&mut self, failure: Option<&str>) -> Result<()> {
-        if self.row.state.task == Some(TaskState::ImageSnapshot) {
+    /// Frees an instance that was ordered to be captured and of which no image was begun.
+    pub(super) async fn capture_undone(&mut self, failure: &str) -> Result<()> {
+        if self.row.state.task == Some(TaskState::ImageSnapshot) && self.row.state.capture.is_none() {
             let mut new = self.row.state.clone();
-            (new.task, new.capture) = (None, None);
-            self.write_with(new, History::Ends(failure)).await?;
+            new.task = None;
+            self.write_with(new, History::Ends(Some(failure))).await?;
         }
         Ok(())
     }
 
     // The row.
 
-    /// Writes a new state, once.
-    async fn write(&mut self, new: InstanceState) -> Result<()> {
-        self.write_with(new, History::GoesOn).await
-    }
-
     /// Writes a new state, once, with what it means for the history.
     async fn write_with(&mut self, new: InstanceState, history: History<'_>) -> Result<()> {
-        if self.room.db.set_instance_state(self.row.id, &self.row.state, &new, history).await? {
-            self.row.state = new;
-            return Ok(());
+        let written = self.room.db.set_instance_state(self.row.id, &self.row.state, &new, history).await;
+        match &written {
+            Ok(()) => self.row.state = new,
+            Err(Error::Conflict(_)) => {
+                // Nobody else writes it. If somebody did, by hand, the row is the truth.
+                let id = self.row.id;
+                tracing::error!(instance.id = %id, "the row of instance {id} was changed by somebody else");
+                self.read_again().await;
+            }
+            Err(_) => {}
         }
-        // Nobody else writes it. If somebody did, by hand, the row is the truth.
-        let id = self.row.id;
-        tracing::error!(instance.id = %id, "the row of instance {id} was changed by somebody else");
-        if let Some(row) = self.room.db.instance(id).await? {
-            self.row = row;
+        written
+    }
+
+    /// Takes the row as it is, however long the database is away: what is decided next depends on it.
+    async fn read_again(&mut self) {
+        loop {
+            match self.room.db.instance(self.row.id).await {
+                Ok(Some(row)) => self.row = row,
+                // Deleted rows stay for a while, and only this driver deletes this one.
+                Ok(None) => {}
+                Err(error) => {
+                    let id = self.row.id;
+                    tracing::error!(instance.id = %id, "the row of instance {id} cannot be read: {error}; trying again");
+                    tokio::time::sleep(RETRY).await;
+                    continue;
+                }
+            }
+            return;
         }
-        Err(Error::Conflict(format!("Instance {id} was changed by somebody else meanwhile; try again.")))
     }
 
     /// Writes a new state that is true already, and that what was being done has ended, however long the database is

@@ -5,7 +5,7 @@
 //!                │ fault      │  ▲
 //!                ▼       stop │  │ start
 //!              ERROR          ▼  │
-//!                            SHUTOFF  (task image_snapshot: being cast into an image)
+//!                            SHUTOFF  (task image_snapshot: being captured into an image)
 //!   any ── delete ──► DELETED
 //! ```
 //!
@@ -20,6 +20,7 @@ pub mod key_pairs;
 
 mod accel;
 mod adopt;
+mod capture;
 mod cleaner;
 mod config_drive;
 mod console;
@@ -32,7 +33,6 @@ mod process;
 mod qemu;
 mod qmp;
 mod room;
-mod snapshot;
 mod start;
 mod state;
 mod types;
@@ -44,7 +44,6 @@ pub use cleaner::Cleaned;
 pub use flavors::Flavor;
 pub use room::Foundations;
 use room::Room;
-pub use snapshot::Captured;
 use state::Order;
 use tokio::net::UnixStream;
 pub use types::*;
@@ -133,7 +132,7 @@ impl Instances {
     /// Starts a stopped instance.
     ///
     /// # Errors
-    /// `Conflict` when it is not stopped, is being cast into an image, or does not fit the host now.
+    /// `Conflict` when it is not stopped, is being captured, or does not fit the host now.
     pub async fn start(&self, caller: &Caller, id: InstanceId) -> Result<()> {
         self.order(caller, id, Order::Start).await
     }
@@ -287,7 +286,7 @@ impl Instances {
         Ok(rows.into_iter().map(record).collect())
     }
 
-    /// Begins to cast a stopped instance into an image; a job does the work.
+    /// Begins to capture a stopped instance into an image; a job does the work.
     ///
     /// # Errors
     /// `Conflict` when the instance is not stopped, or is being captured already.
@@ -298,7 +297,7 @@ impl Instances {
         name: &str,
         metadata: BTreeMap<String, String>,
     ) -> Result<ImageId> {
-        let begun = snapshot::begin(self.0.clone(), caller.clone(), id, name.to_owned(), metadata);
+        let begun = capture::begin(self.0.clone(), caller.clone(), id, name.to_owned(), metadata);
         tokio::spawn(begun).await.map_err(Error::internal)?
     }
 
@@ -307,10 +306,10 @@ impl Instances {
     /// # Errors
     /// As [`crate::images::Images::cleanable`]; `Conflict` when no cleaner is set up; `Invalid` for the name;
     /// `OverQuota`.
-    pub async fn generalize(&self, caller: &Caller, image: ImageId, name: Option<String>) -> Result<ImageId> {
+    pub async fn begin_clean(&self, caller: &Caller, image: ImageId, name: Option<String>) -> Result<ImageId> {
         let source = self.0.images.cleanable(caller, image).await?;
         cleaner::check(&self.0)?;
-        self.0.images.begin_generalize(caller, &source, name).await
+        self.0.images.begin_clean(caller, &source, name).await
     }
 
     /// What the caller's project uses now.

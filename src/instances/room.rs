@@ -38,7 +38,7 @@ const HOST_RESERVE_MIB: u64 = 1024;
 /// The probe's number among the user ids: behind every instance's.
 const PROBE_NUMBER: u32 = 99_999;
 
-/// The cleaner's number: before the probe's. One at a time runs (`jobs::Lane::Clean`).
+/// The cleaner's number: before the probe's. One at a time runs (`queue::Lane::Clean`).
 const CLEANER_NUMBER: u32 = 99_998;
 
 /// What the room stands on.

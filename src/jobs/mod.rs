@@ -1,38 +1,34 @@
 //! Work that outlives a request.
 //!
-//! [`queue`] keeps the rows; this page joins them to the rooms: one match says who does what. Two workers serve the
+//! [`crate::queue`] keeps the rows; this page joins them to the rooms: one match says which room does what. Two workers serve the
 //! front lane (people wait for those jobs), four that of imports, one that of cleanings (each is a guest), one the back
 //! lane, where a job may read terabytes.
 
-mod generalize;
-mod overlay;
-pub mod queue;
+mod capture;
+mod clean;
 pub mod scrub;
-mod snapshot;
 pub mod sweep;
 
 use std::time::Duration;
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use crate::model::job::Lane;
-pub use queue::{Job, Queue, Work};
-
 use crate::{
     error::Result,
     identity::Identity,
     images::{Images, Targets},
     instances::Instances,
+    queue::{Job, Lane, Queue, Work},
     stores::Stores,
 };
 
-/// Workers of the front lane. A snapshot reads and compresses what changed on its own threads; two keep both busy.
+/// Workers of the front lane. A capture reads and compresses what changed on its own threads; two keep both busy.
 const FRONT_WORKERS: usize = 2;
 /// Workers of imports: a slow source keeps a worker waiting, so there are more; each holds an upload's buffers.
 const IMPORT_WORKERS: usize = 4;
 /// How long an ended job's row is kept for whoever asks what became of it.
 const KEEP_ENDED: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How often lapsed saves are looked for.
+/// How often lapsed fills are looked for.
 const LAPSE_CHECK: Duration = Duration::from_secs(10);
 
 /// The rooms that jobs work in. Cheap to clone.
@@ -85,8 +81,8 @@ async fn run(rooms: Rooms, job: Job) -> Result<()> {
             rooms.images.run_copies(&job, image, &stores, all_must_succeed).await
         }
         Work::Checksum { image } => rooms.images.compute_checksums(image, &job.stop).await,
-        Work::Snapshot { image, instance } => snapshot::cast(&rooms, &job, image, instance).await,
-        Work::Generalize { image, source } => generalize::clean(&rooms, &job, image, source).await,
+        Work::Capture { image, instance } => capture::capture(&rooms, &job, image, instance).await,
+        Work::Clean { image, source } => clean::clean(&rooms, &job, image, source).await,
         Work::Verify { image } => rooms.images.verify(image, &job).await,
         Work::Sweep => until(&job.stop, sweep::sweep_all(&rooms.stores)).await,
         Work::Scrub => until(&job.stop, scrub::scrub_all(&rooms.stores)).await,
@@ -108,18 +104,13 @@ async fn keep_time(queue: Queue, rooms: Rooms, sweep_interval: Duration, stop: C
     loop {
         let done = tokio::select! {
             () = stop.cancelled() => return,
-            _ = lapses.tick() => lapse(&rooms.images).await,
+            _ = lapses.tick() => rooms.images.fail_lapsed_fills().await,
             _ = sweeps.tick() => due(&queue, &rooms).await,
         };
         if let Err(error) = done {
             tracing::error!(%error, "cannot add what is due: {error}");
         }
     }
-}
-
-async fn lapse(images: &Images) -> Result<()> {
-    images.fail_lapsed_saves().await?;
-    images.fail_stale_staging().await
 }
 
 async fn due(queue: &Queue, rooms: &Rooms) -> Result<()> {

@@ -102,8 +102,6 @@ pub struct Image {
     pub public_why: Option<String>,
     /// What its verification by today's rules came to, `passed` or `failed`: for people to see, never to decide by.
     pub verdict: Option<String>,
-    /// The root of the manifest of the bytes that wait to be imported.
-    pub staged_root: Option<String>,
     /// The task at work on it.
     pub import_task: Option<String>,
     /// The stores it is being imported to, as clients read them; `None` before its first import.

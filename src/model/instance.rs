@@ -114,6 +114,19 @@ impl InstanceState {
     }
 }
 
+/// What the driver of an instance has decided, for a transaction that writes it together with something else.
+#[derive(Clone, Debug)]
+pub struct StateChange {
+    /// The instance.
+    pub id: InstanceId,
+    /// Its state as the driver knows it.
+    pub old: InstanceState,
+    /// Its state from then on.
+    pub new: InstanceState,
+    /// Whether what was being done goes on, or has ended, well or with a failure.
+    pub ends: Option<Option<String>>,
+}
+
 /// What is settled when an instance is made.
 #[derive(Clone, Debug)]
 pub struct InstanceMake {

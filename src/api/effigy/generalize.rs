@@ -25,7 +25,7 @@ pub(super) async fn begin(
     OptionalJson(wanted): OptionalJson<Wanted>,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
     let source = image_id(&image)?;
-    let made = api.instances.generalize(&caller, source, wanted.name).await?;
+    let made = api.instances.begin_clean(&caller, source, wanted.name).await?;
     trail.does("image.generalize", Some(format!("{source}/{made}")));
     Ok((StatusCode::ACCEPTED, Json(json!({"image": {"id": made}}))))
 }

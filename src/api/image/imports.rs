@@ -11,7 +11,8 @@ use super::{image_id, stores};
 use crate::{
     api::{Api, body::JsonBody, caller::Authenticated, error::ApiError, links::PublicUrl},
     error::{Error, Result},
-    images::{ImportImage, METHODS, Source},
+    images::{ImportImage, METHODS},
+    queue::Source,
 };
 
 /// `GET /v2/info/import`

@@ -231,7 +231,6 @@ mod tests {
             public_hold: None,
             public_why: None,
             verdict: None,
-            staged_root: None,
             import_task: Some("t".into()),
             importing_to: Some("local".into()),
             failed_import: Some(String::new()),

@@ -6,10 +6,10 @@ use effigy::{
     ids::{ImageId, JobId, ProjectId},
     model::{
         Step,
+        fill::{Done, Ending, FillKind, Hold, Lease, NewFill, Reasons, Saved, Sign, Target},
         image::{Image, Status, Visibility},
         job::{Lane, NewJob},
         member::{Member, MemberStatus},
-        save::{Ending, Hold, Lease, Saved},
         usage::{ImageUsage, Limits},
     },
 };
@@ -50,7 +50,6 @@ pub(super) fn image(owner: ProjectId, name: &str, created_ms: i64) -> Image {
         public_hold: None,
         public_why: None,
         verdict: None,
-        staged_root: None,
         import_task: None,
         importing_to: None,
         failed_import: None,
@@ -153,43 +152,93 @@ async fn change_of_what_has_changed_is_lost() {
     }
 }
 
+/// A fill that a request begins.
+pub(super) async fn begin(
+    db: &Database,
+    id: ImageId,
+    kind: FillKind,
+    lease: &Lease,
+    bytes: i64,
+    limits: Limits,
+) -> Result<Step, Error> {
+    let new = NewFill {
+        image: Target::Known(id, Status::Queued),
+        kind,
+        reserve_bytes: bytes,
+        lease: Some(lease),
+        job: None,
+        task: None,
+        stores: &[],
+        instance: None,
+    };
+    db.begin_fill(new, limits).await
+}
+
+/// A new image that a job will fill.
+async fn begin_made(db: &Database, image: &Image, bytes: i64, job: &NewJob) {
+    let new = NewFill {
+        image: Target::New(image),
+        kind: FillKind::Capture,
+        reserve_bytes: bytes,
+        lease: None,
+        job: Some(job),
+        task: None,
+        stores: &[],
+        instance: None,
+    };
+    assert_eq!(db.begin_fill(new, LIMITS).await.expect("begin"), Step::Done);
+}
+
+pub(super) async fn reserve(db: &Database, id: ImageId, holder: &str, bytes: i64) -> Result<Ending, Error> {
+    db.renew_fill(id, &lease(holder, 60_000), &Sign { more_bytes: bytes, progress: None }, LIMITS).await
+}
+
+pub(super) async fn finish(db: &Database, id: ImageId, holder: &str, saved: &Saved) -> Result<Ending, Error> {
+    db.finish_fill(id, holder, Done::Saved(saved, &[job()]), LIMITS, None).await
+}
+
+pub(super) async fn fail(db: &Database, id: ImageId, holder: &str, reason: &str) -> Ending {
+    db.fail_fill(id, holder, reason, None).await.expect("fail")
+}
+
+pub(super) const REASONS: Reasons<'static> = Reasons { lapsed: "silent", stale: "old" };
+
 #[tokio::test]
-async fn save_goes_through_its_states_and_counts_what_it_holds() {
+async fn fill_goes_through_its_states_and_counts_what_it_holds() {
     for Fresh { name, db, .. } in both().await {
         begin_session(&db).await;
         let shown = image(ProjectId::new(), "a", 5);
         insert(&db, &shown).await;
         let used = async || db.image_usage(shown.owner).await.expect("usage");
         let mine = lease("mine", 60_000);
-        assert_eq!(
-            db.begin_saving(shown.id, Status::Saving, &mine, 100, LIMITS).await.expect("begin"),
-            Step::Done,
-            "{name}"
-        );
-        let second = db.begin_saving(shown.id, Status::Saving, &lease("other", 60_000), 100, LIMITS).await;
+        let upload = async |lease: &Lease, bytes| begin(&db, shown.id, FillKind::Upload, lease, bytes, LIMITS).await;
+        assert_eq!(upload(&mine, 100).await.expect("begin"), Step::Done, "{name}");
+        let second = upload(&lease("other", 60_000), 100).await;
         assert_eq!(second.expect("begin"), Step::Lost, "{name}: two hold one image");
         assert_eq!(used().await, ImageUsage { images: 1, bytes: 100, uploads: 1, staged_bytes: 0 }, "{name}");
-        assert_eq!(db.reserve_more(shown.id, "mine", 200, LIMITS).await.expect("reserve"), Ending::Done, "{name}");
-        let too_much = db.reserve_more(shown.id, "mine", 701, LIMITS).await;
+        assert_eq!(reserve(&db, shown.id, "mine", 200).await.expect("reserve"), Ending::Done, "{name}");
+        let too_much = reserve(&db, shown.id, "mine", 701).await;
         assert!(matches!(too_much, Err(Error::OverQuota(_))), "{name}: {too_much:?}");
-        assert_eq!(db.reserve_more(shown.id, "other", 1, LIMITS).await.expect("reserve"), Ending::Lost, "{name}");
+        assert_eq!(reserve(&db, shown.id, "other", 1).await.expect("reserve"), Ending::Lost, "{name}");
         sums_are_right(&db, name).await;
-        assert_eq!(db.finish_saving(shown.id, "other", &saved(250)).await.expect("finish"), Ending::Lost, "{name}");
+        assert_eq!(finish(&db, shown.id, "other", &saved(250)).await.expect("finish"), Ending::Lost, "{name}");
         let given_up = Saved { holds: vec![Hold { session: SESSION + 1, ..hold("local") }], ..saved(250) };
-        let refused = db.finish_saving(shown.id, "mine", &given_up).await;
+        let refused = finish(&db, shown.id, "mine", &given_up).await;
         assert!(matches!(refused, Err(Error::Unavailable(_))), "{name}: the store gave it up: {refused:?}");
-        assert_eq!(db.finish_saving(shown.id, "mine", &saved(250)).await.expect("finish"), Ending::Done, "{name}");
+        assert!(db.claim_job(Lane::Front, "w", 1).await.expect("claim").is_none(), "{name}: a refused end left a job");
+        assert_eq!(finish(&db, shown.id, "mine", &saved(250)).await.expect("finish"), Ending::Done, "{name}");
+        assert!(
+            db.claim_job(Lane::Front, "w", 1).await.expect("claim").is_some(),
+            "{name}: what follows is not queued"
+        );
         assert_eq!(used().await, ImageUsage { images: 1, bytes: 250, uploads: 0, staged_bytes: 0 }, "{name}");
         let (active, _) = db.image(shown.id, None).await.expect("read").expect("the image");
         assert_eq!((active.status, active.size_bytes), (Status::Active, Some(250)), "{name}");
         let mut kept = [root(b"disk"), root(b"file")];
         kept.sort();
         assert_eq!(roots(&db, "local").await, kept, "{name}");
-        assert_eq!(
-            db.begin_saving(shown.id, Status::Saving, &mine, 1, LIMITS).await.expect("begin"),
-            Step::Lost,
-            "{name}"
-        );
+        assert_eq!(upload(&mine, 1).await.expect("begin"), Step::Lost, "{name}");
+        assert_eq!(finish(&db, shown.id, "mine", &saved(1)).await.expect("finish"), Ending::Lost, "{name}: twice");
         assert_eq!(db.delete_image(shown.id, active.revision).await.expect("delete"), Step::Done, "{name}");
         assert_eq!(used().await, ImageUsage::default(), "{name}");
         sums_are_right(&db, name).await;
@@ -197,36 +246,34 @@ async fn save_goes_through_its_states_and_counts_what_it_holds() {
 }
 
 #[tokio::test]
-async fn failed_deleted_and_lapsed_saves_give_everything_back() {
+async fn failed_deleted_and_lapsed_fills_give_everything_back() {
     for Fresh { name, db, .. } in both().await {
         let shown = image(ProjectId::new(), "a", 5);
         insert(&db, &shown).await;
-        let begin = async |holder: &str, ms: i64| {
-            assert_eq!(
-                db.begin_saving(shown.id, Status::Saving, &lease(holder, ms), 100, LIMITS).await.expect("begin"),
-                Step::Done
-            );
+        let upload = async |holder: &str, ms: i64| {
+            let began = begin(&db, shown.id, FillKind::Upload, &lease(holder, ms), 100, LIMITS).await;
+            assert_eq!(began.expect("begin"), Step::Done);
         };
-        begin("one", 60_000).await;
-        assert_eq!(db.fail_saving(shown.id, "other", "no").await.expect("fail"), Ending::Lost, "{name}");
-        assert_eq!(db.fail_saving(shown.id, "one", "broke off").await.expect("fail"), Ending::Done, "{name}");
+        upload("one", 60_000).await;
+        assert_eq!(fail(&db, shown.id, "other", "no").await, Ending::Lost, "{name}");
+        assert_eq!(fail(&db, shown.id, "one", "broke off").await, Ending::Done, "{name}");
         let (queued, _) = db.image(shown.id, None).await.expect("read").expect("the image");
         assert_eq!((queued.status, queued.reason.as_deref()), (Status::Queued, Some("broke off")), "{name}");
 
-        begin("two", 1_000).await;
+        upload("two", 1_000).await;
         let now = queued.updated_ms;
-        assert!(!db.has_lapsed(now).await.expect("lapsed"), "{name}");
-        assert_eq!(db.fail_lapsed(now + 3_600_000, "silent").await.expect("lapsed"), [shown.id], "{name}");
-        assert_eq!(db.finish_saving(shown.id, "two", &saved(1)).await.expect("finish"), Ending::Lost, "{name}");
+        assert_eq!(db.lapse_fills(now, 0, REASONS).await.expect("lapse"), Vec::<ImageId>::new(), "{name}");
+        assert_eq!(db.lapse_fills(now + 3_600_000, 0, REASONS).await.expect("lapse"), [shown.id], "{name}");
+        assert_eq!(finish(&db, shown.id, "two", &saved(1)).await.expect("finish"), Ending::Lost, "{name}");
         assert_eq!(status(&db, shown.id).await, Status::Queued, "{name}");
 
-        begin("three", 60_000).await;
+        upload("three", 60_000).await;
         let (saving, _) = db.image(shown.id, None).await.expect("read").expect("the image");
         assert_eq!(db.delete_image(shown.id, saving.revision).await.expect("delete"), Step::Done, "{name}");
         assert_eq!(db.image(shown.id, None).await.expect("read"), None, "{name}: a deleted image is seen");
         assert_eq!(db.image_usage(shown.owner).await.expect("usage").bytes, 100, "{name}: the quota came back early");
-        assert_eq!(db.renew_lease(shown.id, &lease("three", 1)).await.expect("renew"), Ending::Gone, "{name}");
-        assert_eq!(db.finish_saving(shown.id, "three", &saved(50)).await.expect("finish"), Ending::Gone, "{name}");
+        assert_eq!(reserve(&db, shown.id, "three", 0).await.expect("renew"), Ending::Gone, "{name}");
+        assert_eq!(finish(&db, shown.id, "three", &saved(50)).await.expect("finish"), Ending::Gone, "{name}");
         assert_eq!(db.image_usage(shown.owner).await.expect("usage"), ImageUsage::default(), "{name}");
         sums_are_right(&db, name).await;
     }
@@ -242,7 +289,7 @@ async fn reservations_at_the_same_time_never_pass_the_limit() {
             async move {
                 let shown = image(owner, "a", n);
                 db.insert_image(&shown, 0, limits).await?;
-                db.begin_saving(shown.id, Status::Saving, &lease(&n.to_string(), 60_000), 150, limits).await
+                begin(&db, shown.id, FillKind::Upload, &lease(&n.to_string(), 60_000), 150, limits).await
             }
         });
         let outcomes = futures::future::join_all(adds).await;
@@ -256,43 +303,54 @@ async fn reservations_at_the_same_time_never_pass_the_limit() {
 }
 
 #[tokio::test]
-async fn snapshot_is_begun_with_its_job_and_ends_once() {
+async fn fill_of_a_job_is_begun_with_it_and_ends_once() {
     for Fresh { name, db, .. } in both().await {
         begin_session(&db).await;
-        let mut shown = image(ProjectId::new(), "snapshot", 5);
+        let mut shown = image(ProjectId::new(), "captured", 5);
         shown.status = Status::Saving;
-        db.insert_snapshot(&shown, 100, LIMITS, &job()).await.expect("insert");
+        let making = job();
+        begin_made(&db, &shown, 100, &making).await;
         assert!(db.claim_job(Lane::Front, "worker", 1000).await.expect("claim").is_some(), "{name}");
-        assert_eq!(
-            db.begin_saving(shown.id, Status::Saving, &lease("x", 1), 1, LIMITS).await.expect("begin"),
-            Step::Lost,
-            "{name}"
-        );
-        assert_eq!(db.snapshot_progress(shown.id, 40).await.expect("progress"), Step::Done, "{name}");
+        let upload = begin(&db, shown.id, FillKind::Upload, &lease("x", 1), 1, LIMITS).await;
+        assert_eq!(upload.expect("begin"), Step::Lost, "{name}");
+        let take_up = async |id, job, holder| db.take_up_fill(id, job, &lease(holder, 60_000)).await.expect("take up");
+        assert!(take_up(shown.id, JobId::new(), "stranger").await.is_none(), "{name}: another job took it up");
+        assert!(take_up(shown.id, making.id, "first").await.is_some(), "{name}");
+        assert!(take_up(shown.id, making.id, "run").await.is_some(), "{name}: a later run goes on");
+        assert_eq!(reserve(&db, shown.id, "first", 0).await.expect("renew"), Ending::Lost, "{name}");
+        let sign = Sign { more_bytes: 0, progress: Some((Some(40), String::new())) };
+        let told = db.renew_fill(shown.id, &lease("run", 60_000), &sign, LIMITS).await;
+        assert_eq!(told.expect("progress"), Ending::Done, "{name}");
         let large = Saved { size_bytes: 2000, ..saved(0) };
-        let refused = db.finish_snapshot(shown.id, &large, LIMITS, &job()).await;
+        let refused = finish(&db, shown.id, "run", &large).await;
         assert!(matches!(refused, Err(Error::OverQuota(_))), "{name}: {refused:?}");
         let fits = Saved { checksum: None, os_hash: None, rendering: Some(1), ..saved(300) };
-        for _ in 0..2 {
-            assert_eq!(
-                db.finish_snapshot(shown.id, &fits, LIMITS, &job()).await.expect("finish"),
-                Ending::Done,
-                "{name}"
-            );
-        }
+        assert_eq!(finish(&db, shown.id, "run", &fits).await.expect("finish"), Ending::Done, "{name}");
+        assert_eq!(finish(&db, shown.id, "run", &fits).await.expect("finish"), Ending::Lost, "{name}: twice");
+        assert!(take_up(shown.id, making.id, "again").await.is_none(), "{name}: it has ended");
         assert_eq!(db.image_usage(shown.owner).await.expect("usage").bytes, 300, "{name}");
-        assert_eq!(db.fail_snapshot(shown.id, "late").await.expect("fail"), Ending::Gone, "{name}");
+        assert_eq!(fail(&db, shown.id, "run", "late").await, Ending::Lost, "{name}");
         db.set_checksums(shown.id, "m", "s").await.expect("checksums");
         db.set_checksums(shown.id, "x", "x").await.expect("checksums");
         let (active, _) = db.image(shown.id, None).await.expect("read").expect("the image");
         assert_eq!((active.checksum.as_deref(), active.os_hash.as_deref()), (Some("m"), Some("s")), "{name}");
 
-        let mut second = image(shown.owner, "second", 6);
+        let (mut second, making) = (image(shown.owner, "second", 6), job());
         second.status = Status::Saving;
-        db.insert_snapshot(&second, 100, LIMITS, &job()).await.expect("insert");
-        assert_eq!(db.fail_snapshot(second.id, "no disk").await.expect("fail"), Ending::Done, "{name}");
+        begin_made(&db, &second, 100, &making).await;
+        assert!(take_up(second.id, making.id, "run").await.is_some(), "{name}");
+        assert_eq!(fail(&db, second.id, "run", "no disk").await, Ending::Done, "{name}");
         assert_eq!(status(&db, second.id).await, Status::Queued, "{name}");
-        assert_eq!(db.finish_snapshot(second.id, &fits, LIMITS, &job()).await.expect("finish"), Ending::Gone, "{name}");
+        assert_eq!(finish(&db, second.id, "run", &fits).await.expect("finish"), Ending::Lost, "{name}");
+
+        let (mut third, making) = (image(shown.owner, "third", 7), job());
+        third.status = Status::Saving;
+        begin_made(&db, &third, 100, &making).await;
+        take_up(third.id, making.id, "cut off").await;
+        let lapsed = db.lapse_fills(i64::MAX, 0, REASONS).await.expect("lapse");
+        assert_eq!(lapsed, Vec::<ImageId>::new(), "{name}: its job goes on with it");
+        assert_eq!(status(&db, third.id).await, Status::Saving, "{name}");
+        assert!(take_up(third.id, making.id, "run").await.is_some(), "{name}");
         sums_are_right(&db, name).await;
     }
 }

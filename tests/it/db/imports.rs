@@ -6,9 +6,9 @@ use effigy::{
     ids::{ImageId, JobId, ProjectId, UserId},
     model::{
         Step,
+        fill::{Done, Ending, FillKind, NewFill, Sign, StagedBytes, TakenFill, Target},
         image::{Image, Status},
         job::{Lane, NewJob},
-        save::{Ending, Staged},
         task::{ImageTask, TaskOrder, TaskPage},
         usage::Limits,
     },
@@ -16,7 +16,10 @@ use effigy::{
 
 use super::{
     Fresh, both,
-    images::{LIMITS, begin_session, hold, image, insert, lease, root, roots, saved, status, sums_are_right},
+    images::{
+        LIMITS, REASONS, begin, begin_session, fail, finish, hold, image, insert, lease, root, roots, saved, status,
+        sums_are_right,
+    },
 };
 
 fn task(image: &Image, created_ms: i64) -> (ImageTask, NewJob) {
@@ -42,10 +45,29 @@ fn task(image: &Image, created_ms: i64) -> (ImageTask, NewJob) {
 
 async fn staged(db: &Database, image: &Image, size_bytes: i64) {
     let mine = lease("stage", 60_000);
-    let began = db.begin_saving(image.id, Status::Uploading, &mine, size_bytes, LIMITS).await.expect("begin");
+    let began = begin(db, image.id, FillKind::Stage, &mine, size_bytes, LIMITS).await.expect("begin");
     assert_eq!(began, Step::Done);
-    let content = Staged { root: root(b"staged"), size_bytes, hold: hold("local") };
-    assert_eq!(db.finish_staging(image.id, "stage", &content).await.expect("finish"), Ending::Done);
+    let (staged, hold) = (StagedBytes { root: root(b"staged"), bytes: size_bytes }, hold("local"));
+    let done = db.finish_fill(image.id, "stage", Done::Staged(&staged, &hold), LIMITS, None).await;
+    assert_eq!(done.expect("finish"), Ending::Done);
+}
+
+async fn begin_import(db: &Database, from: Status, task: &ImageTask, job: &NewJob) -> Step {
+    let new = NewFill {
+        image: Target::Known(task.image, from),
+        kind: FillKind::Import,
+        reserve_bytes: 0,
+        lease: None,
+        job: Some(job),
+        task: Some(task),
+        stores: &["local".into()],
+        instance: None,
+    };
+    db.begin_fill(new, LIMITS).await.expect("begin")
+}
+
+async fn take_up(db: &Database, image: ImageId, job: JobId, holder: &str, ms: i64) -> Option<TakenFill> {
+    db.take_up_fill(image, job, &lease(holder, ms)).await.expect("take up")
 }
 
 async fn task_status(db: &Database, id: JobId) -> String {
@@ -63,26 +85,25 @@ async fn staged_bytes_are_counted_kept_and_become_the_image() {
         assert_eq!((used.bytes, used.staged_bytes, used.uploads), (300, 300, 0), "{name}");
         assert_eq!(roots(&db, "local").await, [root(b"staged")], "{name}: a sweep would take it");
         let (task, job) = task(&shown, 1);
-        assert_eq!(db.begin_import(Status::Queued, "local", &task, &job).await.expect("begin"), Step::Lost, "{name}");
-        assert_eq!(
-            db.begin_import(Status::Uploading, "local", &task, &job).await.expect("begin"),
-            Step::Done,
-            "{name}"
-        );
+        assert_eq!(begin_import(&db, Status::Queued, &task, &job).await, Step::Lost, "{name}");
+        assert_eq!(begin_import(&db, Status::Uploading, &task, &job).await, Step::Done, "{name}");
         assert_eq!(db.claim_job(Lane::Import, "w", 1000).await.expect("claim").expect("the job").id, job.id, "{name}");
-        let mine = lease("import", 60_000);
-        let hold = db.hold_import(shown.id, &task.id.to_string(), &mine, 0, LIMITS).await.expect("hold");
-        assert_eq!(hold, Step::Done, "{name}");
-        let again = db.hold_import(shown.id, &task.id.to_string(), &mine, 0, LIMITS).await.expect("hold");
-        assert_eq!(again, Step::Lost, "{name}: held twice");
-        db.import_progress(shown.id, "import", Some(50), "half").await.expect("progress");
-        assert_eq!(task_status(&db, task.id).await, "processing", "{name}");
-        assert_eq!(db.release_import(shown.id, "import", 300).await.expect("release"), Ending::Done, "{name}");
+        let taken = take_up(&db, shown.id, job.id, "import", 60_000).await.expect("the fill");
+        assert_eq!(taken.staged, Some(StagedBytes { root: root(b"staged"), bytes: 300 }), "{name}");
         sums_are_right(&db, name).await;
-        db.hold_import(shown.id, &task.id.to_string(), &mine, 0, LIMITS).await.expect("hold");
-        assert_eq!(db.finish_saving(shown.id, "import", &saved(300)).await.expect("finish"), Ending::Done, "{name}");
+        let sign = Sign { more_bytes: 50, progress: Some((Some(50), "half".into())) };
+        db.renew_fill(shown.id, &lease("import", 60_000), &sign, LIMITS).await.expect("progress");
+        assert_eq!(task_status(&db, task.id).await, "processing", "{name}");
+        assert_eq!(db.release_fill(shown.id, "import").await.expect("release"), Ending::Done, "{name}");
+        let used = db.image_usage(shown.owner).await.expect("usage");
+        assert_eq!((used.bytes, used.uploads), (300, 0), "{name}: what was reserved is given back");
+        sums_are_right(&db, name).await;
+        take_up(&db, shown.id, job.id, "import", 60_000).await.expect("the fill");
+        sums_are_right(&db, name).await;
+        assert_eq!(finish(&db, shown.id, "import", &saved(300)).await.expect("finish"), Ending::Done, "{name}");
+        assert_eq!(db.staged_bytes(shown.id).await.expect("read"), None, "{name}");
         let (active, _) = db.image(shown.id, None).await.expect("read").expect("the image");
-        assert_eq!((active.status, active.staged_root, active.import_task), (Status::Active, None, None), "{name}");
+        assert_eq!((active.status, active.import_task), (Status::Active, None), "{name}");
         assert_eq!((active.importing_to.as_deref(), active.failed_import.as_deref()), (Some(""), Some("")), "{name}");
         assert_eq!(task_status(&db, task.id).await, "success", "{name}");
         let used = db.image_usage(shown.owner).await.expect("usage");
@@ -96,35 +117,36 @@ async fn failed_import_gives_everything_back_and_ends_its_task() {
     for Fresh { name, db, .. } in both().await {
         begin_session(&db).await;
         let owner = ProjectId::new();
-        for way in ["lease", "unheld", "stale", "deleted", "save"] {
+        for way in ["stale", "deleted", "deleted while held", "save"] {
             let shown = image(owner, way, 1);
             insert(&db, &shown).await;
             staged(&db, &shown, 200).await;
             let (task, job) = task(&shown, 1);
-            let id = task.id.to_string();
             if way == "stale" {
-                assert_eq!(db.fail_stale_staging(0, "old").await.expect("stale"), Vec::<ImageId>::new(), "{name}");
-                assert_eq!(db.fail_stale_staging(i64::MAX, "old").await.expect("stale"), [shown.id], "{name}");
+                assert_eq!(db.lapse_fills(0, 0, REASONS).await.expect("stale"), Vec::<ImageId>::new(), "{name}");
+                assert_eq!(db.lapse_fills(0, i64::MAX, REASONS).await.expect("stale"), [shown.id], "{name}");
             } else {
-                db.begin_import(Status::Uploading, "local", &task, &job).await.expect("begin");
+                assert_eq!(begin_import(&db, Status::Uploading, &task, &job).await, Step::Done, "{name}");
+                assert_eq!(db.lapse_fills(0, i64::MAX, REASONS).await.expect("stale"), [], "{name}: it is imported");
             }
-            if matches!(way, "lease" | "save") {
-                db.hold_import(shown.id, &id, &lease("x", 1), 100, LIMITS).await.expect("hold");
+            if matches!(way, "deleted while held" | "save") {
+                take_up(&db, shown.id, job.id, "x", 60_000).await.expect("the fill");
             }
             match way {
-                "lease" => assert_eq!(db.fail_lapsed(i64::MAX, "lapsed").await.expect("lapsed"), [shown.id], "{name}"),
-                "unheld" => db.fail_import(shown.id, &id, "no room").await.expect("fail"),
-                "save" => drop(db.fail_saving(shown.id, "x", "bad bytes").await.expect("fail")),
-                "deleted" => {
+                "save" => assert_eq!(fail(&db, shown.id, "x", "bad bytes").await, Ending::Done, "{name}"),
+                "deleted" | "deleted while held" => {
                     let (now, _) = db.image(shown.id, None).await.expect("read").expect("the image");
                     assert_eq!(db.delete_image(shown.id, now.revision).await.expect("delete"), Step::Done, "{name}");
                 }
                 _ => {}
             }
+            if way == "deleted while held" {
+                assert_eq!(fail(&db, shown.id, "x", "deleted").await, Ending::Gone, "{name}");
+            }
             if way != "stale" {
                 assert_eq!(task_status(&db, task.id).await, "failure", "{name} {way}");
             }
-            if way != "deleted" {
+            if !way.starts_with("deleted") {
                 assert_eq!(status(&db, shown.id).await, Status::Queued, "{name} {way}");
             }
             let used = db.image_usage(owner).await.expect("usage");
@@ -147,7 +169,7 @@ async fn no_two_stagings_share_the_last_room() {
             let db = db.clone();
             begun.push(tokio::spawn(async move {
                 let lease = lease(&n.to_string(), 60_000);
-                db.begin_saving(shown.id, Status::Uploading, &lease, 100, limits).await
+                begin(&db, shown.id, FillKind::Stage, &lease, 100, limits).await
             }));
         }
         let mut taken = 0;
@@ -167,12 +189,13 @@ async fn no_two_stagings_share_the_last_room() {
 async fn tasks_are_paged_filtered_and_forgotten() {
     for Fresh { name, db, .. } in both().await {
         let owner = ProjectId::new();
-        let mut tasks = Vec::new();
+        let (mut tasks, mut jobs) = (Vec::new(), Vec::new());
         for n in 0..3 {
             let shown = image(owner, "a", n);
             insert(&db, &shown).await;
             let (task, job) = task(&shown, n);
-            db.begin_import(Status::Queued, "local", &task, &job).await.expect("begin");
+            begin_import(&db, Status::Queued, &task, &job).await;
+            jobs.push(job.id);
             tasks.push(task);
         }
         let ids = |page: Vec<ImageTask>| page.iter().map(|task| task.id).collect::<Vec<_>>();
@@ -181,7 +204,8 @@ async fn tasks_are_paged_filtered_and_forgotten() {
         assert_eq!(ids(first.clone()), [tasks[2].id, tasks[1].id], "{name}");
         let next = TaskPage { after: Some(first[1].clone()), ..all.clone() };
         assert_eq!(ids(db.image_tasks(&next).await.expect("page")), [tasks[0].id], "{name}");
-        db.fail_import(tasks[1].image, &tasks[1].id.to_string(), "no").await.expect("fail");
+        take_up(&db, tasks[1].image, jobs[1], "x", 60_000).await.expect("the fill");
+        assert_eq!(fail(&db, tasks[1].image, "x", "no").await, Ending::Done, "{name}");
         let failed = TaskPage { status: Some("failure".into()), is_ascending: true, ..all.clone() };
         assert_eq!(ids(db.image_tasks(&failed).await.expect("page")), [tasks[1].id], "{name}");
         let by_status = TaskPage { order: TaskOrder::Status, ..all.clone() };

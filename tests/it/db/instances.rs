@@ -93,9 +93,12 @@ async fn row_comes_back_as_it_was_written_and_its_state_changes_only_from_what_i
             launched_ms: Some(8),
             terminated_ms: None,
         };
-        assert!(db.set_instance_state(row.id, &row.state, &new, History::GoesOn).await.unwrap(), "{name}");
+        db.set_instance_state(row.id, &row.state, &new, History::GoesOn).await.expect(name);
         assert!(
-            !db.set_instance_state(row.id, &row.state, &new, History::GoesOn).await.unwrap(),
+            matches!(
+                db.set_instance_state(row.id, &row.state, &new, History::GoesOn).await,
+                Err(effigy::error::Error::Conflict(_))
+            ),
             "{name}: from a state that is past"
         );
         assert_eq!(db.instance(row.id).await.unwrap().unwrap().state, new, "{name}");
@@ -150,10 +153,10 @@ async fn deleted_instance_gives_its_quota_number_and_root_back_and_keeps_its_his
         (action.id, action.action) = (InstanceId::new().to_string(), "delete".into());
         let deleting = InstanceState::new(Status::Build, Some(TaskState::Deleting));
         let begins = History::Begins(&action);
-        assert!(db.set_instance_state(row.id, &row.state, &deleting, begins).await.unwrap(), "{name}");
+        db.set_instance_state(row.id, &row.state, &deleting, begins).await.expect(name);
         let deleted = InstanceState::new(Status::Deleted, None);
         let ends = History::Ends(None);
-        assert!(db.set_instance_state(row.id, &deleting, &deleted, ends).await.unwrap(), "{name}");
+        db.set_instance_state(row.id, &deleting, &deleted, ends).await.expect(name);
         let mut history = db.instance_actions(row.id, 10).await.unwrap();
         history.sort_by(|a, b| a.action.cmp(&b.action));
         let results: Vec<_> = history.iter().map(|a| (a.action.as_str(), a.result)).collect();

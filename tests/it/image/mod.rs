@@ -1,5 +1,6 @@
 //! The Image API, as a client sees it.
 
+mod captured;
 mod documents;
 mod downloads;
 mod fetches;
@@ -14,7 +15,6 @@ mod records;
 mod refusals;
 mod safety;
 mod seen;
-mod snapshots;
 mod storage;
 mod stores;
 mod uploads;

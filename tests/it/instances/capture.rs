@@ -1,4 +1,4 @@
-//! Stopped instances cast into images.
+//! Stopped instances captured into images.
 
 use std::time::{Duration, Instant};
 
@@ -53,6 +53,29 @@ async fn image_of_a_stopped_instance_is_what_its_guest_wrote_and_boots_on() {
         world.console_says(*clone, "cast 0002 OK").await;
     }
     world.clear(&[clones[0], clones[1], id]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instance_is_free_in_the_moment_in_which_its_image_is_active() {
+    let place = Place::new();
+    let world = World::open(place.path()).await;
+    let id = world.booted("free").await;
+    world.is(id, Status::Active).await;
+    world.instances.stop(&world.alice, id).await.unwrap();
+    world.is(id, Status::Shutoff).await;
+    for round in 0..40 {
+        let name = format!("free-{round}");
+        // The next capture is ordered as soon as the last image is seen to be active: no 409 may answer it.
+        let image = world.instances.create_image(&world.alice, id, &name, Default::default()).await.unwrap();
+        let until = Instant::now() + PATIENCE;
+        while world.images.show(&world.alice, image).await.unwrap().status != images::Status::Active {
+            assert!(Instant::now() < until, "round {round}: image {image} never becomes active");
+            tokio::task::yield_now().await;
+        }
+        let found = world.instances.show(&world.alice, id).await.unwrap();
+        assert_eq!((found.status, found.task), (Status::Shutoff, None), "round {round}");
+    }
+    world.clear(&[id]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

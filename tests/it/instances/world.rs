@@ -16,7 +16,8 @@ use effigy::{
     images::{self, Images},
     inspect::{Inspector, SigningKey},
     instances::{Foundations, Instance, Instances, Launch, Nic, Status, flavors::Flavors, key_pairs::KeyPairs},
-    jobs::{self, Queue},
+    jobs,
+    queue::Queue,
     stores::Stores,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};

@@ -8,13 +8,19 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use chunks::Digest;
 
-use super::{CHANGE_ATTEMPTS, Image, Images, Status, import::task, save::Intake};
+use super::{
+    super::{CHANGE_ATTEMPTS, Image, Images, Status},
+    Fill, Filled, for_owner, task,
+};
 use crate::{
     error::{Error, Result},
     identity::{Caller, image_policy::ImageAction},
     ids::{ImageId, JobId},
-    jobs::{Job, Queue, Work},
-    model::{Step, save::Saved, task::ImageTask},
+    model::{
+        Step,
+        fill::{CopyStep, Done, Ending, FillKind, NewFill, Target},
+    },
+    queue::{Job, Queue, Work},
     stores::{Session, Store, abandon, is_in, replicate},
 };
 
@@ -120,26 +126,29 @@ impl Images {
         if stores.is_empty() {
             task.status = "success".into();
             task.result = Some(serde_json::json!({ "image_id": image.id }).to_string());
-            self.0.db.note_import(image.id, &task).await?;
+            self.0.db.note_copy(image.id, &task).await?;
             return Ok(task.id);
         }
         let all_must_succeed = targets.all_must_succeed;
         let work = Work::Copy { image: image.id, stores: stores.clone(), all_must_succeed };
         let job = Queue::row(work, Some(caller))?;
         task.id = job.id;
-        self.claim_copies(&stores, &task, &job).await?;
+        let new = NewFill {
+            image: Target::Known(image.id, Status::Active),
+            kind: FillKind::Copy,
+            reserve_bytes: 0,
+            lease: None,
+            job: Some(&job),
+            task: Some(&task),
+            stores: &stores,
+            instance: None,
+        };
+        if self.0.db.begin_fill(new, self.0.limits).await? == Step::Lost {
+            let id = image.id;
+            return Err(Error::Conflict(format!("image {id} is being copied or changed already; look at its tasks")));
+        }
         self.0.queue.wake();
         Ok(task.id)
-    }
-
-    async fn claim_copies(&self, stores: &[String], task: &ImageTask, job: &crate::model::job::NewJob) -> Result<()> {
-        match self.0.db.begin_copies(stores, self.0.limits, task, job).await? {
-            Step::Done => Ok(()),
-            Step::Lost => {
-                let id = task.image;
-                Err(Error::Conflict(format!("image {id} is being copied or changed already; look at its tasks")))
-            }
-        }
     }
 
     /// Copies an image to further stores. The body of its job; a second run goes on where the first ended.
@@ -147,56 +156,64 @@ impl Images {
     /// # Errors
     /// `Unavailable` when the service ends, or the database is out of reach: the next run goes on.
     pub async fn run_copies(&self, job: &Job, id: ImageId, stores: &[String], all_must_succeed: bool) -> Result<()> {
-        let done = self.attempt_copies(job, id, stores, all_must_succeed).await;
-        if done.is_err() && job.is_last_attempt && !job.stop.is_cancelled() {
-            // Or the image would wait for ever for a job that never runs again.
-            let task = job.id.to_string();
-            self.0.db.undo_copies(id, &task, stores).await?;
-            self.0.db.end_copies(id, &task, Some("the service failed to copy it too often")).await?;
+        let Some(mut fill) = self.take_up_fill(id, job).await? else { return Ok(()) };
+        let copied = fill.while_held(self.copy_each(&fill, stores, all_must_succeed)).await;
+        let ended = match copied {
+            Ok(failures) => {
+                let failure = Some(failures.join("; ")).filter(|text| !text.is_empty());
+                fill.end(Done::Copied(failure.as_deref()), Vec::new(), None).await
+            }
+            Err(error) => Err(error),
+        };
+        match ended {
+            Ok(()) | Err(Error::Gone(_)) => {
+                fill.release().await;
+                Ok(())
+            }
+            Err(error) if Fill::may_go_on(job, &error) => {
+                fill.release().await;
+                Err(error)
+            }
+            Err(error) => {
+                if all_must_succeed {
+                    // One that is lost or deleted meanwhile has nothing to undo.
+                    let _ = fill.copied(CopyStep::Undone(stores)).await;
+                }
+                fill.fail(&error, None).await;
+                Err(error)
+            }
         }
-        done
     }
 
-    async fn attempt_copies(&self, job: &Job, id: ImageId, stores: &[String], all_must_succeed: bool) -> Result<()> {
-        let task = job.id.to_string();
-        let mut failures = Vec::new();
+    /// Copies to each store that is still waited for; why some of them did not take it.
+    async fn copy_each(&self, fill: &Fill, stores: &[String], all_must_succeed: bool) -> Result<Vec<String>> {
+        let (id, mut failures) = (fill.id, Vec::new());
         for name in stores {
-            let Some((image, _)) = self.0.db.image(id, None).await? else { return Ok(()) };
-            if image.import_task.as_deref() != Some(&task) {
-                return Ok(());
-            }
+            let Some((image, _)) = self.0.db.image(id, None).await? else {
+                return Err(Error::Gone(format!("image {id} was deleted")));
+            };
             if !is_in(image.importing_to.as_deref().unwrap_or_default(), name) {
                 continue;
             }
-            let copied = tokio::select! {
-                copied = self.copy_to(&image, name) => copied,
-                () = job.stop.cancelled() => return Err(Error::Unavailable("the service is stopping".into())),
-            };
-            match copied {
+            match self.copy_to(&image, name).await {
                 Ok(session) => {
-                    let added = self.0.db.add_copy(id, &task, &session.hold()).await;
-                    let (step, session) = session.unless_failed(added).await?;
-                    if step == Step::Lost {
-                        // The image was deleted meanwhile.
-                        session.abandon().await;
-                        return Ok(());
-                    }
+                    let taken = fill.copied(CopyStep::Taken(&session.hold())).await;
+                    let ((), session) = session.unless_failed(taken).await?;
                     session.finish().await;
                     tracing::info!(image.id = %id, store = name, "copied image {id} to the store {name}");
                 }
                 Err(error) => {
                     tracing::warn!(image.id = %id, store = name, "cannot copy image {id} to the store {name}: {error}");
-                    failures.push(format!("{name}: {}", reason(&error)));
+                    failures.push(format!("{name}: {}", for_owner(&error)));
                     if all_must_succeed {
-                        self.0.db.undo_copies(id, &task, stores).await?;
+                        fill.copied(CopyStep::Undone(stores)).await?;
                         break;
                     }
-                    self.0.db.fail_copy(id, &task, name).await?;
+                    fill.copied(CopyStep::Failed(name)).await?;
                 }
             }
         }
-        let failure = Some(failures.join("; ")).filter(|text| !text.is_empty());
-        self.0.db.end_copies(id, &task, failure.as_deref()).await
+        Ok(failures)
     }
 
     async fn copy_to(&self, image: &Image, store: &str) -> Result<Session> {
@@ -207,9 +224,18 @@ impl Images {
     }
 }
 
+impl Fill {
+    async fn copied(&self, step: CopyStep<'_>) -> Result<()> {
+        match self.images.0.db.change_copies(self.id, &self.lease.holder, step).await? {
+            Ending::Done => Ok(()),
+            lost => Err(self.lost(lost)),
+        }
+    }
+}
+
 /// How what is imported gets to the stores it is for.
 pub(super) struct Spread {
-    /// Where it is saved, by the one road.
+    /// Where it is saved first; the others are copied from there.
     pub(super) first: Arc<Store>,
     others: Vec<Arc<Store>>,
     full: Vec<String>,
@@ -221,17 +247,12 @@ impl Spread {
     ///
     /// # Errors
     /// Why a store could not take it, where all of them must.
-    pub(super) async fn over(
-        self,
-        intake: &Intake<'_>,
-        mut saved: Saved,
-        session: Session,
-    ) -> Result<(Saved, Vec<Session>)> {
-        let mut sessions = vec![session];
+    pub(super) async fn over(self, fill: &Fill, filled: Filled) -> Result<Filled> {
+        let Filled { mut saved, mut sessions, with_checksums } = filled;
         let mut failed = self.full;
         let roots = roots_of([&saved.file_root, &saved.disk_root])?;
         for store in &self.others {
-            let copied = match intake.reserve(saved.size_bytes as u64).await {
+            let copied = match fill.reserve(saved.size_bytes as u64).await {
                 Ok(()) => replicate(&self.first, store, &roots).await,
                 Err(error) => Err(error),
             };
@@ -242,7 +263,7 @@ impl Spread {
                     return Err(error);
                 }
                 Err(error) => {
-                    let (id, name) = (intake.id, &store.name);
+                    let (id, name) = (fill.id, &store.name);
                     tracing::warn!(image.id = %id, store = name, "image {id} does not come to the store {name}: {error}");
                     failed.push(name.clone());
                 }
@@ -250,23 +271,11 @@ impl Spread {
         }
         saved.holds = sessions.iter().map(Session::hold).collect();
         saved.failed_stores = failed.join(",");
-        Ok((saved, sessions))
+        Ok(Filled { saved, sessions, with_checksums })
     }
 }
 
 /// File and disk; of a raw file they are one.
 fn roots_of(roots: [&Option<String>; 2]) -> Result<BTreeSet<Digest>> {
     roots.into_iter().flatten().map(|root| root.parse().map_err(Error::internal)).collect()
-}
-
-/// Why a store could not take an image, in words for its owner.
-fn reason(error: &Error) -> String {
-    match error {
-        // Its chain is for the log.
-        Error::Internal(chain) => {
-            tracing::error!("a copy failed: {chain:#}");
-            "the service failed to read or write it; the operator finds the reason in the log".into()
-        }
-        other => other.to_string(),
-    }
 }

@@ -1,4 +1,4 @@
-//! Images that are cast from disks: their rendered file, their checksums, their ends.
+//! Images that are captured from disks: their rendered file, their checksums, their ends.
 //!
 //! In one process with the images room: what an instance's disk is made of is this test's choice.
 
@@ -11,10 +11,10 @@ use effigy::{
     error::Error,
     identity::{Caller, Identity, ProjectRef, Role, UserRef},
     ids::{ImageId, InstanceId, ProjectId, UserId},
-    images::{Images, Settings, SnapshotOf, Status},
+    images::{CaptureOf, Changed, Fill, Images, Settings, Status},
     inspect::{Inspector, SigningKey},
-    jobs::{Queue, Work},
-    stores::{Session, Stores},
+    queue::{Job, Lane, Queue, Work},
+    stores::{Place, Session, Stores},
 };
 use futures::TryStreamExt as _;
 use tempfile::TempDir;
@@ -59,16 +59,51 @@ impl Room {
     }
 
     async fn begin(&self, expected_bytes: u64) -> effigy::Result<ImageId> {
-        let of = SnapshotOf {
-            instance_id: InstanceId::new(),
+        let image = ImageId::new();
+        let of = CaptureOf {
+            image,
+            instance: InstanceId::new(),
             base_image: Some(ImageId::new()),
-            name: "cast".into(),
+            name: "captured".into(),
             properties: BTreeMap::from([("os_distro".into(), "debian".into()), ("status".into(), "evil".into())]),
             expected_bytes,
             min_disk_gib: 1,
             min_ram_mib: 0,
         };
-        self.images.begin_snapshot(&self.caller, of).await
+        self.images.begin_capture(&self.caller, of, None).await.map(|()| image)
+    }
+
+    /// The next job of a lane, held by a worker that does nothing with it.
+    async fn job(&self, lane: Lane) -> Job {
+        let (sender, mut jobs) = tokio::sync::mpsc::unbounded_channel();
+        let queue = Queue::new(self.db.clone());
+        let worker = tokio::spawn(async move {
+            let body = move |job: Job| {
+                sender.send(job).unwrap();
+                std::future::pending()
+            };
+            queue.work_on(lane, CancellationToken::new(), body).await;
+        });
+        let job = jobs.recv().await.unwrap();
+        worker.abort();
+        job
+    }
+
+    /// Takes up the fill of the image that was begun last.
+    async fn fill(&self, id: ImageId) -> Fill {
+        let job = self.job(Lane::Front).await;
+        self.images.take_up_fill(id, &job).await.unwrap().expect("the fill")
+    }
+
+    /// Makes the image active with this disk, as a capture does in which nothing has changed.
+    async fn finish(&self, fill: &mut Fill, disk: &chunks::Content) -> effigy::Result<()> {
+        let path = self.folder.path().join("overlay.qcow2");
+        std::fs::write(&path, disks::qcow2::create_overlay(disk.size_bytes)).unwrap();
+        let base = Place { store: "local".into(), root: disk.root };
+        let changes = self.images.begin_changes(&base, disk.size_bytes).await.unwrap();
+        let changed = Changed { overlay: std::fs::File::open(path).unwrap(), base, disk_bytes: disk.size_bytes };
+        let filled = changes.fill(fill, changed, 0).await?;
+        fill.finish(filled, None).await
     }
 
     /// A disk with data here and there, its content, and the session that keeps it until an image does.
@@ -94,18 +129,20 @@ impl Room {
 }
 
 #[tokio::test]
-async fn cast_images_file_is_a_qcow2_of_its_disk_in_every_part() {
+async fn captured_images_file_is_a_qcow2_of_its_disk_in_every_part() {
     let room = Room::open(config::Quota::default()).await;
     let (disk, content, session) = room.disk(9 * 65_536 + 1024, &[(0, 1), (2, 3), (9, 1)]).await;
     let id = room.begin(1 << 20).await.unwrap();
     let saving = room.images.show(&room.caller, id).await.unwrap();
     assert_eq!((saving.status, saving.progress), (Status::Saving, Some(0)));
     assert!(room.images.file(&room.caller, id).await.unwrap().is_none());
-    room.images.snapshot_progress(id, 50).await.unwrap();
-
-    room.images.finish_snapshot(&room.caller, id, &session, content).await.unwrap();
-    let again = room.images.finish_snapshot(&room.caller, id, &session, content).await;
-    again.expect("a second end after a crash does no harm");
+    let job = room.job(Lane::Front).await;
+    let mut fill = room.images.take_up_fill(id, &job).await.unwrap().expect("the fill");
+    fill.tell(Some(50), String::new()).await.unwrap();
+    assert_eq!(room.images.show(&room.caller, id).await.unwrap().progress, Some(50));
+    room.finish(&mut fill, &content).await.unwrap();
+    let again = room.images.take_up_fill(id, &job).await.unwrap();
+    assert!(again.is_none(), "a second run after a crash does no harm");
     session.finish().await;
 
     let image = room.images.show(&room.caller, id).await.unwrap();
@@ -141,28 +178,18 @@ async fn cast_images_file_is_a_qcow2_of_its_disk_in_every_part() {
 }
 
 #[tokio::test]
-async fn job_computes_a_cast_images_checksums() {
+async fn job_computes_a_captured_images_checksums() {
     let room = Room::open(config::Quota::default()).await;
-    let (_, content, session) = room.disk(200_000, &[(1, 1)]).await;
+    let (_, content, session) = room.disk(200_192, &[(1, 1)]).await;
     let id = room.begin(0).await.unwrap();
-    room.images.finish_snapshot(&room.caller, id, &session, content).await.unwrap();
+    room.finish(&mut room.fill(id).await, &content).await.unwrap();
+    session.finish().await;
     let image = room.images.show(&room.caller, id).await.unwrap();
     let whole = room.read(id, 0..image.size_bytes.unwrap() as u64).await;
-    let worker = Queue::new(room.db.clone());
-    let (stop, images) = (CancellationToken::new(), room.images.clone());
-    let body = {
-        let (stop, images) = (stop.clone(), images.clone());
-        move |job: effigy::jobs::Job| {
-            let (stop, images) = (stop.clone(), images.clone());
-            async move {
-                assert_eq!(job.work, Work::Checksum { image: id });
-                images.compute_checksums(id, &job.stop).await?;
-                stop.cancel();
-                Ok(())
-            }
-        }
-    };
-    worker.work_on(effigy::jobs::Lane::Back, stop, body).await;
+    assert_eq!(room.job(Lane::Front).await.work, Work::Verify { image: id }, "what follows is in the queue");
+    let job = room.job(Lane::Back).await;
+    assert_eq!(job.work, Work::Checksum { image: id });
+    room.images.compute_checksums(id, &CancellationToken::new()).await.unwrap();
     let image = room.images.show(&room.caller, id).await.unwrap();
     let md5 = openssl::hash::hash(openssl::hash::MessageDigest::md5(), &whole).unwrap();
     assert_eq!(image.checksum, Some(md5.iter().map(|byte| format!("{byte:02x}")).collect()));
@@ -170,20 +197,40 @@ async fn job_computes_a_cast_images_checksums() {
 }
 
 #[tokio::test]
-async fn cast_image_that_cannot_be_made_says_why_and_counts_nothing() {
+async fn fill_that_is_dropped_fails() {
+    let room = Room::open(config::Quota::default()).await;
+    let id = room.begin(1000).await.unwrap();
+    drop(room.fill(id).await);
+    // The end of a dropped fill is a task of its own.
+    room.images.close().await;
+    let image = room.images.show(&room.caller, id).await.unwrap();
+    assert_eq!(image.status, Status::Queued);
+    assert!(image.reason.is_some_and(|reason| reason.contains("service failed")));
+    assert_eq!(room.images.usage(&room.caller).await.unwrap().0.bytes, 0);
+}
+
+#[tokio::test]
+async fn captured_image_that_cannot_be_made_says_why_and_counts_nothing() {
     let quota = config::Quota { image_bytes: 1 << 20, ..Default::default() };
     let room = Room::open(quota).await;
     assert!(matches!(room.begin(2 << 20).await, Err(Error::OverQuota(_))));
     let id = room.begin(1000).await.unwrap();
     let (_, large, session) = room.disk(2 << 20, &[(0, 32)]).await;
-    let refused = room.images.finish_snapshot(&room.caller, id, &session, large).await;
+    let mut fill = room.fill(id).await;
+    let refused = room.finish(&mut fill, &large).await;
     assert!(matches!(refused, Err(Error::OverQuota(_))), "{refused:?}");
-    room.images.fail_snapshot(id, "over quota").await.unwrap();
+    fill.fail(&refused.unwrap_err(), None).await;
     let image = room.images.show(&room.caller, id).await.unwrap();
-    assert_eq!((image.status, image.reason.as_deref()), (Status::Queued, Some("over quota")));
+    assert_eq!(image.status, Status::Queued);
+    assert!(image.reason.as_deref().is_some_and(|reason| reason.contains("1048576 bytes")), "{:?}", image.reason);
     assert_eq!(room.images.usage(&room.caller).await.unwrap().0.bytes, 0);
-    room.images.delete(&room.caller, id).await.unwrap();
-    assert!(matches!(room.images.snapshot_progress(id, 1).await, Err(Error::Gone(_))));
-    assert!(matches!(room.images.finish_snapshot(&room.caller, id, &session, large).await, Err(Error::Gone(_))));
+
+    let deleted = room.begin(1000).await.unwrap();
+    let mut fill = room.fill(deleted).await;
+    room.images.delete(&room.caller, deleted).await.unwrap();
+    assert!(matches!(fill.tell(Some(1), String::new()).await, Err(Error::Gone(_))));
+    assert!(matches!(room.finish(&mut fill, &large).await, Err(Error::Gone(_))));
+    assert_eq!(room.images.usage(&room.caller).await.unwrap().0.bytes, 0);
+    session.abandon().await;
     assert!(chunks::Roots::roots(&room.stores.default_store().index).await.unwrap().is_empty());
 }

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Image, Images, Status, record,
-    snapshot::{Made, made_image},
+    super::{Image, Images, Status, record},
+    capture::Made,
 };
 use crate::{
     error::{Error, Result},
@@ -14,7 +14,8 @@ use crate::{
         image_policy::{self, ImageAction},
     },
     ids::ImageId,
-    jobs::{Queue, Work},
+    model::fill::FillKind,
+    queue::Work,
     stores::Place,
 };
 
@@ -65,29 +66,26 @@ impl Images {
     ///
     /// # Errors
     /// `Forbidden`, `Invalid`, `OverQuota` as for any new image.
-    pub async fn begin_generalize(&self, caller: &Caller, of: &Cleanable, name: Option<String>) -> Result<ImageId> {
-        image_policy::create_image(caller)
-            .or(|| "You may not make images in this project.".into(), || "No such project.".into())?;
+    pub async fn begin_clean(&self, caller: &Caller, of: &Cleanable, name: Option<String>) -> Result<ImageId> {
         let lineage = BTreeMap::from([
-            // It was cast from no instance, whatever its source was.
+            // It was captured from no instance, whatever its source was.
             ("image_type", None),
             ("instance_uuid", None),
             ("base_image_ref", Some(of.id.to_string())),
             ("user_id", Some(caller.user.id.to_string())),
         ]);
+        let image = ImageId::new();
         let made = Made {
+            id: image,
             name: name.unwrap_or_else(|| name_of_copy(&of.record)),
             properties: record::properties_of(&of.record)?,
             lineage,
             min_disk_gib: of.record.min_disk_gib as u64,
             min_ram_mib: of.record.min_ram_mib as u64,
         };
-        let image = made_image(caller, made, self.0.sharing)?;
-        let job = Queue::row(Work::Generalize { image: image.id, source: of.id }, Some(caller))?;
-        let expected_bytes = i64::try_from(of.disk_bytes).unwrap_or(i64::MAX);
-        self.0.db.insert_snapshot(&image, expected_bytes, self.0.limits, &job).await?;
-        self.0.queue.wake();
-        Ok(image.id)
+        let work = Work::Clean { image, source: of.id };
+        self.begin_made(caller, made, FillKind::Clean, work, of.disk_bytes, None).await?;
+        Ok(image)
     }
 }
 

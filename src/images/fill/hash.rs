@@ -10,17 +10,17 @@ use crate::error::{Error, Result};
 const PIECES_UNDER_WAY: usize = 4;
 
 /// A hash under way.
-pub(super) struct Hash {
+pub(in crate::images) struct Hash {
     pieces: mpsc::Sender<Piece>,
     digest: JoinHandle<Result<String>>,
 }
 
 impl Hash {
-    pub(super) fn md5() -> Hash {
+    pub(in crate::images) fn md5() -> Hash {
         Hash::begin(MessageDigest::md5())
     }
 
-    pub(super) fn sha512() -> Hash {
+    pub(in crate::images) fn sha512() -> Hash {
         Hash::begin(MessageDigest::sha512())
     }
 
@@ -40,13 +40,13 @@ impl Hash {
     }
 
     /// Hashes a piece after those before it.
-    pub(super) async fn take(&self, piece: &Piece) {
+    pub(in crate::images) async fn take(&self, piece: &Piece) {
         // A hash that failed says so at the end.
         let _ = self.pieces.send(piece.clone()).await;
     }
 
     /// The digest, in hex.
-    pub(super) async fn end(self) -> Result<String> {
+    pub(in crate::images) async fn end(self) -> Result<String> {
         drop(self.pieces);
         self.digest.await.map_err(Error::internal)?
     }

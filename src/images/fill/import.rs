@@ -1,69 +1,33 @@
 //! Imports: an image's bytes come from where they are staged, or from an address, while nobody waits.
 //!
 //! The request makes the image `importing`, with a task that clients watch and a job of the same id. The job reads
-//! the bytes and sends them down the one road ([`super::save`]), under a lease like an upload's. What goes wrong puts
-//! the image back to `queued` with the reason; what was staged is given up with it. A clean end of the service leaves
-//! the import to its next start.
+//! the bytes as if a client sent them ([`super::bytes`]). A failure puts the image back to `queued` with the reason,
+//! and gives up what was staged. A clean end of the service leaves the import to its next start.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
 
-use super::{Image, Images, Status, copies::Targets, leases, save::Intake};
+use super::{
+    super::{Image, Images, Status},
+    Fill, Filled,
+    bytes::Intake,
+    stores::Targets,
+};
 use crate::{
     db::now_ms,
     error::{Error, Result},
     identity::{Caller, image_policy::ImageAction, policy},
     ids::{ImageId, JobId},
-    jobs::{Job, Queue, Work},
     model::{
         Step,
-        save::{Lease, Saved},
+        fill::{FillKind, NewFill, Target},
         task::ImageTask,
-        usage::Limits,
     },
-    stores::Session,
+    queue::{Job, Queue, Source, Work},
 };
 
 /// The ways of importing, as clients name them.
 pub const METHODS: [&str; 4] = ["glance-direct", "web-download", "copy-image", "glance-download"];
-
-/// Where an import's bytes come from.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "from", rename_all = "snake_case")]
-pub enum Source {
-    /// They are staged.
-    Staged,
-    /// They are at an address.
-    Web {
-        /// The address.
-        uri: String,
-    },
-    /// They are an image's of another image service in the catalog.
-    Glance {
-        /// The region it is in.
-        region: String,
-        /// Which of its endpoints.
-        interface: String,
-        /// The image there.
-        image: ImageId,
-        /// The address this service was asked at, which the catalog's own entries begin with.
-        base: String,
-    },
-}
-
-impl fmt::Debug for Source {
-    /// Without the address: what is after its question mark may be a password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Source::Staged => "glance-direct",
-            Source::Web { .. } => "web-download",
-            Source::Glance { .. } => "glance-download",
-        })
-    }
-}
 
 /// An import as it is asked for. Not `Debug`: it holds a token.
 #[derive(Clone)]
@@ -93,7 +57,8 @@ impl Images {
                 image
             }
         };
-        check_status(&image, wanted.source.as_ref())?;
+        let is_staged = self.0.db.staged_bytes(id).await?.is_some();
+        check_status(&image, wanted.source.as_ref(), is_staged)?;
         if image.container_format.is_none() || image.disk_format.is_none() {
             let message = "The image has no disk_format or no container_format: set both before it is imported.";
             return Err(Error::Conflict(message.into()));
@@ -114,14 +79,24 @@ impl Images {
             self.check_formats(&image)?;
         }
         let from = if source == Source::Staged { Status::Uploading } else { Status::Queued };
-        let importing_to = stores.join(",");
-        let work = Work::Import { image: id, source, stores, all_must_succeed: wanted.targets.all_must_succeed };
+        let all_must_succeed = wanted.targets.all_must_succeed;
+        let work = Work::Import { image: id, source, stores: stores.clone(), all_must_succeed };
         let job = Queue::row(work, Some(caller))?;
         task.id = job.id;
         if let Some(token) = wanted.token {
             self.remote_tokens().insert(task.id, token);
         }
-        if self.0.db.begin_import(from, &importing_to, &task, &job).await? == Step::Lost {
+        let new = NewFill {
+            image: Target::Known(id, from),
+            kind: FillKind::Import,
+            reserve_bytes: 0,
+            lease: None,
+            job: Some(&job),
+            task: Some(&task),
+            stores: &stores,
+            instance: None,
+        };
+        if self.0.db.begin_fill(new, self.0.limits).await? == Step::Lost {
             self.remote_tokens().remove(&task.id);
             let message = format!("image {id} is being changed by another request; look at its status");
             return Err(Error::Conflict(message));
@@ -140,75 +115,55 @@ impl Images {
     }
 
     async fn attempt_import(&self, job: &Job, id: ImageId, source: &Source, targets: &Targets) -> Result<()> {
-        let task = job.id.to_string();
-        let Some((image, _)) = self.0.db.image(id, None).await? else { return Ok(()) };
-        let lease = leases::new_lease();
-        // Who waits in the queue of imports needs no second place among the uploads.
-        let limits = Limits { uploads: i64::MAX, ..self.0.limits };
-        match self.0.db.hold_import(id, &task, &lease, 0, limits).await {
-            Ok(Step::Done) => {}
-            // It was given up or deleted meanwhile.
-            Ok(Step::Lost) => return Ok(()),
-            Err(Error::OverQuota(reason)) => return self.0.db.fail_import(id, &task, &reason).await,
-            Err(error) => return Err(error),
-        }
-        let staged_bytes = self.staged_bytes(&image).await.unwrap_or_default();
-        let work = async {
-            let spread = self.spread(targets)?;
-            let mut intake = Intake {
-                images: self,
-                id,
-                store: spread.first.clone(),
-                lease: &lease,
-                reserved: staged_bytes as u64,
-                received: 0,
-                told: Some(Instant::now()),
-            };
-            let mut opened = self.open_source(job, &image, source).await?;
-            self.check_size(opened.declared.size_bytes.unwrap_or_default())?;
-            let (saved, session) = intake.run(&opened.image, &opened.declared, &mut opened.body).await?;
-            let (saved, sessions) = spread.over(&intake, saved, session).await?;
-            Ok((opened.image, saved, sessions))
+        let Some(fill) = self.take_up_fill(id, job).await? else { return Ok(()) };
+        let filled = match self.0.db.image(id, None).await {
+            Ok(Some((image, _))) => fill.while_held(self.fetch_into(&fill, job, image, source, targets)).await,
+            // It was deleted since it was taken up.
+            Ok(None) => return fill.settle(Err(Error::Gone(format!("image {id} was deleted")))).await,
+            Err(error) => Err(error),
         };
-        let outcome = tokio::select! {
-            outcome = self.while_held(id, &lease, work) => outcome,
-            () = job.stop.cancelled() => Err(Error::Unavailable("the service is stopping".into())),
-        };
-        match outcome {
-            Ok((image, saved, sessions)) => self.finish_import(image, source, &lease, saved, sessions).await,
+        match filled {
             Err(error) if job.stop.is_cancelled() => {
-                self.0.db.release_import(id, &lease.holder, staged_bytes).await?;
+                fill.release().await;
                 Err(error)
             }
-            Err(error) => {
-                self.give_up(id, &lease, &error).await;
+            filled => {
+                if let Err(error) = fill.settle(filled).await {
+                    tracing::info!(image.id = %id, "the import of image {id} came to nothing: {error}");
+                }
                 Ok(())
             }
         }
     }
 
-    async fn finish_import(
+    async fn fetch_into(
         &self,
+        fill: &Fill,
+        job: &Job,
         image: Image,
         source: &Source,
-        lease: &Lease,
-        saved: Saved,
-        sessions: Vec<Session>,
-    ) -> Result<()> {
-        if let Source::Glance { .. } = source {
-            self.take_over_record(&image).await?;
+        targets: &Targets,
+    ) -> Result<Filled> {
+        // It was refused here, not when it was asked for, if others were staged since.
+        fill.reserve(0).await?;
+        let spread = self.spread(targets)?;
+        let mut intake = Intake {
+            store: spread.first.clone(),
+            reserved: fill.staged.as_ref().map_or(0, |staged| staged.bytes as u64),
+            received: 0,
+            told: Some(Instant::now()),
+        };
+        let mut opened = self.open_source(job, fill, &image, source).await?;
+        self.check_size(opened.declared.size_bytes.unwrap_or_default())?;
+        let filled = intake.fill(fill, &opened.image, &opened.declared, &mut opened.body).await?;
+        let filled = spread.over(fill, filled).await?;
+        if let Source::Glance { .. } = source
+            && let Err(error) = self.take_over_record(&opened.image).await
+        {
+            filled.abandon().await;
+            return Err(error);
         }
-        if let Err(error) = self.finish(image.id, lease, saved, sessions).await {
-            tracing::info!(image.id = %image.id, "the import of image {} came to nothing: {error}", image.id);
-        }
-        Ok(())
-    }
-
-    async fn staged_bytes(&self, image: &Image) -> Result<i64> {
-        match &image.staged_root {
-            Some(root) => Ok(self.reader(image, root).await?.size_bytes() as i64),
-            None => Ok(0),
-        }
+        Ok(filled)
     }
 
     pub(super) fn remote_tokens(&self) -> std::sync::MutexGuard<'_, std::collections::HashMap<JobId, String>> {
@@ -217,12 +172,12 @@ impl Images {
 }
 
 /// Glance's rules and words, which its clients match.
-fn check_status(image: &Image, source: Option<&Source>) -> Result<()> {
+fn check_status(image: &Image, source: Option<&Source>, is_staged: bool) -> Result<()> {
     let message = match (source, image.status) {
         (None, Status::Active) => return Ok(()),
         (None, _) => "Only images with status active can be targeted for copying".to_owned(),
         (Some(_), Status::Active) => "Image with status active cannot be target for import".into(),
-        (Some(Source::Staged), Status::Uploading) if image.staged_root.is_some() => return Ok(()),
+        (Some(Source::Staged), Status::Uploading) if is_staged => return Ok(()),
         (Some(Source::Staged), _) => "Image needs to be staged before 'glance-direct' method can be used".into(),
         (Some(Source::Web { .. } | Source::Glance { .. }), Status::Queued) => return Ok(()),
         (Some(source), _) => {
@@ -232,7 +187,7 @@ fn check_status(image: &Image, source: Option<&Source>) -> Result<()> {
     Err(Error::Conflict(message))
 }
 
-pub(super) fn task(caller: &Caller, image: ImageId, kind: &str, input: &Value) -> Result<ImageTask> {
+pub(in crate::images) fn task(caller: &Caller, image: ImageId, kind: &str, input: &Value) -> Result<ImageTask> {
     let Some(project) = &caller.project else {
         return Err(Error::Forbidden("An import is asked for in a project: use a token that is scoped to one.".into()));
     };

@@ -14,13 +14,14 @@ use disks::{
 };
 use tokio::{sync::mpsc, time::Instant};
 
-use super::Rooms;
+use super::{
+    super::{Images, read, store_error},
+    Fill, Filled,
+};
 use crate::{
     error::{Error, Result},
-    identity::Caller,
-    ids::ImageId,
-    instances::Captured,
-    stores::{self, Place, Session, store_error},
+    model::fill::Saved,
+    stores::{self, Place, Session},
 };
 
 /// How much is read at once: enough for a disk to be fast, and little beside what a capture may hold.
@@ -28,7 +29,23 @@ const PIECE_BYTES: u64 = 2 << 20;
 /// Pieces read ahead of the store; with the piece's size, 16 MiB a capture.
 const PIECES_AHEAD: usize = 8;
 /// How often the image's progress is written.
-pub(super) const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A disk at rest that differs from an image's.
+pub struct Changed {
+    /// What changed, as a qcow2 overlay of our own making.
+    pub overlay: File,
+    /// What it lies over.
+    pub base: Place,
+    /// The size of the disk.
+    pub disk_bytes: u64,
+}
+
+/// A content that differs from a base in some chunks, begun. The base stays as long as it does.
+pub struct Changes {
+    session: Session,
+    patch: Patch,
+}
 
 /// A part of the disk that differs from the base; the numbers count chunks.
 enum Change {
@@ -41,55 +58,56 @@ enum Change {
     Total(u64),
 }
 
-/// Begins a content that differs from `base` in some chunks, in the same store; where that takes nothing new, in the
-/// default one, to which the base is copied first.
-///
-/// # Errors
-/// `Unavailable` when the store cannot take it now.
-pub(super) async fn begin(rooms: &Rooms, base: &Place, size_bytes: u64) -> Result<(Session, Patch)> {
-    let store = rooms.stores.holding(base)?;
-    let session = if store.is_read_only {
-        stores::replicate(store, rooms.stores.default_store(), &[base.root].into()).await?
-    } else {
-        store.check_room()?;
-        store.begin().await?
-    };
-    let patch = session.chunks.patch(Some(base.root), size_bytes).await.map_err(store_error);
-    let (patch, session) = session.unless_failed(patch).await?;
-    Ok((session, patch))
+impl Images {
+    /// Begins a content that differs from `base` in some chunks, in the same store; where that takes nothing new, in
+    /// the default one, to which the base is copied first.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store cannot take it now.
+    pub async fn begin_changes(&self, base: &Place, size_bytes: u64) -> Result<Changes> {
+        let stores = &self.0.stores;
+        let store = stores.holding(base)?;
+        let session = if store.is_read_only {
+            stores::replicate(store, stores.default_store(), &[base.root].into()).await?
+        } else {
+            store.check_room()?;
+            store.begin().await?
+        };
+        let patch = session.chunks.patch(Some(base.root), size_bytes).await.map_err(store_error);
+        let (patch, session) = session.unless_failed(patch).await?;
+        Ok(Changes { session, patch })
+    }
 }
 
-/// Makes the image active with what was filled, or gives the save up.
-///
-/// # Errors
-/// Why nothing was filled; `Gone` when the image was deleted meanwhile.
-pub(super) async fn finish(
-    rooms: &Rooms,
-    caller: &Caller,
-    image: ImageId,
-    session: Session,
-    content: Result<Content>,
-) -> Result<()> {
-    let (content, session) = session.unless_failed(content).await?;
-    let finished = rooms.images.finish_snapshot(caller, image, &session, content).await;
-    let ((), session) = session.unless_failed(finished).await?;
-    session.finish().await;
-    Ok(())
+impl Changes {
+    /// Reads and stores what `changed` holds; the fill's progress goes on from `begun_percent`.
+    ///
+    /// # Errors
+    /// `Conflict` for a disk that cannot be read; as [`Fill::while_held`].
+    pub async fn fill(self, fill: &Fill, changed: Changed, begun_percent: u8) -> Result<Filled> {
+        let saved = async {
+            let disk = store(fill, self.patch, changed, begun_percent).await?;
+            let reader = self.session.store.chunks.reader(disk.root).await.map_err(store_error)?;
+            Ok(Saved {
+                size_bytes: read::rendering(&reader).await?.size_bytes() as i64,
+                disk_bytes: disk.size_bytes as i64,
+                disk_root: Some(disk.root.to_string()),
+                rendering: Some(read::RENDERING),
+                stored_bytes: disk.stored_bytes as i64,
+                holds: vec![self.session.hold()],
+                ..Saved::default()
+            })
+        };
+        let saved = saved.await;
+        let (saved, session) = self.session.unless_failed(saved).await?;
+        Ok(Filled { saved, sessions: vec![session], with_checksums: true })
+    }
 }
 
-/// Fills `patch` with what `captured` changed and finishes it; the image's progress goes on from `begun_percent`.
-///
-/// # Errors
-/// `Gone` when the image was deleted meanwhile.
-pub(super) async fn fill(
-    rooms: &Rooms,
-    image: ImageId,
-    mut patch: Patch,
-    captured: Captured,
-    begun_percent: u8,
-) -> Result<Content> {
+/// Stores the changes as they are read.
+async fn store(fill: &Fill, mut patch: Patch, changed: Changed, begun_percent: u8) -> Result<Content> {
     let (sender, mut changes) = mpsc::channel(PIECES_AHEAD);
-    let reading = tokio::task::spawn_blocking(move || read(&captured.overlay, captured.disk_bytes, &sender));
+    let reading = tokio::task::spawn_blocking(move || read_changes(&changed.overlay, changed.disk_bytes, &sender));
     let (mut total, mut done, mut told) = (0, 0, Instant::now());
     while let Some(change) = changes.recv().await {
         match change {
@@ -110,8 +128,7 @@ pub(super) async fn fill(
             told = Instant::now();
             let left_percent = u64::from(100 - begun_percent.min(100));
             let percent = begun_percent + (left_percent * done).checked_div(total).unwrap_or(0) as u8;
-            // Also tells when the image was deleted: then there is nothing left to do.
-            rooms.images.snapshot_progress(image, percent.min(99)).await?;
+            fill.tell(Some(percent.min(99)), String::new()).await?;
         }
     }
     reading.await.map_err(Error::internal)??;
@@ -119,7 +136,7 @@ pub(super) async fn fill(
 }
 
 /// Sends every change of the overlay, in the order of the disk.
-fn read(overlay: &File, disk_bytes: u64, changes: &mpsc::Sender<Change>) -> Result<()> {
+fn read_changes(overlay: &File, disk_bytes: u64, changes: &mpsc::Sender<Change>) -> Result<()> {
     let image = Overlay::open(overlay, Rules::Overlay).map_err(broken)?;
     if image.virtual_size_bytes() != disk_bytes {
         let found = image.virtual_size_bytes();

@@ -1,27 +1,24 @@
 //! Where an import's bytes are, opened.
 
+use futures::StreamExt as _;
 use serde_json::Value;
 
 use super::{
-    CHANGE_ATTEMPTS, Image, Images,
+    super::{CHANGE_ATTEMPTS, Image, Images, not_found, record, store_error},
+    Declared, Fill,
     body::{Body, Pace},
-    import::Source,
-    not_found, record,
-    save::Declared,
-    store_error,
 };
 use crate::{
     error::{Error, Result},
     fetch::Fetched,
     ids::ImageId,
-    jobs::Job,
     model::Step,
+    queue::{Job, Source},
 };
-use futures::StreamExt as _;
 
 /// Properties that are taken over from an image of another service (Glance: `glance_download_properties`).
 const TAKEN_OVER: [&str; 5] = ["hw_", "trait:", "os_distro", "os_secure_boot", "os_type"];
-/// Our own store is not slow by anybody's fault.
+/// Reading our own store is never given up for being slow: nobody could send the bytes any faster.
 const ANY_RATE: u64 = 0;
 
 /// A source's bytes, and the image with what the source says of it.
@@ -32,12 +29,12 @@ pub(super) struct Opened {
 }
 
 impl Images {
-    pub(super) async fn open_source(&self, job: &Job, image: &Image, source: &Source) -> Result<Opened> {
+    pub(super) async fn open_source(&self, job: &Job, fill: &Fill, image: &Image, source: &Source) -> Result<Opened> {
         let pace = self.0.pace;
         match source {
             Source::Staged => {
-                let root = image.staged_root.as_deref().ok_or_else(|| Error::Conflict("nothing is staged".into()))?;
-                let reader = self.reader(image, root).await?;
+                let staged = fill.staged.as_ref().ok_or_else(|| Error::Conflict("nothing is staged".into()))?;
+                let reader = self.reader(image, &staged.root).await?;
                 let size_bytes = reader.size_bytes();
                 let stream = reader.stream(0..size_bytes).map(|bytes| bytes.map_err(store_error));
                 let declared = Declared { size_bytes: Some(size_bytes), ..Declared::default() };

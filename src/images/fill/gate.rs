@@ -1,8 +1,8 @@
-//! From an accepted file to its disk: what every road into an image passes before its row does.
+//! From a stored file to its disk: every file that comes from outside is judged here before its image is active.
 
 use disks::Limits;
 
-use super::{Image, store_error};
+use super::super::{Image, store_error};
 use crate::{error::Result, inspect::formats, stores::Session};
 
 /// Judges the stored file by the format it was declared to be in, and finds or makes its disk.

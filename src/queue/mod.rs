@@ -8,20 +8,26 @@
 //!
 //! A job may run more than once, and at the worst twice at a time when a lease lapses on a stalled service: every
 //! body is written so that a second run does no harm.
+//!
+//! The queue knows what there is to do ([`Work`]) and runs nothing itself: it lies below the rooms that add jobs, and
+//! [`crate::jobs`], above them, runs each.
+
+mod work;
 
 use std::{sync::Arc, time::Duration};
 
-use serde::{Deserialize, Serialize};
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
+
+pub use crate::model::job::Lane;
+pub use work::{Source, Work};
 
 use crate::{
     db::{Database, now_ms},
     error::{Error, Result},
     identity::Caller,
-    ids::{ImageId, InstanceId, JobId},
-    images::Source,
-    model::job::{HeldJob, Lane, NewJob},
+    ids::JobId,
+    model::job::{HeldJob, NewJob},
 };
 
 /// A job without a sign of life for this long is taken over.
@@ -32,92 +38,6 @@ const RENEWAL: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_secs(2);
 /// After so many failures a job is hopeless. With the waits between them that is about an hour and a half.
 const MAX_FAILURES: i64 = 8;
-
-/// What there is to do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Work {
-    /// Casts a stopped instance's disk into an image that was begun for it.
-    Snapshot {
-        /// The image.
-        image: ImageId,
-        /// The instance.
-        instance: InstanceId,
-    },
-    /// Makes an image of bytes that are staged or elsewhere.
-    Import {
-        /// The image.
-        image: ImageId,
-        /// Where the bytes are.
-        source: Source,
-        /// The stores they are for, the first of them first; none in rows of before there were several.
-        #[serde(default)]
-        stores: Vec<String>,
-        /// Whether it fails when one of the stores cannot take them.
-        #[serde(default)]
-        all_must_succeed: bool,
-    },
-    /// Copies an image to further stores.
-    Copy {
-        /// The image.
-        image: ImageId,
-        /// The stores.
-        stores: Vec<String>,
-        /// Whether none of them is to have it when one cannot take it.
-        all_must_succeed: bool,
-    },
-    /// Computes the checksums of an image's rendered file.
-    Checksum {
-        /// The image.
-        image: ImageId,
-    },
-    /// Fills an image that was begun as a cleaned copy of another.
-    Generalize {
-        /// The copy.
-        image: ImageId,
-        /// What it is a copy of.
-        source: ImageId,
-    },
-    /// Looks into an image, and states what is there.
-    Verify {
-        /// The image.
-        image: ImageId,
-    },
-    /// Deletes chunks that nothing refers to.
-    Sweep,
-    /// Reads chunks again and verifies them.
-    Scrub,
-}
-
-impl Work {
-    fn lane(&self) -> Lane {
-        match self {
-            Work::Snapshot { .. } | Work::Verify { .. } => Lane::Front,
-            Work::Import { .. } | Work::Copy { .. } => Lane::Import,
-            Work::Generalize { .. } => Lane::Clean,
-            Work::Checksum { .. } | Work::Sweep | Work::Scrub => Lane::Back,
-        }
-    }
-
-    /// The name of the verification of an image.
-    pub fn verification_of(image: ImageId) -> String {
-        format!("verify {image}")
-    }
-
-    /// The name under which at most one waits or runs.
-    fn once(&self) -> Option<String> {
-        match self {
-            Work::Snapshot { image, .. } => Some(format!("snapshot {image}")),
-            // The image's row says which of its imports is at work.
-            Work::Import { .. } | Work::Copy { .. } => None,
-            Work::Checksum { image } => Some(format!("checksum {image}")),
-            Work::Generalize { image, .. } => Some(format!("generalize {image}")),
-            Work::Verify { image } => Some(Work::verification_of(*image)),
-            Work::Sweep => Some("sweep".into()),
-            Work::Scrub => Some("scrub".into()),
-        }
-    }
-}
 
 /// A job as the worker that runs it knows it.
 #[derive(Clone)]
@@ -295,6 +215,7 @@ fn wait_ms(failures: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::ImageId;
 
     async fn queue(folder: &tempfile::TempDir) -> Queue {
         Queue::new(Database::sqlite(&folder.path().join("rows.db")).await.unwrap())

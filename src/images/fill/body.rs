@@ -6,10 +6,11 @@ use bytes::Bytes;
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use tokio::time::{Instant, timeout};
 
+use super::Declared;
 use crate::error::{Error, Result};
 
 /// Bytes that travel through a save as one message: every frame on its own would cost more in wake-ups than in work.
-pub(super) type Piece = Arc<Vec<Bytes>>;
+pub(in crate::images) type Piece = Arc<Vec<Bytes>>;
 
 /// A piece is closed at this size, and when no more has arrived.
 const PIECE_BYTES: usize = 512 * 1024;
@@ -36,10 +37,10 @@ enum From {
 
 /// How fast bytes must come.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Pace {
-    pub(super) min_bytes_a_second: u64,
+pub(in crate::images) struct Pace {
+    pub(in crate::images) min_bytes_a_second: u64,
     /// How long nothing may come, and over how much time of waiting the rate is measured.
-    pub(super) window: Duration,
+    pub(in crate::images) window: Duration,
 }
 
 /// How fast a client sends. Only waiting for it counts, not the time in which we were busy.
@@ -95,8 +96,15 @@ impl Body {
         Ok(Some(Arc::new(piece)))
     }
 
+    /// Reads the rest of a body that was refused, unless its client waits to be asked for it.
+    pub(super) async fn drain_after<T>(&mut self, taken: &Result<T>, declared: &Declared) {
+        if taken.is_err() && !declared.waits_to_be_asked {
+            self.drain().await;
+        }
+    }
+
     /// Reads on for a moment without keeping anything.
-    pub(super) async fn drain(&mut self) {
+    async fn drain(&mut self) {
         let drained = async {
             let mut left = DRAIN_BYTES;
             while let Some(Ok(bytes)) = self.stream.next().await {

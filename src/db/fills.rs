@@ -1,0 +1,508 @@
+//! The rows of fills: images on their way to bytes.
+//!
+//! A row lives from the first step to the last. Every step is one transaction that locks the image's row before the
+//! fill's, so that two steps on one image wait for each other and never block each other for good.
+
+use sqlx::Row as _;
+
+use super::{
+    Database, Write, chunks::hold_session, image_copies::Copies, image_tasks, image_usage, images, images::word,
+    instances, jobs, now_ms,
+};
+use crate::{
+    error::Result,
+    ids::{ImageId, JobId, ProjectId},
+    model::{
+        Step,
+        fill::{Done, Ending, FillKind, Hold, Lease, NewFill, Reasons, Saved, Sign, StagedBytes, TakenFill, Target},
+        image::Status,
+        instance::StateChange,
+        task::ImageTask,
+        usage::Limits,
+    },
+};
+
+/// The rows of an image and its fill, locked.
+pub(super) struct Held {
+    pub(super) status: Status,
+    pub(super) copies: Copies,
+    kind: FillKind,
+    is_held: bool,
+    staged: Option<StagedBytes>,
+}
+
+impl Database {
+    /// Begins a fill: the image is in the road's state, its bytes are counted in advance, and its job is in the queue.
+    ///
+    /// # Errors
+    /// `OverQuota` when the project has no room; `Conflict` for the id of a new image that is taken.
+    pub async fn begin_fill(&self, new: NewFill<'_>, limits: Limits) -> Result<Step> {
+        let mut write = self.write().await?;
+        let id = match new.image {
+            Target::New(image) => {
+                images::insert(&mut write, image, new.reserve_bytes, limits).await?;
+                image.id
+            }
+            Target::Known(id, from) => {
+                let Some(owner) = claim(&mut write, id, from, &new).await? else { return Ok(Step::Lost) };
+                if new.lease.is_some() {
+                    image_usage::charge_upload(&mut write, owner, new.reserve_bytes, limits).await?;
+                }
+                if new.kind == FillKind::Stage {
+                    image_usage::check_staged(&mut write, owner, limits).await?;
+                }
+                id
+            }
+        };
+        if insert(&mut write, id, &new).await? == Step::Lost {
+            return Ok(Step::Lost);
+        }
+        if let Some(task) = new.task {
+            name_import(&mut write, id, task, &new, limits).await?;
+        }
+        if let Some(job) = new.job {
+            jobs::insert(&mut write, job).await?;
+        }
+        if let Some(change) = new.instance {
+            instances::write_state(&mut write, change).await?;
+        }
+        write.commit().await?;
+        Ok(Step::Done)
+    }
+
+    /// A job begins to work on its fill, under `lease`. An earlier run of the job that is still at work loses it.
+    pub async fn take_up_fill(&self, id: ImageId, job: JobId, lease: &Lease) -> Result<Option<TakenFill>> {
+        let mut write = self.write().await?;
+        let Some(held) = lock(&mut write, id, Whose::Job(job)).await? else { return Ok(None) };
+        if held.status == Status::Deleted {
+            remove(&mut write, id, &held).await?;
+            write.commit().await?;
+            return Ok(None);
+        }
+        if held.kind.is_an_upload() && !held.is_held {
+            // An import waited its turn in its queue: it needs no second place among the uploads.
+            image_usage::charge_upload(&mut write, held.copies.owner, 0, Limits::NONE).await?;
+        }
+        sqlx::query("update fills set holder = $2, lease_until_ms = $3 where image_id = $1")
+            .bind(id.to_string())
+            .bind(lease.holder.clone())
+            .bind(now_ms() + lease.ms)
+            .execute(&mut *write)
+            .await?;
+        image_tasks::note_those_of(&mut write, id, "").await?;
+        write.commit().await?;
+        Ok(Some(TakenFill { kind: held.kind, staged: held.staged }))
+    }
+
+    /// Shows a sign of life, tells how far the fill is, and counts more bytes for it.
+    ///
+    /// # Errors
+    /// `OverQuota` when the project has no room for so many more.
+    pub async fn renew_fill(&self, id: ImageId, lease: &Lease, sign: &Sign, limits: Limits) -> Result<Ending> {
+        let mut write = self.write().await?;
+        let held = match lock_own(&mut write, id, &lease.holder).await? {
+            Ok(held) if held.status == Status::Deleted => return Ok(Ending::Gone),
+            Ok(held) => held,
+            Err(ending) => return Ok(ending),
+        };
+        sqlx::query("update fills set lease_until_ms = $2 where image_id = $1")
+            .bind(id.to_string())
+            .bind(now_ms() + lease.ms)
+            .execute(&mut *write)
+            .await?;
+        if let Some((percent, words)) = &sign.progress {
+            sqlx::query("update images set progress = $2, revision = revision + 1 where id = $1")
+                .bind(id.to_string())
+                .bind(*percent)
+                .execute(&mut *write)
+                .await?;
+            image_tasks::note_those_of(&mut write, id, words).await?;
+        }
+        if sign.more_bytes > 0 {
+            image_usage::charge_bytes(&mut write, held.copies.owner, sign.more_bytes, limits).await?;
+            sqlx::query("update images set charged_bytes = charged_bytes + $2 where id = $1")
+                .bind(id.to_string())
+                .bind(sign.more_bytes)
+                .execute(&mut *write)
+                .await?;
+        }
+        if matches!(held.kind, FillKind::Stage | FillKind::Import) {
+            image_usage::check_staged(&mut write, held.copies.owner, limits).await?;
+        }
+        write.commit().await?;
+        Ok(Ending::Done)
+    }
+
+    /// Ends a fill well; `instance` is what becomes of the captured instance in the same transaction. An image that was
+    /// deleted meanwhile goes, and its instance is free all the same.
+    ///
+    /// # Errors
+    /// `OverQuota` when the file turned out larger than was reserved and the project has no room; `Unavailable` when
+    /// the store gave the session up.
+    pub async fn finish_fill(
+        &self,
+        id: ImageId,
+        holder: &str,
+        done: Done<'_>,
+        limits: Limits,
+        instance: Option<&StateChange>,
+    ) -> Result<Ending> {
+        self.end_fill(id, holder, LastStep::Finish(done, limits), instance).await
+    }
+
+    /// Ends a fill with the reason: the image is queued again, and nothing of the fill is counted any more. Of a copy
+    /// to further stores the image stays active, without the stores that it did not come to.
+    pub async fn fail_fill(
+        &self,
+        id: ImageId,
+        holder: &str,
+        reason: &str,
+        instance: Option<&StateChange>,
+    ) -> Result<Ending> {
+        self.end_fill(id, holder, LastStep::Fail(reason), instance).await
+    }
+
+    /// Lets a fill go that another run of its job goes on with. What is staged is kept.
+    pub async fn release_fill(&self, id: ImageId, holder: &str) -> Result<Ending> {
+        self.end_fill(id, holder, LastStep::Release, None).await
+    }
+
+    /// Fails what nobody will go on with: fills of requests without a sign of life since `lease_ms`, and bytes that
+    /// were staged before `staged_ms` and never imported. Fills of jobs are let go, for the job's next run; but an import
+    /// whose service died under it fails, in case its source is what the service died of.
+    pub async fn lapse_fills(&self, lease_ms: i64, staged_ms: i64, reasons: Reasons<'_>) -> Result<Vec<ImageId>> {
+        let due = "select image_id, job_id from fills where lease_until_ms < $1 \
+                   or kind = 'stage' and holder is null and staged_ms < $2";
+        let due = sqlx::query(due).bind(lease_ms).bind(staged_ms);
+        // Asked without the writer's place in the queue: there hardly ever is any.
+        let due = due.fetch_all(self.reads()).await?;
+        let mut failed = Vec::new();
+        for row in &due {
+            let (id, of_job) = (word(row, 0)?, row.try_get::<Option<String>, _>(1)?.is_some());
+            let mut write = self.write().await?;
+            let Some(held) = lock(&mut write, id, Whose::Lapsed { lease_ms, staged_ms }).await? else { continue };
+            match held.status {
+                Status::Deleted => remove(&mut write, id, &held).await?,
+                _ if of_job && held.kind != FillKind::Import => release(&mut write, id, &held).await?,
+                _ => {
+                    fail(&mut write, id, &held, if held.is_held { reasons.lapsed } else { reasons.stale }).await?;
+                    failed.push(id);
+                }
+            }
+            write.commit().await?;
+        }
+        Ok(failed)
+    }
+
+    /// The bytes that wait to be imported into an image.
+    pub async fn staged_bytes(&self, id: ImageId) -> Result<Option<StagedBytes>> {
+        let text = "select staged_root, staged_bytes from fills where image_id = $1 and staged_root is not null";
+        let row = sqlx::query(text).bind(id.to_string()).fetch_optional(self.reads()).await?;
+        row.map(|row| Ok(StagedBytes { root: row.try_get(0)?, bytes: row.try_get(1)? })).transpose()
+    }
+
+    /// The last step of a holder. Whatever has become of the image, the captured instance is free with it; unless
+    /// another run of the job holds the fill, which frees it later.
+    async fn end_fill(
+        &self,
+        id: ImageId,
+        holder: &str,
+        step: LastStep<'_>,
+        instance: Option<&StateChange>,
+    ) -> Result<Ending> {
+        let mut write = self.write().await?;
+        let ending = match lock_own(&mut write, id, holder).await? {
+            Ok(held) if held.status == Status::Deleted => {
+                remove(&mut write, id, &held).await?;
+                Ending::Gone
+            }
+            Ok(held) => {
+                match step {
+                    LastStep::Finish(done, limits) => finish(&mut write, id, &held, done, limits).await?,
+                    LastStep::Fail(reason) => fail(&mut write, id, &held, reason).await?,
+                    LastStep::Release => release(&mut write, id, &held).await?,
+                }
+                Ending::Done
+            }
+            Err(ending) => ending,
+        };
+        if let Some(change) = instance.filter(|_| ending != Ending::Lost) {
+            instances::write_state(&mut write, change).await?;
+        }
+        write.commit().await?;
+        Ok(ending)
+    }
+}
+
+/// The step that a holder takes last.
+enum LastStep<'a> {
+    Finish(Done<'a>, Limits),
+    Fail(&'a str),
+    Release,
+}
+
+/// Puts an image that is there into the state of the road; its owner, or `None` when it is in another state.
+async fn claim(write: &mut Write, id: ImageId, from: Status, new: &NewFill<'_>) -> Result<Option<ProjectId>> {
+    let row = if new.kind == FillKind::Copy {
+        // It stays as it is: only the stores it is in grow.
+        sqlx::query("update images set revision = revision + 1 where id = $1 and status = $2 returning owner")
+            .bind(id.to_string())
+            .bind(from.into_str())
+            .fetch_optional(&mut **write)
+            .await?
+    } else {
+        sqlx::query(
+            "update images set status = $3, progress = $4, reason = null, charged_bytes = charged_bytes + $5, \
+             updated_ms = $6, revision = revision + 1 where id = $1 and status = $2 returning owner",
+        )
+        .bind(id.to_string())
+        .bind(from.into_str())
+        .bind(new.kind.status().into_str())
+        .bind((new.kind == FillKind::Import).then_some(0_i64))
+        .bind(new.reserve_bytes)
+        .bind(now_ms())
+        .fetch_optional(&mut **write)
+        .await?
+    };
+    row.map(|row| word(&row, 0)).transpose()
+}
+
+/// Adds the fill's row. An image has one fill at a time; only bytes that are wholly staged become an import.
+async fn insert(write: &mut Write, id: ImageId, new: &NewFill<'_>) -> Result<Step> {
+    let inserted = sqlx::query(
+        "insert into fills (image_id, kind, job_id, holder, lease_until_ms) values ($1, $2, $3, $4, $5) \
+         on conflict (image_id) do update set kind = 'import', job_id = $3 \
+         where $2 = 'import' and fills.kind = 'stage' and fills.holder is null and fills.staged_root is not null",
+    )
+    .bind(id.to_string())
+    .bind(new.kind.into_str())
+    .bind(new.job.map(|job| job.id.to_string()))
+    .bind(new.lease.map(|lease| lease.holder.clone()))
+    .bind(new.lease.map(|lease| now_ms() + lease.ms))
+    .execute(&mut **write)
+    .await?;
+    Ok(Step::of(inserted.rows_affected()))
+}
+
+/// Names the task and the stores of an import or a copy on the image, as clients see them.
+async fn name_import(
+    write: &mut Write,
+    id: ImageId,
+    task: &ImageTask,
+    new: &NewFill<'_>,
+    limits: Limits,
+) -> Result<()> {
+    sqlx::query("update images set import_task = $2, importing_to = $3, failed_import = '' where id = $1")
+        .bind(id.to_string())
+        .bind(task.id.to_string())
+        .bind(new.stores.join(","))
+        .execute(&mut **write)
+        .await?;
+    if let (FillKind::Copy, Some((_, mut copies))) = (new.kind, Copies::lock(write, id).await?) {
+        copies.settle(write, id, limits).await?;
+    }
+    image_tasks::insert(write, task).await
+}
+
+/// Which fill is locked.
+enum Whose<'a> {
+    /// The one that is held under this name.
+    Holder(&'a str),
+    /// The one of this job, whoever holds it.
+    Job(JobId),
+    /// One that is still due to be given up.
+    Lapsed { lease_ms: i64, staged_ms: i64 },
+}
+
+/// Locks the rows of an image and of its fill; `None` when there is no such fill. The image's row comes first, as in
+/// every step: PostgreSQL would find two transactions that lock them the other way round blocking each other.
+async fn lock(write: &mut Write, id: ImageId, whose: Whose<'_>) -> Result<Option<Held>> {
+    let Some((status, copies)) = Copies::lock(write, id).await? else { return Ok(None) };
+    let which = match whose {
+        Whose::Holder(_) => "holder = $2",
+        Whose::Job(_) => "job_id = $2",
+        Whose::Lapsed { .. } => "(lease_until_ms < $2 or kind = 'stage' and holder is null and staged_ms < $3)",
+    };
+    let text = format!("select kind, holder, staged_root, staged_bytes from fills where image_id = $1 and {which}");
+    let statement = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id.to_string());
+    let statement = match whose {
+        Whose::Holder(holder) => statement.bind(holder.to_owned()),
+        Whose::Job(job) => statement.bind(job.to_string()),
+        Whose::Lapsed { lease_ms, staged_ms } => statement.bind(lease_ms).bind(staged_ms),
+    };
+    let Some(row) = statement.fetch_optional(&mut **write).await? else { return Ok(None) };
+    let (root, bytes): (Option<String>, Option<i64>) = (row.try_get(2)?, row.try_get(3)?);
+    Ok(Some(Held {
+        status,
+        copies,
+        kind: word(&row, 0)?,
+        is_held: row.try_get::<Option<String>, _>(1)?.is_some(),
+        staged: root.zip(bytes).map(|(root, bytes)| StagedBytes { root, bytes }),
+    }))
+}
+
+/// Locks the fill that is held under this name; else why it is not.
+pub(super) async fn lock_own(write: &mut Write, id: ImageId, holder: &str) -> Result<Result<Held, Ending>> {
+    if let Some(held) = lock(write, id, Whose::Holder(holder)).await? {
+        return Ok(Ok(held));
+    }
+    let found = sqlx::query("select 1 from images where id = $1").bind(id.to_string()).fetch_optional(&mut **write);
+    Ok(Err(if found.await?.is_some() { Ending::Lost } else { Ending::Gone }))
+}
+
+impl Held {
+    /// The place among the uploads that goes with its holder.
+    fn takes_an_upload(&self) -> bool {
+        self.is_held && self.kind.is_an_upload()
+    }
+}
+
+/// Counts what the image comes to instead of what was reserved, and gives its place among the uploads back.
+async fn settle(write: &mut Write, held: &Held, charged_bytes: i64, limits: Limits) -> Result<()> {
+    let more = charged_bytes - held.copies.charged_bytes;
+    // What was reserved is settled even where the quota was lowered meanwhile.
+    let limits = if more > 0 { limits } else { Limits::NONE };
+    image_usage::charge_bytes(write, held.copies.owner, more, limits).await?;
+    if held.takes_an_upload() {
+        image_usage::release_upload(write, held.copies.owner, 0).await?;
+    }
+    Ok(())
+}
+
+async fn finish(write: &mut Write, id: ImageId, held: &Held, done: Done<'_>, limits: Limits) -> Result<()> {
+    match done {
+        Done::Saved(saved, then) => {
+            settle(write, held, saved.charged_bytes(), limits).await?;
+            set_active(write, id, saved).await?;
+            for job in then {
+                jobs::insert(write, job).await?;
+            }
+            Ok(())
+        }
+        Done::Staged(staged, hold) => {
+            settle(write, held, staged.bytes, limits).await?;
+            set_staged(write, id, staged, hold).await
+        }
+        Done::Copied(failure) => {
+            delete(write, id).await?;
+            end_task(write, id, failure).await
+        }
+    }
+}
+
+/// saving or importing -> active. No other statement of the program makes an image active.
+async fn set_active(write: &mut Write, id: ImageId, saved: &Saved) -> Result<()> {
+    // Or a sweep that gave a session up could take its chunks.
+    for hold in &saved.holds {
+        hold_session(write, hold).await?;
+    }
+    sqlx::query(
+        "update images set status = 'active', progress = null, reason = null, size_bytes = $2, disk_bytes = $3, \
+         checksum = $4, os_hash = $5, file_root = $6, disk_root = $7, rendering = $8, stored_bytes = $9, \
+         checked_by = $10, updated_ms = $11, charged_bytes = $12, stores = $13, revision = revision + 1, \
+         import_task = null, failed_import = case when importing_to is null then null else $14 end, \
+         importing_to = case when importing_to is null then null else '' end where id = $1",
+    )
+    .bind(id.to_string())
+    .bind(saved.size_bytes)
+    .bind(saved.disk_bytes)
+    .bind(saved.checksum.clone())
+    .bind(saved.os_hash.clone())
+    .bind(saved.file_root.clone())
+    .bind(saved.disk_root.clone())
+    .bind(saved.rendering)
+    .bind(saved.stored_bytes)
+    .bind(saved.checked_by)
+    .bind(now_ms())
+    .bind(saved.charged_bytes())
+    .bind(saved.stores())
+    .bind(saved.failed_stores.clone())
+    .execute(&mut **write)
+    .await?;
+    delete(write, id).await?;
+    image_tasks::succeed_those_of(write, id).await
+}
+
+/// The image stays in uploading, held by nobody, with the bytes that wait.
+async fn set_staged(write: &mut Write, id: ImageId, staged: &StagedBytes, hold: &Hold) -> Result<()> {
+    hold_session(write, hold).await?;
+    sqlx::query(
+        "update fills set staged_root = $2, staged_bytes = $3, staged_ms = $4, holder = null, lease_until_ms = null \
+         where image_id = $1",
+    )
+    .bind(id.to_string())
+    .bind(staged.root.clone())
+    .bind(staged.bytes)
+    .bind(now_ms())
+    .execute(&mut **write)
+    .await?;
+    sqlx::query(
+        "update images set charged_bytes = $2, stores = $3, updated_ms = $4, revision = revision + 1 where id = $1",
+    )
+    .bind(id.to_string())
+    .bind(staged.bytes)
+    .bind(hold.store.clone())
+    .bind(now_ms())
+    .execute(&mut **write)
+    .await?;
+    Ok(())
+}
+
+async fn fail(write: &mut Write, id: ImageId, held: &Held, reason: &str) -> Result<()> {
+    delete(write, id).await?;
+    if held.kind == FillKind::Copy {
+        let mut copies = held.copies.clone();
+        copies.fail_rest();
+        copies.settle(write, id, Limits::NONE).await?;
+        return end_task(write, id, Some(reason)).await;
+    }
+    settle(write, held, 0, Limits::NONE).await?;
+    sqlx::query(
+        "update images set status = 'queued', progress = null, charged_bytes = 0, reason = $2, updated_ms = $3, \
+         revision = revision + 1, stores = '', \
+         failed_import = case when import_task is null then failed_import else importing_to end, \
+         importing_to = case when importing_to is null then null else '' end, import_task = null where id = $1",
+    )
+    .bind(id.to_string())
+    .bind(reason.to_owned())
+    .bind(now_ms())
+    .execute(&mut **write)
+    .await?;
+    image_tasks::fail_those_of(write, id, reason).await
+}
+
+/// Nobody is at work on it any more, and only what is staged is counted.
+async fn release(write: &mut Write, id: ImageId, held: &Held) -> Result<()> {
+    if held.kind == FillKind::Import {
+        let staged_bytes = held.staged.as_ref().map_or(0, |staged| staged.bytes);
+        settle(write, held, staged_bytes, Limits::NONE).await?;
+        let text = "update images set charged_bytes = $2 where id = $1";
+        sqlx::query(text).bind(id.to_string()).bind(staged_bytes).execute(&mut **write).await?;
+    }
+    let text = "update fills set holder = null, lease_until_ms = null where image_id = $1";
+    sqlx::query(text).bind(id.to_string()).execute(&mut **write).await?;
+    Ok(())
+}
+
+/// The copying has ended, and its task with it.
+async fn end_task(write: &mut Write, id: ImageId, failure: Option<&str>) -> Result<()> {
+    let text = "update images set import_task = null, revision = revision + 1 where id = $1";
+    sqlx::query(text).bind(id.to_string()).execute(&mut **write).await?;
+    match failure {
+        Some(reason) => image_tasks::fail_those_of(write, id, reason).await,
+        None => image_tasks::succeed_those_of(write, id).await,
+    }
+}
+
+/// Removes an image that was deleted while somebody was at work on it.
+async fn remove(write: &mut Write, id: ImageId, held: &Held) -> Result<()> {
+    if held.takes_an_upload() {
+        image_usage::release_upload(write, held.copies.owner, 0).await?;
+    }
+    images::remove(write, id).await
+}
+
+async fn delete(write: &mut Write, id: ImageId) -> Result<()> {
+    sqlx::query("delete from fills where image_id = $1").bind(id.to_string()).execute(&mut **write).await?;
+    Ok(())
+}

@@ -1,0 +1,272 @@
+//! Bytes that a client or a source sends: received, hashed, written, judged.
+//!
+//! ```text
+//! receive ─┬─► md5 ────┐
+//!          ├─► sha512 ─┤  (threads of their own)
+//!          └─► writer ─┴─► as declared? ─► judge ─► its disk
+//! ```
+//!
+//! An upload is an owned task: a client that goes away ends its body, not our second half.
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use futures::Stream;
+use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+
+use super::{
+    super::{Image, Images, Status, store_error},
+    Fill, Filled,
+    body::{Body, Piece},
+    gate,
+    hash::Hash,
+};
+use crate::{
+    error::{Error, Result},
+    identity::{Caller, image_policy::ImageAction},
+    ids::ImageId,
+    inspect::formats,
+    model::fill::{FillKind, Saved},
+    stores::{Session, Store},
+};
+
+/// What a client said about the bytes it sends.
+#[derive(Clone, Debug, Default)]
+pub struct Declared {
+    /// How many there are.
+    pub size_bytes: Option<u64>,
+    /// Their MD5, in hex.
+    pub md5: Option<String>,
+    /// Their SHA-512, in hex.
+    pub sha512: Option<String>,
+    /// The client sends nothing before it is told to go on (`Expect: 100-continue`).
+    pub waits_to_be_asked: bool,
+    /// The store it wants them in; `None` for the default one.
+    pub store: Option<String>,
+}
+
+/// What is reserved at a time for a body of unknown length.
+const RESERVE_STEP_BYTES: u64 = 256 << 20;
+/// How often an import's progress is written.
+const TELL_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);
+
+impl Images {
+    /// Saves an image's file.
+    ///
+    /// # Errors
+    /// `Conflict` unless the image is queued; `Invalid` for bytes that are not as declared, too slow or broken off;
+    /// `TooLarge`, `OverQuota`; `Refused` for content that breaks a rule; `Gone` when the image is deleted meanwhile;
+    /// `Unavailable` when the store takes nothing now.
+    pub async fn upload<S, E>(&self, caller: &Caller, id: ImageId, declared: Declared, body: S) -> Result<()>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        E: fmt::Display + Send + 'static,
+    {
+        // A refusal is told after the body was drained, so it comes along.
+        let image = self.allowed(caller, id, ImageAction::Change).await;
+        let (images, mut body) = (self.clone(), Body::new(body, self.0.pace));
+        self.owned(async move {
+            let saved = images.save(image, &declared, &mut body).await;
+            body.drain_after(&saved, &declared).await;
+            saved
+        })
+        .await
+    }
+
+    async fn save(&self, image: Result<Image>, declared: &Declared, body: &mut Body) -> Result<()> {
+        let image = image?;
+        check_queued(&image)?;
+        self.check_formats(&image)?;
+        let (fill, mut intake, _slot) = self.begin_intake(&image, FillKind::Upload, declared).await?;
+        let filled = fill.while_held(intake.fill(&fill, &image, declared, body)).await;
+        fill.settle(filled).await
+    }
+
+    /// Does what goes on to its end when the client that asked for it goes away.
+    pub(super) async fn owned(&self, work: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
+        self.0.fills.spawn(work).await.map_err(Error::internal)?
+    }
+
+    /// Begins to take what a client sends to a queued image, with what is declared counted in advance. The permit is
+    /// its place among the uploads under way.
+    pub(super) async fn begin_intake(
+        &self,
+        image: &Image,
+        kind: FillKind,
+        declared: &Declared,
+    ) -> Result<(Fill, Intake, OwnedSemaphorePermit)> {
+        self.check_size(declared.size_bytes.unwrap_or_default())?;
+        let store = self.target(declared)?;
+        let slot = self.0.uploads.clone().try_acquire_owned().map_err(|_| {
+            Error::Unavailable("this service has as many uploads under way as it takes; try again later".into())
+        })?;
+        let reserved = declared.size_bytes.unwrap_or(RESERVE_STEP_BYTES.min(self.0.limits.bytes as u64));
+        let fill = Fill::begin(self, image.id, kind, reserved as i64).await?;
+        Ok((fill, Intake { store, reserved, received: 0, told: None }, slot))
+    }
+
+    /// The store that takes what is sent, with room for it.
+    pub(super) fn target(&self, declared: &Declared) -> Result<Arc<Store>> {
+        let store = match &declared.store {
+            Some(name) => self.0.stores.target(name)?,
+            None => self.0.stores.default_store(),
+        };
+        store.check_room()?;
+        Ok(store.clone())
+    }
+
+    /// Refuses by its declared formats what would be refused after its last byte.
+    pub(in crate::images) fn check_formats(&self, image: &Image) -> Result<()> {
+        let (Some(disk_format), Some(container_format)) = (&image.disk_format, &image.container_format) else {
+            let message = "The image has no disk_format or no container_format: set both before its file is uploaded.";
+            return Err(Error::Invalid(message.into()));
+        };
+        if container_format != "bare" {
+            return Err(Error::Refused {
+                rule: "banned_format",
+                message: format!(
+                    "The container format {container_format} is not accepted: take the disk out of it, \
+                     set container_format to bare and upload the disk."
+                ),
+            });
+        }
+        if !formats::is_accepted(disk_format) {
+            return Err(Error::Refused {
+                rule: "banned_format",
+                message: format!(
+                    "The disk format {disk_format} is not accepted: convert the file with \
+                     'qemu-img convert -O qcow2 OLD NEW', set disk_format to qcow2 and upload that."
+                ),
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn check_size(&self, size_bytes: u64) -> Result<()> {
+        let max = self.0.settings.max_size_bytes;
+        if size_bytes > max {
+            return Err(Error::TooLarge(format!("an image's file has at most {max} bytes here")));
+        }
+        Ok(())
+    }
+}
+
+/// Bytes on their way into a store.
+pub(super) struct Intake {
+    /// Where they go.
+    pub(super) store: Arc<Store>,
+    /// How many are counted in the project's quota.
+    pub(super) reserved: u64,
+    pub(super) received: u64,
+    /// When the progress was last written; `None` for what a client sends, who knows it itself.
+    pub(super) told: Option<Instant>,
+}
+
+impl Intake {
+    /// Saves the bytes as the image's file, and judges them.
+    pub(super) async fn fill(
+        &mut self,
+        fill: &Fill,
+        image: &Image,
+        declared: &Declared,
+        body: &mut Body,
+    ) -> Result<Filled> {
+        let session = self.store.begin().await?;
+        let saved = self.save(fill, &session, image, declared, body).await;
+        let (saved, session) = session.unless_failed(saved).await?;
+        Ok(Filled { saved, sessions: vec![session], with_checksums: false })
+    }
+
+    async fn save(
+        &mut self,
+        fill: &Fill,
+        session: &Session,
+        image: &Image,
+        declared: &Declared,
+        body: &mut Body,
+    ) -> Result<Saved> {
+        let (md5, sha512) = (Hash::md5(), Hash::sha512());
+        let mut writer = session.chunks.writer();
+        while let Some(piece) = body.next_piece().await? {
+            self.count(fill, &piece, declared).await?;
+            tokio::join!(md5.take(&piece), sha512.take(&piece));
+            for bytes in piece.iter() {
+                writer.write(bytes.clone()).await.map_err(store_error)?;
+            }
+        }
+        let (file, md5, sha512) = tokio::join!(writer.finish(), md5.end(), sha512.end());
+        let (file, md5, sha512) = (file.map_err(store_error)?, md5?, sha512?);
+        self.check_declared(declared, &md5, &sha512)?;
+        let disk = gate::disk_of(session, image, file, fill.images.0.settings.max_size_bytes).await?;
+        Ok(Saved {
+            size_bytes: file.size_bytes as i64,
+            disk_bytes: disk.size_bytes as i64,
+            checksum: Some(md5),
+            os_hash: Some(sha512),
+            file_root: Some(file.root.to_string()),
+            disk_root: Some(disk.root.to_string()),
+            rendering: None,
+            holds: vec![session.hold()],
+            failed_stores: String::new(),
+            checked_by: Some(formats::CHECKER_VERSION),
+            stored_bytes: (file.stored_bytes + if disk.root == file.root { 0 } else { disk.new_bytes }) as i64,
+        })
+    }
+
+    /// Counts a piece against what was declared, the largest size and the project's quota, before it is stored.
+    pub(super) async fn count(&mut self, fill: &Fill, piece: &Piece, declared: &Declared) -> Result<()> {
+        self.received += piece.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
+        if let Some(size_bytes) = declared.size_bytes.filter(|size| self.received > *size) {
+            return Err(Error::Invalid(format!("more bytes came than the {size_bytes} that were declared")));
+        }
+        fill.images.check_size(self.received)?;
+        self.store.check_room()?;
+        while self.received > self.reserved {
+            let missing = self.received - self.reserved;
+            let step = RESERVE_STEP_BYTES.max(missing);
+            let more = match fill.reserve(step).await {
+                Err(Error::OverQuota(_)) if step > missing => fill.reserve(missing).await.map(|()| missing)?,
+                reserved => reserved.map(|()| step)?,
+            };
+            self.reserved += more;
+        }
+        self.tell(fill, declared.size_bytes).await
+    }
+
+    /// Writes now and then how far an import is.
+    async fn tell(&mut self, fill: &Fill, size_bytes: Option<u64>) -> Result<()> {
+        if self.told.is_none_or(|told| told.elapsed() < TELL_INTERVAL) {
+            return Ok(());
+        }
+        self.told = Some(Instant::now());
+        let percent = size_bytes.and_then(|size| (100 * self.received).checked_div(size));
+        fill.tell(percent.map(|part| part.min(99) as u8), format!("Copied {} MiB", self.received >> 20)).await
+    }
+
+    pub(super) fn check_came(&self, declared: &Declared) -> Result<()> {
+        let came = self.received;
+        match declared.size_bytes.filter(|size| *size != came) {
+            Some(size) => Err(Error::Invalid(format!("{came} bytes came and {size} were declared"))),
+            None => Ok(()),
+        }
+    }
+
+    fn check_declared(&self, declared: &Declared, md5: &str, sha512: &str) -> Result<()> {
+        self.check_came(declared)?;
+        for (name, declared, found) in [("MD5", &declared.md5, md5), ("SHA-512", &declared.sha512, sha512)] {
+            if declared.as_ref().is_some_and(|declared| !declared.eq_ignore_ascii_case(found)) {
+                return Err(Error::Invalid(format!("the {name} of the bytes that came is {found}, not as declared")));
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn check_queued(image: &Image) -> Result<()> {
+    if image.status == Status::Queued { Ok(()) } else { Err(wrong_state(image)) }
+}
+
+pub(super) fn wrong_state(image: &Image) -> Error {
+    let (id, status) = (image.id, image.status);
+    Error::Conflict(format!("image {id} is {status}; a file is uploaded to a queued image, once"))
+}

@@ -1,0 +1,139 @@
+//! Captures: an image is made of what a stopped instance changed on its disk.
+//!
+//! Its record, its fill and its job are made in the transaction that notes the image on the instance; a job reads the
+//! disk ([`super::change`]), and the transaction that makes the image active frees the instance.
+
+use std::collections::BTreeMap;
+
+use super::super::{Image, Images, Status, publish, record};
+use crate::{
+    config::SharingScope,
+    db::now_ms,
+    error::Result,
+    identity::{Caller, image_policy},
+    ids::{ImageId, InstanceId},
+    model::{
+        fill::{FillKind, NewFill, Target},
+        instance::StateChange,
+    },
+    queue::{Queue, Work},
+};
+
+/// An image that is to be made of an instance.
+#[derive(Clone, Debug)]
+pub struct CaptureOf {
+    /// The new image's id.
+    pub image: ImageId,
+    /// The instance.
+    pub instance: InstanceId,
+    /// The image it was launched from.
+    pub base_image: Option<ImageId>,
+    /// The new image's name.
+    pub name: String,
+    /// Properties that the new image gets: what the caller asked for, and what the base image's guests need.
+    pub properties: BTreeMap<String, String>,
+    /// How many bytes the file may come to, counted in the project's quota until it is known.
+    pub expected_bytes: u64,
+    /// The smallest disk it boots on.
+    pub min_disk_gib: u64,
+    /// The least memory it boots with.
+    pub min_ram_mib: u64,
+}
+
+impl Images {
+    /// Begins an image of a stopped instance: its record, `saving`, and the job that will fill it, in the transaction
+    /// that notes it on the instance (`noted`).
+    ///
+    /// # Errors
+    /// `Forbidden`, `Invalid`, `OverQuota` as for any new image.
+    pub async fn begin_capture(&self, caller: &Caller, of: CaptureOf, noted: Option<&StateChange>) -> Result<()> {
+        let lineage = BTreeMap::from([
+            ("image_type", Some("snapshot".to_owned())),
+            ("instance_uuid", Some(of.instance.to_string())),
+            ("base_image_ref", of.base_image.map(|id| id.to_string())),
+            ("user_id", Some(caller.user.id.to_string())),
+        ]);
+        let made = Made {
+            id: of.image,
+            name: of.name,
+            properties: of.properties,
+            lineage,
+            min_disk_gib: of.min_disk_gib,
+            min_ram_mib: of.min_ram_mib,
+        };
+        let work = Work::Capture { image: of.image, instance: of.instance };
+        self.begin_made(caller, made, FillKind::Capture, work, of.expected_bytes, noted).await
+    }
+
+    /// Begins an image that a job will fill.
+    ///
+    /// # Errors
+    /// As [`Images::begin_capture`].
+    pub(super) async fn begin_made(
+        &self,
+        caller: &Caller,
+        made: Made,
+        kind: FillKind,
+        work: Work,
+        expected_bytes: u64,
+        instance: Option<&StateChange>,
+    ) -> Result<()> {
+        image_policy::create_image(caller)
+            .or(|| "You may not make images in this project.".into(), || "No such project.".into())?;
+        let image = made_image(caller, made, self.0.sharing)?;
+        let job = Queue::row(work, Some(caller))?;
+        let new = NewFill {
+            image: Target::New(&image),
+            kind,
+            reserve_bytes: i64::try_from(expected_bytes).unwrap_or(i64::MAX),
+            lease: None,
+            job: Some(&job),
+            task: None,
+            stores: &[],
+            instance,
+        };
+        self.0.db.begin_fill(new, self.0.limits).await?;
+        self.0.queue.wake();
+        Ok(())
+    }
+}
+
+/// An image that a job will fill.
+pub(super) struct Made {
+    pub(super) id: ImageId,
+    pub(super) name: String,
+    pub(super) properties: BTreeMap<String, String>,
+    /// The properties that say where it comes from, whatever else they said.
+    pub(super) lineage: BTreeMap<&'static str, Option<String>>,
+    pub(super) min_disk_gib: u64,
+    pub(super) min_ram_mib: u64,
+}
+
+/// The record of an image that a job will fill: `saving`, private, the caller's project's.
+fn made_image(caller: &Caller, made: Made, sharing: SharingScope) -> Result<Image> {
+    let mut attributes = record::Attributes::new();
+    attributes.insert("id".into(), made.id.to_string().into());
+    attributes.insert("name".into(), made.name.into());
+    attributes.insert("disk_format".into(), "qcow2".into());
+    attributes.insert("container_format".into(), "bare".into());
+    attributes.insert("min_disk".into(), made.min_disk_gib.into());
+    attributes.insert("min_ram".into(), made.min_ram_mib.into());
+    let mut image = record::new_image(caller, attributes, sharing, now_ms())?;
+    image.status = Status::Saving;
+    image.progress = Some(0);
+    let mut properties = made.properties;
+    properties
+        .retain(|name, _| !record::is_attribute(name) && !name.starts_with("os_glance") && !publish::is_own(name));
+    for (name, value) in made.lineage {
+        match value {
+            Some(value) => drop(properties.insert(name.into(), value)),
+            None => drop(properties.remove(name)),
+        }
+    }
+    let mut checked = BTreeMap::new();
+    for (name, value) in properties {
+        record::set_property(&mut checked, &name, value.into())?;
+    }
+    record::write_properties(&mut image, &checked)?;
+    Ok(image)
+}

@@ -1,0 +1,96 @@
+//! Staging: bytes that come before it is said what becomes of them.
+//!
+//! They are written to the store like a file's, and judged when they are imported. The row names them, so they outlive
+//! the service; a staging that is cut off leaves nothing.
+
+use std::fmt;
+
+use bytes::Bytes;
+use futures::Stream;
+
+use super::{
+    super::{Image, Images, store_error},
+    Fill,
+    body::Body,
+    bytes::{Declared, Intake, check_queued},
+};
+use crate::{
+    error::Result,
+    identity::{Caller, image_policy::ImageAction},
+    ids::ImageId,
+    model::fill::{Done, FillKind, StagedBytes},
+    stores::Session,
+};
+
+impl Images {
+    /// Stages bytes for an image: queued -> uploading.
+    ///
+    /// # Errors
+    /// As [`Images::upload`], but for what the content says: that is judged by the import.
+    pub async fn stage<S, E>(&self, caller: &Caller, id: ImageId, declared: Declared, body: S) -> Result<()>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+        E: fmt::Display + Send + 'static,
+    {
+        // A refusal is told after the body was drained, so it comes along.
+        let image = self.allowed(caller, id, ImageAction::Change).await;
+        let (images, mut body) = (self.clone(), Body::new(body, self.0.pace));
+        self.owned(async move {
+            let staged = images.take_in(image, &declared, &mut body).await;
+            body.drain_after(&staged, &declared).await;
+            staged
+        })
+        .await
+    }
+
+    async fn take_in(&self, image: Result<Image>, declared: &Declared, body: &mut Body) -> Result<()> {
+        let image = image?;
+        check_queued(&image)?;
+        let (mut fill, mut intake, _slot) = self.begin_intake(&image, FillKind::Stage, declared).await?;
+        let kept = match fill.while_held(intake.stage(&fill, declared, body)).await {
+            Ok((staged, session)) => {
+                let hold = session.hold();
+                fill.end(Done::Staged(&staged, &hold), vec![session], None).await.map(|()| staged.bytes)
+            }
+            Err(error) => Err(error),
+        };
+        match kept {
+            Ok(bytes) => {
+                tracing::info!(image.id = %image.id, bytes, "staged bytes for image {}", image.id);
+                Ok(())
+            }
+            Err(error) => {
+                fill.fail(&error, None).await;
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Intake {
+    /// Keeps the bytes as they come; nobody judges them yet.
+    async fn stage(&mut self, fill: &Fill, declared: &Declared, body: &mut Body) -> Result<(StagedBytes, Session)> {
+        let session = self.store.begin().await?;
+        let staged = self.keep(fill, &session, declared, body).await;
+        session.unless_failed(staged).await
+    }
+
+    async fn keep(
+        &mut self,
+        fill: &Fill,
+        session: &Session,
+        declared: &Declared,
+        body: &mut Body,
+    ) -> Result<StagedBytes> {
+        let mut writer = session.chunks.writer();
+        while let Some(piece) = body.next_piece().await? {
+            self.count(fill, &piece, declared).await?;
+            for bytes in piece.iter() {
+                writer.write(bytes.clone()).await.map_err(store_error)?;
+            }
+        }
+        self.check_came(declared)?;
+        let content = writer.finish().await.map_err(store_error)?;
+        Ok(StagedBytes { root: content.root.to_string(), bytes: content.size_bytes as i64 })
+    }
+}

@@ -1,0 +1,106 @@
+//! What an image is to those who launch from it: its disk and its needs, and where it comes from.
+
+use std::collections::BTreeMap;
+
+use super::{Image, Images, Status, record};
+use crate::{
+    error::{Error, Result},
+    identity::{Caller, image_policy::ImageAction},
+    ids::ImageId,
+    stores::Place,
+};
+
+/// How far back an image's origin is followed: more generations than anybody looks at.
+const MAX_ANCESTORS: usize = 32;
+
+/// What an instance is launched from.
+#[derive(Clone, Debug)]
+pub struct LaunchSource {
+    /// The image.
+    pub id: ImageId,
+    /// Its name.
+    pub name: Option<String>,
+    /// Its disk. An instance's row keeps it there, also when the image is deleted.
+    pub disk: Place,
+    /// How large the disk is.
+    pub virtual_size_bytes: u64,
+    /// The smallest disk it boots on.
+    pub min_disk_gib: u64,
+    /// The least memory it boots with.
+    pub min_ram_mib: u64,
+    /// The image's properties.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// Where an image comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Lineage {
+    /// The image its instance was launched from.
+    pub base_image: Option<String>,
+    /// The instance it was captured from.
+    pub instance: Option<String>,
+}
+
+impl Images {
+    /// An image, and where it comes from.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none that the caller may see.
+    pub async fn lineage(&self, caller: &Caller, id: ImageId) -> Result<(Image, Lineage)> {
+        let image = self.allowed(caller, id, ImageAction::Show).await?;
+        let mut properties = record::properties_of(&image)?;
+        let lineage =
+            Lineage { base_image: properties.remove("base_image_ref"), instance: properties.remove("instance_uuid") };
+        Ok((image, lineage))
+    }
+
+    /// The images that this one goes back to and that the caller sees, the nearest first.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such image that the caller may see.
+    pub async fn ancestors(&self, caller: &Caller, id: ImageId) -> Result<Vec<Image>> {
+        let (_, mut lineage) = self.lineage(caller, id).await?;
+        let mut found: Vec<Image> = Vec::new();
+        while let Some(Ok(base)) = lineage.base_image.as_deref().map(str::parse::<ImageId>) {
+            // The property can be written by hand, in a ring too.
+            if base == id || found.iter().any(|image| image.id == base) || found.len() == MAX_ANCESTORS {
+                break;
+            }
+            match self.lineage(caller, base).await {
+                Ok((image, further)) => {
+                    found.push(image);
+                    lineage = further;
+                }
+                // Deleted, or out of the caller's sight: the rest is too.
+                Err(Error::NotFound(_)) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(found)
+    }
+
+    /// What it takes to launch an instance from an image.
+    ///
+    /// # Errors
+    /// `NotFound`, `Forbidden` by the rules; `Invalid` for an image that is not ready or has no bytes.
+    pub async fn launchable(&self, caller: &Caller, id: ImageId) -> Result<LaunchSource> {
+        let image = self.allowed(caller, id, ImageAction::Launch).await?;
+        if !matches!(image.status, Status::Active | Status::Deactivated) {
+            return Err(Error::Invalid(format!("Image {id} is not active but {}: wait until it is.", image.status)));
+        }
+        let size_bytes = image.disk_bytes.unwrap_or_default() as u64;
+        let (Some(root), true) = (&image.disk_root, size_bytes > 0) else {
+            return Err(Error::Invalid(format!("Image {id} has no bytes, so nothing boots from it.")));
+        };
+        self.judge_by_todays_rules(&image).await?;
+        Ok(LaunchSource {
+            id,
+            disk: self.0.stores.place(&image.stores, root).await?,
+            virtual_size_bytes: size_bytes,
+            min_disk_gib: image.min_disk_gib as u64,
+            min_ram_mib: image.min_ram_mib as u64,
+            properties: record::properties_of(&image)?,
+            name: image.name,
+        })
+    }
+}

@@ -1,0 +1,168 @@
+//! Capturing a stopped instance into an image: the room's side. The work is a job ([`crate::jobs`]).
+//!
+//! ```text
+//! SHUTOFF ─ order ─► task image_snapshot ─ one transaction: record, job, noted here ─ job ─ one transaction: image
+//!                                                                            active, task none ─► SHUTOFF
+//! ```
+//!
+//! From the order to the end of the job the instance cannot be started, so the disk that is read never changes. The
+//! driver decides both states and waits while the transaction writes them: no order is looked at in between, so a
+//! client that sees the image active finds the instance free.
+
+use std::{collections::BTreeMap, fs::File, sync::Arc};
+
+use tokio::sync::oneshot;
+
+use super::{Instances, action, driver::Message, labels, room::Room, state::Order, types::TaskState, windows};
+use crate::{
+    error::{Error, Result},
+    identity::Caller,
+    ids::{ImageId, InstanceId},
+    images::{CaptureOf, Changed, Fill, Filled},
+    model::instance::{InstanceState, StateChange},
+    stores::Place,
+};
+
+/// A step of a capture that is written together with what it is a step of.
+#[derive(Clone, Debug)]
+pub(super) enum CaptureStep {
+    /// The image is begun.
+    Begins,
+    /// The image is active, or has failed for this reason.
+    Ends(Option<String>),
+}
+
+/// The driver waits with what it decided, until this is dropped; then it reads what was written.
+pub(super) struct Turn {
+    /// What is to be written; `None` when the step no longer concerns the instance.
+    pub(super) change: Option<StateChange>,
+    pub(super) _waits: oneshot::Sender<()>,
+}
+
+impl CaptureStep {
+    /// The state after this step of the capture into `image`.
+    pub(super) fn from(&self, state: &InstanceState, image: ImageId) -> Option<InstanceState> {
+        let mut new = state.clone();
+        match (self, state.task, state.capture) {
+            (CaptureStep::Begins, Some(TaskState::ImageSnapshot), None) => new.capture = Some(image),
+            (CaptureStep::Ends(_), Some(TaskState::ImageSnapshot), Some(noted)) if noted == image => {
+                (new.task, new.capture) = (None, None);
+            }
+            // It is being deleted, or this was written before.
+            _ => return None,
+        }
+        Some(new)
+    }
+}
+
+impl Instances {
+    /// The disk of an instance that is being captured into `image`.
+    ///
+    /// # Errors
+    /// `NotFound` when the instance is gone; `Conflict` when it is not being captured into that image.
+    pub async fn captured(&self, caller: &Caller, id: InstanceId, image: ImageId) -> Result<Changed> {
+        let row = self.readable(caller, id).await?;
+        // Nobody can start it while the row says so.
+        if row.state.task != Some(TaskState::ImageSnapshot) || row.state.capture != Some(image) {
+            return Err(Error::Conflict(format!(
+                "Instance {id} was started or changed before its image was made; stop it and create the image again."
+            )));
+        }
+        let path = self.0.folder_of(id).join("disk.qcow2");
+        Ok(Changed {
+            overlay: File::open(path).map_err(Error::internal)?,
+            base: Place::of(&row.make.base_store, &row.make.base_root)?,
+            disk_bytes: row.make.disk_bytes,
+        })
+    }
+
+    /// Makes the image active, and the instance free in the same moment.
+    ///
+    /// # Errors
+    /// As [`Fill::finish`].
+    pub async fn finish_capture(&self, id: InstanceId, image: ImageId, fill: &mut Fill, filled: Filled) -> Result<()> {
+        let turn = self.0.capture_turn(id, image, CaptureStep::Ends(None)).await?;
+        fill.finish(filled, turn.as_ref().and_then(|turn| turn.change.as_ref())).await
+    }
+
+    /// Fails the image, and frees the instance in the same moment.
+    pub async fn fail_capture(&self, id: InstanceId, image: ImageId, fill: Fill, error: &Error) {
+        let turn = self.0.capture_turn(id, image, CaptureStep::Ends(Some(error.to_string()))).await;
+        let turn = turn.unwrap_or_default();
+        fill.fail(error, turn.as_ref().and_then(|turn| turn.change.as_ref())).await;
+    }
+
+    /// Frees an instance whose image is gone. Nothing happens if it is free or gone itself.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database is out of reach.
+    pub async fn end_capture(&self, id: InstanceId, image: ImageId, why: &str) -> Result<()> {
+        let turn = self.0.capture_turn(id, image, CaptureStep::Ends(Some(why.to_owned()))).await?;
+        match turn.as_ref().and_then(|turn| turn.change.as_ref()) {
+            Some(change) => self.0.db.change_instance_state(change).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl Room {
+    /// Has the driver wait with this step; `None` when the instance is gone.
+    async fn capture_turn(&self, id: InstanceId, image: ImageId, step: CaptureStep) -> Result<Option<Turn>> {
+        match self.ask(id, |reply| Message::Capture { image, step, reply }).await {
+            Ok(turn) => Ok(Some(turn)),
+            Err(Error::NotFound(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Frees an instance of which no image was begun.
+    async fn undo_capture(&self, id: InstanceId, why: &Error) {
+        let failure = why.to_string();
+        if let Err(error) = self.ask(id, |reply| Message::CaptureUndone { failure, reply }).await {
+            tracing::warn!(instance.id = %id, "the capture of instance {id} could not be undone: {error}");
+        }
+    }
+}
+
+/// Begins a capture, as the door says.
+pub(super) async fn begin(
+    room: Arc<Room>,
+    caller: Caller,
+    id: InstanceId,
+    name: String,
+    metadata: BTreeMap<String, String>,
+) -> Result<ImageId> {
+    let row = room.changeable(&caller, id).await?;
+    labels::check_metadata(&metadata)?;
+    let action = action(&caller, &row, Order::Capture.action());
+    room.ask(id, |reply| Message::Order { order: Order::Capture, action, reply }).await?;
+    let begun = async {
+        let warning = windows::gate(&room, &row, &metadata).await?;
+        let mut properties = row.make.hardware.clone();
+        properties.extend(metadata);
+        properties.extend(warning.map(|warning| (windows::WARNING.to_owned(), warning)));
+        let flavor: super::Flavor = serde_json::from_str(&row.make.flavor).map_err(Error::internal)?;
+        let image = ImageId::new();
+        let of = CaptureOf {
+            image,
+            instance: id,
+            base_image: Some(row.make.image),
+            name,
+            properties,
+            expected_bytes: row.make.disk_bytes,
+            min_disk_gib: flavor.disk_gib,
+            min_ram_mib: 0,
+        };
+        let turn = room.capture_turn(id, image, CaptureStep::Begins).await?;
+        let Some(noted) = turn.as_ref().and_then(|turn| turn.change.as_ref()) else {
+            return Err(crate::identity::policy::no_such_instance(id));
+        };
+        room.images.begin_capture(&caller, of, Some(noted)).await?;
+        Ok(image)
+    };
+    let begun = begun.await;
+    if let Err(error) = &begun {
+        room.undo_capture(id, error).await;
+    }
+    begun
+}

@@ -1,0 +1,37 @@
+//! Fills the image that is captured from a stopped instance.
+
+use super::{Job, Rooms};
+use crate::{
+    error::{Error, Result},
+    identity::Caller,
+    ids::{ImageId, InstanceId},
+    images::{Fill, Filled},
+};
+
+/// Captures `instance` into `image`. The instance is free in the moment in which the image is active or has failed.
+///
+/// # Errors
+/// Why not. After one that may pass the capture is still begun, for the next attempt.
+pub(super) async fn capture(rooms: &Rooms, job: &Job, image: ImageId, instance: InstanceId) -> Result<()> {
+    let Some(caller) = &job.caller else { return Err(Error::internal(anyhow::anyhow!("a capture nobody asked for"))) };
+    let Some(mut fill) = rooms.images.take_up_fill(image, job).await? else {
+        return rooms.instances.end_capture(instance, image, "its image was deleted").await;
+    };
+    let done = match fill.while_held(attempt(rooms, &fill, caller, image, instance)).await {
+        Ok(filled) => rooms.instances.finish_capture(instance, image, &mut fill, filled).await,
+        Err(error) => Err(error),
+    };
+    let Err(error) = done else { return Ok(()) };
+    if Fill::may_go_on(job, &error) {
+        fill.release().await;
+    } else {
+        rooms.instances.fail_capture(instance, image, fill, &error).await;
+    }
+    Err(error)
+}
+
+async fn attempt(rooms: &Rooms, fill: &Fill, caller: &Caller, image: ImageId, instance: InstanceId) -> Result<Filled> {
+    let changed = rooms.instances.captured(caller, instance, image).await?;
+    let changes = rooms.images.begin_changes(&changed.base, changed.disk_bytes).await?;
+    changes.fill(fill, changed, 0).await
+}

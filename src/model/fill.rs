@@ -1,0 +1,205 @@
+//! Fills: images on their way to bytes.
+
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
+
+use super::{
+    UnknownWord,
+    image::{Image, Status},
+    instance::StateChange,
+    job::NewJob,
+    task::ImageTask,
+};
+use crate::ids::ImageId;
+
+/// Who holds an image while its bytes are saved, and until when unless renewed.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    /// A name nobody else has.
+    pub holder: String,
+    /// How long without a sign of life.
+    pub ms: i64,
+}
+
+/// A save under way in one of the stores: what keeps its chunks until a row does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// The store's name.
+    pub store: String,
+    /// The number of its session there.
+    pub session: u64,
+}
+
+/// What a fill has come to.
+#[derive(Clone, Debug, Default)]
+pub struct Saved {
+    /// Bytes of the file.
+    pub size_bytes: i64,
+    /// Bytes of the disk.
+    pub disk_bytes: i64,
+    /// MD5 of the file, when it is known.
+    pub checksum: Option<String>,
+    /// SHA-512 of the file, when it is known.
+    pub os_hash: Option<String>,
+    /// The root of the file's manifest.
+    pub file_root: Option<String>,
+    /// The root of the disk's manifest.
+    pub disk_root: Option<String>,
+    /// The version of the rendering, for a file without a manifest.
+    pub rendering: Option<i64>,
+    /// The version of the rules that judged the file; `None` for what nobody uploaded.
+    pub checked_by: Option<i64>,
+    /// Compressed bytes of the distinct chunks.
+    pub stored_bytes: i64,
+    /// The saves that keep them until the image is active, one in each store: none must have ended by then.
+    pub holds: Vec<Hold>,
+    /// The stores that an import was for and that did not take it, joined by commas.
+    pub failed_stores: String,
+}
+
+impl Saved {
+    /// What the project is charged: the file, once for each store that has it (as Glance counts).
+    pub fn charged_bytes(&self) -> i64 {
+        self.size_bytes * self.holds.len() as i64
+    }
+
+    /// The stores that have it, as [`Image::stores`](super::image::Image::stores) lists them.
+    pub fn stores(&self) -> String {
+        let mut names: Vec<&str> = self.holds.iter().map(|hold| hold.store.as_str()).collect();
+        names.sort_unstable();
+        names.join(",")
+    }
+}
+
+/// The roads on which an image comes to its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<FillKind>)]
+pub enum FillKind {
+    /// A client sends the file.
+    Upload,
+    /// A client sends bytes that wait to be imported.
+    Stage,
+    /// A job reads bytes that are staged or elsewhere.
+    Import,
+    /// A job reads what an instance changed.
+    Capture,
+    /// A job reads what a guest cured.
+    Clean,
+    /// A job copies an active image to further stores.
+    Copy,
+}
+
+impl FillKind {
+    /// The image's state on this road.
+    pub fn status(self) -> Status {
+        match self {
+            FillKind::Upload | FillKind::Capture | FillKind::Clean => Status::Saving,
+            FillKind::Stage => Status::Uploading,
+            FillKind::Import => Status::Importing,
+            FillKind::Copy => Status::Active,
+        }
+    }
+
+    /// Whether it takes one of its project's uploads while somebody is at work on it.
+    pub(crate) fn is_an_upload(self) -> bool {
+        matches!(self, FillKind::Upload | FillKind::Stage | FillKind::Import)
+    }
+}
+
+/// A fill that begins.
+#[derive(Clone, Copy)]
+pub struct NewFill<'a> {
+    /// The image.
+    pub image: Target<'a>,
+    /// The road.
+    pub kind: FillKind,
+    /// Bytes that are counted in the project's quota in advance.
+    pub reserve_bytes: i64,
+    /// Who is at work on it at once; `None` when a job will be.
+    pub lease: Option<&'a Lease>,
+    /// The job that will be.
+    pub job: Option<&'a NewJob>,
+    /// The task under which clients watch it.
+    pub task: Option<&'a ImageTask>,
+    /// The stores that an import or a copy is for.
+    pub stores: &'a [String],
+    /// What becomes of the captured instance in the same transaction.
+    pub instance: Option<&'a StateChange>,
+}
+
+/// The image of a fill.
+#[derive(Clone, Copy)]
+pub enum Target<'a> {
+    /// A record that is made with the fill.
+    New(&'a Image),
+    /// One that is there, in this state.
+    Known(ImageId, Status),
+}
+
+/// A fill that a job has taken up.
+#[derive(Clone, Debug)]
+pub struct TakenFill {
+    /// The road.
+    pub kind: FillKind,
+    /// The bytes that wait to be imported.
+    pub staged: Option<StagedBytes>,
+}
+
+/// The bytes that wait to be imported.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StagedBytes {
+    /// The root of their manifest.
+    pub root: String,
+    /// How many there are.
+    pub bytes: i64,
+}
+
+/// A sign of life, and what there is to tell with it.
+#[derive(Clone, Debug, Default)]
+pub struct Sign {
+    /// Bytes that are counted in the quota from now on.
+    pub more_bytes: i64,
+    /// How far it is, in percent, and in words for the task. An unknown percentage is told as such.
+    pub progress: Option<(Option<i64>, String)>,
+}
+
+/// How a fill ends well.
+#[derive(Clone, Copy)]
+pub enum Done<'a> {
+    /// The image has its bytes; these jobs follow.
+    Saved(&'a Saved, &'a [NewJob]),
+    /// Bytes wait to be imported, kept by this session until the row keeps them.
+    Staged(&'a StagedBytes, &'a Hold),
+    /// The further stores have the image, or did not take it for this reason.
+    Copied(Option<&'a str>),
+}
+
+/// How a step ended that only the holder of a fill may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It was taken.
+    Done,
+    /// The image was deleted meanwhile.
+    Gone,
+    /// The lease lapsed, or another run of the job took the fill over.
+    Lost,
+}
+
+/// Why fills are given up that nobody goes on with, in words for the images' owners.
+#[derive(Clone, Copy, Debug)]
+pub struct Reasons<'a> {
+    /// The request behind it shows no sign of life.
+    pub lapsed: &'a str,
+    /// Its staged bytes were not imported in time.
+    pub stale: &'a str,
+}
+
+/// One step of a copy to further stores.
+#[derive(Clone, Copy, Debug)]
+pub enum CopyStep<'a> {
+    /// A store has the image; this session keeps it until the row does.
+    Taken(&'a Hold),
+    /// A store could not take it.
+    Failed(&'a str),
+    /// None of these stores is to have it, as one of them could not take it.
+    Undone(&'a [String]),
+}

@@ -1,0 +1,134 @@
+//! What jobs there are.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{ImageId, InstanceId},
+    model::job::Lane,
+};
+
+/// What there is to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Work {
+    /// Captures a stopped instance's disk into an image that was begun for it.
+    // Rows of earlier versions have the old word.
+    #[serde(alias = "snapshot")]
+    Capture {
+        /// The image.
+        image: ImageId,
+        /// The instance.
+        instance: InstanceId,
+    },
+    /// Makes an image of bytes that are staged or elsewhere.
+    Import {
+        /// The image.
+        image: ImageId,
+        /// Where the bytes are.
+        source: Source,
+        /// The stores they are for, the first of them first; none in rows of before there were several.
+        #[serde(default)]
+        stores: Vec<String>,
+        /// Whether it fails when one of the stores cannot take them.
+        #[serde(default)]
+        all_must_succeed: bool,
+    },
+    /// Copies an image to further stores.
+    Copy {
+        /// The image.
+        image: ImageId,
+        /// The stores.
+        stores: Vec<String>,
+        /// Whether none of them is to have it when one cannot take it.
+        all_must_succeed: bool,
+    },
+    /// Computes the checksums of an image's rendered file.
+    Checksum {
+        /// The image.
+        image: ImageId,
+    },
+    /// Fills an image that was begun as a cleaned copy of another.
+    #[serde(alias = "generalize")]
+    Clean {
+        /// The copy.
+        image: ImageId,
+        /// What it is a copy of.
+        source: ImageId,
+    },
+    /// Looks into an image, and states what is there.
+    Verify {
+        /// The image.
+        image: ImageId,
+    },
+    /// Deletes chunks that nothing refers to.
+    Sweep,
+    /// Reads chunks again and verifies them.
+    Scrub,
+}
+
+impl Work {
+    pub(super) fn lane(&self) -> Lane {
+        match self {
+            Work::Capture { .. } | Work::Verify { .. } => Lane::Front,
+            Work::Import { .. } | Work::Copy { .. } => Lane::Import,
+            Work::Clean { .. } => Lane::Clean,
+            Work::Checksum { .. } | Work::Sweep | Work::Scrub => Lane::Back,
+        }
+    }
+
+    /// The name of the verification of an image.
+    pub fn verification_of(image: ImageId) -> String {
+        format!("verify {image}")
+    }
+
+    /// The name under which at most one waits or runs.
+    pub(super) fn once(&self) -> Option<String> {
+        match self {
+            Work::Capture { image, .. } => Some(format!("capture {image}")),
+            // The image's row says which of its imports is at work.
+            Work::Import { .. } | Work::Copy { .. } => None,
+            Work::Checksum { image } => Some(format!("checksum {image}")),
+            Work::Clean { image, .. } => Some(format!("clean {image}")),
+            Work::Verify { image } => Some(Work::verification_of(*image)),
+            Work::Sweep => Some("sweep".into()),
+            Work::Scrub => Some("scrub".into()),
+        }
+    }
+}
+
+/// Where an import's bytes come from.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "snake_case")]
+pub enum Source {
+    /// They are staged.
+    Staged,
+    /// They are at an address.
+    Web {
+        /// The address.
+        uri: String,
+    },
+    /// They are an image's of another image service in the catalog.
+    Glance {
+        /// The region it is in.
+        region: String,
+        /// Which of its endpoints.
+        interface: String,
+        /// The image there.
+        image: ImageId,
+        /// The address this service was asked at, which the catalog's own entries begin with.
+        base: String,
+    },
+}
+
+impl fmt::Debug for Source {
+    /// Without the address: what is after its question mark may be a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Source::Staged => "glance-direct",
+            Source::Web { .. } => "web-download",
+            Source::Glance { .. } => "glance-download",
+        })
+    }
+}
