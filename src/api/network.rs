@@ -5,13 +5,13 @@
 
 use axum::{
     Json, Router,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::StatusCode,
     routing::{MethodRouter, get},
 };
 use serde_json::{Map, Value, json};
 
-use super::{Api, caller::Authenticated, compute::network as one, error::ApiError, links::PublicUrl};
+use super::{Api, caller::Authenticated, compute::network as one, error::ApiError, links::PublicUrl, paging::Query};
 use crate::{
     error::{Error, Result},
     identity::{Caller, policy},
@@ -20,8 +20,6 @@ use crate::{
 
 /// Words of a query that are no filters.
 const NO_FILTERS: [&str; 6] = ["fields", "limit", "marker", "sort_key", "sort_dir", "page_reverse"];
-
-type Pairs = Query<Vec<(String, String)>>;
 
 /// Every URL below `/network`.
 pub fn routes() -> Router<Api> {
@@ -90,16 +88,16 @@ async fn resources(PublicUrl(url): PublicUrl) -> Json<Value> {
     Json(json!({"resources": all.map(resource)}))
 }
 
-async fn networks(Authenticated(_): Authenticated, Query(pairs): Pairs) -> Json<Value> {
-    Json(json!({"networks": filtered(vec![network_view()], &pairs)}))
+async fn networks(Authenticated(_): Authenticated, query: Query) -> Json<Value> {
+    Json(json!({"networks": filtered(vec![network_view()], &query)}))
 }
 
 async fn network(Authenticated(_): Authenticated, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     one_of("network", vec![network_view()], &id)
 }
 
-async fn subnets(Authenticated(_): Authenticated, Query(pairs): Pairs) -> Json<Value> {
-    Json(json!({"subnets": filtered(vec![subnet_view()], &pairs)}))
+async fn subnets(Authenticated(_): Authenticated, query: Query) -> Json<Value> {
+    Json(json!({"subnets": filtered(vec![subnet_view()], &query)}))
 }
 
 async fn subnet(Authenticated(_): Authenticated, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
@@ -109,9 +107,9 @@ async fn subnet(Authenticated(_): Authenticated, Path(id): Path<String>) -> Resu
 async fn ports(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
-    Query(pairs): Pairs,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
-    Ok(Json(json!({"ports": filtered(port_views(&api, &caller).await?, &pairs)})))
+    Ok(Json(json!({"ports": filtered(port_views(&api, &caller).await?, &query)})))
 }
 
 async fn port(
@@ -122,16 +120,16 @@ async fn port(
     one_of("port", port_views(&api, &caller).await?, &id)
 }
 
-async fn security_groups(Authenticated(caller): Authenticated, Query(pairs): Pairs) -> Result<Json<Value>, ApiError> {
-    Ok(Json(json!({"security_groups": filtered(vec![group_view(&caller)?], &pairs)})))
+async fn security_groups(Authenticated(caller): Authenticated, query: Query) -> Result<Json<Value>, ApiError> {
+    Ok(Json(json!({"security_groups": filtered(vec![group_view(&caller)?], &query)})))
 }
 
 async fn security_group(Authenticated(caller): Authenticated, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
     one_of("security_group", vec![group_view(&caller)?], &id)
 }
 
-async fn rules(Authenticated(caller): Authenticated, Query(pairs): Pairs) -> Result<Json<Value>, ApiError> {
-    Ok(Json(json!({"security_group_rules": filtered(rule_views(&caller)?, &pairs)})))
+async fn rules(Authenticated(caller): Authenticated, query: Query) -> Result<Json<Value>, ApiError> {
+    Ok(Json(json!({"security_group_rules": filtered(rule_views(&caller)?, &query)})))
 }
 
 async fn rule(Authenticated(caller): Authenticated, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
@@ -324,15 +322,12 @@ fn extension_view() -> Value {
 
 /// Those whose fields have one of the values asked for, cut to the `fields` asked for. What no object has is no
 /// filter.
-fn filtered(all: Vec<Value>, pairs: &[(String, String)]) -> Vec<Value> {
-    let fields: Vec<_> = pairs.iter().filter(|(name, _)| name == "fields").map(|(_, field)| field.as_str()).collect();
+fn filtered(all: Vec<Value>, query: &Query) -> Vec<Value> {
+    let fields: Vec<_> = query.all("fields").collect();
     all.into_iter()
         .filter(|object| {
-            let words = pairs.iter().filter(|(name, _)| !NO_FILTERS.contains(&name.as_str()));
-            words.clone().all(|(name, _)| {
-                let mut values = words.clone().filter(|(other, _)| other == name).map(|(_, value)| value);
-                object.get(name).is_none_or(|held| values.any(|value| is(held, value)))
-            })
+            let mut words = query.pairs().map(|(name, _)| name).filter(|name| !NO_FILTERS.contains(name));
+            words.all(|name| object.get(name).is_none_or(|held| query.all(name).any(|value| is(held, value))))
         })
         .map(|object| cut(object, &fields))
         .collect()

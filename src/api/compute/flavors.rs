@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::StatusCode,
 };
 use serde_json::{Value, json};
 
 use super::{
     body::{Body, Fields, flag},
+    link_next,
     microversion::Microversion,
-    servers::Pairs,
 };
 use crate::{
     api::{
@@ -20,7 +20,7 @@ use crate::{
         caller::Authenticated,
         error::ApiError,
         links::PublicUrl,
-        paging::{self, next_link},
+        paging::{Page, Query, begin_after, no_such_marker},
     },
     error::{Error, Result},
     identity::Caller,
@@ -37,9 +37,9 @@ pub(super) async fn list(
     Authenticated(caller): Authenticated,
     version: Microversion,
     PublicUrl(url): PublicUrl,
-    Query(pairs): Pairs,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
-    let (page, next) = page(&api, &caller, &pairs).await?;
+    let page = page(&api, &caller, &query).await?;
     let brief = |flavor: &Flavor| {
         let mut shown = json!({"id": flavor.id, "name": flavor.name, "links": links(&url, flavor)});
         if version.since(55) {
@@ -47,7 +47,9 @@ pub(super) async fn list(
         }
         shown
     };
-    Ok(Json(listed(page.iter().map(brief).collect(), next, &format!("{url}/compute/v2.1/flavors"), &pairs)))
+    let mut answer = json!({"flavors": page.items.iter().map(brief).collect::<Value>()});
+    link_next(&mut answer, "flavors_links", &query, &format!("{url}/compute/v2.1/flavors"), page.next);
+    Ok(Json(answer))
 }
 
 /// `GET /flavors/detail`
@@ -56,43 +58,32 @@ pub(super) async fn detail(
     Authenticated(caller): Authenticated,
     version: Microversion,
     PublicUrl(url): PublicUrl,
-    Query(pairs): Pairs,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
-    let (page, next) = page(&api, &caller, &pairs).await?;
-    let shown = page.iter().map(|flavor| full(flavor, version, &url)).collect();
-    Ok(Json(listed(shown, next, &format!("{url}/compute/v2.1/flavors/detail"), &pairs)))
+    let page = page(&api, &caller, &query).await?;
+    let shown: Value = page.items.iter().map(|flavor| full(flavor, version, &url)).collect();
+    let mut answer = json!({ "flavors": shown });
+    link_next(&mut answer, "flavors_links", &query, &format!("{url}/compute/v2.1/flavors/detail"), page.next);
+    Ok(Json(answer))
 }
 
-/// A page, and the marker of the next one. Flavors are few: the page is cut here.
-async fn page(api: &Api, caller: &Caller, pairs: &[(String, String)]) -> Result<(Vec<Flavor>, Option<String>)> {
-    let value = |name: &str| pairs.iter().find(|(pair, _)| pair == name).map(|(_, value)| value.as_str());
-    let is_public = match value("is_public") {
+/// Flavors are few: the page is cut here.
+async fn page(api: &Api, caller: &Caller, query: &Query) -> Result<Page<Flavor>> {
+    let is_public = match query.one("is_public") {
         None => Some(true),
         Some("None" | "none") => None,
         Some(text) => Some(flag(text).ok_or_else(|| Error::Invalid(format!("Invalid is_public filter [{text}]")))?),
     };
-    let number = |name: &str| match value(name).map(str::parse::<u64>) {
-        None => Ok(0),
-        Some(Ok(number)) => Ok(number),
-        Some(Err(_)) => Err(Error::Invalid(format!("Invalid {name} filter [{}]", value(name).unwrap_or_default()))),
+    let number = |name: &str| {
+        let text = query.one(name).unwrap_or("0");
+        text.parse::<u64>().map_err(|_| Error::Invalid(format!("Invalid {name} filter [{text}]")))
     };
     let (least_memory, least_disk) = (number("minRam")?, number("minDisk")?);
     let mut flavors = api.flavors.list(caller, is_public).await?;
     flavors.retain(|flavor| flavor.memory_mib >= least_memory && flavor.disk_gib >= least_disk);
-    sort(&mut flavors, value("sort_key").unwrap_or("flavorid"), value("sort_dir").unwrap_or("asc"))?;
-    if let Some(marker) = value("marker") {
-        let at = flavors.iter().position(|flavor| flavor.id == marker);
-        let at = at.ok_or_else(|| Error::Invalid(format!("marker [{marker}] not found")))?;
-        flavors.drain(..=at);
-    }
-    let limit = match paging::limit(value("limit"), paging::MAX_PAGE)? {
-        0 => paging::MAX_PAGE,
-        limit => limit,
-    } as usize;
-    let is_more = flavors.len() > limit;
-    flavors.truncate(limit);
-    let next = flavors.last().filter(|_| is_more).map(|flavor| flavor.id.clone());
-    Ok((flavors, next))
+    sort(&mut flavors, query.one("sort_key").unwrap_or("flavorid"), query.one("sort_dir").unwrap_or("asc"))?;
+    begin_after(&mut flavors, query.one("marker"), |flavor, marker| flavor.id == marker, no_such_marker)?;
+    Ok(Page::cut(flavors, query.limit_of_nova()?, |flavor| flavor.id.clone()))
 }
 
 fn sort(flavors: &mut [Flavor], key: &str, direction: &str) -> Result<()> {
@@ -114,14 +105,6 @@ fn sort(flavors: &mut [Flavor], key: &str, direction: &str) -> Result<()> {
         other => return Err(Error::Invalid(format!("Invalid input for query parameters sort_dir. Value: {other}."))),
     }
     Ok(())
-}
-
-fn listed(flavors: Vec<Value>, next: Option<String>, address: &str, pairs: &[(String, String)]) -> Value {
-    let mut answer = json!({ "flavors": flavors });
-    if let Some(marker) = next {
-        answer["flavors_links"] = next_link(address, pairs, &marker);
-    }
-    answer
 }
 
 fn links(url: &str, flavor: &Flavor) -> Value {

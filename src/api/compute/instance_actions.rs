@@ -2,18 +2,18 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
 };
 use serde_json::{Value, json};
 
-use super::{microversion::Microversion, server_id, servers::Pairs};
+use super::{link_next, microversion::Microversion, server_id};
 use crate::{
     api::{
         Api,
         caller::Authenticated,
         error::ApiError,
         links::PublicUrl,
-        paging::{self, next_link},
+        paging::{Page, Query, begin_after, no_such_marker},
         times,
     },
     error::{Error, Result},
@@ -28,49 +28,33 @@ pub(super) async fn list(
     version: Microversion,
     PublicUrl(url): PublicUrl,
     Path(id): Path<String>,
-    Query(pairs): Pairs,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
     let records = api.instances.actions(&caller, server_id(&id)?).await?;
-    let (page, is_more) = page(records, &pairs, version)?;
-    let shown: Vec<_> = page.iter().map(|record| brief(record, version)).collect();
+    let page = page(records, &query, version)?;
+    let shown: Vec<_> = page.items.iter().map(|record| brief(record, version)).collect();
     let mut answer = json!({ "instanceActions": shown });
-    if let (true, Some(last)) = (is_more, page.last()) {
-        answer["links"] =
-            next_link(&format!("{url}/compute/v2.1/servers/{id}/os-instance-actions"), &pairs, &last.request_id);
-    }
+    let here = format!("{url}/compute/v2.1/servers/{id}/os-instance-actions");
+    link_next(&mut answer, "links", &query, &here, page.next);
     Ok(Json(answer))
 }
 
 /// Pages and times count from 2.58 (and 2.66) on; before, everything is one page.
-fn page(
-    mut records: Vec<ActionRecord>,
-    pairs: &[(String, String)],
-    version: Microversion,
-) -> Result<(Vec<ActionRecord>, bool)> {
+fn page(mut records: Vec<ActionRecord>, query: &Query, version: Microversion) -> Result<Page<ActionRecord>> {
     if !version.since(58) {
-        return Ok((records, false));
+        return Ok(Page { items: records, next: None });
     }
-    let value = |name: &str| pairs.iter().find(|(pair, _)| pair == name).map(|(_, value)| value.as_str());
-    if let Some(since) = value("changes-since") {
+    if let Some(since) = query.one("changes-since") {
         let since = times::parse("changes-since", since)?;
         records.retain(|record| updated_ms(record) >= since);
     }
-    if let (Some(before), true) = (value("changes-before"), version.since(66)) {
+    if let (Some(before), true) = (query.one("changes-before"), version.since(66)) {
         let before = times::parse("changes-before", before)?;
         records.retain(|record| updated_ms(record) <= before);
     }
-    if let Some(marker) = value("marker") {
-        let at = records.iter().position(|record| record.request_id == marker);
-        let at = at.ok_or_else(|| Error::Invalid(format!("marker [{marker}] not found")))?;
-        records.drain(..=at);
-    }
-    let limit = match paging::limit(value("limit"), paging::MAX_PAGE)? {
-        0 => paging::MAX_PAGE,
-        limit => limit,
-    } as usize;
-    let is_more = records.len() > limit;
-    records.truncate(limit);
-    Ok((records, is_more))
+    let is_it = |record: &ActionRecord, marker: &str| record.request_id == marker;
+    begin_after(&mut records, query.one("marker"), is_it, no_such_marker)?;
+    Ok(Page::cut(records, query.limit_of_nova()?, |record| record.request_id.clone()))
 }
 
 /// `GET /servers/{id}/os-instance-actions/{request_id}`

@@ -2,15 +2,15 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::StatusCode,
 };
 use serde_json::{Value, json};
 
 use super::{
     body::{Body, Fields},
+    link_next,
     microversion::Microversion,
-    servers::Pairs,
 };
 use crate::{
     api::{
@@ -18,7 +18,7 @@ use crate::{
         caller::Authenticated,
         error::ApiError,
         links::PublicUrl,
-        paging::{self, next_link},
+        paging::{self, Page, Query},
         times,
     },
     error::{Error, Result},
@@ -32,20 +32,19 @@ pub(super) async fn list(
     Authenticated(caller): Authenticated,
     version: Microversion,
     PublicUrl(url): PublicUrl,
-    Query(pairs): Pairs,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
-    let paged = |name: &str| value(&pairs, name).filter(|_| version.since(35));
-    let limit = match paging::limit(paged("limit"), paging::MAX_PAGE)? {
-        0 => paging::MAX_PAGE,
-        limit => limit,
+    // Pages begin with 2.35.
+    let (marker, limit) = match version.since(35) {
+        true => (query.one("marker"), query.limit_of_nova()?),
+        false => (None, paging::MAX_PAGE as usize),
     };
-    let user = other_user(&pairs, version)?;
-    let page = api.key_pairs.list(&caller, user, paged("marker"), limit).await?;
-    let shown: Vec<_> = page.iter().map(|key| json!({"keypair": brief(key, version)})).collect();
+    let user = other_user(&query, version)?;
+    let keys = api.key_pairs.list(&caller, user, marker, limit as u32).await?;
+    let page = Page::full(keys, limit, |key| key.name.clone());
+    let shown: Vec<_> = page.items.iter().map(|key| json!({"keypair": brief(key, version)})).collect();
     let mut answer = json!({ "keypairs": shown });
-    if let (Some(last), true) = (page.last(), page.len() == limit as usize) {
-        answer["keypairs_links"] = next_link(&format!("{url}/compute/v2.1/os-keypairs"), &pairs, &last.name);
-    }
+    link_next(&mut answer, "keypairs_links", &query, &format!("{url}/compute/v2.1/os-keypairs"), page.next);
     Ok(Json(answer))
 }
 
@@ -55,9 +54,9 @@ pub(super) async fn show(
     Authenticated(caller): Authenticated,
     version: Microversion,
     Path(name): Path<String>,
-    Query(pairs): Pairs,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
-    let key = api.key_pairs.show(&caller, other_user(&pairs, version)?, &name).await?;
+    let key = api.key_pairs.show(&caller, other_user(&query, version)?, &name).await?;
     let mut shown = brief(&key, version);
     shown["id"] = json!(key.id);
     shown["user_id"] = json!(key.user_id);
@@ -98,9 +97,9 @@ pub(super) async fn delete(
     Authenticated(caller): Authenticated,
     version: Microversion,
     Path(name): Path<String>,
-    Query(pairs): Pairs,
+    query: Query,
 ) -> Result<StatusCode, ApiError> {
-    api.key_pairs.delete(&caller, other_user(&pairs, version)?, &name).await?;
+    api.key_pairs.delete(&caller, other_user(&query, version)?, &name).await?;
     Ok(if version.since(2) { StatusCode::NO_CONTENT } else { StatusCode::ACCEPTED })
 }
 
@@ -140,13 +139,9 @@ fn brief(key: &KeyPair, version: Microversion) -> Value {
     shown
 }
 
-fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    pairs.iter().find(|(pair, _)| pair == name).map(|(_, value)| value.as_str())
-}
-
 /// The admin names another user from 2.10 on.
-fn other_user(pairs: &[(String, String)], version: Microversion) -> Result<Option<UserId>> {
-    value(pairs, "user_id").filter(|user| version.since(10) && !user.is_empty()).map(user_id).transpose()
+fn other_user(query: &Query, version: Microversion) -> Result<Option<UserId>> {
+    query.one("user_id").filter(|user| version.since(10) && !user.is_empty()).map(user_id).transpose()
 }
 
 fn user_id(text: &str) -> Result<UserId> {

@@ -2,14 +2,14 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::StatusCode,
 };
 use serde_json::{Map, Value, json};
 
-use super::{launch::METADATA_ITEMS, microversion::Microversion, servers::Pairs};
+use super::{launch::METADATA_ITEMS, microversion::Microversion};
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError},
+    api::{Api, caller::Authenticated, error::ApiError, paging::Query},
     error::Result,
     identity::{Caller, policy},
     ids::ProjectId,
@@ -21,10 +21,9 @@ pub(super) async fn limits(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     version: Microversion,
-    Query(pairs): Pairs,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
-    let named = pairs.iter().find(|(name, _)| name == "tenant_id").map(|(_, id)| id.as_str());
-    let project = match named {
+    let project = match query.one("tenant_id") {
         Some(id) => project(&caller, id)?,
         None => policy::in_a_project(&caller)?,
     };

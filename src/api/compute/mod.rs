@@ -9,7 +9,9 @@ use axum::{
     routing::{get, post},
 };
 
-use super::{Api, error::ApiError};
+use serde_json::{Value, json};
+
+use super::{Api, error::ApiError, paging::Query};
 use crate::{
     error::{Error, Result},
     identity::policy,
@@ -133,6 +135,13 @@ fn other_routes() -> Router<Api> {
         .route("/os-security-groups", get(proxies::security_groups))
         .route("/os-security-groups/{id}", get(proxies::security_group))
         .route("/os-floating-ips", get(proxies::floating_ips))
+}
+
+/// Adds Nova's link to the next page, if there is one.
+fn link_next(answer: &mut Value, name: &str, query: &Query, address: &str, marker: Option<String>) {
+    if let Some(marker) = marker {
+        answer[name] = json!([{"rel": "next", "href": query.after(address, &marker)}]);
+    }
 }
 
 /// Reads a server's id; what is not an id names no server.

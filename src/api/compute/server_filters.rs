@@ -8,7 +8,10 @@ use regex::{Regex, RegexBuilder};
 
 use super::{body::flag, hosts, server_view};
 use crate::{
-    api::{paging, times},
+    api::{
+        paging::{Query, no_such_marker},
+        times,
+    },
     error::{Error, Result},
     instances::{Direction, Instance, ListInstances, SortKey, Status},
 };
@@ -17,7 +20,7 @@ use crate::{
 const REGEX_BYTES: usize = 1 << 18;
 
 /// What the query of a list says.
-pub(super) struct Query {
+pub(super) struct Wanted {
     /// What the room filters by.
     pub list: ListInstances,
     /// How many at most; the room is asked for all when something is left to judge here.
@@ -42,32 +45,26 @@ enum Rest {
     Locked(bool),
 }
 
-impl Query {
-    /// Reads the query's pairs.
+impl Wanted {
+    /// Reads the query.
     ///
     /// # Errors
     /// `Invalid` for a value that its word cannot take.
-    pub(super) fn read(pairs: &[(String, String)], is_admin: bool) -> Result<Query> {
-        let limit = pairs.iter().find(|(name, _)| name == "limit").map(|(_, value)| value.as_str());
-        // Nova: a limit of 0 is the largest page.
-        let limit = match paging::limit(limit, paging::MAX_PAGE)? {
-            0 => paging::MAX_PAGE,
-            limit => limit,
-        };
-        let mut query =
-            Query { list: ListInstances::default(), limit: limit as usize, rest: Vec::new(), is_empty: false };
-        let mut directions = pairs.iter().filter(|(name, _)| name == "sort_dir").map(|(_, value)| value.as_str());
-        for (name, value) in pairs {
-            match name.as_str() {
-                "sort_key" => query.sort(value, directions.next())?,
-                "status" => query.status(value),
-                _ => query.filter(name, value, is_admin)?,
+    pub(super) fn read(query: &Query, is_admin: bool) -> Result<Wanted> {
+        let limit = query.limit_of_nova()?;
+        let mut wanted = Wanted { list: ListInstances::default(), limit, rest: Vec::new(), is_empty: false };
+        let mut directions = query.all("sort_dir");
+        for (name, value) in query.pairs() {
+            match name {
+                "sort_key" => wanted.sort(value, directions.next())?,
+                "status" => wanted.status(value),
+                _ => wanted.filter(name, value, is_admin)?,
             }
         }
-        if query.rest.is_empty() {
-            query.list.limit = Some(limit);
+        if wanted.rest.is_empty() {
+            wanted.list.limit = Some(limit as u32);
         }
-        Ok(query)
+        Ok(wanted)
     }
 
     fn filter(&mut self, name: &str, value: &str, is_admin: bool) -> Result<()> {
@@ -205,11 +202,6 @@ impl Query {
     }
 }
 
-/// The words for a marker that no instance of the list has.
-fn no_such_marker(marker: &str) -> Error {
-    Error::Invalid(format!("marker [{marker}] not found"))
-}
-
 fn words(value: &str) -> Vec<String> {
     value.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
@@ -232,30 +224,29 @@ fn pattern(name: &str, value: &str) -> Result<Regex> {
 mod tests {
     use super::*;
 
-    fn read(query: &[(&str, &str)]) -> Result<Query> {
-        let pairs: Vec<_> = query.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-        Query::read(&pairs, false)
+    fn read(query: &str) -> Result<Wanted> {
+        Wanted::read(&Query::read(query), false)
     }
 
     #[test]
     fn unknown_status_alone_leaves_nothing_and_beside_a_known_one_counts_for_nothing() {
-        assert!(read(&[("status", "SUSPENDED")]).unwrap().is_empty);
-        let both = read(&[("status", "active"), ("status", "SUSPENDED")]).unwrap();
+        assert!(read("status=SUSPENDED").unwrap().is_empty);
+        let both = read("status=active&status=SUSPENDED").unwrap();
         assert!(!both.is_empty);
         assert_eq!(both.list.status, [Status::Active]);
     }
 
     #[test]
     fn page_is_cut_by_the_room_only_when_nothing_is_left_to_judge() {
-        assert_eq!(read(&[("limit", "2")]).unwrap().list.limit, Some(2));
-        assert_eq!(read(&[("limit", "0")]).unwrap().list.limit, Some(1000));
-        assert_eq!(read(&[("limit", "2"), ("ip", "10.")]).unwrap().list.limit, None);
+        assert_eq!(read("limit=2").unwrap().list.limit, Some(2));
+        assert_eq!(read("limit=0").unwrap().list.limit, Some(1000));
+        assert_eq!(read("limit=2&ip=10.").unwrap().list.limit, None);
     }
 
     #[test]
     fn bad_values_are_refused() {
-        for bad in [("limit", "-1"), ("name", "("), ("marker", "x"), ("changes-since", "x"), ("sort_key", "x")] {
-            assert!(matches!(read(&[bad]), Err(Error::Invalid(_))), "{bad:?}");
+        for bad in ["limit=-1", "name=(", "marker=x", "changes-since=x", "sort_key=x"] {
+            assert!(matches!(read(bad), Err(Error::Invalid(_))), "{bad:?}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, Query as RawQuery, State},
+    extract::{Path, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -10,21 +10,24 @@ use serde_json::{Value, json};
 
 use super::{
     body::{Body, Fields},
-    launch,
+    launch, link_next,
     microversion::Microversion,
-    server_filters::Query,
+    server_filters::Wanted,
     server_id,
     server_view::{For, View},
 };
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl, paging::next_link},
+    api::{
+        Api,
+        caller::Authenticated,
+        error::ApiError,
+        links::PublicUrl,
+        paging::{Page, Query},
+    },
     error::{Error, Result},
     identity::{Caller, policy},
     instances::{Changes, Instance},
 };
-
-/// The pairs of a query, repeated ones too.
-pub(super) type Pairs = RawQuery<Vec<(String, String)>>;
 
 /// `GET /servers`
 pub(super) async fn list(
@@ -32,18 +35,14 @@ pub(super) async fn list(
     Authenticated(caller): Authenticated,
     version: Microversion,
     PublicUrl(url): PublicUrl,
-    RawQuery(pairs): Pairs,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
     let view = View { version, url: &url, is_admin: policy::see_hosts(&caller) };
-    let (page, query) = page(&api, &caller, &pairs).await?;
-    let servers: Vec<_> = page.iter().map(|instance| view.brief(instance)).collect();
-    Ok(Json(with_next(
-        json!({ "servers": servers }),
-        &format!("{url}/compute/v2.1/servers"),
-        &pairs,
-        &page,
-        query.limit,
-    )))
+    let page = page(&api, &caller, &query).await?;
+    let servers: Vec<_> = page.items.iter().map(|instance| view.brief(instance)).collect();
+    let mut answer = json!({ "servers": servers });
+    link_next(&mut answer, "servers_links", &query, &format!("{url}/compute/v2.1/servers"), page.next);
+    Ok(Json(answer))
 }
 
 /// `GET /servers/detail`
@@ -52,40 +51,26 @@ pub(super) async fn detail(
     Authenticated(caller): Authenticated,
     version: Microversion,
     PublicUrl(url): PublicUrl,
-    RawQuery(pairs): Pairs,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
     let view = View { version, url: &url, is_admin: policy::see_hosts(&caller) };
-    let (page, query) = page(&api, &caller, &pairs).await?;
-    let servers: Vec<_> = page.iter().map(|instance| view.full(instance, For::List)).collect();
-    Ok(Json(with_next(
-        json!({ "servers": servers }),
-        &format!("{url}/compute/v2.1/servers/detail"),
-        &pairs,
-        &page,
-        query.limit,
-    )))
+    let page = page(&api, &caller, &query).await?;
+    let servers: Vec<_> = page.items.iter().map(|instance| view.full(instance, For::List)).collect();
+    let mut answer = json!({ "servers": servers });
+    link_next(&mut answer, "servers_links", &query, &format!("{url}/compute/v2.1/servers/detail"), page.next);
+    Ok(Json(answer))
 }
 
-async fn page(api: &Api, caller: &Caller, pairs: &[(String, String)]) -> Result<(Vec<Instance>, Query)> {
-    let query = Query::read(pairs, policy::see_hosts(caller))?;
-    if query.is_empty {
-        policy::list_instances(caller, query.list.all_projects)?;
-        return Ok((Vec::new(), query));
+async fn page(api: &Api, caller: &Caller, query: &Query) -> Result<Page<Instance>> {
+    let wanted = Wanted::read(query, policy::see_hosts(caller))?;
+    if wanted.is_empty {
+        policy::list_instances(caller, wanted.list.all_projects)?;
+        return Ok(Page { items: Vec::new(), next: None });
     }
-    let mut page = api.instances.list(caller, &query.list).await?;
-    page.retain(|instance| query.admits(instance));
-    page.truncate(query.limit);
-    Ok((page, query))
-}
-
-/// Adds the link to the next page, with the same filters, when this page is full.
-fn with_next(mut answer: Value, address: &str, pairs: &[(String, String)], page: &[Instance], limit: usize) -> Value {
-    if let Some(last) = page.last()
-        && page.len() == limit
-    {
-        answer["servers_links"] = next_link(address, pairs, &last.id.to_string());
-    }
-    answer
+    let mut page = api.instances.list(caller, &wanted.list).await?;
+    page.retain(|instance| wanted.admits(instance));
+    page.truncate(wanted.limit);
+    Ok(Page::full(page, wanted.limit, |instance| instance.id.to_string()))
 }
 
 /// `GET /servers/{id}`

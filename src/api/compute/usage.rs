@@ -6,18 +6,18 @@ use std::collections::BTreeMap;
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
 };
 use serde_json::{Value, json};
 
-use super::{body::flag, microversion::Microversion, server_view::vm_state, servers::Pairs};
+use super::{body::flag, link_next, microversion::Microversion, server_view::vm_state};
 use crate::{
     api::{
         Api,
         caller::Authenticated,
         error::ApiError,
         links::PublicUrl,
-        paging::{self, next_link},
+        paging::{Page, Query, begin_after, no_such_marker},
         times,
     },
     db,
@@ -36,23 +36,21 @@ pub(super) async fn list(
     Authenticated(caller): Authenticated,
     version: Microversion,
     PublicUrl(url): PublicUrl,
-    Query(pairs): Pairs,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
     policy::administer(&caller, "see the usage of all projects")?;
-    let span = Span::read(&pairs)?;
-    let (all, next) = page(instances(&api, &caller, &span, true).await?, &pairs, version)?;
+    let span = Span::read(&query)?;
+    let Page { items: all, next } = page(instances(&api, &caller, &span, true).await?, &query, version)?;
     let mut by_project: BTreeMap<ProjectId, Vec<Instance>> = BTreeMap::new();
     for instance in all {
         by_project.entry(instance.project_id).or_default().push(instance);
     }
-    let is_detailed = pairs.iter().any(|(name, value)| name == "detailed" && flag(value) == Some(true));
+    let is_detailed = query.all("detailed").any(|value| flag(value) == Some(true));
     let usages: Vec<_> =
         by_project.iter().map(|(project, instances)| span.usage(*project, instances, is_detailed)).collect();
     let mut answer = json!({ "tenant_usages": usages });
-    if let Some(marker) = next {
-        answer["tenant_usages_links"] =
-            next_link(&format!("{url}/compute/v2.1/os-simple-tenant-usage"), &pairs, &marker);
-    }
+    let here = format!("{url}/compute/v2.1/os-simple-tenant-usage");
+    link_next(&mut answer, "tenant_usages_links", &query, &here, next);
     Ok(Json(answer))
 }
 
@@ -63,49 +61,32 @@ pub(super) async fn show(
     version: Microversion,
     PublicUrl(url): PublicUrl,
     Path(id): Path<String>,
-    Query(pairs): Pairs,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
     let project: ProjectId = id.parse().map_err(|_| Error::NotFound(format!("There is no project {id}.")))?;
     let is_own = caller.project.as_ref().is_some_and(|own| own.id == project);
     if !is_own {
         policy::administer(&caller, "see another project's usage")?;
     }
-    let span = Span::read(&pairs)?;
+    let span = Span::read(&query)?;
     let mut all = instances(&api, &caller, &span, !is_own).await?;
     all.retain(|instance| instance.project_id == project);
-    let (all, next) = page(all, &pairs, version)?;
+    let Page { items: all, next } = page(all, &query, version)?;
     let usage = if all.is_empty() { json!({}) } else { span.usage(project, &all, true) };
     let mut answer = json!({ "tenant_usage": usage });
-    if let Some(marker) = next {
-        let address = format!("{url}/compute/v2.1/os-simple-tenant-usage/{id}");
-        answer["tenant_usage_links"] = next_link(&address, &pairs, &marker);
-    }
+    let here = format!("{url}/compute/v2.1/os-simple-tenant-usage/{id}");
+    link_next(&mut answer, "tenant_usage_links", &query, &here, next);
     Ok(Json(answer))
 }
 
 /// From 2.40 on the instances come in pages, by their ids; novaclient asks on until a page is empty.
-fn page(
-    mut instances: Vec<Instance>,
-    pairs: &[(String, String)],
-    version: Microversion,
-) -> Result<(Vec<Instance>, Option<String>)> {
+fn page(mut instances: Vec<Instance>, query: &Query, version: Microversion) -> Result<Page<Instance>> {
     if !version.since(40) {
-        return Ok((instances, None));
+        return Ok(Page { items: instances, next: None });
     }
-    let value = |name: &str| pairs.iter().find(|(pair, _)| pair == name).map(|(_, value)| value.as_str());
-    if let Some(marker) = value("marker") {
-        let at = instances.iter().position(|instance| instance.id.to_string() == marker);
-        let at = at.ok_or_else(|| Error::Invalid(format!("marker [{marker}] not found")))?;
-        instances.drain(..=at);
-    }
-    let limit = match paging::limit(value("limit"), paging::MAX_PAGE)? {
-        0 => paging::MAX_PAGE,
-        limit => limit,
-    } as usize;
-    let is_more = instances.len() > limit;
-    instances.truncate(limit);
-    let next = instances.last().filter(|_| is_more).map(|instance| instance.id.to_string());
-    Ok((instances, next))
+    let is_it = |instance: &Instance, marker: &str| instance.id.to_string() == marker;
+    begin_after(&mut instances, query.one("marker"), is_it, no_such_marker)?;
+    Ok(Page::cut(instances, query.limit_of_nova()?, |instance| instance.id.to_string()))
 }
 
 /// Those there are, and those that changed since the start: the deleted ones among them.
@@ -127,10 +108,9 @@ struct Span {
 }
 
 impl Span {
-    fn read(pairs: &[(String, String)]) -> Result<Span> {
-        let value = |name: &str| pairs.iter().find(|(pair, _)| pair == name).map(|(_, value)| value.as_str());
-        let stop_ms = value("end").map(|text| times::parse("end", text)).transpose()?.unwrap_or_else(db::now_ms);
-        let start_ms = value("start").map(|text| times::parse("start", text)).transpose()?;
+    fn read(query: &Query) -> Result<Span> {
+        let stop_ms = query.one("end").map(|text| times::parse("end", text)).transpose()?.unwrap_or_else(db::now_ms);
+        let start_ms = query.one("start").map(|text| times::parse("start", text)).transpose()?;
         let start_ms = start_ms.unwrap_or(stop_ms - FOUR_WEEKS_MS);
         if start_ms >= stop_ms {
             return Err(Error::Invalid("Invalid start time. The start time cannot occur after the end time.".into()));

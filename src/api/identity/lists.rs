@@ -1,39 +1,33 @@
 //! What every list of the Identity API has: filters, pages by key, links.
 
-use std::collections::HashMap;
-
-use axum::{
-    extract::{FromRequestParts, Query},
-    http::request::Parts,
-};
+use axum::{extract::FromRequestParts, http::request::Parts};
 use serde_json::{Value, json};
 
 use super::super::{
     Api,
     error::ApiError,
     links::PublicUrl,
-    paging::{self, MAX_PAGE},
+    paging::{self, MAX_PAGE, Page, Query},
     trail::WholeUri,
 };
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// A list's filters and page, as the query names them.
 #[derive(Clone, Debug)]
 pub(in crate::api) struct Filters {
-    query: HashMap<String, String>,
+    query: Query,
     path: String,
     base: String,
     /// The largest page asked for; Keystone's clients do not page, so that is as much as there may be.
-    pub(in crate::api) limit: u32,
+    limit: u32,
 }
 
 impl FromRequestParts<Api> for Filters {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Filters, ApiError> {
-        let query = Query::<HashMap<String, String>>::try_from_uri(&parts.uri);
-        let Query(query) = query.map_err(|_| Error::Invalid("The query is not readable.".into()))?;
-        let limit = paging::limit(query.get("limit").map(String::as_str), MAX_PAGE)?.max(1);
+        let query = Query::read(parts.uri.query().unwrap_or_default());
+        let limit = paging::limit(query.all("limit").next_back(), MAX_PAGE)?.max(1);
         let base = PublicUrl::of(api, &parts.headers).0;
         let whole = parts.extensions.get::<WholeUri>().map_or(&parts.uri, |uri| &uri.0);
         Ok(Filters { query, path: whole.path().to_owned(), base, limit })
@@ -41,14 +35,14 @@ impl FromRequestParts<Api> for Filters {
 }
 
 impl Filters {
-    /// A filter's text; an empty one counts as absent.
+    /// A filter's text, the last one that is given; an empty one counts as absent.
     pub(in crate::api) fn text(&self, name: &str) -> Option<&str> {
-        self.query.get(name).map(String::as_str).filter(|text| !text.is_empty())
+        self.query.all(name).next_back().filter(|text| !text.is_empty())
     }
 
     /// A filter that is a flag. Keystone takes everything but the words for no as a yes.
     pub(in crate::api) fn flag(&self, name: &str) -> Option<bool> {
-        let word = self.query.get(name)?.to_ascii_lowercase();
+        let word = self.query.all(name).next_back()?.to_ascii_lowercase();
         Some(!["0", "false", "no", "off", "f"].contains(&word.as_str()))
     }
 
@@ -71,33 +65,15 @@ impl Filters {
     pub(in crate::api) fn shown<T>(
         &self,
         name: &str,
-        mut rows: Vec<T>,
+        rows: Vec<T>,
         id: impl Fn(&T) -> &str,
         show: impl Fn(&T) -> Value,
     ) -> Value {
-        let is_more = rows.len() > self.limit as usize;
-        rows.truncate(self.limit as usize);
-        let next = rows.last().filter(|_| is_more).map(|last| self.page_after(id(last)));
-        let items: Vec<Value> = rows.iter().map(show).collect();
-        json!({name: items, "links": {"self": self.here(None), "next": next, "previous": null}})
-    }
-
-    fn page_after(&self, marker: &str) -> String {
-        self.here(Some(marker))
-    }
-
-    fn here(&self, marker: Option<&str>) -> String {
-        use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-        let mut pairs: Vec<(&str, &str)> = self.query.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        if let Some(marker) = marker {
-            pairs.retain(|(name, _)| *name != "marker");
-            pairs.push(("marker", marker));
-        }
-        pairs.sort_unstable();
-        let pair = |(name, value): &(&str, &str)| format!("{name}={}", utf8_percent_encode(value, NON_ALPHANUMERIC));
-        let query: Vec<String> = pairs.iter().map(pair).collect();
-        let mark = if query.is_empty() { "" } else { "?" };
-        format!("{}{}{mark}{}", self.base, self.path, query.join("&"))
+        let page = Page::cut(rows, self.limit as usize, |row| id(row).to_owned());
+        let items: Vec<Value> = page.items.iter().map(show).collect();
+        let address = format!("{}{}", self.base, self.path);
+        let next = page.next.map(|marker| self.query.after(&address, &marker));
+        json!({name: items, "links": {"self": self.query.here(&address), "next": next, "previous": null}})
     }
 }
 

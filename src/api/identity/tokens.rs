@@ -2,7 +2,7 @@
 
 use axum::{
     Extension, Json,
-    extract::{RawQuery, State},
+    extract::State,
     http::{HeaderMap, HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::{
-    Api, body::JsonBody, caller::Authenticated, error::ApiError, links::PublicUrl, times, trail::Trail,
+    Api, body::JsonBody, caller::Authenticated, error::ApiError, links::PublicUrl, paging::Query, times, trail::Trail,
 };
 use crate::{
     error::{Error, Result},
@@ -98,7 +98,7 @@ pub(super) async fn issue(
     State(api): State<Api>,
     base: PublicUrl,
     trail: Extension<Trail>,
-    RawQuery(query): RawQuery,
+    query: Query,
     JsonBody(body): JsonBody<SignIn>,
 ) -> Result<Response, ApiError> {
     let scope = scope(body.auth.scope)?;
@@ -106,7 +106,7 @@ pub(super) async fn issue(
     trail.tries(&proofs);
     let (token, session) = api.identity.sign_in(&proofs, &scope).await?;
     let services = api.identity.catalog(&base.0).await?;
-    let shown = shown(&session, (!is_without_catalog(query)).then_some(&services));
+    let shown = shown(&session, with_catalog(&query).then_some(&services));
     Ok((StatusCode::CREATED, subject(&token), Json(shown)).into_response())
 }
 
@@ -115,13 +115,13 @@ pub(super) async fn show(
     State(api): State<Api>,
     base: PublicUrl,
     Authenticated(caller): Authenticated,
-    RawQuery(query): RawQuery,
+    query: Query,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let token = asked_for(&headers)?;
     let session = api.identity.show_token(&caller, token).await?;
     let services = api.identity.catalog(&base.0).await?;
-    let shown = shown(&session, (!is_without_catalog(query)).then_some(&services));
+    let shown = shown(&session, with_catalog(&query).then_some(&services));
     Ok((subject(token), Json(shown)).into_response())
 }
 
@@ -160,8 +160,8 @@ fn subject(token: &str) -> [(HeaderName, HeaderValue); 2] {
 }
 
 /// Keystone takes the bare word as a flag.
-fn is_without_catalog(query: Option<String>) -> bool {
-    query.is_some_and(|query| query.split('&').any(|pair| pair.split('=').next() == Some("nocatalog")))
+fn with_catalog(query: &Query) -> bool {
+    query.one("nocatalog").is_none()
 }
 
 fn proofs(identity: Methods) -> Result<Vec<Proof>> {

@@ -1,20 +1,23 @@
 //! `GET /v2/images`: Glance's filters, sorts and pages.
 
-use axum::{
-    extract::{RawQuery, State},
-    http::StatusCode,
-    response::Response,
-};
+use axum::{extract::State, http::StatusCode, response::Response};
 
 use super::render;
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError, paging},
+    api::{
+        Api,
+        caller::Authenticated,
+        error::ApiError,
+        paging::{self, Page, Query},
+    },
     error::{Error, Result},
     images::{
         Comparison, Condition, Direction, ListImages, Membership, NumberColumn, PageVisibility, SortKey, TextColumn,
     },
 };
 
+/// Where images are.
+const IMAGES: &str = "/v2/images";
 /// Values of one `in:`; more would be no honest question.
 const MAX_CHOICES: usize = 500;
 /// Filters of one request; as above.
@@ -23,26 +26,13 @@ const MAX_FILTERS: usize = 64;
 pub(super) async fn list(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
-    RawQuery(query): RawQuery,
+    query: Query,
 ) -> Result<Response, ApiError> {
-    let query = query.unwrap_or_default();
-    let wanted = parse(&query)?;
+    let wanted = read_with(&query, |_, _, _| Ok(false))?;
     let limit = wanted.limit as usize;
-    let images = api.images.list(&caller, wanted).await?;
-    // A full page may be the last one; Glance links on all the same, and the next page is empty.
-    let last = images.last().filter(|_| limit > 0 && images.len() == limit);
-    let kept = without_marker(&query);
-    let first = if kept.is_empty() { "/v2/images".into() } else { format!("/v2/images?{kept}") };
-    let next = last.map(|last| {
-        let and = if kept.is_empty() { "" } else { "&" };
-        format!("/v2/images?{kept}{and}marker={}", last.id)
-    });
-    Ok(render::json(StatusCode::OK, render::page(&images, &first, next.as_deref())))
-}
-
-/// Reads a query.
-fn parse(query: &str) -> Result<ListImages> {
-    parse_with(query, |_, _, _| Ok(false))
+    let page = Page::full(api.images.list(&caller, wanted).await?, limit, |image| image.id.to_string());
+    let next = page.next.map(|marker| query.after(IMAGES, &marker));
+    Ok(render::json(StatusCode::OK, render::page(&page.items, &query.first(IMAGES), next.as_deref())))
 }
 
 /// Reads a query, in which `more` knows further words.
@@ -50,25 +40,29 @@ pub(in crate::api) fn parse_with(
     query: &str,
     more: impl Fn(&mut ListImages, &str, &str) -> Result<bool>,
 ) -> Result<ListImages> {
+    read_with(&Query::read(query), more)
+}
+
+fn read_with(query: &Query, more: impl Fn(&mut ListImages, &str, &str) -> Result<bool>) -> Result<ListImages> {
     let mut wanted = ListImages { limit: paging::PAGE, ..ListImages::default() };
     let mut sort = Sort::default();
-    for (name, value) in pairs(query) {
+    for (name, value) in query.pairs() {
         if wanted.conditions.len() >= MAX_FILTERS {
             return Err(Error::Invalid(format!("a list has at most {MAX_FILTERS} filters")));
         }
-        if more(&mut wanted, &name, &value)? {
+        if more(&mut wanted, name, value)? {
             continue;
         }
-        match name.as_str() {
-            "limit" => wanted.limit = paging::limit(Some(&value), paging::PAGE)?,
-            "marker" => wanted.marker = Some(marker(&value)?),
-            "sort" => sort.both.push(value),
-            "sort_key" => sort.keys.push(value),
-            "sort_dir" => sort.directions.push(value),
-            "visibility" => wanted.visibility = Some(visibility(&value)?),
-            "member_status" => wanted.membership = Some(membership(&value)?),
-            "os_hidden" => wanted.hidden = flag(&name, &value)?,
-            _ => wanted.conditions.push(condition(&name, value)?),
+        match name {
+            "limit" => wanted.limit = paging::limit(Some(value), paging::PAGE)?,
+            "marker" => wanted.marker = Some(marker(value)?),
+            "sort" => sort.both.push(value.to_owned()),
+            "sort_key" => sort.keys.push(value.to_owned()),
+            "sort_dir" => sort.directions.push(value.to_owned()),
+            "visibility" => wanted.visibility = Some(visibility(value)?),
+            "member_status" => wanted.membership = Some(membership(value)?),
+            "os_hidden" => wanted.hidden = flag(name, value)?,
+            _ => wanted.conditions.push(condition(name, value.to_owned())?),
         }
     }
     wanted.order = sort.order()?;
@@ -273,19 +267,6 @@ fn whole_number(name: &str, value: &str) -> Result<i64> {
         .ok_or_else(|| Error::Invalid(format!("the filter {name} must be a whole number of at least 0, not '{value}'")))
 }
 
-/// The pairs of a query, decoded. NUL, which no column holds, becomes what nothing is called.
-pub(super) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(name), decode(value))
-    })
-}
-
-fn decode(text: &str) -> String {
-    let spaced = text.replace('+', " ");
-    percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().replace('\0', "\u{fffd}")
-}
-
 /// The query as it came, but for its marker, so that links keep every filter as the client wrote it.
 pub(in crate::api) fn without_marker(query: &str) -> String {
     let kept = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("marker=") && *pair != "marker");
@@ -317,7 +298,7 @@ mod tests {
 
     #[test]
     fn an_order_is_read_in_both_ways() {
-        let order = |query: &str| parse(query).map(|wanted| wanted.order);
+        let order = |query: &str| parse_with(query, |_, _, _| Ok(false)).map(|wanted| wanted.order);
         let by_name = vec![(SortKey::Name, Direction::Ascending), (SortKey::SizeBytes, Direction::Descending)];
         assert_eq!(order("sort=name:asc,size").unwrap(), by_name);
         assert_eq!(order("sort_key=name&sort_key=size&sort_dir=asc&sort_dir=desc").unwrap(), by_name);

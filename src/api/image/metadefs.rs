@@ -2,19 +2,22 @@
 
 use axum::{
     Json, Router,
-    extract::{Path, RawQuery, State},
+    extract::{Path, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
     routing::{delete, get},
 };
 use serde_json::{Map, Value, json};
 
-use super::{
-    list::{pairs, without_marker},
-    metadef_view::{self as view, NAMESPACES},
-};
+use super::metadef_view::{self as view, NAMESPACES};
 use crate::{
-    api::{Api, body::JsonBody, caller::Authenticated, error::ApiError, paging},
+    api::{
+        Api,
+        body::JsonBody,
+        caller::Authenticated,
+        error::ApiError,
+        paging::{self, Page, Query, begin_after},
+    },
     error::{Error, Result},
     metadefs::{Item, Kind, Namespace},
 };
@@ -47,14 +50,13 @@ async fn resource_types(State(api): State<Api>, Authenticated(caller): Authentic
 async fn list(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
-    RawQuery(query): RawQuery,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
-    let query = query.unwrap_or_default();
     let wanted = Wanted::parse(&query)?;
     let seen = api.metadefs.list(&caller).await?;
-    let (page, next) = wanted.page_of(seen, |(namespace, types)| wanted.shows(namespace, types), name_of)?;
-    let shown = page.iter().map(|(namespace, types)| view::listed(namespace, types)).collect();
-    Ok(Json(linked("namespaces", Value::Array(shown), NAMESPACES, &query, next)))
+    let page = wanted.page_of(seen, |(namespace, types)| wanted.shows(namespace, types), name_of)?;
+    let shown = page.items.iter().map(|(namespace, types)| view::listed(namespace, types)).collect();
+    Ok(Json(linked("namespaces", Value::Array(shown), NAMESPACES, &query, page.next)))
 }
 
 async fn create(
@@ -70,12 +72,12 @@ async fn show(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     Path(namespace): Path<String>,
-    RawQuery(query): RawQuery,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
     let (namespace, items) = api.metadefs.show(&caller, &namespace).await?;
     let mut shown = view::whole(&namespace, &items);
-    if let Some(on) = one_of(&query.unwrap_or_default(), "resource_type") {
-        view::prefix(&mut shown, &items, &on);
+    if let Some(on) = query.one("resource_type") {
+        view::prefix(&mut shown, &items, on);
     }
     Ok(Json(shown))
 }
@@ -131,14 +133,13 @@ async fn objects(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     Path(namespace): Path<String>,
-    RawQuery(query): RawQuery,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
-    let query = query.unwrap_or_default();
     let wanted = Wanted::parse(&query)?;
     let items = api.metadefs.items(&caller, &namespace, Kind::Object).await?;
-    let (page, next) = wanted.page_of(items, |_| true, |item| &item.name)?;
-    let shown = page.iter().map(|item| view::object(&namespace, item)).collect();
-    Ok(Json(linked("objects", Value::Array(shown), &format!("{}/objects", view::href(&namespace)), &query, next)))
+    let page = wanted.page_of(items, |_| true, |item| &item.name)?;
+    let shown = page.items.iter().map(|item| view::object(&namespace, item)).collect();
+    Ok(Json(linked("objects", Value::Array(shown), &format!("{}/objects", view::href(&namespace)), &query, page.next)))
 }
 
 async fn add_object(
@@ -213,10 +214,10 @@ async fn property(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     Path((namespace, name)): Path<(String, String)>,
-    RawQuery(query): RawQuery,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
-    let item = match one_of(&query.unwrap_or_default(), "resource_type") {
-        Some(on) => api.metadefs.property_on(&caller, &namespace, &name, &on).await?,
+    let item = match query.one("resource_type") {
+        Some(on) => api.metadefs.property_on(&caller, &namespace, &name, on).await?,
         None => api.metadefs.item(&caller, &namespace, Kind::Property, &name).await?,
     };
     Ok(Json(view::property(&item)))
@@ -254,13 +255,12 @@ async fn tags(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
     Path(namespace): Path<String>,
-    RawQuery(query): RawQuery,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
-    let query = query.unwrap_or_default();
     let wanted = Wanted::parse(&query)?;
     let items = api.metadefs.items(&caller, &namespace, Kind::Tag).await?;
-    let (page, next) = wanted.page_of(items, |_| true, |item| &item.name)?;
-    Ok(Json(linked("tags", view::tags(&page), &format!("{}/tags", view::href(&namespace)), &query, next)))
+    let page = wanted.page_of(items, |_| true, |item| &item.name)?;
+    Ok(Json(linked("tags", view::tags(&page.items), &format!("{}/tags", view::href(&namespace)), &query, page.next)))
 }
 
 /// `POST …/tags`: in the place of all, unless the client says that they are to be added.
@@ -370,7 +370,7 @@ impl Listed for (Namespace, Vec<Item>) {
 }
 
 impl Wanted {
-    fn parse(query: &str) -> Result<Wanted> {
+    fn parse(query: &Query) -> Result<Wanted> {
         let limit = paging::PAGE as usize;
         let mut wanted = Wanted {
             visibility: None,
@@ -380,14 +380,14 @@ impl Wanted {
             marker: None,
             limit,
         };
-        for (name, value) in pairs(query) {
+        for (name, value) in query.pairs() {
             let bad = |what: &str| Error::Invalid(format!("{name}: {what}, not '{value}'"));
-            match name.as_str() {
+            match name {
                 "visibility" if value == "public" || value == "private" => wanted.visibility = Some(value == "public"),
                 "visibility" => return Err(bad("public or private")),
                 "resource_types" => wanted.resource_types = Some(value.split(',').map(str::to_owned).collect()),
                 "sort_key" => {
-                    wanted.by_time = match value.as_str() {
+                    wanted.by_time = match value {
                         "created_at" => Some(|times| times.created_ms),
                         "updated_at" => Some(|times| times.updated_ms),
                         "namespace" | "name" => None,
@@ -396,8 +396,8 @@ impl Wanted {
                 }
                 "sort_dir" if value == "asc" || value == "desc" => wanted.is_ascending = value == "asc",
                 "sort_dir" => return Err(bad("asc or desc")),
-                "marker" => wanted.marker = Some(value),
-                "limit" => wanted.limit = paging::limit(Some(&value), paging::PAGE)? as usize,
+                "marker" => wanted.marker = Some(value.to_owned()),
+                "limit" => wanted.limit = paging::limit(Some(value), paging::PAGE)? as usize,
                 _ => {}
             }
         }
@@ -415,21 +415,17 @@ impl Wanted {
         all: Vec<T>,
         shows: impl Fn(&T) -> bool,
         name: impl Fn(&T) -> &String,
-    ) -> Result<(Vec<T>, Option<String>)> {
+    ) -> Result<Page<T>> {
         let mut kept: Vec<T> = all.into_iter().filter(|one| shows(one)).collect();
         let key = |one: &T| (self.by_time.map(|time| time(&one.times())), name(one).clone());
         kept.sort_by_key(key);
         if !self.is_ascending {
             kept.reverse();
         }
-        if let Some(marker) = &self.marker {
-            let at = kept.iter().position(|one| name(one) == marker);
-            let at = at.ok_or_else(|| Error::NotFound(format!("Metadata definition {marker} was not found.")))?;
-            kept.drain(..=at);
-        }
+        let missing = |marker: &str| Error::NotFound(format!("Metadata definition {marker} was not found."));
+        begin_after(&mut kept, self.marker.as_deref(), |one, marker| name(one) == marker, missing)?;
         kept.truncate(self.limit);
-        let next = kept.last().filter(|_| kept.len() == self.limit).map(|last| name(last).clone());
-        Ok((kept, next))
+        Ok(Page::full(kept, self.limit, |one| name(one).clone()))
     }
 }
 
@@ -438,19 +434,11 @@ fn name_of(listed: &(Namespace, Vec<Item>)) -> &String {
 }
 
 /// A list with the links around it.
-fn linked(name: &str, shown: Value, at: &str, query: &str, next: Option<String>) -> Value {
-    let kept = without_marker(query);
-    let first = if kept.is_empty() { at.to_owned() } else { format!("{at}?{kept}") };
-    let mut page = json!({"first": first, "schema": format!("/v2/schemas/metadefs/{name}")});
+fn linked(name: &str, shown: Value, at: &str, query: &Query, next: Option<String>) -> Value {
+    let mut page = json!({"first": query.first(at), "schema": format!("/v2/schemas/metadefs/{name}")});
     page[name] = shown;
     if let Some(marker) = next {
-        let and = if kept.is_empty() { "" } else { "&" };
-        let marker = percent_encoding::utf8_percent_encode(&marker, percent_encoding::NON_ALPHANUMERIC);
-        page["next"] = format!("{at}?{kept}{and}marker={marker}").into();
+        page["next"] = query.after(at, &marker).into();
     }
     page
-}
-
-fn one_of(query: &str, wanted: &str) -> Option<String> {
-    pairs(query).find(|(name, _)| name == wanted).map(|(_, value)| value)
 }

@@ -2,24 +2,28 @@
 
 use axum::{
     Json,
-    extract::{Path, RawQuery, State},
+    extract::{Path, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    image_id,
-    list::{pairs, without_marker},
-    render::seconds,
-};
+use super::{image_id, render::seconds};
 use crate::{
-    api::{Api, body::JsonBody, caller::Authenticated, error::ApiError, paging},
+    api::{
+        Api,
+        body::JsonBody,
+        caller::Authenticated,
+        error::ApiError,
+        paging::{self, Page, Query},
+    },
     error::{Error, Result},
     images::{Attributes, ImageTask, ListTasks, NewTask, TaskOrder},
 };
 
+/// Where tasks are.
+const TASKS: &str = "/v2/tasks";
 const STATUSES: [&str; 4] = ["pending", "processing", "success", "failure"];
 const KINDS: [&str; 2] = ["import", "api_image_import"];
 
@@ -54,22 +58,19 @@ pub(super) async fn of_image(
 pub(super) async fn list(
     State(api): State<Api>,
     Authenticated(caller): Authenticated,
-    RawQuery(query): RawQuery,
+    query: Query,
 ) -> Result<Json<Value>, ApiError> {
-    let query = query.unwrap_or_default();
-    let wanted = parse(&query)?;
+    let wanted = read(&query)?;
     let limit = wanted.limit as usize;
-    let tasks = api.images.tasks(&caller, wanted).await?;
-    let kept = without_marker(&query);
-    let first = if kept.is_empty() { "/v2/tasks".to_owned() } else { format!("/v2/tasks?{kept}") };
-    let mut page = json!({
-        "tasks": tasks.iter().map(stub).collect::<Vec<_>>(), "first": first, "schema": "/v2/schemas/tasks",
+    let page = Page::full(api.images.tasks(&caller, wanted).await?, limit, |task| task.id.to_string());
+    let mut shown = json!({
+        "tasks": page.items.iter().map(stub).collect::<Value>(), "first": query.first(TASKS),
+        "schema": "/v2/schemas/tasks",
     });
-    if let Some(last) = tasks.last().filter(|_| limit > 0 && tasks.len() == limit) {
-        let and = if kept.is_empty() { "" } else { "&" };
-        page["next"] = format!("/v2/tasks?{kept}{and}marker={}", last.id).into();
+    if let Some(marker) = page.next {
+        shown["next"] = query.after(TASKS, &marker).into();
     }
-    Ok(Json(page))
+    Ok(Json(shown))
 }
 
 /// `GET /v2/tasks/{task}`
@@ -120,15 +121,15 @@ pub(super) async fn delete(
     Ok((headers, refused).into_response())
 }
 
-fn parse(query: &str) -> Result<ListTasks> {
+fn read(query: &Query) -> Result<ListTasks> {
     let mut wanted = ListTasks { limit: paging::PAGE, ..ListTasks::default() };
-    for (name, value) in pairs(query) {
-        let one_of = |words: &[&str]| match words.contains(&value.as_str()) {
-            true => Ok(Some(value.clone())),
+    for (name, value) in query.pairs() {
+        let one_of = |words: &[&str]| match words.contains(&value) {
+            true => Ok(Some(value.to_owned())),
             false => Err(Error::Invalid(format!("Invalid {name} value: it is one of {}.", words.join(", ")))),
         };
-        match name.as_str() {
-            "limit" => wanted.limit = paging::limit(Some(&value), paging::PAGE)?,
+        match name {
+            "limit" => wanted.limit = paging::limit(Some(value), paging::PAGE)?,
             "marker" => {
                 let marker = value.parse().map_err(|_| Error::Invalid("Invalid marker format".into()))?;
                 wanted.marker = Some(marker);
@@ -136,7 +137,7 @@ fn parse(query: &str) -> Result<ListTasks> {
             "status" => wanted.status = one_of(&STATUSES)?,
             "type" => wanted.kind = one_of(&KINDS)?,
             "sort_dir" => wanted.is_ascending = one_of(&["asc", "desc"])?.as_deref() == Some("asc"),
-            "sort_key" => wanted.order = order(&value)?,
+            "sort_key" => wanted.order = order(value)?,
             _ => return Err(Error::Invalid(format!("Tasks are not filtered by '{name}'."))),
         }
     }
