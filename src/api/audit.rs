@@ -87,14 +87,14 @@ fn named(words: &[&str]) -> String {
 }
 
 /// Runs a watched request and records it.
-pub async fn watch(api: Api, action: String, request: Request, next: Next) -> Response {
+pub async fn watch(rooms: Api, action: String, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<axum::extract::MatchedPath>().map(|path| path.as_str().to_owned());
     let dialect = match route.is_some_and(|route| route.starts_with("/compute")) {
         true => error::Dialect::Compute,
         false => error::Dialect::Keystone,
     };
     let task = tokio::spawn(async move {
-        let (event, request) = begin(&action, request, api.patience).await;
+        let (event, request) = begin(&action, request, rooms.patience).await;
         let trail = request.extensions().get::<Trail>().cloned().unwrap_or_default();
         let response = next.run(request).await;
         let (event, response) = finish(event, &trail, response).await;
@@ -106,7 +106,7 @@ pub async fn watch(api: Api, action: String, request: Request, next: Next) -> Re
             (CONSOLE_OUTPUT, _) => false,
             _ => trail.noted().caller.is_some(),
         };
-        match if is_recorded { api.identity.record(event).await } else { Ok(()) } {
+        match if is_recorded { rooms.identity.record(event).await } else { Ok(()) } {
             Ok(()) => response,
             Err(error) => ApiError::from(error).into_response(),
         }

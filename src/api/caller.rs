@@ -10,6 +10,7 @@ use axum::{
 use super::{
     Api, cookie,
     error::ApiError,
+    links::PublicUrl,
     trail::{RequestId, Trail, WholeUri},
 };
 use crate::{
@@ -19,6 +20,27 @@ use crate::{
         access_rules::{AccessRule, parse_rules},
     },
 };
+
+/// What every handler takes whose request must have a caller.
+#[derive(Clone)]
+pub struct Asked {
+    /// The rooms that can answer.
+    pub rooms: Api,
+    /// Who asks.
+    pub caller: Caller,
+    /// The address clients know the service by, for links.
+    pub url: String,
+}
+
+impl FromRequestParts<Api> for Asked {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, rooms: &Api) -> Result<Asked, ApiError> {
+        let Authenticated(caller) = Authenticated::from_request_parts(parts, rooms).await?;
+        let url = PublicUrl::of(rooms, &parts.headers).0;
+        Ok(Asked { rooms: rooms.clone(), caller, url })
+    }
+}
 
 /// The caller of a request that must have one.
 #[derive(Clone, Debug)]

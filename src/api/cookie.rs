@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 use axum::http::{HeaderMap, HeaderValue, Method, header};
 
-use super::{Api, links::PublicUrl};
+use super::{Rooms, links::PublicUrl};
 use crate::error::{Error, Result};
 
 /// The cookie over HTTPS.
@@ -19,10 +19,10 @@ const SECURE_NAME: &str = "__Host-effigy";
 ///
 /// # Errors
 /// `Forbidden` when the request changes something and does not come from the console's own pages.
-pub(super) fn token<'a>(api: &Api, method: &Method, headers: &'a HeaderMap) -> Result<Option<&'a str>> {
+pub(super) fn token<'a>(rooms: &Rooms, method: &Method, headers: &'a HeaderMap) -> Result<Option<&'a str>> {
     let Some(token) = read(headers) else { return Ok(None) };
     if !method.is_safe() {
-        check_origin(api, headers)?;
+        check_origin(rooms, headers)?;
     }
     Ok(Some(token))
 }
@@ -31,10 +31,10 @@ pub(super) fn token<'a>(api: &Api, method: &Method, headers: &'a HeaderMap) -> R
 ///
 /// # Errors
 /// `Forbidden` when the `Origin` is absent or another.
-pub(super) fn check_origin(api: &Api, headers: &HeaderMap) -> Result<()> {
+pub(super) fn check_origin(rooms: &Rooms, headers: &HeaderMap) -> Result<()> {
     let origin = text(headers, header::ORIGIN);
-    let is_own = match &api.public_url {
-        Some(_) => origin.is_some_and(|origin| origin == PublicUrl::of(api, headers).0),
+    let is_own = match &rooms.public_url {
+        Some(_) => origin.is_some_and(|origin| origin == PublicUrl::of(rooms, headers).0),
         // A proxy may have ended TLS before us: the scheme is the browser's to know.
         None => origin.and_then(|origin| origin.split_once("://")).is_some_and(|(scheme, host)| {
             matches!(scheme, "http" | "https") && text(headers, header::HOST) == Some(host)
@@ -43,7 +43,7 @@ pub(super) fn check_origin(api: &Api, headers: &HeaderMap) -> Result<()> {
     if is_own {
         return Ok(());
     }
-    let own = PublicUrl::of(api, headers).0;
+    let own = PublicUrl::of(rooms, headers).0;
     Err(Error::Forbidden(format!("This was not asked from the console's own pages. Open the console at {own}.")))
 }
 

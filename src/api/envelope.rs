@@ -16,7 +16,7 @@ use super::{
 };
 
 /// Gives the request its id and a span, and the answer its common headers.
-pub(super) async fn wrap(State(api): State<Api>, mut request: Request, next: Next) -> Response {
+pub(super) async fn wrap(State(rooms): State<Api>, mut request: Request, next: Next) -> Response {
     let id = format!("req-{}", Uuid::new_v4());
     request.extensions_mut().insert(RequestId(id.clone()));
     request.extensions_mut().insert(Trail::default());
@@ -25,11 +25,11 @@ pub(super) async fn wrap(State(api): State<Api>, mut request: Request, next: Nex
     let client_id = client_request_id(request.headers());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let base = PublicUrl::of(&api, request.headers());
+    let base = PublicUrl::of(&rooms, request.headers());
     let started = std::time::Instant::now();
     let action = route.as_deref().and_then(|route| audit::action_of(&method, route));
     let mut response = match action {
-        Some(action) => audit::watch(api.clone(), action, request, next).await,
+        Some(action) => audit::watch(rooms.clone(), action, request, next).await,
         None => next.run(request).await,
     };
     if response.status() == StatusCode::UNAUTHORIZED {
@@ -40,7 +40,7 @@ pub(super) async fn wrap(State(api): State<Api>, mut request: Request, next: Nex
         response.headers_mut().insert("x-openstack-request-id", value);
     }
     let (status, route, took) = (response.status().as_u16(), route.unwrap_or_default(), started.elapsed());
-    api.metrics.answered(method.as_str(), &route, status, took);
+    rooms.metrics.answered(method.as_str(), &route, status, took);
     let ms = took.as_millis() as u64;
     let client_id = client_id.as_deref().unwrap_or_default();
     tracing::debug!(

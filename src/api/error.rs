@@ -1,11 +1,11 @@
 //! From a room's [`Error`] to a status, and from a status to each dialect's JSON.
 //!
-//! A handler answers `Result<_, ApiError>`. The error travels to its dialect's layer as an [`ErrorNote`] in the
+//! A handler answers `Answer<_>`. The error travels to its dialect's layer as an [`ErrorNote`] in the
 //! response's extensions, because only the layer knows whose words to use. Answers that axum itself refused
 //! (no such method, a body that is no JSON) pass the same layer and come out in the same shape.
 
 use axum::{
-    Router,
+    Json, Router,
     body::Body,
     http::{HeaderValue, StatusCode, header},
     middleware::map_response,
@@ -29,6 +29,9 @@ pub enum Dialect {
     /// `{"NeutronError": {type, message, detail}}`
     Network,
 }
+
+/// What a handler answers: JSON, unless it says otherwise.
+pub type Answer<T = Json<Value>> = Result<T, ApiError>;
 
 /// An error on its way out.
 #[derive(Debug)]

@@ -16,8 +16,8 @@ pub(super) async fn healthz() -> &'static str {
 }
 
 /// The service can work: database and store answer.
-pub(super) async fn readyz(State(api): State<Api>) -> Response {
-    let checks = [("database", api.db.ping().await), ("store", api.stores.default_store().check_room())];
+pub(super) async fn readyz(State(rooms): State<Api>) -> Response {
+    let checks = [("database", rooms.db.ping().await), ("store", rooms.stores.default_store().check_room())];
     let is_ready = checks.iter().all(|(_, check)| check.is_ok());
     let mut shown = json!({ "ready": is_ready });
     for (part, check) in checks {

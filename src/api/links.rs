@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 
-use super::Api;
+use super::{Api, Rooms};
 
 /// The address clients know the service by, without a slash at the end: `server.public_url`, or else the `Host`
 /// this request came to.
@@ -18,8 +18,8 @@ impl PublicUrl {
     /// The address as a request with these headers came to it.
     ///
     /// Nobody's `X-Forwarded-*` is believed: whoever needs another address sets `server.public_url`.
-    pub fn of(api: &Api, headers: &HeaderMap) -> PublicUrl {
-        if let Some(url) = &api.public_url {
+    pub fn of(rooms: &Rooms, headers: &HeaderMap) -> PublicUrl {
+        if let Some(url) = &rooms.public_url {
             return PublicUrl(url.trim_end_matches('/').to_owned());
         }
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
@@ -33,7 +33,7 @@ impl PublicUrl {
 impl FromRequestParts<Api> for PublicUrl {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<PublicUrl, Infallible> {
-        Ok(PublicUrl::of(api, &parts.headers))
+    async fn from_request_parts(parts: &mut Parts, rooms: &Api) -> Result<PublicUrl, Infallible> {
+        Ok(PublicUrl::of(rooms, &parts.headers))
     }
 }

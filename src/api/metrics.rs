@@ -26,7 +26,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::{Api, error::ApiError};
+use super::{Api, Rooms, error::Answer};
 use crate::error::Error;
 
 /// Upper bounds of the buckets of a request's duration, in seconds: from an answer out of the cache to a long upload.
@@ -147,26 +147,26 @@ struct OfStores {
 }
 
 /// What there is now, counted at each scrape.
-async fn census(api: &Api) -> Result<Registry, ApiError> {
+async fn census(rooms: &Rooms) -> Answer<Registry> {
     let (images, bytes) = (Family::<OfImages, Gauge>::default(), Family::<OfImages, Gauge>::default());
-    for counted in api.images.census().await? {
+    for counted in rooms.images.census().await? {
         let labels = OfImages { status: counted.status, visibility: counted.visibility };
         images.get_or_create(&labels).set(counted.images);
         bytes.get_or_create(&labels).set(counted.bytes);
     }
     let instances = Family::<OfInstances, Gauge>::default();
-    for (status, count) in api.instances.census().await? {
+    for (status, count) in rooms.instances.census().await? {
         instances.get_or_create(&OfInstances { status }).set(count);
     }
     let stores = Family::<OfStores, Gauge>::default();
-    for store in api.stores.all() {
+    for store in rooms.stores.all() {
         for (state, bytes) in [("used", store.index.file_bytes().await?), ("free", store.free_bytes()?)] {
             let labels = OfStores { store: store.name.clone(), state };
             stores.get_or_create(&labels).set(i64::try_from(bytes).unwrap_or(i64::MAX));
         }
     }
     let uploads = Gauge::<i64>::default();
-    uploads.set(api.images.uploads_under_way() as i64);
+    uploads.set(rooms.images.uploads_under_way() as i64);
     let mut registry = Registry::default();
     registry.register_with_unit("effigy_store", "Bytes of sealed segments, and of free disk", Unit::Bytes, stores);
     registry.register("effigy_uploads_in_progress", "Uploads and stagings under way", uploads);
@@ -177,10 +177,10 @@ async fn census(api: &Api) -> Result<Registry, ApiError> {
 }
 
 /// Everything measured, in OpenMetrics text.
-pub async fn show(State(api): State<Api>) -> Result<Response, ApiError> {
+pub async fn show(State(rooms): State<Api>) -> Answer<Response> {
     let mut text = String::new();
-    encode_registry(&mut text, &api.metrics.0.registry).map_err(Error::internal)?;
-    encode_registry(&mut text, &census(&api).await?).map_err(Error::internal)?;
+    encode_registry(&mut text, &rooms.metrics.0.registry).map_err(Error::internal)?;
+    encode_registry(&mut text, &census(&rooms).await?).map_err(Error::internal)?;
     encode_eof(&mut text).map_err(Error::internal)?;
     Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
 }

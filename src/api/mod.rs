@@ -41,13 +41,13 @@ pub use rooms::Rooms;
 pub type Api = Arc<Rooms>;
 
 /// The service over HTTP.
-pub fn router(api: Api) -> Router {
-    let instances = if api.instances.are_enabled() { instance_routes() } else { no_instance_routes() };
+pub fn router(rooms: Api) -> Router {
+    let instances = if rooms.instances.are_enabled() { instance_routes() } else { no_instance_routes() };
     routes()
         .merge(instances)
         .fallback(envelope::no_such_url)
-        .layer(axum::middleware::from_fn_with_state(api.clone(), envelope::wrap))
-        .with_state(api)
+        .layer(axum::middleware::from_fn_with_state(rooms.clone(), envelope::wrap))
+        .with_state(rooms)
 }
 
 /// Every URL of a service that runs instances, for those who check what is written about them.

@@ -5,13 +5,20 @@
 
 use axum::{
     Json, Router,
-    extract::{Path, State},
+    extract::Path,
     http::StatusCode,
     routing::{MethodRouter, get},
 };
 use serde_json::{Map, Value, json};
 
-use super::{Api, caller::Authenticated, compute::network as one, error::ApiError, links::PublicUrl, paging::Query};
+use super::{
+    Api, Rooms,
+    caller::Asked,
+    compute::network as one,
+    error::{Answer, ApiError},
+    links::PublicUrl,
+    paging::Query,
+};
 use crate::{
     error::{Error, Result},
     identity::{Caller, policy},
@@ -42,8 +49,8 @@ pub fn routes() -> Router<Api> {
         .route("/quotas/{project}/default", get(quota))
         .route("/quotas/{project}/details", get(quota_details));
     for collection in empty {
-        let list = move |_: Authenticated| async move { Json(json!({collection.replace('-', "_"): []})) };
-        let none = move |_: Authenticated, Path(id): Path<String>| async move { missing(collection, &id) };
+        let list = move |_: Asked| async move { Json(json!({collection.replace('-', "_"): []})) };
+        let none = move |_: Asked, Path(id): Path<String>| async move { missing(collection, &id) };
         v2 = v2.route(&format!("/{collection}"), look(get(list)));
         v2 = v2.route(&format!("/{collection}/{{id}}"), look(get(none)));
     }
@@ -64,7 +71,7 @@ fn look(read: MethodRouter<Api>) -> MethodRouter<Api> {
     read.post(refuse).put(refuse).delete(refuse)
 }
 
-async fn refuse(Authenticated(_): Authenticated) -> ApiError {
+async fn refuse(_: Asked) -> ApiError {
     let message = format!(
         "The network cannot be changed: instances share the one network '{}', made by QEMU on their host, and are \
          reached by the ports that are forwarded to them.",
@@ -88,59 +95,51 @@ async fn resources(PublicUrl(url): PublicUrl) -> Json<Value> {
     Json(json!({"resources": all.map(resource)}))
 }
 
-async fn networks(Authenticated(_): Authenticated, query: Query) -> Json<Value> {
+async fn networks(_: Asked, query: Query) -> Json<Value> {
     Json(json!({"networks": filtered(vec![network_view()], &query)}))
 }
 
-async fn network(Authenticated(_): Authenticated, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+async fn network(_: Asked, Path(id): Path<String>) -> Answer {
     one_of("network", vec![network_view()], &id)
 }
 
-async fn subnets(Authenticated(_): Authenticated, query: Query) -> Json<Value> {
+async fn subnets(_: Asked, query: Query) -> Json<Value> {
     Json(json!({"subnets": filtered(vec![subnet_view()], &query)}))
 }
 
-async fn subnet(Authenticated(_): Authenticated, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+async fn subnet(_: Asked, Path(id): Path<String>) -> Answer {
     one_of("subnet", vec![subnet_view()], &id)
 }
 
-async fn ports(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    query: Query,
-) -> Result<Json<Value>, ApiError> {
-    Ok(Json(json!({"ports": filtered(port_views(&api, &caller).await?, &query)})))
+async fn ports(Asked { rooms, caller, .. }: Asked, query: Query) -> Answer {
+    Ok(Json(json!({"ports": filtered(port_views(&rooms, &caller).await?, &query)})))
 }
 
-async fn port(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    one_of("port", port_views(&api, &caller).await?, &id)
+async fn port(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>) -> Answer {
+    one_of("port", port_views(&rooms, &caller).await?, &id)
 }
 
-async fn security_groups(Authenticated(caller): Authenticated, query: Query) -> Result<Json<Value>, ApiError> {
+async fn security_groups(Asked { caller, .. }: Asked, query: Query) -> Answer {
     Ok(Json(json!({"security_groups": filtered(vec![group_view(&caller)?], &query)})))
 }
 
-async fn security_group(Authenticated(caller): Authenticated, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+async fn security_group(Asked { caller, .. }: Asked, Path(id): Path<String>) -> Answer {
     one_of("security_group", vec![group_view(&caller)?], &id)
 }
 
-async fn rules(Authenticated(caller): Authenticated, query: Query) -> Result<Json<Value>, ApiError> {
+async fn rules(Asked { caller, .. }: Asked, query: Query) -> Answer {
     Ok(Json(json!({"security_group_rules": filtered(rule_views(&caller)?, &query)})))
 }
 
-async fn rule(Authenticated(caller): Authenticated, Path(id): Path<String>) -> Result<Json<Value>, ApiError> {
+async fn rule(Asked { caller, .. }: Asked, Path(id): Path<String>) -> Answer {
     one_of("security_group_rule", rule_views(&caller)?, &id)
 }
 
-async fn extensions(Authenticated(_): Authenticated) -> Json<Value> {
+async fn extensions(_: Asked) -> Json<Value> {
     Json(json!({ "extensions": [extension_view()] }))
 }
 
-async fn extension(Authenticated(_): Authenticated, Path(alias): Path<String>) -> Result<Json<Value>, ApiError> {
+async fn extension(_: Asked, Path(alias): Path<String>) -> Answer {
     if alias == "security-group" {
         Ok(Json(json!({"extension": extension_view()})))
     } else {
@@ -148,24 +147,16 @@ async fn extension(Authenticated(_): Authenticated, Path(alias): Path<String>) -
     }
 }
 
-async fn quota(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(project): Path<String>,
-) -> Result<Json<Value>, ApiError> {
+async fn quota(Asked { rooms, caller, .. }: Asked, Path(project): Path<String>) -> Answer {
     see_quota(&caller, &project)?;
-    let quota: Map<_, _> = quotas(&api).into_iter().map(|(name, limit)| (name.to_owned(), json!(limit))).collect();
+    let quota: Map<_, _> = quotas(&rooms).into_iter().map(|(name, limit)| (name.to_owned(), json!(limit))).collect();
     Ok(Json(json!({ "quota": quota })))
 }
 
-async fn quota_details(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(project): Path<String>,
-) -> Result<Json<Value>, ApiError> {
+async fn quota_details(Asked { rooms, caller, .. }: Asked, Path(project): Path<String>) -> Answer {
     see_quota(&caller, &project)?;
     let detail = |(name, limit): (&str, u64)| (name.to_owned(), json!({"limit": limit, "used": 0, "reserved": 0}));
-    let quota: Map<_, _> = quotas(&api).into_iter().map(detail).collect();
+    let quota: Map<_, _> = quotas(&rooms).into_iter().map(detail).collect();
     Ok(Json(json!({ "quota": quota })))
 }
 
@@ -177,11 +168,11 @@ fn see_quota(caller: &Caller, project: &str) -> Result<()> {
 }
 
 /// Nobody makes any of these, so what there is, is what there may be.
-fn quotas(api: &Api) -> [(&'static str, u64); 10] {
+fn quotas(rooms: &Rooms) -> [(&'static str, u64); 10] {
     [
         ("network", 1),
         ("subnet", 1),
-        ("port", api.quota.instances),
+        ("port", rooms.quota.instances),
         ("security_group", 1),
         ("security_group_rule", 1),
         ("floatingip", 0),
@@ -234,9 +225,9 @@ fn subnet_view() -> Value {
     })
 }
 
-async fn port_views(api: &Api, caller: &Caller) -> Result<Vec<Value>> {
+async fn port_views(rooms: &Rooms, caller: &Caller) -> Result<Vec<Value>> {
     let mine = ListInstances { all_projects: policy::see_all_ports(caller), ..ListInstances::default() };
-    let instances = api.instances.list(caller, &mine).await?;
+    let instances = rooms.instances.list(caller, &mine).await?;
     Ok(instances.iter().filter_map(port_view).collect())
 }
 
@@ -353,7 +344,7 @@ fn cut(object: Value, fields: &[&str]) -> Value {
     }
 }
 
-fn one_of(noun: &str, all: Vec<Value>, id: &str) -> Result<Json<Value>, ApiError> {
+fn one_of(noun: &str, all: Vec<Value>, id: &str) -> Answer {
     match all.into_iter().find(|object| object["id"] == id) {
         Some(object) => Ok(Json(json!({noun: object}))),
         None => Err(missing(noun, id)),

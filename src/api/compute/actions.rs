@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::Path,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -16,7 +16,11 @@ use super::{
     server_id,
 };
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl},
+    api::{
+        Rooms,
+        caller::Asked,
+        error::{Answer, ApiError},
+    },
     error::{Error, Result},
     identity::Caller,
     ids::InstanceId,
@@ -61,23 +65,21 @@ const NOT_OFFERED: &[(&str, u16, u16, &str)] = &[
 
 /// `POST /servers/{id}/action`
 pub(super) async fn act(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, url }: Asked,
     version: Microversion,
-    PublicUrl(url): PublicUrl,
     Path(id): Path<String>,
     Body(body): Body,
-) -> Result<Response, ApiError> {
+) -> Answer<Response> {
     let id = server_id(&id)?;
     let (word, argument) = one_action(body)?;
-    let target = Target { api: &api, caller: &caller, id, version, url: &url };
+    let target = Target { rooms: &rooms, caller: &caller, id, version, url: &url };
     match word.as_str() {
-        "os-start" => accepted(api.instances.start(&caller, id).await),
-        "os-stop" => accepted(api.instances.stop(&caller, id).await),
-        "reboot" => accepted(api.instances.reboot(&caller, id, reboot_kind(argument)?).await),
-        "forceDelete" => accepted(api.instances.delete(&caller, id).await),
-        "lock" => accepted(api.instances.lock(&caller, id, lock_reason(argument, version)?).await),
-        "unlock" => accepted(api.instances.unlock(&caller, id).await),
+        "os-start" => accepted(rooms.instances.start(&caller, id).await),
+        "os-stop" => accepted(rooms.instances.stop(&caller, id).await),
+        "reboot" => accepted(rooms.instances.reboot(&caller, id, reboot_kind(argument)?).await),
+        "forceDelete" => accepted(rooms.instances.delete(&caller, id).await),
+        "lock" => accepted(rooms.instances.lock(&caller, id, lock_reason(argument, version)?).await),
+        "unlock" => accepted(rooms.instances.unlock(&caller, id).await),
         "createImage" => target.create_image(argument).await,
         "os-getConsoleOutput" => target.console_output(argument).await,
         "os-getVNCConsole" if version.0 <= 5 => target.console(argument, "vnc").await,
@@ -98,7 +100,7 @@ fn one_action(body: Value) -> Result<(String, Value)> {
     }
 }
 
-fn accepted(done: Result<()>) -> Result<Response, ApiError> {
+fn accepted(done: Result<()>) -> Answer<Response> {
     done?;
     Ok(StatusCode::ACCEPTED.into_response())
 }
@@ -128,7 +130,7 @@ fn lock_reason(argument: Value, version: Microversion) -> Result<Option<String>>
 
 /// The server an action is for, and who asks.
 struct Target<'a> {
-    api: &'a Api,
+    rooms: &'a Rooms,
     caller: &'a Caller,
     id: InstanceId,
     version: Microversion,
@@ -137,12 +139,12 @@ struct Target<'a> {
 
 impl Target<'_> {
     /// From 2.45 on the image's id is in the body; before, it ends the `Location`.
-    async fn create_image(&self, argument: Value) -> Result<Response, ApiError> {
+    async fn create_image(&self, argument: Value) -> Answer<Response> {
         let mut fields = Fields::of(argument, "createImage")?;
         let name = fields.name("name")?.ok_or_else(|| fields.missing("name"))?;
         let properties = fields.take("metadata").map(metadata).transpose()?.unwrap_or_default();
         fields.done()?;
-        let image = self.api.instances.create_image(self.caller, self.id, &name, properties).await?;
+        let image = self.rooms.instances.create_image(self.caller, self.id, &name, properties).await?;
         if self.version.since(45) {
             return Ok((StatusCode::ACCEPTED, Json(json!({"image_id": image}))).into_response());
         }
@@ -150,7 +152,7 @@ impl Target<'_> {
         Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)]).into_response())
     }
 
-    async fn console_output(&self, argument: Value) -> Result<Response, ApiError> {
+    async fn console_output(&self, argument: Value) -> Answer<Response> {
         let lines = match argument {
             Value::Null => None,
             argument => {
@@ -165,21 +167,21 @@ impl Target<'_> {
                 lines
             }
         };
-        let output = self.api.instances.console_output(self.caller, self.id, lines).await?;
+        let output = self.rooms.instances.console_output(self.caller, self.id, lines).await?;
         Ok(Json(json!({ "output": output })).into_response())
     }
 
-    async fn console(&self, argument: Value, protocol: &str) -> Result<Response, ApiError> {
+    async fn console(&self, argument: Value, protocol: &str) -> Answer<Response> {
         let mut fields = Fields::of(argument, "the console action")?;
         let kind = fields.required_text("type", 32)?;
         fields.done()?;
-        let url = console::open(self.api, self.caller, self.id, protocol, &kind, self.url).await?;
+        let url = console::open(self.rooms, self.caller, self.id, protocol, &kind, self.url).await?;
         Ok(Json(json!({"console": {"type": kind, "url": url}})).into_response())
     }
 
     /// What is none, or is not offered; whether the server is there comes first, as in Nova.
-    async fn refuse(&self, word: &str) -> Result<Response, ApiError> {
-        self.api.instances.show(self.caller, self.id).await?;
+    async fn refuse(&self, word: &str) -> Answer<Response> {
+        self.rooms.instances.show(self.caller, self.id).await?;
         let known =
             NOT_OFFERED.iter().find(|(name, from, to, _)| *name == word && (*from..=*to).contains(&self.version.0));
         match known {

@@ -1,69 +1,54 @@
 //! What hangs on a server: its one network interface, no volumes, and the pages that answer "nothing" truthfully.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::Path, http::StatusCode};
 use serde_json::{Value, json};
 
 use super::{microversion::Microversion, network, server_id, server_view};
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError},
-    error::{Error, Result},
+    api::{
+        caller::Asked,
+        error::{Answer, ApiError},
+    },
+    error::Error,
     identity::policy,
     instances::{Instance, Status},
 };
 
 /// `GET /servers/{id}/os-volume_attachments`
-pub(super) async fn volumes(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    api.instances.show(&caller, server_id(&id)?).await?;
+pub(super) async fn volumes(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>) -> Answer {
+    rooms.instances.show(&caller, server_id(&id)?).await?;
     Ok(Json(json!({"volumeAttachments": []})))
 }
 
 /// `GET`, `PUT`, `DELETE /servers/{id}/os-volume_attachments/{volume}`
-pub(super) async fn volume(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path((id, volume)): Path<(String, String)>,
-) -> Result<Json<Value>, ApiError> {
-    api.instances.show(&caller, server_id(&id)?).await?;
+pub(super) async fn volume(Asked { rooms, caller, .. }: Asked, Path((id, volume)): Path<(String, String)>) -> Answer {
+    rooms.instances.show(&caller, server_id(&id)?).await?;
     Err(Error::NotFound(format!("Instance {id} is not attached to volume {volume}: Effigy has no volumes.")).into())
 }
 
 /// `POST /servers/{id}/os-volume_attachments`
-pub(super) async fn attach_volume(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    api.instances.show(&caller, server_id(&id)?).await?;
+pub(super) async fn attach_volume(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>) -> Answer {
+    rooms.instances.show(&caller, server_id(&id)?).await?;
     Err(Error::Invalid("Effigy has no volumes that could be attached.".into()).into())
 }
 
 /// `GET /servers/{id}/os-interface`
 pub(super) async fn interfaces(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     version: Microversion,
     Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let instance = api.instances.show(&caller, server_id(&id)?).await?;
+) -> Answer {
+    let instance = rooms.instances.show(&caller, server_id(&id)?).await?;
     Ok(Json(json!({"interfaceAttachments": interfaces_of(&instance, version)})))
 }
 
 /// `GET /servers/{id}/os-interface/{port}`
 pub(super) async fn interface(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     version: Microversion,
     Path((id, port)): Path<(String, String)>,
-) -> Result<Json<Value>, ApiError> {
-    let instance = api.instances.show(&caller, server_id(&id)?).await?;
+) -> Answer {
+    let instance = rooms.instances.show(&caller, server_id(&id)?).await?;
     let found = interfaces_of(&instance, version).into_iter().find(|interface| interface["port_id"] == port.as_str());
     match found {
         Some(interface) => Ok(Json(json!({ "interfaceAttachment": interface }))),
@@ -73,12 +58,11 @@ pub(super) async fn interface(
 
 /// `POST /servers/{id}/os-interface`, `DELETE /servers/{id}/os-interface/{port}`
 pub(super) async fn fixed_interfaces(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     Path(path): Path<Vec<(String, String)>>,
-) -> Result<Json<Value>, ApiError> {
+) -> Answer {
     let id = path.first().map(|(_, id)| id.as_str()).unwrap_or_default();
-    let instance = api.instances.show(&caller, server_id(id)?).await?;
+    let instance = rooms.instances.show(&caller, server_id(id)?).await?;
     policy::change_instance(&caller, instance.project_id, instance.id)?;
     let message = "An instance keeps the interface it was launched with; launch another with or without a network.";
     Err(ApiError::new(StatusCode::NOT_IMPLEMENTED, message))
@@ -100,22 +84,17 @@ fn interfaces_of(instance: &Instance, version: Microversion) -> Vec<Value> {
 }
 
 /// `GET /servers/{id}/ips`
-pub(super) async fn addresses(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let instance = api.instances.show(&caller, server_id(&id)?).await?;
+pub(super) async fn addresses(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>) -> Answer {
+    let instance = rooms.instances.show(&caller, server_id(&id)?).await?;
     Ok(Json(json!({"addresses": plain_addresses(&instance)})))
 }
 
 /// `GET /servers/{id}/ips/{network}`
 pub(super) async fn addresses_of_network(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     Path((id, network)): Path<(String, String)>,
-) -> Result<Json<Value>, ApiError> {
-    let instance = api.instances.show(&caller, server_id(&id)?).await?;
+) -> Answer {
+    let instance = rooms.instances.show(&caller, server_id(&id)?).await?;
     match plain_addresses(&instance).get(&network) {
         Some(addresses) => Ok(Json(json!({network: addresses}))),
         None => Err(Error::NotFound("Network not found".into()).into()),
@@ -133,12 +112,8 @@ fn plain_addresses(instance: &Instance) -> Value {
 }
 
 /// `GET /servers/{id}/os-security-groups`
-pub(super) async fn security_groups(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let instance = api.instances.show(&caller, server_id(&id)?).await?;
+pub(super) async fn security_groups(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>) -> Answer {
+    let instance = rooms.instances.show(&caller, server_id(&id)?).await?;
     let groups = match instance.addresses {
         Some(_) => vec![super::proxies::security_group_of(instance.project_id)],
         None => Vec::new(),
@@ -147,45 +122,35 @@ pub(super) async fn security_groups(
 }
 
 /// `GET /servers/{id}/diagnostics`
-pub(super) async fn diagnostics(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    api.instances.show(&caller, server_id(&id)?).await?;
+pub(super) async fn diagnostics(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>) -> Answer {
+    rooms.instances.show(&caller, server_id(&id)?).await?;
     Err(ApiError::new(StatusCode::NOT_IMPLEMENTED, "Diagnostics of a running guest are not collected."))
 }
 
 /// `GET /servers/{id}/os-server-password`: guests do not post one.
-pub(super) async fn password(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    api.instances.show(&caller, server_id(&id)?).await?;
+pub(super) async fn password(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>) -> Answer {
+    rooms.instances.show(&caller, server_id(&id)?).await?;
     Ok(Json(json!({"password": ""})))
 }
 
 /// `GET /servers/{id}/migrations`, from 2.23 on: there is one host.
 pub(super) async fn migrations(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     version: Microversion,
     Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
+) -> Answer {
     version.begins(23)?;
-    api.instances.show(&caller, server_id(&id)?).await?;
+    rooms.instances.show(&caller, server_id(&id)?).await?;
     Ok(Json(json!({"migrations": []})))
 }
 
 /// `GET /servers/{id}/topology`, from 2.78 on: guests have no NUMA nodes.
 pub(super) async fn topology(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     version: Microversion,
     Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
+) -> Answer {
     version.begins(78)?;
-    api.instances.show(&caller, server_id(&id)?).await?;
+    rooms.instances.show(&caller, server_id(&id)?).await?;
     Ok(Json(json!({"nodes": [], "pagesize_kb": null})))
 }

@@ -10,7 +10,10 @@ use axum::{
 use serde_json::{Map, Value};
 
 use crate::{
-    api::{Api, body, error::ApiError},
+    api::{
+        Api, body,
+        error::{Answer, ApiError},
+    },
     error::{Error, Result},
 };
 
@@ -20,11 +23,11 @@ pub(super) struct Body(pub Value);
 impl FromRequest<Api> for Body {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, api: &Api) -> Result<Body, ApiError> {
+    async fn from_request(request: Request, rooms: &Api) -> Answer<Body> {
         let kind =
             request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim().to_owned();
-        let bytes = body::whole(request, api).await?;
+        let bytes = body::whole(request, rooms).await?;
         if bytes.is_empty() {
             return Ok(Body(Value::Null));
         }

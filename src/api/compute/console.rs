@@ -1,10 +1,7 @@
 //! Remote consoles: `POST /servers/{id}/remote-consoles`, and the older actions.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
-use serde_json::{Value, json};
+use axum::{Json, extract::Path};
+use serde_json::json;
 
 use super::{
     body::{Body, Fields},
@@ -13,7 +10,7 @@ use super::{
     server_id,
 };
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl},
+    api::{Rooms, caller::Asked, error::Answer},
     error::{Error, Result},
     identity::Caller,
     ids::InstanceId,
@@ -22,25 +19,23 @@ use crate::{
 
 /// `POST /servers/{id}/remote-consoles`, from 2.6 on
 pub(super) async fn create(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, url }: Asked,
     version: Microversion,
-    PublicUrl(url): PublicUrl,
     Path(id): Path<String>,
     Body(body): Body,
-) -> Result<Json<Value>, ApiError> {
+) -> Answer {
     version.begins(6)?;
     let id = server_id(&id)?;
     let mut fields = Fields::under(body, "remote_console", &[])?;
     let (protocol, kind) = (fields.required_text("protocol", 32)?, fields.required_text("type", 32)?);
     fields.done()?;
-    let url = open(&api, &caller, id, &protocol, &kind, &url).await?;
+    let url = open(&rooms, &caller, id, &protocol, &kind, &url).await?;
     Ok(Json(json!({"remote_console": {"protocol": protocol, "type": kind, "url": url}})))
 }
 
 /// Hands out the address of a console, with a token that opens it for a short while.
 pub(super) async fn open(
-    api: &Api,
+    rooms: &Rooms,
     caller: &Caller,
     id: InstanceId,
     protocol: &str,
@@ -51,12 +46,12 @@ pub(super) async fn open(
         ("vnc", "novnc") => ConsoleKind::Vnc,
         ("serial", "serial") => ConsoleKind::Serial,
         _ => {
-            api.instances.show(caller, id).await?;
+            rooms.instances.show(caller, id).await?;
             return Err(Error::Invalid(format!(
                 "Unavailable console type {kind}: there are novnc (protocol vnc) and serial (protocol serial)."
             )));
         }
     };
-    let token = api.instances.remote_console(caller, id, kind).await?;
+    let token = rooms.instances.remote_console(caller, id, kind).await?;
     Ok(console_socket::address(url, &token))
 }

@@ -26,7 +26,7 @@ use tokio::{
 };
 
 use crate::{
-    api::{Api, error::ApiError, links::PublicUrl},
+    api::{Api, error::Answer, links::PublicUrl},
     error::Error,
     instances::{ConsoleKind, ConsoleToken},
 };
@@ -62,15 +62,15 @@ struct Ticket {
 
 /// `GET /console/vnc`, `GET /console/serial`
 async fn open(
-    State(api): State<Api>,
+    State(rooms): State<Api>,
     PublicUrl(url): PublicUrl,
     Query(ticket): Query<Ticket>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Result<Response, ApiError> {
+) -> Answer<Response> {
     let Ok(upgrade) = upgrade else { return Ok(how_to_connect()) };
     check_origin(&headers, &url)?;
-    let (kind, guest) = api.instances.open_console(&ticket.token).await?;
+    let (kind, guest) = rooms.instances.open_console(&ticket.token).await?;
     tracing::debug!(?kind, "a console is opened");
     Ok(upgrade.protocols(["binary"]).max_message_size(MESSAGE_BYTES).on_upgrade(|client| carry(client, guest)))
 }

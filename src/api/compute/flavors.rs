@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::Path, http::StatusCode};
 use serde_json::{Value, json};
 
 use super::{
@@ -16,10 +12,9 @@ use super::{
 };
 use crate::{
     api::{
-        Api,
-        caller::Authenticated,
-        error::ApiError,
-        links::PublicUrl,
+        Rooms,
+        caller::Asked,
+        error::Answer,
         paging::{Page, Query, begin_after, no_such_marker},
     },
     error::{Error, Result},
@@ -32,14 +27,8 @@ use crate::{
 const DESCRIPTION_CHARS: usize = 65_535;
 
 /// `GET /flavors`
-pub(super) async fn list(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    version: Microversion,
-    PublicUrl(url): PublicUrl,
-    query: Query,
-) -> Result<Json<Value>, ApiError> {
-    let page = page(&api, &caller, &query).await?;
+pub(super) async fn list(Asked { rooms, caller, url }: Asked, version: Microversion, query: Query) -> Answer {
+    let page = page(&rooms, &caller, &query).await?;
     let brief = |flavor: &Flavor| {
         let mut shown = json!({"id": flavor.id, "name": flavor.name, "links": links(&url, flavor)});
         if version.since(55) {
@@ -53,14 +42,8 @@ pub(super) async fn list(
 }
 
 /// `GET /flavors/detail`
-pub(super) async fn detail(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    version: Microversion,
-    PublicUrl(url): PublicUrl,
-    query: Query,
-) -> Result<Json<Value>, ApiError> {
-    let page = page(&api, &caller, &query).await?;
+pub(super) async fn detail(Asked { rooms, caller, url }: Asked, version: Microversion, query: Query) -> Answer {
+    let page = page(&rooms, &caller, &query).await?;
     let shown: Value = page.items.iter().map(|flavor| full(flavor, version, &url)).collect();
     let mut answer = json!({ "flavors": shown });
     link_next(&mut answer, "flavors_links", &query, &format!("{url}/compute/v2.1/flavors/detail"), page.next);
@@ -68,7 +51,7 @@ pub(super) async fn detail(
 }
 
 /// Flavors are few: the page is cut here.
-async fn page(api: &Api, caller: &Caller, query: &Query) -> Result<Page<Flavor>> {
+async fn page(rooms: &Rooms, caller: &Caller, query: &Query) -> Result<Page<Flavor>> {
     let is_public = match query.one("is_public") {
         None => Some(true),
         Some("None" | "none") => None,
@@ -79,7 +62,7 @@ async fn page(api: &Api, caller: &Caller, query: &Query) -> Result<Page<Flavor>>
         text.parse::<u64>().map_err(|_| Error::Invalid(format!("Invalid {name} filter [{text}]")))
     };
     let (least_memory, least_disk) = (number("minRam")?, number("minDisk")?);
-    let mut flavors = api.flavors.list(caller, is_public).await?;
+    let mut flavors = rooms.flavors.list(caller, is_public).await?;
     flavors.retain(|flavor| flavor.memory_mib >= least_memory && flavor.disk_gib >= least_disk);
     sort(&mut flavors, query.one("sort_key").unwrap_or("flavorid"), query.one("sort_dir").unwrap_or("asc"))?;
     begin_after(&mut flavors, query.one("marker"), |flavor, marker| flavor.id == marker, no_such_marker)?;
@@ -142,26 +125,14 @@ fn full(flavor: &Flavor, version: Microversion, url: &str) -> Value {
 }
 
 /// `GET /flavors/{id}`
-pub(super) async fn show(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    version: Microversion,
-    PublicUrl(url): PublicUrl,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let flavor = api.flavors.show(&caller, &id).await?;
+pub(super) async fn show(Asked { rooms, caller, url }: Asked, version: Microversion, Path(id): Path<String>) -> Answer {
+    let flavor = rooms.flavors.show(&caller, &id).await?;
     Ok(Json(json!({"flavor": full(&flavor, version, &url)})))
 }
 
 /// `POST /flavors`
-pub(super) async fn create(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    version: Microversion,
-    PublicUrl(url): PublicUrl,
-    Body(body): Body,
-) -> Result<Json<Value>, ApiError> {
-    let flavor = api.flavors.create(&caller, read(body, version)?).await?;
+pub(super) async fn create(Asked { rooms, caller, url }: Asked, version: Microversion, Body(body): Body) -> Answer {
+    let flavor = rooms.flavors.create(&caller, read(body, version)?).await?;
     Ok(Json(json!({"flavor": full(&flavor, version, &url)})))
 }
 
@@ -200,13 +171,11 @@ fn read(body: Value, version: Microversion) -> Result<Flavor> {
 
 /// `PUT /flavors/{id}`, from 2.55 on
 pub(super) async fn update(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, url }: Asked,
     version: Microversion,
-    PublicUrl(url): PublicUrl,
     Path(id): Path<String>,
     Body(body): Body,
-) -> Result<Json<Value>, ApiError> {
+) -> Answer {
     version.begins(55)?;
     let mut fields = Fields::under(body, "flavor", &[])?;
     let description = match fields.take_with_null("description") {
@@ -216,51 +185,38 @@ pub(super) async fn update(
         None => return Err(fields.missing("description").into()),
     };
     fields.done()?;
-    let flavor = api.flavors.describe(&caller, &id, description.as_deref()).await?;
+    let flavor = rooms.flavors.describe(&caller, &id, description.as_deref()).await?;
     Ok(Json(json!({"flavor": full(&flavor, version, &url)})))
 }
 
 /// `DELETE /flavors/{id}`
-pub(super) async fn delete(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-) -> Result<StatusCode, ApiError> {
-    api.flavors.delete(&caller, &id).await?;
+pub(super) async fn delete(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>) -> Answer<StatusCode> {
+    rooms.flavors.delete(&caller, &id).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
 /// `GET /flavors/{id}/os-extra_specs`
-pub(super) async fn extra_specs(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let flavor = api.flavors.show(&caller, &id).await?;
+pub(super) async fn extra_specs(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>) -> Answer {
+    let flavor = rooms.flavors.show(&caller, &id).await?;
     Ok(Json(json!({"extra_specs": flavor.extra_specs})))
 }
 
 /// `POST /flavors/{id}/os-extra_specs`
 pub(super) async fn set_extra_specs(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     Path(id): Path<String>,
     Body(body): Body,
-) -> Result<Json<Value>, ApiError> {
+) -> Answer {
     let mut outer = Fields::of(body, "the request")?;
     let specs = specs(outer.take("extra_specs").ok_or_else(|| outer.missing("extra_specs"))?)?;
     outer.done()?;
-    api.flavors.set_extra_specs(&caller, &id, specs.clone()).await?;
+    rooms.flavors.set_extra_specs(&caller, &id, specs.clone()).await?;
     Ok(Json(json!({ "extra_specs": specs })))
 }
 
 /// `GET /flavors/{id}/os-extra_specs/{key}`
-pub(super) async fn extra_spec(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path((id, key)): Path<(String, String)>,
-) -> Result<Json<Value>, ApiError> {
-    let flavor = api.flavors.show(&caller, &id).await?;
+pub(super) async fn extra_spec(Asked { rooms, caller, .. }: Asked, Path((id, key)): Path<(String, String)>) -> Answer {
+    let flavor = rooms.flavors.show(&caller, &id).await?;
     match flavor.extra_specs.get(&key) {
         Some(value) => Ok(Json(json!({key: value}))),
         None => Err(Error::NotFound(format!("Flavor {id} has no extra specs with key {key}.")).into()),
@@ -269,26 +225,24 @@ pub(super) async fn extra_spec(
 
 /// `PUT /flavors/{id}/os-extra_specs/{key}`
 pub(super) async fn set_extra_spec(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     Path((id, key)): Path<(String, String)>,
     Body(body): Body,
-) -> Result<Json<Value>, ApiError> {
+) -> Answer {
     let spec = specs(body)?;
     if spec.len() != 1 || !spec.contains_key(&key) {
         return Err(Error::Invalid("Request body and URI mismatch: the body has the URL's key alone.".into()).into());
     }
-    api.flavors.set_extra_specs(&caller, &id, spec.clone()).await?;
+    rooms.flavors.set_extra_specs(&caller, &id, spec.clone()).await?;
     Ok(Json(json!(spec)))
 }
 
 /// `DELETE /flavors/{id}/os-extra_specs/{key}`
 pub(super) async fn delete_extra_spec(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     Path((id, key)): Path<(String, String)>,
-) -> Result<StatusCode, ApiError> {
-    api.flavors.delete_extra_spec(&caller, &id, &key).await?;
+) -> Answer<StatusCode> {
+    rooms.flavors.delete_extra_spec(&caller, &id, &key).await?;
     Ok(StatusCode::OK)
 }
 
@@ -306,28 +260,19 @@ fn specs(value: Value) -> Result<BTreeMap<String, String>> {
 }
 
 /// `GET /flavors/{id}/os-flavor-access`
-pub(super) async fn access(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let projects = api.flavors.access(&caller, &id).await?;
+pub(super) async fn access(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>) -> Answer {
+    let projects = rooms.flavors.access(&caller, &id).await?;
     Ok(Json(access_view(&id, &projects)))
 }
 
 /// `POST /flavors/{id}/action`
-pub(super) async fn act(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-    Body(body): Body,
-) -> Result<Json<Value>, ApiError> {
+pub(super) async fn act(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>, Body(body): Body) -> Answer {
     let mut actions = Fields::of(body, "the request")?;
     let (add, remove) = (actions.take("addTenantAccess"), actions.take("removeTenantAccess"));
     actions.done()?;
     let projects = match (add, remove) {
-        (Some(action), None) => api.flavors.add_access(&caller, &id, project(action)?).await?,
-        (None, Some(action)) => api.flavors.remove_access(&caller, &id, project(action)?).await?,
+        (Some(action), None) => rooms.flavors.add_access(&caller, &id, project(action)?).await?,
+        (None, Some(action)) => rooms.flavors.remove_access(&caller, &id, project(action)?).await?,
         _ => return Err(Error::Invalid("The action is addTenantAccess or removeTenantAccess.".into()).into()),
     };
     Ok(Json(access_view(&id, &projects)))

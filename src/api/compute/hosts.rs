@@ -1,15 +1,18 @@
 //! Where instances run: one host in one zone.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::Path};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::microversion::Microversion;
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl, times},
+    api::{
+        Rooms,
+        caller::Asked,
+        error::{Answer, ApiError},
+        links::PublicUrl,
+        times,
+    },
     db,
     error::{Error, Result},
     identity::{Caller, policy},
@@ -20,12 +23,12 @@ use crate::{
 pub(super) const ZONE: &str = "nova";
 
 /// `GET /os-availability-zone`
-pub(super) async fn zones(Authenticated(_): Authenticated) -> Json<Value> {
+pub(super) async fn zones(_: Asked) -> Json<Value> {
     Json(json!({"availabilityZoneInfo": [{"zoneName": ZONE, "zoneState": {"available": true}, "hosts": null}]}))
 }
 
 /// `GET /os-availability-zone/detail`
-pub(super) async fn zones_with_hosts(Authenticated(caller): Authenticated) -> Result<Json<Value>, ApiError> {
+pub(super) async fn zones_with_hosts(Asked { caller, .. }: Asked) -> Answer {
     policy::administer(&caller, "see the hosts of a zone")?;
     let service = json!({"available": true, "active": true, "updated_at": times::micros(db::now_ms())});
     let hosts = json!({host_name(): {"effigy": service}});
@@ -33,10 +36,7 @@ pub(super) async fn zones_with_hosts(Authenticated(caller): Authenticated) -> Re
 }
 
 /// `GET /os-services`
-pub(super) async fn services(
-    Authenticated(caller): Authenticated,
-    version: Microversion,
-) -> Result<Json<Value>, ApiError> {
+pub(super) async fn services(Asked { caller, .. }: Asked, version: Microversion) -> Answer {
     policy::administer(&caller, "list services")?;
     let mut service = json!({
         "id": 1,
@@ -58,33 +58,25 @@ pub(super) async fn services(
 }
 
 /// `GET /os-hypervisors`
-pub(super) async fn hypervisors(
-    Authenticated(caller): Authenticated,
-    version: Microversion,
-) -> Result<Json<Value>, ApiError> {
+pub(super) async fn hypervisors(Asked { caller, .. }: Asked, version: Microversion) -> Answer {
     policy::administer(&caller, "list hypervisors")?;
     Ok(Json(json!({ "hypervisors": [brief(version)] })))
 }
 
 /// `GET /os-hypervisors/detail`
-pub(super) async fn hypervisors_detail(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    version: Microversion,
-) -> Result<Json<Value>, ApiError> {
-    let load = load(&api, &caller).await?;
-    Ok(Json(json!({ "hypervisors": [full(&api, &load, version)] })))
+pub(super) async fn hypervisors_detail(Asked { rooms, caller, .. }: Asked, version: Microversion) -> Answer {
+    let load = load(&rooms, &caller).await?;
+    Ok(Json(json!({ "hypervisors": [full(&rooms, &load, version)] })))
 }
 
 /// `GET /os-hypervisors/{id}`
 pub(super) async fn hypervisor(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     version: Microversion,
     Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let load = load(&api, &caller).await?;
-    let hypervisor = full(&api, &load, version);
+) -> Answer {
+    let load = load(&rooms, &caller).await?;
+    let hypervisor = full(&rooms, &load, version);
     let is_it = hypervisor["id"].as_str().map_or_else(|| hypervisor["id"].to_string(), str::to_owned) == id;
     if !is_it {
         return Err(Error::NotFound(format!("Hypervisor with ID '{id}' could not be found.")).into());
@@ -93,31 +85,27 @@ pub(super) async fn hypervisor(
 }
 
 /// `GET /os-hypervisors/statistics`, up to 2.87
-pub(super) async fn statistics(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    version: Microversion,
-) -> Result<Json<Value>, ApiError> {
+pub(super) async fn statistics(Asked { rooms, caller, .. }: Asked, version: Microversion) -> Answer {
     version.ends(87)?;
-    let mut sums = figures(&load(&api, &caller).await?);
+    let mut sums = figures(&load(&rooms, &caller).await?);
     sums["count"] = json!(1);
     Ok(Json(json!({ "hypervisor_statistics": sums })))
 }
 
 /// `GET /os-aggregates`
-pub(super) async fn aggregates(Authenticated(caller): Authenticated) -> Result<Json<Value>, ApiError> {
+pub(super) async fn aggregates(Asked { caller, .. }: Asked) -> Answer {
     policy::administer(&caller, "list aggregates")?;
     Ok(Json(json!({"aggregates": []})))
 }
 
 /// `GET /os-migrations`
-pub(super) async fn migrations(Authenticated(caller): Authenticated) -> Result<Json<Value>, ApiError> {
+pub(super) async fn migrations(Asked { caller, .. }: Asked) -> Answer {
     policy::administer(&caller, "list migrations")?;
     Ok(Json(json!({"migrations": []})))
 }
 
 /// `GET /os-server-groups`
-pub(super) async fn server_groups(Authenticated(_): Authenticated) -> Json<Value> {
+pub(super) async fn server_groups(_: Asked) -> Json<Value> {
     Json(json!({"server_groups": []}))
 }
 
@@ -135,9 +123,9 @@ struct Load {
     disk_gib: u64,
 }
 
-async fn load(api: &Api, caller: &Caller) -> Result<Load> {
+async fn load(rooms: &Rooms, caller: &Caller) -> Result<Load> {
     let all = ListInstances { all_projects: true, ..ListInstances::default() };
-    let instances = api.instances.list(caller, &all).await?;
+    let instances = rooms.instances.list(caller, &all).await?;
     let is_running = |instance: &&Instance| matches!(instance.status, Status::Build | Status::Active | Status::Reboot);
     Ok(instances.iter().filter(is_running).fold(Load::default(), |sum, instance| Load {
         instances: sum.instances + 1,
@@ -152,9 +140,9 @@ fn brief(version: Microversion) -> Value {
     json!({"id": id, "hypervisor_hostname": host_name(), "state": "up", "status": "enabled"})
 }
 
-fn full(api: &Api, load: &Load, version: Microversion) -> Value {
+fn full(rooms: &Rooms, load: &Load, version: Microversion) -> Value {
     let mut shown = brief(version);
-    let accel = api.instances.accel();
+    let accel = rooms.instances.accel();
     // How guests run decides what they may be trusted with, so it is said: emulation gives no isolation promise.
     let cpu_info = json!({"arch": "x86_64", "accel": accel});
     shown["host_ip"] = json!("127.0.0.1");

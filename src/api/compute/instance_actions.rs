@@ -1,18 +1,13 @@
 //! What was done to a server: `/servers/{id}/os-instance-actions`.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::Path};
 use serde_json::{Value, json};
 
 use super::{link_next, microversion::Microversion, server_id};
 use crate::{
     api::{
-        Api,
-        caller::Authenticated,
-        error::ApiError,
-        links::PublicUrl,
+        caller::Asked,
+        error::Answer,
         paging::{Page, Query, begin_after, no_such_marker},
         times,
     },
@@ -23,14 +18,12 @@ use crate::{
 
 /// `GET /servers/{id}/os-instance-actions`
 pub(super) async fn list(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, url }: Asked,
     version: Microversion,
-    PublicUrl(url): PublicUrl,
     Path(id): Path<String>,
     query: Query,
-) -> Result<Json<Value>, ApiError> {
-    let records = api.instances.actions(&caller, server_id(&id)?).await?;
+) -> Answer {
+    let records = rooms.instances.actions(&caller, server_id(&id)?).await?;
     let page = page(records, &query, version)?;
     let shown: Vec<_> = page.items.iter().map(|record| brief(record, version)).collect();
     let mut answer = json!({ "instanceActions": shown });
@@ -59,12 +52,11 @@ fn page(mut records: Vec<ActionRecord>, query: &Query, version: Microversion) ->
 
 /// `GET /servers/{id}/os-instance-actions/{request_id}`
 pub(super) async fn show(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     version: Microversion,
     Path((id, request_id)): Path<(String, String)>,
-) -> Result<Json<Value>, ApiError> {
-    let records = api.instances.actions(&caller, server_id(&id)?).await?;
+) -> Answer {
+    let records = rooms.instances.actions(&caller, server_id(&id)?).await?;
     let found = records.iter().find(|record| record.request_id == request_id);
     let record = found
         .ok_or_else(|| Error::NotFound(format!("Action for request_id {request_id} on instance {id} not found")))?;

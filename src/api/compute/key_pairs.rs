@@ -1,10 +1,6 @@
 //! Key pairs: `/os-keypairs`.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::Path, http::StatusCode};
 use serde_json::{Value, json};
 
 use super::{
@@ -14,10 +10,8 @@ use super::{
 };
 use crate::{
     api::{
-        Api,
-        caller::Authenticated,
-        error::ApiError,
-        links::PublicUrl,
+        caller::Asked,
+        error::Answer,
         paging::{self, Page, Query},
         times,
     },
@@ -27,20 +21,14 @@ use crate::{
 };
 
 /// `GET /os-keypairs`
-pub(super) async fn list(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    version: Microversion,
-    PublicUrl(url): PublicUrl,
-    query: Query,
-) -> Result<Json<Value>, ApiError> {
+pub(super) async fn list(Asked { rooms, caller, url }: Asked, version: Microversion, query: Query) -> Answer {
     // Pages begin with 2.35.
     let (marker, limit) = match version.since(35) {
         true => (query.one("marker"), query.limit_of_nova()?),
         false => (None, paging::MAX_PAGE as usize),
     };
     let user = other_user(&query, version)?;
-    let keys = api.key_pairs.list(&caller, user, marker, limit as u32).await?;
+    let keys = rooms.key_pairs.list(&caller, user, marker, limit as u32).await?;
     let page = Page::full(keys, limit, |key| key.name.clone());
     let shown: Vec<_> = page.items.iter().map(|key| json!({"keypair": brief(key, version)})).collect();
     let mut answer = json!({ "keypairs": shown });
@@ -50,13 +38,12 @@ pub(super) async fn list(
 
 /// `GET /os-keypairs/{name}`
 pub(super) async fn show(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     version: Microversion,
     Path(name): Path<String>,
     query: Query,
-) -> Result<Json<Value>, ApiError> {
-    let key = api.key_pairs.show(&caller, other_user(&query, version)?, &name).await?;
+) -> Answer {
+    let key = rooms.key_pairs.show(&caller, other_user(&query, version)?, &name).await?;
     let mut shown = brief(&key, version);
     shown["id"] = json!(key.id);
     shown["user_id"] = json!(key.user_id);
@@ -69,16 +56,15 @@ pub(super) async fn show(
 
 /// `POST /os-keypairs`: keeps a public key, or makes a pair when none is given (up to 2.91).
 pub(super) async fn create(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     version: Microversion,
     Body(body): Body,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Answer<(StatusCode, Json<Value>)> {
     let asked = read(body, version)?;
     let (key, private_key) = match asked.public_key {
-        Some(public_key) => (api.key_pairs.import(&caller, asked.user, &asked.name, &public_key).await?, None),
+        Some(public_key) => (rooms.key_pairs.import(&caller, asked.user, &asked.name, &public_key).await?, None),
         None => {
-            let (key, private_key) = api.key_pairs.generate(&caller, asked.user, &asked.name).await?;
+            let (key, private_key) = rooms.key_pairs.generate(&caller, asked.user, &asked.name).await?;
             (key, Some(private_key))
         }
     };
@@ -93,23 +79,22 @@ pub(super) async fn create(
 
 /// `DELETE /os-keypairs/{name}`
 pub(super) async fn delete(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     version: Microversion,
     Path(name): Path<String>,
     query: Query,
-) -> Result<StatusCode, ApiError> {
-    api.key_pairs.delete(&caller, other_user(&query, version)?, &name).await?;
+) -> Answer<StatusCode> {
+    rooms.key_pairs.delete(&caller, other_user(&query, version)?, &name).await?;
     Ok(if version.since(2) { StatusCode::NO_CONTENT } else { StatusCode::ACCEPTED })
 }
 
-struct Asked {
+struct NewKey {
     name: String,
     public_key: Option<String>,
     user: Option<UserId>,
 }
 
-fn read(body: Value, version: Microversion) -> Result<Asked> {
+fn read(body: Value, version: Microversion) -> Result<NewKey> {
     let mut fields = Fields::under(body, "keypair", &[])?;
     let name = fields.name("name")?.ok_or_else(|| fields.missing("name"))?;
     let public_key = fields.text("public_key", usize::MAX)?;
@@ -128,7 +113,7 @@ fn read(body: Value, version: Microversion) -> Result<Asked> {
         Some(user) => return Err(fields.invalid("user_id", &user, "the id of a user, from microversion 2.10 on")),
     };
     fields.done()?;
-    Ok(Asked { name, public_key, user })
+    Ok(NewKey { name, public_key, user })
 }
 
 fn brief(key: &KeyPair, version: Microversion) -> Value {

@@ -1,15 +1,16 @@
 //! What a project may use, and uses: `/limits`, `/os-quota-sets`. The limits are settings of the service.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::Path, http::StatusCode};
 use serde_json::{Map, Value, json};
 
 use super::{launch::METADATA_ITEMS, microversion::Microversion};
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError, paging::Query},
+    api::{
+        Rooms,
+        caller::Asked,
+        error::{Answer, ApiError},
+        paging::Query,
+    },
     error::Result,
     identity::{Caller, policy},
     ids::ProjectId,
@@ -17,18 +18,13 @@ use crate::{
 };
 
 /// `GET /limits`
-pub(super) async fn limits(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    version: Microversion,
-    query: Query,
-) -> Result<Json<Value>, ApiError> {
+pub(super) async fn limits(Asked { rooms, caller, .. }: Asked, version: Microversion, query: Query) -> Answer {
     let project = match query.one("tenant_id") {
         Some(id) => project(&caller, id)?,
         None => policy::in_a_project(&caller)?,
     };
-    let used = usage(&api, &caller, project).await?;
-    let quota = &api.quota;
+    let used = usage(&rooms, &caller, project).await?;
+    let quota = &rooms.quota;
     let mut absolute = json!({
         "maxTotalInstances": quota.instances,
         "maxTotalCores": quota.vcpus,
@@ -57,54 +53,43 @@ pub(super) async fn limits(
 }
 
 /// `GET /os-quota-sets/{project}`
-pub(super) async fn show(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    version: Microversion,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
+pub(super) async fn show(Asked { rooms, caller, .. }: Asked, version: Microversion, Path(id): Path<String>) -> Answer {
     project(&caller, &id)?;
-    Ok(Json(quota_set(&api, &id, version, |limit, _| json!(limit), Usage::default(), 0)))
+    Ok(Json(quota_set(&rooms, &id, version, |limit, _| json!(limit), Usage::default(), 0)))
 }
 
 /// `GET /os-quota-sets/{project}/defaults`: the same, because every project has the same limits.
-pub(super) async fn defaults(
-    State(api): State<Api>,
-    Authenticated(_): Authenticated,
-    version: Microversion,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    Ok(Json(quota_set(&api, &id, version, |limit, _| json!(limit), Usage::default(), 0)))
+pub(super) async fn defaults(Asked { rooms, .. }: Asked, version: Microversion, Path(id): Path<String>) -> Answer {
+    Ok(Json(quota_set(&rooms, &id, version, |limit, _| json!(limit), Usage::default(), 0)))
 }
 
 /// `GET /os-quota-sets/{project}/detail`
 pub(super) async fn detail(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     version: Microversion,
     Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let used = usage(&api, &caller, project(&caller, &id)?).await?;
+) -> Answer {
+    let used = usage(&rooms, &caller, project(&caller, &id)?).await?;
     let with_usage = |limit: u64, used: u64| json!({"limit": limit, "in_use": used, "reserved": 0});
-    Ok(Json(quota_set(&api, &id, version, with_usage, used, 0)))
+    Ok(Json(quota_set(&rooms, &id, version, with_usage, used, 0)))
 }
 
 /// `PUT` and `DELETE /os-quota-sets/{project}`
-pub(super) async fn fixed(Authenticated(caller): Authenticated) -> Result<Json<Value>, ApiError> {
+pub(super) async fn fixed(Asked { caller, .. }: Asked) -> Answer {
     policy::administer(&caller, "change quotas")?;
     let message = "Quotas are settings of the service, the same for every project: [quota] in its configuration.";
     Err(ApiError::new(StatusCode::NOT_IMPLEMENTED, message))
 }
 
 fn quota_set(
-    api: &Api,
+    rooms: &Rooms,
     id: &str,
     version: Microversion,
     entry: impl Fn(u64, u64) -> Value,
     used: Usage,
     key_pairs: u64,
 ) -> Value {
-    let quota = &api.quota;
+    let quota = &rooms.quota;
     let mut set = Map::new();
     let mut add = |name: &str, limit: u64, used: u64| drop(set.insert(name.into(), entry(limit, used)));
     add("instances", quota.instances, used.instances);
@@ -144,12 +129,12 @@ fn project(caller: &Caller, id: &str) -> Result<ProjectId> {
     }
 }
 
-async fn usage(api: &Api, caller: &Caller, project: ProjectId) -> Result<Usage> {
+async fn usage(rooms: &Rooms, caller: &Caller, project: ProjectId) -> Result<Usage> {
     if caller.project.as_ref().is_some_and(|own| own.id == project) {
-        return api.instances.usage(caller).await;
+        return rooms.instances.usage(caller).await;
     }
     let all = ListInstances { all_projects: true, project: Some(project), ..ListInstances::default() };
-    let instances = api.instances.list(caller, &all).await?;
+    let instances = rooms.instances.list(caller, &all).await?;
     Ok(instances.iter().fold(Usage::default(), |sum, instance| Usage {
         instances: sum.instances + 1,
         vcpus: sum.vcpus + u64::from(instance.flavor.vcpus),

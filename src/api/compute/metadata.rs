@@ -1,10 +1,6 @@
 //! A server's key-value pairs: `/servers/{id}/metadata`.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::Path, http::StatusCode};
 use serde_json::{Value, json};
 
 use super::{
@@ -13,49 +9,32 @@ use super::{
     server_id,
 };
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError},
+    api::{caller::Asked, error::Answer},
     error::{Error, Result},
 };
 
 /// `GET /servers/{id}/metadata`
-pub(super) async fn list(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let instance = api.instances.show(&caller, server_id(&id)?).await?;
+pub(super) async fn list(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>) -> Answer {
+    let instance = rooms.instances.show(&caller, server_id(&id)?).await?;
     Ok(Json(json!({"metadata": instance.metadata})))
 }
 
 /// `PUT /servers/{id}/metadata`
-pub(super) async fn replace(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-    Body(body): Body,
-) -> Result<Json<Value>, ApiError> {
-    let instance = api.instances.set_metadata(&caller, server_id(&id)?, metadata(under(body, "metadata")?)?).await?;
+pub(super) async fn replace(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>, Body(body): Body) -> Answer {
+    let instance = rooms.instances.set_metadata(&caller, server_id(&id)?, metadata(under(body, "metadata")?)?).await?;
     Ok(Json(json!({"metadata": instance.metadata})))
 }
 
 /// `POST /servers/{id}/metadata`
-pub(super) async fn merge(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-    Body(body): Body,
-) -> Result<Json<Value>, ApiError> {
-    let instance = api.instances.merge_metadata(&caller, server_id(&id)?, metadata(under(body, "metadata")?)?).await?;
+pub(super) async fn merge(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>, Body(body): Body) -> Answer {
+    let instance =
+        rooms.instances.merge_metadata(&caller, server_id(&id)?, metadata(under(body, "metadata")?)?).await?;
     Ok(Json(json!({"metadata": instance.metadata})))
 }
 
 /// `GET /servers/{id}/metadata/{key}`
-pub(super) async fn show(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path((id, key)): Path<(String, String)>,
-) -> Result<Json<Value>, ApiError> {
-    let instance = api.instances.show(&caller, server_id(&id)?).await?;
+pub(super) async fn show(Asked { rooms, caller, .. }: Asked, Path((id, key)): Path<(String, String)>) -> Answer {
+    let instance = rooms.instances.show(&caller, server_id(&id)?).await?;
     match instance.metadata.get(&key) {
         Some(value) => Ok(Json(json!({"meta": {key: value}}))),
         None => Err(Error::NotFound("Metadata item was not found".into()).into()),
@@ -64,26 +43,24 @@ pub(super) async fn show(
 
 /// `PUT /servers/{id}/metadata/{key}`
 pub(super) async fn set(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     Path((id, key)): Path<(String, String)>,
     Body(body): Body,
-) -> Result<Json<Value>, ApiError> {
+) -> Answer {
     let pair = metadata(under(body, "meta")?)?;
     if pair.len() != 1 || !pair.contains_key(&key) {
         return Err(Error::Invalid("Request body and URI mismatch: 'meta' has the URL's key alone.".into()).into());
     }
-    api.instances.merge_metadata(&caller, server_id(&id)?, pair.clone()).await?;
+    rooms.instances.merge_metadata(&caller, server_id(&id)?, pair.clone()).await?;
     Ok(Json(json!({ "meta": pair })))
 }
 
 /// `DELETE /servers/{id}/metadata/{key}`
 pub(super) async fn remove(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     Path((id, key)): Path<(String, String)>,
-) -> Result<StatusCode, ApiError> {
-    api.instances.remove_metadata(&caller, server_id(&id)?, &key).await?;
+) -> Answer<StatusCode> {
+    rooms.instances.remove_metadata(&caller, server_id(&id)?, &key).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

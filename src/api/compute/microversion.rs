@@ -10,7 +10,10 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use crate::api::{Api, error::ApiError};
+use crate::api::{
+    Api,
+    error::{Answer, ApiError},
+};
 
 /// The newest microversion there is: Nova's of 2024.1, the newest that the pinned clients speak.
 pub(super) const NEWEST: Microversion = Microversion(96);
@@ -31,12 +34,12 @@ impl Microversion {
     }
 
     /// Goes on only from 2.`minor` on: before, there was nothing at this URL.
-    pub(super) fn begins(self, minor: u16) -> Result<(), ApiError> {
+    pub(super) fn begins(self, minor: u16) -> Answer<()> {
         if self.since(minor) { Ok(()) } else { Err(self.nothing_here()) }
     }
 
     /// Goes on only up to 2.`minor`: after, there is nothing at this URL.
-    pub(super) fn ends(self, minor: u16) -> Result<(), ApiError> {
+    pub(super) fn ends(self, minor: u16) -> Answer<()> {
         if self.0 <= minor { Ok(()) } else { Err(self.nothing_here()) }
     }
 
@@ -54,7 +57,7 @@ impl std::fmt::Display for Microversion {
 impl FromRequestParts<Api> for Microversion {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Microversion, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Answer<Microversion> {
         match parts.extensions.get::<Microversion>() {
             Some(version) => Ok(*version),
             None => asked(&parts.headers),
@@ -80,7 +83,7 @@ pub(super) async fn negotiate(mut request: Request, next: Next) -> Response {
     response
 }
 
-fn asked(headers: &HeaderMap) -> Result<Microversion, ApiError> {
+fn asked(headers: &HeaderMap) -> Answer<Microversion> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or("?").trim().to_owned());
     // One header may name several services: `compute 2.96, volume 3.70`.
     let standard = headers.get_all(STANDARD).iter().filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));
@@ -91,7 +94,7 @@ fn asked(headers: &HeaderMap) -> Result<Microversion, ApiError> {
     }
 }
 
-fn parse(text: &str) -> Result<Microversion, ApiError> {
+fn parse(text: &str) -> Answer<Microversion> {
     if text == "latest" {
         return Ok(NEWEST);
     }

@@ -5,24 +5,23 @@ use serde_json::{Value, json};
 
 use super::{microversion::Microversion, network};
 use crate::{
-    api::{caller::Authenticated, error::ApiError},
-    error::{Error, Result},
+    api::{
+        caller::Asked,
+        error::{Answer, ApiError},
+    },
+    error::Error,
     identity::policy,
     ids::ProjectId,
 };
 
 /// `GET /os-networks` and `GET /os-tenant-networks`
-pub(super) async fn networks(Authenticated(_): Authenticated, version: Microversion) -> Result<Json<Value>, ApiError> {
+pub(super) async fn networks(_: Asked, version: Microversion) -> Answer {
     version.ends(35)?;
     Ok(Json(json!({ "networks": [network_view()] })))
 }
 
 /// `GET /os-networks/{id}` and `GET /os-tenant-networks/{id}`
-pub(super) async fn network(
-    Authenticated(_): Authenticated,
-    version: Microversion,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
+pub(super) async fn network(_: Asked, version: Microversion, Path(id): Path<String>) -> Answer {
     version.ends(35)?;
     if id != network::ID {
         return Err(Error::NotFound(format!("Network {id} could not be found.")).into());
@@ -42,20 +41,17 @@ fn network_view() -> Value {
 }
 
 /// `GET /os-security-groups`
-pub(super) async fn security_groups(
-    Authenticated(caller): Authenticated,
-    version: Microversion,
-) -> Result<Json<Value>, ApiError> {
+pub(super) async fn security_groups(Asked { caller, .. }: Asked, version: Microversion) -> Answer {
     version.ends(35)?;
     Ok(Json(json!({ "security_groups": [security_group_of(policy::in_a_project(&caller)?)] })))
 }
 
 /// `GET /os-security-groups/{id}`
 pub(super) async fn security_group(
-    Authenticated(caller): Authenticated,
+    Asked { caller, .. }: Asked,
     version: Microversion,
     Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
+) -> Answer {
     version.ends(35)?;
     if id != network::SECURITY_GROUP_ID {
         return Err(Error::NotFound(format!("Security group {id} not found.")).into());
@@ -75,20 +71,17 @@ pub(super) fn security_group_of(project: ProjectId) -> Value {
 }
 
 /// `GET /os-floating-ips` and its like, up to 2.35
-pub(super) async fn floating_ips(
-    Authenticated(_): Authenticated,
-    version: Microversion,
-) -> Result<Json<Value>, ApiError> {
+pub(super) async fn floating_ips(_: Asked, version: Microversion) -> Answer {
     version.ends(35)?;
     Ok(Json(json!({"floating_ips": []})))
 }
 
 /// `GET /extensions`: everything is part of the API itself.
-pub(super) async fn extensions(Authenticated(_): Authenticated) -> Json<Value> {
+pub(super) async fn extensions(_: Asked) -> Json<Value> {
     Json(json!({"extensions": []}))
 }
 
 /// `GET /extensions/{alias}`
-pub(super) async fn extension(Authenticated(_): Authenticated, Path(alias): Path<String>) -> ApiError {
+pub(super) async fn extension(_: Asked, Path(alias): Path<String>) -> ApiError {
     Error::NotFound(format!("There is no extension {alias}.")).into()
 }

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::Path,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -18,10 +18,9 @@ use super::{
 };
 use crate::{
     api::{
-        Api,
-        caller::Authenticated,
-        error::ApiError,
-        links::PublicUrl,
+        Rooms,
+        caller::Asked,
+        error::Answer,
         paging::{Page, Query},
     },
     error::{Error, Result},
@@ -30,15 +29,9 @@ use crate::{
 };
 
 /// `GET /servers`
-pub(super) async fn list(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    version: Microversion,
-    PublicUrl(url): PublicUrl,
-    query: Query,
-) -> Result<Json<Value>, ApiError> {
+pub(super) async fn list(Asked { rooms, caller, url }: Asked, version: Microversion, query: Query) -> Answer {
     let view = View { version, url: &url, is_admin: policy::see_hosts(&caller) };
-    let page = page(&api, &caller, &query).await?;
+    let page = page(&rooms, &caller, &query).await?;
     let servers: Vec<_> = page.items.iter().map(|instance| view.brief(instance)).collect();
     let mut answer = json!({ "servers": servers });
     link_next(&mut answer, "servers_links", &query, &format!("{url}/compute/v2.1/servers"), page.next);
@@ -46,56 +39,42 @@ pub(super) async fn list(
 }
 
 /// `GET /servers/detail`
-pub(super) async fn detail(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    version: Microversion,
-    PublicUrl(url): PublicUrl,
-    query: Query,
-) -> Result<Json<Value>, ApiError> {
+pub(super) async fn detail(Asked { rooms, caller, url }: Asked, version: Microversion, query: Query) -> Answer {
     let view = View { version, url: &url, is_admin: policy::see_hosts(&caller) };
-    let page = page(&api, &caller, &query).await?;
+    let page = page(&rooms, &caller, &query).await?;
     let servers: Vec<_> = page.items.iter().map(|instance| view.full(instance, For::List)).collect();
     let mut answer = json!({ "servers": servers });
     link_next(&mut answer, "servers_links", &query, &format!("{url}/compute/v2.1/servers/detail"), page.next);
     Ok(Json(answer))
 }
 
-async fn page(api: &Api, caller: &Caller, query: &Query) -> Result<Page<Instance>> {
+async fn page(rooms: &Rooms, caller: &Caller, query: &Query) -> Result<Page<Instance>> {
     let wanted = Wanted::read(query, policy::see_hosts(caller))?;
     if wanted.is_empty {
         policy::list_instances(caller, wanted.list.all_projects)?;
         return Ok(Page { items: Vec::new(), next: None });
     }
-    let mut page = api.instances.list(caller, &wanted.list).await?;
+    let mut page = rooms.instances.list(caller, &wanted.list).await?;
     page.retain(|instance| wanted.admits(instance));
     page.truncate(wanted.limit);
     Ok(Page::full(page, wanted.limit, |instance| instance.id.to_string()))
 }
 
 /// `GET /servers/{id}`
-pub(super) async fn show(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    version: Microversion,
-    PublicUrl(url): PublicUrl,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let instance = api.instances.show(&caller, server_id(&id)?).await?;
+pub(super) async fn show(Asked { rooms, caller, url }: Asked, version: Microversion, Path(id): Path<String>) -> Answer {
+    let instance = rooms.instances.show(&caller, server_id(&id)?).await?;
     let view = View { version, url: &url, is_admin: policy::see_hosts(&caller) };
     Ok(Json(json!({"server": view.full(&instance, For::Show)})))
 }
 
 /// `POST /servers`
 pub(super) async fn create(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, url }: Asked,
     version: Microversion,
-    PublicUrl(url): PublicUrl,
     Body(body): Body,
-) -> Result<Response, ApiError> {
+) -> Answer<Response> {
     let asked = launch::read(body, version)?;
-    let made = api.instances.create(&caller, asked.launch).await.map_err(as_bad_request)?;
+    let made = rooms.instances.create(&caller, asked.launch).await.map_err(as_bad_request)?;
     let first = made.first().ok_or_else(|| Error::internal(anyhow::anyhow!("a launch made no instance")))?;
     if asked.wants_reservation {
         return Ok((StatusCode::ACCEPTED, Json(json!({"reservation_id": first.reservation_id}))).into_response());
@@ -124,14 +103,12 @@ fn as_bad_request(error: Error) -> Error {
 
 /// `PUT /servers/{id}`
 pub(super) async fn update(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, url }: Asked,
     version: Microversion,
-    PublicUrl(url): PublicUrl,
     Path(id): Path<String>,
     Body(body): Body,
-) -> Result<Json<Value>, ApiError> {
-    let instance = api.instances.change(&caller, server_id(&id)?, changes(body, version)?).await?;
+) -> Answer {
+    let instance = rooms.instances.change(&caller, server_id(&id)?, changes(body, version)?).await?;
     let view = View { version, url: &url, is_admin: policy::see_hosts(&caller) };
     Ok(Json(json!({"server": view.full(&instance, For::Update)})))
 }
@@ -161,11 +138,7 @@ fn changes(body: Value, version: Microversion) -> Result<Changes> {
 }
 
 /// `DELETE /servers/{id}`
-pub(super) async fn delete(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-) -> Result<StatusCode, ApiError> {
-    api.instances.delete(&caller, server_id(&id)?).await?;
+pub(super) async fn delete(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>) -> Answer<StatusCode> {
+    rooms.instances.delete(&caller, server_id(&id)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::Path,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{body::Body, microversion::Microversion, server_id};
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError, links::PublicUrl, paging::escaped},
+    api::{caller::Asked, error::Answer, paging::escaped},
     error::{Error, Result},
 };
 
@@ -40,52 +40,44 @@ fn is_tag(tag: &str) -> bool {
 }
 
 /// `GET /servers/{id}/tags`
-pub(super) async fn list(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    version: Microversion,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
+pub(super) async fn list(Asked { rooms, caller, .. }: Asked, version: Microversion, Path(id): Path<String>) -> Answer {
     version.begins(26)?;
-    let instance = api.instances.show(&caller, server_id(&id)?).await?;
+    let instance = rooms.instances.show(&caller, server_id(&id)?).await?;
     Ok(Json(json!({"tags": instance.tags})))
 }
 
 /// `PUT /servers/{id}/tags`
 pub(super) async fn replace(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     version: Microversion,
     Path(id): Path<String>,
     Body(body): Body,
-) -> Result<Json<Value>, ApiError> {
+) -> Answer {
     version.begins(26)?;
     let tags = read(&body["tags"])?;
-    let instance = api.instances.set_tags(&caller, server_id(&id)?, tags).await?;
+    let instance = rooms.instances.set_tags(&caller, server_id(&id)?, tags).await?;
     Ok(Json(json!({"tags": instance.tags})))
 }
 
 /// `DELETE /servers/{id}/tags`
 pub(super) async fn clear(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     version: Microversion,
     Path(id): Path<String>,
-) -> Result<StatusCode, ApiError> {
+) -> Answer<StatusCode> {
     version.begins(26)?;
-    api.instances.set_tags(&caller, server_id(&id)?, Vec::new()).await?;
+    rooms.instances.set_tags(&caller, server_id(&id)?, Vec::new()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `GET /servers/{id}/tags/{tag}`
 pub(super) async fn has(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     version: Microversion,
     Path((id, tag)): Path<(String, String)>,
-) -> Result<StatusCode, ApiError> {
+) -> Answer<StatusCode> {
     version.begins(26)?;
-    let instance = api.instances.show(&caller, server_id(&id)?).await?;
+    let instance = rooms.instances.show(&caller, server_id(&id)?).await?;
     if instance.tags.contains(&tag) {
         return Ok(StatusCode::NO_CONTENT);
     }
@@ -94,15 +86,13 @@ pub(super) async fn has(
 
 /// `PUT /servers/{id}/tags/{tag}`
 pub(super) async fn add(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, url }: Asked,
     version: Microversion,
-    PublicUrl(url): PublicUrl,
     Path((id, tag)): Path<(String, String)>,
-) -> Result<Response, ApiError> {
+) -> Answer<Response> {
     version.begins(26)?;
     read(&json!([tag]))?;
-    if !api.instances.add_tag(&caller, server_id(&id)?, &tag).await? {
+    if !rooms.instances.add_tag(&caller, server_id(&id)?, &tag).await? {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let location = format!("{url}/compute/v2.1/servers/{id}/tags/{}", escaped(&tag));
@@ -111,12 +101,11 @@ pub(super) async fn add(
 
 /// `DELETE /servers/{id}/tags/{tag}`
 pub(super) async fn remove(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     version: Microversion,
     Path((id, tag)): Path<(String, String)>,
-) -> Result<StatusCode, ApiError> {
+) -> Answer<StatusCode> {
     version.begins(26)?;
-    api.instances.remove_tag(&caller, server_id(&id)?, &tag).await?;
+    rooms.instances.remove_tag(&caller, server_id(&id)?, &tag).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,19 +4,15 @@
 
 use std::collections::BTreeMap;
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::Path};
 use serde_json::{Value, json};
 
 use super::{body::flag, link_next, microversion::Microversion, server_view::vm_state};
 use crate::{
     api::{
-        Api,
-        caller::Authenticated,
-        error::ApiError,
-        links::PublicUrl,
+        Rooms,
+        caller::Asked,
+        error::Answer,
         paging::{Page, Query, begin_after, no_such_marker},
         times,
     },
@@ -31,16 +27,10 @@ use crate::{
 const FOUR_WEEKS_MS: i64 = 28 * 24 * 3600 * 1000;
 
 /// `GET /os-simple-tenant-usage`
-pub(super) async fn list(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    version: Microversion,
-    PublicUrl(url): PublicUrl,
-    query: Query,
-) -> Result<Json<Value>, ApiError> {
+pub(super) async fn list(Asked { rooms, caller, url }: Asked, version: Microversion, query: Query) -> Answer {
     policy::administer(&caller, "see the usage of all projects")?;
     let span = Span::read(&query)?;
-    let Page { items: all, next } = page(instances(&api, &caller, &span, true).await?, &query, version)?;
+    let Page { items: all, next } = page(instances(&rooms, &caller, &span, true).await?, &query, version)?;
     let mut by_project: BTreeMap<ProjectId, Vec<Instance>> = BTreeMap::new();
     for instance in all {
         by_project.entry(instance.project_id).or_default().push(instance);
@@ -56,20 +46,18 @@ pub(super) async fn list(
 
 /// `GET /os-simple-tenant-usage/{project}`
 pub(super) async fn show(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, url }: Asked,
     version: Microversion,
-    PublicUrl(url): PublicUrl,
     Path(id): Path<String>,
     query: Query,
-) -> Result<Json<Value>, ApiError> {
+) -> Answer {
     let project: ProjectId = id.parse().map_err(|_| Error::NotFound(format!("There is no project {id}.")))?;
     let is_own = caller.project.as_ref().is_some_and(|own| own.id == project);
     if !is_own {
         policy::administer(&caller, "see another project's usage")?;
     }
     let span = Span::read(&query)?;
-    let mut all = instances(&api, &caller, &span, !is_own).await?;
+    let mut all = instances(&rooms, &caller, &span, !is_own).await?;
     all.retain(|instance| instance.project_id == project);
     let Page { items: all, next } = page(all, &query, version)?;
     let usage = if all.is_empty() { json!({}) } else { span.usage(project, &all, true) };
@@ -90,11 +78,11 @@ fn page(mut instances: Vec<Instance>, query: &Query, version: Microversion) -> R
 }
 
 /// Those there are, and those that changed since the start: the deleted ones among them.
-async fn instances(api: &Api, caller: &Caller, span: &Span, all_projects: bool) -> Result<Vec<Instance>> {
+async fn instances(rooms: &Rooms, caller: &Caller, span: &Span, all_projects: bool) -> Result<Vec<Instance>> {
     let present = ListInstances { all_projects, ..ListInstances::default() };
     let changed = ListInstances { all_projects, changes_since_ms: Some(span.start_ms), ..ListInstances::default() };
-    let mut all = api.instances.list(caller, &present).await?;
-    let changed = api.instances.list(caller, &changed).await?;
+    let mut all = rooms.instances.list(caller, &present).await?;
+    let changed = rooms.instances.list(caller, &changed).await?;
     all.extend(changed.into_iter().filter(|instance| instance.terminated_ms.is_some()));
     all.sort_by_key(|instance| instance.id);
     all.dedup_by_key(|instance| instance.id);

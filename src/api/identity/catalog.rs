@@ -1,15 +1,12 @@
 //! `/v3/services`, `/v3/endpoints` and `/v3/regions`.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::Path, http::StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    super::{Api, body::JsonBody, caller::Authenticated, error::ApiError, links::PublicUrl},
+    super::{body::JsonBody, caller::Asked, error::Answer},
+    collections::{Body, Collection, one},
     lists::{Filters, set},
 };
 use crate::{
@@ -17,37 +14,55 @@ use crate::{
     identity::catalog::{Endpoint, EndpointFields, Region, RegionFields, Service, ServiceFields},
 };
 
-/// `GET /v3/services`
-pub(super) async fn services(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    filters: Filters,
-) -> Result<Json<Value>, ApiError> {
-    let mut rows = api.identity.services(&caller).await?;
-    rows.retain(|row| is(filters.text("type"), &row.kind) && is(filters.text("name"), &row.name));
-    let show = |row: &Service| shown_service(&filters.base_of(""), row);
-    Ok(Json(filters.shown("services", rows, |row| &row.id, show)))
-}
+/// `/v3/services`
+pub(super) struct Services;
 
-/// `GET /v3/services/{id}`
-pub(super) async fn service(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-    filters: Filters,
-) -> Result<Json<Value>, ApiError> {
-    let found = api.identity.services(&caller).await?.into_iter().find(|row| row.id == id);
-    let row = found.ok_or_else(|| Error::NotFound(format!("Could not find service: {id}.")))?;
-    Ok(Json(json!({"service": shown_service(&filters.base_of(""), &row)})))
+impl Collection for Services {
+    const ONE: &'static str = "service";
+    const MANY: &'static str = "services";
+    type Row = Service;
+    type Fields = ServiceGiven;
+
+    fn id(row: &Service) -> &str {
+        &row.id
+    }
+
+    fn shown(row: &Service) -> Value {
+        json!({
+            "id": row.id,
+            "type": row.kind,
+            "name": row.name,
+            "description": row.description,
+            "enabled": row.enabled,
+        })
+    }
+
+    async fn list(asked: &Asked, filters: &Filters) -> Result<Vec<Service>> {
+        let mut rows = asked.rooms.identity.services(&asked.caller).await?;
+        rows.retain(|row| is(filters.text("type"), &row.kind) && is(filters.text("name"), &row.name));
+        Ok(rows)
+    }
+
+    async fn create(asked: &Asked, given: Self::Fields) -> Result<Service> {
+        asked.rooms.identity.put_service(&asked.caller, None, given.into()).await
+    }
+
+    async fn show(asked: &Asked, id: &str) -> Result<Service> {
+        let found = asked.rooms.identity.services(&asked.caller).await?.into_iter().find(|row| row.id == id);
+        found.ok_or_else(|| Error::NotFound(format!("Could not find service: {id}.")))
+    }
+
+    async fn update(asked: &Asked, id: &str, given: Self::Fields) -> Result<Service> {
+        asked.rooms.identity.put_service(&asked.caller, Some(id), given.into()).await
+    }
+
+    async fn delete(asked: &Asked, id: &str) -> Result<()> {
+        asked.rooms.identity.delete_service(&asked.caller, id).await
+    }
 }
 
 #[derive(Deserialize)]
-pub(super) struct ServiceBody {
-    service: ServiceGiven,
-}
-
-#[derive(Deserialize)]
-struct ServiceGiven {
+pub(super) struct ServiceGiven {
     #[serde(rename = "type")]
     kind: Option<String>,
     name: Option<String>,
@@ -62,76 +77,62 @@ impl From<ServiceGiven> for ServiceFields {
     }
 }
 
-/// `POST /v3/services`
-pub(super) async fn create_service(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    filters: Filters,
-    JsonBody(body): JsonBody<ServiceBody>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let row = api.identity.put_service(&caller, None, body.service.into()).await?;
-    Ok((StatusCode::CREATED, Json(json!({"service": shown_service(&filters.base_of(""), &row)}))))
-}
+/// `/v3/endpoints`
+pub(super) struct Endpoints;
 
-/// `PATCH /v3/services/{id}`
-pub(super) async fn update_service(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-    filters: Filters,
-    JsonBody(body): JsonBody<ServiceBody>,
-) -> Result<Json<Value>, ApiError> {
-    let row = api.identity.put_service(&caller, Some(&id), body.service.into()).await?;
-    Ok(Json(json!({"service": shown_service(&filters.base_of(""), &row)})))
-}
+impl Collection for Endpoints {
+    const ONE: &'static str = "endpoint";
+    const MANY: &'static str = "endpoints";
+    type Row = Endpoint;
+    type Fields = EndpointGiven;
 
-/// `DELETE /v3/services/{id}`
-pub(super) async fn delete_service(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-) -> Result<StatusCode, ApiError> {
-    api.identity.delete_service(&caller, &id).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
+    fn id(row: &Endpoint) -> &str {
+        &row.id
+    }
 
-/// `GET /v3/endpoints`
-pub(super) async fn endpoints(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    base: PublicUrl,
-    filters: Filters,
-) -> Result<Json<Value>, ApiError> {
-    let mut rows = api.identity.endpoints(&caller, &base.0).await?;
-    rows.retain(|row| {
-        is(filters.text("service_id"), &row.service_id)
-            && is(filters.text("interface"), &row.interface)
-            && is(filters.text("region_id"), row.region_id.as_deref().unwrap_or_default())
-    });
-    let show = |row: &Endpoint| shown_endpoint(&filters.base_of(""), row);
-    Ok(Json(filters.shown("endpoints", rows, |row| &row.id, show)))
-}
+    fn shown(row: &Endpoint) -> Value {
+        json!({
+            "id": row.id,
+            "service_id": row.service_id,
+            "interface": row.interface,
+            "region": row.region_id,
+            "region_id": row.region_id,
+            "url": row.url,
+            "enabled": row.enabled,
+        })
+    }
 
-/// `GET /v3/endpoints/{id}`
-pub(super) async fn endpoint(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    base: PublicUrl,
-    Path(id): Path<String>,
-    filters: Filters,
-) -> Result<Json<Value>, ApiError> {
-    let found = api.identity.endpoints(&caller, &base.0).await?.into_iter().find(|row| row.id == id);
-    let row = found.ok_or_else(|| Error::NotFound(format!("Could not find endpoint: {id}.")))?;
-    Ok(Json(json!({"endpoint": shown_endpoint(&filters.base_of(""), &row)})))
+    async fn list(asked: &Asked, filters: &Filters) -> Result<Vec<Endpoint>> {
+        let mut rows = asked.rooms.identity.endpoints(&asked.caller, &asked.url).await?;
+        rows.retain(|row| {
+            is(filters.text("service_id"), &row.service_id)
+                && is(filters.text("interface"), &row.interface)
+                && is(filters.text("region_id"), row.region_id.as_deref().unwrap_or_default())
+        });
+        Ok(rows)
+    }
+
+    async fn create(asked: &Asked, given: Self::Fields) -> Result<Endpoint> {
+        asked.rooms.identity.put_endpoint(&asked.caller, None, given.into()).await
+    }
+
+    async fn show(asked: &Asked, id: &str) -> Result<Endpoint> {
+        let found =
+            asked.rooms.identity.endpoints(&asked.caller, &asked.url).await?.into_iter().find(|row| row.id == id);
+        found.ok_or_else(|| Error::NotFound(format!("Could not find endpoint: {id}.")))
+    }
+
+    async fn update(asked: &Asked, id: &str, given: Self::Fields) -> Result<Endpoint> {
+        asked.rooms.identity.put_endpoint(&asked.caller, Some(id), given.into()).await
+    }
+
+    async fn delete(asked: &Asked, id: &str) -> Result<()> {
+        asked.rooms.identity.delete_endpoint(&asked.caller, id).await
+    }
 }
 
 #[derive(Deserialize)]
-pub(super) struct EndpointBody {
-    endpoint: EndpointGiven,
-}
-
-#[derive(Deserialize)]
-struct EndpointGiven {
+pub(super) struct EndpointGiven {
     service_id: Option<String>,
     interface: Option<String>,
     region_id: Option<String>,
@@ -152,71 +153,55 @@ impl From<EndpointGiven> for EndpointFields {
     }
 }
 
-/// `POST /v3/endpoints`
-pub(super) async fn create_endpoint(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    filters: Filters,
-    JsonBody(body): JsonBody<EndpointBody>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let row = api.identity.put_endpoint(&caller, None, body.endpoint.into()).await?;
-    Ok((StatusCode::CREATED, Json(json!({"endpoint": shown_endpoint(&filters.base_of(""), &row)}))))
-}
+/// `/v3/regions`
+pub(super) struct Regions;
 
-/// `PATCH /v3/endpoints/{id}`
-pub(super) async fn update_endpoint(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-    filters: Filters,
-    JsonBody(body): JsonBody<EndpointBody>,
-) -> Result<Json<Value>, ApiError> {
-    let row = api.identity.put_endpoint(&caller, Some(&id), body.endpoint.into()).await?;
-    Ok(Json(json!({"endpoint": shown_endpoint(&filters.base_of(""), &row)})))
-}
+impl Collection for Regions {
+    const ONE: &'static str = "region";
+    const MANY: &'static str = "regions";
+    type Row = Region;
+    type Fields = RegionGiven;
 
-/// `DELETE /v3/endpoints/{id}`
-pub(super) async fn delete_endpoint(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-) -> Result<StatusCode, ApiError> {
-    api.identity.delete_endpoint(&caller, &id).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
+    fn id(row: &Region) -> &str {
+        &row.id
+    }
 
-/// `GET /v3/regions`
-pub(super) async fn regions(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    filters: Filters,
-) -> Result<Json<Value>, ApiError> {
-    let mut rows = api.identity.regions(&caller).await?;
-    let parent = filters.text("parent_region_id");
-    rows.retain(|row| is(parent, row.parent_region_id.as_deref().unwrap_or_default()));
-    let show = |row: &Region| shown_region(&filters.base_of(""), row);
-    Ok(Json(filters.shown("regions", rows, |row| &row.id, show)))
-}
+    fn shown(row: &Region) -> Value {
+        json!({
+            "id": row.id,
+            "description": row.description,
+            "parent_region_id": row.parent_region_id,
+        })
+    }
 
-/// `GET /v3/regions/{id}`
-pub(super) async fn region(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-    filters: Filters,
-) -> Result<Json<Value>, ApiError> {
-    let found = api.identity.regions(&caller).await?.into_iter().find(|row| row.id == id);
-    let row = found.ok_or_else(|| Error::NotFound(format!("Could not find region: {id}.")))?;
-    Ok(Json(json!({"region": shown_region(&filters.base_of(""), &row)})))
+    async fn list(asked: &Asked, filters: &Filters) -> Result<Vec<Region>> {
+        let mut rows = asked.rooms.identity.regions(&asked.caller).await?;
+        let parent = filters.text("parent_region_id");
+        rows.retain(|row| is(parent, row.parent_region_id.as_deref().unwrap_or_default()));
+        Ok(rows)
+    }
+
+    async fn create(asked: &Asked, given: Self::Fields) -> Result<Region> {
+        let id = given.id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string());
+        asked.rooms.identity.add_region(&asked.caller, &id, given.into()).await
+    }
+
+    async fn show(asked: &Asked, id: &str) -> Result<Region> {
+        let found = asked.rooms.identity.regions(&asked.caller).await?.into_iter().find(|row| row.id == id);
+        found.ok_or_else(|| Error::NotFound(format!("Could not find region: {id}.")))
+    }
+
+    async fn update(asked: &Asked, id: &str, given: Self::Fields) -> Result<Region> {
+        asked.rooms.identity.update_region(&asked.caller, id, given.into()).await
+    }
+
+    async fn delete(asked: &Asked, id: &str) -> Result<()> {
+        asked.rooms.identity.delete_region(&asked.caller, id).await
+    }
 }
 
 #[derive(Deserialize)]
-pub(super) struct RegionBody {
-    region: RegionGiven,
-}
-
-#[derive(Deserialize)]
-struct RegionGiven {
+pub(super) struct RegionGiven {
     id: Option<String>,
     description: Option<String>,
     #[serde(default, deserialize_with = "set")]
@@ -229,88 +214,19 @@ impl From<RegionGiven> for RegionFields {
     }
 }
 
-/// `POST /v3/regions`
-pub(super) async fn create_region(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    filters: Filters,
-    JsonBody(body): JsonBody<RegionBody>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let id = body.region.id.clone().unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string());
-    let row = api.identity.add_region(&caller, &id, body.region.into()).await?;
-    Ok((StatusCode::CREATED, Json(json!({"region": shown_region(&filters.base_of(""), &row)}))))
-}
-
 /// `PUT /v3/regions/{id}`
 pub(super) async fn put_region(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, url }: Asked,
     Path(id): Path<String>,
-    filters: Filters,
-    JsonBody(body): JsonBody<RegionBody>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
-    if body.region.id.as_ref().is_some_and(|given| *given != id) {
+    JsonBody(Body(given)): JsonBody<Body<Regions>>,
+) -> Answer<(StatusCode, Json<Value>)> {
+    if given.id.as_ref().is_some_and(|given| *given != id) {
         return Err(Error::Invalid("The region's id in the body is another than in the URL.".into()).into());
     }
-    let row = api.identity.add_region(&caller, &id, body.region.into()).await?;
-    Ok((StatusCode::CREATED, Json(json!({"region": shown_region(&filters.base_of(""), &row)}))))
-}
-
-/// `PATCH /v3/regions/{id}`
-pub(super) async fn update_region(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-    filters: Filters,
-    JsonBody(body): JsonBody<RegionBody>,
-) -> Result<Json<Value>, ApiError> {
-    let row = api.identity.update_region(&caller, &id, body.region.into()).await?;
-    Ok(Json(json!({"region": shown_region(&filters.base_of(""), &row)})))
-}
-
-/// `DELETE /v3/regions/{id}`
-pub(super) async fn delete_region(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-) -> Result<StatusCode, ApiError> {
-    api.identity.delete_region(&caller, &id).await?;
-    Ok(StatusCode::NO_CONTENT)
+    let row = rooms.identity.add_region(&caller, &id, given.into()).await?;
+    Ok((StatusCode::CREATED, one::<Regions>(&url, &row)))
 }
 
 fn is(wanted: Option<&str>, value: &str) -> bool {
     wanted.is_none_or(|wanted| wanted == value)
-}
-
-fn shown_service(base: &str, row: &Service) -> Value {
-    json!({
-        "id": row.id,
-        "type": row.kind,
-        "name": row.name,
-        "description": row.description,
-        "enabled": row.enabled,
-        "links": {"self": format!("{base}/v3/services/{}", row.id)},
-    })
-}
-
-fn shown_endpoint(base: &str, row: &Endpoint) -> Value {
-    json!({
-        "id": row.id,
-        "service_id": row.service_id,
-        "interface": row.interface,
-        "region": row.region_id,
-        "region_id": row.region_id,
-        "url": row.url,
-        "enabled": row.enabled,
-        "links": {"self": format!("{base}/v3/endpoints/{}", row.id)},
-    })
-}
-
-fn shown_region(base: &str, row: &Region) -> Value {
-    json!({
-        "id": row.id,
-        "description": row.description,
-        "parent_region_id": row.parent_region_id,
-        "links": {"self": format!("{base}/v3/regions/{}", row.id)},
-    })
 }

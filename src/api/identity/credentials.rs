@@ -1,16 +1,12 @@
 //! `/v3/users/{id}/application_credentials` and `/v3/users/{id}/access_rules`.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::Path, http::StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::{
-    super::{Api, body::JsonBody, caller::Authenticated, error::ApiError, times},
+    super::{body::JsonBody, caller::Asked, error::Answer, times},
     lists::Filters,
 };
 use crate::{
@@ -55,30 +51,24 @@ struct RuleFields {
 
 /// `POST /v3/users/{id}/application_credentials`
 pub(super) async fn create(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     Path(user): Path<String>,
     filters: Filters,
     JsonBody(body): JsonBody<Body>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
+) -> Answer<(StatusCode, Json<Value>)> {
     let user = user_id(&user)?;
-    let known = api.identity.access_rules(&caller, user).await?;
+    let known = rooms.identity.access_rules(&caller, user).await?;
     let new = checked(body.application_credential, &known)?;
-    let (credential, secret) = api.identity.create_credential(&caller, user, new).await?;
+    let (credential, secret) = rooms.identity.create_credential(&caller, user, new).await?;
     let mut shown = shown(&filters.base_of(&format!("/v3/users/{user}/application_credentials")), &credential);
     shown["secret"] = secret.expose().into();
     Ok((StatusCode::CREATED, Json(json!({"application_credential": shown}))))
 }
 
 /// `GET /v3/users/{id}/application_credentials`
-pub(super) async fn list(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(user): Path<String>,
-    filters: Filters,
-) -> Result<Json<Value>, ApiError> {
+pub(super) async fn list(Asked { rooms, caller, .. }: Asked, Path(user): Path<String>, filters: Filters) -> Answer {
     let user = user_id(&user)?;
-    let rows = api.identity.credentials(&caller, user, filters.text("name")).await?;
+    let rows = rooms.identity.credentials(&caller, user, filters.text("name")).await?;
     let here = filters.base_of(&format!("/v3/users/{user}/application_credentials"));
     let show = |credential: &Credential| shown(&here, credential);
     Ok(Json(filters.shown("application_credentials", rows, |credential| &credential.row.id, show)))
@@ -86,45 +76,34 @@ pub(super) async fn list(
 
 /// `GET /v3/users/{id}/application_credentials/{credential}`
 pub(super) async fn show(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     Path((user, id)): Path<(String, String)>,
     filters: Filters,
-) -> Result<Json<Value>, ApiError> {
+) -> Answer {
     let user = user_id(&user)?;
-    let credential = api.identity.credential(&caller, user, &id).await?;
+    let credential = rooms.identity.credential(&caller, user, &id).await?;
     let here = filters.base_of(&format!("/v3/users/{user}/application_credentials"));
     Ok(Json(json!({"application_credential": shown(&here, &credential)})))
 }
 
 /// `DELETE /v3/users/{id}/application_credentials/{credential}`
 pub(super) async fn delete(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     Path((user, id)): Path<(String, String)>,
-) -> Result<StatusCode, ApiError> {
-    api.identity.delete_credential(&caller, user_id(&user)?, &id).await?;
+) -> Answer<StatusCode> {
+    rooms.identity.delete_credential(&caller, user_id(&user)?, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `GET /v3/users/{id}/access_rules`
-pub(super) async fn rules(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(user): Path<String>,
-    filters: Filters,
-) -> Result<Json<Value>, ApiError> {
-    let rows = api.identity.access_rules(&caller, user_id(&user)?).await?;
+pub(super) async fn rules(Asked { rooms, caller, .. }: Asked, Path(user): Path<String>, filters: Filters) -> Answer {
+    let rows = rooms.identity.access_rules(&caller, user_id(&user)?).await?;
     Ok(Json(filters.shown("access_rules", rows, |rule| &rule.id, |rule| json!(rule))))
 }
 
 /// `GET /v3/users/{id}/access_rules/{rule}`
-pub(super) async fn rule(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path((user, id)): Path<(String, String)>,
-) -> Result<Json<Value>, ApiError> {
-    let mut rules = api.identity.access_rules(&caller, user_id(&user)?).await?;
+pub(super) async fn rule(Asked { rooms, caller, .. }: Asked, Path((user, id)): Path<(String, String)>) -> Answer {
+    let mut rules = rooms.identity.access_rules(&caller, user_id(&user)?).await?;
     rules.retain(|rule| rule.id == id);
     let rule = rules.pop().ok_or_else(|| Error::NotFound(format!("Could not find Access Rule: {id}.")))?;
     Ok(Json(json!({"access_rule": rule})))
@@ -132,11 +111,10 @@ pub(super) async fn rule(
 
 /// `DELETE /v3/users/{id}/access_rules/{rule}`
 pub(super) async fn delete_rule(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     Path((user, id)): Path<(String, String)>,
-) -> Result<StatusCode, ApiError> {
-    api.identity.delete_access_rule(&caller, user_id(&user)?, &id).await?;
+) -> Answer<StatusCode> {
+    rooms.identity.delete_access_rule(&caller, user_id(&user)?, &id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -1,15 +1,12 @@
 //! `/v3/domains`.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::Json;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    super::{Api, body::JsonBody, caller::Authenticated, error::ApiError, links::PublicUrl},
+    super::{caller::Asked, error::Answer},
+    collections::{Collection, listed},
     lists::Filters,
 };
 use crate::{
@@ -18,12 +15,7 @@ use crate::{
 };
 
 #[derive(Deserialize)]
-pub(super) struct Body {
-    domain: Fields,
-}
-
-#[derive(Deserialize)]
-struct Fields {
+pub(super) struct Fields {
     name: Option<String>,
     description: Option<String>,
     enabled: Option<bool>,
@@ -35,66 +27,55 @@ impl From<Fields> for DomainFields {
     }
 }
 
-/// `GET /v3/domains`
-pub(super) async fn list(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    filters: Filters,
-) -> Result<Json<Value>, ApiError> {
-    let rows = api.identity.domains(&caller, &wanted(&filters)).await?;
-    Ok(Json(shown_list(&filters, rows)))
+/// `/v3/domains`
+pub(super) struct Domains;
+
+impl Collection for Domains {
+    const ONE: &'static str = "domain";
+    const MANY: &'static str = "domains";
+    type Row = Domain;
+    type Fields = Fields;
+
+    fn id(row: &Domain) -> &str {
+        &row.id
+    }
+
+    fn shown(domain: &Domain) -> Value {
+        json!({
+            "id": domain.id,
+            "name": domain.name,
+            "description": domain.description,
+            "enabled": domain.enabled,
+            "tags": [],
+            "options": {},
+        })
+    }
+
+    async fn list(asked: &Asked, filters: &Filters) -> Result<Vec<Domain>> {
+        asked.rooms.identity.domains(&asked.caller, &wanted(filters)).await
+    }
+
+    async fn create(asked: &Asked, fields: Self::Fields) -> Result<Domain> {
+        asked.rooms.identity.create_domain(&asked.caller, fields.into()).await
+    }
+
+    async fn show(asked: &Asked, id: &str) -> Result<Domain> {
+        asked.rooms.identity.domain(&asked.caller, id).await
+    }
+
+    async fn update(asked: &Asked, id: &str, fields: Self::Fields) -> Result<Domain> {
+        asked.rooms.identity.update_domain(&asked.caller, id, fields.into()).await
+    }
+
+    async fn delete(asked: &Asked, id: &str) -> Result<()> {
+        asked.rooms.identity.delete_domain(&asked.caller, id).await
+    }
 }
 
 /// `GET /v3/auth/domains`
-pub(super) async fn own(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    filters: Filters,
-) -> Result<Json<Value>, ApiError> {
-    let rows = api.identity.own_domains(&caller).await?;
-    Ok(Json(shown_list(&filters, rows)))
-}
-
-/// `POST /v3/domains`
-pub(super) async fn create(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    base: PublicUrl,
-    JsonBody(body): JsonBody<Body>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let domain = api.identity.create_domain(&caller, body.domain.into()).await?;
-    Ok((StatusCode::CREATED, one(&base, &domain)))
-}
-
-/// `GET /v3/domains/{id}`
-pub(super) async fn show(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    base: PublicUrl,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    Ok(one(&base, &api.identity.domain(&caller, &id).await?))
-}
-
-/// `PATCH /v3/domains/{id}`
-pub(super) async fn update(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    base: PublicUrl,
-    Path(id): Path<String>,
-    JsonBody(body): JsonBody<Body>,
-) -> Result<Json<Value>, ApiError> {
-    Ok(one(&base, &api.identity.update_domain(&caller, &id, body.domain.into()).await?))
-}
-
-/// `DELETE /v3/domains/{id}`
-pub(super) async fn delete(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-) -> Result<StatusCode, ApiError> {
-    api.identity.delete_domain(&caller, &id).await?;
-    Ok(StatusCode::NO_CONTENT)
+pub(super) async fn own(Asked { rooms, caller, url }: Asked, filters: Filters) -> Answer {
+    let rows = rooms.identity.own_domains(&caller).await?;
+    Ok(Json(listed::<Domains>(&url, &filters, rows)))
 }
 
 pub(super) fn wanted(filters: &Filters) -> ListDomains<'_> {
@@ -104,24 +85,4 @@ pub(super) fn wanted(filters: &Filters) -> ListDomains<'_> {
         marker: filters.marker(),
         limit: filters.one_more(),
     }
-}
-
-fn shown_list(filters: &Filters, rows: Vec<Domain>) -> Value {
-    filters.shown("domains", rows, |domain| &domain.id, |domain| shown(&filters.base_of("/v3/domains"), domain))
-}
-
-fn one(base: &PublicUrl, domain: &Domain) -> Json<Value> {
-    Json(json!({"domain": shown(&format!("{}/identity/v3/domains", base.0), domain)}))
-}
-
-fn shown(collection: &str, domain: &Domain) -> Value {
-    json!({
-        "id": domain.id,
-        "name": domain.name,
-        "description": domain.description,
-        "enabled": domain.enabled,
-        "tags": [],
-        "options": {},
-        "links": {"self": format!("{collection}/{}", domain.id)},
-    })
 }

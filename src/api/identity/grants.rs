@@ -5,16 +5,21 @@ use std::collections::HashMap;
 
 use axum::{
     Json, Router,
-    extract::{FromRequestParts, Path, State},
+    extract::{FromRequestParts, Path},
     http::{StatusCode, request::Parts},
     routing::{get, put},
 };
 use serde_json::{Map, Value, json};
 
 use super::{
-    super::{Api, caller::Authenticated, error::ApiError},
+    super::{
+        Api,
+        caller::Asked,
+        error::{Answer, ApiError},
+    },
+    collections::listed,
     lists::Filters,
-    roles,
+    roles::Roles,
 };
 use crate::{
     error::{Error, Result},
@@ -56,8 +61,8 @@ struct Meant {
 impl FromRequestParts<Api> for Meant {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Meant, ApiError> {
-        let names = Path::<HashMap<String, String>>::from_request_parts(parts, api).await;
+    async fn from_request_parts(parts: &mut Parts, rooms: &Api) -> Answer<Meant> {
+        let names = Path::<HashMap<String, String>>::from_request_parts(parts, rooms).await;
         let Path(mut names) = names.map_err(|_| Error::Invalid("The URL is not readable.".into()))?;
         let is_inherited = parts.uri.path().contains("/OS-INHERIT/");
         let actor = names.remove("user").map(Actor::User).or(names.remove("group").map(Actor::Group));
@@ -73,57 +78,35 @@ impl FromRequestParts<Api> for Meant {
     }
 }
 
-async fn list(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Meant { actor, target, .. }: Meant,
-    filters: Filters,
-) -> Result<Json<Value>, ApiError> {
-    let rows = api.identity.granted_roles(&caller, actor, target).await?;
-    let show = |role: &_| roles::shown(&filters.base_of("/v3/roles"), role);
-    Ok(Json(filters.shown("roles", rows, |role| &role.id, show)))
+async fn list(Asked { rooms, caller, url }: Asked, Meant { actor, target, .. }: Meant, filters: Filters) -> Answer {
+    let rows = rooms.identity.granted_roles(&caller, actor, target).await?;
+    Ok(Json(listed::<Roles>(&url, &filters, rows)))
 }
 
-async fn grant(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Meant { actor, target, role }: Meant,
-) -> Result<StatusCode, ApiError> {
-    api.identity.grant_role(&caller, actor, target, &role).await?;
+async fn grant(Asked { rooms, caller, .. }: Asked, Meant { actor, target, role }: Meant) -> Answer<StatusCode> {
+    rooms.identity.grant_role(&caller, actor, target, &role).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn check(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Meant { actor, target, role }: Meant,
-) -> Result<StatusCode, ApiError> {
-    let rows = api.identity.granted_roles(&caller, actor, target).await?;
+async fn check(Asked { rooms, caller, .. }: Asked, Meant { actor, target, role }: Meant) -> Answer<StatusCode> {
+    let rows = rooms.identity.granted_roles(&caller, actor, target).await?;
     if rows.iter().any(|row| row.id == role) {
         return Ok(StatusCode::NO_CONTENT);
     }
     Err(Error::NotFound("There is no such role assignment.".into()).into())
 }
 
-async fn revoke(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Meant { actor, target, role }: Meant,
-) -> Result<StatusCode, ApiError> {
-    api.identity.revoke_role(&caller, actor, target, &role).await?;
+async fn revoke(Asked { rooms, caller, .. }: Asked, Meant { actor, target, role }: Meant) -> Answer<StatusCode> {
+    rooms.identity.revoke_role(&caller, actor, target, &role).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `GET /v3/role_assignments`
-async fn assignments(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    filters: Filters,
-) -> Result<Json<Value>, ApiError> {
+async fn assignments(Asked { rooms, caller, .. }: Asked, filters: Filters) -> Answer {
     let wanted = wanted(&filters)?;
-    let rows = api.identity.assignments(&caller, &wanted).await?;
+    let rows = rooms.identity.assignments(&caller, &wanted).await?;
     let names = match is_set(&filters, "include_names") {
-        true => Some(api.identity.names_of(&caller, &rows).await?),
+        true => Some(rooms.identity.names_of(&caller, &rows).await?),
         false => None,
     };
     let shown: Vec<Value> = rows.iter().map(|row| shown(&filters, row, names.as_ref())).collect();

@@ -1,15 +1,12 @@
 //! `/v3/groups`, and the groups of a user.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    http::StatusCode,
-};
+use axum::{Json, extract::Path, http::StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
-    super::{Api, body::JsonBody, caller::Authenticated, error::ApiError, links::PublicUrl},
+    super::{caller::Asked, error::Answer},
+    collections::{Collection, listed},
     lists::Filters,
 };
 use crate::{
@@ -18,12 +15,7 @@ use crate::{
 };
 
 #[derive(Deserialize)]
-pub(super) struct Body {
-    group: Fields,
-}
-
-#[derive(Deserialize)]
-struct Fields {
+pub(super) struct Fields {
     name: Option<String>,
     domain_id: Option<String>,
     description: Option<String>,
@@ -35,96 +27,79 @@ impl From<Fields> for GroupFields {
     }
 }
 
-/// `GET /v3/groups`
-pub(super) async fn list(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    filters: Filters,
-) -> Result<Json<Value>, ApiError> {
-    let rows = api.identity.groups(&caller, &wanted(&filters)).await?;
-    Ok(Json(shown_list(&filters, rows)))
+/// `/v3/groups`
+pub(super) struct Groups;
+
+impl Collection for Groups {
+    const ONE: &'static str = "group";
+    const MANY: &'static str = "groups";
+    type Row = Group;
+    type Fields = Fields;
+
+    fn id(row: &Group) -> &str {
+        &row.id
+    }
+
+    fn shown(group: &Group) -> Value {
+        json!({
+            "id": group.id,
+            "name": group.name,
+            "domain_id": group.domain_id,
+            "description": group.description,
+        })
+    }
+
+    async fn list(asked: &Asked, filters: &Filters) -> Result<Vec<Group>> {
+        asked.rooms.identity.groups(&asked.caller, &wanted(filters)).await
+    }
+
+    async fn create(asked: &Asked, fields: Self::Fields) -> Result<Group> {
+        asked.rooms.identity.create_group(&asked.caller, fields.into()).await
+    }
+
+    async fn show(asked: &Asked, id: &str) -> Result<Group> {
+        asked.rooms.identity.group(&asked.caller, id).await
+    }
+
+    async fn update(asked: &Asked, id: &str, fields: Self::Fields) -> Result<Group> {
+        asked.rooms.identity.update_group(&asked.caller, id, fields.into()).await
+    }
+
+    async fn delete(asked: &Asked, id: &str) -> Result<()> {
+        asked.rooms.identity.delete_group(&asked.caller, id).await
+    }
 }
 
 /// `GET /v3/users/{id}/groups`
-pub(super) async fn of_user(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(user): Path<String>,
-    filters: Filters,
-) -> Result<Json<Value>, ApiError> {
-    let rows = api.identity.groups_of(&caller, &user, &wanted(&filters)).await?;
-    Ok(Json(shown_list(&filters, rows)))
-}
-
-/// `POST /v3/groups`
-pub(super) async fn create(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    base: PublicUrl,
-    JsonBody(body): JsonBody<Body>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let group = api.identity.create_group(&caller, body.group.into()).await?;
-    Ok((StatusCode::CREATED, one(&base, &group)))
-}
-
-/// `GET /v3/groups/{id}`
-pub(super) async fn show(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    base: PublicUrl,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    Ok(one(&base, &api.identity.group(&caller, &id).await?))
-}
-
-/// `PATCH /v3/groups/{id}`
-pub(super) async fn update(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    base: PublicUrl,
-    Path(id): Path<String>,
-    JsonBody(body): JsonBody<Body>,
-) -> Result<Json<Value>, ApiError> {
-    Ok(one(&base, &api.identity.update_group(&caller, &id, body.group.into()).await?))
-}
-
-/// `DELETE /v3/groups/{id}`
-pub(super) async fn delete(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-) -> Result<StatusCode, ApiError> {
-    api.identity.delete_group(&caller, &id).await?;
-    Ok(StatusCode::NO_CONTENT)
+pub(super) async fn of_user(Asked { rooms, caller, url }: Asked, Path(user): Path<String>, filters: Filters) -> Answer {
+    let rows = rooms.identity.groups_of(&caller, &user, &wanted(&filters)).await?;
+    Ok(Json(listed::<Groups>(&url, &filters, rows)))
 }
 
 /// `PUT /v3/groups/{id}/users/{user}`
 pub(super) async fn add_member(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     Path((group, user)): Path<(String, String)>,
-) -> Result<StatusCode, ApiError> {
-    api.identity.add_member(&caller, &group, &user).await?;
+) -> Answer<StatusCode> {
+    rooms.identity.add_member(&caller, &group, &user).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `GET` and `HEAD /v3/groups/{id}/users/{user}`
 pub(super) async fn check_member(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     Path((group, user)): Path<(String, String)>,
-) -> Result<StatusCode, ApiError> {
-    api.identity.check_member(&caller, &group, &user).await?;
+) -> Answer<StatusCode> {
+    rooms.identity.check_member(&caller, &group, &user).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `DELETE /v3/groups/{id}/users/{user}`
 pub(super) async fn remove_member(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     Path((group, user)): Path<(String, String)>,
-) -> Result<StatusCode, ApiError> {
-    api.identity.remove_member(&caller, &group, &user).await?;
+) -> Answer<StatusCode> {
+    rooms.identity.remove_member(&caller, &group, &user).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -136,22 +111,4 @@ fn wanted(filters: &Filters) -> ListGroups<'_> {
         marker: filters.marker(),
         limit: filters.one_more(),
     }
-}
-
-fn shown_list(filters: &Filters, rows: Vec<Group>) -> Value {
-    filters.shown("groups", rows, |group| &group.id, |group| shown(&filters.base_of("/v3/groups"), group))
-}
-
-fn one(base: &PublicUrl, group: &Group) -> Json<Value> {
-    Json(json!({"group": shown(&format!("{}/identity/v3/groups", base.0), group)}))
-}
-
-fn shown(collection: &str, group: &Group) -> Value {
-    json!({
-        "id": group.id,
-        "name": group.name,
-        "domain_id": group.domain_id,
-        "description": group.description,
-        "links": {"self": format!("{collection}/{}", group.id)},
-    })
 }

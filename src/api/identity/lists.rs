@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::{
     Api,
-    error::ApiError,
+    error::{Answer, ApiError},
     links::PublicUrl,
     paging::{self, MAX_PAGE, Page, Query},
     trail::WholeUri,
@@ -25,10 +25,10 @@ pub(in crate::api) struct Filters {
 impl FromRequestParts<Api> for Filters {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Filters, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, rooms: &Api) -> Answer<Filters> {
         let query = Query::read(parts.uri.query().unwrap_or_default());
         let limit = paging::limit(query.all("limit").next_back(), MAX_PAGE)?.max(1);
-        let base = PublicUrl::of(api, &parts.headers).0;
+        let base = PublicUrl::of(rooms, &parts.headers).0;
         let whole = parts.extensions.get::<WholeUri>().map_or(&parts.uri, |uri| &uri.0);
         Ok(Filters { query, path: whole.path().to_owned(), base, limit })
     }

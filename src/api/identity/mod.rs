@@ -8,6 +8,7 @@ use axum::{
 use super::Api;
 
 mod catalog;
+mod collections;
 mod credentials;
 mod discovery;
 mod domains;
@@ -53,10 +54,8 @@ fn signing_in() -> Router<Api> {
 
 fn people() -> Router<Api> {
     Router::new()
-        .route("/v3/domains", get(domains::list).post(domains::create))
-        .route("/v3/domains/{domain}", get(domains::show).patch(domains::update).delete(domains::delete))
-        .route("/v3/projects", get(projects::list).post(projects::create))
-        .route("/v3/projects/{project}", get(projects::show).patch(projects::update).delete(projects::delete))
+        .merge(collections::routes::<domains::Domains>())
+        .merge(collections::routes::<projects::Projects>())
         .route(
             "/v3/projects/{project}/tags",
             get(project_tags::list).put(project_tags::replace).delete(project_tags::clear),
@@ -65,13 +64,11 @@ fn people() -> Router<Api> {
             "/v3/projects/{project}/tags/{tag}",
             get(project_tags::check).put(project_tags::add).delete(project_tags::remove),
         )
-        .route("/v3/users", get(users::list).post(users::create))
-        .route("/v3/users/{user}", get(users::show).patch(users::update).delete(users::delete))
+        .merge(collections::routes::<users::Users>())
         .route("/v3/users/{user}/password", post(users::change_password))
         .route("/v3/users/{user}/projects", get(projects::of_user))
         .route("/v3/users/{user}/groups", get(groups::of_user))
-        .route("/v3/groups", get(groups::list).post(groups::create))
-        .route("/v3/groups/{group}", get(groups::show).patch(groups::update).delete(groups::delete))
+        .merge(collections::routes::<groups::Groups>())
         .route("/v3/groups/{group}/users", get(users::of_group))
         .route(
             "/v3/groups/{group}/users/{user}",
@@ -81,8 +78,7 @@ fn people() -> Router<Api> {
 
 fn roles() -> Router<Api> {
     Router::new()
-        .route("/v3/roles", get(roles::list).post(roles::create))
-        .route("/v3/roles/{role}", get(roles::show).patch(roles::update).delete(roles::delete))
+        .merge(collections::routes::<roles::Roles>())
         .route("/v3/roles/{role}/implies", get(roles::implied))
         .route("/v3/roles/{role}/implies/{implied}", put(roles::imply).get(roles::check_implied).delete(roles::unimply))
         .route("/v3/role_inferences", get(roles::inferences))
@@ -90,21 +86,10 @@ fn roles() -> Router<Api> {
 
 fn catalog() -> Router<Api> {
     Router::new()
-        .route("/v3/services", get(catalog::services).post(catalog::create_service))
-        .route(
-            "/v3/services/{service}",
-            get(catalog::service).patch(catalog::update_service).delete(catalog::delete_service),
-        )
-        .route("/v3/endpoints", get(catalog::endpoints).post(catalog::create_endpoint))
-        .route(
-            "/v3/endpoints/{endpoint}",
-            get(catalog::endpoint).patch(catalog::update_endpoint).delete(catalog::delete_endpoint),
-        )
-        .route("/v3/regions", get(catalog::regions).post(catalog::create_region))
-        .route(
-            "/v3/regions/{region}",
-            get(catalog::region).put(catalog::put_region).patch(catalog::update_region).delete(catalog::delete_region),
-        )
+        .merge(collections::routes::<catalog::Services>())
+        .merge(collections::routes::<catalog::Endpoints>())
+        .merge(collections::routes::<catalog::Regions>())
+        .route("/v3/regions/{region}", put(catalog::put_region))
         // Unified limits are not kept here: what one project may use is in the service's settings.
         .route("/v3/registered_limits", get(none::registered_limits))
         .route("/v3/limits", get(none::limits))

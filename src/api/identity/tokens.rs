@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::{
-    Api, body::JsonBody, caller::Authenticated, error::ApiError, links::PublicUrl, paging::Query, times, trail::Trail,
+    Api, body::JsonBody, caller::Asked, error::Answer, links::PublicUrl, paging::Query, times, trail::Trail,
 };
 use crate::{
     error::{Error, Result},
@@ -95,57 +95,43 @@ impl Who {
 
 /// `POST /v3/auth/tokens`
 pub(super) async fn issue(
-    State(api): State<Api>,
+    State(rooms): State<Api>,
     base: PublicUrl,
     trail: Extension<Trail>,
     query: Query,
     JsonBody(body): JsonBody<SignIn>,
-) -> Result<Response, ApiError> {
+) -> Answer<Response> {
     let scope = scope(body.auth.scope)?;
     let proofs = proofs(body.auth.identity)?;
     trail.tries(&proofs);
-    let (token, session) = api.identity.sign_in(&proofs, &scope).await?;
-    let services = api.identity.catalog(&base.0).await?;
+    let (token, session) = rooms.identity.sign_in(&proofs, &scope).await?;
+    let services = rooms.identity.catalog(&base.0).await?;
     let shown = shown(&session, with_catalog(&query).then_some(&services));
     Ok((StatusCode::CREATED, subject(&token), Json(shown)).into_response())
 }
 
 /// `GET` and `HEAD /v3/auth/tokens`
-pub(super) async fn show(
-    State(api): State<Api>,
-    base: PublicUrl,
-    Authenticated(caller): Authenticated,
-    query: Query,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
+pub(super) async fn show(Asked { rooms, caller, url }: Asked, query: Query, headers: HeaderMap) -> Answer<Response> {
     let token = asked_for(&headers)?;
-    let session = api.identity.show_token(&caller, token).await?;
-    let services = api.identity.catalog(&base.0).await?;
+    let session = rooms.identity.show_token(&caller, token).await?;
+    let services = rooms.identity.catalog(&url).await?;
     let shown = shown(&session, with_catalog(&query).then_some(&services));
     Ok((subject(token), Json(shown)).into_response())
 }
 
 /// `DELETE /v3/auth/tokens`
-pub(super) async fn revoke(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    headers: HeaderMap,
-) -> Result<StatusCode, ApiError> {
-    api.identity.revoke_token(&caller, asked_for(&headers)?).await?;
+pub(super) async fn revoke(Asked { rooms, caller, .. }: Asked, headers: HeaderMap) -> Answer<StatusCode> {
+    rooms.identity.revoke_token(&caller, asked_for(&headers)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// `GET /v3/auth/catalog`
-pub(super) async fn catalog(
-    State(api): State<Api>,
-    base: PublicUrl,
-    Authenticated(caller): Authenticated,
-) -> Result<Json<Value>, ApiError> {
+pub(super) async fn catalog(Asked { rooms, caller, url }: Asked) -> Answer {
     if caller.session.as_ref().is_none_or(|session| matches!(session.scope, Scope::Unscoped)) {
         return Err(Error::Forbidden("The catalog is shown to scoped tokens only.".into()).into());
     }
-    let services = api.identity.catalog(&base.0).await?;
-    let link = format!("{}/identity/v3/auth/catalog", base.0);
+    let services = rooms.identity.catalog(&url).await?;
+    let link = format!("{}/identity/v3/auth/catalog", url);
     Ok(Json(json!({"catalog": listed(&services), "links": {"self": link, "next": null, "previous": null}})))
 }
 

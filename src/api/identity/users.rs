@@ -9,7 +9,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    super::{Api, body::JsonBody, caller::Authenticated, error::ApiError, links::PublicUrl, trail::Trail},
+    super::{Api, body::JsonBody, caller::Asked, error::Answer, trail::Trail},
+    collections::{Collection, listed},
     lists::{Filters, set},
 };
 use crate::{
@@ -21,12 +22,7 @@ use crate::{
 };
 
 #[derive(Deserialize)]
-pub(super) struct Body {
-    user: Fields,
-}
-
-#[derive(Deserialize)]
-struct Fields {
+pub(super) struct Fields {
     name: Option<String>,
     domain_id: Option<String>,
     #[serde(default, deserialize_with = "set")]
@@ -60,67 +56,75 @@ impl From<Fields> for UserFields {
     }
 }
 
-/// `GET /v3/users`
-pub(super) async fn list(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    filters: Filters,
-) -> Result<Json<Value>, ApiError> {
-    let rows = api.identity.users(&caller, &wanted(&filters, None)).await?;
-    Ok(Json(shown_list(&filters, rows)))
+/// `/v3/users`
+pub(super) struct Users;
+
+impl Collection for Users {
+    const ONE: &'static str = "user";
+    const MANY: &'static str = "users";
+    type Row = User;
+    type Fields = Fields;
+
+    fn id(row: &User) -> &str {
+        &row.id
+    }
+
+    fn shown(user: &User) -> Value {
+        let mut shown = json!({
+            "id": user.id,
+            "name": user.name,
+            "domain_id": user.domain_id,
+            "enabled": user.enabled,
+            "password_expires_at": null,
+            "options": {},
+        });
+        // Keystone shows what was set and nothing else of these.
+        let given = [
+            ("description", &user.description),
+            ("email", &user.email),
+            ("default_project_id", &user.default_project_id),
+        ];
+        for (name, value) in given {
+            if let Some(value) = value {
+                shown[name] = value.clone().into();
+            }
+        }
+        let extra: Map<String, Value> = serde_json::from_str(&user.extra).unwrap_or_default();
+        for (name, value) in extra {
+            shown[name] = value;
+        }
+        shown
+    }
+
+    async fn list(asked: &Asked, filters: &Filters) -> Result<Vec<User>> {
+        asked.rooms.identity.users(&asked.caller, &wanted(filters, None)).await
+    }
+
+    async fn create(asked: &Asked, fields: Self::Fields) -> Result<User> {
+        asked.rooms.identity.create_user(&asked.caller, fields.into()).await
+    }
+
+    async fn show(asked: &Asked, id: &str) -> Result<User> {
+        asked.rooms.identity.user(&asked.caller, id).await
+    }
+
+    async fn update(asked: &Asked, id: &str, fields: Self::Fields) -> Result<User> {
+        asked.rooms.identity.update_user(&asked.caller, id, fields.into()).await
+    }
+
+    async fn delete(asked: &Asked, id: &str) -> Result<()> {
+        asked.rooms.identity.delete_user(&asked.caller, id).await
+    }
 }
 
 /// `GET /v3/groups/{id}/users`
 pub(super) async fn of_group(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, url }: Asked,
     Path(group): Path<String>,
     filters: Filters,
-) -> Result<Json<Value>, ApiError> {
-    let rows = api.identity.members(&caller, &group, &wanted(&filters, Some(&group))).await?;
-    Ok(Json(shown_list(&filters, rows)))
-}
-
-/// `POST /v3/users`
-pub(super) async fn create(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    base: PublicUrl,
-    JsonBody(body): JsonBody<Body>,
-) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let user = api.identity.create_user(&caller, body.user.into()).await?;
-    Ok((StatusCode::CREATED, one(&base, &user)))
-}
-
-/// `GET /v3/users/{id}`
-pub(super) async fn show(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    base: PublicUrl,
-    Path(id): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    Ok(one(&base, &api.identity.user(&caller, &id).await?))
-}
-
-/// `PATCH /v3/users/{id}`
-pub(super) async fn update(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    base: PublicUrl,
-    Path(id): Path<String>,
-    JsonBody(body): JsonBody<Body>,
-) -> Result<Json<Value>, ApiError> {
-    Ok(one(&base, &api.identity.update_user(&caller, &id, body.user.into()).await?))
-}
-
-/// `DELETE /v3/users/{id}`
-pub(super) async fn delete(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(id): Path<String>,
-) -> Result<StatusCode, ApiError> {
-    api.identity.delete_user(&caller, &id).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Answer {
+    let rows = rooms.identity.members(&caller, &group, &wanted(&filters, Some(&group))).await?;
+    Ok(Json(listed::<Users>(&url, &filters, rows)))
 }
 
 #[derive(Deserialize)]
@@ -136,13 +140,13 @@ struct Passwords {
 
 /// `POST /v3/users/{id}/password`
 pub(super) async fn change_password(
-    State(api): State<Api>,
+    State(rooms): State<Api>,
     Path(id): Path<String>,
     trail: Extension<Trail>,
     JsonBody(body): JsonBody<PasswordBody>,
-) -> Result<StatusCode, ApiError> {
+) -> Answer<StatusCode> {
     trail.tries_as(&id);
-    api.identity.change_password(&id, &body.user.original_password, &body.user.password).await?;
+    rooms.identity.change_password(&id, &body.user.original_password, &body.user.password).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -155,37 +159,4 @@ fn wanted<'a>(filters: &'a Filters, group_id: Option<&'a str>) -> ListUsers<'a> 
         marker: filters.marker(),
         limit: filters.one_more(),
     }
-}
-
-fn shown_list(filters: &Filters, rows: Vec<User>) -> Value {
-    filters.shown("users", rows, |user| &user.id, |user| shown(&filters.base_of("/v3/users"), user))
-}
-
-fn one(base: &PublicUrl, user: &User) -> Json<Value> {
-    Json(json!({"user": shown(&format!("{}/identity/v3/users", base.0), user)}))
-}
-
-fn shown(collection: &str, user: &User) -> Value {
-    let mut shown = json!({
-        "id": user.id,
-        "name": user.name,
-        "domain_id": user.domain_id,
-        "enabled": user.enabled,
-        "password_expires_at": null,
-        "options": {},
-        "links": {"self": format!("{collection}/{}", user.id)},
-    });
-    // Keystone shows what was set and nothing else of these.
-    let given =
-        [("description", &user.description), ("email", &user.email), ("default_project_id", &user.default_project_id)];
-    for (name, value) in given {
-        if let Some(value) = value {
-            shown[name] = value.clone().into();
-        }
-    }
-    let extra: Map<String, Value> = serde_json::from_str(&user.extra).unwrap_or_default();
-    for (name, value) in extra {
-        shown[name] = value;
-    }
-    shown
 }

@@ -7,7 +7,7 @@ use axum::{
 };
 
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError},
+    api::{Api, caller::Asked, error::ApiError},
     error::Error,
     identity::image_policy,
 };
@@ -26,7 +26,7 @@ pub(super) fn routes() -> Router<Api> {
         .route("/v2/queued_images/{image}", any(none))
 }
 
-async fn none(Authenticated(caller): Authenticated) -> ApiError {
+async fn none(Asked { caller, .. }: Asked) -> ApiError {
     match image_policy::manage_cache(&caller) {
         Err(refusal) => refusal.into(),
         Ok(()) => Error::NotFound("Caching via API is not supported at this site.".into()).into(),

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use axum::{
     body::Body,
-    extract::{Path, State},
+    extract::Path,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
@@ -12,7 +12,10 @@ use base64::Engine as _;
 
 use super::{image_id, stores};
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError},
+    api::{
+        caller::Asked,
+        error::{Answer, ApiError},
+    },
     error::{Error, Result},
     ids::ImageId,
     images::{Declared, File, Image},
@@ -20,35 +23,33 @@ use crate::{
 
 /// `PUT …/file`
 pub(super) async fn upload(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     Path(image): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let saved = async {
         let (id, declared) = opening(&image, &headers)?;
-        Ok(api.images.upload(&caller, id, declared, body.into_data_stream()).await?)
+        Ok(rooms.images.upload(&caller, id, declared, body.into_data_stream()).await?)
     };
     taken(saved.await)
 }
 
 /// `PUT …/stage`
 pub(super) async fn stage(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     Path(image): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
     let staged = async {
         let (id, declared) = opening(&image, &headers)?;
-        Ok(api.images.stage(&caller, id, declared, body.into_data_stream()).await?)
+        Ok(rooms.images.stage(&caller, id, declared, body.into_data_stream()).await?)
     };
     taken(staged.await)
 }
 
-fn taken(taken: Result<(), ApiError>) -> Response {
+fn taken(taken: Answer<()>) -> Response {
     match taken {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => {
@@ -61,7 +62,7 @@ fn taken(taken: Result<(), ApiError>) -> Response {
 }
 
 /// What is said before the bytes.
-fn opening(image: &str, headers: &HeaderMap) -> Result<(ImageId, Declared), ApiError> {
+fn opening(image: &str, headers: &HeaderMap) -> Answer<(ImageId, Declared)> {
     let id = image_id(image)?;
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if media_type.split(';').next().unwrap_or_default().trim() != "application/octet-stream" {
@@ -73,12 +74,11 @@ fn opening(image: &str, headers: &HeaderMap) -> Result<(ImageId, Declared), ApiE
 
 /// `GET …/file`
 pub(super) async fn download(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     Path(image): Path<String>,
     headers: HeaderMap,
-) -> Result<Response, ApiError> {
-    let Some(file) = api.images.file(&caller, image_id(&image)?).await? else {
+) -> Answer<Response> {
+    let Some(file) = rooms.images.file(&caller, image_id(&image)?).await? else {
         // Glance: an image without bytes yet has a file without content.
         return Ok(StatusCode::NO_CONTENT.into_response());
     };

@@ -2,39 +2,38 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::Path,
     http::{HeaderMap, StatusCode},
 };
 use serde_json::{Value, json};
 
 use super::{image_id, stores};
 use crate::{
-    api::{Api, body::JsonBody, caller::Authenticated, error::ApiError, links::PublicUrl},
+    api::{body::JsonBody, caller::Asked, error::Answer},
     error::{Error, Result},
     images::{ImportImage, METHODS},
     queue::Source,
 };
 
 /// `GET /v2/info/import`
-pub(super) async fn methods(_caller: Authenticated) -> Json<Value> {
+pub(super) async fn methods(_: Asked) -> Json<Value> {
     Json(json!({"import-methods": {"description": "Import methods available.", "type": "array", "value": METHODS}}))
 }
 
 /// `POST …/import`. The answer has no body, and so no media type.
 pub(super) async fn begin(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, url }: Asked,
     Path(image): Path<String>,
-    url: PublicUrl,
     headers: HeaderMap,
     JsonBody(body): JsonBody<Value>,
-) -> Result<StatusCode, ApiError> {
+) -> Answer<StatusCode> {
     let id = image_id(&image)?;
-    let source = source(&body, url.0)?;
+    let source = source(&body, url)?;
     let token = headers.get("x-auth-token").and_then(|token| token.to_str().ok());
     let token = token.filter(|_| matches!(source, Some(Source::Glance { .. }))).map(str::to_owned);
-    let targets = stores::wanted(&api, &body, &headers)?;
-    api.images
+    let targets = stores::wanted(&rooms, &body, &headers)?;
+    rooms
+        .images
         .import(&caller, id, ImportImage { source, targets, input: json!({"image_id": id, "import_req": body}), token })
         .await?;
     Ok(StatusCode::ACCEPTED)

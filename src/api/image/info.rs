@@ -1,16 +1,16 @@
 //! What the service can do, and what it honestly cannot.
 
-use axum::{Json, extract::State, http::StatusCode};
-use serde_json::{Value, json};
+use axum::{Json, http::StatusCode};
+use serde_json::json;
 
-use crate::api::{Api, caller::Authenticated, error::ApiError};
+use crate::api::{
+    caller::Asked,
+    error::{Answer, ApiError},
+};
 
 /// `GET /v2/info/usage`: the project's quotas.
-pub(super) async fn usage(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-) -> Result<Json<Value>, ApiError> {
-    let (used, limits) = api.images.usage(&caller).await?;
+pub(super) async fn usage(Asked { rooms, caller, .. }: Asked) -> Answer {
+    let (used, limits) = rooms.images.usage(&caller).await?;
     // Glance counts sizes in MiB here.
     let mib = |bytes: i64| bytes >> 20;
     Ok(Json(json!({"usage": {
@@ -22,7 +22,7 @@ pub(super) async fn usage(
 }
 
 /// `…/locations`
-pub(super) async fn no_locations(_caller: Authenticated) -> ApiError {
+pub(super) async fn no_locations(_: Asked) -> ApiError {
     locations()
 }
 

@@ -1,13 +1,12 @@
 //! `GET /v2/images`: Glance's filters, sorts and pages.
 
-use axum::{extract::State, http::StatusCode, response::Response};
+use axum::{http::StatusCode, response::Response};
 
 use super::render;
 use crate::{
     api::{
-        Api,
-        caller::Authenticated,
-        error::ApiError,
+        caller::Asked,
+        error::Answer,
         paging::{self, Page, Query},
     },
     error::{Error, Result},
@@ -23,14 +22,10 @@ const MAX_CHOICES: usize = 500;
 /// Filters of one request; as above.
 const MAX_FILTERS: usize = 64;
 
-pub(super) async fn list(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    query: Query,
-) -> Result<Response, ApiError> {
+pub(super) async fn list(Asked { rooms, caller, .. }: Asked, query: Query) -> Answer<Response> {
     let wanted = read_with(&query, |_, _, _| Ok(false))?;
     let limit = wanted.limit as usize;
-    let page = Page::full(api.images.list(&caller, wanted).await?, limit, |image| image.id.to_string());
+    let page = Page::full(rooms.images.list(&caller, wanted).await?, limit, |image| image.id.to_string());
     let next = page.next.map(|marker| query.after(IMAGES, &marker));
     Ok(render::json(StatusCode::OK, render::page(&page.items, &query.first(IMAGES), next.as_deref())))
 }

@@ -12,8 +12,38 @@ pub(super) fn href(namespace: &str) -> String {
     format!("{NAMESPACES}/{namespace}")
 }
 
-pub(super) fn object_href(namespace: &str, name: &str) -> String {
-    format!("{}/objects/{name}", href(namespace))
+/// The word for all things of a kind, in URLs and lists.
+pub(super) fn plural(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Object => "objects",
+        Kind::Property => "properties",
+        Kind::Tag => "tags",
+        Kind::ResourceType => "resource_types",
+    }
+}
+
+/// Where the things of one kind in a namespace are.
+pub(super) fn items_href(kind: Kind, namespace: &str) -> String {
+    format!("{}/{}", href(namespace), plural(kind))
+}
+
+/// Where one of them is.
+pub(super) fn item_href(kind: Kind, namespace: &str, name: &str) -> String {
+    format!("{}/{name}", items_href(kind, namespace))
+}
+
+/// One thing of a kind, at its own URL.
+pub(super) fn one(kind: Kind, namespace: &str, item: &Item) -> Value {
+    match kind {
+        Kind::Object => object(namespace, item),
+        Kind::Property => property(item),
+        Kind::Tag | Kind::ResourceType => self::item(item),
+    }
+}
+
+/// The same in a list, where a tag is its name and nothing else.
+pub(super) fn in_list(kind: Kind, namespace: &str, item: &Item) -> Value {
+    if kind == Kind::Tag { json!({"name": item.name}) } else { one(kind, namespace, item) }
 }
 
 pub(super) fn namespace(namespace: &Namespace) -> Value {
@@ -96,14 +126,14 @@ pub(super) fn item(item: &Item) -> Value {
     Value::Object(shown)
 }
 
-pub(super) fn object(namespace: &str, of: &Item) -> Value {
+fn object(namespace: &str, of: &Item) -> Value {
     let mut shown = item(of);
-    shown["self"] = object_href(namespace, &of.name).into();
+    shown["self"] = item_href(Kind::Object, namespace, &of.name).into();
     shown["schema"] = "/v2/schemas/metadefs/object".into();
     shown
 }
 
-pub(super) fn property(item: &Item) -> Value {
+fn property(item: &Item) -> Value {
     let mut shown = body(item);
     shown.insert("name".into(), item.name.clone().into());
     Value::Object(shown)

@@ -1,11 +1,11 @@
 //! Metadata definitions: namespaces, and what is in them.
 
 use axum::{
-    Json, Router,
-    extract::{Path, State},
+    Extension, Json, Router,
+    extract::Path,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
-    routing::{delete, get},
+    routing::{MethodRouter, delete, get},
 };
 use serde_json::{Map, Value, json};
 
@@ -14,8 +14,8 @@ use crate::{
     api::{
         Api,
         body::JsonBody,
-        caller::Authenticated,
-        error::ApiError,
+        caller::Asked,
+        error::Answer,
         paging::{self, Page, Query, begin_after},
     },
     error::{Error, Result},
@@ -26,55 +26,47 @@ type Body = JsonBody<Map<String, Value>>;
 
 /// Every URL below `/v2/metadefs`.
 pub(super) fn routes() -> Router<Api> {
-    let namespace = "/v2/metadefs/namespaces/{namespace}";
-    let at = |rest: &str| format!("{namespace}/{rest}");
     Router::new()
         .route("/v2/metadefs/resource_types", get(resource_types))
         .route("/v2/metadefs/namespaces", get(list).post(create))
-        .route(namespace, get(show).put(update).delete(delete_namespace))
-        .route(&at("resource_types"), get(associations).post(associate))
-        .route(&at("resource_types/{resource_type}"), delete(dissociate))
-        .route(&at("objects"), get(objects).post(add_object).delete(clear_objects))
-        .route(&at("objects/{object}"), get(object).put(change_object).delete(remove_object))
-        .route(&at("properties"), get(properties).post(add_property).delete(clear_properties))
-        .route(&at("properties/{property}"), get(property).put(change_property).delete(remove_property))
-        .route(&at("tags"), get(tags).post(add_tags).delete(clear_tags))
-        .route(&at("tags/{tag}"), get(tag).post(add_tag).put(change_tag).delete(remove_tag))
+        .route("/v2/metadefs/namespaces/{namespace}", get(show).put(update).delete(delete_namespace))
+        .merge(items_of(Kind::ResourceType, get(associations).post(associate), "resource_type", delete(remove)))
+        .merge(items_of(Kind::Object, get(items).post(add).delete(clear), "object", one()))
+        .merge(items_of(Kind::Property, get(properties).post(add).delete(clear), "property", one()))
+        .merge(items_of(Kind::Tag, get(items).post(add_tags).delete(clear), "tag", one().post(add_tag)))
 }
 
-async fn resource_types(State(api): State<Api>, Authenticated(caller): Authenticated) -> Result<Json<Value>, ApiError> {
-    let types = api.metadefs.resource_types(&caller).await?;
+/// The URLs of what a namespace holds of one kind; their handlers are told the kind.
+fn items_of(kind: Kind, all: MethodRouter<Api>, name: &str, one: MethodRouter<Api>) -> Router<Api> {
+    let at = format!("/v2/metadefs/namespaces/{{namespace}}/{}", view::plural(kind));
+    Router::new().route(&at, all).route(&format!("{at}/{{{name}}}"), one).layer(Extension(kind))
+}
+
+fn one() -> MethodRouter<Api> {
+    get(item).put(change).delete(remove)
+}
+
+async fn resource_types(Asked { rooms, caller, .. }: Asked) -> Answer {
+    let types = rooms.metadefs.resource_types(&caller).await?;
     Ok(Json(json!({"resource_types": types.iter().map(view::resource_type).collect::<Vec<_>>()})))
 }
 
-async fn list(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    query: Query,
-) -> Result<Json<Value>, ApiError> {
+async fn list(Asked { rooms, caller, .. }: Asked, query: Query) -> Answer {
     let wanted = Wanted::parse(&query)?;
-    let seen = api.metadefs.list(&caller).await?;
-    let page = wanted.page_of(seen, |(namespace, types)| wanted.shows(namespace, types), name_of)?;
+    let mut seen = rooms.metadefs.list(&caller).await?;
+    seen.retain(|(namespace, types)| wanted.shows(namespace, types));
+    let page = wanted.page_of(seen, Key::of_namespace)?;
     let shown = page.items.iter().map(|(namespace, types)| view::listed(namespace, types)).collect();
     Ok(Json(linked("namespaces", Value::Array(shown), NAMESPACES, &query, page.next)))
 }
 
-async fn create(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    JsonBody(body): Body,
-) -> Result<Response, ApiError> {
-    let (namespace, items) = api.metadefs.create(&caller, body).await?;
+async fn create(Asked { rooms, caller, .. }: Asked, JsonBody(body): Body) -> Answer<Response> {
+    let (namespace, items) = rooms.metadefs.create(&caller, body).await?;
     Ok(created(view::whole(&namespace, &items), Some(view::href(&namespace.name))))
 }
 
-async fn show(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(namespace): Path<String>,
-    query: Query,
-) -> Result<Json<Value>, ApiError> {
-    let (namespace, items) = api.metadefs.show(&caller, &namespace).await?;
+async fn show(Asked { rooms, caller, .. }: Asked, Path(namespace): Path<String>, query: Query) -> Answer {
+    let (namespace, items) = rooms.metadefs.show(&caller, &namespace).await?;
     let mut shown = view::whole(&namespace, &items);
     if let Some(on) = query.one("resource_type") {
         view::prefix(&mut shown, &items, on);
@@ -82,250 +74,126 @@ async fn show(
     Ok(Json(shown))
 }
 
-async fn update(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(namespace): Path<String>,
-    JsonBody(body): Body,
-) -> Result<Json<Value>, ApiError> {
-    let namespace = api.metadefs.update(&caller, &namespace, body).await?;
+async fn update(Asked { rooms, caller, .. }: Asked, Path(namespace): Path<String>, JsonBody(body): Body) -> Answer {
+    let namespace = rooms.metadefs.update(&caller, &namespace, body).await?;
     Ok(Json(view::namespace(&namespace)))
 }
 
-async fn delete_namespace(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(namespace): Path<String>,
-) -> Result<StatusCode, ApiError> {
-    api.metadefs.delete(&caller, &namespace).await?;
+async fn delete_namespace(Asked { rooms, caller, .. }: Asked, Path(namespace): Path<String>) -> Answer<StatusCode> {
+    rooms.metadefs.delete(&caller, &namespace).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-async fn associations(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(namespace): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let types = api.metadefs.items(&caller, &namespace, Kind::ResourceType).await?;
+async fn associations(Asked { rooms, caller, .. }: Asked, Path(namespace): Path<String>) -> Answer {
+    let types = rooms.metadefs.items(&caller, &namespace, Kind::ResourceType).await?;
     Ok(Json(json!({"resource_type_associations": types.iter().map(view::item).collect::<Vec<_>>()})))
 }
 
 async fn associate(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     Path(namespace): Path<String>,
     JsonBody(body): Body,
-) -> Result<Response, ApiError> {
-    let item = api.metadefs.add(&caller, &namespace, Kind::ResourceType, body).await?;
+) -> Answer<Response> {
+    let item = rooms.metadefs.add(&caller, &namespace, Kind::ResourceType, body).await?;
     Ok(created(view::item(&item), None))
 }
 
-async fn dissociate(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path((namespace, name)): Path<(String, String)>,
-) -> Result<StatusCode, ApiError> {
-    api.metadefs.remove(&caller, &namespace, Kind::ResourceType, &name).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-async fn objects(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(namespace): Path<String>,
-    query: Query,
-) -> Result<Json<Value>, ApiError> {
-    let wanted = Wanted::parse(&query)?;
-    let items = api.metadefs.items(&caller, &namespace, Kind::Object).await?;
-    let page = wanted.page_of(items, |_| true, |item| &item.name)?;
-    let shown = page.items.iter().map(|item| view::object(&namespace, item)).collect();
-    Ok(Json(linked("objects", Value::Array(shown), &format!("{}/objects", view::href(&namespace)), &query, page.next)))
-}
-
-async fn add_object(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(namespace): Path<String>,
-    JsonBody(body): Body,
-) -> Result<Response, ApiError> {
-    let item = api.metadefs.add(&caller, &namespace, Kind::Object, body).await?;
-    let at = view::object_href(&namespace, &item.name);
-    Ok(created(view::object(&namespace, &item), Some(at)))
-}
-
-async fn object(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path((namespace, name)): Path<(String, String)>,
-) -> Result<Json<Value>, ApiError> {
-    let item = api.metadefs.item(&caller, &namespace, Kind::Object, &name).await?;
-    Ok(Json(view::object(&namespace, &item)))
-}
-
-async fn change_object(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path((namespace, name)): Path<(String, String)>,
-    JsonBody(body): Body,
-) -> Result<Json<Value>, ApiError> {
-    let item = api.metadefs.change(&caller, &namespace, Kind::Object, &name, body).await?;
-    Ok(Json(view::object(&namespace, &item)))
-}
-
-async fn remove_object(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path((namespace, name)): Path<(String, String)>,
-) -> Result<StatusCode, ApiError> {
-    api.metadefs.remove(&caller, &namespace, Kind::Object, &name).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-async fn clear_objects(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(namespace): Path<String>,
-) -> Result<StatusCode, ApiError> {
-    api.metadefs.clear(&caller, &namespace, Kind::Object).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-async fn properties(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(namespace): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let items = api.metadefs.items(&caller, &namespace, Kind::Property).await?;
+async fn properties(Asked { rooms, caller, .. }: Asked, Path(namespace): Path<String>) -> Answer {
+    let items = rooms.metadefs.items(&caller, &namespace, Kind::Property).await?;
     Ok(Json(json!({"properties": view::properties(&items)})))
 }
 
-async fn add_property(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(namespace): Path<String>,
-    JsonBody(body): Body,
-) -> Result<Response, ApiError> {
-    let item = api.metadefs.add(&caller, &namespace, Kind::Property, body).await?;
-    let at = format!("{}/properties/{}", view::href(&namespace), item.name);
-    Ok(created(view::property(&item), Some(at)))
-}
-
-async fn property(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path((namespace, name)): Path<(String, String)>,
-    query: Query,
-) -> Result<Json<Value>, ApiError> {
-    let item = match query.one("resource_type") {
-        Some(on) => api.metadefs.property_on(&caller, &namespace, &name, on).await?,
-        None => api.metadefs.item(&caller, &namespace, Kind::Property, &name).await?,
-    };
-    Ok(Json(view::property(&item)))
-}
-
-async fn change_property(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path((namespace, name)): Path<(String, String)>,
-    JsonBody(body): Body,
-) -> Result<Json<Value>, ApiError> {
-    let item = api.metadefs.change(&caller, &namespace, Kind::Property, &name, body).await?;
-    Ok(Json(view::property(&item)))
-}
-
-async fn remove_property(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path((namespace, name)): Path<(String, String)>,
-) -> Result<StatusCode, ApiError> {
-    api.metadefs.remove(&caller, &namespace, Kind::Property, &name).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-async fn clear_properties(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(namespace): Path<String>,
-) -> Result<StatusCode, ApiError> {
-    api.metadefs.clear(&caller, &namespace, Kind::Property).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-async fn tags(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+async fn items(
+    Asked { rooms, caller, .. }: Asked,
+    Extension(kind): Extension<Kind>,
     Path(namespace): Path<String>,
     query: Query,
-) -> Result<Json<Value>, ApiError> {
+) -> Answer {
     let wanted = Wanted::parse(&query)?;
-    let items = api.metadefs.items(&caller, &namespace, Kind::Tag).await?;
-    let page = wanted.page_of(items, |_| true, |item| &item.name)?;
-    Ok(Json(linked("tags", view::tags(&page.items), &format!("{}/tags", view::href(&namespace)), &query, page.next)))
+    let items = rooms.metadefs.items(&caller, &namespace, kind).await?;
+    let page = wanted.page_of(items, Key::of_item)?;
+    let shown = page.items.iter().map(|item| view::in_list(kind, &namespace, item)).collect();
+    let (name, at) = (view::plural(kind), view::items_href(kind, &namespace));
+    Ok(Json(linked(name, shown, &at, &query, page.next)))
+}
+
+async fn add(
+    Asked { rooms, caller, .. }: Asked,
+    Extension(kind): Extension<Kind>,
+    Path(namespace): Path<String>,
+    JsonBody(body): Body,
+) -> Answer<Response> {
+    let item = rooms.metadefs.add(&caller, &namespace, kind, body).await?;
+    let at = view::item_href(kind, &namespace, &item.name);
+    Ok(created(view::one(kind, &namespace, &item), Some(at)))
+}
+
+async fn item(
+    Asked { rooms, caller, .. }: Asked,
+    Extension(kind): Extension<Kind>,
+    Path((namespace, name)): Path<(String, String)>,
+    query: Query,
+) -> Answer {
+    let item = match query.one("resource_type").filter(|_| kind == Kind::Property) {
+        Some(on) => rooms.metadefs.property_on(&caller, &namespace, &name, on).await?,
+        None => rooms.metadefs.item(&caller, &namespace, kind, &name).await?,
+    };
+    Ok(Json(view::one(kind, &namespace, &item)))
+}
+
+async fn change(
+    Asked { rooms, caller, .. }: Asked,
+    Extension(kind): Extension<Kind>,
+    Path((namespace, name)): Path<(String, String)>,
+    JsonBody(body): Body,
+) -> Answer {
+    let item = rooms.metadefs.change(&caller, &namespace, kind, &name, body).await?;
+    Ok(Json(view::one(kind, &namespace, &item)))
+}
+
+async fn remove(
+    Asked { rooms, caller, .. }: Asked,
+    Extension(kind): Extension<Kind>,
+    Path((namespace, name)): Path<(String, String)>,
+) -> Answer<StatusCode> {
+    rooms.metadefs.remove(&caller, &namespace, kind, &name).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn clear(
+    Asked { rooms, caller, .. }: Asked,
+    Extension(kind): Extension<Kind>,
+    Path(namespace): Path<String>,
+) -> Answer<StatusCode> {
+    rooms.metadefs.clear(&caller, &namespace, kind).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// `POST …/tags`: in the place of all, unless the client says that they are to be added.
 async fn add_tags(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     Path(namespace): Path<String>,
     headers: HeaderMap,
     JsonBody(mut body): Body,
-) -> Result<Response, ApiError> {
+) -> Answer<Response> {
     let tags = serde_json::from_value(body.remove("tags").unwrap_or_default())
         .map_err(|_| Error::Invalid("'tags' is a list of objects with a name".into()))?;
     let appends = headers.get("x-openstack-append").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
     let tags = match appends {
-        true => api.metadefs.append_tags(&caller, &namespace, tags).await?,
-        false => api.metadefs.replace_tags(&caller, &namespace, tags).await?,
+        true => rooms.metadefs.append_tags(&caller, &namespace, tags).await?,
+        false => rooms.metadefs.replace_tags(&caller, &namespace, tags).await?,
     };
     Ok(created(json!({"tags": view::tags(&tags)}), None))
 }
 
-async fn tag(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path((namespace, name)): Path<(String, String)>,
-) -> Result<Json<Value>, ApiError> {
-    Ok(Json(view::item(&api.metadefs.item(&caller, &namespace, Kind::Tag, &name).await?)))
-}
-
+/// `POST …/tags/{tag}`: the URL says all there is to a tag.
 async fn add_tag(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    asked: Asked,
+    kind: Extension<Kind>,
     Path((namespace, name)): Path<(String, String)>,
-) -> Result<Response, ApiError> {
-    let mut body = Map::new();
-    body.insert("name".into(), name.into());
-    let item = api.metadefs.add(&caller, &namespace, Kind::Tag, body).await?;
-    let at = format!("{}/tags/{}", view::href(&namespace), item.name);
-    Ok(created(view::item(&item), Some(at)))
-}
-
-async fn change_tag(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path((namespace, name)): Path<(String, String)>,
-    JsonBody(body): Body,
-) -> Result<Json<Value>, ApiError> {
-    Ok(Json(view::item(&api.metadefs.change(&caller, &namespace, Kind::Tag, &name, body).await?)))
-}
-
-async fn remove_tag(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path((namespace, name)): Path<(String, String)>,
-) -> Result<StatusCode, ApiError> {
-    api.metadefs.remove(&caller, &namespace, Kind::Tag, &name).await?;
-    Ok(StatusCode::NO_CONTENT)
-}
-
-async fn clear_tags(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(namespace): Path<String>,
-) -> Result<StatusCode, ApiError> {
-    api.metadefs.clear(&caller, &namespace, Kind::Tag).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Answer<Response> {
+    let body = Map::from_iter([("name".to_owned(), name.into())]);
+    add(asked, kind, Path(namespace), JsonBody(body)).await
 }
 
 fn created(body: Value, at: Option<String>) -> Response {
@@ -340,32 +208,26 @@ fn created(body: Value, at: Option<String>) -> Response {
 struct Wanted {
     visibility: Option<bool>,
     resource_types: Option<Vec<String>>,
-    by_time: Option<fn(&Sortable) -> i64>,
+    by_time: Option<fn(&Key<'_>) -> i64>,
     is_ascending: bool,
     marker: Option<String>,
     limit: usize,
 }
 
-/// What lists are sorted by.
-struct Sortable {
+/// What lists are sorted and continued by.
+struct Key<'a> {
+    name: &'a str,
     created_ms: i64,
     updated_ms: i64,
 }
 
-/// What a list holds.
-trait Listed {
-    fn times(&self) -> Sortable;
-}
-
-impl Listed for Item {
-    fn times(&self) -> Sortable {
-        Sortable { created_ms: self.created_ms, updated_ms: self.updated_ms }
+impl Key<'_> {
+    fn of_item(item: &Item) -> Key<'_> {
+        Key { name: &item.name, created_ms: item.created_ms, updated_ms: item.updated_ms }
     }
-}
 
-impl Listed for (Namespace, Vec<Item>) {
-    fn times(&self) -> Sortable {
-        Sortable { created_ms: self.0.created_ms, updated_ms: self.0.updated_ms }
+    fn of_namespace((namespace, _): &(Namespace, Vec<Item>)) -> Key<'_> {
+        Key { name: &namespace.name, created_ms: namespace.created_ms, updated_ms: namespace.updated_ms }
     }
 }
 
@@ -375,7 +237,7 @@ impl Wanted {
         let mut wanted = Wanted {
             visibility: None,
             resource_types: None,
-            by_time: Some(|times| times.created_ms),
+            by_time: Some(|key| key.created_ms),
             is_ascending: false,
             marker: None,
             limit,
@@ -388,8 +250,8 @@ impl Wanted {
                 "resource_types" => wanted.resource_types = Some(value.split(',').map(str::to_owned).collect()),
                 "sort_key" => {
                     wanted.by_time = match value {
-                        "created_at" => Some(|times| times.created_ms),
-                        "updated_at" => Some(|times| times.updated_ms),
+                        "created_at" => Some(|key| key.created_ms),
+                        "updated_at" => Some(|key| key.updated_ms),
                         "namespace" | "name" => None,
                         _ => return Err(bad("created_at, updated_at or namespace")),
                     }
@@ -409,28 +271,17 @@ impl Wanted {
             && self.resource_types.as_ref().is_none_or(|wanted| types.iter().any(|of| wanted.contains(&of.name)))
     }
 
-    /// The page, and the marker of the next one.
-    fn page_of<T: Listed>(
-        &self,
-        all: Vec<T>,
-        shows: impl Fn(&T) -> bool,
-        name: impl Fn(&T) -> &String,
-    ) -> Result<Page<T>> {
-        let mut kept: Vec<T> = all.into_iter().filter(|one| shows(one)).collect();
-        let key = |one: &T| (self.by_time.map(|time| time(&one.times())), name(one).clone());
-        kept.sort_by_key(key);
+    /// The page that is asked for, of a list that is held whole.
+    fn page_of<T>(&self, mut all: Vec<T>, key: impl Fn(&T) -> Key<'_>) -> Result<Page<T>> {
+        all.sort_by_key(|one| (self.by_time.map(|time| time(&key(one))), key(one).name.to_owned()));
         if !self.is_ascending {
-            kept.reverse();
+            all.reverse();
         }
         let missing = |marker: &str| Error::NotFound(format!("Metadata definition {marker} was not found."));
-        begin_after(&mut kept, self.marker.as_deref(), |one, marker| name(one) == marker, missing)?;
-        kept.truncate(self.limit);
-        Ok(Page::full(kept, self.limit, |one| name(one).clone()))
+        begin_after(&mut all, self.marker.as_deref(), |one, marker| key(one).name == marker, missing)?;
+        all.truncate(self.limit);
+        Ok(Page::full(all, self.limit, |one| key(one).name.to_owned()))
     }
-}
-
-fn name_of(listed: &(Namespace, Vec<Item>)) -> &String {
-    &listed.0.name
 }
 
 /// A list with the links around it.

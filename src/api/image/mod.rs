@@ -9,7 +9,7 @@ use axum::{
     routing::{any, delete, get, post, put},
 };
 
-use super::{Api, error::ApiError};
+use super::{Api, error::Answer};
 use crate::{error::Error, ids::ImageId};
 
 mod cache;
@@ -64,7 +64,7 @@ pub fn routes() -> Router<Api> {
 }
 
 /// Reads an image's id; what is no id names no image.
-pub(super) fn image_id(text: &str) -> Result<ImageId, ApiError> {
+pub(super) fn image_id(text: &str) -> Answer<ImageId> {
     text.parse().map_err(|_| {
         let shown: String = text.chars().take(64).collect();
         Error::NotFound(format!("No image found with ID {shown}")).into()

@@ -4,7 +4,7 @@ use axum::http::{HeaderValue, StatusCode};
 use serde_json::{Map, Value};
 
 use crate::{
-    api::error::ApiError,
+    api::error::{Answer, ApiError},
     error::{Error, Result},
     images::Change,
 };
@@ -19,7 +19,7 @@ type Reading = fn(&Map<String, Value>) -> Result<(String, String)>;
 ///
 /// # Errors
 /// 415 for another media type, 400 for what is no patch of an image, 403 for what nobody changes.
-pub(super) fn parse(content_type: Option<&HeaderValue>, body: Value) -> Result<Vec<Change>, ApiError> {
+pub(super) fn parse(content_type: Option<&HeaderValue>, body: Value) -> Answer<Vec<Change>> {
     let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
     let read: Reading = match media_type {

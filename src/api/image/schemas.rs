@@ -4,13 +4,13 @@ use axum::{Json, extract::Path};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    api::error::ApiError,
+    api::error::Answer,
     error::Error,
     images::{CONTAINER_FORMATS, DISK_FORMATS},
 };
 
 /// `GET /v2/schemas/{schema}`. Needs no token, as in Glance's own documents of them: they say nothing of anybody.
-pub(super) async fn show(Path(schema): Path<String>) -> Result<Json<Value>, ApiError> {
+pub(super) async fn show(Path(schema): Path<String>) -> Answer {
     let found = match schema.as_str() {
         "image" => image(),
         "images" => collection("images", &image()),
@@ -24,7 +24,7 @@ pub(super) async fn show(Path(schema): Path<String>) -> Result<Json<Value>, ApiE
 }
 
 /// `GET /v2/schemas/metadefs/{schema}`
-pub(super) async fn metadef(Path(schema): Path<String>) -> Result<Json<Value>, ApiError> {
+pub(super) async fn metadef(Path(schema): Path<String>) -> Answer {
     let found = super::metadef_schemas::schema(&schema);
     Ok(Json(found.ok_or_else(|| Error::NotFound("There is no such schema.".into()))?))
 }

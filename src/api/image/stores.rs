@@ -2,14 +2,14 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::Path,
     http::{HeaderMap, StatusCode},
 };
 use serde_json::{Value, json};
 
 use super::image_id;
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError},
+    api::{Rooms, caller::Asked, error::Answer},
     error::{Error, Result},
     identity::image_policy,
     images::Targets,
@@ -17,16 +17,13 @@ use crate::{
 };
 
 /// `GET /v2/info/stores`
-pub(super) async fn list(State(api): State<Api>, _caller: Authenticated) -> Json<Value> {
-    let stores: Vec<Value> = api.stores.all().iter().map(|store| shown(store)).collect();
+pub(super) async fn list(Asked { rooms, .. }: Asked) -> Json<Value> {
+    let stores: Vec<Value> = rooms.stores.all().iter().map(|store| shown(store)).collect();
     Json(json!({ "stores": stores }))
 }
 
 /// `GET /v2/info/stores/detail`
-pub(super) async fn detail(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-) -> Result<Json<Value>, ApiError> {
+pub(super) async fn detail(Asked { rooms, caller, .. }: Asked) -> Answer {
     image_policy::see_store_details(&caller)?;
     let detailed = |store: &Store| {
         let mut shown = shown(store);
@@ -36,7 +33,7 @@ pub(super) async fn detail(
         });
         shown
     };
-    let stores: Vec<Value> = api.stores.all().iter().map(|store| detailed(store)).collect();
+    let stores: Vec<Value> = rooms.stores.all().iter().map(|store| detailed(store)).collect();
     Ok(Json(json!({ "stores": stores })))
 }
 
@@ -53,16 +50,15 @@ fn shown(store: &Store) -> Value {
 
 /// `DELETE /v2/stores/{store}/{image}`
 pub(super) async fn delete(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     Path((store, image)): Path<(String, String)>,
-) -> Result<StatusCode, ApiError> {
-    api.images.delete_from_store(&caller, image_id(&image)?, &store).await?;
+) -> Answer<StatusCode> {
+    rooms.images.delete_from_store(&caller, image_id(&image)?, &store).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// The stores that an import is for.
-pub(super) fn wanted(api: &Api, body: &Value, headers: &HeaderMap) -> Result<Targets> {
+pub(super) fn wanted(rooms: &Rooms, body: &Value, headers: &HeaderMap) -> Result<Targets> {
     let flag = |name: &str| match body.get(name) {
         None => Ok(None),
         Some(Value::Bool(flag)) => Ok(Some(*flag)),
@@ -87,7 +83,7 @@ pub(super) fn wanted(api: &Api, body: &Value, headers: &HeaderMap) -> Result<Tar
         let stores = serde_json::from_value(stores.cloned().unwrap_or_default());
         Some(stores.map_err(|_| Error::Invalid("'stores' must be a list of stores' names".into()))?)
     } else {
-        Some(vec![header.unwrap_or(&api.stores.default_store().name).to_owned()])
+        Some(vec![header.unwrap_or(&rooms.stores.default_store().name).to_owned()])
     };
     Ok(Targets { stores, all_must_succeed })
 }

@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Path, State},
+    extract::Path,
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
@@ -12,10 +12,9 @@ use serde_json::{Value, json};
 use super::{image_id, render::seconds};
 use crate::{
     api::{
-        Api,
         body::JsonBody,
-        caller::Authenticated,
-        error::ApiError,
+        caller::Asked,
+        error::{Answer, ApiError},
         paging::{self, Page, Query},
     },
     error::{Error, Result},
@@ -45,24 +44,16 @@ struct ImportInput {
 }
 
 /// `GET /v2/images/{image}/tasks`
-pub(super) async fn of_image(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(image): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let tasks = api.images.tasks_of(&caller, image_id(&image)?).await?;
+pub(super) async fn of_image(Asked { rooms, caller, .. }: Asked, Path(image): Path<String>) -> Answer {
+    let tasks = rooms.images.tasks_of(&caller, image_id(&image)?).await?;
     Ok(Json(json!({"tasks": tasks.iter().map(whole).collect::<Vec<_>>()})))
 }
 
 /// `GET /v2/tasks`
-pub(super) async fn list(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    query: Query,
-) -> Result<Json<Value>, ApiError> {
+pub(super) async fn list(Asked { rooms, caller, .. }: Asked, query: Query) -> Answer {
     let wanted = read(&query)?;
     let limit = wanted.limit as usize;
-    let page = Page::full(api.images.tasks(&caller, wanted).await?, limit, |task| task.id.to_string());
+    let page = Page::full(rooms.images.tasks(&caller, wanted).await?, limit, |task| task.id.to_string());
     let mut shown = json!({
         "tasks": page.items.iter().map(stub).collect::<Value>(), "first": query.first(TASKS),
         "schema": "/v2/schemas/tasks",
@@ -74,20 +65,12 @@ pub(super) async fn list(
 }
 
 /// `GET /v2/tasks/{task}`
-pub(super) async fn show(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(task): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    Ok(Json(whole(&api.images.task(&caller, task.parse().ok()).await?)))
+pub(super) async fn show(Asked { rooms, caller, .. }: Asked, Path(task): Path<String>) -> Answer {
+    Ok(Json(whole(&rooms.images.task(&caller, task.parse().ok()).await?)))
 }
 
 /// `POST /v2/tasks`
-pub(super) async fn create(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    JsonBody(body): JsonBody<TaskBody>,
-) -> Result<Response, ApiError> {
+pub(super) async fn create(Asked { rooms, caller, .. }: Asked, JsonBody(body): JsonBody<TaskBody>) -> Answer<Response> {
     if body.kind != "import" {
         return Err(Error::Invalid("There is one type of task to make: import.".into()).into());
     }
@@ -98,7 +81,7 @@ pub(super) async fn create(
         attributes.entry("disk_format").or_insert(format.into());
     }
     let wanted = NewTask { uri: read.import_from, attributes, input: body.input };
-    let task = api.images.create_task(&caller, wanted).await?;
+    let task = rooms.images.create_task(&caller, wanted).await?;
     let mut response = (StatusCode::CREATED, Json(whole(&task))).into_response();
     if let Ok(location) = HeaderValue::from_str(&format!("/v2/tasks/{}", task.id)) {
         response.headers_mut().insert(header::LOCATION, location);
@@ -107,13 +90,9 @@ pub(super) async fn create(
 }
 
 /// `DELETE /v2/tasks/{task}`: nobody deletes them, as in Glance.
-pub(super) async fn delete(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(_task): Path<String>,
-) -> Result<Response, ApiError> {
+pub(super) async fn delete(Asked { rooms, caller, .. }: Asked, Path(_task): Path<String>) -> Answer<Response> {
     // Whoever may not see tasks is told that, and not how they end.
-    api.images.tasks(&caller, ListTasks::default()).await?;
+    rooms.images.tasks(&caller, ListTasks::default()).await?;
     let message = "Tasks are not deleted: they are forgotten 48 hours after they have ended.";
     let mut headers = HeaderMap::new();
     headers.insert(header::ALLOW, HeaderValue::from_static("GET"));

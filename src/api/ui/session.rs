@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 
 use crate::{
     api::{
-        Api,
+        Api, Rooms,
         body::JsonBody,
-        caller::{self, Authenticated},
+        caller::{self, Asked},
         cookie,
-        error::ApiError,
+        error::Answer,
         paging, times,
         trail::{RequestId, Trail},
     },
@@ -48,29 +48,29 @@ pub(super) struct Rescope {
 
 /// `POST /session`
 pub(super) async fn begin(
-    State(api): State<Api>,
+    State(rooms): State<Api>,
     Extension(trail): Extension<Trail>,
     Extension(request): Extension<RequestId>,
     headers: HeaderMap,
     JsonBody(body): JsonBody<Begin>,
-) -> Result<Response, ApiError> {
-    cookie::check_origin(&api, &headers)?;
+) -> Answer<Response> {
+    cookie::check_origin(&rooms, &headers)?;
     // Whoever cannot be given a cookie is told so before the password is looked at.
     cookie::begin(&headers, "")?;
     let domain = body.domain.filter(|domain| !domain.is_empty()).unwrap_or_else(|| DEFAULT_DOMAIN.into());
     let proofs = [Proof::Password { user: Named::Name { name: body.user, domain }, password: body.password }];
     trail.tries(&proofs);
-    let (token, session) = api.identity.sign_in(&proofs, &WantedScope::Default).await?;
-    let caller = api.identity.caller(&token, request.0, None).await?;
-    let (token, session) = settle(&api, &caller, token, session, body.project).await?;
-    let caller = api.identity.caller(&token, caller.request_id, None).await?;
-    let shown = shown(&api, &caller, &session).await?;
+    let (token, session) = rooms.identity.sign_in(&proofs, &WantedScope::Default).await?;
+    let caller = rooms.identity.caller(&token, request.0, None).await?;
+    let (token, session) = settle(&rooms, &caller, token, session, body.project).await?;
+    let caller = rooms.identity.caller(&token, caller.request_id, None).await?;
+    let shown = shown(&rooms, &caller, &session).await?;
     Ok((StatusCode::CREATED, headers_with(cookie::begin(&headers, &token)?), Json(shown)).into_response())
 }
 
 /// Moves a fresh session into the project worked in last, or else into any, when it is in none yet.
 async fn settle(
-    api: &Api,
+    rooms: &Rooms,
     caller: &Caller,
     token: String,
     session: Session,
@@ -79,56 +79,51 @@ async fn settle(
     if session.project().is_some_and(|project| last.as_ref().is_none_or(|last| *last == project.id.to_string())) {
         return Ok((token, session));
     }
-    let own = api.identity.projects_of(caller, caller.user.id, &enabled()).await?;
+    let own = rooms.identity.projects_of(caller, caller.user.id, &enabled()).await?;
     let last = own.iter().find(|project| Some(&project.id) == last.as_ref());
     let Some(project) = last.or_else(|| own.first().filter(|_| session.project().is_none())) else {
         return Ok((token, session));
     };
-    move_to(api, caller, &token, project.id.clone()).await
+    move_to(rooms, caller, &token, project.id.clone()).await
 }
 
 /// Exchanges the token for one in another project; the old one ends.
-async fn move_to(api: &Api, caller: &Caller, token: &str, project: String) -> Result<(String, Session)> {
+async fn move_to(rooms: &Rooms, caller: &Caller, token: &str, project: String) -> Result<(String, Session)> {
     let scope = WantedScope::Project(Named::Id(project));
-    let moved = api.identity.sign_in(&[Proof::Token(Secret::new(token))], &scope).await?;
-    api.identity.revoke_token(caller, token).await?;
+    let moved = rooms.identity.sign_in(&[Proof::Token(Secret::new(token))], &scope).await?;
+    rooms.identity.revoke_token(caller, token).await?;
     Ok(moved)
 }
 
 /// `GET /session`
-pub(super) async fn show(State(api): State<Api>, Authenticated(caller): Authenticated) -> Result<Response, ApiError> {
+pub(super) async fn show(Asked { rooms, caller, .. }: Asked) -> Answer<Response> {
     let session = caller.session.clone().ok_or_else(caller::unauthenticated)?;
-    let shown = shown(&api, &caller, &session).await?;
+    let shown = shown(&rooms, &caller, &session).await?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(shown)).into_response())
 }
 
 /// `PUT /session`
 pub(super) async fn rescope(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
+    Asked { rooms, caller, .. }: Asked,
     Extension(request): Extension<RequestId>,
     headers: HeaderMap,
     JsonBody(body): JsonBody<Rescope>,
-) -> Result<Response, ApiError> {
+) -> Answer<Response> {
     let token = cookie::read(&headers).ok_or_else(caller::unauthenticated)?;
-    let (token, session) = move_to(&api, &caller, token, body.project).await.map_err(|error| match error {
+    let (token, session) = move_to(&rooms, &caller, token, body.project).await.map_err(|error| match error {
         // The session itself lives: it is the project that is not this person's.
         Error::Unauthenticated(_) => Error::Forbidden("You have no role in this project.".into()),
         other => other,
     })?;
-    let caller = api.identity.caller(&token, request.0, caller.address).await?;
-    let shown = shown(&api, &caller, &session).await?;
+    let caller = rooms.identity.caller(&token, request.0, caller.address).await?;
+    let shown = shown(&rooms, &caller, &session).await?;
     Ok((headers_with(cookie::begin(&headers, &token)?), Json(shown)).into_response())
 }
 
 /// `DELETE /session`
-pub(super) async fn end(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    headers: HeaderMap,
-) -> Result<Response, ApiError> {
+pub(super) async fn end(Asked { rooms, caller, .. }: Asked, headers: HeaderMap) -> Answer<Response> {
     if let Some(token) = cookie::read(&headers) {
-        api.identity.revoke_token(&caller, token).await?;
+        rooms.identity.revoke_token(&caller, token).await?;
     }
     let mut response = StatusCode::NO_CONTENT.into_response();
     for cookie in cookie::end(&headers) {
@@ -146,8 +141,8 @@ fn enabled() -> ListProjects<'static> {
 }
 
 /// Who is signed in, where, and what this deployment offers.
-async fn shown(api: &Api, caller: &Caller, session: &Session) -> Result<Value> {
-    let own = api.identity.projects_of(caller, caller.user.id, &enabled()).await?;
+async fn shown(rooms: &Rooms, caller: &Caller, session: &Session) -> Result<Value> {
+    let own = rooms.identity.projects_of(caller, caller.user.id, &enabled()).await?;
     let projects: Vec<_> = own.iter().map(|project| json!({"id": project.id, "name": project.name})).collect();
     let roles: Vec<_> = session.roles.iter().map(|role| &role.name).collect();
     Ok(json!({
@@ -157,9 +152,9 @@ async fn shown(api: &Api, caller: &Caller, session: &Session) -> Result<Value> {
         "roles": roles,
         "is_admin": caller.is_admin(),
         "expires_at": times::micros_z(session.expires_ms),
-        "sharing": api.images.sharing(),
-        "runs_instances": api.instances.are_enabled(),
-        "stores": api.stores.all().len(),
+        "sharing": rooms.images.sharing(),
+        "runs_instances": rooms.instances.are_enabled(),
+        "stores": rooms.stores.all().len(),
         "version": env!("CARGO_PKG_VERSION"),
     }))
 }
