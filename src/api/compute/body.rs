@@ -36,7 +36,7 @@ impl FromRequest<Api> for Body {
             return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
         }
         serde_json::from_slice(&bytes).map(Body).map_err(|error| {
-            let message = format!("Malformed request body: it is no JSON ({error}).");
+            let message = format!("Malformed request body: it is not valid JSON ({error}).");
             ApiError::new(StatusCode::BAD_REQUEST, message)
         })
     }

@@ -231,7 +231,10 @@ pub(super) async fn set_extra_spec(
 ) -> Answer {
     let spec = specs(body)?;
     if spec.len() != 1 || !spec.contains_key(&key) {
-        return Err(Error::Invalid("Request body and URI mismatch: the body has the URL's key alone.".into()).into());
+        return Err(Error::Invalid(
+            "Request body and URI mismatch: the body must have the key of the URL and no other.".into(),
+        )
+        .into());
     }
     rooms.flavors.set_extra_specs(&caller, &id, spec.clone()).await?;
     Ok(Json(json!(spec)))

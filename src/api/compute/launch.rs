@@ -189,7 +189,7 @@ pub(super) fn metadata(value: Value) -> Result<BTreeMap<String, String>> {
         .collect()
 }
 
-/// A host name: letters, digits and hyphens, in parts with points between.
+/// A host name: parts of letters, digits and hyphens, separated by points.
 pub(super) fn hostname(text: String) -> Result<String> {
     let part = |part: &str| {
         (1..=63).contains(&part.len())
@@ -200,7 +200,9 @@ pub(super) fn hostname(text: String) -> Result<String> {
     if text.split('.').all(part) {
         return Ok(text);
     }
-    Err(Error::Invalid(format!("Invalid input for field/attribute hostname. Value: {text}. It is no host name.")))
+    Err(Error::Invalid(format!(
+        "Invalid input for field/attribute hostname. Value: {text}. It is not a valid host name."
+    )))
 }
 
 /// Which network: `auto` and `none` from 2.37 on; the one there is, by its id; without a word, that one too.
@@ -251,7 +253,7 @@ fn security_groups(fields: &mut Fields) -> Result<()> {
         let name = Fields::of(group, "an entry of security_groups")?.required_text("name", 255)?;
         if ![network::SECURITY_GROUP, network::SECURITY_GROUP_ID].contains(&name.as_str()) {
             return Err(Error::Invalid(format!(
-                "Unable to find security_group with name or id '{name}': there is '{}' alone.",
+                "Unable to find security_group with name or id '{name}': only '{}' exists.",
                 network::SECURITY_GROUP
             )));
         }
@@ -281,7 +283,7 @@ fn refuse_what_is_not_offered(fields: &mut Fields, version: Microversion) -> Res
         && zone != hosts::ZONE
     {
         return Err(Error::Invalid(format!(
-            "The requested availability zone is not available: there is '{}' alone.",
+            "The requested availability zone is not available: only '{}' exists.",
             hosts::ZONE
         )));
     }

@@ -49,7 +49,10 @@ pub(super) async fn set(
 ) -> Answer {
     let pair = metadata(under(body, "meta")?)?;
     if pair.len() != 1 || !pair.contains_key(&key) {
-        return Err(Error::Invalid("Request body and URI mismatch: 'meta' has the URL's key alone.".into()).into());
+        return Err(Error::Invalid(
+            "Request body and URI mismatch: 'meta' must have the key of the URL and no other.".into(),
+        )
+        .into());
     }
     rooms.instances.merge_metadata(&caller, server_id(&id)?, pair.clone()).await?;
     Ok(Json(json!({ "meta": pair })))

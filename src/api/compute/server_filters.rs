@@ -116,7 +116,7 @@ impl Wanted {
             "launch_index" => Rest::LaunchIndex(text),
             "availability_zone" => Rest::Zone(text),
             "locked" => Rest::Locked(strict_flag("locked", value)?),
-            // Guests have an address of version 4 alone; every instance has a config drive; none is soft-deleted.
+            // Guests have an address of version 4 only; every instance has a config drive; none is soft-deleted.
             "ip6" | "soft_deleted" => {
                 self.is_empty |= name == "ip6" || flag(value) == Some(true);
                 return Ok(());
@@ -215,7 +215,7 @@ fn strict_flag(name: &str, value: &str) -> Result<bool> {
 fn pattern(name: &str, value: &str) -> Result<Regex> {
     RegexBuilder::new(value).size_limit(REGEX_BYTES).build().map_err(|_| {
         Error::Invalid(format!(
-            "Invalid input for query parameters {name}. Value: {value}. It is no regular expression that can be used."
+            "Invalid input for query parameters {name}. Value: {value}. It is not a regular expression that can be used."
         ))
     })
 }

@@ -204,7 +204,7 @@ fn hex_digest(header: &str, digest: &str, bytes: usize) -> Result<String> {
     }
     match base64::engine::general_purpose::STANDARD.decode(digest) {
         Ok(decoded) if decoded.len() == bytes => Ok(decoded.iter().map(|byte| format!("{byte:02x}")).collect()),
-        _ => Err(Error::Invalid(format!("The header {header} is no digest of {bytes} bytes."))),
+        _ => Err(Error::Invalid(format!("The header {header} is not a digest of {bytes} bytes, in hex or base64."))),
     }
 }
 

@@ -17,9 +17,9 @@ use crate::{
 
 /// Where images are.
 const IMAGES: &str = "/v2/images";
-/// Values of one `in:`; more would be no honest question.
+/// The most values of one `in:`: more than any page of a client names.
 const MAX_CHOICES: usize = 500;
-/// Filters of one request; as above.
+/// The most filters of one request, for the same reason.
 const MAX_FILTERS: usize = 64;
 
 pub(super) async fn list(Asked { rooms, caller, .. }: Asked, query: Query) -> Answer<Response> {
@@ -69,7 +69,7 @@ fn condition(name: &str, value: String) -> Result<Condition> {
         |column, comparison, value: &str| Ok(Condition::Number(column, comparison, whole_number(name, value)?));
     match name {
         "id" => choices(TextColumn::Id, name, value, |id| {
-            // Written otherwise, it is the same id; what is no id has no image.
+            // An id may be written in several ways; what is not an id names no image.
             id.parse::<crate::ids::ImageId>().map_or(id, |id| id.to_string())
         }),
         "name" => choices(TextColumn::Name, name, value, |name| name),
@@ -98,7 +98,9 @@ fn condition(name: &str, value: String) -> Result<Condition> {
 fn choices(column: TextColumn, name: &str, value: String, normal: impl Fn(String) -> String) -> Result<Condition> {
     let texts = match value.strip_prefix("in:") {
         Some(list) => split_quoted(list).ok_or_else(|| {
-            Error::Invalid(format!("the filter {name} is no list: separate values by commas and close every quote"))
+            Error::Invalid(format!(
+                "the filter {name} is not a valid list: separate its values by commas and close every quote"
+            ))
         })?,
         None => vec![value.strip_prefix("eq:").map(str::to_owned).unwrap_or(value)],
     };
