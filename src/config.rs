@@ -291,6 +291,8 @@ pub struct Instances {
     pub uid_base: u32,
     /// Memory of this host that instances may use in all, in MiB; `None`: what the host has less 1 GiB.
     pub memory_mib: Option<u64>,
+    /// Days after which a deleted instance, and what was done to it, is forgotten.
+    pub forget_deleted_days: u32,
 }
 
 impl Default for Instances {
@@ -304,6 +306,7 @@ impl Default for Instances {
             outbound: false,
             uid_base: 900_000,
             memory_mib: None,
+            forget_deleted_days: 30,
         }
     }
 }

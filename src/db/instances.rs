@@ -18,11 +18,11 @@ use crate::{
     ids::{InstanceId, ProjectId},
     model::{
         action::{ActionRow, History},
-        instance::{Fault, InstanceMake, InstanceRow, InstanceState, InstancesSeen, Reservation, StateChange, Usage},
+        instance::{Fault, InstanceMake, InstanceRow, InstanceState, Reservation, StateChange, Usage},
     },
 };
 
-const COLUMNS: &str = "id, project_id, user_id, name, description, hostname, status, task, fault_code, fault_message, \
+pub(super) const COLUMNS: &str = "id, project_id, user_id, name, description, hostname, status, task, fault_code, fault_message, \
     fault_ms, image_id, image_name, hardware, base_root, base_store, base_bytes, disk_bytes, flavor, vcpus, \
     memory_mib, key_name, public_key, user_data, metadata, tags, mac, forwards, launch_index, reservation_id, number, \
     accel, capture_image, created_ms, updated_ms, launched_ms, terminated_ms, locked";
@@ -64,19 +64,6 @@ impl Database {
         let text = format!("select {COLUMNS} from instances where id = $1");
         let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id.to_string()).fetch_optional(self.reads()).await?;
         row.as_ref().map(instance).transpose()
-    }
-
-    /// The instances of one project, or of all.
-    pub async fn instances(&self, project: Option<ProjectId>, seen: InstancesSeen) -> Result<Vec<InstanceRow>> {
-        let (filter, since) = match seen {
-            InstancesSeen::Living => ("status <> 'DELETED' and updated_ms >= $2", 0),
-            InstancesSeen::Deleted => ("status = 'DELETED' and updated_ms >= $2", 0),
-            InstancesSeen::ChangedSince(since) => ("updated_ms >= $2", since),
-        };
-        let text = format!("select {COLUMNS} from instances where ($1 = '' or project_id = $1) and {filter}");
-        let project = project.map(|id| id.to_string()).unwrap_or_default();
-        let rows = sqlx::query(sqlx::AssertSqlSafe(text)).bind(project).bind(since).fetch_all(self.reads()).await?;
-        rows.iter().map(instance).collect()
     }
 
     /// Writes a driver's new state where the old one still stands, and with it what that means for the history.
@@ -328,7 +315,7 @@ fn from_json<T: for<'a> Deserialize<'a>>(row: &AnyRow, column: &str) -> Result<T
     serde_json::from_str(&row.try_get::<String, _>(column)?).map_err(Error::internal)
 }
 
-fn instance(row: &AnyRow) -> Result<InstanceRow> {
+pub(super) fn instance(row: &AnyRow) -> Result<InstanceRow> {
     let number = |column: &str| row.try_get::<i64, _>(column);
     let locked: Option<String> = row.try_get("locked")?;
     Ok(InstanceRow {

@@ -15,6 +15,7 @@ pub mod image_tasks;
 pub mod image_usage;
 pub mod images;
 pub mod instance_actions;
+pub mod instance_pages;
 pub mod instances;
 pub mod jobs;
 pub mod key_pairs;

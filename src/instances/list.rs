@@ -1,20 +1,27 @@
 //! Lists of instances: filtered, sorted and paged by key.
 
-use std::cmp::Ordering;
-
 use super::{
-    Instances,
-    room::Room,
+    Instance, Instances,
     types::{Direction, ListInstances, SortKey},
 };
 use crate::{
+    db::now_ms,
     error::{Error, Result},
     identity::{Caller, policy},
-    model::instance::{InstanceRow, InstancesSeen},
+    ids::{InstanceId, ProjectId},
+    model::{
+        instance::{InstanceRow, InstancesSeen, Usage},
+        instance_list::InstancePage,
+    },
 };
 
 /// The order when nobody says one.
 const NEWEST_FIRST: &[(SortKey, Direction)] = &[(SortKey::Created, Direction::Descending)];
+/// Rows that are read at a time where filters are left that SQL does not know.
+const BATCH: u32 = 500;
+/// Deleted instances that are forgotten in one transaction, so that no writer waits long.
+const FORGOTTEN_AT_ONCE: u32 = 500;
+const DAY_MS: i64 = 24 * 3_600_000;
 
 impl Instances {
     /// How many instances there are of each status, of every project.
@@ -24,12 +31,72 @@ impl Instances {
     pub async fn census(&self) -> Result<Vec<(String, i64)>> {
         self.0.db.instances_by_status().await
     }
-}
 
-impl Room {
-    /// Lists, as the door says. A project's instances are bounded by its quota, so they are filtered here; those of all
-    /// projects, which only the admin lists, are filtered here too.
-    pub(super) async fn list(&self, caller: &Caller, wanted: &ListInstances) -> Result<Vec<InstanceRow>> {
+    /// Lists instances.
+    ///
+    /// # Errors
+    /// `Forbidden` for what only the admin may list; `Invalid` when the marker is not an instance of the list.
+    pub async fn list(&self, caller: &Caller, wanted: &ListInstances) -> Result<Vec<Instance>> {
+        self.list_those(caller, wanted, |_| true).await
+    }
+
+    /// The same, of those that `admits` lets through. What SQL cannot filter is read in batches, so that a page takes
+    /// the memory of a page.
+    ///
+    /// # Errors
+    /// As [`Instances::list`].
+    pub async fn list_those(
+        &self,
+        caller: &Caller,
+        wanted: &ListInstances,
+        admits: impl Fn(&Instance) -> bool,
+    ) -> Result<Vec<Instance>> {
+        let mut page = self.page(caller, wanted).await?;
+        let limit = wanted.limit.map_or(usize::MAX, |limit| limit as usize);
+        page.limit = BATCH.min(wanted.limit.unwrap_or(BATCH)).max(1);
+        let mut listed = Vec::new();
+        while listed.len() < limit {
+            let rows = self.0.db.instance_page(&page).await?;
+            let is_last = rows.len() < page.limit as usize;
+            page.after = rows.last().cloned();
+            for row in rows.into_iter().filter(|row| is_wanted(wanted, row)) {
+                let instance = self.view(row)?;
+                if admits(&instance) {
+                    listed.push(instance);
+                }
+            }
+            if is_last {
+                break;
+            }
+            // The first batch had too few: the next ones need not be as small as the page.
+            page.limit = BATCH;
+        }
+        listed.truncate(limit);
+        Ok(listed)
+    }
+
+    /// What a project uses now, the caller's own or, for the admin, any.
+    ///
+    /// # Errors
+    /// `Forbidden` for others.
+    pub async fn usage_of(&self, caller: &Caller, project: ProjectId) -> Result<Usage> {
+        policy::see_usage(caller, project, "see another project's quotas")?;
+        self.0.db.instance_usage(project).await
+    }
+
+    /// Forgets the instances that were deleted long ago, and what was done to them. Called by the clock.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database is out of reach.
+    pub async fn forget_deleted(&self) -> Result<()> {
+        let days = i64::from(self.0.settings.forget_deleted_days);
+        let before_ms = now_ms() - days * DAY_MS;
+        while self.0.db.forget_instances(before_ms, FORGOTTEN_AT_ONCE).await? == u64::from(FORGOTTEN_AT_ONCE) {}
+        Ok(())
+    }
+
+    /// What the caller asks the database for.
+    async fn page(&self, caller: &Caller, wanted: &ListInstances) -> Result<InstancePage> {
         let project = policy::list_instances(caller, wanted.all_projects)?.or(wanted.project);
         if wanted.deleted {
             policy::administer(caller, "list deleted instances")?;
@@ -39,54 +106,49 @@ impl Room {
             Some(since) => InstancesSeen::ChangedSince(since),
             None => InstancesSeen::Living,
         };
-        let mut rows = self.db.instances(project, seen).await?;
-        let order = if wanted.sort.is_empty() { NEWEST_FIRST } else { &wanted.sort };
-        rows.sort_by(|a, b| compare(order, a, b));
-        if let Some(marker) = wanted.marker {
-            // Sought before filtering: a page may follow one that has changed meanwhile.
-            let at = rows.iter().position(|row| row.id == marker);
-            let at = at.ok_or_else(|| Error::Invalid(format!("marker [{marker}] not found")))?;
-            rows.drain(..=at);
-        }
-        rows.retain(|row| is_wanted(wanted, row));
-        rows.truncate(wanted.limit.map_or(usize::MAX, |limit| limit as usize));
-        Ok(rows)
+        let after = match wanted.marker {
+            None => None,
+            Some(marker) => Some(self.marker(marker, project, seen).await?),
+        };
+        Ok(InstancePage {
+            changes_since_ms: wanted.changes_since_ms,
+            changes_before_ms: wanted.changes_before_ms,
+            user: wanted.user,
+            status: wanted.status.clone(),
+            image: wanted.image,
+            key_name: wanted.key_name.clone(),
+            reservation_id: wanted.reservation_id.clone(),
+            order: if wanted.sort.is_empty() { NEWEST_FIRST.to_vec() } else { wanted.sort.clone() },
+            after,
+            ..InstancePage::of(project, seen, BATCH)
+        })
+    }
+
+    /// An instance of the list, whatever the filters say: a page may follow one that has changed meanwhile.
+    async fn marker(&self, id: InstanceId, project: Option<ProjectId>, seen: InstancesSeen) -> Result<InstanceRow> {
+        let found = self.0.db.instance(id).await?.filter(|row| {
+            let is_seen = match seen {
+                InstancesSeen::Living => !row.is_deleted(),
+                InstancesSeen::Deleted => row.is_deleted(),
+                InstancesSeen::ChangedSince(since) => row.updated_ms >= since,
+            };
+            is_seen && project.is_none_or(|project| row.project_id == project)
+        });
+        found.ok_or_else(|| Error::Invalid(format!("marker [{id}] not found")))
     }
 }
 
+/// What SQL does not know: patterns, and what is within JSON.
 fn is_wanted(wanted: &ListInstances, row: &InstanceRow) -> bool {
     let flavor_id = || {
         let flavor: Option<super::Flavor> = serde_json::from_str(&row.make.flavor).ok();
         flavor.map(|flavor| flavor.id)
     };
     let has = |tag: &String| row.tags.contains(tag);
-    wanted.user.is_none_or(|user| row.user_id == user)
-        && wanted.name.as_ref().is_none_or(|name| name.is_match(&row.name))
-        && (wanted.status.is_empty() || wanted.status.contains(&row.state.status))
-        && wanted.image.is_none_or(|image| row.make.image == image)
+    wanted.name.as_ref().is_none_or(|name| name.is_match(&row.name))
         && wanted.flavor.as_ref().is_none_or(|flavor| flavor_id().as_ref() == Some(flavor))
-        && wanted.key_name.as_ref().is_none_or(|name| row.make.key_name.as_ref() == Some(name))
-        && wanted.reservation_id.as_ref().is_none_or(|id| row.make.reservation_id == *id)
-        && wanted.changes_since_ms.is_none_or(|since| row.updated_ms >= since)
-        && wanted.changes_before_ms.is_none_or(|before| row.updated_ms <= before)
         && wanted.tags.iter().all(has)
         && (wanted.tags_any.is_empty() || wanted.tags_any.iter().any(has))
         && (wanted.not_tags.is_empty() || !wanted.not_tags.iter().all(has))
         && !wanted.not_tags_any.iter().any(has)
-}
-
-fn compare(order: &[(SortKey, Direction)], a: &InstanceRow, b: &InstanceRow) -> Ordering {
-    let one = |(key, direction): &(SortKey, Direction)| {
-        let found = match key {
-            SortKey::Created => a.created_ms.cmp(&b.created_ms),
-            SortKey::Updated => a.updated_ms.cmp(&b.updated_ms),
-            SortKey::Launched => a.state.launched_ms.cmp(&b.state.launched_ms),
-            SortKey::Name => a.name.cmp(&b.name),
-            SortKey::Status => a.state.status.into_str().cmp(b.state.status.into_str()),
-            SortKey::Id => a.id.cmp(&b.id),
-        };
-        if *direction == Direction::Descending { found.reverse() } else { found }
-    };
-    // The id settles what is equal, so that pages never overlap.
-    order.iter().map(one).find(|found| found.is_ne()).unwrap_or_else(|| b.id.cmp(&a.id))
 }

@@ -108,14 +108,6 @@ impl Instances {
         made.await.map_err(Error::internal)??.into_iter().map(|row| self.view(row)).collect()
     }
 
-    /// Lists instances.
-    ///
-    /// # Errors
-    /// `Forbidden` for what only the admin may list; `Invalid` when the marker is no instance of the list.
-    pub async fn list(&self, caller: &Caller, wanted: &ListInstances) -> Result<Vec<Instance>> {
-        self.0.list(caller, wanted).await?.into_iter().map(|row| self.view(row)).collect()
-    }
-
     /// Shows one instance.
     pub async fn show(&self, caller: &Caller, id: InstanceId) -> Result<Instance> {
         let row = self.0.db.instance(id).await?.filter(|row| !row.is_deleted());

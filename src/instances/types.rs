@@ -7,6 +7,7 @@ use crate::ids::{ImageId, InstanceId, ProjectId, UserId};
 pub use crate::model::{
     action::ActionResult,
     instance::{Fault, Forward, Lock, Status, TaskState, Usage},
+    instance_list::{Direction, SortKey},
 };
 
 /// How to reboot.
@@ -166,32 +167,6 @@ pub struct ListInstances {
     pub marker: Option<InstanceId>,
     /// How many at most; `None`: all.
     pub limit: Option<u32>,
-}
-
-/// What instances can be sorted by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SortKey {
-    /// When they were asked for.
-    Created,
-    /// When they last changed.
-    Updated,
-    /// When they first ran.
-    Launched,
-    /// Their name.
-    Name,
-    /// Their status.
-    Status,
-    /// Their id.
-    Id,
-}
-
-/// Which way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// The smallest first.
-    Ascending,
-    /// The largest first.
-    Descending,
 }
 
 /// Fields of an instance its owner may change; `None` leaves as it is.

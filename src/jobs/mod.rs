@@ -116,6 +116,7 @@ async fn keep_time(queue: Queue, rooms: Rooms, sweep_interval: Duration, stop: C
 async fn due(queue: &Queue, rooms: &Rooms) -> Result<()> {
     rooms.identity.forget_events().await?;
     rooms.images.forget_tasks().await?;
+    rooms.instances.forget_deleted().await?;
     queue.forget_ended(KEEP_ENDED).await?;
     rooms.images.verify_due().await?;
     queue.add(Work::Sweep, None).await?;

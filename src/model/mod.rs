@@ -13,6 +13,7 @@ pub mod flavor;
 pub mod image;
 pub mod image_list;
 pub mod instance;
+pub mod instance_list;
 pub mod job;
 pub mod key_pair;
 pub mod member;

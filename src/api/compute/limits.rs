@@ -14,7 +14,7 @@ use crate::{
     error::Result,
     identity::{Caller, policy},
     ids::ProjectId,
-    instances::{ListInstances, Usage},
+    instances::Usage,
 };
 
 /// `GET /limits`
@@ -23,7 +23,7 @@ pub(super) async fn limits(Asked { rooms, caller, .. }: Asked, version: Microver
         Some(id) => project(&caller, id)?,
         None => policy::in_a_project(&caller)?,
     };
-    let used = usage(&rooms, &caller, project).await?;
+    let used = rooms.instances.usage_of(&caller, project).await?;
     let quota = &rooms.quota;
     let mut absolute = json!({
         "maxTotalInstances": quota.instances,
@@ -69,7 +69,7 @@ pub(super) async fn detail(
     version: Microversion,
     Path(id): Path<String>,
 ) -> Answer {
-    let used = usage(&rooms, &caller, project(&caller, &id)?).await?;
+    let used = rooms.instances.usage_of(&caller, project(&caller, &id)?).await?;
     let with_usage = |limit: u64, used: u64| json!({"limit": limit, "in_use": used, "reserved": 0});
     Ok(Json(quota_set(&rooms, &id, version, with_usage, used, 0)))
 }
@@ -127,17 +127,4 @@ fn project(caller: &Caller, id: &str) -> Result<ProjectId> {
             Err(crate::Error::Invalid(format!("Project ID {id} is not a valid project.")))
         }
     }
-}
-
-async fn usage(rooms: &Rooms, caller: &Caller, project: ProjectId) -> Result<Usage> {
-    if caller.project.as_ref().is_some_and(|own| own.id == project) {
-        return rooms.instances.usage(caller).await;
-    }
-    let all = ListInstances { all_projects: true, project: Some(project), ..ListInstances::default() };
-    let instances = rooms.instances.list(caller, &all).await?;
-    Ok(instances.iter().fold(Usage::default(), |sum, instance| Usage {
-        instances: sum.instances + 1,
-        vcpus: sum.vcpus + u64::from(instance.flavor.vcpus),
-        memory_mib: sum.memory_mib + instance.flavor.memory_mib,
-    }))
 }

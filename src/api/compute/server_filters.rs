@@ -1,7 +1,7 @@
 //! What a list of servers is asked for.
 //!
-//! The room filters by what it keeps; the few words it does not know are judged here, on the whole list, before
-//! the page is cut. A word that Nova has and no instance can match matches none; a word nobody has is ignored, as
+//! The room filters by what it keeps; the few words it does not know are judged here, one instance at a time, before
+//! the page is full. A word that Nova has and no instance can match matches none; a word nobody has is ignored, as
 //! Nova ignores it.
 
 use regex::{Regex, RegexBuilder};
@@ -23,7 +23,7 @@ const REGEX_BYTES: usize = 1 << 18;
 pub(super) struct Wanted {
     /// What the room filters by.
     pub list: ListInstances,
-    /// How many at most; the room is asked for all when something is left to judge here.
+    /// How many at most.
     pub limit: usize,
     /// What is left to judge here.
     rest: Vec<Rest>,
@@ -61,9 +61,7 @@ impl Wanted {
                 _ => wanted.filter(name, value, is_admin)?,
             }
         }
-        if wanted.rest.is_empty() {
-            wanted.list.limit = Some(limit as u32);
-        }
+        wanted.list.limit = Some(limit as u32);
         Ok(wanted)
     }
 
@@ -237,10 +235,10 @@ mod tests {
     }
 
     #[test]
-    fn page_is_cut_by_the_room_only_when_nothing_is_left_to_judge() {
+    fn page_is_cut_by_the_room_whatever_is_left_to_judge() {
         assert_eq!(read("limit=2").unwrap().list.limit, Some(2));
         assert_eq!(read("limit=0").unwrap().list.limit, Some(1000));
-        assert_eq!(read("limit=2&ip=10.").unwrap().list.limit, None);
+        assert_eq!(read("limit=2&ip=10.").unwrap().list.limit, Some(2));
     }
 
     #[test]

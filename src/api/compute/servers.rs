@@ -54,9 +54,7 @@ async fn page(rooms: &Rooms, caller: &Caller, query: &Query) -> Result<Page<Inst
         policy::list_instances(caller, wanted.list.all_projects)?;
         return Ok(Page { items: Vec::new(), next: None });
     }
-    let mut page = rooms.instances.list(caller, &wanted.list).await?;
-    page.retain(|instance| wanted.admits(instance));
-    page.truncate(wanted.limit);
+    let page = rooms.instances.list_those(caller, &wanted.list, |instance| wanted.admits(instance)).await?;
     Ok(Page::full(page, wanted.limit, |instance| instance.id.to_string()))
 }
 

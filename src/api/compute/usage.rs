@@ -30,7 +30,7 @@ const FOUR_WEEKS_MS: i64 = 28 * 24 * 3600 * 1000;
 pub(super) async fn list(Asked { rooms, caller, url }: Asked, version: Microversion, query: Query) -> Answer {
     policy::administer(&caller, "see the usage of all projects")?;
     let span = Span::read(&query)?;
-    let Page { items: all, next } = page(instances(&rooms, &caller, &span, true).await?, &query, version)?;
+    let Page { items: all, next } = page(instances(&rooms, &caller, &span, None).await?, &query, version)?;
     let mut by_project: BTreeMap<ProjectId, Vec<Instance>> = BTreeMap::new();
     for instance in all {
         by_project.entry(instance.project_id).or_default().push(instance);
@@ -52,13 +52,9 @@ pub(super) async fn show(
     query: Query,
 ) -> Answer {
     let project: ProjectId = id.parse().map_err(|_| Error::NotFound(format!("There is no project {id}.")))?;
-    let is_own = caller.project.as_ref().is_some_and(|own| own.id == project);
-    if !is_own {
-        policy::administer(&caller, "see another project's usage")?;
-    }
+    policy::see_usage(&caller, project, "see another project's usage")?;
     let span = Span::read(&query)?;
-    let mut all = instances(&rooms, &caller, &span, !is_own).await?;
-    all.retain(|instance| instance.project_id == project);
+    let all = instances(&rooms, &caller, &span, Some(project)).await?;
     let Page { items: all, next } = page(all, &query, version)?;
     let usage = if all.is_empty() { json!({}) } else { span.usage(project, &all, true) };
     let mut answer = json!({ "tenant_usage": usage });
@@ -78,9 +74,11 @@ fn page(mut instances: Vec<Instance>, query: &Query, version: Microversion) -> R
 }
 
 /// Those there are, and those that changed since the start: the deleted ones among them.
-async fn instances(rooms: &Rooms, caller: &Caller, span: &Span, all_projects: bool) -> Result<Vec<Instance>> {
-    let present = ListInstances { all_projects, ..ListInstances::default() };
-    let changed = ListInstances { all_projects, changes_since_ms: Some(span.start_ms), ..ListInstances::default() };
+async fn instances(rooms: &Rooms, caller: &Caller, span: &Span, project: Option<ProjectId>) -> Result<Vec<Instance>> {
+    let own = caller.project.as_ref().map(|own| own.id);
+    let all_projects = project.is_none() || project != own;
+    let present = ListInstances { all_projects, project, ..ListInstances::default() };
+    let changed = ListInstances { changes_since_ms: Some(span.start_ms), ..present.clone() };
     let mut all = rooms.instances.list(caller, &present).await?;
     let changed = rooms.instances.list(caller, &changed).await?;
     all.extend(changed.into_iter().filter(|instance| instance.terminated_ms.is_some()));

@@ -9,6 +9,7 @@ use effigy::{
             Fault, Forward, InstanceMake, InstanceRow, InstanceState, InstancesSeen, Lock, Reservation, Status,
             TaskState, Usage,
         },
+        instance_list::{Direction, InstancePage, SortKey},
     },
 };
 
@@ -168,5 +169,110 @@ async fn deleted_instance_gives_its_quota_number_and_root_back_and_keeps_its_his
         assert_eq!(db.instances(None, InstancesSeen::Deleted).await.unwrap().len(), 1, "{name}");
         assert_eq!(db.instances(None, InstancesSeen::ChangedSince(0)).await.unwrap().len(), 6, "{name}");
         assert_eq!(db.instance_memory_in_use(again[0].0.id).await.unwrap(), 4 * 64, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn every_order_pages_through_every_instance_once() {
+    for Fresh { name, db, _folder, .. } in both().await {
+        let mut there = Vec::new();
+        for project in [ProjectId::new(), ProjectId::new()] {
+            let wanted = reservation(project, 5, 5);
+            let made = db.add_instances(&wanted, |i, n| {
+                let (mut row, action) = instance(project, i, n);
+                // Names repeat and their case differs; times repeat.
+                (row.name, row.created_ms) = (["b", "B", "a"][i as usize % 3].into(), i64::from(i / 2));
+                (row, action)
+            });
+            there.extend(made.await.unwrap());
+        }
+        let running = InstanceState { launched_ms: Some(5), ..InstanceState::new(Status::Active, None) };
+        for (row, _) in there.iter().step_by(2) {
+            db.set_instance_state(row.id, &row.state, &running, History::GoesOn).await.expect(name);
+        }
+        let keys = [SortKey::Created, SortKey::Updated, SortKey::Launched, SortKey::Name, SortKey::Status, SortKey::Id];
+        for (project, count) in [(None, 10), (Some(there[0].0.project_id), 5)] {
+            for (key, direction) in
+                keys.iter().flat_map(|key| [(*key, Direction::Ascending), (*key, Direction::Descending)])
+            {
+                let order = vec![(key, direction), (SortKey::Name, Direction::Ascending)];
+                let mut page = InstancePage { order, ..InstancePage::of(project, InstancesSeen::Living, 100) };
+                let all: Vec<_> = db.instance_page(&page).await.unwrap().iter().map(|row| row.id).collect();
+                assert_eq!(all.len(), count, "{name}: {key:?}");
+                page.limit = 3;
+                let mut paged = Vec::new();
+                loop {
+                    let rows = db.instance_page(&page).await.unwrap();
+                    page.after = rows.last().cloned();
+                    paged.extend(rows.iter().map(|row| row.id));
+                    if rows.is_empty() {
+                        break;
+                    }
+                }
+                assert_eq!(paged, all, "{name}: {key:?} {direction:?}");
+            }
+            let order = vec![(SortKey::Name, Direction::Ascending)];
+            let by_name = InstancePage { order, ..InstancePage::of(project, InstancesSeen::Living, 100) };
+            let rows = db.instance_page(&by_name).await.unwrap();
+            assert!(rows.iter().map(|row| &row.name).is_sorted(), "{name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn page_holds_what_its_filters_say() {
+    for Fresh { name, db, _folder, .. } in both().await {
+        let project = ProjectId::new();
+        let wanted = reservation(project, 3, 3);
+        let made = db.add_instances(&wanted, |i, n| {
+            let (mut row, action) = instance(project, i, n);
+            row.make.key_name = (i == 0).then(|| "key".into());
+            row.make.reservation_id = format!("r-{i}");
+            row.updated_ms = 1000 + i64::from(i);
+            (row, action)
+        });
+        let made = made.await.unwrap();
+        let page = || InstancePage::of(Some(project), InstancesSeen::Living, 10);
+        let first = &made[0].0;
+        for (page, expected) in [
+            (page(), vec![2, 1, 0]),
+            (InstancePage { user: Some(first.user_id), ..page() }, vec![0]),
+            (InstancePage { image: Some(first.make.image), ..page() }, vec![0]),
+            (InstancePage { key_name: Some("key".into()), ..page() }, vec![0]),
+            (InstancePage { reservation_id: Some("r-1".into()), ..page() }, vec![1]),
+            (InstancePage { status: vec![Status::Active], ..page() }, vec![]),
+            (InstancePage { status: vec![Status::Active, Status::Build], ..page() }, vec![2, 1, 0]),
+            (InstancePage { changes_since_ms: Some(1001), ..page() }, vec![2, 1]),
+            (InstancePage { changes_before_ms: Some(1001), ..page() }, vec![1, 0]),
+            (InstancePage { seen: InstancesSeen::Deleted, ..page() }, vec![]),
+            (InstancePage { seen: InstancesSeen::ChangedSince(1002), ..page() }, vec![2]),
+            (InstancePage { after: Some(made[1].0.clone()), ..page() }, vec![0]),
+            (InstancePage { limit: 1, ..page() }, vec![2]),
+        ] {
+            let found: Vec<_> =
+                db.instance_page(&page).await.unwrap().iter().map(|row| row.make.launch_index).collect();
+            assert_eq!(found, expected, "{name}: {page:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn instances_that_were_deleted_long_ago_are_forgotten_with_their_history() {
+    for Fresh { name, db, _folder, .. } in both().await {
+        let project = ProjectId::new();
+        let made = db.add_instances(&reservation(project, 3, 3), |i, n| instance(project, i, n)).await.unwrap();
+        let deleted = InstanceState::new(Status::Deleted, None);
+        for (row, _) in &made[..2] {
+            db.set_instance_state(row.id, &row.state, &deleted, History::Ends(None)).await.expect(name);
+        }
+        assert_eq!(db.forget_instances(1000, 10).await.unwrap(), 0, "{name}: they have just been deleted");
+        assert_eq!(db.forget_instances(i64::MAX, 1).await.unwrap(), 1, "{name}");
+        assert_eq!(db.forget_instances(i64::MAX, 10).await.unwrap(), 1, "{name}");
+        for (row, _) in &made[..2] {
+            assert!(db.instance(row.id).await.unwrap().is_none(), "{name}");
+            assert!(db.instance_actions(row.id, 10).await.unwrap().is_empty(), "{name}");
+        }
+        assert!(db.instance(made[2].0.id).await.unwrap().is_some(), "{name}: it lives");
+        assert_eq!(db.instance_actions(made[2].0.id, 10).await.unwrap().len(), 1, "{name}");
     }
 }

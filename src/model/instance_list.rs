@@ -1,0 +1,79 @@
+//! Lists of instances, as the database is asked for them.
+
+use super::instance::{InstanceRow, InstancesSeen, Status};
+use crate::ids::{ImageId, ProjectId, UserId};
+
+/// Which instances a page is of.
+#[derive(Clone, Debug)]
+pub struct InstancePage {
+    /// Only of this project; `None`: of all.
+    pub project: Option<ProjectId>,
+    /// Living ones, deleted ones, or both.
+    pub seen: InstancesSeen,
+    /// Only those that changed at this time or later.
+    pub changes_since_ms: Option<i64>,
+    /// Only those that changed at this time or earlier.
+    pub changes_before_ms: Option<i64>,
+    /// Only this user's.
+    pub user: Option<UserId>,
+    /// Only those in one of these; empty: in any.
+    pub status: Vec<Status>,
+    /// Only those launched from this image.
+    pub image: Option<ImageId>,
+    /// Only those with this key pair.
+    pub key_name: Option<String>,
+    /// Only those launched by this call.
+    pub reservation_id: Option<String>,
+    /// The order; the greatest id first among what is equal.
+    pub order: Vec<(SortKey, Direction)>,
+    /// The page begins after this instance.
+    pub after: Option<InstanceRow>,
+    /// How many at most.
+    pub limit: u32,
+}
+
+impl InstancePage {
+    /// So many of these, the newest first.
+    pub fn of(project: Option<ProjectId>, seen: InstancesSeen, limit: u32) -> InstancePage {
+        InstancePage {
+            project,
+            seen,
+            changes_since_ms: None,
+            changes_before_ms: None,
+            user: None,
+            status: Vec::new(),
+            image: None,
+            key_name: None,
+            reservation_id: None,
+            order: vec![(SortKey::Created, Direction::Descending)],
+            after: None,
+            limit,
+        }
+    }
+}
+
+/// What instances can be sorted by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SortKey {
+    /// When they were asked for.
+    Created,
+    /// When they last changed.
+    Updated,
+    /// When they first ran.
+    Launched,
+    /// Their name.
+    Name,
+    /// Their status.
+    Status,
+    /// Their id.
+    Id,
+}
+
+/// Which way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The smallest first.
+    Ascending,
+    /// The largest first.
+    Descending,
+}
