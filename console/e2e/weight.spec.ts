@@ -61,14 +61,14 @@ const ASKED: Record<string, string[]> = {
   '/sign-in': ['GET /session'],
   '/instances': [...SHELL, 'GET /compute/v2.1/servers/detail'],
   '/images?kind=public': [...SHELL, 'GET /effigy/v1/images', 'GET /effigy/v1/images/counts', 'GET /image/v2/info/import'],
-  '/launch?image=IMAGE': [...SHELL, 'GET /compute/v2.1/flavors/detail', 'GET /compute/v2.1/os-keypairs', 'GET /effigy/v1/images', 'GET /effigy/v1/images/counts', 'GET /effigy/v1/images/IMAGE', 'GET /image/v2/images/IMAGE'],
+  '/launch?image=IMAGE': [...SHELL, 'GET /compute/v2.1/flavors/detail', 'GET /compute/v2.1/os-keypairs', 'GET /effigy/v1/images', 'GET /effigy/v1/images/counts', 'GET /effigy/v1/images/IMAGE'],
   '/key-pairs': [...SHELL, 'GET /compute/v2.1/os-keypairs'],
   '/activity': SHELL,
   '/flavors': [...SHELL, 'GET /compute/v2.1/flavors/detail'],
   '/projects': [...SHELL, 'GET /identity/v3/projects'],
   '/users': [...SHELL, 'GET /identity/v3/users'],
   '/audit': [...SHELL, 'GET /effigy/v1/audit'],
-  '/images/IMAGE': [...SHELL, 'GET /compute/v2.1/servers/detail', 'GET /effigy/v1/images/IMAGE', 'GET /effigy/v1/images/IMAGE/descendants', 'GET /effigy/v1/images/IMAGE/storage', 'GET /effigy/v1/images/IMAGE/verification', 'GET /image/v2/images/IMAGE'],
+  '/images/IMAGE': [...SHELL, 'GET /compute/v2.1/servers/detail', 'GET /effigy/v1/images/IMAGE', 'GET /effigy/v1/images/IMAGE/descendants', 'GET /effigy/v1/images/IMAGE/storage', 'GET /effigy/v1/images/IMAGE/verification'],
 }
 
 test('no page asks for what it does not show, nor for anything twice', async ({ browser, cloud }) => {

@@ -12,7 +12,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http_body_util::BodyExt as _;
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::Api;
 use crate::error::Error;
@@ -20,7 +22,7 @@ use crate::error::Error;
 /// Whose error words an answer uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// `{"error": {code, title, message}}`
+    /// `{"error": {code, title, message}}`, in which Effigy's own API speaks too.
     Keystone,
     /// The same shape, as glanceclient reads it.
     Image,
@@ -32,6 +34,23 @@ pub enum Dialect {
 
 /// What a handler answers: JSON, unless it says otherwise.
 pub type Answer<T = Json<Value>> = Result<T, ApiError>;
+
+/// An error as Keystone, Glance and Effigy's own API write it.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Error)]
+pub(super) struct ErrorBody {
+    error: ErrorSays,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+struct ErrorSays {
+    /// The status of the answer.
+    code: u16,
+    /// What the status is called.
+    title: &'static str,
+    /// What was wrong and what to do.
+    message: String,
+}
 
 /// An error on its way out.
 #[derive(Debug)]
@@ -137,7 +156,8 @@ fn in_words_of(dialect: Dialect, status: StatusCode, message: &str) -> Value {
     let code = status.as_u16();
     match dialect {
         Dialect::Keystone | Dialect::Image => {
-            json!({"error": {"code": code, "title": status.canonical_reason().unwrap_or("Error"), "message": message}})
+            let title = status.canonical_reason().unwrap_or("Error");
+            json!(ErrorBody { error: ErrorSays { code, title, message: message.to_owned() } })
         }
         // Neutron: `neutron/api/api_common.py`; clients show the message.
         Dialect::Network => {

@@ -1,7 +1,7 @@
 //! HTTP: the only room that knows axum, status codes and OpenStack's JSON.
 //!
-//! Every URL of the service is on this page or in a `routes` function that this page leads to. A handler parses,
-//! calls a room, and renders.
+//! Every URL of the service is on this page or in a `routes` function that this page leads to; those of Effigy's own
+//! API stand with their handlers and in `/openapi.json`. A handler parses, calls a room, and renders.
 //!
 //! A request passes: `envelope` (its id, the audit, the metrics) -> its dialect's layer ([`error`]) -> [`caller`] ->
 //! the handler.
@@ -42,9 +42,8 @@ pub type Api = Arc<Rooms>;
 
 /// The service over HTTP.
 pub fn router(rooms: Api) -> Router {
-    let instances = if rooms.instances.are_enabled() { instance_routes() } else { no_instance_routes() };
-    routes()
-        .merge(instances)
+    let routes = if rooms.instances.are_enabled() { every_route() } else { routes_without_instances() };
+    routes
         .fallback(envelope::no_such_url)
         .layer(axum::middleware::from_fn_with_state(rooms.clone(), envelope::wrap))
         .with_state(rooms)
@@ -52,11 +51,15 @@ pub fn router(rooms: Api) -> Router {
 
 /// Every URL of a service that runs instances, for those who check what is written about them.
 pub fn every_route() -> Router<Api> {
-    routes().merge(instance_routes())
+    routes(effigy::routes()).merge(instance_routes())
 }
 
-/// What is served everywhere.
-fn routes() -> Router<Api> {
+fn routes_without_instances() -> Router<Api> {
+    routes(effigy::routes_without_instances()).merge(no_instance_routes())
+}
+
+/// What is served everywhere, and Effigy's own API.
+fn routes(effigy: Router<Api>) -> Router<Api> {
     let service = Router::new()
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
@@ -65,12 +68,11 @@ fn routes() -> Router<Api> {
         .merge(ui::session_routes());
     Router::new()
         .merge(error::dialect(error::Dialect::Keystone, service))
-        .nest("/effigy/v1", error::dialect(error::Dialect::Keystone, effigy::routes()))
+        .merge(error::dialect(error::Dialect::Keystone, effigy))
         .route("/identity/", get(identity::versions))
         .nest("/identity", error::dialect(error::Dialect::Keystone, identity::routes()))
         .route("/image/", get(image::choices))
         .nest("/image", error::dialect(error::Dialect::Image, image::routes()))
-        .nest("/effigy/v1/images", error::dialect(error::Dialect::Image, image::extras::routes()))
         .merge(ui::pages())
 }
 
@@ -82,7 +84,6 @@ fn instance_routes() -> Router<Api> {
         .nest("/network", error::dialect(error::Dialect::Network, network::routes()))
         .merge(error::dialect(error::Dialect::Network, network::root()))
         .nest("/console", error::dialect(error::Dialect::Compute, compute::console_socket::routes()))
-        .nest("/effigy/v1/instances", error::dialect(error::Dialect::Keystone, effigy::instance_routes()))
 }
 
 /// The same URLs where none are run: each answers in its dialect that nothing is there, and why.

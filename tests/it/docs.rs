@@ -179,7 +179,7 @@ async fn every_url_is_documented_and_every_documented_url_exists() {
 }
 
 /// Every URL of the router, which shows them as `paths: {RouteId(0): "/healthz", …}`.
-fn urls() -> BTreeSet<String> {
+pub fn urls() -> BTreeSet<String> {
     let shown = format!("{:?}", effigy::api::every_route());
     // Behind this it keeps what answers where nothing is.
     let shown = shown.split("fallback_router").next().unwrap_or_default();

@@ -18,6 +18,7 @@ mod support;
 mod compute;
 pub mod db;
 mod docs;
+mod effigy;
 mod identity;
 mod image;
 mod inspect;

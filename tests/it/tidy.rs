@@ -34,6 +34,7 @@ impl Source {
 #[test]
 fn http_stays_in_the_api() {
     only_in(&["axum", "http", "tower"], &["src/api/", "src/app.rs"]);
+    only_in(&["utoipa", "utoipa_axum"], &["src/api/"]);
     // The one client there is: what fetches images from where people say.
     only_in(&["hyper"], &["src/api/", "src/fetch/"]);
 }

@@ -1,5 +1,5 @@
 import { queryOptions } from '@tanstack/react-query'
-import { ask } from './http'
+import { effigy } from './http'
 
 export interface AuditEvent {
   id: string
@@ -21,7 +21,7 @@ export const auditQuery = (wanted: { action: string; after: string; limit: numbe
       const words = new URLSearchParams({ limit: String(wanted.limit) })
       if (wanted.action) words.set('action', wanted.action)
       if (wanted.after) words.set('marker', wanted.after)
-      return ask<{ events: AuditEvent[] }>(`/effigy/v1/audit?${words}`, { signal })
+      return effigy<{ events: AuditEvent[] }>(`/audit?${words}`, { signal })
     },
     select: (answer: { events: AuditEvent[] }) => answer.events,
   })

@@ -27,7 +27,15 @@ export interface Image {
   created_at: string
   updated_at: string
   tags: string[]
-  effigy: { progress: number | null; reason: string | null; stored_bytes: number | null; has_disk: boolean; verdict: Verdict | null }
+  /** What the Image API leaves out. */
+  effigy: {
+    progress: number | null
+    reason: string | null
+    verdict: Verdict | null
+    stored_bytes: number | null
+    has_disk: boolean
+    file: 'uploaded' | 'rendered' | null
+  }
   /** The stores that have it, those that it is on the way to, and those that could not take it. */
   stores?: string
   os_glance_importing_to_stores?: string
@@ -85,39 +93,22 @@ const freshFor = (images: Image[], atRest: number | false) =>
 export const imagesQuery = (wanted: ListImages) =>
   queryOptions({
     queryKey: ['images', 'list', wanted],
-    queryFn: ({ signal }) => ask<{ images: Image[]; next: string | null }>(`/effigy/v1/images?${query(wanted)}`, { signal }),
+    queryFn: ({ signal }) => effigy<{ images: Image[]; next: string | null }>(`/images?${query(wanted)}`, { signal }),
     refetchInterval: (query) => freshFor(query.state.data?.images ?? [], 30_000),
   })
 
 export const countsQuery = (wanted: { search?: string; status?: string }) =>
   queryOptions({
     queryKey: ['images', 'counts', wanted],
-    queryFn: ({ signal }) => ask<{ counts: Counts }>(`/effigy/v1/images/counts?${query(wanted)}`, { signal }),
+    queryFn: ({ signal }) => effigy<{ counts: Counts }>(`/images/counts?${query(wanted)}`, { signal }),
     select: (answer: { counts: Counts }) => answer.counts,
     refetchInterval: 30_000,
   })
 
-interface Extras {
-  progress: number | null
-  reason: string | null
-  verdict: Verdict | null
-  storage: { stored_bytes: number | null; file: 'uploaded' | 'rendered' | null }
-}
-
-/** Glance's record, and what it leaves out. */
-async function fetchImage(id: string, signal: AbortSignal): Promise<Image> {
-  const [record, extras] = await Promise.all([
-    ask<Omit<Image, 'effigy'>>(`/image/v2/images/${id}`, { signal }),
-    ask<Extras>(`/effigy/v1/images/${id}`, { signal }),
-  ])
-  const { progress, reason, verdict, storage } = extras
-  return { ...record, effigy: { progress, reason, verdict, stored_bytes: storage.stored_bytes, has_disk: storage.file !== null } } as Image
-}
-
 export const imageQuery = (id: string) =>
   queryOptions({
     queryKey: ['images', 'one', id],
-    queryFn: ({ signal }) => fetchImage(id, signal),
+    queryFn: ({ signal }) => effigy<Image>(`/images/${id}`, { signal }),
     refetchInterval: ({ state: { data } }) => (data && isBeingCopied(data) ? 1000 : freshFor(data ? [data] : [], false)),
   })
 
@@ -150,7 +141,7 @@ export const figuresQuery = (id: string) =>
 export const descendantsQuery = (id: string) =>
   queryOptions({
     queryKey: ['images', 'descendants', id],
-    queryFn: ({ signal }) => ask<{ images: Image[] }>(`/effigy/v1/images/${id}/descendants`, { signal }),
+    queryFn: ({ signal }) => effigy<{ images: Image[] }>(`/images/${id}/descendants`, { signal }),
     select: (answer: { images: Image[] }) => answer.images,
   })
 
@@ -158,7 +149,7 @@ export const descendantsQuery = (id: string) =>
 export const imagesOfInstanceQuery = (id: string) =>
   queryOptions({
     queryKey: ['images', 'of-instance', id],
-    queryFn: ({ signal }) => ask<{ images: Image[] }>(`/effigy/v1/images?kind=private&limit=100&instance_uuid=${id}`, { signal }),
+    queryFn: ({ signal }) => effigy<{ images: Image[] }>(`/images?kind=private&limit=100&instance_uuid=${id}`, { signal }),
     select: (answer: { images: Image[] }) => answer.images,
     refetchInterval: (query) => (query.state.data?.images.some(isBeingMade) ? 1000 : 30_000),
   })

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Everything that was found on a disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Report {
     /// The version of the rules that were applied.
     pub rules: u32,
@@ -27,6 +28,7 @@ pub struct Report {
 
 /// How a disk is divided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum TableKind {
     /// Not at all.
@@ -39,6 +41,7 @@ pub enum TableKind {
 
 /// One part of the disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Volume {
     /// The partition's number; `None` for a disk without partitions.
     pub partition: Option<u32>,
@@ -56,6 +59,7 @@ pub struct Volume {
 
 /// Something that was looked for: what it is, or why that is not known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Fact<T> {
     /// This is it.
@@ -80,6 +84,7 @@ impl<T> Fact<T> {
 
 /// A family of systems.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
     /// Linux.
@@ -90,6 +95,7 @@ pub enum Family {
 
 /// How a disk can be booted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Boot {
     /// There is code for a BIOS.
     pub bios: bool,
@@ -99,6 +105,7 @@ pub struct Boot {
 
 /// The system on a disk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Facts {
     /// Its family.
     pub family: Fact<Family>,
@@ -124,6 +131,7 @@ pub struct Facts {
 
 /// How far a Windows is from being one that can be copied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Windows {
     /// The verdict.
     pub state: WindowsState,
@@ -133,6 +141,7 @@ pub struct Windows {
 
 /// Whether Sysprep has generalised a Windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum WindowsState {
     /// It has.
@@ -145,6 +154,7 @@ pub enum WindowsState {
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Good to know.
@@ -159,6 +169,7 @@ pub enum Severity {
 
 /// Something that should not be in a disk that is copied.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Finding {
     /// Its stable name.
     pub id: String,

@@ -1,19 +1,86 @@
 //! What was done, by whom.
 
-use axum::{Json, extract::State};
-use serde_json::{Value, json};
+use axum::Json;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
+use super::{document::Refusals, image::known};
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError, identity::lists::Filters, times},
+    api::{
+        caller::Asked,
+        error::{Answer, ErrorBody},
+        identity::lists::{Filters, Links},
+        times,
+    },
+    error::Result,
     identity::audit::{Event, ListEvents},
 };
 
-/// `GET /audit`: the newest events first.
-pub(super) async fn list(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    filters: Filters,
-) -> Result<Json<Value>, ApiError> {
+/// A page of events.
+#[derive(Serialize, ToSchema)]
+#[schema(as = EventPage)]
+pub(super) struct Page {
+    events: Vec<Shown>,
+    links: Links,
+}
+
+/// A change, a download or a refused sign-in. It was on disk before the request was answered.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Event)]
+struct Shown {
+    id: String,
+    #[schema(format = DateTime)]
+    time: String,
+    request_id: String,
+    /// The client's own id of its request.
+    client_request_id: Option<String>,
+    /// Null when nobody was proven.
+    user_id: Option<String>,
+    /// What the user is called, or called itself.
+    user_name: Option<String>,
+    project_id: Option<String>,
+    project_name: Option<String>,
+    address: Option<String>,
+    /// Named after what the URL is about: `image.create`, `user.sign_in`.
+    action: String,
+    /// The ids of what it was done to, joined by slashes.
+    target_id: Option<String>,
+    outcome: Outcome,
+    /// The status of the answer.
+    status: i64,
+    /// Why it failed.
+    reason: Option<String>,
+}
+
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum Outcome {
+    Success,
+    Failure,
+}
+
+/// Lists events, the newest first.
+///
+/// For administrators.
+#[utoipa::path(
+    get, path = "/audit", operation_id = "list_events", tag = "audit",
+    params(
+        ("user_id" = Option<String>, Query, description = "By this user"),
+        ("project_id" = Option<String>, Query, description = "In this project"),
+        ("action" = Option<String>, Query, description = "Of this action", example = "image.create"),
+        ("target_id" = Option<String>, Query, description = "To this thing, or to a part of it"),
+        ("request_id" = Option<String>, Query, description = "Of this request"),
+        ("limit" = Option<u32>, Query, maximum = 1000, description = "Events on a page; 1,000 unless said"),
+        ("marker" = Option<String>, Query, description = "The last event of the page before"),
+    ),
+    responses(
+        (status = 200, description = "A page of the events", body = Page),
+        (status = 400, description = "A page that there is not", body = ErrorBody),
+        (status = 403, description = "The caller is no administrator", body = ErrorBody),
+        Refusals,
+    ),
+)]
+pub(super) async fn list(Asked { rooms, caller, .. }: Asked, filters: Filters) -> Answer<Json<Page>> {
     let wanted = ListEvents {
         user_id: filters.text("user_id"),
         project_id: filters.text("project_id"),
@@ -23,25 +90,26 @@ pub(super) async fn list(
         marker: filters.marker(),
         limit: filters.one_more(),
     };
-    let rows = api.identity.events(&caller, &wanted).await?;
-    Ok(Json(filters.shown("events", rows, |event| &event.id, shown)))
+    let rows = rooms.identity.events(&caller, &wanted).await?;
+    let (rows, links) = filters.page(rows, |event| &event.id);
+    Ok(Json(Page { events: rows.into_iter().map(shown).collect::<Result<_>>()?, links }))
 }
 
-fn shown(event: &Event) -> Value {
-    json!({
-        "id": event.id,
-        "time": times::micros_z(event.at_ms),
-        "request_id": event.request_id,
-        "client_request_id": event.client_request_id,
-        "user_id": event.user_id,
-        "user_name": event.user_name,
-        "project_id": event.project_id,
-        "project_name": event.project_name,
-        "address": event.address,
-        "action": event.action,
-        "target_id": event.target_id,
-        "outcome": event.outcome,
-        "status": event.status,
-        "reason": event.reason,
+fn shown(event: Event) -> Result<Shown> {
+    Ok(Shown {
+        id: event.id,
+        time: times::micros_z(event.at_ms),
+        request_id: event.request_id,
+        client_request_id: event.client_request_id,
+        user_id: event.user_id,
+        user_name: event.user_name,
+        project_id: event.project_id,
+        project_name: event.project_name,
+        address: event.address,
+        action: event.action,
+        target_id: event.target_id,
+        outcome: known(event.outcome)?,
+        status: event.status,
+        reason: event.reason,
     })
 }

@@ -1,95 +1,193 @@
 //! Images by kind, with what Glance's record of them leaves out.
 
-use axum::{
-    Json,
-    extract::{Path, RawQuery, State},
-};
-use serde_json::{Value, json};
+use axum::{Json, extract::Path};
+use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::{
+    document::Refusals,
+    filters::{Filters, Pages, kind},
+    image::{ShownImage, shown},
+};
 use crate::{
     api::{
-        Api,
-        caller::Authenticated,
-        error::ApiError,
-        image::{image_id, list, render},
+        caller::Asked,
+        error::{Answer, ErrorBody},
+        image::{image_id, list},
+        paging::{MAX_PAGE, Page, Query},
     },
-    error::{Error, Result},
-    images::{Condition, Image, Kind, ListImages, PageVisibility},
+    error::Result,
+    images::{Condition, Image, ListImages, PageVisibility},
 };
 
-/// `GET /images`: Image v2's filters and sorts, and `kind` (public, private, shared) and `search` (in the name).
-pub(super) async fn list(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    RawQuery(query): RawQuery,
-) -> Result<Json<Value>, ApiError> {
-    let query = query.unwrap_or_default();
-    let wanted = list::parse_with(&query, word)?;
+/// A page of images.
+#[derive(Serialize, ToSchema)]
+pub(super) struct ImagePage {
+    images: Vec<ShownImage>,
+    /// The path of the next page; null on the last one.
+    next: Option<String>,
+}
+
+/// Images without pages.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ImageList)]
+pub(super) struct List {
+    images: Vec<ShownImage>,
+}
+
+/// How many images there are.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ImageCounts)]
+pub(super) struct Counts {
+    counts: Kinds,
+}
+
+/// As the caller's project sees them.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ImageKinds)]
+struct Kinds {
+    public: Option<i64>,
+    private: Option<i64>,
+    /// Null where sharing is switched off.
+    shared: Option<i64>,
+}
+
+/// The storage of an image.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ImageStorage)]
+pub(super) struct Storage {
+    storage: Figures,
+}
+
+/// What an image takes. No figure tells what another project keeps.
+#[derive(Serialize, ToSchema)]
+#[schema(as = StorageFigures)]
+struct Figures {
+    /// Bytes of its contents as they are read.
+    logical_bytes: u64,
+    /// Compressed bytes of its chunks, each counted once.
+    stored_bytes: u64,
+    /// Of those, what no other image has that it was compared with.
+    unique_bytes: u64,
+    /// Of those, what another such image has too.
+    shared_bytes: u64,
+    /// How many images that the caller sees it was compared with.
+    compared_with: usize,
+}
+
+/// Lists images.
+///
+/// The filters and sorts of the Image API, and two filters more, `kind` and `search`.
+#[utoipa::path(
+    get, path = "/images", operation_id = "list_images", tag = "images", params(Filters, Pages),
+    responses(
+        (status = 200, description = "A page of the images", body = ImagePage),
+        (status = 400, description = "A filter, sort or page that there is not", body = ErrorBody),
+        Refusals,
+    ),
+)]
+pub(super) async fn list(Asked { rooms, caller, .. }: Asked, query: Query) -> Answer<Json<ImagePage>> {
+    let wanted = list::read_with(&query, word)?;
     let limit = wanted.limit as usize;
-    let images = api.images.list(&caller, wanted).await?;
-    let last = images.last().filter(|_| limit > 0 && images.len() == limit);
-    let next = last.map(|last| {
-        let kept = list::without_marker(&query);
-        format!("/effigy/v1/images?{kept}{}marker={}", if kept.is_empty() { "" } else { "&" }, last.id)
-    });
-    let images = images.iter().map(shown).collect::<Result<Vec<_>>>()?;
-    Ok(Json(json!({"images": images, "next": next})))
+    let page = Page::full(rooms.images.list(&caller, wanted).await?, limit, |image| image.id.to_string());
+    let next = page.next.map(|marker| query.after("/effigy/v1/images", &marker));
+    Ok(Json(ImagePage { images: all(page.items)?, next }))
 }
 
-/// `GET /images/counts`: how many there are of each kind; takes the same filters.
-pub(super) async fn count(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    RawQuery(query): RawQuery,
-) -> Result<Json<Value>, ApiError> {
-    let wanted = list::parse_with(&query.unwrap_or_default(), word)?;
-    let [public, private, shared] = api.images.count(&caller, &wanted.conditions).await?;
-    Ok(Json(json!({"counts": {"public": public, "private": private, "shared": shared}})))
+/// Counts images by kind.
+#[utoipa::path(
+    get, path = "/images/counts", operation_id = "count_images", tag = "images", params(Filters),
+    responses(
+        (status = 200, description = "How many there are of each kind", body = Counts),
+        (status = 400, description = "A filter that there is not", body = ErrorBody),
+        Refusals,
+    ),
+)]
+pub(super) async fn count(Asked { rooms, caller, .. }: Asked, query: Query) -> Answer<Json<Counts>> {
+    let wanted = list::read_with(&query, word)?;
+    let [public, private, shared] = rooms.images.count(&caller, &wanted.conditions).await?;
+    Ok(Json(Counts { counts: Kinds { public, private, shared } }))
 }
 
-/// `GET /images/{id}/descendants`: the images that the caller sees that were made from this one's instances,
-/// and the cleaned copies of it.
-pub(super) async fn descendants(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(image): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let image = api.images.show(&caller, image_id(&image)?).await?;
+/// Shows an image.
+#[utoipa::path(
+    get, path = "/images/{image}", operation_id = "show_image", tag = "images",
+    params(("image" = String, Path, format = Uuid, description = "An image's id")),
+    responses(
+        (status = 200, description = "The image", body = ShownImage),
+        (status = 404, description = "There is no such image that the caller sees", body = ErrorBody),
+        Refusals,
+    ),
+)]
+pub(super) async fn show(Asked { rooms, caller, .. }: Asked, Path(image): Path<String>) -> Answer<Json<ShownImage>> {
+    Ok(Json(shown(rooms.images.show(&caller, image_id(&image)?).await?)?))
+}
+
+/// Lists the images that were made from an image.
+///
+/// Those of its instances, and its cleaned copies, as far as the caller sees them.
+#[utoipa::path(
+    get, path = "/images/{image}/descendants", operation_id = "list_descendants", tag = "images",
+    params(("image" = String, Path, format = Uuid, description = "An image's id")),
+    responses(
+        (status = 200, description = "The images", body = List),
+        (status = 404, description = "There is no such image that the caller sees", body = ErrorBody),
+        Refusals,
+    ),
+)]
+pub(super) async fn descendants(Asked { rooms, caller, .. }: Asked, Path(image): Path<String>) -> Answer<Json<List>> {
+    let image = rooms.images.show(&caller, image_id(&image)?).await?;
     let made_from_it = ListImages {
         conditions: vec![Condition::Property("base_image_ref".into(), image.id.to_string())],
-        limit: crate::api::paging::MAX_PAGE,
+        limit: MAX_PAGE,
         ..ListImages::default()
     };
-    let children = api.images.list(&caller, made_from_it).await?;
-    let children = children.iter().map(shown).collect::<Result<Vec<_>>>()?;
-    Ok(Json(json!({"images": children})))
+    Ok(Json(List { images: all(rooms.images.list(&caller, made_from_it).await?)? }))
 }
 
-/// `GET /images/{id}/ancestors`: the images that the caller sees that this one goes back to, the nearest first.
-pub(super) async fn ancestors(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(image): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let ancestors = api.images.ancestors(&caller, image_id(&image)?).await?;
-    let ancestors = ancestors.iter().map(shown).collect::<Result<Vec<_>>>()?;
-    Ok(Json(json!({"images": ancestors})))
+/// Lists the images that an image goes back to.
+///
+/// The nearest first, as far as the caller sees them.
+#[utoipa::path(
+    get, path = "/images/{image}/ancestors", operation_id = "list_ancestors", tag = "images",
+    params(("image" = String, Path, format = Uuid, description = "An image's id")),
+    responses(
+        (status = 200, description = "The images", body = List),
+        (status = 404, description = "There is no such image that the caller sees", body = ErrorBody),
+        Refusals,
+    ),
+)]
+pub(super) async fn ancestors(Asked { rooms, caller, .. }: Asked, Path(image): Path<String>) -> Answer<Json<List>> {
+    Ok(Json(List { images: all(rooms.images.ancestors(&caller, image_id(&image)?).await?)? }))
 }
 
-/// `GET /images/{id}/storage`: what the image takes, and how much of it is its alone.
-pub(super) async fn storage(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(image): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    let figures = api.images.figures(&caller, image_id(&image)?).await?;
-    Ok(Json(json!({"storage": {
-        "logical_bytes": figures.logical_bytes,
-        "stored_bytes": figures.stored_bytes,
-        "unique_bytes": figures.unique_bytes,
-        "shared_bytes": figures.stored_bytes - figures.unique_bytes,
-        "compared_with": figures.compared,
-    }})))
+/// Tells what an image takes.
+///
+/// For whoever may change the image.
+#[utoipa::path(
+    get, path = "/images/{image}/storage", operation_id = "show_storage", tag = "images",
+    params(("image" = String, Path, format = Uuid, description = "An image's id")),
+    responses(
+        (status = 200, description = "The figures", body = Storage),
+        (status = 403, description = "The caller may not change the image", body = ErrorBody),
+        (status = 404, description = "There is no such image that the caller sees", body = ErrorBody),
+        Refusals,
+    ),
+)]
+pub(super) async fn storage(Asked { rooms, caller, .. }: Asked, Path(image): Path<String>) -> Answer<Json<Storage>> {
+    let figures = rooms.images.figures(&caller, image_id(&image)?).await?;
+    let storage = Figures {
+        logical_bytes: figures.logical_bytes,
+        stored_bytes: figures.stored_bytes,
+        unique_bytes: figures.unique_bytes,
+        shared_bytes: figures.stored_bytes - figures.unique_bytes,
+        compared_with: figures.compared,
+    };
+    Ok(Json(Storage { storage }))
+}
+
+fn all(images: Vec<Image>) -> Result<Vec<ShownImage>> {
+    images.into_iter().map(shown).collect()
 }
 
 /// The words of a query that Glance does not know.
@@ -101,26 +199,4 @@ fn word(wanted: &mut ListImages, name: &str, value: &str) -> Result<bool> {
         _ => return Ok(false),
     }
     Ok(true)
-}
-
-fn kind(word: &str) -> Result<Kind> {
-    match word {
-        "public" => Ok(Kind::Public),
-        "private" => Ok(Kind::Private),
-        "shared" => Ok(Kind::Shared),
-        _ => Err(Error::Invalid(format!("kind is public, private or shared, not '{word}'"))),
-    }
-}
-
-/// The record as Glance shows it, and `effigy` beside it: no property can be called so by accident, for it is no text.
-fn shown(image: &Image) -> Result<Value> {
-    let mut shown: Value = serde_json::from_slice(&render::image(image)).map_err(Error::internal)?;
-    shown["effigy"] = json!({
-        "progress": image.progress,
-        "reason": image.reason,
-        "stored_bytes": image.stored_bytes,
-        "has_disk": image.disk_root.is_some(),
-        "verdict": image.verdict,
-    });
-    Ok(shown)
 }

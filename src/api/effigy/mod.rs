@@ -1,33 +1,49 @@
-//! Effigy's own API: what OpenStack has no word for.
+//! Effigy's own API, beyond OpenStack's.
+//!
+//! A handler stands below its `#[utoipa::path]`, which is its URL and its part of `/openapi.json` at once; what it
+//! answers is a struct that the same derives write and describe. So the router, the answers and the document are one.
 
-use axum::{
-    Router,
-    routing::{get, post},
-};
+use axum::{Router, http::header, routing::get};
+use bytes::Bytes;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::Api;
 
 mod audit;
+mod document;
+mod filters;
 mod generalize;
+mod image;
 mod images;
 mod instances;
 mod verification;
 
-/// Every URL below `/effigy/v1`, but those of instances.
+/// Every URL of Effigy's own API, and the document that describes them.
 pub fn routes() -> Router<Api> {
-    Router::new()
-        .route("/audit", get(audit::list))
-        .route("/images", get(images::list))
-        .route("/images/counts", get(images::count))
-        .route("/images/{image}/ancestors", get(images::ancestors))
-        .route("/images/{image}/descendants", get(images::descendants))
-        .route("/images/{image}/verification", get(verification::show).post(verification::again))
-        .route("/images/{image}/generalize", post(generalize::begin))
-        .route("/verification-key", get(verification::key))
-        .route("/images/{image}/storage", get(images::storage))
+    described(own().routes(routes!(instances::force_off)))
 }
 
-/// Every URL below `/effigy/v1/instances`.
-pub fn instance_routes() -> Router<Api> {
-    Router::new().route("/{id}/actions/force-off", post(instances::force_off))
+/// The same where no instances are run.
+pub fn routes_without_instances() -> Router<Api> {
+    described(own())
+}
+
+fn own() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(images::list))
+        .routes(routes!(images::count))
+        .routes(routes!(images::show))
+        .routes(routes!(images::ancestors))
+        .routes(routes!(images::descendants))
+        .routes(routes!(images::storage))
+        .routes(routes!(verification::show, verification::again))
+        .routes(routes!(verification::key))
+        .routes(routes!(generalize::begin))
+        .routes(routes!(audit::list))
+}
+
+fn described(own: OpenApiRouter<Api>) -> Router<Api> {
+    let (routes, document) = OpenApiRouter::with_openapi(document::blank()).nest("/effigy/v1", own).split_for_parts();
+    let text = Bytes::from(document::text(&document));
+    routes.route("/openapi.json", get(|| async { ([(header::CONTENT_TYPE, "application/json")], text) }))
 }

@@ -5,48 +5,144 @@ use axum::{
     extract::{Path, State},
     http::StatusCode,
 };
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
+use super::{
+    document::Refusals,
+    image::{Verdict, known},
+};
 use crate::{
-    api::{Api, caller::Authenticated, error::ApiError, image::image_id},
+    api::{
+        Api,
+        caller::Asked,
+        error::{Answer, ErrorBody},
+        image::image_id,
+    },
+    error::{Error, Result},
     images::Verification,
+    inspect::{self, Statement},
 };
 
-/// `GET /images/{id}/verification`
-pub(super) async fn show(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(image): Path<String>,
-) -> Result<Json<Value>, ApiError> {
-    Ok(Json(shown(&api.images.verification(&caller, image_id(&image)?).await?)))
+/// Where the verification of an image is, and what it came to. The statement's fields are null when
+/// nothing is stated, or when the statement is not believed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Verification)]
+pub(super) struct Shown {
+    state: Progress,
+    /// Percent, while it runs.
+    progress: Option<i64>,
+    verdict: Option<Verdict>,
+    /// Why it failed, a sentence each.
+    reasons: Option<Vec<String>>,
+    #[schema(format = DateTime)]
+    verified_at: Option<String>,
+    /// Which Effigy verified it.
+    verifier: Option<String>,
+    report: Option<guest::Report>,
+    statement: Option<Envelope>,
 }
 
-/// `POST /images/{id}/verification`: once more.
-pub(super) async fn again(
-    State(api): State<Api>,
-    Authenticated(caller): Authenticated,
-    Path(image): Path<String>,
-) -> Result<StatusCode, ApiError> {
-    api.images.verify_again(&caller, image_id(&image)?).await?;
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = VerificationState)]
+enum Progress {
+    None,
+    Waiting,
+    Running,
+    Done,
+}
+
+/// The signed statement: an in-toto statement in a DSSE envelope. `effigy verify` checks it.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+struct Envelope {
+    payload_type: String,
+    /// The statement in Base64.
+    payload: String,
+    signatures: Vec<Signature>,
+}
+
+#[derive(Serialize, Deserialize, ToSchema)]
+struct Signature {
+    keyid: String,
+    /// The signature in Base64.
+    sig: String,
+}
+
+/// The public half of the key that this deployment signs its statements with.
+#[derive(Serialize, ToSchema)]
+#[schema(as = VerificationKey)]
+pub(super) struct Key {
+    keyid: String,
+    algorithm: &'static str,
+    /// The key, as PEM.
+    public_key: String,
+}
+
+/// Shows the verification of an image.
+#[utoipa::path(
+    get, path = "/images/{image}/verification", operation_id = "show_verification", tag = "verification",
+    params(("image" = String, Path, format = Uuid, description = "An image's id")),
+    responses(
+        (status = 200, description = "Where it is, and what it came to", body = Shown),
+        (status = 404, description = "There is no such image that the caller sees", body = ErrorBody),
+        Refusals,
+    ),
+)]
+pub(super) async fn show(Asked { rooms, caller, .. }: Asked, Path(image): Path<String>) -> Answer<Json<Shown>> {
+    Ok(Json(shown(rooms.images.verification(&caller, image_id(&image)?).await?)?))
+}
+
+/// Verifies an image again.
+#[utoipa::path(
+    post, path = "/images/{image}/verification", operation_id = "verify_image", tag = "verification",
+    params(("image" = String, Path, format = Uuid, description = "An image's id")),
+    responses(
+        (status = 202, description = "It will be verified"),
+        (status = 403, description = "The caller may not change the image", body = ErrorBody),
+        (status = 404, description = "There is no such image that the caller sees", body = ErrorBody),
+        (status = 409, description = "It has no bytes yet", body = ErrorBody),
+        Refusals,
+    ),
+)]
+pub(super) async fn again(Asked { rooms, caller, .. }: Asked, Path(image): Path<String>) -> Answer<StatusCode> {
+    rooms.images.verify_again(&caller, image_id(&image)?).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
-/// `GET /verification-key`: the public half of the deployment's key. It says nothing of anybody, so it needs no token.
-pub(super) async fn key(State(api): State<Api>) -> Json<Value> {
-    let key = api.images.inspector().key();
-    Json(json!({"keyid": key.id(), "algorithm": "ed25519", "public_key": key.public_pem()}))
+/// Shows the public key of the deployment.
+///
+/// It says nothing of anybody, so it needs no token.
+#[utoipa::path(
+    get, path = "/verification-key", operation_id = "show_verification_key", tag = "verification", security(()),
+    responses((status = 200, description = "The key", body = Key)),
+)]
+pub(super) async fn key(State(rooms): State<Api>) -> Json<Key> {
+    let key = rooms.images.inspector().key();
+    Json(Key { keyid: key.id().to_owned(), algorithm: "ed25519", public_key: key.public_pem() })
 }
 
-fn shown(verification: &Verification) -> Value {
-    let predicate = verification.statement.as_ref().map(|statement| &statement.predicate);
-    json!({
-        "state": verification.state,
-        "progress": verification.progress,
-        "verdict": predicate.map(|predicate| predicate.verdict),
-        "reasons": predicate.map(|predicate| &predicate.reasons),
-        "verified_at": predicate.map(|predicate| &predicate.verified_at),
-        "verifier": predicate.map(|predicate| &predicate.verifier),
-        "report": predicate.and_then(|predicate| predicate.report.as_ref()),
-        "statement": verification.envelope,
-    })
+fn shown(verification: Verification) -> Result<Shown> {
+    let mut shown = Shown {
+        state: known(verification.state)?,
+        progress: verification.progress,
+        verdict: None,
+        reasons: None,
+        verified_at: None,
+        verifier: None,
+        report: None,
+        statement: verification.envelope.map(serde_json::from_value).transpose().map_err(Error::internal)?,
+    };
+    if let Some(Statement { predicate, .. }) = verification.statement {
+        shown.verdict = Some(match predicate.verdict {
+            inspect::Verdict::Passed => Verdict::Passed,
+            inspect::Verdict::Failed => Verdict::Failed,
+        });
+        shown.reasons = Some(predicate.reasons);
+        shown.verified_at = Some(predicate.verified_at);
+        shown.verifier = Some(predicate.verifier);
+        shown.report = predicate.report;
+    }
+    Ok(shown)
 }

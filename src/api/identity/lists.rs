@@ -1,7 +1,9 @@
 //! What every list of the Identity API has: filters, pages by key, links.
 
 use axum::{extract::FromRequestParts, http::request::Parts};
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::super::{
     Api,
@@ -20,6 +22,15 @@ pub(in crate::api) struct Filters {
     base: String,
     /// The largest page asked for; Keystone's clients do not page, so that is as much as there may be.
     limit: u32,
+}
+
+/// The addresses of a page and of its neighbours. Nobody pages back: there is no previous one.
+#[derive(Serialize, ToSchema)]
+pub(in crate::api) struct Links {
+    #[serde(rename = "self")]
+    own: String,
+    next: Option<String>,
+    previous: Option<String>,
 }
 
 impl FromRequestParts<Api> for Filters {
@@ -69,11 +80,17 @@ impl Filters {
         id: impl Fn(&T) -> &str,
         show: impl Fn(&T) -> Value,
     ) -> Value {
+        let (rows, links) = self.page(rows, id);
+        let items: Vec<Value> = rows.iter().map(show).collect();
+        json!({name: items, "links": links})
+    }
+
+    /// The rows of the page and its links; `rows` may be one more than a page.
+    pub(in crate::api) fn page<T>(&self, rows: Vec<T>, id: impl Fn(&T) -> &str) -> (Vec<T>, Links) {
         let page = Page::cut(rows, self.limit as usize, |row| id(row).to_owned());
-        let items: Vec<Value> = page.items.iter().map(show).collect();
         let address = format!("{}{}", self.base, self.path);
         let next = page.next.map(|marker| self.query.after(&address, &marker));
-        json!({name: items, "links": {"self": self.query.here(&address), "next": next, "previous": null}})
+        (page.items, Links { own: self.query.here(&address), next, previous: None })
     }
 }
 

@@ -31,14 +31,10 @@ pub(super) async fn list(Asked { rooms, caller, .. }: Asked, query: Query) -> An
 }
 
 /// Reads a query, in which `more` knows further words.
-pub(in crate::api) fn parse_with(
-    query: &str,
+pub(in crate::api) fn read_with(
+    query: &Query,
     more: impl Fn(&mut ListImages, &str, &str) -> Result<bool>,
 ) -> Result<ListImages> {
-    read_with(&Query::read(query), more)
-}
-
-fn read_with(query: &Query, more: impl Fn(&mut ListImages, &str, &str) -> Result<bool>) -> Result<ListImages> {
     let mut wanted = ListImages { limit: paging::PAGE, ..ListImages::default() };
     let mut sort = Sort::default();
     for (name, value) in query.pairs() {
@@ -264,12 +260,6 @@ fn whole_number(name: &str, value: &str) -> Result<i64> {
         .ok_or_else(|| Error::Invalid(format!("the filter {name} must be a whole number of at least 0, not '{value}'")))
 }
 
-/// The query as it came, but for its marker, so that links keep every filter as the client wrote it.
-pub(in crate::api) fn without_marker(query: &str) -> String {
-    let kept = query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("marker=") && *pair != "marker");
-    kept.collect::<Vec<_>>().join("&")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,7 +285,7 @@ mod tests {
 
     #[test]
     fn an_order_is_read_in_both_ways() {
-        let order = |query: &str| parse_with(query, |_, _, _| Ok(false)).map(|wanted| wanted.order);
+        let order = |query: &str| read_with(&Query::read(query), |_, _, _| Ok(false)).map(|wanted| wanted.order);
         let by_name = vec![(SortKey::Name, Direction::Ascending), (SortKey::SizeBytes, Direction::Descending)];
         assert_eq!(order("sort=name:asc,size").unwrap(), by_name);
         assert_eq!(order("sort_key=name&sort_key=size&sort_dir=asc&sort_dir=desc").unwrap(), by_name);

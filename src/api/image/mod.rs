@@ -13,7 +13,6 @@ use super::{Api, error::Answer};
 use crate::{error::Error, ids::ImageId};
 
 mod cache;
-pub mod extras;
 mod file;
 mod imports;
 mod info;

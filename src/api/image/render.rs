@@ -22,7 +22,7 @@ pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Response {
 }
 
 /// One image.
-pub(in crate::api) fn image(image: &Image) -> Vec<u8> {
+pub(super) fn image(image: &Image) -> Vec<u8> {
     let mut out = Vec::with_capacity(IMAGE_BYTES);
     write_image(&mut out, image);
     out

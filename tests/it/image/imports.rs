@@ -152,7 +152,7 @@ async fn refused_content_leaves_the_image_queued_with_the_rule() {
     assert_eq!((&image["status"], &image["os_glance_failed_import"]), (&json!("queued"), &json!("local")));
     assert_eq!((staged_mib(&alice).await, usage(&alice).await), (0, (1, 0, 0)));
     let shown = alice.get(&format!("/effigy/v1/images/{id}")).await.expect(200).json();
-    assert!(shown["reason"].as_str().unwrap().contains("format_mismatch"), "{shown}");
+    assert!(shown["effigy"]["reason"].as_str().unwrap().contains("format_mismatch"), "{shown}");
     stage(&alice, &id, bytes(1, 100_000)).await.expect(204);
 }
 
@@ -199,7 +199,7 @@ async fn staging_cut_off_by_a_kill_leaves_nothing() {
 
     alice.image_becomes(&id, "queued").await;
     let shown = alice.get(&format!("/effigy/v1/images/{id}")).await.expect(200).json();
-    assert!(is_cut_off(&shown["reason"]), "{shown}");
+    assert!(is_cut_off(&shown["effigy"]["reason"]), "{shown}");
     assert_eq!(usage(&alice).await, (1, 0, 0));
     effigy.stop().await;
     assert!(effigy.output(&["store", "sweep"]).status.success());

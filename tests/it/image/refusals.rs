@@ -66,7 +66,7 @@ async fn image_is_saved_after_a_refusal_with_the_right_format() {
     let id = alice.create_image("a", json!({"disk_format": "raw"})).await;
     alice.upload(&id, file.clone()).await.expect(415);
     let extras = alice.get(&format!("/effigy/v1/images/{id}")).await.expect(200).json();
-    assert!(extras["reason"].as_str().is_some_and(|reason| reason.contains("format_mismatch")), "{extras}");
+    assert!(extras["effigy"]["reason"].as_str().is_some_and(|reason| reason.contains("format_mismatch")), "{extras}");
     alice.patch_image(&id, json!([{"op": "replace", "path": "/disk_format", "value": "qcow2"}])).await.expect(200);
 
     alice.upload(&id, file.clone()).await.expect(204);

@@ -119,7 +119,7 @@ async fn broken_upload_leaves_the_image_queued() {
     upload.abort();
     queued_again(&alice, &id).await;
     let extras = alice.get(&format!("/effigy/v1/images/{id}")).await.expect(200).json();
-    assert!(extras["reason"].as_str().is_some_and(|reason| reason.contains("broke off")), "{extras}");
+    assert!(extras["effigy"]["reason"].as_str().is_some_and(|reason| reason.contains("broke off")), "{extras}");
 
     alice.upload(&id, bytes(3, 1000)).await.expect(204);
     assert!(alice.download(&id).await.expect(200).body == bytes(3, 1000));
@@ -141,7 +141,7 @@ async fn killed_service_gives_its_uploads_up() {
     queued_again(&alice, &id).await;
     assert_eq!(usage(&alice).await.0, 1);
     let extras = alice.get(&format!("/effigy/v1/images/{id}")).await.expect(200).json();
-    assert!(extras["reason"].as_str().is_some_and(|reason| reason.contains("service ended")), "{extras}");
+    assert!(extras["effigy"]["reason"].as_str().is_some_and(|reason| reason.contains("service ended")), "{extras}");
     alice.upload(&id, bytes(3, 1000)).await.expect(204);
 }
 
@@ -276,5 +276,5 @@ async fn stopping_service_gives_up_uploads_that_outlast_its_grace() {
     effigy.run().await;
     queued_again(&alice, &id).await;
     let extras = alice.get(&format!("/effigy/v1/images/{id}")).await.expect(200).json();
-    assert!(extras["reason"].as_str().is_some_and(|reason| reason.contains("service")), "{extras}");
+    assert!(extras["effigy"]["reason"].as_str().is_some_and(|reason| reason.contains("service")), "{extras}");
 }

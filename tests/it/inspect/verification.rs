@@ -105,7 +105,9 @@ async fn lists_carry_what_it_came_to() {
     assert_eq!((verdict(&good), verdict(&bad), verdict(&empty)), (json!("passed"), json!("failed"), Value::Null));
     for (id, expected) in [(&good, json!("passed")), (&empty, Value::Null)] {
         let shown = alice.get(&format!("/effigy/v1/images/{id}")).await.expect(200).json();
-        assert_eq!(shown["verdict"], expected);
+        assert_eq!(shown["effigy"]["verdict"], expected);
+        let listed = list["images"].as_array().unwrap().iter().find(|image| image["id"] == **id);
+        assert_eq!(Some(&shown), listed, "an image is the same alone and in a list");
     }
     // It is the service's word: a record's own property of that name says nothing.
     let named = alice.create_image("named", json!({"verdict": "passed"})).await;

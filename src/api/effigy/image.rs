@@ -1,0 +1,229 @@
+//! An image as Effigy's own API shows it, the same wherever it is shown.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::{
+    api::times,
+    error::{Error, Result},
+    ids::{ImageId, ProjectId},
+    images::{Image, Status, Visibility},
+};
+
+/// An image: its record as the Image API has it, its properties among the fields, and `effigy`, which only this API
+/// has.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Image)]
+pub(super) struct ShownImage {
+    #[schema(value_type = String, format = Uuid)]
+    id: ImageId,
+    name: Option<String>,
+    status: ShownStatus,
+    visibility: ShownVisibility,
+    /// Left out of lists that do not ask for hidden images.
+    os_hidden: bool,
+    /// Cannot be deleted while this is set.
+    protected: bool,
+    disk_format: Option<String>,
+    container_format: Option<String>,
+    /// The smallest disk that it boots on, in GiB.
+    min_disk: i64,
+    /// The least memory that it boots with, in MiB.
+    min_ram: i64,
+    /// Bytes of its file.
+    size: Option<i64>,
+    /// Bytes of its disk.
+    virtual_size: Option<i64>,
+    /// The MD5 of its file, in hex.
+    checksum: Option<String>,
+    os_hash_algo: Option<&'static str>,
+    /// The hash of its file by `os_hash_algo`, in hex.
+    os_hash_value: Option<String>,
+    /// The project that it belongs to.
+    #[schema(value_type = String)]
+    owner: ProjectId,
+    #[schema(format = DateTime)]
+    created_at: String,
+    #[schema(format = DateTime)]
+    updated_at: String,
+    /// The stores that have it, joined by commas; there once it is active.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    stores: Option<String>,
+    /// The task that is importing it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    os_glance_import_task: Option<String>,
+    /// The stores that it is on the way to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    os_glance_importing_to_stores: Option<String>,
+    /// The stores that its last import failed for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    os_glance_failed_import: Option<String>,
+    tags: Vec<String>,
+    /// What keeps an image that is declared public from being it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Hold, required = false)]
+    effigy_public: Option<Hold>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    effigy_public_why: Option<String>,
+    #[serde(flatten)]
+    properties: BTreeMap<String, String>,
+    /// Its path below `/image`.
+    #[serde(rename = "self")]
+    own: String,
+    /// Its file's path below `/image`.
+    file: String,
+    schema: &'static str,
+    effigy: Beside,
+}
+
+/// The fields that the Image API leaves out.
+#[derive(Serialize, ToSchema)]
+#[schema(as = ImageBeside)]
+struct Beside {
+    /// Percent, while it is being made.
+    progress: Option<i64>,
+    /// Why its last save failed.
+    reason: Option<String>,
+    /// The outcome of its verification by today's rules. It is for people to see; the signed statement decides what is
+    /// allowed with an image.
+    verdict: Option<Verdict>,
+    /// Compressed bytes of the distinct chunks of its file and its disk.
+    stored_bytes: Option<i64>,
+    /// Whether it has bytes.
+    has_disk: bool,
+    /// Where its file comes from.
+    file: Option<Origin>,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = ImageStatus)]
+enum ShownStatus {
+    Queued,
+    Saving,
+    Uploading,
+    Importing,
+    Active,
+    Deactivated,
+}
+
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = ImageVisibility)]
+enum ShownVisibility {
+    Public,
+    Community,
+    Shared,
+    Private,
+}
+
+/// `pending`: nothing is stated of it yet. `held`: what is stated keeps it back.
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = PublicHold)]
+enum Hold {
+    Pending,
+    Held,
+}
+
+#[derive(Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Verdict {
+    Passed,
+    Failed,
+}
+
+/// `uploaded`: the bytes are kept as they came. `rendered`: they are made from the disk while they are read.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = FileOrigin)]
+enum Origin {
+    Uploaded,
+    Rendered,
+}
+
+/// The image as it is shown.
+pub(super) fn shown(image: Image) -> Result<ShownImage> {
+    let mut properties: BTreeMap<String, String> = serde_json::from_str(&image.properties).map_err(Error::internal)?;
+    // A property of this name would be taken for the word of the service.
+    properties.remove("effigy");
+    let is_whole = matches!(image.status, Status::Active | Status::Deactivated);
+    Ok(ShownImage {
+        id: image.id,
+        status: status(image.status)?,
+        visibility: visibility(image.visibility),
+        os_hidden: image.hidden,
+        protected: image.protected,
+        min_disk: image.min_disk_gib,
+        min_ram: image.min_ram_mib,
+        size: image.size_bytes,
+        virtual_size: image.disk_bytes,
+        os_hash_algo: image.os_hash.as_ref().map(|_| "sha512"),
+        owner: image.owner,
+        created_at: times::seconds_z(image.created_ms),
+        updated_at: times::seconds_z(image.updated_ms),
+        tags: serde_json::from_str(&image.tags).map_err(Error::internal)?,
+        properties,
+        own: format!("/v2/images/{}", image.id),
+        file: format!("/v2/images/{}/file", image.id),
+        schema: "/v2/schemas/image",
+        effigy: Beside {
+            progress: image.progress,
+            reason: image.reason,
+            verdict: image.verdict.map(known).transpose()?,
+            stored_bytes: image.stored_bytes,
+            has_disk: image.disk_root.is_some(),
+            file: match (&image.file_root, &image.disk_root) {
+                (Some(_), _) => Some(Origin::Uploaded),
+                (None, Some(_)) => Some(Origin::Rendered),
+                (None, None) => None,
+            },
+        },
+        name: image.name,
+        disk_format: image.disk_format,
+        container_format: image.container_format,
+        checksum: image.checksum,
+        os_hash_value: image.os_hash,
+        stores: is_whole.then_some(image.stores),
+        os_glance_import_task: image.import_task,
+        os_glance_importing_to_stores: image.importing_to,
+        os_glance_failed_import: image.failed_import,
+        effigy_public_why: image.public_why.filter(|_| image.public_hold.is_some()),
+        effigy_public: image.public_hold.map(known).transpose()?,
+    })
+}
+
+fn status(status: Status) -> Result<ShownStatus> {
+    Ok(match status {
+        Status::Queued => ShownStatus::Queued,
+        Status::Saving => ShownStatus::Saving,
+        Status::Uploading => ShownStatus::Uploading,
+        Status::Importing => ShownStatus::Importing,
+        Status::Active => ShownStatus::Active,
+        Status::Deactivated => ShownStatus::Deactivated,
+        Status::Deleted => return Err(Error::internal(anyhow::anyhow!("a deleted image is shown to nobody"))),
+    })
+}
+
+fn visibility(visibility: Visibility) -> ShownVisibility {
+    match visibility {
+        Visibility::Public => ShownVisibility::Public,
+        Visibility::Community => ShownVisibility::Community,
+        Visibility::Shared => ShownVisibility::Shared,
+        Visibility::Private => ShownVisibility::Private,
+    }
+}
+
+/// One of the words that a row keeps.
+pub(super) fn known<T: DeserializeOwned>(word: String) -> Result<T> {
+    serde_json::from_value(Value::String(word)).map_err(Error::internal)
+}

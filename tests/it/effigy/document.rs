@@ -1,0 +1,317 @@
+//! Walks `/openapi.json` against a running service: each operation is asked well and badly, each answer that is
+//! documented is had once, and each answer is held against its schema.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::schema::misfits;
+use crate::{
+    docs::urls,
+    support::{Answer, Effigy, People, Person, cleaner, eventually, linux_disk, micro_disk, windows_disk},
+};
+
+/// Longer than any look takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Something of everything that a report has a word for.
+const CARELESS: [(&str, &str); 3] = [
+    ("/etc/machine-id", "0123456789abcdef0123456789abcdef\n"),
+    ("/root/.bash_history", "ls\n"),
+    ("/root/.ssh/id_rsa", "-----BEGIN RSA PRIVATE KEY-----\nc2VjcmV0\n"),
+];
+
+/// An operation as the document has it.
+struct Operation {
+    method: Method,
+    path: String,
+    says: Value,
+}
+
+/// The document, and what has been seen of it.
+struct Walk {
+    document: Value,
+    seen: BTreeSet<(String, String)>,
+}
+
+impl Walk {
+    async fn begin(effigy: &Effigy) -> Walk {
+        let answer = effigy.stranger().get("/openapi.json").await.expect(200);
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        Walk { document: answer.json(), seen: BTreeSet::new() }
+    }
+
+    fn operations(&self) -> Vec<Operation> {
+        let paths = self.document["paths"].as_object().expect("paths");
+        let all = paths.iter().flat_map(|(path, methods)| {
+            methods.as_object().expect("methods").iter().map(|(method, says)| Operation {
+                method: method.to_uppercase().parse().expect("a method"),
+                path: path.clone(),
+                says: says.clone(),
+            })
+        });
+        all.collect()
+    }
+
+    fn operation(&self, id: &str) -> Operation {
+        let found = self.operations().into_iter().find(|operation| operation.says["operationId"] == id);
+        found.unwrap_or_else(|| panic!("there is no operation {id}"))
+    }
+
+    /// Asks an operation about this thing, with this query and body, and holds its answer against the document.
+    async fn ask(&mut self, person: &Person, id: &str, about: &str, body: Option<Value>, status: u16) -> Value {
+        let operation = self.operation(id);
+        let (thing, query) = about.split_once('?').unwrap_or((about, ""));
+        let path: Vec<_> =
+            operation.path.split('/').map(|part| if part.starts_with('{') { thing } else { part }).collect();
+        let request = person.request(operation.method.clone(), &format!("{}?{query}", path.join("/")));
+        let request = match &body {
+            Some(body) => request.json(body),
+            None => request,
+        };
+        let answer = Answer::of(request).await.expect(status);
+        self.seen.insert((id.to_owned(), status.to_string()));
+        let responses = &operation.says["responses"];
+        let documented = responses.get(status.to_string());
+        let documented = documented.unwrap_or_else(|| panic!("{id} does not document {status}: {}", answer.text()));
+        let Some(schema) = documented.pointer("/content/application~1json/schema") else {
+            assert_eq!(answer.text(), "", "{id}: nothing is documented for {status}");
+            return Value::Null;
+        };
+        assert_eq!(answer.header("content-type"), Some("application/json"), "{id} {status}");
+        let differences = misfits(&self.document, schema, &answer.json());
+        assert!(differences.is_empty(), "{id} {status}: {}\n{}", answer.text(), differences.join("\n"));
+        answer.json()
+    }
+
+    /// Fails the test unless each documented answer was had, but for those that only a service in trouble gives.
+    fn end(&self) {
+        let mut missing = Vec::new();
+        for Operation { says, .. } in self.operations() {
+            let id = says["operationId"].as_str().expect("an operation id");
+            let documented =
+                says["responses"].as_object().expect("responses").keys().filter(|status| *status != "default");
+            missing.extend(
+                documented
+                    .filter(|status| !self.seen.contains(&(id.to_owned(), (*status).clone())))
+                    .map(|status| format!("{id} {status}")),
+            );
+        }
+        assert!(missing.is_empty(), "documented, and not seen: {missing:?}");
+    }
+}
+
+#[tokio::test]
+async fn service_answers_as_its_document_says() {
+    let settings = format!("[instances]\naccel = \"tcg\"\n[inspect]\ncleaner = \"{}\"\n", cleaner().display());
+    let effigy = Effigy::with(&settings).await;
+    let people = effigy.people().await;
+    let mut walk = Walk::begin(&effigy).await;
+    strangers(&mut walk, &effigy).await;
+    let linux = images(&mut walk, &people).await;
+    filters(&mut walk, &people.alice).await;
+    verification(&mut walk, &people, &linux).await;
+    instances(&mut walk, &people).await;
+    copies(&mut walk, &people, &linux).await;
+    events(&mut walk, &people).await;
+    walk.end();
+}
+
+/// Whoever has no token is refused by each operation that wants one, and by no other.
+async fn strangers(walk: &mut Walk, effigy: &Effigy) {
+    let stranger = effigy.stranger();
+    let nobody = "00000000-0000-0000-0000-000000000000";
+    let token = &walk.document["components"]["securitySchemes"]["token"];
+    assert_eq!(token, &json!({"type": "apiKey", "name": "X-Auth-Token", "in": "header"}));
+    for Operation { says, .. } in walk.operations() {
+        let id = says["operationId"].as_str().unwrap().to_owned();
+        let is_open = says["security"] == json!([{}]);
+        walk.ask(&stranger, &id, nobody, None, if is_open { 200 } else { 401 }).await;
+    }
+}
+
+async fn images(walk: &mut Walk, people: &People) -> String {
+    let People { admin, alice, bob, rita, .. } = people;
+    let properties = json!({"disk_format": "raw", "hw_disk_bus": "scsi", "effigy": "mine", "tags": ["nightly"]});
+    let linux = alice.create_image("linux", properties).await;
+    alice.upload(&linux, linux_disk(&CARELESS)).await.expect(204);
+    alice.save_image("windows", "raw", windows_disk("generalized-gpt.raw")).await;
+    alice.create_image("child", json!({"base_image_ref": linux})).await;
+    let held = admin.create_image("held", json!({"visibility": "public"})).await;
+    admin.upload(&held, micro_disk("held", 1 << 20)).await.expect(204);
+    let refused = alice.create_image("refused", json!({"disk_format": "qcow2"})).await;
+    alice.upload(&refused, vec![7; 4096]).await.expect(415);
+
+    let page = walk.ask(alice, "list_images", "?kind=private&limit=2", None, 200).await;
+    assert_eq!(page["images"].as_array().unwrap().len(), 2);
+    assert!(page["next"].as_str().unwrap().starts_with("/effigy/v1/images?"), "{page}");
+    let whole = walk.ask(alice, "list_images", "?kind=private", None, 200).await;
+    for listed in whole["images"].as_array().unwrap() {
+        walk.ask(alice, "show_image", listed["id"].as_str().unwrap(), None, 200).await;
+    }
+    let shown = walk.ask(admin, "show_image", &held, None, 200).await;
+    assert!(["pending", "held"].contains(&shown["effigy_public"].as_str().unwrap()), "{shown}");
+    for query in ["?limit=-1", "?kind=purple", "?sort=colour", "?os_hidden=maybe"] {
+        walk.ask(alice, "list_images", query, None, 400).await;
+    }
+    walk.ask(alice, "count_images", "", None, 200).await;
+    walk.ask(alice, "count_images", "?kind=purple", None, 400).await;
+    walk.ask(alice, "list_descendants", &linux, None, 200).await;
+    walk.ask(alice, "list_ancestors", &linux, None, 200).await;
+    walk.ask(alice, "show_storage", &linux, None, 200).await;
+    walk.ask(rita, "show_storage", &linux, None, 403).await;
+    for operation in ["show_image", "list_descendants", "list_ancestors", "show_storage"] {
+        walk.ask(bob, operation, &linux, None, 404).await;
+        walk.ask(bob, operation, "nonsense", None, 404).await;
+    }
+    linux
+}
+
+/// Each parameter of the list is taken with its example, and a word that the document does not have is refused.
+async fn filters(walk: &mut Walk, alice: &Person) {
+    for operation in ["list_images", "count_images"] {
+        for parameter in walk.operation(operation).says["parameters"].as_array().unwrap().clone() {
+            let (name, schema) = (parameter["name"].as_str().unwrap(), &parameter["schema"]);
+            let words = schema["enum"].as_array().cloned().unwrap_or_default();
+            let example = schema["examples"].get(0).cloned().or_else(|| words.first().cloned());
+            let value = match (name, example) {
+                // A marker is an image that there is.
+                ("marker", _) => continue,
+                ("properties", _) => json!("scsi"),
+                (_, Some(example)) => example,
+                (_, None) => json!(1),
+            };
+            let name = if name == "properties" { "hw_disk_bus" } else { name };
+            let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            let value: String =
+                reqwest::Url::parse_with_params("http://x", [(name, value)]).unwrap().query().unwrap().into();
+            walk.ask(alice, operation, &format!("?{value}"), None, 200).await;
+            if !words.is_empty() && name != "status" {
+                walk.ask(alice, operation, &format!("?{name}=purple"), None, 400).await;
+            }
+        }
+    }
+}
+
+async fn verification(walk: &mut Walk, people: &People, linux: &str) {
+    let People { alice, bob, rita, .. } = people;
+    let list = alice.get("/effigy/v1/images?kind=private").await.expect(200).json();
+    let mut reports = Vec::new();
+    for image in list["images"].as_array().unwrap() {
+        let id = image["id"].as_str().unwrap();
+        if image["effigy"]["has_disk"] == true {
+            eventually("verified", PATIENCE, async || {
+                let shown = alice.get(&format!("/effigy/v1/images/{id}/verification")).await.expect(200).json();
+                (shown["state"] == "done" && !shown["verdict"].is_null()).then_some(())
+            })
+            .await;
+        }
+        reports.push(walk.ask(alice, "show_verification", id, None, 200).await);
+        if image["effigy"]["has_disk"] == false {
+            walk.ask(alice, "verify_image", id, None, 409).await;
+        }
+    }
+    let has = |test: &dyn Fn(&Value) -> bool| assert!(reports.iter().any(test), "{reports:?}");
+    has(&|shown| shown["state"] == "none" && shown["statement"].is_null());
+    has(&|shown| shown["verdict"] == "failed" && !shown["report"]["findings"][0].is_null());
+    has(&|shown| shown["verdict"] == "passed" && !shown["report"]["windows"].is_null());
+    for operation in ["show_verification", "verify_image"] {
+        walk.ask(bob, operation, linux, None, 404).await;
+    }
+    walk.ask(rita, "verify_image", linux, None, 403).await;
+    walk.ask(alice, "verify_image", linux, None, 202).await;
+    walk.ask(alice, "show_verification", linux, None, 200).await;
+    eventually("verified again", PATIENCE, async || {
+        let shown = alice.get(&format!("/effigy/v1/images/{linux}/verification")).await.expect(200).json();
+        (shown["state"] == "done").then_some(())
+    })
+    .await;
+}
+
+async fn instances(walk: &mut Walk, people: &People) {
+    let People { alice, bob, rita, .. } = people;
+    let micro = alice.save_image("micro", "raw", micro_disk("document", 1 << 20)).await;
+    let id = alice.launched("running", &micro).await;
+    walk.ask(bob, "force_off_instance", &id, None, 404).await;
+    walk.ask(rita, "force_off_instance", &id, None, 403).await;
+    walk.ask(alice, "force_off_instance", &id, None, 202).await;
+    alice.instance_becomes(&id, "SHUTOFF").await;
+    walk.ask(alice, "force_off_instance", &id, None, 409).await;
+}
+
+async fn copies(walk: &mut Walk, people: &People, linux: &str) {
+    let People { alice, bob, rita, .. } = people;
+    let empty = alice.create_image("empty", json!({})).await;
+    walk.ask(bob, "generalize_image", linux, Some(json!({})), 404).await;
+    walk.ask(rita, "generalize_image", linux, Some(json!({})), 403).await;
+    walk.ask(alice, "generalize_image", linux, Some(json!({"nmae": "x"})), 400).await;
+    walk.ask(alice, "generalize_image", linux, Some(json!({"name": "x".repeat(1 << 20)})), 413).await;
+    walk.ask(alice, "generalize_image", &empty, None, 409).await;
+    walk.ask(alice, "generalize_image", &empty, Some(Value::Null), 409).await;
+
+    let body = json!({"name": "clean"});
+    let operation = walk.operation("generalize_image").says;
+    let schema = operation.pointer("/requestBody/content/application~1json/schema").expect("a body");
+    assert_eq!(misfits(&walk.document, schema, &body), Vec::<String>::new());
+    assert_eq!(misfits(&walk.document, schema, &json!({"nmae": "x"})).len(), 1);
+    let made = walk.ask(alice, "generalize_image", linux, Some(body), 202).await;
+    let copy = walk.ask(alice, "show_image", made["image"]["id"].as_str().unwrap(), None, 200).await;
+    assert_eq!((&copy["name"], &copy["base_image_ref"]), (&json!("clean"), &json!(linux)));
+}
+
+async fn events(walk: &mut Walk, people: &People) {
+    let People { admin, alice, .. } = people;
+    walk.ask(alice, "list_events", "", None, 403).await;
+    walk.ask(admin, "list_events", "?limit=-1", None, 400).await;
+    walk.ask(admin, "list_events", "", None, 200).await;
+    let page = walk.ask(admin, "list_events", "?limit=1&action=image.generalize", None, 200).await;
+    assert!(!page["links"]["next"].is_null(), "{page}");
+    let event = &page["events"][0];
+    for parameter in walk.operation("list_events").says["parameters"].as_array().unwrap() {
+        let name = parameter["name"].as_str().unwrap();
+        if let Some(value) = event[name].as_str() {
+            let found = walk.ask(admin, "list_events", &format!("?{name}={value}"), None, 200).await;
+            let events = found["events"].as_array().unwrap();
+            assert!(!events.is_empty() && events.iter().all(|found| found[name] == event[name]), "{name}: {found}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn document_has_all_that_is_served_and_nothing_else() {
+    let effigy = Effigy::start().await;
+    let admin = effigy.admin().await;
+    let walk = Walk::begin(&effigy).await;
+    assert_eq!(walk.document["openapi"], "3.1.0");
+    assert_eq!(
+        (&walk.document["info"]["title"], &walk.document["info"]["version"]),
+        (&json!("Effigy"), &json!(env!("CARGO_PKG_VERSION")))
+    );
+    let operations = walk.operations();
+    let ids: BTreeSet<_> = operations.iter().map(|operation| operation.says["operationId"].to_string()).collect();
+    assert_eq!(ids.len(), operations.len(), "an id is one operation's");
+    for Operation { path, says, .. } in &operations {
+        assert!(
+            path.starts_with("/effigy/v1/") && says["summary"].as_str().is_some_and(|says| says.ends_with('.')),
+            "{path}"
+        );
+        let named = says["parameters"].as_array().into_iter().flatten().filter(|parameter| parameter["in"] == "path");
+        let named: Vec<_> = named.map(|parameter| format!("{{{}}}", parameter["name"].as_str().unwrap())).collect();
+        assert_eq!(named, path.split('/').filter(|part| part.starts_with('{')).collect::<Vec<_>>(), "{path}");
+    }
+    let paths: BTreeSet<_> = operations.iter().map(|operation| operation.path.clone()).collect();
+    let served: BTreeSet<_> = urls().into_iter().filter(|url| url.starts_with("/effigy/")).collect();
+    assert_eq!(paths, served, "the document's paths, and those of the router");
+    for path in paths {
+        for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE] {
+            let is_documented = operations.iter().any(|operation| operation.path == path && operation.method == method);
+            let answer = Answer::of(admin.request(method.clone(), &path.replace(['{', '}'], ""))).await;
+            assert_eq!(answer.status != 405, is_documented, "{method} {path} answered {}", answer.text());
+            if !is_documented {
+                let error = json!({"$ref": "#/components/schemas/Error"});
+                assert_eq!(misfits(&walk.document, &error, &answer.json()), Vec::<String>::new());
+            }
+        }
+    }
+}

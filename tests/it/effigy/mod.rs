@@ -1,0 +1,4 @@
+//! Effigy's own API: what its document says is what the service does.
+
+mod document;
+mod schema;
