@@ -7,3 +7,4 @@ mod no_instances;
 mod one_service;
 mod settings;
 mod store;
+mod upgrade;

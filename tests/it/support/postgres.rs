@@ -2,7 +2,7 @@
 //! the test program ends.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
         OnceLock,
@@ -52,6 +52,16 @@ impl Postgres {
         let made = cluster.psql(&format!("create database {name} template template0"));
         assert!(made, "create database {name}: see {}", cluster.folder.join("log").display());
         format!("postgres://effigy@localhost/{name}?host={}", cluster.folder.display())
+    }
+
+    /// The address of a new database with what `pg_dump` wrote of another.
+    pub fn restored(dump: &Path) -> String {
+        let url = Postgres::database();
+        let mut psql = Command::new(Postgres::cluster().binaries.join("psql"));
+        psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f"]).arg(dump).arg(&url);
+        let output = psql.output().expect("run psql");
+        assert!(output.status.success(), "psql: {}", super::http::shown(&output));
+        url
     }
 
     /// Ends the connection that holds the advisory lock of a database, as a restart of PostgreSQL does.

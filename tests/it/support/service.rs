@@ -72,6 +72,14 @@ impl Effigy {
         effigy
     }
 
+    /// A data folder and settings with the database in the folder, nothing running yet.
+    pub fn prepared_on_sqlite(settings: &str) -> Effigy {
+        let mut effigy = Effigy::prepared(settings);
+        effigy.database = String::new();
+        effigy.write_settings();
+        effigy
+    }
+
     /// Starts the program and waits until it says it is ready.
     pub async fn run(&mut self) {
         self.run_until("/readyz").await;
