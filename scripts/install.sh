@@ -125,6 +125,9 @@ if [ ${#missing[@]} -gt 0 ] || [ -n "$stale" ]; then
         echo 'create_main_cluster = false' | "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
     [ ${#missing[@]} = 0 ] ||
         "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    # An installation may remove what conflicts with it: qemu-utils of the backports goes when QEMU of the release comes.
+    # So everything is looked for once more.
+    [ -n "${INSTALLED_ONCE:-}" ] || INSTALLED_ONCE=1 exec "$0" "$@"
 fi
 
 case " $* " in

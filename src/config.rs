@@ -229,7 +229,7 @@ pub enum SharingScope {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Inspect {
-    /// A Windows that is not generalised, or of which that cannot be told, when it is to be cast into an image.
+    /// What becomes of a capture whose disk holds Windows that is not, or may not be, generalised.
     pub windows: Rule,
     /// Whether an image is public only once its verification has passed.
     pub public: PublicRule,

@@ -174,7 +174,7 @@ impl Stores {
                 }
             }
         }
-        Err(failure.map_or_else(|| not_set_up(list), store_error))
+        Err(failure.map_or_else(|| not_set_up(list), Error::from))
     }
 
     /// Seals what is open, when nothing is saved any more.
@@ -217,7 +217,7 @@ impl Store {
     /// # Errors
     /// `Unavailable` when the store or the database cannot take one now.
     pub async fn begin(self: &Arc<Store>) -> Result<Session> {
-        Ok(Session { store: self.clone(), chunks: self.chunks.begin().await.map_err(store_error)? })
+        Ok(Session { store: self.clone(), chunks: self.chunks.begin().await? })
     }
 
     /// How many bytes its file system has free.
@@ -225,7 +225,7 @@ impl Store {
     /// # Errors
     /// `Internal` when nobody can tell.
     pub fn free_bytes(&self) -> Result<u64> {
-        self.chunks.free_bytes().map_err(store_error)
+        self.chunks.free_bytes().map_err(Error::from)
     }
 
     /// Whether the store takes more bytes: what is to be kept free is free.
@@ -284,9 +284,9 @@ pub async fn replicate(from: &Arc<Store>, to: &Arc<Store>, roots: &BTreeSet<Dige
     let session = to.begin().await?;
     let copied = async {
         for root in roots {
-            source.chunks.pin(*root).await.map_err(store_error)?;
-            let reader = from.chunks.reader(*root).await.map_err(store_error)?;
-            session.chunks.copy(&reader).await.map_err(store_error)?;
+            source.chunks.pin(*root).await?;
+            let reader = from.chunks.reader(*root).await?;
+            session.chunks.copy(&reader).await?;
         }
         Ok(())
     };
@@ -311,15 +311,27 @@ fn not_set_up(list: &str) -> Error {
     Error::Unavailable(format!("the bytes are in the store '{list}', which is not set up here; tell the operator"))
 }
 
-/// An error of a store, in words of ours.
-pub(crate) fn store_error(error: chunks::Error) -> Error {
-    if error.is_full() {
-        tracing::error!(%error, "the store is full: {error}");
-        return Error::Unavailable("the store has no room left; try again when the operator has made some".into());
-    }
-    match error {
-        chunks::Error::SessionLost => Error::Unavailable("the save stalled for too long; send it again".into()),
-        chunks::Error::Closed => Error::Unavailable("the service is stopping; try again in a moment".into()),
-        other => Error::internal(other),
+/// A store's errors at the door of every room.
+impl From<chunks::Error> for Error {
+    fn from(error: chunks::Error) -> Error {
+        use chunks::Error as Failure;
+        if error.is_full() {
+            tracing::error!(%error, "the store is full: {error}");
+            return Error::Unavailable("the store has no room left; try again when the operator has made some".into());
+        }
+        match error {
+            Failure::SessionLost => Error::Unavailable("the save stalled for too long; send it again".into()),
+            Failure::Closed => Error::Unavailable("the service is stopping; try again in a moment".into()),
+            // A disk, the database or a thread failed, which may pass. The chain names files, so it is for the log.
+            Failure::Io { .. } | Failure::Index(_) | Failure::Roots(_) | Failure::Worker(_) => {
+                tracing::error!(%error, "the store cannot be read or written: {error}");
+                Error::Unavailable("the store cannot be read or written now; try again in a moment".into())
+            }
+            Failure::Missing(_)
+            | Failure::Damaged { .. }
+            | Failure::NotAManifest { .. }
+            | Failure::Invalid(_)
+            | Failure::Busy => Error::internal(error),
+        }
     }
 }

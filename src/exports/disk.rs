@@ -7,8 +7,6 @@ use chunks::{CHUNK_BYTES, Reader};
 use nbd::{Device, Extent, Part};
 use tracing::{error, warn};
 
-use crate::error::Error;
-
 /// How much of a disk one question for the block status looks at: clients come back for the rest.
 const EXTENTS_BYTES: u64 = 4 << 30;
 
@@ -119,12 +117,4 @@ impl Patience {
 /// Tells whether the store may answer better in a moment.
 fn passes(problem: &chunks::Error) -> bool {
     matches!(problem, chunks::Error::Io { .. } | chunks::Error::Index(_) | chunks::Error::Worker(_))
-}
-
-/// The store's words at the room's door.
-pub(super) fn unreadable(problem: chunks::Error) -> Error {
-    match problem {
-        problem if passes(&problem) => Error::Unavailable(format!("the disk cannot be read now: {problem}")),
-        problem => Error::internal(problem),
-    }
 }

@@ -94,7 +94,7 @@ impl Exports {
             return Ok(ExportHandle(same));
         }
         let store = self.0.stores.holding(place)?;
-        let reader = store.chunks.reader(place.root).await.map_err(disk::unreadable)?;
+        let reader = store.chunks.reader(place.root).await?;
         if let Some(last) = self.running(instance) {
             last.stop.cancel();
             last.ended.cancelled().await;

@@ -58,7 +58,7 @@ use crate::{
         usage::{ImageUsage, Limits},
     },
     queue::Queue,
-    stores::{Stores, store_error},
+    stores::Stores,
 };
 
 pub use crate::model::image_list::{

@@ -14,7 +14,6 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Image, Images, Status,
     fill::{Hash, Piece as HashPiece},
-    store_error,
 };
 use crate::{
     error::{Error, Result},
@@ -107,7 +106,7 @@ impl File {
     /// The bytes of a part of the file.
     pub fn stream(&self, range: Range<u64>) -> impl Stream<Item = Result<Bytes>> + Send + use<> {
         match &self.content {
-            Content::Uploaded(file) => file.stream(range).map(|bytes| bytes.map_err(store_error)).boxed(),
+            Content::Uploaded(file) => file.stream(range).map(|bytes| bytes.map_err(Error::from)).boxed(),
             Content::Rendered(rendering, disk) => rendered(rendering.clone(), disk.clone(), range),
         }
     }
@@ -116,7 +115,7 @@ impl File {
 /// Lays out the file of a disk.
 pub(super) async fn rendering(disk: &Reader) -> Result<Rendering> {
     let chunks = disk.size_bytes().div_ceil(chunks::CHUNK_BYTES as u64);
-    let present = disk.present(0..chunks).await.map_err(store_error)?;
+    let present = disk.present(0..chunks).await?;
     Ok(Rendering::new(disk.size_bytes(), present.into_iter()))
 }
 
@@ -152,7 +151,7 @@ fn bytes_of(piece: Piece, disk: &Reader) -> BoxStream<'static, Result<Bytes>> {
             stream::iter(slices.map(|len| Ok(Bytes::from_static(&ZEROES[..len])))).boxed()
         }
         Piece::Disk { guest_offset, len } => {
-            disk.stream(guest_offset..guest_offset + len).map(|bytes| bytes.map_err(store_error)).boxed()
+            disk.stream(guest_offset..guest_offset + len).map(|bytes| bytes.map_err(Error::from)).boxed()
         }
     }
 }

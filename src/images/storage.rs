@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use chunks::Digest;
 
-use super::{Image, Images, ListImages, store_error};
+use super::{Image, Images, ListImages};
 use crate::{
     error::{Error, Result},
     identity::{Caller, image_policy::ImageAction},
@@ -72,9 +72,9 @@ impl Images {
             for root in contents(&image)? {
                 own.push(root);
                 // File and disk share chunks: what the one has is not counted again for the other.
-                let among_own = store.chunks.usage(root, &Seen(own.clone())).await.map_err(store_error)?;
+                let among_own = store.chunks.usage(root, &Seen(own.clone())).await?;
                 let among_all = Seen([seen.as_slice(), &own].concat());
-                let among_all = store.chunks.usage(root, &among_all).await.map_err(store_error)?;
+                let among_all = store.chunks.usage(root, &among_all).await?;
                 // However many stores have it, it is read as one.
                 figures.logical_bytes += if nth == 0 { among_own.logical_bytes } else { 0 };
                 figures.stored_bytes += among_own.unique_bytes;

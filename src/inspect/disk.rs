@@ -6,10 +6,7 @@ use disks::{Extent, Format, Kind, Limits};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    bytes::ContentBytes,
-    formats::{refused, unstored},
-};
+use super::{bytes::ContentBytes, formats::refused};
 use crate::error::{Error, Result};
 
 const CHUNK: u64 = CHUNK_BYTES as u64;
@@ -72,7 +69,7 @@ impl Disk {
                 continue;
             }
             let len = if shares { CHUNK - guest % CHUNK } else { READ_BYTES - guest % READ_BYTES }.min(left);
-            let bytes = self.runtime.block_on(file.read_at(place, len as usize)).map_err(unstored)?;
+            let bytes = self.runtime.block_on(file.read_at(place, len as usize))?;
             if bytes.len() as u64 != len {
                 return Err(Error::internal(anyhow::anyhow!("a file that was judged ends too early")));
             }
@@ -85,8 +82,8 @@ impl Disk {
     /// Sets a chunk to one of the file's.
     fn share(&mut self, chunk: u64, file: &Reader, place: u64) -> Result<()> {
         self.flush()?;
-        match self.runtime.block_on(file.chunk_digest(place)).map_err(unstored)? {
-            Some(digest) => self.runtime.block_on(self.patch.put_digest(chunk, digest)).map_err(unstored),
+        match self.runtime.block_on(file.chunk_digest(place))? {
+            Some(digest) => self.runtime.block_on(self.patch.put_digest(chunk, digest)).map_err(Error::from),
             None => Ok(()),
         }
     }
@@ -98,7 +95,7 @@ impl Disk {
             let piece = bytes.split_to(len);
             if len == CHUNK_BYTES {
                 self.flush()?;
-                self.runtime.block_on(self.patch.put(guest / CHUNK, piece)).map_err(unstored)?;
+                self.runtime.block_on(self.patch.put(guest / CHUNK, piece))?;
             } else {
                 self.copy(guest, &piece)?;
             }
@@ -129,12 +126,12 @@ impl Disk {
             return Ok(());
         }
         let whole = self.begun.split().freeze();
-        self.runtime.block_on(self.patch.put(self.chunk, whole)).map_err(unstored)
+        self.runtime.block_on(self.patch.put(self.chunk, whole)).map_err(Error::from)
     }
 
     fn finish(mut self) -> Result<Content> {
         self.flush()?;
-        self.runtime.block_on(self.patch.finish()).map_err(unstored)
+        self.runtime.block_on(self.patch.finish()).map_err(Error::from)
     }
 }
 

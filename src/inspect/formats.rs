@@ -46,11 +46,11 @@ pub async fn disk_of(session: &Session, file: &Reader, format: Format) -> Result
         Format::Raw | Format::Iso if file.size_bytes().is_multiple_of(SECTOR_BYTES) => Ok(None),
         Format::Raw | Format::Iso => {
             let size_bytes = file.size_bytes().next_multiple_of(SECTOR_BYTES);
-            let patch = session.patch(Some(file.root()), size_bytes).await.map_err(unstored)?;
-            Ok(Some(patch.finish().await.map_err(unstored)?))
+            let patch = session.patch(Some(file.root()), size_bytes).await?;
+            Ok(Some(patch.finish().await?))
         }
         format => {
-            let patch = session.patch(None, disk::size_bytes(file, format).await?).await.map_err(unstored)?;
+            let patch = session.patch(None, disk::size_bytes(file, format).await?).await?;
             let bytes = ContentBytes::new(file.clone());
             // Ends the work on the blocking thread when this future is dropped.
             let stop = CancellationToken::new();
@@ -69,18 +69,6 @@ pub(super) fn refused(rejection: Rejection) -> Error {
     }
     let place = offset.map(|offset| format!(" (at byte {offset})")).unwrap_or_default();
     Error::Refused { rule: rule.word(), message: format!("The image is refused: {message}{place}. {remedy}") }
-}
-
-/// The store's words at the room's door.
-pub(super) fn unstored(problem: chunks::Error) -> Error {
-    match problem {
-        problem if problem.is_full() => Error::Unavailable("The store is full.".to_owned()),
-        chunks::Error::Io { .. } | chunks::Error::Index(_) | chunks::Error::SessionLost => {
-            tracing::warn!(%problem, "the store failed while a disk was made");
-            Error::Unavailable("The store cannot be used now; try again.".to_owned())
-        }
-        problem => Error::internal(problem),
-    }
 }
 
 #[cfg(test)]

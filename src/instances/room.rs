@@ -45,7 +45,7 @@ const CLEANER_NUMBER: u32 = 99_998;
 pub struct Foundations {
     /// The rows.
     pub db: Database,
-    /// Where instances are launched from, and what they are cast into.
+    /// Where instances are launched from, and what they are captured into.
     pub images: Images,
     /// How their disks reach them.
     pub exports: Exports,

@@ -17,7 +17,7 @@ pub(super) enum Order {
     ForceOff,
     /// Shut it down and run it again.
     Reboot(RebootKind),
-    /// Cast its disk into an image.
+    /// Capture its disk into an image.
     Capture,
     /// End it.
     Delete,

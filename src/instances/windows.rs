@@ -1,4 +1,4 @@
-//! The Sysprep gate: a Windows is cast into an image only when it is generalised.
+//! The Sysprep gate: an instance with Windows inside is captured only when Windows is generalised.
 //!
 //! Between the order to capture and the image's record: the disk is at rest and stays so, and nothing is written yet.
 //! A disk with no Windows in it passes at once; what cannot be told is refused like *not generalised*, in its own
@@ -34,7 +34,7 @@ pub(super) async fn gate(
 ) -> Result<Option<String>> {
     let Some(concern) = concern(room, row).await? else { return Ok(None) };
     if metadata.get(REASON).is_some_and(|reason| !reason.trim().is_empty()) {
-        tracing::warn!(instance.id = %row.id, "instance {} is cast for its owner's reason: {concern}", row.id);
+        tracing::warn!(instance.id = %row.id, "instance {} is captured for its owner's reason: {concern}", row.id);
         return Ok(None);
     }
     if room.images.inspector().settings().windows == Rule::Warn {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use chunks::{Digest, Roots as _, ScrubOptions, ScrubReport};
 
 use crate::{
-    error::{Error, Result},
+    error::Result,
     stores::{Store, Stores},
 };
 
@@ -35,7 +35,7 @@ pub async fn scrub_all(stores: &Stores) -> Result<()> {
 /// `Internal` when the store or the database cannot be read.
 pub async fn scrub(store: &Store) -> Result<ScrubReport> {
     let options = ScrubOptions { bytes_per_second: Some(BYTES_PER_SECOND), time: Some(STRETCH) };
-    let report = store.chunks.scrub(options).await.map_err(Error::internal)?;
+    let report = store.chunks.scrub(options).await?;
     let ScrubReport { chunks, bytes, damaged, .. } = &report;
     tracing::info!(chunks, bytes, "scrubbed {chunks} chunks, {bytes} bytes; {} are damaged", damaged.len());
     for name in hurt_by(store, damaged).await? {
@@ -57,7 +57,7 @@ pub async fn hurt_by(store: &Store, damaged: &[Digest]) -> Result<Vec<String>> {
     let roots: Vec<Digest> = roots.into_iter().collect();
     let damaged: HashSet<Digest> = damaged.iter().copied().collect();
     let mut names = Vec::new();
-    for root in store.chunks.hurt(&roots, &damaged).await.map_err(Error::internal)? {
+    for root in store.chunks.hurt(&roots, &damaged).await? {
         names.extend(store.index.names_of_root(&root.to_string()).await?);
     }
     Ok(names)

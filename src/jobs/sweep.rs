@@ -3,7 +3,7 @@
 use chunks::SweepReport;
 
 use crate::{
-    error::{Error, Result},
+    error::Result,
     stores::{Store, Stores},
 };
 
@@ -33,7 +33,7 @@ pub async fn sweep(store: &Store) -> Result<Option<SweepReport>> {
             tracing::info!("another sweep is at work; this one leaves it to that");
             return Ok(None);
         }
-        swept => swept.map_err(Error::internal)?,
+        swept => swept?,
     };
     let SweepReport { epoch, condemned, removed, spared, dropped_bytes, .. } = report;
     tracing::info!(

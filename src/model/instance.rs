@@ -41,7 +41,7 @@ pub enum TaskState {
     /// A hard reboot.
     #[strum(serialize = "rebooting_hard")]
     RebootingHard,
-    /// Its disk is being cast into an image; it cannot be started meanwhile.
+    /// Its disk is being captured into an image; it cannot be started meanwhile.
     #[strum(serialize = "image_snapshot")]
     ImageSnapshot,
     /// Being deleted.

@@ -97,22 +97,54 @@ fn uses_only(folder: &str, allowed: &[&str]) {
     });
 }
 
+/// The floors of `src`, the lowest first. Each uses only floors below it, so no two can use each other in a circle.
+const FLOORS: [&str; 18] = [
+    "ids",
+    "error",
+    "config",
+    "model",
+    "db",
+    "stores",
+    "identity",
+    "fetch",
+    "metadefs",
+    "inspect",
+    "queue",
+    "exports",
+    "images",
+    "instances",
+    "jobs",
+    "api",
+    "app",
+    "cli",
+];
+
 #[test]
-fn rooms_use_rooms_to_their_left() {
-    // `jobs` drives the rooms and `inspect` is asked by them; `db` and the leaf crates are below all.
-    let order = ["identity", "fetch", "images", "inspect", "exports", "instances"];
-    let mut wrong = Vec::new();
-    for (place, room) in order.iter().enumerate() {
-        for source in sources(&format!("src/{room}")) {
-            // What is inside an image is asked on the one road into it, so these two are neighbours.
-            let right = order[place + 1..].iter().filter(|name| !(*room == "images" && **name == "inspect"));
-            let names = crate_names(&source);
-            wrong.extend(
-                right.filter(|name| names.contains(**name)).map(|name| format!("{}: uses {name}", source.path)),
-            );
+fn floors_use_the_floors_below_them() {
+    let place = |name: &str| FLOORS.iter().position(|floor| *floor == name);
+    refuse(&sources("src"), |source| {
+        let floor = source.path["src/".len()..].split('/').next().unwrap_or_default().trim_end_matches(".rs");
+        if ["main", "lib"].contains(&floor) {
+            return Vec::new();
         }
-    }
-    assert!(wrong.is_empty(), "rooms use only rooms to their left in {order:?}:\n{}", wrong.join("\n"));
+        let Some(own) = place(floor) else { return vec![format!("{floor} has no place among the floors")] };
+        // Names that are no floor are what lib.rs exports of one: Error and Result.
+        let above = crate_names(source).into_iter().filter(|name| place(name).is_some_and(|other| other > own));
+        above.map(|name| format!("uses {name}, which lies above it")).collect()
+    });
+}
+
+#[test]
+fn one_statement_makes_an_image_active() {
+    let writes: Vec<_> = sources("src/db")
+        .into_iter()
+        .flat_map(|source| {
+            let text = source.text.replace("\\\n", " ");
+            let count = text.matches("set status = 'active'").count();
+            std::iter::repeat_n(source.path, count)
+        })
+        .collect();
+    assert_eq!(writes, ["src/db/fills.rs"], "the last step of a fill, and no other statement, makes an image active");
 }
 
 #[test]

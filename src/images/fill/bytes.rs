@@ -15,7 +15,7 @@ use futures::Stream;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
-    super::{Image, Images, Status, store_error},
+    super::{Image, Images, Status},
     Fill, Filled,
     body::{Body, Piece},
     gate,
@@ -191,11 +191,11 @@ impl Intake {
             self.count(fill, &piece, declared).await?;
             tokio::join!(md5.take(&piece), sha512.take(&piece));
             for bytes in piece.iter() {
-                writer.write(bytes.clone()).await.map_err(store_error)?;
+                writer.write(bytes.clone()).await?;
             }
         }
         let (file, md5, sha512) = tokio::join!(writer.finish(), md5.end(), sha512.end());
-        let (file, md5, sha512) = (file.map_err(store_error)?, md5?, sha512?);
+        let (file, md5, sha512) = (file?, md5?, sha512?);
         self.check_declared(declared, &md5, &sha512)?;
         let disk = gate::disk_of(session, image, file, fill.images.0.settings.max_size_bytes).await?;
         Ok(Saved {

@@ -15,7 +15,7 @@ use disks::{
 use tokio::{sync::mpsc, time::Instant};
 
 use super::{
-    super::{Images, read, store_error},
+    super::{Images, read},
     Fill, Filled,
 };
 use crate::{
@@ -73,7 +73,7 @@ impl Images {
             store.check_room()?;
             store.begin().await?
         };
-        let patch = session.chunks.patch(Some(base.root), size_bytes).await.map_err(store_error);
+        let patch = session.chunks.patch(Some(base.root), size_bytes).await.map_err(Error::from);
         let (patch, session) = session.unless_failed(patch).await?;
         Ok(Changes { session, patch })
     }
@@ -87,7 +87,7 @@ impl Changes {
     pub async fn fill(self, fill: &Fill, changed: Changed, begun_percent: u8) -> Result<Filled> {
         let saved = async {
             let disk = store(fill, self.patch, changed, begun_percent).await?;
-            let reader = self.session.store.chunks.reader(disk.root).await.map_err(store_error)?;
+            let reader = self.session.store.chunks.reader(disk.root).await?;
             Ok(Saved {
                 size_bytes: read::rendering(&reader).await?.size_bytes() as i64,
                 disk_bytes: disk.size_bytes as i64,
@@ -115,12 +115,12 @@ async fn store(fill: &Fill, mut patch: Patch, changed: Changed, begun_percent: u
             Change::Data { first, bytes } => {
                 done += bytes.len() as u64;
                 for (chunk, at) in (first..).zip((0..bytes.len()).step_by(CHUNK_BYTES)) {
-                    patch.put(chunk, bytes.slice(at..at + CHUNK_BYTES)).await.map_err(store_error)?;
+                    patch.put(chunk, bytes.slice(at..at + CHUNK_BYTES)).await?;
                 }
             }
             Change::Zeroes(chunks) => {
                 for chunk in chunks {
-                    patch.zero(chunk).await.map_err(store_error)?;
+                    patch.zero(chunk).await?;
                 }
             }
         }
@@ -132,7 +132,7 @@ async fn store(fill: &Fill, mut patch: Patch, changed: Changed, begun_percent: u
         }
     }
     reading.await.map_err(Error::internal)??;
-    patch.finish().await.map_err(store_error)
+    patch.finish().await.map_err(Error::from)
 }
 
 /// Sends every change of the overlay, in the order of the disk.

@@ -2,7 +2,7 @@
 
 use disks::Limits;
 
-use super::super::{Image, store_error};
+use super::super::Image;
 use crate::{error::Result, inspect::formats, stores::Session};
 
 /// Judges the stored file by the format it was declared to be in, and finds or makes its disk.
@@ -16,7 +16,7 @@ pub(super) async fn disk_of(
     max_disk_bytes: u64,
 ) -> Result<chunks::Content> {
     let declared = image.disk_format.as_deref().unwrap_or_default();
-    let reader = session.store.chunks.reader(file.root).await.map_err(store_error)?;
+    let reader = session.store.chunks.reader(file.root).await?;
     let checked = formats::judge(&reader, declared, Limits { virtual_size_bytes: max_disk_bytes }).await?;
     for note in &checked.notes {
         tracing::info!(image.id = %image.id, "image {}: {note}", image.id);

@@ -4,7 +4,7 @@ use futures::StreamExt as _;
 use serde_json::Value;
 
 use super::{
-    super::{CHANGE_ATTEMPTS, Image, Images, not_found, record, store_error},
+    super::{CHANGE_ATTEMPTS, Image, Images, not_found, record},
     Declared, Fill,
     body::{Body, Pace},
 };
@@ -36,7 +36,7 @@ impl Images {
                 let staged = fill.staged.as_ref().ok_or_else(|| Error::Conflict("nothing is staged".into()))?;
                 let reader = self.reader(image, &staged.root).await?;
                 let size_bytes = reader.size_bytes();
-                let stream = reader.stream(0..size_bytes).map(|bytes| bytes.map_err(store_error));
+                let stream = reader.stream(0..size_bytes).map(|bytes| bytes.map_err(Error::from));
                 let declared = Declared { size_bytes: Some(size_bytes), ..Declared::default() };
                 Ok(Opened {
                     image: image.clone(),

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures::Stream;
 
 use super::{
-    super::{Image, Images, store_error},
+    super::{Image, Images},
     Fill,
     body::Body,
     bytes::{Declared, Intake, check_queued},
@@ -86,11 +86,11 @@ impl Intake {
         while let Some(piece) = body.next_piece().await? {
             self.count(fill, &piece, declared).await?;
             for bytes in piece.iter() {
-                writer.write(bytes.clone()).await.map_err(store_error)?;
+                writer.write(bytes.clone()).await?;
             }
         }
         self.check_came(declared)?;
-        let content = writer.finish().await.map_err(store_error)?;
+        let content = writer.finish().await?;
         Ok(StagedBytes { root: content.root.to_string(), bytes: content.size_bytes as i64 })
     }
 }
