@@ -12,7 +12,7 @@ async function press(page: Page, key: string, at: Locator) {
     if (await focused(at)) return
     await page.keyboard.press(key)
   }
-  throw new Error(`${key} does not lead to ${at}`)
+  throw new Error(`${key} does not lead to ${String(at)}`)
 }
 
 const tabTo = (page: Page, at: Locator) => press(page, 'Tab', at)

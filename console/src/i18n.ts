@@ -1,10 +1,9 @@
 import i18next from 'i18next'
 import { initReactI18next } from 'react-i18next'
-import { en } from './locales/en'
+import { en, type Messages } from './locales/en'
 
 export const LANGUAGES = { ko: '한국어', en: 'English', ja: '日本語' } as const
 export type Language = keyof typeof LANGUAGES
-export type Messages = typeof en
 
 const isLanguage = (word: string): word is Language => word in LANGUAGES
 const KEPT = 'effigy.language'

@@ -16,7 +16,7 @@ export function messageOf(body: string): string {
   try {
     const parsed: unknown = JSON.parse(body)
     if (typeof parsed === 'object' && parsed !== null) {
-      for (const value of Object.values(parsed)) {
+      for (const value of Object.values(parsed as Record<string, unknown>)) {
         if (typeof value === 'object' && value !== null && 'message' in value) return String(value.message)
       }
     }
@@ -24,4 +24,10 @@ export function messageOf(body: string): string {
     // Not JSON: nothing of it is worth showing.
   }
   return ''
+}
+
+/** The words of a `Warning` header (RFC 7234, 5.5); nothing when there is none. A header's bytes are read as Latin-1. */
+export function warningOf(header: string | null): string {
+  const words = /^\d{3} \S+ "(.*)"$/.exec(header ?? '')?.[1] ?? ''
+  return new TextDecoder().decode(Uint8Array.from(words, (sign) => sign.charCodeAt(0)))
 }

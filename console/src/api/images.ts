@@ -1,5 +1,5 @@
 import { queryOptions } from '@tanstack/react-query'
-import { warningOf } from '../lib/text'
+import { warningOf } from './errors'
 import { ask, askWhole, effigy } from './http'
 import { namesIn } from './stores'
 import type { Verdict } from './verification'

@@ -3,9 +3,8 @@ import { useQueryClient } from '@tanstack/react-query'
 import { App } from 'antd'
 import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { ApiError, messageOf } from '../api/errors'
-import { sessionEnded } from '../api/http'
-import { deleteImage, fileUrl } from '../api/images'
+import { deleteImage } from '../api/images'
+import { send } from '../api/upload'
 import { useFail } from './useFail'
 
 export interface Upload {
@@ -24,27 +23,6 @@ interface UploadsValue {
 
 const Context = createContext<UploadsValue>({ uploads: [], begin: () => undefined})
 export const useUploads = () => use(Context)
-
-/** Sends a file; its record is removed again when the sending is cancelled. */
-function send(id: string, file: File, store: string | undefined, progress: (sent: number) => void) {
-  const request = new XMLHttpRequest()
-  const done = new Promise<void>((resolve, reject) => {
-    request.upload.onprogress = (event) => progress(event.loaded)
-    request.onload = () => {
-      if (request.status < 300) return resolve()
-      if (request.status === 401) sessionEnded()
-      const requestId = request.getResponseHeader('x-openstack-request-id') ?? ''
-      reject(new ApiError(request.status, messageOf(request.responseText), requestId))
-    }
-    request.onerror = () => reject(new ApiError(0, '', ''))
-    request.onabort = () => reject(new DOMException('cancelled', 'AbortError'))
-  })
-  request.open('PUT', fileUrl(id))
-  request.setRequestHeader('content-type', 'application/octet-stream')
-  if (store) request.setRequestHeader('x-image-meta-store', store)
-  request.send(file)
-  return { done, cancel: () => request.abort() }
-}
 
 export function Uploads({ children }: { children: ReactNode }) {
   const { t } = useTranslation()

@@ -6,9 +6,3 @@ const ESCAPES = new RegExp(
 
 /** What a guest printed, without what only a terminal would obey. */
 export const plainText = (printed: string) => printed.replaceAll('\r\n', '\n').replace(ESCAPES, '')
-
-/** The words of a `Warning` header (RFC 7234, 5.5); nothing when there is none. A header's bytes are read as Latin-1. */
-export function warningOf(header: string | null): string {
-  const words = /^\d{3} \S+ "(.*)"$/.exec(header ?? '')?.[1] ?? ''
-  return new TextDecoder().decode(Uint8Array.from(words, (sign) => sign.charCodeAt(0)))
-}

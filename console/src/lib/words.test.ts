@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import type { Launch } from '../api/instances'
-import { messageOf } from '../api/errors'
+import { messageOf, warningOf } from '../api/errors'
 import { findings } from '../locales/findings.en'
 import { bytes } from './bytes'
 import { copyAsCommand, importAsCommand, importAsTerraform, launchAsCommand, launchAsTerraform, removeFromStoreAsCommand, shareAsCommand, shareAsTerraform, shellWord, statementCommand, terraformString, uploadAsCommand } from './commands'
 import { formatOf, nameOf } from './formats'
-import { plainText, warningOf } from './text'
+import { plainText } from './text'
 import { ago } from './time'
 
 const wanted: Launch = { name: 'my $(id) clone', imageRef: 'I', flavorRef: '1', min_count: 3, max_count: 3, networks: 'auto' }

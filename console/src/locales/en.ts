@@ -166,3 +166,5 @@ export const en = {
   finding: findings,
   history: { create: 'Launch', start: 'Start', stop: 'Instance shutdown', forceOff: 'Force off', reboot: 'Reboot', createImage: 'Create image', delete: 'Delete' },
 }
+
+export type Messages = typeof en

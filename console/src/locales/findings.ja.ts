@@ -1,4 +1,4 @@
-import type { Messages } from '../i18n'
+import type { Messages } from './en'
 
 export const findings: Messages['finding'] = {
   ssh_host_key: { name: 'SSH ホスト鍵', why: 'すべての複製が同じ SSH ホスト鍵を持ち、イメージを持つ人はそのどれにでもなりすませます。', remedy: '鍵を削除してください。次の起動時に SSH サーバーか cloud-init が新しく作ります。' },

@@ -1,4 +1,4 @@
-import type { Messages } from '../i18n'
+import type { Messages } from './en'
 
 export const findings: Messages['finding'] = {
   ssh_host_key: { name: 'SSH 호스트 키', why: '모든 복제본의 SSH 호스트 키가 같아지며, Image를 가진 사람은 그중 어느 서버로든 가장할 수 있습니다.', remedy: '키를 삭제하세요. 다음 부팅 때 SSH 서버나 cloud-init이 새로 만듭니다.' },

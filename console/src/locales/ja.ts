@@ -1,4 +1,4 @@
-import type { Messages } from '../i18n'
+import type { Messages } from './en'
 import { findings } from './findings.ja'
 
 export const ja: Messages = {

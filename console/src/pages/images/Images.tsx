@@ -68,7 +68,7 @@ export function Images() {
         locale={{ emptyText: list.isPending ? ' ' : <NoImages kind={kind} isFiltered={isFiltered} onClear={() => set({ search: '', status: '' })} /> }}
         rowSelection={{
           columnWidth: 44, selectedRowKeys: keys, onChange: setKeys,
-          getCheckboxProps: ({ name, id }) => ({ 'aria-label': t('select', { name: name ?? id }) }) as object,
+          getCheckboxProps: ({ name, id }) => ({ 'aria-label': t('select', { name: name ?? id }) }),
         }}
       />
     ),

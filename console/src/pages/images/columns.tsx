@@ -9,15 +9,9 @@ import { Ago } from '../../components/Ago'
 import { ImageStatusBadge, VerdictBadge } from '../../components/StatusBadge'
 import type { Upload } from '../../components/Uploads'
 import { bytes } from '../../lib/bytes'
+import { osOf } from '../../lib/os'
 import { paths } from '../../paths'
 import { VisibilityTag } from './VisibilityTag'
-
-/** What runs in it, as far as its record says. */
-export const osOf = (image: Image) => {
-  const distro = image.os_distro
-  const version = image.os_version
-  return typeof distro === 'string' ? [distro, typeof version === 'string' ? version : ''].join(' ').trim() : '–'
-}
 
 function Status({ image, upload }: { image: Image; upload?: Upload }) {
   const { t } = useTranslation()

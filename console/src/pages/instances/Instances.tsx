@@ -111,7 +111,7 @@ export function Instances() {
             locale={{ emptyText: list.isPending ? ' ' : empty }}
             rowSelection={{
               columnWidth: 44, selectedRowKeys: keys, onChange: setKeys,
-              getCheckboxProps: ({ name }) => ({ 'aria-label': t('select', { name }) }) as object,
+              getCheckboxProps: ({ name }) => ({ 'aria-label': t('select', { name }) }),
             }}
           />
           <Pager after={after} next={instances.length === PAGE ? instances.at(-1)?.id : undefined} onGo={(to) => set({ after: to }, { push: true })} />

@@ -7,7 +7,7 @@ import { Ago } from '../../components/Ago'
 import { SearchBox } from '../../components/SearchBox'
 import { useSession } from '../../components/useSession'
 import { bytes } from '../../lib/bytes'
-import { osOf } from '../images/columns'
+import { osOf } from '../../lib/os'
 
 /** One image of the three kinds. */
 export function ImagePicker({ value, onChange }: { value: string; onChange: (id: string) => void }) {
@@ -48,7 +48,7 @@ export function ImagePicker({ value, onChange }: { value: string; onChange: (id:
         locale={{ emptyText: <span className="quiet">{t('launch.noImages')}</span> }}
         rowSelection={{
           type: 'radio', columnWidth: 44, selectedRowKeys: value ? [value] : [], onChange: ([id]) => onChange(String(id)),
-          getCheckboxProps: ({ name, id }) => ({ 'aria-label': name ?? id }) as object,
+          getCheckboxProps: ({ name, id }) => ({ 'aria-label': name ?? id }),
         }}
         onRow={({ id }) => ({ onClick: () => onChange(id) })}
         columns={[

@@ -87,7 +87,7 @@ export function LaunchPage() {
                 scroll={{ y: 216 }}
                 rowSelection={{
                   type: 'radio', columnWidth: 44, selectedRowKeys: flavor ? [flavor.id] : [], onChange: ([id]) => setFlavor(String(id)),
-                  getCheckboxProps: (row) => ({ disabled: !fits(row), 'aria-label': row.name }) as object,
+                  getCheckboxProps: (row) => ({ disabled: !fits(row), 'aria-label': row.name }),
                 }}
                 columns={[
                   { title: t('column.name'), dataIndex: 'name' },
