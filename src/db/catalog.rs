@@ -2,7 +2,7 @@
 
 use sqlx::{Row as _, any::AnyRow};
 
-use super::Database;
+use super::{Database, columns::flag};
 use crate::{
     error::Result,
     model::catalog::{Endpoint, Region, Service},
@@ -135,7 +135,7 @@ fn service(row: &AnyRow) -> sqlx::Result<Service> {
         kind: row.try_get("kind")?,
         name: row.try_get("name")?,
         description: row.try_get("description")?,
-        enabled: row.try_get::<i64, _>("enabled")? == 1,
+        enabled: flag(row, "enabled")?,
     })
 }
 
@@ -146,6 +146,6 @@ fn endpoint(row: &AnyRow) -> sqlx::Result<Endpoint> {
         interface: row.try_get("interface")?,
         region_id: row.try_get("region_id")?,
         url: row.try_get("url")?,
-        enabled: row.try_get::<i64, _>("enabled")? == 1,
+        enabled: flag(row, "enabled")?,
     })
 }

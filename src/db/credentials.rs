@@ -2,7 +2,7 @@
 
 use sqlx::{Row as _, any::AnyRow};
 
-use super::Database;
+use super::{Database, columns::flag};
 use crate::{error::Result, model::credential::CredentialRow};
 
 /// One list of columns for every question about credentials.
@@ -121,7 +121,7 @@ fn credential(row: &AnyRow) -> sqlx::Result<CredentialRow> {
         name: row.try_get("name")?,
         description: row.try_get("description")?,
         secret: row.try_get("secret")?,
-        unrestricted: row.try_get::<i64, _>("unrestricted")? == 1,
+        unrestricted: flag(row, "unrestricted")?,
         expires_ms: row.try_get("expires_ms")?,
         access_rules: row.try_get("access_rules")?,
         created_ms: row.try_get("created_ms")?,

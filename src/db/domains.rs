@@ -2,7 +2,7 @@
 
 use sqlx::{Row as _, any::AnyRow};
 
-use super::{Database, Write, is_duplicate};
+use super::{Database, Write, columns::flag, is_duplicate};
 use crate::{error::Result, model::people::Domain};
 
 impl Database {
@@ -137,6 +137,6 @@ fn domain(row: &AnyRow) -> sqlx::Result<Domain> {
         id: row.try_get("id")?,
         name: row.try_get("name")?,
         description: row.try_get("description")?,
-        enabled: row.try_get::<i64, _>("enabled")? == 1,
+        enabled: flag(row, "enabled")?,
     })
 }

@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use sqlx::{Row as _, any::AnyRow};
 
-use super::{Database, is_duplicate, now_ms};
+use super::{
+    Database,
+    columns::{count, flag, json},
+    is_duplicate, now_ms,
+};
 use crate::{
     error::{Error, Result},
     ids::ProjectId,
@@ -153,18 +157,17 @@ impl Database {
 }
 
 fn flavor(row: &AnyRow) -> Result<Flavor> {
-    let number = |column: &str| row.try_get::<i64, _>(column).map(|n| n as u64);
     Ok(Flavor {
         id: row.try_get("id")?,
         name: row.try_get("name")?,
-        vcpus: number("vcpus")? as u32,
-        memory_mib: number("memory_mib")?,
-        disk_gib: number("disk_gib")?,
-        ephemeral_gib: number("ephemeral_gib")?,
-        swap_mib: number("swap_mib")?,
+        vcpus: count(row, "vcpus")?,
+        memory_mib: count(row, "memory_mib")?,
+        disk_gib: count(row, "disk_gib")?,
+        ephemeral_gib: count(row, "ephemeral_gib")?,
+        swap_mib: count(row, "swap_mib")?,
         rxtx_factor: row.try_get("rxtx_factor")?,
-        is_public: row.try_get::<i64, _>("is_public")? != 0,
+        is_public: flag(row, "is_public")?,
         description: row.try_get("description")?,
-        extra_specs: serde_json::from_str(&row.try_get::<String, _>("extra_specs")?).map_err(Error::internal)?,
+        extra_specs: json(row, "extra_specs")?,
     })
 }

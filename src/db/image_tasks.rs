@@ -2,7 +2,7 @@
 
 use sqlx::{Row as _, any::AnyRow};
 
-use super::{Database, Write, images::word, now_ms};
+use super::{Database, Write, now_ms};
 use crate::{
     error::Result,
     ids::{ImageId, JobId},
@@ -31,11 +31,11 @@ const COLUMNS: &str = "id, kind, image_id, owner, user_id, request_id, status, i
 impl ImageTask {
     fn of(row: &AnyRow) -> Result<ImageTask> {
         Ok(ImageTask {
-            id: word(row, 0)?,
+            id: row.try_get(0)?,
             kind: row.try_get(1)?,
-            image: word(row, 2)?,
-            owner: word(row, 3)?,
-            user: word(row, 4)?,
+            image: row.try_get(2)?,
+            owner: row.try_get(3)?,
+            user: row.try_get(4)?,
             request_id: row.try_get(5)?,
             status: row.try_get(6)?,
             input: row.try_get(7)?,
@@ -52,7 +52,7 @@ impl Database {
     /// A task.
     pub async fn image_task(&self, id: JobId) -> Result<Option<ImageTask>> {
         let sql = format!("select {COLUMNS} from image_tasks where id = $1");
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id.to_string()).fetch_optional(self.reads()).await?;
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(self.reads()).await?;
         row.as_ref().map(ImageTask::of).transpose()
     }
 
@@ -100,11 +100,11 @@ pub(super) async fn insert(write: &mut Write, task: &ImageTask) -> Result<()> {
         "insert into image_tasks (id, kind, image_id, owner, user_id, request_id, status, input, result, message, \
          created_ms, updated_ms, expires_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
-    .bind(task.id.to_string())
+    .bind(task.id)
     .bind(task.kind.clone())
-    .bind(task.image.to_string())
-    .bind(task.owner.to_string())
-    .bind(task.user.to_string())
+    .bind(task.image)
+    .bind(task.owner)
+    .bind(task.user)
     .bind(task.request_id.clone())
     .bind(task.status.clone())
     .bind(task.input.clone())
@@ -122,7 +122,7 @@ pub(super) async fn insert(write: &mut Write, task: &ImageTask) -> Result<()> {
 pub(super) async fn note_those_of(write: &mut Write, image: ImageId, message: &str) -> Result<()> {
     let text = "update image_tasks set status = 'processing', message = $2, updated_ms = $3 \
                 where image_id = $1 and status in ('pending', 'processing')";
-    let statement = sqlx::query(text).bind(image.to_string()).bind(message.to_owned()).bind(now_ms());
+    let statement = sqlx::query(text).bind(image).bind(message.to_owned()).bind(now_ms());
     statement.execute(&mut **write).await?;
     Ok(())
 }
@@ -142,7 +142,7 @@ async fn end(write: &mut Write, image: ImageId, status: &str, result: Option<Str
         "update image_tasks set status = $2, result = $3, message = $4, updated_ms = $5, expires_ms = $6 \
          where image_id = $1 and status in ('pending', 'processing')",
     )
-    .bind(image.to_string())
+    .bind(image)
     .bind(status.to_owned())
     .bind(result)
     .bind(message.to_owned())

@@ -2,11 +2,7 @@
 
 use sqlx::{Row as _, any::AnyRow};
 
-use super::{
-    Database, Write,
-    instances::{maybe, parsed},
-    now_ms,
-};
+use super::{Database, Write, now_ms};
 use crate::{
     error::Result,
     ids::InstanceId,
@@ -18,7 +14,7 @@ impl Database {
     pub async fn instance_actions(&self, id: InstanceId, limit: u32) -> Result<Vec<ActionRow>> {
         let text = "select id, instance_id, action, request_id, user_id, project_id, start_ms, finish_ms, result, \
                     message from instance_actions where instance_id = $1 order by start_ms desc, id limit $2";
-        let rows = sqlx::query(text).bind(id.to_string()).bind(i64::from(limit)).fetch_all(self.reads()).await?;
+        let rows = sqlx::query(text).bind(id).bind(i64::from(limit)).fetch_all(self.reads()).await?;
         rows.iter().map(action).collect()
     }
 }
@@ -29,9 +25,9 @@ pub(super) async fn finish_actions(write: &mut Write, id: InstanceId, failure: O
         "update instance_actions set finish_ms = $2, result = $3, message = $4 \
          where instance_id = $1 and finish_ms is null",
     )
-    .bind(id.to_string())
+    .bind(id)
     .bind(now_ms())
-    .bind(result.into_str())
+    .bind(result)
     .bind(failure)
     .execute(&mut **write)
     .await?;
@@ -44,11 +40,11 @@ pub(super) async fn insert_action(write: &mut Write, action: &ActionRow) -> Resu
          values ($1, $2, $3, $4, $5, $6, $7)",
     )
     .bind(&action.id)
-    .bind(action.instance_id.to_string())
+    .bind(action.instance_id)
     .bind(&action.action)
     .bind(&action.request_id)
-    .bind(action.user_id.to_string())
-    .bind(action.project_id.to_string())
+    .bind(action.user_id)
+    .bind(action.project_id)
     .bind(action.start_ms)
     .execute(&mut **write)
     .await?;
@@ -59,13 +55,13 @@ fn action(row: &AnyRow) -> Result<ActionRow> {
     Ok(ActionRow {
         id: row.try_get("id")?,
         action: row.try_get("action")?,
-        instance_id: parsed(row, "instance_id")?,
+        instance_id: row.try_get("instance_id")?,
         request_id: row.try_get("request_id")?,
-        user_id: parsed(row, "user_id")?,
-        project_id: parsed(row, "project_id")?,
+        user_id: row.try_get("user_id")?,
+        project_id: row.try_get("project_id")?,
         start_ms: row.try_get("start_ms")?,
         finish_ms: row.try_get("finish_ms")?,
-        result: maybe(row, "result")?,
+        result: row.try_get("result")?,
         message: row.try_get("message")?,
     })
 }

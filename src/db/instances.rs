@@ -3,13 +3,11 @@
 //! A row's state ([`InstanceState`]) is written by the instance's driver alone, by compare-and-set; names, labels
 //! and descriptions are written for their owner and never touch the state.
 
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
 use sqlx::{Row as _, any::AnyRow};
 
 use super::{
     Database, Write,
+    columns::{Json, count, json},
     instance_actions::{finish_actions, insert_action},
     now_ms,
 };
@@ -62,7 +60,7 @@ impl Database {
     /// One instance, deleted or not.
     pub async fn instance(&self, id: InstanceId) -> Result<Option<InstanceRow>> {
         let text = format!("select {COLUMNS} from instances where id = $1");
-        let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id.to_string()).fetch_optional(self.reads()).await?;
+        let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id).fetch_optional(self.reads()).await?;
         row.as_ref().map(instance).transpose()
     }
 
@@ -103,14 +101,14 @@ impl Database {
         let mut write = self.write().await?;
         // Touching the row first locks it on PostgreSQL; on SQLite the transaction already excludes other writers.
         let locked = sqlx::query("update instances set id = id where id = $1 and status <> 'DELETED'")
-            .bind(id.to_string())
+            .bind(id)
             .execute(&mut *write)
             .await?;
         if locked.rows_affected() == 0 {
             return Ok(None);
         }
         let text = format!("select {COLUMNS} from instances where id = $1");
-        let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id.to_string()).fetch_one(&mut *write).await?;
+        let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id).fetch_one(&mut *write).await?;
         let mut row = instance(&row)?;
         change(&mut row)?;
         row.updated_ms = now_ms();
@@ -118,14 +116,14 @@ impl Database {
             "update instances set name = $2, description = $3, hostname = $4, metadata = $5, tags = $6, \
              updated_ms = $7, locked = $8 where id = $1",
         )
-        .bind(id.to_string())
+        .bind(id)
         .bind(&row.name)
         .bind(row.description.as_deref())
         .bind(&row.hostname)
-        .bind(json(&row.metadata)?)
-        .bind(json(&row.tags)?)
+        .bind(Json(&row.metadata))
+        .bind(Json(&row.tags))
         .bind(row.updated_ms)
-        .bind(row.lock.as_ref().map(json).transpose()?)
+        .bind(row.lock.as_ref().map(Json))
         .execute(&mut *write)
         .await?;
         write.commit().await?;
@@ -134,7 +132,7 @@ impl Database {
 
     /// What a project's instances use.
     pub async fn instance_usage(&self, project: ProjectId) -> Result<Usage> {
-        let row = sqlx::query(USAGE).bind(project.to_string()).fetch_one(self.reads()).await?;
+        let row = sqlx::query(USAGE).bind(project).fetch_one(self.reads()).await?;
         usage(&row)
     }
 
@@ -142,7 +140,7 @@ impl Database {
     pub async fn instance_memory_in_use(&self, besides: InstanceId) -> Result<u64> {
         let text = "select cast(coalesce(sum(memory_mib), 0) as bigint) from instances where id <> $1 and \
                     (status in ('BUILD', 'ACTIVE', 'REBOOT') or task = 'powering-on')";
-        let sum: i64 = sqlx::query_scalar(text).bind(besides.to_string()).fetch_one(self.reads()).await?;
+        let sum: i64 = sqlx::query_scalar(text).bind(besides).fetch_one(self.reads()).await?;
         Ok(sum as u64)
     }
 }
@@ -182,7 +180,7 @@ async fn write_state_with(
     .bind(fault.map(|fault| fault.message.as_str()))
     .bind(fault.map(|fault| fault.created_ms))
     .bind(new.accel.as_deref())
-    .bind(serde_json::to_string(&new.forwards).map_err(Error::internal)?)
+    .bind(Json(&new.forwards))
     .bind(new.capture.map(|id| id.to_string()))
     .bind(new.launched_ms)
     .bind(new.terminated_ms)
@@ -258,31 +256,31 @@ async fn insert(write: &mut Write, row: &InstanceRow) -> Result<()> {
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
          $22, $23, $24, $25, $26, $27, $28, $29, $30)",
     )
-    .bind(row.id.to_string())
-    .bind(row.project_id.to_string())
-    .bind(row.user_id.to_string())
+    .bind(row.id)
+    .bind(row.project_id)
+    .bind(row.user_id)
     .bind(&row.name)
     .bind(row.description.as_deref())
     .bind(&row.hostname)
-    .bind(state.status.into_str())
-    .bind(state.task.map(|task| task.into_str()))
-    .bind(make.image.to_string())
+    .bind(state.status)
+    .bind(state.task)
+    .bind(make.image)
     .bind(&make.image_name)
-    .bind(json(&make.hardware)?)
+    .bind(Json(&make.hardware))
     .bind(&make.base_root)
     .bind(&make.base_store)
     .bind(make.base_bytes as i64)
     .bind(make.disk_bytes as i64)
-    .bind(&make.flavor)
+    .bind(Json(&make.flavor))
     .bind(i64::from(make.vcpus))
     .bind(make.memory_mib as i64)
     .bind(make.key_name.as_deref())
     .bind(make.public_key.as_deref())
     .bind(make.user_data.as_deref())
-    .bind(json(&row.metadata)?)
-    .bind(json(&row.tags)?)
+    .bind(Json(&row.metadata))
+    .bind(Json(&row.tags))
     .bind(make.mac.as_deref())
-    .bind(json(&state.forwards)?)
+    .bind(Json(&state.forwards))
     .bind(i64::from(make.launch_index))
     .bind(&make.reservation_id)
     .bind(i64::from(row.number))
@@ -293,89 +291,64 @@ async fn insert(write: &mut Write, row: &InstanceRow) -> Result<()> {
     Ok(())
 }
 
-fn json(value: &impl Serialize) -> Result<String> {
-    serde_json::to_string(value).map_err(Error::internal)
-}
-
-pub(super) fn parsed<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
-    row: &AnyRow,
-    column: &str,
-) -> Result<T> {
-    row.try_get::<String, _>(column)?.parse().map_err(Error::internal)
-}
-
-pub(super) fn maybe<T: FromStr<Err: std::error::Error + Send + Sync + 'static>>(
-    row: &AnyRow,
-    column: &str,
-) -> Result<Option<T>> {
-    row.try_get::<Option<String>, _>(column)?.map(|text| text.parse().map_err(Error::internal)).transpose()
-}
-
-fn from_json<T: for<'a> Deserialize<'a>>(row: &AnyRow, column: &str) -> Result<T> {
-    serde_json::from_str(&row.try_get::<String, _>(column)?).map_err(Error::internal)
-}
-
 pub(super) fn instance(row: &AnyRow) -> Result<InstanceRow> {
-    let number = |column: &str| row.try_get::<i64, _>(column);
-    let locked: Option<String> = row.try_get("locked")?;
     Ok(InstanceRow {
-        id: parsed(row, "id")?,
-        project_id: parsed(row, "project_id")?,
-        user_id: parsed(row, "user_id")?,
+        id: row.try_get("id")?,
+        project_id: row.try_get("project_id")?,
+        user_id: row.try_get("user_id")?,
         name: row.try_get("name")?,
         description: row.try_get("description")?,
         hostname: row.try_get("hostname")?,
-        metadata: from_json(row, "metadata")?,
-        tags: from_json(row, "tags")?,
+        metadata: json(row, "metadata")?,
+        tags: json(row, "tags")?,
         make: InstanceMake {
-            image: parsed(row, "image_id")?,
+            image: row.try_get("image_id")?,
             image_name: row.try_get("image_name")?,
-            hardware: from_json(row, "hardware")?,
+            hardware: json(row, "hardware")?,
             base_root: row.try_get("base_root")?,
             base_store: row.try_get("base_store")?,
-            base_bytes: number("base_bytes")? as u64,
-            disk_bytes: number("disk_bytes")? as u64,
-            flavor: row.try_get("flavor")?,
-            vcpus: number("vcpus")? as u32,
-            memory_mib: number("memory_mib")? as u64,
+            base_bytes: count(row, "base_bytes")?,
+            disk_bytes: count(row, "disk_bytes")?,
+            flavor: json(row, "flavor")?,
+            vcpus: count(row, "vcpus")?,
+            memory_mib: count(row, "memory_mib")?,
             key_name: row.try_get("key_name")?,
             public_key: row.try_get("public_key")?,
             user_data: row.try_get("user_data")?,
             mac: row.try_get("mac")?,
-            launch_index: number("launch_index")? as u32,
+            launch_index: count(row, "launch_index")?,
             reservation_id: row.try_get("reservation_id")?,
         },
-        lock: locked.map(|text| serde_json::from_str(&text)).transpose().map_err(Error::internal)?,
-        number: number("number")? as u32,
+        lock: row.try_get::<Option<Json<_>>, _>("locked")?.map(|lock| lock.0),
+        number: count(row, "number")?,
         state: state(row)?,
-        created_ms: number("created_ms")?,
-        updated_ms: number("updated_ms")?,
+        created_ms: row.try_get("created_ms")?,
+        updated_ms: row.try_get("updated_ms")?,
     })
 }
 
 fn state(row: &AnyRow) -> Result<InstanceState> {
     let message: Option<String> = row.try_get("fault_message")?;
     let fault = match message {
-        Some(message) => Some(Fault {
-            code: row.try_get::<i64, _>("fault_code")? as u16,
-            message,
-            created_ms: row.try_get("fault_ms")?,
-        }),
+        Some(message) => Some(Fault { code: count(row, "fault_code")?, message, created_ms: row.try_get("fault_ms")? }),
         None => None,
     };
     Ok(InstanceState {
-        status: parsed(row, "status")?,
-        task: maybe(row, "task")?,
+        status: row.try_get("status")?,
+        task: row.try_get("task")?,
         fault,
         accel: row.try_get("accel")?,
-        forwards: from_json(row, "forwards")?,
-        capture: maybe(row, "capture_image")?,
+        forwards: json(row, "forwards")?,
+        capture: row.try_get("capture_image")?,
         launched_ms: row.try_get("launched_ms")?,
         terminated_ms: row.try_get("terminated_ms")?,
     })
 }
 
 fn usage(row: &AnyRow) -> Result<Usage> {
-    let number = |column: &str| row.try_get::<i64, _>(column).map(|n| n as u64);
-    Ok(Usage { instances: number("instances")?, vcpus: number("vcpus")?, memory_mib: number("memory_mib")? })
+    Ok(Usage {
+        instances: count(row, "instances")?,
+        vcpus: count(row, "vcpus")?,
+        memory_mib: count(row, "memory_mib")?,
+    })
 }

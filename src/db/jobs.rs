@@ -2,7 +2,7 @@
 
 use sqlx::{Row as _, any::AnyRow};
 
-use super::{Database, Write, images::word, now_ms};
+use super::{Database, Write, now_ms};
 use crate::{
     error::Result,
     ids::JobId,
@@ -23,7 +23,7 @@ impl Database {
         let now = now_ms();
         let due = "select id from jobs where lane = $1 and (state = 'waiting' and run_at_ms <= $2 \
                    or state = 'running' and lease_until_ms < $2) order by run_at_ms limit 1";
-        let found = sqlx::query(due).bind(lane.into_str()).bind(now).fetch_optional(self.reads()).await?;
+        let found = sqlx::query(due).bind(lane).bind(now).fetch_optional(self.reads()).await?;
         let Some(found) = found else { return Ok(None) };
         let mut write = self.write().await?;
         let row = sqlx::query(
@@ -40,7 +40,7 @@ impl Database {
         write.commit().await?;
         row.map(|row| {
             Ok(HeldJob {
-                id: word(&row, 0)?,
+                id: row.try_get(0)?,
                 work: row.try_get(1)?,
                 caller: row.try_get(2)?,
                 failures: row.try_get(3)?,
@@ -54,7 +54,7 @@ impl Database {
         let mut write = self.write().await?;
         let done =
             sqlx::query("update jobs set lease_until_ms = $3 where id = $1 and holder = $2 and state = 'running'")
-                .bind(id.to_string())
+                .bind(id)
                 .bind(holder.to_owned())
                 .bind(now_ms() + lease_ms)
                 .execute(&mut *write)
@@ -67,7 +67,7 @@ impl Database {
     pub async fn set_job_progress(&self, id: JobId, percent: i64) -> Result<()> {
         let mut write = self.write().await?;
         sqlx::query("update jobs set progress = $2, updated_ms = $3 where id = $1")
-            .bind(id.to_string())
+            .bind(id)
             .bind(percent)
             .bind(now_ms())
             .execute(&mut *write)
@@ -83,7 +83,7 @@ impl Database {
             "update jobs set state = $3, reason = $4, once = null, holder = null, lease_until_ms = null, \
              updated_ms = $5 where id = $1 and holder = $2",
         )
-        .bind(id.to_string())
+        .bind(id)
         .bind(holder.to_owned())
         .bind(if failure.is_some() { "failed" } else { "done" })
         .bind(failure.map(str::to_owned))
@@ -101,7 +101,7 @@ impl Database {
             "update jobs set state = 'waiting', failures = failures + 1, run_at_ms = $3, reason = $4, \
              holder = null, lease_until_ms = null, updated_ms = $5 where id = $1 and holder = $2",
         )
-        .bind(id.to_string())
+        .bind(id)
         .bind(holder.to_owned())
         .bind(run_at_ms)
         .bind(reason.to_owned())
@@ -118,7 +118,7 @@ impl Database {
         sqlx::query(
             "update jobs set state = 'waiting', holder = null, lease_until_ms = null where id = $1 and holder = $2",
         )
-        .bind(id.to_string())
+        .bind(id)
         .bind(holder.to_owned())
         .execute(&mut *write)
         .await?;
@@ -152,7 +152,7 @@ impl Database {
     /// A job.
     pub async fn job(&self, id: JobId) -> Result<Option<JobRow>> {
         let row = sqlx::query("select id, work, state, failures, progress, reason from jobs where id = $1")
-            .bind(id.to_string())
+            .bind(id)
             .fetch_optional(self.reads())
             .await?;
         row.as_ref().map(JobRow::of).transpose()
@@ -162,7 +162,7 @@ impl Database {
 impl JobRow {
     fn of(row: &AnyRow) -> Result<JobRow> {
         Ok(JobRow {
-            id: word(row, 0)?,
+            id: row.try_get(0)?,
             work: row.try_get(1)?,
             state: row.try_get(2)?,
             failures: row.try_get(3)?,
@@ -178,8 +178,8 @@ pub(super) async fn insert(write: &mut Write, job: &NewJob) -> Result<()> {
         "insert into jobs (id, lane, work, caller, once, state, failures, run_at_ms, created_ms, updated_ms) \
          values ($1, $2, $3, $4, $5, 'waiting', 0, $6, $7, $7) on conflict do nothing",
     )
-    .bind(job.id.to_string())
-    .bind(job.lane.into_str())
+    .bind(job.id)
+    .bind(job.lane)
     .bind(job.work.clone())
     .bind(job.caller.clone())
     .bind(job.once.clone())

@@ -93,7 +93,7 @@ impl Database {
 fn key_pair(row: &AnyRow) -> Result<KeyPair> {
     Ok(KeyPair {
         id: row.try_get("id")?,
-        user_id: row.try_get::<String, _>("user_id")?.parse().map_err(Error::internal)?,
+        user_id: row.try_get("user_id")?,
         name: row.try_get("name")?,
         public_key: row.try_get("public_key")?,
         fingerprint: row.try_get("fingerprint")?,

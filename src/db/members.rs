@@ -2,7 +2,7 @@
 
 use sqlx::{Row as _, any::AnyRow};
 
-use super::{Database, images::word, is_duplicate, now_ms};
+use super::{Database, is_duplicate, now_ms};
 use crate::{
     error::{Error, Result},
     ids::{ImageId, ProjectId},
@@ -17,9 +17,9 @@ const COLUMNS: &str = "image_id, project_id, status, created_ms, updated_ms";
 impl Member {
     fn of(row: &AnyRow) -> Result<Member> {
         Ok(Member {
-            image: word(row, 0)?,
-            project: word(row, 1)?,
-            status: word(row, 2)?,
+            image: row.try_get(0)?,
+            project: row.try_get(1)?,
+            status: row.try_get(2)?,
             created_ms: row.try_get(3)?,
             updated_ms: row.try_get(4)?,
         })
@@ -50,8 +50,8 @@ impl Database {
             "insert into image_members (image_id, project_id, status, created_ms, updated_ms) values ($1, $2, $3, $4, $5)",
         )
         .bind(image.clone())
-        .bind(member.project.to_string())
-        .bind(member.status.into_str())
+        .bind(member.project)
+        .bind(member.status)
         .bind(member.created_ms)
         .bind(member.updated_ms)
         .execute(&mut *write)
@@ -78,18 +78,14 @@ impl Database {
     /// Everybody the image is shared with, in the order they were added.
     pub async fn members(&self, image: ImageId) -> Result<Vec<Member>> {
         let sql = format!("select {COLUMNS} from image_members where image_id = $1 order by created_ms, project_id");
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(image.to_string()).fetch_all(self.reads()).await?;
+        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(image).fetch_all(self.reads()).await?;
         rows.iter().map(Member::of).collect()
     }
 
     /// One member.
     pub async fn member(&self, image: ImageId, project: ProjectId) -> Result<Option<Member>> {
         let sql = format!("select {COLUMNS} from image_members where image_id = $1 and project_id = $2");
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(image.to_string())
-            .bind(project.to_string())
-            .fetch_optional(self.reads())
-            .await?;
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(image).bind(project).fetch_optional(self.reads()).await?;
         row.as_ref().map(Member::of).transpose()
     }
 
@@ -99,9 +95,9 @@ impl Database {
         let done = sqlx::query(
             "update image_members set status = $3, updated_ms = $4 where image_id = $1 and project_id = $2",
         )
-        .bind(image.to_string())
-        .bind(project.to_string())
-        .bind(status.into_str())
+        .bind(image)
+        .bind(project)
+        .bind(status)
         .bind(now_ms())
         .execute(&mut *write)
         .await?;
@@ -113,8 +109,8 @@ impl Database {
     pub async fn remove_member(&self, image: ImageId, project: ProjectId) -> Result<Step> {
         let mut write = self.write().await?;
         let done = sqlx::query("delete from image_members where image_id = $1 and project_id = $2")
-            .bind(image.to_string())
-            .bind(project.to_string())
+            .bind(image)
+            .bind(project)
             .execute(&mut *write)
             .await?;
         write.commit().await?;

@@ -2,7 +2,7 @@
 
 use sqlx::{Row as _, any::AnyRow};
 
-use super::{Database, Write, images::word, is_duplicate, now_ms};
+use super::{Database, Write, columns::flag, is_duplicate, now_ms};
 use crate::{
     error::{Error, Result},
     model::{
@@ -20,8 +20,8 @@ impl Namespace {
             display_name: row.try_get(1)?,
             description: row.try_get(2)?,
             is_public: row.try_get::<String, _>(3)? == "public",
-            protected: row.try_get::<i64, _>(4)? != 0,
-            owner: word(row, 5)?,
+            protected: flag(row, 4)?,
+            owner: row.try_get(5)?,
             created_ms: row.try_get(6)?,
             updated_ms: row.try_get(7)?,
         })
@@ -93,7 +93,7 @@ impl Database {
         .bind(namespace.description.clone())
         .bind(namespace.visibility())
         .bind(i64::from(namespace.protected))
-        .bind(namespace.owner.to_string())
+        .bind(namespace.owner)
         .bind(namespace.updated_ms)
         .execute(&mut *write)
         .await
@@ -117,7 +117,7 @@ impl Database {
                     where namespace = $1 and kind = $2 order by name";
         let mut items = Vec::new();
         for kind in kinds {
-            let statement = sqlx::query(text).bind(namespace.to_owned()).bind(kind.into_str());
+            let statement = sqlx::query(text).bind(namespace.to_owned()).bind(kind);
             for row in statement.fetch_all(self.reads()).await? {
                 items.push(Item {
                     kind: *kind,
@@ -165,7 +165,7 @@ impl Database {
              where namespace = $1 and kind = $2 and name = $3",
         )
         .bind(namespace.to_owned())
-        .bind(item.kind.into_str())
+        .bind(item.kind)
         .bind(old.to_owned())
         .bind(item.name.clone())
         .bind(item.body.clone())
@@ -181,7 +181,7 @@ impl Database {
     pub async fn delete_metadef_item(&self, namespace: &str, kind: Kind, name: &str) -> Result<Step> {
         let mut write = self.write().await?;
         let text = "delete from metadef_items where namespace = $1 and kind = $2 and name = $3";
-        let statement = sqlx::query(text).bind(namespace.to_owned()).bind(kind.into_str()).bind(name.to_owned());
+        let statement = sqlx::query(text).bind(namespace.to_owned()).bind(kind).bind(name.to_owned());
         let deleted = statement.execute(&mut *write).await?;
         write.commit().await?;
         Ok(Step::of(deleted.rows_affected()))
@@ -216,7 +216,7 @@ async fn insert_namespace(write: &mut Write, namespace: &Namespace) -> Result<()
     .bind(namespace.description.clone())
     .bind(namespace.visibility())
     .bind(i64::from(namespace.protected))
-    .bind(namespace.owner.to_string())
+    .bind(namespace.owner)
     .bind(namespace.created_ms)
     .bind(namespace.updated_ms)
     .execute(&mut **write)
@@ -232,7 +232,7 @@ async fn insert_items(write: &mut Write, namespace: &str, items: &[Item]) -> Res
              values ($1, $2, $3, $4, $5, $6)",
         )
         .bind(namespace.to_owned())
-        .bind(item.kind.into_str())
+        .bind(item.kind)
         .bind(item.name.clone())
         .bind(item.body.clone())
         .bind(item.created_ms)
@@ -259,7 +259,7 @@ async fn insert_resource_type(write: &mut Write, name: &str) -> Result<()> {
 
 async fn clear(write: &mut Write, namespace: &str, kind: Kind) -> Result<()> {
     let text = "delete from metadef_items where namespace = $1 and kind = $2";
-    sqlx::query(text).bind(namespace.to_owned()).bind(kind.into_str()).execute(&mut **write).await?;
+    sqlx::query(text).bind(namespace.to_owned()).bind(kind).execute(&mut **write).await?;
     Ok(())
 }
 

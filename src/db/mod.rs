@@ -7,6 +7,7 @@
 //! SQLite has one writer: all writes go through one connection and `begin immediate`, in [`Database::write`]
 //! alone, so that writers queue in order instead of colliding. Reads have connections of their own (WAL).
 
+mod columns;
 pub mod fills;
 pub mod flavors;
 pub mod image_copies;

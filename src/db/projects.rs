@@ -2,7 +2,7 @@
 
 use sqlx::{Row as _, any::AnyRow};
 
-use super::{Database, Write, is_duplicate};
+use super::{Database, Write, columns::flag, is_duplicate};
 use crate::{
     error::Result,
     model::people::{Project, Projects},
@@ -184,7 +184,7 @@ fn project(row: &AnyRow) -> sqlx::Result<Project> {
         domain_id: row.try_get("domain_id")?,
         name: row.try_get("name")?,
         description: row.try_get("description")?,
-        enabled: row.try_get::<i64, _>("enabled")? == 1,
+        enabled: flag(row, "enabled")?,
         tags: row.try_get("tags")?,
         parent_id: row.try_get("parent_id")?,
         is_domain: false,

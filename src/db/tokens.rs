@@ -2,7 +2,7 @@
 
 use sqlx::{Row as _, any::AnyRow};
 
-use super::Database;
+use super::{Database, columns::flag};
 use crate::{
     error::Result,
     model::credential::{NewToken, TokenCredential, TokenRow},
@@ -151,7 +151,7 @@ fn token(row: &AnyRow) -> sqlx::Result<TokenRow> {
         Some(id) => Some(TokenCredential {
             id,
             name: row.try_get("credential_name")?,
-            unrestricted: row.try_get::<i64, _>("unrestricted")? == 1,
+            unrestricted: flag(row, "unrestricted")?,
             access_rules: row.try_get("access_rules")?,
         }),
     };

@@ -2,7 +2,7 @@
 
 use sqlx::{Row as _, any::AnyRow};
 
-use super::{Database, Write, is_duplicate, now_ms};
+use super::{Database, Write, columns::flag, is_duplicate, now_ms};
 use crate::{
     error::Result,
     model::people::{User, Users},
@@ -163,7 +163,7 @@ fn user(row: &AnyRow) -> sqlx::Result<User> {
         name: row.try_get("name")?,
         description: row.try_get("description")?,
         email: row.try_get("email")?,
-        enabled: row.try_get::<i64, _>("enabled")? == 1,
+        enabled: flag(row, "enabled")?,
         default_project_id: row.try_get("default_project_id")?,
         password: row.try_get("password")?,
         password_changed_ms: row.try_get("password_changed_ms")?,

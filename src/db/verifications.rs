@@ -2,7 +2,7 @@
 
 use sqlx::Row as _;
 
-use super::{Database, images::word, now_ms};
+use super::{Database, now_ms};
 use crate::{
     error::Result,
     ids::ImageId,
@@ -50,7 +50,7 @@ impl Database {
     /// What was stated of an image.
     pub async fn verification(&self, image: ImageId) -> Result<Option<VerificationRow>> {
         let row = sqlx::query("select disk_root, rules, statement from verifications where image_id = $1")
-            .bind(image.to_string())
+            .bind(image)
             .fetch_optional(self.reads())
             .await?;
         row.map(|row| {
@@ -68,7 +68,7 @@ impl Database {
              select i.id, $2, $3, $4, $5 from images i where i.id = $1 and i.disk_root = $2 and i.status <> 'deleted' \
              on conflict (image_id) do update set disk_root = $2, rules = $3, statement = $4, made_ms = $5",
         )
-        .bind(image.to_string())
+        .bind(image)
         .bind(row.disk_root.clone())
         .bind(row.rules.clone())
         .bind(row.statement.clone())
@@ -77,9 +77,9 @@ impl Database {
         .await?;
         // No change that anybody made: neither a new revision nor a new time.
         sqlx::query("update images set verdict = $3 where id = $1 and disk_root = $2")
-            .bind(image.to_string())
+            .bind(image)
             .bind(row.disk_root.clone())
-            .bind(verdict.into_str())
+            .bind(verdict)
             .execute(&mut *write)
             .await?;
         write.commit().await?;
@@ -97,7 +97,7 @@ impl Database {
         .bind(i64::from(limit))
         .fetch_all(self.reads())
         .await?;
-        rows.iter().map(|row| word(row, 0)).collect()
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
     /// Forgets the verdicts that are not by these rules.
@@ -115,15 +115,13 @@ impl Database {
         let rows = sqlx::query("select id from images where visibility = 'public' and status <> 'deleted'")
             .fetch_all(self.reads())
             .await?;
-        rows.iter().map(|row| word(row, 0)).collect()
+        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
     /// The version of the rules that an uploaded file was judged by last.
     pub async fn checked_by(&self, image: ImageId) -> Result<Option<i64>> {
-        let row = sqlx::query("select checked_by from images where id = $1")
-            .bind(image.to_string())
-            .fetch_optional(self.reads())
-            .await?;
+        let row =
+            sqlx::query("select checked_by from images where id = $1").bind(image).fetch_optional(self.reads()).await?;
         row.map_or(Ok(None), |row| Ok(row.try_get(0)?))
     }
 
@@ -131,7 +129,7 @@ impl Database {
     pub async fn set_checked_by(&self, image: ImageId, version: i64) -> Result<()> {
         let mut write = self.write().await?;
         sqlx::query("update images set checked_by = $2 where id = $1")
-            .bind(image.to_string())
+            .bind(image)
             .bind(version)
             .execute(&mut *write)
             .await?;

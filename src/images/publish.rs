@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Result},
     identity::{Caller, audit::Event, image_policy},
     ids::ImageId,
+    model::image::PublicHold,
 };
 
 /// The property with an admin's reason for a public image that did not pass.
@@ -27,13 +28,13 @@ impl Images {
     /// Notes in a record what keeps it from being public, if it is declared so.
     pub(super) async fn apply_hold(&self, image: &mut Image) -> Result<()> {
         (image.public_hold, image.public_why) = match self.hold_of(image).await? {
-            Some((word, why)) => (Some(word.to_owned()), Some(why)),
+            Some((hold, why)) => (Some(hold), Some(why)),
             None => (None, None),
         };
         Ok(())
     }
 
-    async fn hold_of(&self, image: &Image) -> Result<Option<(&'static str, String)>> {
+    async fn hold_of(&self, image: &Image) -> Result<Option<(PublicHold, String)>> {
         let is_free = image.visibility != Visibility::Public
             || self.0.inspector.settings().public == PublicRule::Record
             || verify::override_of(image)?.is_some();
@@ -41,12 +42,12 @@ impl Images {
             return Ok(None);
         }
         if !matches!(image.status, Status::Active | Status::Deactivated) {
-            return Ok(Some(("pending", "It has no bytes yet; it is verified once it has.".into())));
+            return Ok(Some((PublicHold::Pending, "It has no bytes yet; it is verified once it has.".into())));
         }
         Ok(match self.statement_of(image).await? {
             Ok(statement) if Images::passes(&statement) => None,
-            Ok(statement) => Some(("held", statement.predicate.reasons.join(" "))),
-            Err(why) => Some(("pending", why.into())),
+            Ok(statement) => Some((PublicHold::Held, statement.predicate.reasons.join(" "))),
+            Err(why) => Some((PublicHold::Pending, why.into())),
         })
     }
 
@@ -58,7 +59,7 @@ impl Images {
         self.apply_hold(image).await?;
         let is_asked_for = before.visibility != Visibility::Public && image.visibility == Visibility::Public;
         match (&image.public_hold, &image.public_why) {
-            (Some(hold), Some(why)) if is_asked_for && hold == "held" => Err(Error::Conflict(format!(
+            (Some(hold), Some(why)) if is_asked_for && *hold == PublicHold::Held => Err(Error::Conflict(format!(
                 "Image {} did not pass its verification and is not made public: {why} Cure a copy of it, or give a \
                  reason in the property {REASON}.",
                 image.id

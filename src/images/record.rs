@@ -10,6 +10,7 @@ use crate::{
     error::{Error, Result},
     identity::{Caller, image_policy},
     ids::{ImageId, ProjectId},
+    model::image::{Properties, Tags},
 };
 
 /// What a client sent for an image, by name.
@@ -98,41 +99,7 @@ pub(super) fn new_image(
         Some(Value::String(id)) => id.parse().map_err(|_| invalid("id", "must be a UUID"))?,
         Some(_) => return Err(invalid("id", "must be a UUID")),
     };
-    let mut image = Image {
-        id,
-        owner: project.id,
-        name: None,
-        status: Status::Queued,
-        visibility: Visibility::Private,
-        hidden: false,
-        protected: false,
-        disk_format: None,
-        container_format: None,
-        min_disk_gib: 0,
-        min_ram_mib: 0,
-        size_bytes: None,
-        disk_bytes: None,
-        checksum: None,
-        os_hash: None,
-        file_root: None,
-        disk_root: None,
-        rendering: None,
-        stored_bytes: None,
-        tags: "[]".into(),
-        properties: "{}".into(),
-        created_ms: now_ms,
-        updated_ms: now_ms,
-        revision: 0,
-        progress: None,
-        reason: None,
-        public_hold: None,
-        public_why: None,
-        verdict: None,
-        stores: String::new(),
-        import_task: None,
-        importing_to: None,
-        failed_import: None,
-    };
+    let mut image = Image::new(id, project.id, now_ms);
     let mut properties = BTreeMap::new();
     for (name, value) in attributes {
         if is_attribute(&name) {
@@ -207,18 +174,18 @@ pub(super) fn set_property(properties: &mut BTreeMap<String, String>, name: &str
 
 /// The image's properties.
 pub(super) fn properties_of(image: &Image) -> Result<BTreeMap<String, String>> {
-    serde_json::from_str(&image.properties).map_err(Error::internal)
+    image.properties.read()
 }
 
 /// Puts the properties into the record.
 pub(super) fn write_properties(image: &mut Image, properties: &BTreeMap<String, String>) -> Result<()> {
-    image.properties = serde_json::to_string(properties).map_err(Error::internal)?;
+    image.properties = Properties::of(properties);
     Ok(())
 }
 
 /// The image's tags.
 pub(super) fn tags_of(image: &Image) -> Result<BTreeSet<String>> {
-    serde_json::from_str(&image.tags).map_err(Error::internal)
+    image.tags.read()
 }
 
 /// Puts the tags into the record.
@@ -232,7 +199,7 @@ pub(super) fn set_tags(image: &mut Image, tags: BTreeSet<String>) -> Result<()> 
         }
         check_text("tags", tag, MAX_NAME)?;
     }
-    image.tags = serde_json::to_string(&tags).map_err(Error::internal)?;
+    image.tags = Tags::of(&tags);
     Ok(())
 }
 

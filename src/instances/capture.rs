@@ -141,7 +141,6 @@ pub(super) async fn begin(
         let mut properties = row.make.hardware.clone();
         properties.extend(metadata);
         properties.extend(warning.map(|warning| (windows::WARNING.to_owned(), warning)));
-        let flavor: super::Flavor = serde_json::from_str(&row.make.flavor).map_err(Error::internal)?;
         let image = ImageId::new();
         let of = CaptureOf {
             image,
@@ -150,7 +149,7 @@ pub(super) async fn begin(
             name,
             properties,
             expected_bytes: row.make.disk_bytes,
-            min_disk_gib: flavor.disk_gib,
+            min_disk_gib: row.make.flavor.disk_gib,
             min_ram_mib: 0,
         };
         let turn = room.capture_turn(id, image, CaptureStep::Begins).await?;

@@ -110,7 +110,7 @@ mod tests {
                 base_store: String::new(),
                 base_bytes: 0,
                 disk_bytes: 0,
-                flavor: "{}".into(),
+                flavor: crate::model::flavor::Flavor::default(),
                 vcpus: 1,
                 memory_mib: 64,
                 key_name: Some("laptop".into()),

@@ -52,13 +52,12 @@ pub(super) async fn launch(room: Arc<Room>, caller: Caller, wanted: Launch) -> R
         quota: room.quota,
         host_memory_mib: room.host_memory_mib,
     };
-    let flavor_json = serde_json::to_string(&flavor).map_err(Error::internal)?;
     let reservation_id = format!("r-{:08x}", random_u32()?);
     let macs = (0..wanted.max_count).map(|_| mac(wanted.nic)).collect::<Result<Vec<_>>>()?;
     let made = room
         .db
         .add_instances(&reservation, |index, number| {
-            make.one(index, number, &flavor_json, &reservation_id, macs[index as usize].clone())
+            make.one(index, number, &reservation_id, macs[index as usize].clone())
         })
         .await?;
     let mut rows = Vec::with_capacity(made.len());
@@ -132,14 +131,7 @@ struct Make<'a> {
 }
 
 impl Make<'_> {
-    fn one(
-        &self,
-        index: u32,
-        number: u32,
-        flavor: &str,
-        reservation_id: &str,
-        mac: Option<String>,
-    ) -> (InstanceRow, ActionRow) {
+    fn one(&self, index: u32, number: u32, reservation_id: &str, mac: Option<String>) -> (InstanceRow, ActionRow) {
         let (wanted, source, now) = (self.wanted, self.source, now_ms());
         let id = InstanceId::new();
         // Nova's way with several: the name and a number from 1.
@@ -169,7 +161,7 @@ impl Make<'_> {
                 base_store: source.disk.store.clone(),
                 base_bytes: source.virtual_size_bytes,
                 disk_bytes: self.disk_bytes,
-                flavor: flavor.to_owned(),
+                flavor: self.flavor.clone(),
                 vcpus: self.flavor.vcpus,
                 memory_mib: self.flavor.memory_mib,
                 key_name: wanted.key_name.clone(),

@@ -140,13 +140,9 @@ impl Instances {
 
 /// What SQL does not know: patterns, and what is within JSON.
 fn is_wanted(wanted: &ListInstances, row: &InstanceRow) -> bool {
-    let flavor_id = || {
-        let flavor: Option<super::Flavor> = serde_json::from_str(&row.make.flavor).ok();
-        flavor.map(|flavor| flavor.id)
-    };
     let has = |tag: &String| row.tags.contains(tag);
     wanted.name.as_ref().is_none_or(|name| name.is_match(&row.name))
-        && wanted.flavor.as_ref().is_none_or(|flavor| flavor_id().as_ref() == Some(flavor))
+        && wanted.flavor.as_ref().is_none_or(|flavor| row.make.flavor.id == *flavor)
         && wanted.tags.iter().all(has)
         && (wanted.tags_any.is_empty() || wanted.tags_any.iter().any(has))
         && (wanted.not_tags.is_empty() || !wanted.not_tags.iter().all(has))

@@ -341,7 +341,7 @@ impl Instances {
             task: state.task,
             image: Some(make.image),
             image_name: make.image_name,
-            flavor: serde_json::from_str(&make.flavor).map_err(Error::internal)?,
+            flavor: make.flavor,
             key_name: make.key_name,
             metadata: row.metadata,
             tags: row.tags,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::ProjectId;
 
 /// What an instance is made of. An instance keeps a copy of the flavor it was made with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Flavor {
     /// Its id: any short text, chosen by the admin or generated.
     pub id: String,

@@ -1,9 +1,14 @@
 //! An image's record.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
-use super::UnknownWord;
-use crate::ids::{ImageId, ProjectId};
+use super::{UnknownWord, verification::Verdict};
+use crate::{
+    error::{Error, Result},
+    ids::{ImageId, ProjectId},
+};
 
 /// Where an image is in its life; the diagram is in [`crate::images`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantNames)]
@@ -38,6 +43,62 @@ pub enum Visibility {
     /// Everybody.
     Public,
 }
+
+/// What keeps an image that is declared public from being it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<PublicHold>)]
+pub enum PublicHold {
+    /// It is not verified yet.
+    Pending,
+    /// It did not pass its verification.
+    Held,
+}
+
+/// An image's tags. They are kept as JSON, which lists show as it is, and read by whoever changes them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tags(String);
+
+/// An image's properties, kept as JSON as tags are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Properties(String);
+
+macro_rules! kept {
+    ($kept:ident, $value:ty, $empty:literal) => {
+        impl $kept {
+            /// What a row holds.
+            pub(crate) fn kept(json: String) -> $kept {
+                $kept(json)
+            }
+
+            /// The JSON of these.
+            pub fn of(value: &$value) -> $kept {
+                $kept(serde_json::to_string(value).expect("texts are JSON"))
+            }
+
+            /// Reads them.
+            ///
+            /// # Errors
+            /// `Internal` for a damaged row.
+            pub fn read(&self) -> Result<$value> {
+                serde_json::from_str(&self.0).map_err(Error::internal)
+            }
+
+            /// Their JSON.
+            pub fn as_json(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl Default for $kept {
+            fn default() -> $kept {
+                $kept($empty.to_owned())
+            }
+        }
+    };
+}
+
+kept!(Tags, BTreeSet<String>, "[]");
+kept!(Properties, BTreeMap<String, String>, "{}");
 
 /// An image's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,10 +143,10 @@ pub struct Image {
     pub stored_bytes: Option<i64>,
     /// The names of the stores that hold its bytes, staged ones too, sorted and joined by commas.
     pub stores: String,
-    /// A JSON array of strings, sorted.
-    pub tags: String,
-    /// A JSON object of strings.
-    pub properties: String,
+    /// Its tags.
+    pub tags: Tags,
+    /// Its properties.
+    pub properties: Properties,
     /// When it was made.
     pub created_ms: i64,
     /// When it last changed.
@@ -96,18 +157,59 @@ pub struct Image {
     pub progress: Option<i64>,
     /// Why the last save failed.
     pub reason: Option<String>,
-    /// What keeps an image that is declared public from being it: `pending` or `held`.
-    pub public_hold: Option<String>,
+    /// What keeps an image that is declared public from being it.
+    pub public_hold: Option<PublicHold>,
     /// Why.
     pub public_why: Option<String>,
-    /// What its verification by today's rules came to, `passed` or `failed`: for people to see, never to decide by.
-    pub verdict: Option<String>,
+    /// What its verification by today's rules came to: for people to see, never to decide by.
+    pub verdict: Option<Verdict>,
     /// The task at work on it.
     pub import_task: Option<String>,
     /// The stores it is being imported to, as clients read them; `None` before its first import.
     pub importing_to: Option<String>,
     /// The stores that its last import failed for; `None` before its first import.
     pub failed_import: Option<String>,
+}
+
+impl Image {
+    /// A private image of a project, with neither attributes nor bytes.
+    pub fn new(id: ImageId, owner: ProjectId, now_ms: i64) -> Image {
+        Image {
+            id,
+            owner,
+            name: None,
+            status: Status::Queued,
+            visibility: Visibility::Private,
+            hidden: false,
+            protected: false,
+            disk_format: None,
+            container_format: None,
+            min_disk_gib: 0,
+            min_ram_mib: 0,
+            size_bytes: None,
+            disk_bytes: None,
+            checksum: None,
+            os_hash: None,
+            file_root: None,
+            disk_root: None,
+            rendering: None,
+            stored_bytes: None,
+            stores: String::new(),
+            tags: Tags::default(),
+            properties: Properties::default(),
+            created_ms: now_ms,
+            updated_ms: now_ms,
+            revision: 0,
+            progress: None,
+            reason: None,
+            public_hold: None,
+            public_why: None,
+            verdict: None,
+            import_task: None,
+            importing_to: None,
+            failed_import: None,
+        }
+    }
 }
 
 /// The names in a list of stores such as [`Image::stores`].

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
-use super::UnknownWord;
+use super::{UnknownWord, flavor::Flavor};
 use crate::ids::{ImageId, InstanceId, ProjectId, UserId};
 
 /// Where an instance is in its life.
@@ -144,8 +144,8 @@ pub struct InstanceMake {
     pub base_bytes: u64,
     /// The size of the instance's disk.
     pub disk_bytes: u64,
-    /// The flavor, as JSON.
-    pub flavor: String,
+    /// The flavor, as it was then.
+    pub flavor: Flavor,
     /// Its CPUs.
     pub vcpus: u32,
     /// Its memory.

@@ -11,6 +11,8 @@ use crate::{
     error::{Error, Result},
     ids::{ImageId, ProjectId},
     images::{Image, Status, Visibility},
+    inspect,
+    model::image::PublicHold,
 };
 
 /// An image: its record as the Image API has it, its properties among the fields, and `effigy`, which only this API
@@ -153,7 +155,7 @@ enum Origin {
 
 /// The image as it is shown.
 pub(super) fn shown(image: Image) -> Result<ShownImage> {
-    let mut properties: BTreeMap<String, String> = serde_json::from_str(&image.properties).map_err(Error::internal)?;
+    let mut properties: BTreeMap<String, String> = image.properties.read()?;
     // A property of this name would be taken for the word of the service.
     properties.remove("effigy");
     let is_whole = matches!(image.status, Status::Active | Status::Deactivated);
@@ -171,7 +173,7 @@ pub(super) fn shown(image: Image) -> Result<ShownImage> {
         owner: image.owner,
         created_at: times::seconds_z(image.created_ms),
         updated_at: times::seconds_z(image.updated_ms),
-        tags: serde_json::from_str(&image.tags).map_err(Error::internal)?,
+        tags: image.tags.read()?.into_iter().collect(),
         properties,
         own: format!("/v2/images/{}", image.id),
         file: format!("/v2/images/{}/file", image.id),
@@ -179,7 +181,7 @@ pub(super) fn shown(image: Image) -> Result<ShownImage> {
         effigy: Beside {
             progress: image.progress,
             reason: image.reason,
-            verdict: image.verdict.map(known).transpose()?,
+            verdict: image.verdict.map(verdict),
             stored_bytes: image.stored_bytes,
             has_disk: image.disk_root.is_some(),
             file: match (&image.file_root, &image.disk_root) {
@@ -198,7 +200,7 @@ pub(super) fn shown(image: Image) -> Result<ShownImage> {
         os_glance_importing_to_stores: image.importing_to,
         os_glance_failed_import: image.failed_import,
         effigy_public_why: image.public_why.filter(|_| image.public_hold.is_some()),
-        effigy_public: image.public_hold.map(known).transpose()?,
+        effigy_public: image.public_hold.map(hold),
     })
 }
 
@@ -220,6 +222,20 @@ fn visibility(visibility: Visibility) -> ShownVisibility {
         Visibility::Community => ShownVisibility::Community,
         Visibility::Shared => ShownVisibility::Shared,
         Visibility::Private => ShownVisibility::Private,
+    }
+}
+
+fn verdict(verdict: inspect::Verdict) -> Verdict {
+    match verdict {
+        inspect::Verdict::Passed => Verdict::Passed,
+        inspect::Verdict::Failed => Verdict::Failed,
+    }
+}
+
+fn hold(hold: PublicHold) -> Hold {
+    match hold {
+        PublicHold::Pending => Hold::Pending,
+        PublicHold::Held => Hold::Held,
     }
 }
 

@@ -101,12 +101,12 @@ fn write_image(out: &mut Vec<u8>, image: &Image) {
         }
     }
     // Tags and properties are JSON in the row already.
-    raw(out, "tags", &image.tags);
-    if let Some(hold) = &image.public_hold {
-        word(out, "effigy_public", hold);
+    raw(out, "tags", image.tags.as_json());
+    if let Some(hold) = image.public_hold {
+        word(out, "effigy_public", hold.into_str());
         optional(out, "effigy_public_why", image.public_why.as_deref());
     }
-    let properties = image.properties.strip_prefix('{').and_then(|text| text.strip_suffix('}'));
+    let properties = image.properties.as_json().strip_prefix('{').and_then(|text| text.strip_suffix('}'));
     if let Some(properties) = properties.filter(|text| !text.is_empty()) {
         out.extend_from_slice(b", ");
         out.extend_from_slice(properties.as_bytes());
@@ -188,6 +188,7 @@ fn date(days: i64) -> (i64, i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::image::{Properties, Tags};
 
     #[test]
     fn times_are_those_of_the_calendar() {
@@ -201,46 +202,25 @@ mod tests {
     #[test]
     fn a_rendered_image_is_json_whatever_it_is_called() {
         let mut shown = crate::images::Image {
-            id: crate::ids::ImageId::new(),
-            owner: crate::ids::ProjectId::new(),
             name: Some("quotes \" backslash \\ newline \n and \u{202e}".into()),
             status: Status::Active,
-            visibility: crate::images::Visibility::Private,
-            hidden: false,
             protected: true,
             disk_format: Some("raw".into()),
-            container_format: None,
-            min_disk_gib: 0,
-            min_ram_mib: 0,
             size_bytes: Some(1),
-            disk_bytes: None,
-            checksum: None,
-            os_hash: None,
-            file_root: None,
-            disk_root: None,
-            rendering: None,
-            stored_bytes: None,
             stores: "local".into(),
-            tags: "[\"a\"]".into(),
-            properties: "{\"p\":\"{}\"}".into(),
-            created_ms: 0,
-            updated_ms: 0,
-            revision: 0,
-            progress: None,
-            reason: None,
-            public_hold: None,
-            public_why: None,
-            verdict: None,
+            tags: Tags::of(&["a".to_owned()].into()),
+            properties: Properties::of(&[("p".to_owned(), "{}".to_owned())].into()),
             import_task: Some("t".into()),
             importing_to: Some("local".into()),
             failed_import: Some(String::new()),
+            ..crate::images::Image::new(crate::ids::ImageId::new(), crate::ids::ProjectId::new(), 0)
         };
         let json: serde_json::Value = serde_json::from_slice(&image(&shown)).unwrap();
         assert_eq!(json["name"], shown.name.clone().unwrap());
         assert_eq!(json["p"], "{}");
         assert_eq!(json["protected"], true);
         assert_eq!(json["os_glance_importing_to_stores"], "local");
-        shown.properties = "{}".into();
+        shown.properties = Properties::default();
         let page: serde_json::Value = serde_json::from_slice(&page(&[shown.clone(), shown], "/f", None)).unwrap();
         assert_eq!(page["images"].as_array().unwrap().len(), 2);
     }

@@ -5,6 +5,7 @@ use effigy::{
     ids::{ImageId, InstanceId, ProjectId, UserId},
     model::{
         action::{ActionResult, ActionRow, History},
+        flavor::Flavor,
         instance::{
             Fault, Forward, InstanceMake, InstanceRow, InstanceState, InstancesSeen, Lock, Reservation, Status,
             TaskState, Usage,
@@ -34,7 +35,7 @@ fn instance(project: ProjectId, index: u32, number: u32) -> (InstanceRow, Action
             base_store: "local".into(),
             base_bytes: 1 << 20,
             disk_bytes: 1 << 40,
-            flavor: "{}".into(),
+            flavor: Flavor::default(),
             vcpus: 2,
             memory_mib: 64,
             key_name: None,

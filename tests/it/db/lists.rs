@@ -7,7 +7,7 @@ use effigy::{
     },
     ids::ProjectId,
     model::{
-        image::{Image, Visibility},
+        image::{Image, Properties, PublicHold, Tags, Visibility},
         image_list::{
             Comparison, Condition, Direction, Kind, ListImages, Membership, NumberColumn, PageVisibility, Part,
             SortKey, TextColumn,
@@ -110,10 +110,10 @@ async fn conditions_select_what_they_say() {
     for Fresh { name, db, .. } in both().await {
         let own = ProjectId::new();
         let mut one = image(own, "one", 10_000);
-        one.tags = r#"["t","u"]"#.into();
+        one.tags = Tags::of(&["t".to_owned(), "u".to_owned()].into());
         let mut two = image(own, "two", 20_999);
         two.hidden = true;
-        two.properties = r#"{"os":"alpine"}"#.into();
+        two.properties = Properties::of(&[("os".to_owned(), "alpine".to_owned())].into());
         insert(&db, &one).await;
         insert(&db, &two).await;
         let number = |column, comparison, number| Condition::Number(column, comparison, number);
@@ -167,11 +167,11 @@ fn every_image(project: ProjectId) -> Vec<(Image, Option<MemberStatus>)> {
     let mut images = Vec::new();
     for owner in [project, ProjectId::new()] {
         for visibility in [Private, Shared, Community, Public] {
-            for hold in [None, Some("held".to_owned())].into_iter().take(if visibility == Public { 2 } else { 1 }) {
+            for hold in [None, Some(PublicHold::Held)].into_iter().take(if visibility == Public { 2 } else { 1 }) {
                 // Members stay when the visibility of a shared image changes, and count for nothing then.
                 for membership in memberships {
                     let mut shown = image(owner, "x", images.len() as i64);
-                    (shown.visibility, shown.public_hold) = (visibility, hold.clone());
+                    (shown.visibility, shown.public_hold) = (visibility, hold);
                     images.push((shown, membership));
                 }
             }
@@ -211,7 +211,7 @@ async fn lists_hold_exactly_what_is_shown() {
                 db.add_member(&member, 10).await.expect("share");
             }
             let now = db.image(shown.id, None).await.expect("read").expect("the image").0;
-            let declared = Image { visibility: shown.visibility, public_hold: shown.public_hold.clone(), ..now };
+            let declared = Image { visibility: shown.visibility, public_hold: shown.public_hold, ..now };
             db.update_image(&declared).await.expect("declare");
         }
         for question in &questions {

@@ -149,7 +149,7 @@ async fn captured_images_file_is_a_qcow2_of_its_disk_in_every_part() {
     assert_eq!((image.status, image.progress), (Status::Active, None));
     assert_eq!((image.disk_format.as_deref(), image.disk_bytes), (Some("qcow2"), Some(disk.len() as i64)));
     assert_eq!((image.checksum, image.os_hash), (None, None), "nobody has computed them yet");
-    let properties: BTreeMap<String, String> = serde_json::from_str(&image.properties).unwrap();
+    let properties: BTreeMap<String, String> = image.properties.read().unwrap();
     assert_eq!(properties["image_type"], "snapshot");
     assert_eq!(properties["user_id"], room.caller.user.id.to_string());
     assert_eq!(properties["os_distro"], "debian");

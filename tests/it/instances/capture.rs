@@ -36,7 +36,7 @@ async fn image_of_a_stopped_instance_is_what_its_guest_wrote_and_boots_on() {
     let metadata = [("colour".to_owned(), "blue".to_owned())].into();
     let image = world.instances.create_image(&world.alice, id, "golden", metadata).await.unwrap();
     let made: Image = world.is_ready(image).await;
-    let properties = made.properties.as_str();
+    let properties = made.properties.as_json();
     for expected in ["\"image_type\":\"snapshot\"", "\"colour\":\"blue\"", "base_image_ref", &id.to_string()] {
         assert!(properties.contains(expected), "{properties}");
     }

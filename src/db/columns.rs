@@ -1,0 +1,155 @@
+//! Our values as columns hold them: ids and words as text, flags and counts as integers, lists and maps as JSON.
+//!
+//! Every value is bound and read as itself, `bind(image.status)` and `row.try_get("status")`; a column that holds
+//! anything else than the value's own form is a damaged row.
+
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::{
+    Any, ColumnIndex, Database, Decode, Encode, Row as _, Type,
+    any::{AnyRow, AnyTypeInfo, AnyValueRef},
+    encode::IsNull,
+    error::BoxDynError,
+};
+
+use crate::{
+    ids::{ImageId, InstanceId, JobId, ProjectId, UserId},
+    model::{action::ActionResult, image, instance, job, member, metadef, verification},
+};
+
+type AnyArgumentBuffer = <Any as Database>::ArgumentBuffer;
+
+/// Values that a column holds as their text.
+macro_rules! text {
+    ($($value:ty),+ $(,)?) => {$(
+        impl Type<Any> for $value {
+            fn type_info() -> AnyTypeInfo {
+                <str as Type<Any>>::type_info()
+            }
+        }
+
+        impl Encode<'_, Any> for $value {
+            fn encode_by_ref(&self, buffer: &mut AnyArgumentBuffer) -> Result<IsNull, BoxDynError> {
+                <String as Encode<Any>>::encode(self.to_string(), buffer)
+            }
+        }
+
+        impl<'r> Decode<'r, Any> for $value {
+            fn decode(value: AnyValueRef<'r>) -> Result<$value, BoxDynError> {
+                Ok(<&str as Decode<Any>>::decode(value)?.parse()?)
+            }
+        }
+    )+};
+}
+
+text!(ImageId, InstanceId, JobId, ProjectId, UserId);
+text!(image::Status, image::Visibility, image::PublicHold, member::MemberStatus, verification::Verdict);
+text!(instance::Status, instance::TaskState, ActionResult);
+text!(job::Lane, metadef::Kind);
+
+/// Values that are the text of their column, unread.
+macro_rules! kept {
+    ($($value:ty),+ $(,)?) => {$(
+        impl Type<Any> for $value {
+            fn type_info() -> AnyTypeInfo {
+                <str as Type<Any>>::type_info()
+            }
+        }
+
+        impl Encode<'_, Any> for $value {
+            fn encode_by_ref(&self, buffer: &mut AnyArgumentBuffer) -> Result<IsNull, BoxDynError> {
+                <&str as Encode<Any>>::encode(self.as_json(), buffer)
+            }
+        }
+
+        impl<'r> Decode<'r, Any> for $value {
+            fn decode(value: AnyValueRef<'r>) -> Result<$value, BoxDynError> {
+                Ok(<$value>::kept(<String as Decode<Any>>::decode(value)?))
+            }
+        }
+    )+};
+}
+
+kept!(image::Tags, image::Properties);
+
+/// A flag, which is 0 or 1: SQLite has no booleans.
+pub(super) struct Flag(pub(super) bool);
+
+impl Type<Any> for Flag {
+    fn type_info() -> AnyTypeInfo {
+        <i64 as Type<Any>>::type_info()
+    }
+
+    fn compatible(kind: &AnyTypeInfo) -> bool {
+        <i64 as Type<Any>>::compatible(kind)
+    }
+}
+
+impl Encode<'_, Any> for Flag {
+    fn encode_by_ref(&self, buffer: &mut AnyArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        <i64 as Encode<Any>>::encode(i64::from(self.0), buffer)
+    }
+}
+
+impl<'r> Decode<'r, Any> for Flag {
+    fn decode(value: AnyValueRef<'r>) -> Result<Flag, BoxDynError> {
+        Ok(Flag(<i64 as Decode<Any>>::decode(value)? != 0))
+    }
+}
+
+/// A value that a column holds as JSON.
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T> Type<Any> for Json<T> {
+    fn type_info() -> AnyTypeInfo {
+        <str as Type<Any>>::type_info()
+    }
+}
+
+impl<T: Serialize> Encode<'_, Any> for Json<T> {
+    fn encode_by_ref(&self, buffer: &mut AnyArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        <String as Encode<Any>>::encode(serde_json::to_string(&self.0)?, buffer)
+    }
+}
+
+impl<'r, T: DeserializeOwned> Decode<'r, Any> for Json<T> {
+    fn decode(value: AnyValueRef<'r>) -> Result<Json<T>, BoxDynError> {
+        Ok(Json(serde_json::from_str(<&str as Decode<Any>>::decode(value)?)?))
+    }
+}
+
+/// A count, of whatever width its value has: columns have one width, and no sign is expected.
+struct Count<T>(T);
+
+impl<T> Type<Any> for Count<T> {
+    fn type_info() -> AnyTypeInfo {
+        <i64 as Type<Any>>::type_info()
+    }
+
+    fn compatible(kind: &AnyTypeInfo) -> bool {
+        <i64 as Type<Any>>::compatible(kind)
+    }
+}
+
+impl<'r, T: TryFrom<i64, Error: std::error::Error + Send + Sync + 'static>> Decode<'r, Any> for Count<T> {
+    fn decode(value: AnyValueRef<'r>) -> Result<Count<T>, BoxDynError> {
+        Ok(Count(T::try_from(<i64 as Decode<Any>>::decode(value)?)?))
+    }
+}
+
+/// Reads a flag.
+pub(super) fn flag(row: &AnyRow, column: impl ColumnIndex<AnyRow>) -> sqlx::Result<bool> {
+    row.try_get::<Flag, _>(column).map(|flag| flag.0)
+}
+
+/// Reads JSON.
+pub(super) fn json<T: DeserializeOwned>(row: &AnyRow, column: impl ColumnIndex<AnyRow>) -> sqlx::Result<T> {
+    row.try_get::<Json<T>, _>(column).map(|json| json.0)
+}
+
+/// Reads a count.
+pub(super) fn count<T: TryFrom<i64, Error: std::error::Error + Send + Sync + 'static>>(
+    row: &AnyRow,
+    column: impl ColumnIndex<AnyRow>,
+) -> sqlx::Result<T> {
+    row.try_get::<Count<T>, _>(column).map(|count| count.0)
+}
