@@ -32,44 +32,23 @@ pub struct LaunchSource {
     pub properties: BTreeMap<String, String>,
 }
 
-/// Where an image comes from.
-#[derive(Clone, Debug, Default)]
-pub struct Lineage {
-    /// The image its instance was launched from.
-    pub base_image: Option<String>,
-    /// The instance it was captured from.
-    pub instance: Option<String>,
-}
-
 impl Images {
-    /// An image, and where it comes from.
-    ///
-    /// # Errors
-    /// `NotFound` when there is none that the caller may see.
-    pub async fn lineage(&self, caller: &Caller, id: ImageId) -> Result<(Image, Lineage)> {
-        let image = self.allowed(caller, id, ImageAction::Show).await?;
-        let mut properties = record::properties_of(&image)?;
-        let lineage =
-            Lineage { base_image: properties.remove("base_image_ref"), instance: properties.remove("instance_uuid") };
-        Ok((image, lineage))
-    }
-
     /// The images that this one goes back to and that the caller sees, the nearest first.
     ///
     /// # Errors
     /// `NotFound` when there is no such image that the caller may see.
     pub async fn ancestors(&self, caller: &Caller, id: ImageId) -> Result<Vec<Image>> {
-        let (_, mut lineage) = self.lineage(caller, id).await?;
+        let mut base = base_of(&self.show(caller, id).await?)?;
         let mut found: Vec<Image> = Vec::new();
-        while let Some(Ok(base)) = lineage.base_image.as_deref().map(str::parse::<ImageId>) {
+        while let Some(of) = base {
             // The property can be written by hand, in a ring too.
-            if base == id || found.iter().any(|image| image.id == base) || found.len() == MAX_ANCESTORS {
+            if of == id || found.iter().any(|image| image.id == of) || found.len() == MAX_ANCESTORS {
                 break;
             }
-            match self.lineage(caller, base).await {
-                Ok((image, further)) => {
+            match self.show(caller, of).await {
+                Ok(image) => {
+                    base = base_of(&image)?;
                     found.push(image);
-                    lineage = further;
                 }
                 // Deleted, or out of the caller's sight: the rest is too.
                 Err(Error::NotFound(_)) => break,
@@ -103,4 +82,10 @@ impl Images {
             name: image.name,
         })
     }
+}
+
+/// The image that this one was made from, if its record names one.
+fn base_of(image: &Image) -> Result<Option<ImageId>> {
+    let base = record::properties_of(image)?.remove("base_image_ref");
+    Ok(base.and_then(|id| id.parse().ok()))
 }

@@ -72,7 +72,7 @@ pub use crate::model::{
 pub use fill::{
     CaptureOf, Changed, Changes, Cleanable, Declared, Fill, Filled, ImportImage, METHODS, PROGRESS_INTERVAL, Targets,
 };
-pub use launch::{LaunchSource, Lineage};
+pub use launch::LaunchSource;
 pub use patch::Change;
 pub use read::File;
 pub use record::{Attributes, BASE_ATTRIBUTES, CONTAINER_FORMATS, DISK_FORMATS, MAX_MEMBERS, MAX_PROPERTIES, MAX_TAGS};

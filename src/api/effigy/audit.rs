@@ -36,7 +36,7 @@ struct Shown {
     client_request_id: Option<String>,
     /// Null when nobody was proven.
     user_id: Option<String>,
-    /// What the user is called, or called itself.
+    /// The name of the user; after a refused sign-in, the one that was tried.
     user_name: Option<String>,
     project_id: Option<String>,
     project_name: Option<String>,
@@ -76,7 +76,7 @@ enum Outcome {
     responses(
         (status = 200, description = "A page of the events", body = Page),
         (status = 400, description = "A page that there is not", body = ErrorBody),
-        (status = 403, description = "The caller is no administrator", body = ErrorBody),
+        (status = 403, description = "The caller is not an administrator", body = ErrorBody),
         Refusals,
     ),
 )]

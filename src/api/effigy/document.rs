@@ -45,13 +45,14 @@ pub(super) fn blank() -> OpenApi {
 
 /// The document as it is served.
 pub(super) fn text(document: &OpenApi) -> String {
-    let mut document = serde_json::to_value(document).expect("a document is made of JSON alone");
+    let mut document = serde_json::to_value(document).expect("a document is made of nothing but JSON");
     let schemas = document.pointer_mut("/components/schemas").and_then(Value::as_object_mut);
     schemas.into_iter().flat_map(|schemas| schemas.values_mut()).for_each(require_nulls);
     document.to_string()
 }
 
-/// What may be null is always there, and what may be left out is never null; the derive takes the one for the other.
+/// A field that may be null is always there, and one that may be left out is never null; the derive takes the one for
+/// the other.
 fn require_nulls(schema: &mut Value) {
     let Some(properties) = schema["properties"].as_object() else { return };
     let null = Value::from("null");

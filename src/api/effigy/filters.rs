@@ -29,7 +29,7 @@ impl IntoParams for Filters {
             word(
                 "member_status",
                 &["all", "pending", "accepted", "rejected"],
-                "What the caller's project made of the offer",
+                "The answer of the caller's project to the offer",
             ),
             word("os_hidden", &["true", "false"], "Hidden images instead of the others"),
             text("id", "in:6f9f5a36-8ea9-4a3c-8ad5-1f4f4c3a2f0e", "An id, or `in:` and ids"),

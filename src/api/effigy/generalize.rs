@@ -21,7 +21,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 #[schema(as = CleanCopy)]
 pub(super) struct Wanted {
-    /// What it is called; left out, it is called after its source.
+    /// Its name; left out, it is named after its source.
     #[schema(value_type = String, required = false)]
     name: Option<String>,
 }
@@ -42,8 +42,8 @@ struct NewId {
 
 /// Makes a cleaned copy of a Linux image.
 ///
-/// The new image is `saving`, then `active`, or `queued` with the reason. For whoever may download the image and make
-/// images.
+/// The new image is `saving`, then `active`, or `queued` with the reason. It needs the rights to download the
+/// image and to make images.
 #[utoipa::path(
     post, path = "/images/{image}/generalize", operation_id = "generalize_image", tag = "images",
     params(("image" = String, Path, format = Uuid, description = "An image's id")),

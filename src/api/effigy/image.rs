@@ -68,7 +68,7 @@ pub(super) struct ShownImage {
     #[schema(value_type = String, required = false)]
     os_glance_failed_import: Option<String>,
     tags: Vec<String>,
-    /// What keeps an image that is declared public from being it.
+    /// There for an image that is declared public and is not public yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Hold, required = false)]
     effigy_public: Option<Hold>,
@@ -128,7 +128,7 @@ enum ShownVisibility {
     Private,
 }
 
-/// `pending`: nothing is stated of it yet. `held`: what is stated keeps it back.
+/// `pending`: nothing is stated of it yet. `held`: the statement keeps it back.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = PublicHold)]

@@ -59,7 +59,7 @@ pub(super) struct Storage {
     storage: Figures,
 }
 
-/// What an image takes. No figure tells what another project keeps.
+/// The room that an image takes. No figure tells what another project keeps.
 #[derive(Serialize, ToSchema)]
 #[schema(as = StorageFigures)]
 struct Figures {
@@ -161,9 +161,9 @@ pub(super) async fn ancestors(Asked { rooms, caller, .. }: Asked, Path(image): P
     Ok(Json(List { images: all(rooms.images.ancestors(&caller, image_id(&image)?).await?)? }))
 }
 
-/// Tells what an image takes.
+/// Tells how much room an image takes.
 ///
-/// For whoever may change the image.
+/// It needs the right to change the image.
 #[utoipa::path(
     get, path = "/images/{image}/storage", operation_id = "show_storage", tag = "images",
     params(("image" = String, Path, format = Uuid, description = "An image's id")),

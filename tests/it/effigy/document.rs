@@ -118,7 +118,7 @@ async fn service_answers_as_its_document_says() {
     walk.end();
 }
 
-/// Whoever has no token is refused by each operation that wants one, and by no other.
+/// A stranger is refused by each operation that wants a token, and by no other.
 async fn strangers(walk: &mut Walk, effigy: &Effigy) {
     let stranger = effigy.stranger();
     let nobody = "00000000-0000-0000-0000-000000000000";

@@ -20,7 +20,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn read(&mut self, schema: &Value, value: &Value, at: &str) {
-        let Some(words) = schema.as_object() else { return self.differs(at, "the schema is no object") };
+        let Some(words) = schema.as_object() else { return self.differs(at, "the schema is not an object") };
         for (word, says) in words {
             match word.as_str() {
                 "$ref" => self.refers(says, value, at),
@@ -50,7 +50,7 @@ impl Reader<'_> {
         }
     }
 
-    /// What neither `properties` nor `additionalProperties` has is there by mistake.
+    /// A field that neither `properties` nor `additionalProperties` has is there by mistake.
     fn read_fields(&mut self, words: &Map<String, Value>, fields: &Map<String, Value>, at: &str) {
         if words.contains_key("$ref") || words.contains_key("oneOf") {
             return;
@@ -79,7 +79,7 @@ impl Reader<'_> {
             "string" => value.is_string(),
             "array" => value.is_array(),
             "object" => value.is_object(),
-            other => panic!("{other} is no type"),
+            other => panic!("{other} is not a type"),
         };
         let fits = says.as_array().map_or_else(|| is(says), |names| names.iter().any(is));
         self.holds(fits, at, format!("{value} is not of the type {says}"));
