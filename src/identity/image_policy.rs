@@ -98,8 +98,15 @@ pub fn image(caller: &Caller, action: ImageAction, image: ImageFacts) -> Verdict
     }
 }
 
-/// Whether the caller may make images in its own project.
-pub fn create_image(caller: &Caller) -> Verdict {
+/// Checks that the caller may make images in its own project.
+///
+/// # Errors
+/// `Forbidden` without the role of a member in a project.
+pub fn may_make(caller: &Caller) -> Result<()> {
+    create_image(caller).or(|| "You may not make images in this project.".into(), || "No such project.".into())
+}
+
+fn create_image(caller: &Caller) -> Verdict {
     if caller.has(Role::Member) { Verdict::Allowed } else { Verdict::Forbidden }
 }
 

@@ -187,8 +187,7 @@ impl Images {
     /// `Forbidden` for what only others may set; `Invalid`, `TooLarge` for attributes that break a limit;
     /// `Conflict` for an id that is taken; `OverQuota`.
     pub async fn create(&self, caller: &Caller, attributes: record::Attributes) -> Result<Image> {
-        image_policy::create_image(caller)
-            .or(|| "You may not make images in this project.".into(), || "No such project.".into())?;
+        image_policy::may_make(caller)?;
         publish::check_attributes(caller, &attributes)?;
         let mut image = record::new_image(caller, attributes, self.0.sharing, now_ms())?;
         self.apply_hold(&mut image).await?;
@@ -221,7 +220,7 @@ impl Images {
                 return self.show(caller, id).await;
             }
         }
-        Err(Error::Conflict(format!("image {id} is being changed by others at the same time; try again")))
+        Err(changed_by_others(id))
     }
 
     /// Deletes an image. Instances that run from it go on: they hold its disk themselves.
@@ -239,7 +238,7 @@ impl Images {
                 return Ok(());
             }
         }
-        Err(Error::Conflict(format!("image {id} is being changed by others at the same time; try again")))
+        Err(changed_by_others(id))
     }
 
     /// Withholds an active image from everybody but admins.
@@ -309,7 +308,7 @@ impl Images {
                 return Ok(());
             }
         }
-        Err(Error::Conflict(format!("image {id} is being changed by others at the same time; try again")))
+        Err(changed_by_others(id))
     }
 
     /// What the caller's project has used of its quotas, and the quotas.
@@ -345,6 +344,11 @@ impl Images {
         image_policy::image(caller, action, facts).or(forbidden, || not_found_text(id))?;
         Ok(image)
     }
+}
+
+/// The answer when every one of [`CHANGE_ATTEMPTS`] came after somebody else's change.
+fn changed_by_others(id: ImageId) -> Error {
+    Error::Conflict(format!("image {id} is being changed by others at the same time; try again"))
 }
 
 fn not_found(id: ImageId) -> Error {

@@ -106,8 +106,7 @@ impl Images {
     /// `Forbidden` for all but admins; as [`Images::create`] and [`Images::import`].
     pub async fn create_task(&self, caller: &Caller, wanted: NewTask) -> Result<ImageTask> {
         policy::administer(caller, "make tasks; import with POST /v2/images/ID/import")?;
-        image_policy::create_image(caller)
-            .or(|| "You may not make images in this project.".into(), || "No such project.".into())?;
+        image_policy::may_make(caller)?;
         self.0.fetcher.accept(&wanted.uri)?;
         publish::check_attributes(caller, &wanted.attributes)?;
         let mut image = record::new_image(caller, wanted.attributes, self.0.sharing, now_ms())?;

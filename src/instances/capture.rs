@@ -61,7 +61,7 @@ impl Instances {
     /// # Errors
     /// `NotFound` when the instance is gone; `Conflict` when it is not being captured into that image.
     pub async fn captured(&self, caller: &Caller, id: InstanceId, image: ImageId) -> Result<Changed> {
-        let row = self.readable(caller, id).await?;
+        let row = self.0.may_use(caller, id).await?;
         // Nobody can start it while the row says so.
         if row.state.task != Some(TaskState::ImageSnapshot) || row.state.capture != Some(image) {
             return Err(Error::Conflict(format!(

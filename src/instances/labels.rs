@@ -24,17 +24,6 @@ const TAGS: usize = 50;
 const TAG_CHARS: usize = 60;
 
 impl Room {
-    /// An instance the caller may change; one that is locked only by the admin.
-    pub(super) async fn changeable(&self, caller: &Caller, id: InstanceId) -> Result<InstanceRow> {
-        let row = self.db.instance(id).await?.filter(|row| !row.is_deleted());
-        let row = row.ok_or_else(|| policy::no_such_instance(id))?;
-        policy::change_instance(caller, row.project_id, id)?;
-        if row.lock.is_some() {
-            policy::change_locked_instance(caller, id)?;
-        }
-        Ok(row)
-    }
-
     /// Changes what its owner may change.
     pub(super) async fn write_labels(
         &self,
@@ -49,9 +38,7 @@ impl Room {
 
     /// Locks or unlocks.
     pub(super) async fn write_lock(&self, caller: &Caller, id: InstanceId, lock: Option<Option<String>>) -> Result<()> {
-        let row = self.db.instance(id).await?.filter(|row| !row.is_deleted());
-        let row = row.ok_or_else(|| policy::no_such_instance(id))?;
-        policy::change_instance(caller, row.project_id, id)?;
+        let row = self.may_use(caller, id).await?;
         let is_admins = row.lock.as_ref().is_some_and(|lock| lock.by_admin);
         if is_admins {
             policy::unlock_for_admin(caller, id)?;

@@ -32,6 +32,7 @@ mod list;
 mod process;
 mod qemu;
 mod qmp;
+mod rights;
 mod room;
 mod start;
 mod state;
@@ -238,7 +239,7 @@ impl Instances {
 
     /// What the guest wrote to its serial port: the last `lines`, or all that is kept.
     pub async fn console_output(&self, caller: &Caller, id: InstanceId, lines: Option<usize>) -> Result<String> {
-        self.readable(caller, id).await?;
+        self.0.may_use(caller, id).await?;
         let folder = self.0.folder_of(id);
         let read = tokio::task::spawn_blocking(move || console::output(&folder, lines)).await;
         read.map_err(Error::internal)?.map_err(Error::internal)
@@ -249,7 +250,7 @@ impl Instances {
     /// # Errors
     /// `Conflict` when it does not run.
     pub async fn remote_console(&self, caller: &Caller, id: InstanceId, kind: ConsoleKind) -> Result<ConsoleToken> {
-        let row = self.readable(caller, id).await?;
+        let row = self.0.may_use(caller, id).await?;
         if !matches!(row.state.status, Status::Active | Status::Reboot) {
             return Err(Error::Conflict(format!("Instance {id} is not running; start it first.")));
         }
@@ -318,13 +319,6 @@ impl Instances {
         let row = self.0.changeable(caller, id).await?;
         let action = action(caller, &row, order.action());
         self.0.ask(id, |reply| driver::Message::Order { order, action, reply }).await
-    }
-
-    async fn readable(&self, caller: &Caller, id: InstanceId) -> Result<InstanceRow> {
-        let row = self.0.db.instance(id).await?.filter(|row| !row.is_deleted());
-        let row = row.ok_or_else(|| policy::no_such_instance(id))?;
-        policy::change_instance(caller, row.project_id, id)?;
-        Ok(row)
     }
 
     fn view(&self, row: InstanceRow) -> Result<Instance> {

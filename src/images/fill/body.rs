@@ -22,14 +22,14 @@ const DRAIN_BYTES: usize = 64 << 20;
 /// A request's body.
 pub(super) struct Body {
     stream: Pin<Box<dyn Stream<Item = Result<Bytes, String>> + Send>>,
-    from: From,
+    origin: Origin,
     rate: Rate,
     received: u64,
 }
 
 /// Where bytes come from, for the words of what went wrong with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum From {
+enum Origin {
     Client,
     /// Why a source broke off is not said: it could tell of a network that is not the caller's to look into.
     Source,
@@ -60,7 +60,7 @@ impl Body {
         // Asked again after its end, when the last piece came with it.
         let stream = stream.map(|bytes| bytes.map_err(|error| error.to_string())).fuse();
         let rate = Rate { pace, waited: Duration::ZERO, came: 0 };
-        Body { stream: Box::pin(stream), from: From::Client, rate, received: 0 }
+        Body { stream: Box::pin(stream), origin: Origin::Client, rate, received: 0 }
     }
 
     /// Bytes that an import reads from where they are.
@@ -69,7 +69,7 @@ impl Body {
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
         E: fmt::Display,
     {
-        Body { from: From::Source, ..Body::new(stream, pace) }
+        Body { origin: Origin::Source, ..Body::new(stream, pace) }
     }
 
     /// The next piece: what has arrived, once something has.
@@ -119,11 +119,11 @@ impl Body {
 
     fn whole(&self, bytes: Result<Bytes, String>) -> Result<Bytes> {
         let received = self.received;
-        bytes.map_err(|error| match self.from {
-            From::Client => {
+        bytes.map_err(|error| match self.origin {
+            Origin::Client => {
                 Error::Invalid(format!("the upload broke off after {received} bytes: {error}; send it again"))
             }
-            From::Source => {
+            Origin::Source => {
                 tracing::info!("a source broke off after {received} bytes: {error}");
                 Error::Invalid(format!("the source broke off after {received} bytes; import it again"))
             }
@@ -131,9 +131,9 @@ impl Body {
     }
 
     fn too_slow(&self) -> Error {
-        let what = match self.from {
-            From::Client => "upload",
-            From::Source => "source",
+        let what = match self.origin {
+            Origin::Client => "upload",
+            Origin::Source => "source",
         };
         Error::Invalid(format!(
             "the {what} came slower than {} bytes a second and was given up after {} bytes",

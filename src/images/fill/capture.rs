@@ -78,8 +78,7 @@ impl Images {
         expected_bytes: u64,
         instance: Option<&StateChange>,
     ) -> Result<()> {
-        image_policy::create_image(caller)
-            .or(|| "You may not make images in this project.".into(), || "No such project.".into())?;
+        image_policy::may_make(caller)?;
         let image = made_image(caller, made, self.0.sharing)?;
         let job = Queue::row(work, Some(caller))?;
         let new = NewFill {

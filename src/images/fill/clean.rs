@@ -46,8 +46,7 @@ impl Images {
     /// is not verified to be a Linux, or whose file systems nobody here can write.
     pub async fn cleanable(&self, caller: &Caller, id: ImageId) -> Result<Cleanable> {
         let image = self.allowed(caller, id, ImageAction::Download).await?;
-        image_policy::create_image(caller)
-            .or(|| "You may not make images in this project.".into(), || "No such project.".into())?;
+        image_policy::may_make(caller)?;
         let size_bytes = image.disk_bytes.unwrap_or_default() as u64;
         let (Some(root), Status::Active, true) = (&image.disk_root, image.status, size_bytes > 0) else {
             let message = format!("Image {id} is not active but {}, or has no bytes: nothing to copy.", image.status);

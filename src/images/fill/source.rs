@@ -4,7 +4,7 @@ use futures::StreamExt as _;
 use serde_json::Value;
 
 use super::{
-    super::{CHANGE_ATTEMPTS, Image, Images, not_found, record},
+    super::{CHANGE_ATTEMPTS, Image, Images, changed_by_others, not_found, record},
     Declared, Fill,
     body::{Body, Pace},
 };
@@ -121,7 +121,7 @@ impl Images {
                 return Ok(());
             }
         }
-        Err(Error::Conflict(format!("image {} is being changed by others at the same time", from.id)))
+        Err(changed_by_others(from.id))
     }
 }
 

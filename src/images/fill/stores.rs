@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use chunks::Digest;
 
 use super::{
-    super::{CHANGE_ATTEMPTS, Image, Images, Status},
+    super::{CHANGE_ATTEMPTS, Image, Images, Status, changed_by_others},
     Fill, Filled, for_owner, task,
 };
 use crate::{
@@ -62,7 +62,7 @@ impl Images {
                 return Ok(());
             }
         }
-        Err(Error::Conflict(format!("image {id} is being changed by others at the same time; try again")))
+        Err(changed_by_others(id))
     }
 
     /// The stores that something new goes to, in the order in which they were named.
