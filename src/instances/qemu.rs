@@ -106,6 +106,8 @@ pub(super) struct Cleaner<'a> {
 /// Starts the cleaner, whose serial port is the child's standard output. It has no network, and ends with the service.
 pub(super) fn start_cleaner(program: &Path, cleaner: &Cleaner<'_>, folder: &Folder) -> io::Result<(Child, Process)> {
     let bound_bytes = 2 * cleaner.disk_bytes + FILE_SLACK_BYTES;
+    // setpriv asks for the signal before it becomes QEMU. A service that is killed before that leaves the guest to its
+    // next start, which ends every process in a folder that no instance owns.
     let mut command = jailed(program, folder, cleaner.accel, bound_bytes, &["--pdeathsig", "KILL"]);
     let volumes: Vec<String> = cleaner.volumes.iter().map(u32::to_string).collect();
     let (word, volumes) = (cleaner.word, volumes.join(","));
