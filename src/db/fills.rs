@@ -28,6 +28,8 @@ pub(super) struct Held {
     pub(super) copies: Copies,
     kind: FillKind,
     is_held: bool,
+    /// Whether a job goes on with it.
+    has_job: bool,
     staged: Option<StagedBytes>,
 }
 
@@ -171,19 +173,18 @@ impl Database {
     /// were staged before `staged_ms` and never imported. Fills of jobs are let go, for the job's next run; but an import
     /// whose service died under it fails, in case its source is what the service died of.
     pub async fn lapse_fills(&self, lease_ms: i64, staged_ms: i64, reasons: Reasons<'_>) -> Result<Vec<ImageId>> {
-        let due = "select image_id, job_id from fills where lease_until_ms < $1 \
-                   or kind = 'stage' and holder is null and staged_ms < $2";
-        let due = sqlx::query(due).bind(lease_ms).bind(staged_ms);
+        let due = format!("select image_id from fills where {}", lapsed("$1", "$2"));
+        let due = sqlx::query(sqlx::AssertSqlSafe(due)).bind(lease_ms).bind(staged_ms);
         // Asked without the writer's place in the queue: there hardly ever is any.
         let due = due.fetch_all(self.reads()).await?;
         let mut failed = Vec::new();
         for row in &due {
-            let (id, of_job) = (word(row, 0)?, row.try_get::<Option<String>, _>(1)?.is_some());
+            let id = word(row, 0)?;
             let mut write = self.write().await?;
             let Some(held) = lock(&mut write, id, Whose::Lapsed { lease_ms, staged_ms }).await? else { continue };
             match held.status {
                 Status::Deleted => remove(&mut write, id, &held).await?,
-                _ if of_job && held.kind != FillKind::Import => release(&mut write, id, &held).await?,
+                _ if held.has_job && held.kind != FillKind::Import => release(&mut write, id, &held).await?,
                 _ => {
                     fail(&mut write, id, &held, if held.is_held { reasons.lapsed } else { reasons.stale }).await?;
                     failed.push(id);
@@ -192,6 +193,12 @@ impl Database {
             write.commit().await?;
         }
         Ok(failed)
+    }
+
+    /// Whether an image is on its way to bytes.
+    pub async fn is_being_filled(&self, id: ImageId) -> Result<bool> {
+        let found = sqlx::query("select 1 from fills where image_id = $1").bind(id.to_string());
+        Ok(found.fetch_optional(self.reads()).await?.is_some())
     }
 
     /// The bytes that wait to be imported into an image.
@@ -304,6 +311,19 @@ async fn name_import(
     image_tasks::insert(write, task).await
 }
 
+/// Whether a fill has a job that waits or runs, as a number.
+const HAS_JOB: &str =
+    "(select count(*) from jobs where jobs.id = fills.job_id and jobs.state in ('waiting', 'running'))";
+
+/// Which fills nobody goes on with: their lease has lapsed, their bytes wait too long, or their job has ended without
+/// them, which only a database that came and went at the wrong moments can bring about.
+fn lapsed(lease: &str, staged: &str) -> String {
+    format!(
+        "lease_until_ms < {lease} or kind = 'stage' and holder is null and staged_ms < {staged} \
+         or holder is null and job_id is not null and {HAS_JOB} = 0"
+    )
+}
+
 /// Which fill is locked.
 enum Whose<'a> {
     /// The one that is held under this name.
@@ -321,9 +341,11 @@ async fn lock(write: &mut Write, id: ImageId, whose: Whose<'_>) -> Result<Option
     let which = match whose {
         Whose::Holder(_) => "holder = $2",
         Whose::Job(_) => "job_id = $2",
-        Whose::Lapsed { .. } => "(lease_until_ms < $2 or kind = 'stage' and holder is null and staged_ms < $3)",
+        Whose::Lapsed { .. } => &lapsed("$2", "$3"),
     };
-    let text = format!("select kind, holder, staged_root, staged_bytes from fills where image_id = $1 and {which}");
+    let text = format!(
+        "select kind, holder, staged_root, staged_bytes, {HAS_JOB} from fills where image_id = $1 and ({which})"
+    );
     let statement = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id.to_string());
     let statement = match whose {
         Whose::Holder(holder) => statement.bind(holder.to_owned()),
@@ -337,6 +359,7 @@ async fn lock(write: &mut Write, id: ImageId, whose: Whose<'_>) -> Result<Option
         copies,
         kind: word(&row, 0)?,
         is_held: row.try_get::<Option<String>, _>(1)?.is_some(),
+        has_job: row.try_get::<i64, _>(4)? != 0,
         staged: root.zip(bytes).map(|(root, bytes)| StagedBytes { root, bytes }),
     }))
 }

@@ -61,13 +61,24 @@ impl Driver {
                 self.is_off(Some("it was running when the service ended, and is no more; was the host restarted?"))
                     .await;
             }
-            (_, Some(TaskState::ImageSnapshot)) if state.capture.is_none() => {
-                let cut_off = "the service ended before the image was begun";
-                if let Err(error) = self.capture_undone(cut_off).await {
-                    tracing::warn!(instance.id = %self.row.id, %error, "cannot end a capture that never began");
-                }
-            }
+            (_, Some(TaskState::ImageSnapshot)) => self.end_lost_capture().await,
             _ => {}
+        }
+    }
+
+    /// Frees an instance whose image was never begun, or has no fill that would free it.
+    async fn end_lost_capture(&mut self) {
+        let is_begun = match self.row.state.capture {
+            Some(image) => self.is_being_filled(image).await,
+            None => Ok(false),
+        };
+        let ended = match is_begun {
+            Ok(true) => return,
+            Ok(false) => self.capture_undone("the service ended before the image was made").await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = ended {
+            tracing::warn!(instance.id = %self.row.id, %error, "cannot end a capture that makes no image");
         }
     }
 }

@@ -175,7 +175,12 @@ impl Driver {
             }
             Message::Capture { image, step, reply } => self.take_turn(image, &step, reply).await,
             Message::CaptureUndone { failure, reply } => {
-                let _ = reply.send(self.capture_undone(&failure).await);
+                // An image that was begun all the same has a job, which frees the instance.
+                let undone = match self.row.state.capture {
+                    Some(_) => Ok(()),
+                    None => self.capture_undone(&failure).await,
+                };
+                let _ = reply.send(undone);
             }
         }
     }
@@ -485,11 +490,15 @@ impl Driver {
         self.read_again().await;
     }
 
-    /// Frees an instance that was ordered to be captured and of which no image was begun.
+    pub(super) async fn is_being_filled(&self, image: ImageId) -> Result<bool> {
+        self.room.db.is_being_filled(image).await
+    }
+
+    /// Frees an instance that was ordered to be captured and of which no image is made.
     pub(super) async fn capture_undone(&mut self, failure: &str) -> Result<()> {
-        if self.row.state.task == Some(TaskState::ImageSnapshot) && self.row.state.capture.is_none() {
+        if self.row.state.task == Some(TaskState::ImageSnapshot) {
             let mut new = self.row.state.clone();
-            new.task = None;
+            (new.task, new.capture) = (None, None);
             self.write_with(new, History::Ends(Some(failure))).await?;
         }
         Ok(())

@@ -228,8 +228,12 @@ impl Fill {
         if self.is_over {
             return;
         }
-        let reason = for_owner(error);
+        let (reason, mut instance) = (for_owner(error), instance);
         while let Err(error) = give_up(&self.images, self.id, &self.lease, &reason, instance).await {
+            if let Error::Conflict(_) = error {
+                // Somebody wrote the instance's row by hand. Its driver waits for us, and reads the row afterwards.
+                instance = None;
+            }
             // The lease of a request's fill lapses. A job's fill would wait for a job that may never run again.
             if !self.is_of_job || self.stop.is_cancelled() {
                 break;
