@@ -21,7 +21,7 @@ use crate::{
     },
 };
 
-/// What every handler takes whose request must have a caller.
+/// The rooms, the caller and the address: every handler whose request must have a caller takes this.
 #[derive(Clone)]
 pub struct Asked {
     /// The rooms that can answer.
@@ -36,35 +36,22 @@ impl FromRequestParts<Api> for Asked {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, rooms: &Api) -> Result<Asked, ApiError> {
-        let Authenticated(caller) = Authenticated::from_request_parts(parts, rooms).await?;
-        let url = PublicUrl::of(rooms, &parts.headers).0;
-        Ok(Asked { rooms: rooms.clone(), caller, url })
-    }
-}
-
-/// The caller of a request that must have one.
-#[derive(Clone, Debug)]
-pub struct Authenticated(pub Caller);
-
-impl FromRequestParts<Api> for Authenticated {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Authenticated, ApiError> {
         // The console's cookie counts only where no token is named.
         let token = match parts.headers.get("x-auth-token") {
             Some(token) => token.to_str().ok(),
-            None => cookie::token(api, &parts.method, &parts.headers)?,
+            None => cookie::token(rooms, &parts.method, &parts.headers)?,
         };
         let token = token.ok_or_else(unauthenticated)?;
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
         let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-        let caller = api.identity.caller(token, request_id, address).await?;
+        let caller = rooms.identity.caller(token, request_id, address).await?;
         if let Some(trail) = parts.extensions.get::<Trail>() {
             trail.asks(&caller);
         }
         check_access_rules(&caller, parts)?;
         parts.extensions.insert(caller.clone());
-        Ok(Authenticated(caller))
+        let url = PublicUrl::of(rooms, &parts.headers).0;
+        Ok(Asked { rooms: rooms.clone(), caller, url })
     }
 }
 
@@ -87,7 +74,7 @@ fn check_access_rules(caller: &Caller, parts: &Parts) -> Result<(), Error> {
     Err(Error::Unauthenticated("The access rules of this application credential do not allow this request.".into()))
 }
 
-/// The answer to whoever shows neither a token nor a session.
+/// The answer to a request with neither a token nor a session.
 pub(super) fn unauthenticated() -> Error {
     Error::Unauthenticated("The request you have made requires authentication.".into())
 }
