@@ -58,7 +58,7 @@ impl App {
         let stores = open_stores(&config, &db).await?;
         let jobs = Queue::new(db.clone());
         let images = open_images(&config, &db, stores.clone(), &identity, &jobs)?;
-        // This service is alone on its rows (the lock of the data folder, or that of PostgreSQL): whoever held a lease
+        // Only this service uses its rows (the lock of the data folder, or that of PostgreSQL): the holder of any lease
         // is gone.
         jobs.recover().await?;
         images.recover().await?;
@@ -149,7 +149,7 @@ fn open_images(
         sharing: config.sharing.clone(),
         quota: config.quota.clone(),
         patience: config.server.patience(),
-        // Whatever became of the file since: the program that runs.
+        // The running program, even if its file was replaced since.
         inspector: Inspector::new(config.inspect.clone(), key, "/proc/self/exe".into()),
     };
     Ok(Images::open(db.clone(), stores, identity.clone(), jobs.clone(), settings))
@@ -183,7 +183,7 @@ pub async fn open_stores(config: &Config, db: &Database) -> anyhow::Result<Store
     Ok(Stores::new(stores))
 }
 
-/// Makes the data folder, readable by its owner alone, unless it is there.
+/// Makes the data folder, readable by its owner only, unless it is there.
 pub(crate) fn make_data_folder(data: &Path) -> anyhow::Result<()> {
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -226,7 +226,7 @@ async fn be_alone(url: &str) -> anyhow::Result<()> {
     tokio::spawn(async move {
         let why = lock.lost().await;
         tracing::error!("lost the lock of the PostgreSQL database ({why}): ending, as another service may have it now");
-        // At once and without a clean stop, which would write: it is what a kill does, and the next start repairs it.
+        // A clean stop would write to rows that another service may own now. The next start repairs it as after a kill.
         std::process::exit(1);
     });
     Ok(())

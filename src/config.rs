@@ -36,13 +36,13 @@ pub struct Config {
     pub images: Images,
     /// Images that are fetched from elsewhere.
     pub import: Import,
-    /// Who may share with whom.
+    /// The rules of sharing.
     pub sharing: Sharing,
-    /// What is made of what is found inside images.
+    /// The consequences of the findings inside images.
     pub inspect: Inspect,
     /// Instances and QEMU.
     pub instances: Instances,
-    /// What one project may use.
+    /// The quota of one project.
     pub quota: Quota,
     /// The log.
     pub log: Log,
@@ -114,7 +114,7 @@ pub struct Store {
 pub struct NamedStore {
     /// The folder of its chunks; only `local` has one by itself.
     pub folder: Option<PathBuf>,
-    /// What it is, for people.
+    /// Its description, for people.
     pub description: String,
     /// Of several stores that have an image the one with the greatest weight is read.
     pub weight: i32,
@@ -204,7 +204,7 @@ impl Default for Import {
     }
 }
 
-/// `[sharing]`: who may share with whom.
+/// `[sharing]`: the rules of sharing.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sharing {
@@ -229,11 +229,11 @@ pub enum SharingScope {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Inspect {
-    /// What becomes of a capture whose disk holds Windows that is not, or may not be, generalised.
+    /// The rule for a capture whose disk holds Windows that is not, or may not be, generalised.
     pub windows: Rule,
     /// Whether an image is public only once its verification has passed.
     pub public: PublicRule,
-    /// An image with findings of high severity, when it is to be shared.
+    /// The rule for sharing an image with findings of high severity.
     pub share: Rule,
     /// The user id that the process which looks into disks runs as, where the service is root; no other process and
     /// no instance may have it.
@@ -249,7 +249,7 @@ impl Default for Inspect {
     }
 }
 
-/// What is done about something that should not be.
+/// The consequence of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Rule {
@@ -415,7 +415,7 @@ impl Config {
             let is_name = !name.is_empty() && name.len() <= MAX_STORE_NAME_CHARS && name.chars().all(is_char);
             anyhow::ensure!(
                 is_name,
-                "'{name}' is no name of a store: it has 1 to {MAX_STORE_NAME_CHARS} lower-case letters, digits and '-'"
+                "'{name}' is not a valid name of a store: it has 1 to {MAX_STORE_NAME_CHARS} lower-case letters, digits and '-'"
             );
             let is_whole = name == LOCAL_STORE || store.folder.is_some();
             anyhow::ensure!(is_whole, "the store '{name}' has no folder: set stores.{name}.folder");
@@ -499,7 +499,7 @@ mod tests {
         assert_eq!(config.store_folder("archive", &config.stores["archive"]), Path::new("/srv/archive"));
         assert_eq!(config.store_folder("local", &config.stores["local"]), config.server.data.join("store"));
         for (text, word) in [
-            ("[stores.\"A b\"]\nfolder = \"x\"\n", "no name of a store"),
+            ("[stores.\"A b\"]\nfolder = \"x\"\n", "not a valid name of a store"),
             ("[stores.archive]\n", "stores.archive.folder"),
             ("[stores.archive]\nfolder = \"store\"\n", "each needs its own"),
             ("[store]\ndefault = \"archive\"\n", "store.default"),

@@ -1,12 +1,12 @@
-//! What can go wrong, in words a person can act on.
+//! Errors, in words that a person can act on.
 //!
 //! No HTTP here: `api::error` holds the one table from these cases to statuses.
-//! Every message is written for whoever sent the request: what was wrong, and what to do.
+//! Every message is written for the sender of the request: the fault, and the remedy.
 
 /// The result of every fallible function of a room.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong.
+/// The failures of a room.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It does not exist, or the caller may not know that it does.
@@ -18,10 +18,10 @@ pub enum Error {
     /// The request makes no sense as it was sent.
     #[error("{0}")]
     Invalid(String),
-    /// Nobody, or nobody we know.
+    /// The caller is not known.
     #[error("{0}")]
     Unauthenticated(String),
-    /// Known, and not allowed.
+    /// The caller is known, and not allowed to do this.
     #[error("{0}")]
     Forbidden(String),
     /// A quota of the project is used up.
@@ -35,7 +35,7 @@ pub enum Error {
     Refused {
         /// The stable name of the rule, such as `external_reference`.
         rule: &'static str,
-        /// What was found, where, and what to do.
+        /// The finding, its place, and the remedy.
         message: String,
     },
     /// The range asked for lies outside a content of this many bytes.

@@ -1,6 +1,6 @@
 //! Effigy: a cloud's VM image service in one program.
 //!
-//! What holds the program together comes first, then the rooms by name. Each room's door is its `mod.rs`.
+//! The modules that hold the program together come first, then the rooms by name. Each room's door is its `mod.rs`.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may stop at the first surprise"))]
 
 /// Opens the parts, joins them, starts and stops the tasks.
@@ -9,7 +9,7 @@ pub mod app;
 pub mod cli;
 /// The settings: one struct for each section of the file.
 pub mod config;
-/// What can go wrong, without HTTP.
+/// The errors, without HTTP.
 pub mod error;
 /// The names of things.
 pub mod ids;
@@ -22,17 +22,17 @@ pub mod db;
 pub mod exports;
 /// Bytes from addresses that people name.
 pub mod fetch;
-/// Who may do what.
+/// Users, projects, roles, tokens and the policy.
 pub mod identity;
 /// Image records and their bytes.
 pub mod images;
-/// What is inside an image.
+/// The inspection of images.
 pub mod inspect;
 /// Instances and the QEMU processes behind them.
 pub mod instances;
 /// Work that outlives a request.
 pub mod jobs;
-/// What properties are called and may say.
+/// The definitions of properties: their names and values.
 pub mod metadefs;
 /// The values that the service keeps: types only.
 pub mod model;

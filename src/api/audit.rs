@@ -2,8 +2,8 @@
 //!
 //! A watched request runs as a task of its own: when its client goes away it still ends and is still recorded.
 //!
-//! Watched are changes (by their method), downloads, and sign-ins, of which only the refused are recorded. A change
-//! by somebody without a token that lives is no change; it is answered 401 and logged, so that strangers cannot fill
+//! The audit watches changes (by their method), downloads and sign-ins; it records only refused sign-ins. A change
+//! by somebody without a valid token changes nothing; it is answered 401 and logged, so that strangers cannot fill
 //! the disk with events.
 
 use std::{net::IpAddr, time::Duration};
@@ -31,7 +31,7 @@ const MAX_ANSWER_BYTES: u64 = 64 * 1024;
 const SIGN_IN: &str = "user.sign_in";
 const CONSOLE_OUTPUT: &str = "instance.getConsoleOutput";
 
-/// What a request is about, as far as its method and route tell; `None` when it is not watched.
+/// The action of a request, as far as its method and route tell; `None` when it is not watched.
 pub fn action_of(method: &Method, route: &str) -> Option<String> {
     let shape: Vec<&str> = route.split('/').map(|part| if part.starts_with('{') { "{}" } else { part }).collect();
     let shape = shape.join("/");
@@ -99,7 +99,8 @@ pub async fn watch(rooms: Api, action: String, request: Request, next: Next) -> 
         let response = next.run(request).await;
         let (event, response) = finish(event, &trail, response).await;
         let is_recorded = match (event.action.as_str(), event.outcome.as_str()) {
-            // What could not be read, or never came, was nobody's attempt: strangers would fill the disk with those.
+            // A body that was unreadable or never came is not an attempt: strangers could fill the disk with such
+            // events.
             (SIGN_IN, outcome) => outcome == "failure" && !matches!(event.status, 400 | 408),
             (CHANGE_PASSWORD, _) => true,
             // A POST that changes nothing; a console that follows a guest asks every other second.
@@ -121,7 +122,7 @@ pub async fn watch(rooms: Api, action: String, request: Request, next: Next) -> 
     error::render(dialect, response).await
 }
 
-/// What is known before the request runs.
+/// The part of the event that is known before the request runs.
 async fn begin(action: &str, request: Request, patience: Duration) -> (Event, Request) {
     let (mut parts, mut body) = request.into_parts();
     let mut action = action.to_owned();
@@ -167,7 +168,7 @@ async fn instance_action(sent: Body, patience: Duration) -> (String, Body) {
     }
 }
 
-/// What is known once there is an answer.
+/// Adds the part that is known once there is an answer.
 async fn finish(mut event: Event, trail: &Trail, response: Response) -> (Event, Response) {
     let status = response.status();
     let noted = trail.noted();

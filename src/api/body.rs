@@ -57,7 +57,7 @@ pub(super) async fn whole(request: Request, rooms: &Rooms) -> Answer<Bytes> {
             let message = format!("The body did not come within {} s.", rooms.patience.as_secs());
             return ApiError::new(StatusCode::REQUEST_TIMEOUT, message);
         }
-        Error::Invalid("The body ended before it was whole.".into()).into()
+        Error::Invalid("The body ended early.".into()).into()
     })
 }
 

@@ -44,13 +44,13 @@ pub(super) fn check_origin(rooms: &Rooms, headers: &HeaderMap) -> Result<()> {
         return Ok(());
     }
     let own = PublicUrl::of(rooms, headers).0;
-    Err(Error::Forbidden(format!("This was not asked from the console's own pages. Open the console at {own}.")))
+    Err(Error::Forbidden(format!("This request did not come from the console's own pages. Open the console at {own}.")))
 }
 
 /// The cookie that begins a session, for a request whose origin was checked.
 ///
 /// # Errors
-/// `Forbidden` over plain HTTP from another machine: anybody on the way could read it.
+/// `Forbidden` over plain HTTP from another machine: the network between could read it.
 pub(super) fn begin(headers: &HeaderMap, token: &str) -> Result<HeaderValue> {
     let cookie = if text(headers, header::ORIGIN).is_some_and(|origin| origin.starts_with("https://")) {
         format!("{SECURE_NAME}={token}; Path=/; Secure; HttpOnly; SameSite=Strict")
@@ -76,7 +76,7 @@ pub(super) fn end(headers: &HeaderMap) -> Vec<HeaderValue> {
 /// The token in the cookie, whatever is asked.
 pub(super) fn read(headers: &HeaderMap) -> Option<&str> {
     named(headers, SECURE_NAME).or_else(|| {
-        // Without the prefix a neighbour of the same domain could have set it, so it counts on loopback alone.
+        // Without the prefix a neighbour of the same domain could have set it, so it counts on loopback only.
         if is_loopback(headers) { named(headers, &plain_name(headers)) } else { None }
     })
 }
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_cookie_counts_on_loopback_alone() {
+    fn plain_cookie_counts_only_on_loopback() {
         let local = headers(&[("host", "[::1]:9292"), ("cookie", "other=1; effigy-9292=t")]);
         assert_eq!(read(&local), Some("t"));
         let rebound = headers(&[("host", "evil.example:9292"), ("cookie", "effigy-9292=t")]);

@@ -1,4 +1,5 @@
-//! What every request passes: it gets its id, its audit and its place in the metrics, its answer the common headers.
+//! The layer that every request passes: it gets its id, its audit and its place in the metrics, its answer the common
+//! headers.
 
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -56,7 +57,7 @@ pub(super) async fn no_instances() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, message)
 }
 
-/// The answer to a URL nobody serves.
+/// The answer to a URL that does not exist.
 pub(super) async fn no_such_url() -> Response {
     let missing = ApiError::new(StatusCode::NOT_FOUND, "There is nothing at this URL.");
     error::render(Dialect::Keystone, missing.into_response()).await

@@ -2,7 +2,7 @@
 //!
 //! A handler answers `Answer<_>`. The error travels to its dialect's layer as an [`ErrorNote`] in the
 //! response's extensions, because only the layer knows whose words to use. Answers that axum itself refused
-//! (no such method, a body that is no JSON) pass the same layer and come out in the same shape.
+//! (no such method, a body that is not JSON) pass the same layer and come out in the same shape.
 
 use axum::{
     Json, Router,
@@ -32,7 +32,7 @@ pub enum Dialect {
     Network,
 }
 
-/// What a handler answers: JSON, unless it says otherwise.
+/// The answer of a handler: JSON, unless it says otherwise.
 pub type Answer<T = Json<Value>> = Result<T, ApiError>;
 
 /// An error as Keystone, Glance and Effigy's own API write it.
@@ -46,9 +46,9 @@ pub(super) struct ErrorBody {
 struct ErrorSays {
     /// The status of the answer.
     code: u16,
-    /// What the status is called.
+    /// The name of the status.
     title: &'static str,
-    /// What was wrong and what to do.
+    /// The fault, and the remedy.
     message: String,
 }
 
@@ -57,16 +57,16 @@ struct ErrorSays {
 pub struct ApiError {
     /// The status of the answer.
     pub status: StatusCode,
-    /// What was wrong and what to do.
+    /// The fault, and the remedy.
     pub message: String,
     /// Whether a quota is used up: Nova answers 403 to that, Glance 413.
     pub is_over_quota: bool,
 }
 
-/// What the dialect's layer needs to render an error.
+/// The facts from which a dialect's layer renders an error.
 #[derive(Clone, Debug)]
 pub struct ErrorNote {
-    /// What was wrong and what to do.
+    /// The fault, and the remedy.
     pub message: String,
     /// Whether a quota is used up.
     pub is_over_quota: bool,

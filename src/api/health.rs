@@ -27,7 +27,7 @@ pub(super) async fn readyz(State(rooms): State<Api>) -> Response {
     (status, Json(shown)).into_response()
 }
 
-/// What was built.
+/// The version and the build of this program.
 pub(super) async fn version() -> Json<serde_json::Value> {
     Json(json!({"name": "effigy", "version": env!("CARGO_PKG_VERSION")}))
 }

@@ -17,13 +17,13 @@ pub struct PublicUrl(pub String);
 impl PublicUrl {
     /// The address as a request with these headers came to it.
     ///
-    /// Nobody's `X-Forwarded-*` is believed: whoever needs another address sets `server.public_url`.
+    /// `X-Forwarded-*` is never believed: an operator who needs another address sets `server.public_url`.
     pub fn of(rooms: &Rooms, headers: &HeaderMap) -> PublicUrl {
         if let Some(url) = &rooms.public_url {
             return PublicUrl(url.trim_end_matches('/').to_owned());
         }
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        // What is no host and port is not repeated into answers.
+        // A header that is not a host and port is not repeated in answers.
         let plain =
             |host: &&str| !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || ".-_:[]".contains(c));
         PublicUrl(format!("http://{}", host.filter(plain).unwrap_or("localhost")))

@@ -22,14 +22,14 @@ const MAX_CONNECTIONS: usize = 16_384;
 const MAX_HEADER_BYTES: usize = 32 * 1024;
 /// The largest piece of a body that is held for one connection; large enough that a fast upload costs few wake-ups.
 const BUFFER_BYTES: usize = 512 * 1024;
-/// So many connections have large buffers. The further ones are a crowd, each of which may sit on what it is sent: they
+/// This many connections have large buffers. The further ones are a crowd, and each may leave its answer unread: they
 /// have smaller ones, here and in the kernel, where a peer that reads nothing would otherwise hold up to 4 MiB
 /// (`net.ipv4.tcp_wmem`) and a few thousand of them all that the kernel has for TCP (`tcp_mem`).
 const ROOMY_CONNECTIONS: usize = 128;
-/// What is held for a connection of a crowd: one chunk of the store. The kernel doubles it for its own accounts.
+/// The buffer of one connection among many: one chunk of the store. The kernel doubles it for its own accounts.
 const CROWD_BUFFER_BYTES: usize = 64 * 1024;
 
-/// What bounds the connections.
+/// The bounds of the connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// How many there are at once.
@@ -53,6 +53,7 @@ pub async fn listen(listener: TcpListener, router: Router, limits: Limits, stop:
     let (roomy, crowded) = (http(limits.patience, BUFFER_BYTES), http(limits.patience, CROWD_BUFFER_BYTES));
     loop {
         let Ok(slot) = slots.clone().acquire_owned().await else { break };
+        // The slot comes first: beyond the limit, peers wait in the kernel's queue and cost the service nothing.
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => accepted,
@@ -61,6 +62,7 @@ pub async fn listen(listener: TcpListener, router: Router, limits: Limits, stop:
             Ok(accepted) => accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection; trying again");
+                // Out of file descriptors, accept fails at once: without the pause this loop would only spin.
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             }
@@ -113,6 +115,7 @@ async fn connection(http: http1::Builder, stream: Peer, peer: SocketAddr, router
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
         () = stop.cancelled() => {
+            // A request under way ends and its connection takes no other; the grace of `listen` bounds the wait.
             connection.as_mut().graceful_shutdown();
             connection.await
         }

@@ -64,7 +64,7 @@ impl Default for Metrics {
         let durations: Histograms = Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS));
         registry.register(
             "effigy_build",
-            "What was built",
+            "The version and the build",
             Info::new([("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]),
         );
         registry.register("effigy_http_requests", "Requests answered", requests.clone());
@@ -146,7 +146,7 @@ struct OfStores {
     state: &'static str,
 }
 
-/// What there is now, counted at each scrape.
+/// The images, instances and stores of this moment, counted at each scrape.
 async fn census(rooms: &Rooms) -> Answer<Registry> {
     let (images, bytes) = (Family::<OfImages, Gauge>::default(), Family::<OfImages, Gauge>::default());
     for counted in rooms.images.census().await? {

@@ -58,7 +58,7 @@ fn routes_without_instances() -> Router<Api> {
     routes(effigy::routes_without_instances()).merge(no_instance_routes())
 }
 
-/// What is served everywhere, and Effigy's own API.
+/// The routes that every deployment serves, and Effigy's own API.
 fn routes(effigy: Router<Api>) -> Router<Api> {
     let service = Router::new()
         .route("/healthz", get(health::healthz))
@@ -76,7 +76,7 @@ fn routes(effigy: Router<Api>) -> Router<Api> {
         .merge(ui::pages())
 }
 
-/// What is served only where instances are run.
+/// The routes that only a deployment with instances serves.
 fn instance_routes() -> Router<Api> {
     Router::new()
         .nest("/compute", error::dialect(error::Dialect::Compute, compute::routes()))

@@ -25,7 +25,7 @@ use crate::{
     instances::{Instance, ListInstances, Status},
 };
 
-/// Words of a query that are no filters.
+/// Words of a query that are not filters.
 const NO_FILTERS: [&str; 6] = ["fields", "limit", "marker", "sort_key", "sort_dir", "page_reverse"];
 
 /// Every URL below `/network`.
@@ -66,7 +66,7 @@ pub fn root() -> Router<Api> {
     Router::new().route("/network/", get(versions))
 }
 
-/// A URL that can be read; changing what is there is refused with the reason.
+/// A URL that can only be read; a change is refused with the reason.
 fn look(read: MethodRouter<Api>) -> MethodRouter<Api> {
     read.post(refuse).put(refuse).delete(refuse)
 }
@@ -167,7 +167,7 @@ fn see_quota(caller: &Caller, project: &str) -> Result<()> {
     }
 }
 
-/// Nobody makes any of these, so what there is, is what there may be.
+/// Clients cannot make any of these objects, so the quota is the number that can exist.
 fn quotas(rooms: &Rooms) -> [(&'static str, u64); 10] {
     [
         ("network", 1),
@@ -234,7 +234,7 @@ async fn port_views(rooms: &Rooms, caller: &Caller) -> Result<Vec<Value>> {
 fn port_view(instance: &Instance) -> Option<Value> {
     let addresses = instance.addresses.as_ref()?;
     let running = instance.status == Status::Active;
-    // The one place of these APIs that every client shows as text.
+    // The description is the only field of these APIs that every client shows as text.
     let forwards: Vec<_> = addresses
         .forwards
         .iter()
@@ -311,8 +311,8 @@ fn extension_view() -> Value {
     })
 }
 
-/// Those whose fields have one of the values asked for, cut to the `fields` asked for. What no object has is no
-/// filter.
+/// The objects whose fields have one of the values asked for, cut to the `fields` asked for. A field that no object has
+/// is not a filter.
 fn filtered(all: Vec<Value>, query: &Query) -> Vec<Value> {
     let fields: Vec<_> = query.all("fields").collect();
     all.into_iter()

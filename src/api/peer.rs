@@ -1,8 +1,8 @@
 //! The stream to one peer, which is given up once the peer takes too little of what it is sent.
 //!
-//! Whoever reads nothing would otherwise hold a connection, the piece of a file that waits for it and the kernel's buffer
-//! for ever. Only time in which the peer keeps us waiting counts. It has an allowance of such time; every byte that it
-//! takes buys some back:
+//! A peer that reads nothing would otherwise hold a connection, the piece of a file that waits for it and the kernel's
+//! buffer for ever. Only time in which the peer keeps us waiting counts. It has an allowance of such time; every byte
+//! that it takes buys some back:
 //!
 //! ```text
 //! full (server.patience_secs) --- waiting ---> less --- waiting ---> none: the connection is reset
@@ -10,8 +10,8 @@
 //!              +--- 1 s for each 1024 bytes ----+
 //! ```
 //!
-//! What a peer *sends* is judged by who wants it: the header block by hyper, a small body by [`super::body`], an image's
-//! file by `images`. Only they know whether the peer is awaited.
+//! The part that reads it judges what a peer *sends*: the header block by hyper, a small body by [`super::body`], an
+//! image's file by `images`. Only they know whether the peer is awaited.
 
 use std::{
     io::{self, IoSlice},

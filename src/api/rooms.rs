@@ -14,13 +14,13 @@ use crate::{
     stores::Stores,
 };
 
-/// What every handler can reach: the open rooms, and the settings that are HTTP's own.
+/// The parts that every handler can reach: the open rooms, and the settings that are HTTP's own.
 pub struct Rooms {
     /// The rows.
     pub db: Database,
-    /// Who may do what.
+    /// Users, projects, roles, tokens and the policy.
     pub identity: Identity,
-    /// What an instance is made of.
+    /// The flavors of instances.
     pub flavors: Flavors,
     /// The keys people sign in with.
     pub key_pairs: KeyPairs,
@@ -28,15 +28,15 @@ pub struct Rooms {
     pub public_url: Option<String>,
     /// How long a client may keep the service waiting.
     pub patience: Duration,
-    /// What one project may use.
+    /// The quota of one project.
     pub quota: Quota,
-    /// What was measured.
+    /// The measurements.
     pub metrics: Metrics,
     /// Image records and their bytes.
     pub images: Images,
     /// Where bytes are kept.
     pub stores: Stores,
-    /// What properties are called and may say.
+    /// The definitions of properties: their names and values.
     pub metadefs: Metadefs,
     /// Work that outlives a request.
     pub jobs: Queue,

@@ -21,7 +21,7 @@ pub(super) fn micros(ms: i64) -> String {
 
 /// Milliseconds since 1970 from an ISO 8601 time; without an offset it is UTC.
 pub(super) fn parse(field: &str, text: &str) -> Result<i64> {
-    // A `+` in a query that nobody escaped arrives as a blank.
+    // An unescaped `+` in a query arrives as a blank.
     let text = text.trim().replace(' ', "+");
     let plain = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second][optional [.[subsecond]]]");
     let day = format_description!("[year]-[month]-[day]");

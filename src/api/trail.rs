@@ -1,4 +1,4 @@
-//! What a request carries on its way: its id, its URL as it was sent, and what it turns out to be about.
+//! The notes that a request carries on its way: its id, its URL as it was sent, and its action for the audit.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -17,25 +17,25 @@ pub struct RequestId(pub String);
 #[derive(Clone, Debug)]
 pub struct WholeUri(pub Uri);
 
-/// What a request turns out to be about, noted on its way for the audit event.
+/// The action and the target of a request, noted on its way for the audit event.
 #[derive(Clone, Debug, Default)]
 pub struct Trail(Arc<Mutex<Noted>>);
 
-/// What was noted.
+/// The notes.
 #[derive(Clone, Debug, Default)]
 pub struct Noted {
-    /// Who asked.
+    /// The caller.
     pub caller: Option<Caller>,
-    /// Who tried to sign in, in its own words.
+    /// The user who tried to sign in, as the request named it.
     pub tried: Option<String>,
-    /// What was done, where the URL alone does not say it.
+    /// The action, where the URL does not tell it.
     pub action: Option<String>,
-    /// To what, where the URL alone does not say it.
+    /// The target, where the URL does not tell it.
     pub target: Option<String>,
 }
 
 impl Trail {
-    /// What was noted so far.
+    /// The notes so far.
     pub fn noted(&self) -> Noted {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -61,7 +61,7 @@ impl Trail {
         self.note(|noted| noted.tried = Some(who.to_owned()));
     }
 
-    /// Notes what was done to what, where the URL alone does not say it.
+    /// Notes the action and its target, where the URL does not tell them.
     pub fn does(&self, action: &str, target: Option<String>) {
         self.note(|noted| (noted.action, noted.target) = (Some(action.to_owned()), target));
     }

@@ -1,7 +1,7 @@
 //! `effigy admin …`: people, projects and roles from the command line, on the database itself.
 //!
-//! Works with the service stopped and beside a running one, which sees a change within a second. Whoever may read
-//! the data folder is the operator; every change is recorded in the audit as the operator's.
+//! Works with the service stopped and beside a running one, which sees a change within a second. Every user who may
+//! read the data folder acts as the operator; every change is recorded in the audit as the operator's.
 
 use std::{
     fmt::Write as _,
@@ -89,7 +89,7 @@ pub(super) enum ProjectCommand {
     Create {
         /// Its name.
         name: String,
-        /// What it is for.
+        /// Its description, for people.
         #[arg(long, default_value = "")]
         description: String,
     },
@@ -111,7 +111,7 @@ pub(super) enum RoleCommand {
     Remove(Grant),
 }
 
-/// Who, what, where.
+/// A user, a role and a project.
 #[derive(Args, Debug)]
 pub(super) struct Grant {
     /// The role: admin, manager, member, reader, or another that was made.
@@ -127,7 +127,7 @@ pub(super) struct Grant {
 /// Runs a command; what it has to say to the person.
 ///
 /// # Errors
-/// What was asked for makes no sense, or the database does not answer.
+/// The command makes no sense, or the database does not answer.
 #[tokio::main]
 pub(super) async fn run(config: &Config, command: Command) -> anyhow::Result<String> {
     let data = &config.server.data;

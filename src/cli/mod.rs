@@ -51,7 +51,7 @@ enum Command {
     Admin(admin::Command),
     /// Checks the signed verification of an image, offline; fails when it is not believed or the image did not pass.
     Verify(verify::Wanted),
-    /// Looks into a disk for the service; nobody types this.
+    /// Looks into a disk for the service; not for people.
     #[command(name = jail::COMMAND, hide = true)]
     InspectDisk {
         #[arg(long)]

@@ -16,7 +16,7 @@ use crate::{
     stores::{Store, Stores},
 };
 
-/// What the command line can do with the stores.
+/// The commands on stores.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(super) enum Command {
     /// Counts chunks, segments and bytes.

@@ -1,13 +1,13 @@
 //! Disks offered over NBD: a unix socket for each running instance, and the image's disk behind it.
 //!
 //! - A socket belongs to one instance, offers one read-only disk under the name [`NAME`], and only the instance's
-//!   user may connect to it. A digest is a name, never a right: whoever calls [`Exports::serve`] has asked for the
+//!   user may connect to it. A digest is a name, never a right: the caller of [`Exports::serve`] has asked for the
 //!   image as the instance's owner.
 //! - A socket is renamed into place when it listens. After the service died and came back, serving the same instance
 //!   again replaces what the dead one left, and QEMU's `reconnect-delay` finds it.
-//! - What cannot be read is tried again for a while, then answered with EIO: QEMU stops the guest and nothing false
+//! - A read that fails is tried again for a while, then answered with EIO: QEMU stops the guest and nothing false
 //!   is ever served.
-//! - Nothing here knows callers: the door is for the instances room alone, not for requests.
+//! - Nothing here knows callers: the door is for the instances room only, not for requests.
 //!
 //! ```text
 //! serve ─► listening ─► connection (nbd::serve) ─► Disk ─► chunks::Reader
@@ -128,7 +128,7 @@ impl Exports {
 }
 
 impl ExportHandle {
-    /// Closes the export, whoever else has a handle to it: answers what was asked, then removes the socket.
+    /// Closes the export, even while others have a handle to it: answers what was asked, then removes the socket.
     pub async fn stop(self) {
         self.0.stop.cancel();
         self.0.ended.cancelled().await;
@@ -143,13 +143,14 @@ async fn accept(
     stop: CancellationToken,
     ended: CancellationToken,
 ) {
-    // Also when this task is dropped with the runtime, nobody may wait for it for ever.
+    // The guard also fires when the runtime drops this task: `stop` must not wait for ever.
     let _ended = ended.drop_guard();
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
     loop {
         let stream = tokio::select! {
             () = stop.cancelled() => break,
+            // Reaps ended connections, so that the set does not grow with every reconnection.
             Some(_) = connections.join_next() => continue,
             stream = next(socket.listener()) => stream,
         };

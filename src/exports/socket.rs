@@ -1,4 +1,4 @@
-//! A listening unix socket that takes the place of whatever was there.
+//! A listening unix socket that replaces the file at its path.
 
 use std::{
     ffi::OsString,
@@ -17,8 +17,8 @@ use std::{
 use rustix::net::sockopt;
 use tokio::net::{UnixListener, UnixStream};
 
-/// What one answer of 1 MiB needs to be written without waiting for its reader; the kernel doubles it for its own
-/// use, and holds it only while it is full.
+/// The buffer that one answer of 1 MiB needs to be written without waiting for its reader; the kernel doubles it for
+/// its own use, and holds it only while it is full.
 const SEND_BUFFER_BYTES: usize = 2 << 20;
 
 /// A listening socket and its place.
@@ -73,7 +73,7 @@ impl Socket {
 
 /// Lets a whole answer into the socket's buffer: each time it is full, two processes take turns.
 pub(super) fn widen(stream: &UnixStream) {
-    // Forcing it needs a privilege; without, the system's limit is what there is.
+    // Forcing it needs a privilege; without it, the system's limit applies.
     if sockopt::set_socket_send_buffer_size_force(stream, SEND_BUFFER_BYTES).is_err() {
         sockopt::set_socket_send_buffer_size(stream, SEND_BUFFER_BYTES).ok();
     }

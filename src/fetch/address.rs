@@ -40,7 +40,7 @@ impl Address {
         let port = match uri.port_u16() {
             Some(0) => return Err(Reason("port 0".into())),
             Some(port) => port,
-            None if named => return Err(Reason("a port that is no number".into())),
+            None if named => return Err(Reason("a port that is not a number".into())),
             None if is_tls => 443,
             None => 80,
         };

@@ -8,13 +8,13 @@
 //!
 //! A service that fetches what it is told to is a way into its network (SSRF), so:
 //! - Only http and https, only the ports of `import.allowed_ports`, only plain hosts ([`address`]).
-//! - Only public addresses, unless the host is one of `import.allowed_hosts`. What was judged is what is connected
+//! - Only public addresses, unless the host is one of `import.allowed_hosts`. Only a judged address is connected
 //!   to: a name is resolved once a hop, and nothing else resolves it.
 //! - A redirect is a new address, judged as the first was; it never leads from https to http.
 //! - Nothing of this service goes along: no proxy, no cookie, no password. A token is shown only to another image
 //!   service, never after a redirect.
 //! - Bytes are taken as they are: an encoded answer is refused, nothing is unpacked.
-//! - Whatever went wrong before the first byte is answered in one text and after one time, so that neither tells
+//! - Every failure before the first byte is answered in one text and after one time, so that neither tells
 //!   what is in the network behind. The reason is in the log.
 
 mod address;
@@ -69,7 +69,7 @@ pub struct Fetched {
     deadline: Instant,
 }
 
-/// Why something was not fetched. For the log alone.
+/// The reason why something was not fetched. For the log only.
 #[derive(Debug)]
 struct Reason(String);
 
@@ -91,8 +91,7 @@ impl Fetcher {
         self.judge(url).map_err(|reason| {
             tracing::info!("refused an address to fetch from: {}", reason.0);
             Error::Invalid(
-                "The address cannot be fetched from: give a public http or https address of a file, on a usual port."
-                    .into(),
+                "This address cannot be used: give a public http or https address of a file, on a usual port.".into(),
             )
         })
     }
@@ -167,7 +166,7 @@ impl Fetcher {
         let mut builder = hyper::client::conn::http1::Builder::new();
         let (mut sender, connection) = builder.max_buf_size(MAX_HEAD_BYTES).handshake(stream).await.map_err(reason)?;
         let connection = AbortOnDropHandle::new(tokio::spawn(async move {
-            // What breaks is told to whoever reads.
+            // The reader of the body gets the error of a broken connection.
             let _ = connection.await;
         }));
         let response = sender.send_request(request(address, token)?).await.map_err(reason)?;
@@ -188,7 +187,7 @@ impl Fetcher {
     fn judge(&self, url: &str) -> Result<Address, Reason> {
         let address = Address::read(url)?;
         if !self.0.allowed_ports.contains(&address.port()) {
-            return Err(Reason(format!("port {} is none of import.allowed_ports", address.port())));
+            return Err(Reason(format!("port {} is not one of import.allowed_ports", address.port())));
         }
         if let Some(ip) = address.ip().filter(|ip| !self.is_allowed(&address) && !address::is_public(*ip)) {
             return Err(Reason(format!("{ip} is not public")));
@@ -220,7 +219,7 @@ impl Fetched {
     /// The whole body, for what is small.
     ///
     /// # Errors
-    /// `Invalid` for what breaks off or is no record of an image by its size.
+    /// `Invalid` for an answer that breaks off or is too long for an image's record.
     pub async fn into_bytes(self) -> Result<Bytes> {
         let limited = http_body_util::Limited::new(self.response.into_body(), MAX_RECORD_BYTES);
         let bytes = timeout_at(Instant::now() + ANSWER_TIME, limited.collect()).await;
@@ -246,7 +245,7 @@ fn request(address: &Address, token: Option<&str>) -> Result<Request<Empty<Bytes
     request.body(Empty::new()).map_err(reason)
 }
 
-/// What the answer's body is packed in.
+/// The encoding of the answer's body.
 fn encoding(headers: &HeaderMap) -> Option<&HeaderValue> {
     headers.get(header::CONTENT_ENCODING).filter(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }

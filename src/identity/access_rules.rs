@@ -17,7 +17,7 @@ const MAX_RULES: usize = 128;
 /// Access rules of one user, those of credentials that are gone included.
 const MAX_KEPT_RULES: usize = 2048;
 
-/// What a credential may be used for: requests to `service` with `method` on `path`.
+/// A use that a credential allows: requests to `service` with `method` on `path`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccessRule {
     /// Its id; made by us.
@@ -31,7 +31,7 @@ pub struct AccessRule {
 }
 
 impl AccessRule {
-    /// A rule nobody has had before.
+    /// A new rule.
     pub fn new(service: String, method: String, path: String) -> AccessRule {
         AccessRule { id: new_id(), service, method, path }
     }
@@ -113,7 +113,7 @@ pub(super) fn check_rules(rules: &[AccessRule]) -> Result<()> {
         let is_method = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"].contains(&rule.method.as_str());
         if !is_plain || !is_method || rule.service.is_empty() || rule.service.len() > 64 {
             return Err(Error::Invalid(
-                "An access rule has a service, a method in capitals, and a plain path that begins with '/'.".into(),
+                "An access rule needs a service, a method in capitals, and a plain path that begins with '/'.".into(),
             ));
         }
     }

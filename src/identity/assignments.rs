@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{db::ALL, error::Result, model::role::Grants};
 
-/// Which assignments to list; `None` asks for all.
+/// The assignments to list; `None` asks for all.
 #[derive(Clone, Debug, Default)]
 pub struct ListAssignments {
     /// Of this actor.
@@ -20,7 +20,7 @@ pub struct ListAssignments {
     pub target: Option<Target>,
     /// Of this role.
     pub role_id: Option<String>,
-    /// What users hold in effect: groups opened, inherited and implied roles added.
+    /// The roles that users hold in effect: groups opened, inherited and implied roles added.
     pub is_effective: bool,
     /// Only what is inherited by projects below.
     pub is_inherited: bool,
@@ -67,7 +67,7 @@ impl Identity {
         Ok(rows)
     }
 
-    /// What the ids in these assignments are called: name, domain id, domain name; the last two empty for a role.
+    /// The names of the ids in these assignments: name, domain id, domain name; the last two empty for a role.
     pub async fn names_of(&self, caller: &Caller, rows: &[Grant]) -> Result<HashMap<String, [String; 3]>> {
         policy::administer(caller, "list role assignments")?;
         let domains: HashMap<String, String> =
@@ -109,8 +109,8 @@ impl Identity {
         Ok(places)
     }
 
-    /// Opens groups into their members, hands what is inherited down to the projects below (or to the one asked for
-    /// alone), and adds what roles imply.
+    /// Opens groups into their members, hands inherited roles down to the projects below (or only to the one asked
+    /// for), and adds the implied roles.
     async fn in_effect(&self, rows: Vec<Grant>, asked: Option<&Target>) -> Result<Vec<Grant>> {
         let pairs = self.db.role_implications().await?;
         let of_domains: Vec<String> = self

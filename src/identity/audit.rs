@@ -39,7 +39,7 @@ impl Recorder {
                         Ok(()) => Ok(()),
                         Err(error) => Err(Error::Unavailable(format!("the audit cannot be written: {error}"))),
                     };
-                    // Whoever asked may be gone; the event is written all the same.
+                    // The request that asked may be gone; its event is written all the same.
                     let _ = answer.send(verdict);
                 }
             }
@@ -81,7 +81,7 @@ impl Identity {
         }
         let keep_ms = i64::try_from(keep_days.saturating_mul(24 * 3_600_000)).unwrap_or(i64::MAX);
         let before = first_id(now_ms().saturating_sub(keep_ms).max(0));
-        // Some at a time: whoever changes something waits for the rows meanwhile.
+        // Some at a time: every change writes an event and waits for these rows.
         while self.db.forget_events(&before, FORGOTTEN_AT_ONCE).await? == u64::from(FORGOTTEN_AT_ONCE) {}
         Ok(())
     }
@@ -93,7 +93,7 @@ impl Identity {
     }
 }
 
-/// What the ids of a moment's events begin with, and the lowest of them.
+/// The lowest id of the events of a moment; all of them begin with it.
 fn first_id(at_ms: i64) -> String {
     format!("{at_ms:012x}")
 }

@@ -50,20 +50,20 @@ pub struct Listed {
     pub endpoints: Vec<Endpoint>,
 }
 
-/// What to make or change of a service; `None` leaves it as it is.
+/// The fields to set on a service; `None` leaves it as it is.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceFields {
     /// Its kind.
     pub kind: Option<String>,
     /// Its name.
     pub name: Option<String>,
-    /// What it is.
+    /// Its description, for people.
     pub description: Option<String>,
     /// Whether it is in the catalog.
     pub enabled: Option<bool>,
 }
 
-/// What to make or change of an endpoint; `None` leaves it as it is.
+/// The fields to set on an endpoint; `None` leaves it as it is.
 #[derive(Clone, Debug, Default)]
 pub struct EndpointFields {
     /// The service it belongs to.
@@ -78,10 +78,10 @@ pub struct EndpointFields {
     pub enabled: Option<bool>,
 }
 
-/// What to say of a region; `None` leaves it as it is.
+/// The fields to set on a region; `None` leaves it as it is.
 #[derive(Clone, Debug, Default)]
 pub struct RegionFields {
-    /// What it is.
+    /// Its description, for people.
     pub description: Option<String>,
     /// The region it is a part of; `Some(None)` for none.
     pub parent_region_id: Option<Option<String>>,
@@ -160,7 +160,7 @@ impl Identity {
         endpoint.url = fields.url.unwrap_or(endpoint.url);
         endpoint.enabled = fields.enabled.unwrap_or(endpoint.enabled);
         if !INTERFACES.contains(&endpoint.interface.as_str()) {
-            return Err(Error::Invalid("An endpoint's interface is public, internal or admin.".into()));
+            return Err(Error::Invalid("An endpoint's interface must be public, internal or admin.".into()));
         }
         let is_url = endpoint.url.starts_with("http://") || endpoint.url.starts_with("https://");
         if !is_url || endpoint.url.chars().count() > MAX_URL_CHARS || endpoint.url.chars().any(char::is_control) {
@@ -214,7 +214,7 @@ impl Identity {
         let mut next = parent;
         while let Some(above) = next {
             if above == id {
-                return Err(Error::Invalid("A region is not a part of itself.".into()));
+                return Err(Error::Invalid("A region cannot be its own parent.".into()));
             }
             let found = regions.iter().find(|region| region.id == above);
             if found.is_none() && above != self.region() {
@@ -312,7 +312,9 @@ fn own_stays() -> Error {
 }
 
 fn enough(already: usize) -> Result<()> {
-    let full = || Error::Forbidden(format!("The catalog holds at most {MAX_ADDED} of them."));
+    let full = || {
+        Error::Forbidden(format!("The catalog holds at most {MAX_ADDED} services and as many endpoints and regions."))
+    };
     (already < MAX_ADDED).then_some(()).ok_or_else(full)
 }
 

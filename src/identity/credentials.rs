@@ -21,12 +21,12 @@ use crate::{
 /// Application credentials of one user: enough for every machine of a person, few enough to review.
 const MAX_CREDENTIALS: i64 = 256;
 
-/// What to make a credential of.
+/// The fields of a new credential.
 #[derive(Clone, Debug, Default)]
 pub struct NewCredential {
     /// Its name, unique for its user.
     pub name: String,
-    /// What it is for.
+    /// Its description, for people.
     pub description: Option<String>,
     /// The secret, when the maker chose one.
     pub secret: Option<Secret>,
@@ -38,7 +38,7 @@ pub struct NewCredential {
     pub expires_at: Option<String>,
     /// Whether it may make and delete credentials.
     pub unrestricted: bool,
-    /// What it may be used for; empty for everything.
+    /// The requests that it may make; empty for every request.
     pub access_rules: Vec<AccessRule>,
 }
 
@@ -49,7 +49,7 @@ pub struct Credential {
     pub row: CredentialRow,
     /// The roles it holds.
     pub roles: Vec<RoleRef>,
-    /// What it may be used for; empty for everything.
+    /// The requests that it may make; empty for every request.
     pub access_rules: Vec<AccessRule>,
 }
 
@@ -155,7 +155,7 @@ pub(super) fn is_secret(kept: Option<&str>, secret: &Secret) -> Option<bool> {
     }
 }
 
-/// A secret of 32 random bytes needs no slow hash: nobody can guess it.
+/// A secret of 32 random bytes needs no slow hash: it cannot be guessed.
 fn digest(secret: &Secret) -> String {
     blake3::hash(secret.expose().as_bytes()).to_hex().to_string()
 }

@@ -4,18 +4,18 @@ use super::{Caller, DEFAULT_DOMAIN, Identity, check_short_name, check_text, cred
 use crate::error::{Error, Result};
 pub use crate::model::people::Domain;
 
-/// What to make or change of a domain; `None` leaves it as it is.
+/// The fields to set on a domain; `None` leaves it as it is.
 #[derive(Clone, Debug, Default)]
 pub struct DomainFields {
     /// Its name.
     pub name: Option<String>,
-    /// What it is for.
+    /// Its description, for people.
     pub description: Option<String>,
-    /// Whether anybody of it may sign in.
+    /// Whether its users may sign in.
     pub enabled: Option<bool>,
 }
 
-/// Which domains to list; `None` asks for all.
+/// The domains to list; `None` asks for all.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ListDomains<'a> {
     /// Of this name.

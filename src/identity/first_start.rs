@@ -25,7 +25,7 @@ const ROLES: [(&str, &str); 5] = [
     ("reader", "Looks at a project"),
     ("service", "Another service that validates tokens"),
 ];
-/// Which role implies which.
+/// The roles, and the ones they imply.
 const IMPLIED: [(&str, &str); 3] = [("admin", "manager"), ("manager", "member"), ("member", "reader")];
 
 /// Puts the default domain and the roles there.
@@ -64,7 +64,7 @@ impl Identity {
         let password = passwords::generate();
         let (user, project, grants) = self.first_admin(&password).await?;
         // The file before the row: a crash between them leaves a file that the next start writes again,
-        // never an admin whose password nobody knows.
+        // never an admin whose password is lost.
         write_private(&file, &clouds_yaml(address, self.region(), password.expose()))?;
         if self.db.make_admin(&user, &project, &grants).await? {
             tracing::info!(file = %file.display(), "made the user and project 'admin'; sign in with {}", file.display());

@@ -9,14 +9,14 @@ use super::{
 use crate::error::{Error, Result};
 pub use crate::model::people::{Group, Groups as ListGroups};
 
-/// What to make or change of a group; `None` leaves it as it is.
+/// The fields to set on a group; `None` leaves it as it is.
 #[derive(Clone, Debug, Default)]
 pub struct GroupFields {
     /// Its name.
     pub name: Option<String>,
     /// Its domain; cannot be changed.
     pub domain_id: Option<String>,
-    /// What it is for.
+    /// Its description, for people.
     pub description: Option<String>,
 }
 
@@ -111,7 +111,7 @@ impl Identity {
 
 fn apply(group: &mut Group, fields: GroupFields) -> Result<()> {
     if fields.domain_id.is_some_and(|domain| domain != group.domain_id) {
-        return Err(Error::Invalid("A group stays in its domain.".into()));
+        return Err(Error::Invalid("A group's domain cannot be changed.".into()));
     }
     if let Some(name) = fields.name {
         check_name(&name)?;

@@ -1,8 +1,8 @@
 //! The rules for images: the page of `policy` that is theirs. Pure functions of the caller and of facts.
 //!
-//! Whatever a caller may not even see does not exist for it: [`Verdict::Hidden`] is answered as `NotFound`, in the
-//! words of an id that nobody has. For images only this file decides it: [`seen`] says which images there are for a
-//! caller, lists are made of its answer, and [`image`] begins with it.
+//! An image that a caller may not see does not exist for that caller: [`Verdict::Hidden`] is answered as `NotFound`, in
+//! the words of an unknown id. For images only this file decides it: [`seen`] says which images there are for a caller,
+//! lists are made of its answer, and [`image`] begins with it.
 
 use super::{Caller, Role, policy};
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// What the rules say.
+/// The answer of the rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Yes.
@@ -26,7 +26,7 @@ pub enum Verdict {
     Hidden,
 }
 
-/// What somebody wants to do with an image.
+/// An action on an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImageAction {
     /// See its record.
@@ -47,22 +47,22 @@ pub enum ImageAction {
     Decide,
 }
 
-/// What the rules need to know of an image.
+/// The facts of an image that the rules need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImageFacts {
     /// The project it belongs to.
     pub owner: ProjectId,
-    /// Who sees it.
+    /// Its visibility.
     pub visibility: Visibility,
-    /// Declared public, and held back from being so.
+    /// Whether it is declared public and held back.
     pub is_held_back: bool,
-    /// Withheld from everybody but admins.
+    /// Whether only admins may read its bytes.
     pub is_deactivated: bool,
-    /// What the caller's project has made of it, if it is shared with it.
+    /// The answer of the caller's project to the offer, if it is shared with that project.
     pub membership: Option<MemberStatus>,
 }
 
-/// What the caller is to an image.
+/// The caller's relation to an image.
 enum Relation {
     Admin,
     Owner(Role),
@@ -154,7 +154,7 @@ pub fn seen(caller: &Caller, visibility: Option<PageVisibility>, membership: Mem
     Ok(parts)
 }
 
-/// What a project has rejected is out of its sight.
+/// An image that a project has rejected is hidden from it.
 fn seen_memberships(wanted: Membership) -> &'static [MemberStatus] {
     match wanted {
         Membership::All => &[MemberStatus::Pending, MemberStatus::Accepted],
@@ -224,8 +224,8 @@ pub fn see_member(caller: &Caller, owner: ProjectId, member: ProjectId) -> bool 
     caller.is_admin() || is_own(caller, owner) || is_own(caller, member)
 }
 
-/// Whether the caller sees what is and was done to an image of this owner: the input of an import may hold an address
-/// that nobody else may know.
+/// Whether the caller sees the tasks of an image of this owner: the input of an import may hold an address
+/// that is a secret of the owner.
 pub fn see_tasks_of_image(caller: &Caller, owner: ProjectId) -> bool {
     caller.is_admin() || is_own(caller, owner)
 }

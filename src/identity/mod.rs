@@ -1,4 +1,4 @@
-//! Who may do what: users, projects, roles, tokens, passwords, and the policy.
+//! Identity and rights: users, projects, roles, tokens, passwords, and the policy.
 //!
 //! A request's bearer becomes a [`Caller`] here and nowhere else ([`Identity::caller`]); a public
 //! function that acts for somebody takes `&Caller` first and asks [`policy`] before anything else. The others are those by
@@ -106,7 +106,7 @@ pub struct ProjectRef {
 /// This request's user, project and roles. Jobs carry the caller that asked for them, so it can be stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Caller {
-    /// Who asks.
+    /// The user who asks.
     pub user: UserRef,
     /// In which project; `None` for an unscoped token.
     pub project: Option<ProjectRef>,
@@ -210,7 +210,7 @@ impl Identity {
     }
 }
 
-/// The one answer to whoever has no token that lives.
+/// The one answer to a request without a valid token.
 fn unauthenticated() -> Error {
     Error::Unauthenticated("The request you have made requires authentication.".into())
 }
@@ -218,7 +218,7 @@ fn unauthenticated() -> Error {
 /// The longest name of anything here, as Keystone has it for users.
 const MAX_NAME_CHARS: usize = 255;
 
-/// Whether something may be called so.
+/// Checks a name.
 fn check_name(name: &str) -> Result<()> {
     let is_plain = !name.trim().is_empty() && !name.chars().any(char::is_control);
     if is_plain && name.chars().count() <= MAX_NAME_CHARS {
@@ -230,7 +230,7 @@ fn check_name(name: &str) -> Result<()> {
 /// The longest name of a domain or a project, as Keystone has it.
 const MAX_SHORT_NAME_CHARS: usize = 64;
 
-/// Whether a domain or a project may be called so.
+/// Checks the name of a domain or a project.
 fn check_short_name(name: &str) -> Result<()> {
     if name.chars().count() > MAX_SHORT_NAME_CHARS {
         return Err(Error::Invalid(format!("The name of a project has at most {MAX_SHORT_NAME_CHARS} characters.")));

@@ -1,6 +1,6 @@
 //! Passwords: argon2id, in bounded memory, off the async threads.
 //!
-//! Nobody learns from an answer or its time whether a user exists: where there is no hash to compare with, a
+//! No answer, and no answer's time, tells whether a user exists: where there is no hash to compare with, a
 //! decoy of the same cost is compared instead.
 
 use std::{fmt, sync::Arc};
@@ -20,7 +20,7 @@ const PASSES: u32 = 2;
 const AT_ONCE: usize = 2;
 /// Further ones that may wait, about two seconds' worth of hashing; beyond, the service says that it is busy.
 const WAITING: usize = 64;
-/// The longest password, in bytes. argon2 takes any length; this keeps a megabyte from being one.
+/// The longest password, in bytes. argon2 takes any length; this bounds the work.
 pub const MAX_PASSWORD_BYTES: usize = 4096;
 
 /// A secret on its way through; never shown.
@@ -88,13 +88,13 @@ impl Passwords {
         Ok(hashed.await?.0)
     }
 
-    /// Whether the password is the hashed one; without a hash it takes the same time and is not.
+    /// Whether the password is the hashed one; without a hash the answer is no, after the same time.
     ///
     /// Keep the turn until the verdict is written down: the next guess is then judged by what this one counted.
     pub(super) async fn verify(&self, hash: Option<&str>, password: &Secret) -> Result<(bool, Turn)> {
         let known = hash.is_some();
         let hash: Arc<str> = hash.map_or_else(|| self.decoy.clone(), Arc::from);
-        // A password that could not have been set is compared all the same, cut: it costs what any other does.
+        // A password that is too long is cut and compared all the same: it must cost as much as any other.
         let fits = password.0.len() <= MAX_PASSWORD_BYTES;
         let tried = password.0.as_bytes()[..password.0.len().min(MAX_PASSWORD_BYTES)].to_vec();
         let (equal, turn) = self
@@ -107,9 +107,11 @@ impl Passwords {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<(T, Turn)> {
-        let place = self.queue.clone().try_acquire_owned().map_err(|_| {
-            Error::Unavailable("too many people sign in at this moment; try again in a few seconds".into())
-        })?;
+        let place = self
+            .queue
+            .clone()
+            .try_acquire_owned()
+            .map_err(|_| Error::Unavailable("too many people are signing in; try again in a few seconds".into()))?;
         let slot = self.at_once.clone().acquire_owned().await.map_err(Error::internal)?;
         let turn = Turn { _slot: slot, _place: place };
         // The turn goes with the work: a request that is given up must not let another hash in beside it.
@@ -128,7 +130,7 @@ fn argon2() -> Result<Argon2<'static>> {
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
-/// A hash in the right form of no password at all.
+/// A well-formed hash that no password has.
 fn decoy() -> String {
     let salt = base64(&super::tokens::random::<16>());
     let hash = base64(&super::tokens::random::<32>());
@@ -144,7 +146,7 @@ fn internal(error: impl fmt::Display) -> Error {
     Error::Internal(anyhow::anyhow!("password hashing: {error}"))
 }
 
-/// A password nobody chose: 24 letters and digits, about 142 bits.
+/// A generated password: 24 letters and digits, about 142 bits.
 pub fn generate() -> Secret {
     const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let mut text = String::new();

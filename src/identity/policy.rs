@@ -1,4 +1,4 @@
-//! Who may do what: every rule of the service is on this page and, for images, in `image_policy`.
+//! The rights of callers: every rule of the service is on this page and, for images, in `image_policy`.
 //!
 //! A rule takes the caller and the facts about the thing, and answers `Ok` or the error the caller gets.
 //! Not visible means `NotFound`, in the same words as for an id that never existed; visible and not allowed
@@ -76,7 +76,7 @@ pub fn see_usage(caller: &Caller, project: ProjectId, what: &str) -> Result<()> 
 
 // Flavors: everyone looks, the admin writes.
 
-/// Which flavors the caller lists; `is_public` narrows them for the admin, and means nothing to anyone else.
+/// The flavors that the caller lists; `is_public` narrows them for the admin, and means nothing to anyone else.
 pub fn list_flavors(caller: &Caller, is_public: Option<bool>) -> Result<FlavorsSeen> {
     see_flavors(caller)?;
     Ok(match (caller.is_admin(), is_public, &caller.project) {
@@ -123,7 +123,7 @@ pub fn see_user(caller: &Caller, user: UserId) -> Result<()> {
     allow(caller.is_admin() || is_self(caller, user), "look at another user")
 }
 
-/// Whether the caller reads this project: the admin, or whoever works in it with this token.
+/// Whether the caller reads this project: the admin, or a user whose token is for it.
 pub fn see_project(caller: &Caller, project: ProjectId) -> Result<()> {
     let is_own = caller.project.as_ref().is_some_and(|own| own.id == project);
     allow(caller.is_admin() || is_own, "look at a project that you do not work in with this token")
@@ -134,7 +134,7 @@ pub fn see_every_project(caller: &Caller) -> bool {
     caller.is_admin()
 }
 
-/// The answer to whoever asks for a project that is another's or nobody's: the same for both.
+/// The answer for another's project and for one that does not exist: the same for both.
 pub fn not_your_project() -> Error {
     Error::Forbidden("You may not look at this project: you hold no role in it.".into())
 }
@@ -193,7 +193,7 @@ fn is_self(caller: &Caller, user: UserId) -> bool {
     caller.user.id == user
 }
 
-// What all rules stand on.
+// The ground of all rules.
 
 fn allow(is_allowed: bool, what: &str) -> Result<()> {
     if is_allowed { Ok(()) } else { Err(Error::Forbidden(format!("You may not {what}."))) }

@@ -20,7 +20,7 @@ const MAX_TAGS: usize = 80;
 /// Projects from a domain down to a leaf. Keystone: `max_project_tree_depth`.
 const MAX_DEPTH: usize = 5;
 
-/// What to make or change of a project; `None` leaves it as it is.
+/// The fields to set on a project; `None` leaves it as it is.
 #[derive(Clone, Debug, Default)]
 pub struct ProjectFields {
     /// Its name.
@@ -31,9 +31,9 @@ pub struct ProjectFields {
     pub parent_id: Option<String>,
     /// Whether to make a domain.
     pub is_domain: Option<bool>,
-    /// What it is for.
+    /// Its description, for people.
     pub description: Option<String>,
-    /// Whether anybody may work in it.
+    /// Whether users may work in it.
     pub enabled: Option<bool>,
     /// Its tags.
     pub tags: Option<Vec<String>>,
@@ -161,16 +161,16 @@ impl Identity {
         let parent = found.map_err(|_| Error::Invalid(format!("There is no project or domain '{parent_id}'.")))?;
         let domain_id = if parent.is_domain { &parent.id } else { &parent.domain_id };
         if fields.domain_id.as_ref().is_some_and(|asked| asked != domain_id) {
-            return Err(Error::Invalid("A project is in the domain of the project it stands below.".into()));
+            return Err(Error::Invalid("A project must be in the domain of its parent.".into()));
         }
         if !parent.enabled {
-            return Err(Error::Forbidden("The project above is disabled: enable it first.".into()));
+            return Err(Error::Forbidden("The parent project is disabled: enable it first.".into()));
         }
         if parent.is_domain {
             return Ok((parent.id, None));
         }
         if self.db.projects_above(&parent.id).await?.len() + 2 > MAX_DEPTH {
-            return Err(Error::Forbidden(format!("At most {MAX_DEPTH} projects stand one below the other.")));
+            return Err(Error::Forbidden(format!("Projects can be nested at most {MAX_DEPTH} deep.")));
         }
         Ok((parent.domain_id, Some(parent.id)))
     }
@@ -191,17 +191,17 @@ impl Identity {
     }
 }
 
-/// What cannot be changed of a project.
+/// Refuses changes to the fixed fields of a project.
 fn stays(project: &Project, fields: &ProjectFields) -> Result<()> {
     if fields.domain_id.as_ref().is_some_and(|domain| *domain != project.domain_id) {
-        return Err(Error::Invalid("A project stays in its domain.".into()));
+        return Err(Error::Invalid("A project's domain cannot be changed.".into()));
     }
     let parent = project.parent_id.as_ref().unwrap_or(&project.domain_id);
     if fields.parent_id.as_ref().is_some_and(|asked| asked != parent) {
-        return Err(Error::Forbidden("A project stays where it is: its parent_id cannot be changed.".into()));
+        return Err(Error::Forbidden("A project's parent_id cannot be changed.".into()));
     }
     if fields.is_domain == Some(true) {
-        return Err(Error::Invalid("A project does not become a domain.".into()));
+        return Err(Error::Invalid("A project cannot become a domain.".into()));
     }
     Ok(())
 }

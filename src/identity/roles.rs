@@ -9,7 +9,7 @@ use crate::{
     model::role::Grants,
 };
 
-/// Who is granted a role.
+/// The user or the group that is granted a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
     /// A user.
@@ -33,23 +33,23 @@ pub enum Target {
     BelowDomain(String),
 }
 
-/// What to make a role of.
+/// The fields of a new role.
 #[derive(Clone, Debug, Default)]
 pub struct NewRole {
     /// Its name.
     pub name: String,
-    /// What it is for.
+    /// Its description, for people.
     pub description: Option<String>,
     /// The domain it shall belong to.
     pub domain_id: Option<String>,
 }
 
-/// The roles of Effigy's own rules; renaming or deleting one would leave nobody in power.
+/// The roles of Effigy's own rules; renaming or deleting one would lock every admin out.
 const OWN_ROLES: [&str; 5] = ["admin", "manager", "member", "reader", "service"];
 
 impl Identity {
     /// Every role of the whole cloud or of a domain, or those of a name. Everybody may read them: names of roles are
-    /// no secret, and whoever makes an application credential names some (Keystone shows them to admins alone).
+    /// not secret, and every user who makes an application credential names some (Keystone shows them only to admins).
     pub async fn roles(&self, _caller: &Caller, name: Option<&str>, domain: Option<&str>) -> Result<Vec<RoleRecord>> {
         let mut roles = self.db.roles(name).await?;
         roles.retain(|role| role.domain_id.as_deref() == domain);
@@ -129,7 +129,7 @@ impl Identity {
         let implied = self.db.role(implied).await?.ok_or_else(|| missing(implied))?;
         // Keystone: the role of power cannot hide behind another.
         if implied.name == "admin" {
-            return Err(Error::Forbidden("No role can imply the role admin.".into()));
+            return Err(Error::Forbidden("The role admin cannot be implied by another role.".into()));
         }
         if prior.domain_id.is_none() && implied.domain_id.is_some() {
             return Err(Error::Forbidden("A role of the whole cloud cannot imply one of a domain.".into()));
@@ -144,7 +144,7 @@ impl Identity {
         policy::administer(caller, "change what roles imply")?;
         let was_there = self.db.delete_implication(prior, implied).await?;
         self.sessions.forget();
-        was_there.then_some(()).ok_or_else(|| Error::NotFound("The one role does not imply the other.".into()))
+        was_there.then_some(()).ok_or_else(|| Error::NotFound("The first role does not imply the second.".into()))
     }
 
     /// Grants a role; granting it again changes nothing.
@@ -195,7 +195,10 @@ impl Identity {
                 Target::System => false,
             };
             if !is_its_own {
-                return Err(Error::Forbidden(format!("The role '{}' is for its own domain alone.", role.name)));
+                return Err(Error::Forbidden(format!(
+                    "The role '{}' can be granted in its own domain only.",
+                    role.name
+                )));
             }
         }
         Ok(Grant { role_id: role.id, ..self.addressed(actor, target).await? })
@@ -248,7 +251,10 @@ impl Target {
 
 fn keep(role: &RoleRecord) -> Result<()> {
     if OWN_ROLES.contains(&role.name.as_str()) {
-        return Err(Error::Forbidden(format!("The role '{}' is one that Effigy's rules name; it stays.", role.name)));
+        return Err(Error::Forbidden(format!(
+            "The role '{}' belongs to Effigy's own rules: it cannot be renamed or deleted.",
+            role.name
+        )));
     }
     Ok(())
 }

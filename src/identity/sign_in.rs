@@ -1,4 +1,4 @@
-//! Signing in: proofs of who somebody is, the scope they ask for, and the token they get.
+//! Signing in: the proofs of an identity, the scope that is asked for, and the token.
 //!
 //! Unknown user, wrong password, disabled and locked user look and cost the same: one hash, one counted failure,
 //! one answer.
@@ -25,7 +25,7 @@ const FAILURE_WINDOW_MS: i64 = 15 * 60 * 1000;
 /// Rows whose time has passed are deleted at most this often.
 const PURGE_EVERY_MS: i64 = 60 * 1000;
 
-/// Somebody or something named by its id, or by its name in a domain.
+/// A user, a project or a domain, named by its id, or by its name in a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Named {
     /// By its id.
@@ -46,14 +46,14 @@ impl Named {
     }
 }
 
-/// A proof of who somebody is.
+/// A proof of identity.
 #[derive(Clone, Debug)]
 pub enum Proof {
     /// A user's password.
     Password {
-        /// Whose.
+        /// The user.
         user: Named,
-        /// What was typed.
+        /// The password as it was typed.
         password: Secret,
     },
     /// A token, to be exchanged.
@@ -62,14 +62,14 @@ pub enum Proof {
     Credential {
         /// Its id, or its name.
         credential: String,
-        /// Whose it is, when `credential` is a name.
+        /// Its user, when `credential` is a name.
         user: Option<Named>,
         /// Its secret.
         secret: Secret,
     },
 }
 
-/// Where the new token's roles shall hold.
+/// The scope that is asked for: the new token's roles hold there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WantedScope {
     /// The user's default project if it still holds a role there, else nowhere.
@@ -84,7 +84,7 @@ pub enum WantedScope {
     System,
 }
 
-/// Who somebody proved to be.
+/// A proven identity.
 struct Proven {
     user: User,
     methods: Vec<String>,
@@ -105,7 +105,7 @@ impl Granted {
 }
 
 impl Identity {
-    /// Makes a token for whoever proves to be somebody. The token is shown here and never again.
+    /// Makes a token for a user who proves an identity. The token is shown here and never again.
     ///
     /// # Errors
     /// `Unauthenticated` when a proof fails or nothing is held in the scope, without saying which.
@@ -149,8 +149,8 @@ impl Identity {
         };
         let who = user.as_ref().map_or_else(|| stranger(named), |user| user.id.clone());
         let hash = user.as_ref().and_then(|user| user.password.as_deref());
-        // Judged after the hash, and the turn kept until the verdict is counted: of many guesses sent at once hardly
-        // one slips past the count of the others.
+        // The user is judged after the hash, and the turn is kept until the verdict is counted: of many guesses at once
+        // hardly one slips past the count of the others.
         let (is_right, _turn) = self.passwords.verify(hash, password).await?;
         let failed = self.db.failed_sign_ins(&who).await?;
         let is_locked = failed.is_some_and(|until| until > now_ms());
@@ -292,7 +292,7 @@ impl Identity {
                 audit_id: &audit_id,
                 credential_id: proven.credential.as_ref().map(|credential| credential.id.as_str()),
                 issued_ms,
-                // A rescope never extends.
+                // A new scope never prolongs a token's life.
                 expires_ms: parent.map_or(issued_ms.saturating_add(lives_ms), |parent| parent.expires_ms),
                 password_changed_ms: parent
                     .map_or(proven.user.password_changed_ms, |parent| parent.password_changed_ms),
@@ -325,7 +325,7 @@ fn both(first: Proven, second: Proven) -> Result<Proven> {
     Ok(Proven { user: first.user, methods, parent: first.parent.or(second.parent), credential: None })
 }
 
-/// What failures of a name that nobody has are counted under.
+/// The key under which failures of an unknown name are counted.
 fn stranger(named: &Named) -> String {
     let name = match named {
         Named::Id(id) => id.clone(),

@@ -70,7 +70,7 @@ pub enum Scope {
     System,
 }
 
-/// What a token says, as its rows stood when they were read.
+/// The contents of a token, as its rows stood when they were read.
 #[derive(Clone, Debug)]
 pub struct Session {
     /// The token's digest, in hex: its name in the database.
@@ -206,7 +206,7 @@ impl Identity {
     /// Ends a token.
     ///
     /// # Errors
-    /// `NotFound` when it does not live, `Forbidden` when it is another's and the caller is no admin.
+    /// `NotFound` when it is not valid, `Forbidden` when it is another user's and the caller is not an admin.
     pub async fn revoke_token(&self, caller: &Caller, subject: &str) -> Result<()> {
         let found = self.session(subject).await?.ok_or_else(no_such_token)?;
         policy::end_token(caller, &found)?;
@@ -261,7 +261,7 @@ pub(super) fn no_such_token() -> Error {
     Error::NotFound("Could not find the token: it is unknown, expired or revoked.".into())
 }
 
-/// A token nobody can guess. The prefix lets scanners of leaked secrets know it, and keeps a `-` from its front.
+/// A random token. The prefix lets scanners of leaked secrets know it, and keeps a `-` from its front.
 pub(super) fn new_token() -> String {
     format!("eft_{}", base64(&random::<32>()))
 }

@@ -8,14 +8,14 @@ use crate::{
     ids::UserId,
 };
 
-/// What to make or change of a user; `None` leaves it as it is, `Some(None)` clears it.
+/// The fields to set on a user; `None` leaves it as it is, `Some(None)` clears it.
 #[derive(Clone, Debug, Default)]
 pub struct UserFields {
     /// Its name.
     pub name: Option<String>,
     /// Its domain; cannot be changed.
     pub domain_id: Option<String>,
-    /// What it is for.
+    /// Its description, for people.
     pub description: Option<Option<String>>,
     /// Where to write to it.
     pub email: Option<Option<String>>,
@@ -25,11 +25,11 @@ pub struct UserFields {
     pub default_project_id: Option<Option<String>>,
     /// Its password; ends its tokens.
     pub password: Option<Secret>,
-    /// What else clients write about it; null takes a word away (Keystone: `extra`).
+    /// Other fields that clients write; null takes a word away (Keystone: `extra`).
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
 
-/// What clients may write about one user beyond what Effigy knows, as JSON.
+/// The bytes of a user's other fields, as JSON.
 const MAX_EXTRA_BYTES: usize = 16 * 1024;
 
 impl Identity {
@@ -68,7 +68,7 @@ impl Identity {
     /// One user.
     pub async fn user(&self, caller: &Caller, id: &str) -> Result<User> {
         let found = self.find_user(id).await?;
-        // Whoever may not look learns nothing about whether it is there.
+        // A caller who may not look must not learn whether the user exists.
         policy::see_user(caller, id.parse().unwrap_or(UserId::nil()))?;
         found.ok_or_else(|| missing(id))
     }
@@ -78,7 +78,7 @@ impl Identity {
         policy::administer(caller, "change users")?;
         let mut user = self.some_user(id).await?;
         if fields.domain_id.as_ref().is_some_and(|domain| *domain != user.domain_id) {
-            return Err(Error::Invalid("A user stays in its domain.".into()));
+            return Err(Error::Invalid("A user's domain cannot be changed.".into()));
         }
         let password = fields.password.clone();
         apply(&mut user, fields)?;
@@ -103,7 +103,7 @@ impl Identity {
     pub async fn change_password(&self, id: &str, original: &Secret, password: &Secret) -> Result<()> {
         let user = self.check_password(&Named::Id(id.to_owned()), original).await?;
         if original == password {
-            return Err(Error::Invalid("The new password is the old one.".into()));
+            return Err(Error::Invalid("The new password must differ from the old one.".into()));
         }
         let hash = self.passwords.hash(password).await?;
         self.replace_password(&user, &hash).await?;
@@ -148,7 +148,7 @@ fn apply(user: &mut User, fields: UserFields) -> Result<()> {
         check_text(field.as_deref().unwrap_or_default())?;
     }
     if let Some(id) = fields.default_project_id {
-        // Keystone takes any text here and ignores what is no project when the user signs in.
+        // Keystone takes any text here and ignores an unknown project when the user signs in.
         check_text(id.as_deref().unwrap_or_default())?;
         user.default_project_id = id;
     }
@@ -160,7 +160,7 @@ fn apply(user: &mut User, fields: UserFields) -> Result<()> {
         let text = serde_json::to_string(&extra).map_err(Error::internal)?;
         // PostgreSQL keeps no NUL.
         if text.len() > MAX_EXTRA_BYTES || text.contains("\\u0000") {
-            return Err(Error::Invalid(format!("Other fields of a user have at most {MAX_EXTRA_BYTES} bytes.")));
+            return Err(Error::Invalid(format!("Other fields of a user may have at most {MAX_EXTRA_BYTES} bytes.")));
         }
         user.extra = text;
     }

@@ -13,7 +13,7 @@ pub(super) struct ContentBytes {
 }
 
 impl ContentBytes {
-    /// Made in async code, used on a blocking thread.
+    /// Called in async code; the value is for a blocking thread.
     pub(super) fn new(reader: Reader) -> ContentBytes {
         ContentBytes { reader, runtime: Handle::current() }
     }

@@ -17,8 +17,8 @@ const SECTOR_BYTES: u64 = 512;
 /// Judges a file by the format declared for it.
 ///
 /// # Errors
-/// `Refused` with the rule that the file breaks, `Invalid` for a word that is no format, `Unavailable` when the store
-/// cannot be read now: no verdict then.
+/// `Refused` with the rule that the file breaks, `Invalid` for a word that is not a format, `Unavailable` when the
+/// store cannot be read now: no verdict then.
 pub async fn judge(file: &Reader, declared: &str, limits: Limits) -> Result<Checked> {
     let declared: Format = declared.parse().map_err(|unknown| Error::Invalid(format!("{unknown}")))?;
     let bytes = ContentBytes::new(file.clone());
@@ -28,14 +28,14 @@ pub async fn judge(file: &Reader, declared: &str, limits: Limits) -> Result<Chec
         .map_err(refused)
 }
 
-/// Whether files that are declared so are taken at all; for a word before bytes come.
+/// Whether files of this declared format are taken at all: asked before the bytes come.
 pub fn is_accepted(declared: &str) -> bool {
     declared.parse().is_ok_and(Format::is_accepted)
 }
 
 /// Makes the disk of a file that [`judge`] accepted: `None` when the file is its own disk.
 ///
-/// What the file holds as whole chunks is shared with it; the rest is read, inflated and saved, a piece at a time.
+/// The whole chunks of the file are shared with its disk; the rest is read, inflated and saved, a piece at a time.
 /// The bytes are those of `qemu-img convert -O raw`, in whole sectors.
 ///
 /// # Errors

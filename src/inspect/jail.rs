@@ -1,6 +1,6 @@
 //! The process that looks into a disk, from its inside: it gives up every right it has, then reads the first byte.
 //!
-//! What it is left with: one socket to ask for bytes, one pipe for its report, the memory and time that it needs. No
+//! It keeps one socket to ask for bytes, one pipe for its report, the memory and time that it needs. No
 //! file can be opened, no socket made, no process started or touched, no memory made executable by mistake or malice:
 //! the kernel refuses every call that is not on the list below, whatever the bytes of the disk made of the program.
 
@@ -21,7 +21,7 @@ use rustix::{
 };
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
-/// The command line's word for it; nobody types it.
+/// The command line's word for it, which only the service uses.
 pub const COMMAND: &str = "inspect-disk";
 /// A question: an offset and a length.
 pub(super) const QUESTION_BYTES: usize = 12;
@@ -37,7 +37,7 @@ const MAX_DATA_BYTES: u64 = 128 << 20;
 /// All of its memory, the program's own text among it.
 const MAX_ADDRESS_BYTES: u64 = 1 << 30;
 
-/// What one look may take.
+/// The bounds of one look.
 pub(super) fn limits(scope: Scope) -> Limits {
     match scope {
         // People wait for the answer.

@@ -1,4 +1,4 @@
-//! What is inside an image: format safety first.
+//! The inspection of images: format safety first.
 //!
 //! An uploaded *file* is judged by the format declared for it, never by a guess, and its *disk* (what a guest sees)
 //! is made of it. Both are contents of the store; no other program and no other file is ever involved.
@@ -10,9 +10,9 @@
 //!         formats::disk_of ─► the file itself (raw, iso), or a content that shares its chunks (qcow2 and the others)
 //! ```
 //!
-//! What guest is on a disk is found out by [`guest`], in a process of its own ([`process`], [`jail`]): the same
+//! [`guest`] finds the system on a disk, in a process of its own ([`process`], [`jail`]): the same
 //! program, with the disk on its standard input and nothing else. It ends killed or with a report; without a report
-//! everything is *unknown*. What was found becomes a signed statement ([`statement`]).
+//! everything is *unknown*. The findings become a signed statement ([`statement`]).
 
 mod bytes;
 mod disk;

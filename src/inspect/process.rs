@@ -5,7 +5,7 @@
 //!         ◄─ pipe: the report as JSON, of a bounded size
 //! ```
 //!
-//! The process has nothing but these two. It is killed when it takes too long, and when whoever wanted to know is gone.
+//! The process has nothing but these two. It is killed when it takes too long, and when its caller is gone.
 
 use std::{
     io, os::fd::OwnedFd, os::unix::net::UnixStream as StdStream, path::Path, process::Stdio, sync::Arc, time::Duration,

@@ -38,7 +38,7 @@ impl Source for Reader {
 /// A stopped instance's disk: what it changed, over the disk it was launched from.
 pub struct Overlaid {
     overlay: Arc<File>,
-    /// What the overlay has, in the order of the disk.
+    /// The clusters of the overlay, in the order of the disk.
     extents: Vec<Extent>,
     base: Reader,
     size_bytes: u64,

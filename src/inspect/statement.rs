@@ -1,4 +1,4 @@
-//! What was found in an image, as a signed statement: an in-toto statement in a DSSE envelope, signed with the
+//! The findings of an image as a signed statement: an in-toto statement in a DSSE envelope, signed with the
 //! deployment's Ed25519 key.
 //!
 //! A statement is about one content, named by the digest of its disk's manifest. It is believed when its signature is
@@ -54,7 +54,7 @@ impl SigningKey {
         SigningKey::of(PKey::generate_ed25519()?)
     }
 
-    /// The key in the data folder; made, readable by its owner alone, when there is none.
+    /// The key in the data folder; made, readable by its owner only, when there is none.
     ///
     /// # Errors
     /// It cannot be read or made.
@@ -62,7 +62,8 @@ impl SigningKey {
         let path = data.join(KEY_FILE);
         match fs::read(&path) {
             Ok(pem) => {
-                let key = PKey::private_key_from_pem(&pem).with_context(|| format!("{} is no key", path.display()))?;
+                let key = PKey::private_key_from_pem(&pem)
+                    .with_context(|| format!("{} is not a private key", path.display()))?;
                 return SigningKey::of(key);
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -129,18 +130,18 @@ struct Signature {
     sig: String,
 }
 
-/// What DSSE signs: the type and the payload, each with its length (its "pre-authentication encoding").
+/// The bytes that DSSE signs: the type and the payload, each with its length (its "pre-authentication encoding").
 fn authenticated(payload: &[u8]) -> Vec<u8> {
     let mut bytes = format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len()).into_bytes();
     bytes.extend_from_slice(payload);
     bytes
 }
 
-/// What is stated of an image.
+/// The content of a statement about an image.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Predicate {
-    /// What it came to.
+    /// The verdict.
     pub verdict: Verdict,
     /// Why it failed, a sentence each.
     pub reasons: Vec<String>,
@@ -152,11 +153,11 @@ pub struct Predicate {
     pub verified_at: String,
     /// By which Effigy.
     pub verifier: String,
-    /// What was found; none when the look came to nothing.
+    /// The findings; none when the look failed.
     pub report: Option<guest::Report>,
 }
 
-/// What a statement is about.
+/// The subject of a statement.
 #[derive(Clone, Debug)]
 pub struct Subject {
     /// The image's id.
@@ -170,9 +171,9 @@ pub struct Subject {
 /// A statement whose signature is right.
 #[derive(Clone, Debug)]
 pub struct Statement {
-    /// What it is about.
+    /// Its subject.
     pub subject: Subject,
-    /// What it says.
+    /// Its predicate.
     pub predicate: Predicate,
 }
 
@@ -181,7 +182,7 @@ impl Predicate {
     pub fn of(format: Result<(), String>, look: Result<guest::Report, String>) -> Predicate {
         let mut reasons: Vec<String> = format.err().into_iter().collect();
         match &look {
-            Err(why) => reasons.push(format!("What is inside is unknown: {why}.")),
+            Err(why) => reasons.push(format!("The content of the disk is unknown: {why}.")),
             Ok(report) => {
                 if let Some(why) = &report.incomplete {
                     reasons.push(format!("Not everything inside could be looked at: {why}."));
@@ -341,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn the_key_is_kept_and_its_owners_alone() {
+    fn the_key_is_kept_and_only_its_owner_reads_it() {
         use std::os::unix::fs::PermissionsExt as _;
         let folder = tempfile::tempdir().unwrap();
         let first = SigningKey::open(folder.path()).unwrap();

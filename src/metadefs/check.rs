@@ -1,4 +1,4 @@
-//! What a definition may say, by the schemas that the API shows.
+//! Checks of definitions, by the schemas that the API shows.
 
 use serde_json::{Map, Value};
 
@@ -17,31 +17,31 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// The types that a property may have.
 const TYPES: [&str; 6] = ["array", "boolean", "integer", "number", "object", "string"];
-/// What nobody sets.
+/// The attributes that only the service sets.
 const READ_ONLY: [&str; 4] = ["self", "schema", "created_at", "updated_at"];
 
 type Body = Map<String, Value>;
 
-/// Reads a namespace and what is to be in it.
+/// Reads a namespace and its first definitions.
 pub(super) fn namespace(caller: &Caller, mut body: Body, now_ms: i64) -> Result<(Namespace, Vec<Item>)> {
     refuse_read_only(&body)?;
     let name = text(&mut body, "namespace", MAX_NAME)?.filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| Error::Invalid("'namespace' is a required property".into()))?;
     if name.contains('/') {
-        return Err(Error::Invalid("A namespace's name has no slash: it is a part of addresses.".into()));
+        return Err(Error::Invalid("A namespace's name must not contain a slash: it is a part of URLs.".into()));
     }
     let is_public = match text(&mut body, "visibility", MAX_NAME)?.as_deref() {
         Some("public") => true,
         Some("private") | None => false,
-        Some(_) => return Err(Error::Invalid("visibility is public or private".into())),
+        Some(_) => return Err(Error::Invalid("visibility must be public or private".into())),
     };
     let protected = match body.remove("protected") {
         None | Some(Value::Null) => false,
-        Some(value) => value.as_bool().ok_or_else(|| Error::Invalid("protected is true or false".into()))?,
+        Some(value) => value.as_bool().ok_or_else(|| Error::Invalid("protected must be true or false".into()))?,
     };
     let own = caller.project.as_ref().map(|project| project.id);
     let owner = match text(&mut body, "owner", 255)? {
-        Some(owner) => Some(owner.parse().map_err(|_| Error::Invalid("owner is a project's id".into()))?),
+        Some(owner) => Some(owner.parse().map_err(|_| Error::Invalid("owner must be a project's id".into()))?),
         None => own,
     };
     let owner = owner.ok_or_else(|| Error::Forbidden("Use a token that is scoped to a project.".into()))?;
@@ -69,7 +69,7 @@ pub(super) fn items(kind: Kind, bodies: Vec<Body>, now_ms: i64) -> Result<Vec<It
     let mut names: Vec<&str> = items.iter().map(|item| item.name.as_str()).collect();
     names.sort_unstable();
     match names.windows(2).find(|pair| pair[0] == pair[1]) {
-        Some(pair) => Err(Error::Conflict(format!("The name '{}' is there twice.", pair[0]))),
+        Some(pair) => Err(Error::Conflict(format!("The name '{}' occurs twice.", pair[0]))),
         None => Ok(items),
     }
 }
@@ -115,7 +115,7 @@ fn properties(value: Option<Value>, now_ms: i64) -> Result<Vec<Item>> {
     let properties = match value {
         None | Some(Value::Null) => return Ok(Vec::new()),
         Some(Value::Object(properties)) => properties,
-        Some(_) => return Err(Error::Invalid("properties is an object of schemas, by name".into())),
+        Some(_) => return Err(Error::Invalid("properties must be an object of schemas, by name".into())),
     };
     let read = |(name, value): (String, Value)| match value {
         Value::Object(mut body) => {
@@ -163,12 +163,14 @@ fn schema(body: &Body) -> Result<()> {
     }
     for (field, value) in body.iter().filter(|(_, value)| !value.is_null()) {
         let (is_right, what) = match field.as_str() {
-            "description" | "pattern" => (value.is_string(), "is a string"),
-            "minimum" | "maximum" => (value.is_number(), "is a number"),
-            "maxLength" | "minLength" | "maxItems" | "minItems" => (value.is_u64(), "is a whole number of at least 0"),
-            "enum" => (value.is_array(), "is a list"),
-            "readonly" | "uniqueItems" | "additionalItems" => (value.is_boolean(), "is true or false"),
-            "items" => (value.is_object(), "is an object"),
+            "description" | "pattern" => (value.is_string(), "must be a string"),
+            "minimum" | "maximum" => (value.is_number(), "must be a number"),
+            "maxLength" | "minLength" | "maxItems" | "minItems" => {
+                (value.is_u64(), "must be a whole number of at least 0")
+            }
+            "enum" => (value.is_array(), "must be a list"),
+            "readonly" | "uniqueItems" | "additionalItems" => (value.is_boolean(), "must be true or false"),
+            "items" => (value.is_object(), "must be an object"),
             _ => (true, ""),
         };
         if !is_right {
@@ -182,7 +184,7 @@ fn text(body: &mut Body, field: &str, max: usize) -> Result<Option<String>> {
     match body.remove(field) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.chars().count() <= max && !text.contains('\0') => Ok(Some(text)),
-        Some(_) => Err(Error::Invalid(format!("{field} is a string of at most {max} characters"))),
+        Some(_) => Err(Error::Invalid(format!("{field} must be a string of at most {max} characters"))),
     }
 }
 
@@ -190,12 +192,12 @@ fn strings(body: &Body, field: &str) -> Result<()> {
     match body.get(field) {
         None | Some(Value::Null) => Ok(()),
         Some(Value::Array(items)) if items.iter().all(Value::is_string) => Ok(()),
-        Some(_) => Err(Error::Invalid(format!("{field} is a list of strings"))),
+        Some(_) => Err(Error::Invalid(format!("{field} must be a list of strings"))),
     }
 }
 
 fn objects(field: &str, list: Value) -> Result<Vec<Body>> {
-    serde_json::from_value(list).map_err(|_| Error::Invalid(format!("{field} is a list of objects")))
+    serde_json::from_value(list).map_err(|_| Error::Invalid(format!("{field} must be a list of objects")))
 }
 
 fn refuse_read_only(body: &Body) -> Result<()> {

@@ -1,6 +1,6 @@
 //! Metadata definitions: what the properties of images, flavors and the like are called, and what they may say.
 //!
-//! They bind nobody: clients and consoles read them to offer choices. A *namespace* holds *objects* (groups of
+//! They are not enforced: clients and consoles read them to offer choices. A *namespace* holds *objects* (groups of
 //! properties), *properties* (JSON schemas), *tags*, and the *resource types* it is about, each with the prefix that its
 //! properties have there. A public namespace is everybody's to see, a private one its project's; admins write.
 //!
@@ -21,7 +21,7 @@ use crate::{
 
 pub use crate::model::metadef::{Item, Kind, Namespace, ResourceType};
 
-/// Namespaces there are at most: they are read as a whole to be listed.
+/// The most namespaces that can exist: a list reads all of them.
 const MAX_NAMESPACES: usize = 1000;
 /// Items of one kind in a namespace at most, for the same reason.
 const MAX_ITEMS: usize = 1000;
@@ -66,7 +66,7 @@ impl Metadefs {
         Ok((namespace, items))
     }
 
-    /// Makes a namespace, with what is to be in it.
+    /// Makes a namespace with its first definitions.
     ///
     /// # Errors
     /// `Forbidden` for all but admins; `Invalid`; `Conflict` for a name that is taken.
@@ -76,7 +76,7 @@ impl Metadefs {
         // In the order that they are shown in from now on.
         items.sort_by(|one, other| one.name.cmp(&other.name));
         if self.db.metadef_namespaces().await?.len() >= MAX_NAMESPACES {
-            return Err(Error::TooLarge(format!("There are {MAX_NAMESPACES} namespaces at most.")));
+            return Err(Error::TooLarge(format!("There can be at most {MAX_NAMESPACES} namespaces.")));
         }
         self.db.insert_metadef_namespace(&namespace, &items).await?;
         Ok((namespace, items))
@@ -110,7 +110,7 @@ impl Metadefs {
         }
     }
 
-    /// What is in a namespace of one kind.
+    /// The definitions of one kind in a namespace.
     ///
     /// # Errors
     /// `NotFound` when there is no namespace that the caller sees.
@@ -277,7 +277,7 @@ fn sees(caller: &Caller, namespace: &Namespace) -> bool {
     image_policy::metadef_namespace(caller, namespace.is_public, namespace.owner)
 }
 
-/// Glance's words. The same for a name that nobody has and for one the caller may not see.
+/// Glance's words: the same for an unknown name and for one that the caller may not see.
 fn not_found(name: &str) -> Error {
     let shown: String = name.chars().take(80).collect();
     Error::NotFound(format!("Metadata definition namespace={shown} was not found."))

@@ -27,7 +27,8 @@ use crate::{
     instances::RebootKind,
 };
 
-/// What Nova has and Effigy does not offer: the action, since when and until when Nova has it, and why not here.
+/// The actions that Nova has and Effigy does not offer: the action, since when and until when Nova has it, and why not
+/// here.
 const NOT_OFFERED: &[(&str, u16, u16, &str)] = &[
     ("pause", 1, 96, "Instances are not paused; stop it instead."),
     ("unpause", 1, 96, "Instances are not paused."),
@@ -48,7 +49,7 @@ const NOT_OFFERED: &[(&str, u16, u16, &str)] = &[
     ("migrate", 1, 96, "There is one host."),
     ("os-migrateLive", 1, 96, "There is one host."),
     ("evacuate", 1, 96, "There is one host."),
-    ("os-resetState", 1, 96, "A state is what is the case; stop, start or delete the instance instead."),
+    ("os-resetState", 1, 96, "A state cannot be set by hand; stop, start or delete the instance instead."),
     ("os-resetNetwork", 1, 96, "The network of an instance cannot be reset."),
     ("resetNetwork", 1, 96, "The network of an instance cannot be reset."),
     ("injectNetworkInfo", 1, 96, "Nothing is injected into guests."),
@@ -179,7 +180,7 @@ impl Target<'_> {
         Ok(Json(json!({"console": {"type": kind, "url": url}})).into_response())
     }
 
-    /// What is none, or is not offered; whether the server is there comes first, as in Nova.
+    /// Refuses an action that does not exist or is not offered. A missing server is reported first, as in Nova.
     async fn refuse(&self, word: &str) -> Answer<Response> {
         self.rooms.instances.show(self.caller, self.id).await?;
         let known =

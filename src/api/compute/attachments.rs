@@ -1,4 +1,4 @@
-//! What hangs on a server: its one network interface, no volumes, and the pages that answer "nothing" truthfully.
+//! The attachments of a server: its one network interface, no volumes, and the pages that answer "nothing" truthfully.
 
 use axum::{Json, extract::Path, http::StatusCode};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Request bodies: one JSON object under one word, every field of it known.
 //!
 //! Nova refuses a field it does not know at the microversion asked for; so does this, because a field that is
-//! taken and not heeded is a promise broken without a word.
+//! accepted and ignored would be a broken promise.
 
 use axum::{
     extract::{FromRequest, Request},
@@ -44,7 +44,7 @@ impl FromRequest<Api> for Body {
 
 /// The fields of one object of a body; each is taken once, and what is left at the end was not known.
 pub(super) struct Fields {
-    /// What the object is, for messages: `server`, `flavor`.
+    /// The object's name, for messages: `server`, `flavor`.
     what: String,
     fields: Map<String, Value>,
 }
@@ -124,7 +124,7 @@ impl Fields {
         }
     }
 
-    /// Ends the reading: a field that nobody took is an error that names it.
+    /// Ends the reading: a field that was not taken is an error that names it.
     pub(super) fn done(self) -> Result<()> {
         match self.fields.keys().next() {
             Some(stranger) => Err(unexpected(&self.what, stranger)),
@@ -137,7 +137,7 @@ impl Fields {
         Error::Invalid(format!("Invalid input for {}: '{name}' is a required property.", self.what))
     }
 
-    /// The error for a value that is not what its field takes.
+    /// The error for a value that does not fit its field.
     pub(super) fn invalid(&self, name: &str, value: &Value, wanted: &str) -> Error {
         Error::Invalid(format!(
             "Invalid input for field/attribute {name}. Value: {}. It must be {wanted}.",

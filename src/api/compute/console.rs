@@ -48,7 +48,7 @@ pub(super) async fn open(
         _ => {
             rooms.instances.show(caller, id).await?;
             return Err(Error::Invalid(format!(
-                "Unavailable console type {kind}: there are novnc (protocol vnc) and serial (protocol serial)."
+                "Unavailable console type {kind}: use novnc (protocol vnc) or serial (protocol serial)."
             )));
         }
     };

@@ -43,7 +43,7 @@ pub(in crate::api) fn routes() -> Router<Api> {
     Router::new().route("/vnc", get(open)).route("/serial", get(open))
 }
 
-/// Where a console is opened, for whoever holds the token.
+/// The address of a console; everyone who has it can open the console.
 pub(super) fn address(url: &str, token: &ConsoleToken) -> String {
     // A serial console's clients are programs that speak WebSocket; a screen is opened in a browser, whose page
     // connects to the same address.
@@ -87,7 +87,7 @@ fn check_origin(headers: &HeaderMap, url: &str) -> Result<(), Error> {
     Err(Error::Forbidden("A console is not opened from another site's page.".into()))
 }
 
-/// What a browser that comes here by itself is told; nothing of the request is repeated in it.
+/// The answer to a browser that opens the address as a page; it repeats nothing of the request.
 fn how_to_connect() -> Response {
     let page = "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Effigy: a guest's console</title>\n\
                 <h1>A guest's console</h1>\n\
@@ -110,6 +110,7 @@ async fn carry(mut client: WebSocket, guest: UnixStream) {
     let mut ping = interval_at(Instant::now() + PING, PING);
     let mut piece = vec![0; PIECE_BYTES];
     loop {
+        // Each branch only waits for one event; the writing comes after, so a branch that loses drops no byte.
         let goes_on = tokio::select! {
             said = from_guest.read(&mut piece) => says(&mut client, &piece, said).await,
             typed = client.recv() => types(&mut to_guest, typed).await,

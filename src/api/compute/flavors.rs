@@ -251,7 +251,7 @@ pub(super) async fn delete_extra_spec(
 
 fn specs(value: Value) -> Result<BTreeMap<String, String>> {
     let Value::Object(pairs) = value else {
-        return Err(Error::Invalid("extra_specs must be an object of texts.".into()));
+        return Err(Error::Invalid("extra_specs must be an object whose values are texts.".into()));
     };
     let text = |(key, value): (String, Value)| match value {
         Value::String(text) => Ok((key, text)),
@@ -276,7 +276,7 @@ pub(super) async fn act(Asked { rooms, caller, .. }: Asked, Path(id): Path<Strin
     let projects = match (add, remove) {
         (Some(action), None) => rooms.flavors.add_access(&caller, &id, project(action)?).await?,
         (None, Some(action)) => rooms.flavors.remove_access(&caller, &id, project(action)?).await?,
-        _ => return Err(Error::Invalid("The action is addTenantAccess or removeTenantAccess.".into()).into()),
+        _ => return Err(Error::Invalid("The action must be addTenantAccess or removeTenantAccess.".into()).into()),
     };
     Ok(Json(access_view(&id, &projects)))
 }

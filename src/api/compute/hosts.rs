@@ -109,12 +109,12 @@ pub(super) async fn server_groups(_: Asked) -> Json<Value> {
     Json(json!({"server_groups": []}))
 }
 
-/// `GET /images/{id}` and its like: ended in Nova, never begun here.
+/// `GET /images/{id}` and other proxies that Nova has ended and Effigy never had.
 pub(super) async fn images(PublicUrl(url): PublicUrl) -> ApiError {
     Error::NotFound(format!("Images are at {url}/image/v2/images.")).into()
 }
 
-/// What the running instances take of the host.
+/// The part of the host that running instances take.
 #[derive(Default)]
 struct Load {
     instances: u64,
@@ -143,7 +143,7 @@ fn brief(version: Microversion) -> Value {
 fn full(rooms: &Rooms, load: &Load, version: Microversion) -> Value {
     let mut shown = brief(version);
     let accel = rooms.instances.accel();
-    // How guests run decides what they may be trusted with, so it is said: emulation gives no isolation promise.
+    // Emulation promises no isolation, so the answer says how guests run.
     let cpu_info = json!({"arch": "x86_64", "accel": accel});
     shown["host_ip"] = json!("127.0.0.1");
     shown["hypervisor_type"] = json!(match accel {

@@ -1,4 +1,4 @@
-//! What was done to a server: `/servers/{id}/os-instance-actions`.
+//! The history of a server: `/servers/{id}/os-instance-actions`.
 
 use axum::{Json, extract::Path};
 use serde_json::{Value, json};

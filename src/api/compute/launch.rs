@@ -1,7 +1,7 @@
 //! From the body of `POST /servers` to a [`Launch`], at every microversion.
 //!
-//! Effigy's instances have one disk, of an image, and one network or none. What asks for anything else is refused
-//! here with the reason, never taken and forgotten.
+//! Effigy's instances have one disk, of an image, and one network or none. A body that asks for anything else is
+//! refused here with the reason, never accepted and ignored.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub(super) const METADATA_ITEMS: usize = 128;
 /// Characters of a generated password (Nova's).
 const PASSWORD_CHARS: usize = 12;
 
-/// What a body asks for.
+/// A body, read.
 pub(super) struct Asked {
     /// For the room.
     pub launch: Launch,
@@ -105,7 +105,7 @@ fn image(fields: &mut Fields) -> Result<ImageId> {
     }
 }
 
-/// The image of `block_device_mapping_v2`, which may only say what is the case anyway: one local disk, of the image.
+/// The image of `block_device_mapping_v2`, which may only describe Effigy's one local disk.
 fn boot_device(devices: Value) -> Result<Option<ImageId>> {
     let Value::Array(devices) = devices else {
         return Err(Error::Invalid("block_device_mapping_v2 must be a list.".into()));
@@ -205,7 +205,7 @@ pub(super) fn hostname(text: String) -> Result<String> {
     )))
 }
 
-/// Which network: `auto` and `none` from 2.37 on; the one there is, by its id; without a word, that one too.
+/// The network: `auto` and `none` from 2.37 on; the one network by its id; without a word, that one too.
 fn nic(fields: &mut Fields, version: Microversion) -> Result<Nic> {
     match fields.take("networks") {
         None => Ok(Nic::Auto),
@@ -274,7 +274,7 @@ fn user_data(fields: &mut Fields) -> Result<Option<Vec<u8>>> {
     }
 }
 
-/// Takes the fields that say nothing here, and refuses those that ask for something there is not.
+/// Accepts the fields that change nothing here, and refuses those that ask for something Effigy does not have.
 fn refuse_what_is_not_offered(fields: &mut Fields, version: Microversion) -> Result<()> {
     // A config drive is always attached, and a disk is always of the flavor's size: both words change nothing.
     fields.flag("config_drive")?;
@@ -306,9 +306,9 @@ fn refuse_what_is_not_offered(fields: &mut Fields, version: Microversion) -> Res
     Ok(())
 }
 
-/// The error for an address that nobody would keep.
+/// The error for an address that Effigy would not keep.
 pub(super) fn no_access_address(field: &str) -> Error {
-    Error::Invalid(format!("{field} is not kept here; leave it out, and read addresses instead."))
+    Error::Invalid(format!("Effigy does not keep {field}; leave it out, and read addresses instead."))
 }
 
 fn password() -> String {

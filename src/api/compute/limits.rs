@@ -1,4 +1,4 @@
-//! What a project may use, and uses: `/limits`, `/os-quota-sets`. The limits are settings of the service.
+//! The limits and the usage of a project: `/limits`, `/os-quota-sets`. The limits are settings of the service.
 
 use axum::{Json, extract::Path, http::StatusCode};
 use serde_json::{Map, Value, json};
@@ -38,7 +38,7 @@ pub(super) async fn limits(Asked { rooms, caller, .. }: Asked, version: Microver
         "totalRAMUsed": used.memory_mib,
         "totalServerGroupsUsed": 0,
     });
-    // What Nova stopped counting when its proxies to other services ended.
+    // The limits that Nova dropped when its proxies to other services ended.
     let mut until = |last: u16, names: &[&str], value: Value| {
         for name in names.iter().filter(|_| version.0 <= last) {
             absolute[name] = value.clone();

@@ -1,7 +1,7 @@
 //! OpenStack Compute v2.1, microversions 2.1 to 2.96.
 //!
 //! Every shape is rendered as its microversion has it ([`server_view`]); what Nova offers and Effigy does not is
-//! refused with the reason, and what there is none of answers an empty list.
+//! refused with the reason, and a list of things that Effigy does not have is empty.
 
 use axum::{
     Router,

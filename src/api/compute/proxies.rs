@@ -1,4 +1,4 @@
-//! What Nova once answered in other services' names, up to 2.35, for clients that still ask it; and extensions.
+//! The answers that Nova once gave in other services' names, up to 2.35, for clients that still ask it; and extensions.
 
 use axum::{Json, extract::Path};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
-//! What a list of servers is asked for.
+//! The filters, the order and the page of a list of servers.
 //!
 //! The room filters by what it keeps; the few words it does not know are judged here, one instance at a time, before
-//! the page is full. A word that Nova has and no instance can match matches none; a word nobody has is ignored, as
+//! the page is full. A word that Nova has and no instance can match matches none; an unknown word is ignored, as
 //! Nova ignores it.
 
 use regex::{Regex, RegexBuilder};
@@ -19,15 +19,15 @@ use crate::{
 /// The largest compiled name filter: a regular expression must not take memory at its sender's will.
 const REGEX_BYTES: usize = 1 << 18;
 
-/// What the query of a list says.
+/// The query of a list, read.
 pub(super) struct Wanted {
-    /// What the room filters by.
+    /// The filters that the room applies.
     pub list: ListInstances,
     /// How many at most.
     pub limit: usize,
-    /// What is left to judge here.
+    /// The filters that are applied here.
     rest: Vec<Rest>,
-    /// Whether a filter names what no instance has, so that the list is empty.
+    /// Whether a filter names a value that no instance has: then the list is empty.
     pub is_empty: bool,
 }
 

@@ -11,7 +11,7 @@ use crate::{
     instances::{Addresses, Flavor, Instance, Status, TaskState},
 };
 
-/// Which answer an instance is rendered for; Nova shows a little more or less in each.
+/// The answer that an instance is rendered for; Nova shows a little more or less in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum For {
     /// `GET /servers/{id}`.
@@ -22,7 +22,7 @@ pub(super) enum For {
     Update,
 }
 
-/// What the rendering depends on beside the instance.
+/// The caller and the version, which the rendering depends on beside the instance.
 pub(super) struct View<'a> {
     /// The shape asked for.
     pub version: Microversion,

@@ -91,7 +91,7 @@ pub(super) async fn create(
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(json!({ "server": server }))).into_response())
 }
 
-/// What a launch names and is not there is a fault of the request: the URL itself is there.
+/// A launch that names a missing thing is a bad request, not a 404: the URL itself is there.
 fn as_bad_request(error: Error) -> Error {
     match error {
         Error::NotFound(message) => Error::Invalid(message),

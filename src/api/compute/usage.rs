@@ -1,4 +1,4 @@
-//! What projects used in a time: `/os-simple-tenant-usage`.
+//! The usage of projects over a period: `/os-simple-tenant-usage`.
 //!
 //! Reckoned from the instances there are and the deleted ones there is still a record of.
 
@@ -73,7 +73,7 @@ fn page(mut instances: Vec<Instance>, query: &Query, version: Microversion) -> R
     Ok(Page::cut(instances, query.limit_of_nova()?, |instance| instance.id.to_string()))
 }
 
-/// Those there are, and those that changed since the start: the deleted ones among them.
+/// The instances that exist, and those that changed since the start, deleted ones included.
 async fn instances(rooms: &Rooms, caller: &Caller, span: &Span, project: Option<ProjectId>) -> Result<Vec<Instance>> {
     let own = caller.project.as_ref().map(|own| own.id);
     let all_projects = project.is_none() || project != own;

@@ -1,4 +1,4 @@
-//! The root and the version documents; nobody needs a token for these.
+//! The root and the version documents, which need no token.
 
 use axum::Json;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What was done, by whom.
+//! The audit: each action and its user.
 
 use axum::Json;
 use serde::{Deserialize, Serialize};

@@ -14,7 +14,7 @@ use crate::{
     images::Kind,
 };
 
-/// Which images.
+/// The filters of a list of images.
 pub(super) enum Filters {}
 
 /// In which order, and how many at a time.
@@ -119,6 +119,6 @@ pub(super) fn kind(word: &str) -> Result<Kind> {
         "public" => Ok(Kind::Public),
         "private" => Ok(Kind::Private),
         "shared" => Ok(Kind::Shared),
-        _ => Err(Error::Invalid(format!("kind is public, private or shared, not '{word}'"))),
+        _ => Err(Error::Invalid(format!("kind must be public, private or shared, not '{word}'"))),
     }
 }

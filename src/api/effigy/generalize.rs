@@ -52,7 +52,7 @@ struct NewId {
         (status = 202, description = "The copy is being made", body = Made),
         (status = 400, description = "A body that was not expected", body = ErrorBody),
         (status = 403, description = "The caller may not download the image, or make images", body = ErrorBody),
-        (status = 404, description = "There is no such image that the caller sees", body = ErrorBody),
+        (status = 404, description = "There is no such image, or the caller may not see it", body = ErrorBody),
         (status = 409, description = "It cannot be cleaned, or no cleaner is set up", body = ErrorBody),
         (status = 413, description = "The body is too large, or a quota is used up", body = ErrorBody),
         Refusals,

@@ -115,7 +115,7 @@ pub(super) async fn count(Asked { rooms, caller, .. }: Asked, query: Query) -> A
     params(("image" = String, Path, format = Uuid, description = "An image's id")),
     responses(
         (status = 200, description = "The image", body = ShownImage),
-        (status = 404, description = "There is no such image that the caller sees", body = ErrorBody),
+        (status = 404, description = "There is no such image, or the caller may not see it", body = ErrorBody),
         Refusals,
     ),
 )]
@@ -131,7 +131,7 @@ pub(super) async fn show(Asked { rooms, caller, .. }: Asked, Path(image): Path<S
     params(("image" = String, Path, format = Uuid, description = "An image's id")),
     responses(
         (status = 200, description = "The images", body = List),
-        (status = 404, description = "There is no such image that the caller sees", body = ErrorBody),
+        (status = 404, description = "There is no such image, or the caller may not see it", body = ErrorBody),
         Refusals,
     ),
 )]
@@ -153,7 +153,7 @@ pub(super) async fn descendants(Asked { rooms, caller, .. }: Asked, Path(image):
     params(("image" = String, Path, format = Uuid, description = "An image's id")),
     responses(
         (status = 200, description = "The images", body = List),
-        (status = 404, description = "There is no such image that the caller sees", body = ErrorBody),
+        (status = 404, description = "There is no such image, or the caller may not see it", body = ErrorBody),
         Refusals,
     ),
 )]
@@ -170,7 +170,7 @@ pub(super) async fn ancestors(Asked { rooms, caller, .. }: Asked, Path(image): P
     responses(
         (status = 200, description = "The figures", body = Storage),
         (status = 403, description = "The caller may not change the image", body = ErrorBody),
-        (status = 404, description = "There is no such image that the caller sees", body = ErrorBody),
+        (status = 404, description = "There is no such image, or the caller may not see it", body = ErrorBody),
         Refusals,
     ),
 )]

@@ -1,4 +1,4 @@
-//! What can be done with an instance that the Compute API has no word for.
+//! Actions on an instance that the Compute API does not have.
 
 use axum::{extract::Path, http::StatusCode};
 
@@ -18,7 +18,7 @@ use crate::{
     responses(
         (status = 202, description = "It is being switched off"),
         (status = 403, description = "The caller may not change the instance", body = ErrorBody),
-        (status = 404, description = "There is no such instance of the caller's project", body = ErrorBody),
+        (status = 404, description = "The caller's project has no such instance", body = ErrorBody),
         (status = 409, description = "It does not run, or it is locked", body = ErrorBody),
         Refusals,
     ),

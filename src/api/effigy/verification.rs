@@ -1,4 +1,4 @@
-//! What was found inside an image, stated and signed.
+//! The findings of an image's verification, stated and signed.
 
 use axum::{
     Json,
@@ -37,7 +37,7 @@ pub(super) struct Shown {
     reasons: Option<Vec<String>>,
     #[schema(format = DateTime)]
     verified_at: Option<String>,
-    /// Which Effigy verified it.
+    /// The version of Effigy that verified it.
     verifier: Option<String>,
     report: Option<guest::Report>,
     statement: Option<Envelope>,
@@ -86,7 +86,7 @@ pub(super) struct Key {
     params(("image" = String, Path, format = Uuid, description = "An image's id")),
     responses(
         (status = 200, description = "Where it is, and what it came to", body = Shown),
-        (status = 404, description = "There is no such image that the caller sees", body = ErrorBody),
+        (status = 404, description = "There is no such image, or the caller may not see it", body = ErrorBody),
         Refusals,
     ),
 )]
@@ -101,7 +101,7 @@ pub(super) async fn show(Asked { rooms, caller, .. }: Asked, Path(image): Path<S
     responses(
         (status = 202, description = "It will be verified"),
         (status = 403, description = "The caller may not change the image", body = ErrorBody),
-        (status = 404, description = "There is no such image that the caller sees", body = ErrorBody),
+        (status = 404, description = "There is no such image, or the caller may not see it", body = ErrorBody),
         (status = 409, description = "It has no bytes yet", body = ErrorBody),
         Refusals,
     ),
@@ -113,7 +113,7 @@ pub(super) async fn again(Asked { rooms, caller, .. }: Asked, Path(image): Path<
 
 /// Shows the public key of the deployment.
 ///
-/// It says nothing of anybody, so it needs no token.
+/// The key is public, so it needs no token.
 #[utoipa::path(
     get, path = "/verification-key", operation_id = "show_verification_key", tag = "verification", security(()),
     responses((status = 200, description = "The key", body = Key)),

@@ -221,7 +221,7 @@ pub(super) async fn put_region(
     JsonBody(Body(given)): JsonBody<Body<Regions>>,
 ) -> Answer<(StatusCode, Json<Value>)> {
     if given.id.as_ref().is_some_and(|given| *given != id) {
-        return Err(Error::Invalid("The region's id in the body is another than in the URL.".into()).into());
+        return Err(Error::Invalid("The region's id in the body differs from the one in the URL.".into()).into());
     }
     let row = rooms.identity.add_region(&caller, &id, given.into()).await?;
     Ok((StatusCode::CREATED, one::<Regions>(&url, &row)))

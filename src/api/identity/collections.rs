@@ -21,15 +21,15 @@ use super::{
 };
 use crate::error::Result;
 
-/// What is a collection's own.
+/// The parts that differ from one collection to another.
 pub(super) trait Collection: 'static {
     /// One thing, as bodies call it.
     const ONE: &'static str;
     /// All things, as URLs and lists call them.
     const MANY: &'static str;
-    /// What is known of one.
+    /// One record, as the room knows it.
     type Row: Send + 'static;
-    /// What a body may say of one.
+    /// The fields that a body may have.
     type Fields: DeserializeOwned + Send + 'static;
 
     /// Its id.
@@ -37,7 +37,7 @@ pub(super) trait Collection: 'static {
     /// One as Keystone shows it, but for its link.
     fn shown(row: &Self::Row) -> Value;
 
-    /// Those that the filters let through, one more than the page if there are more.
+    /// The records that pass the filters: one more than fits on the page, if there are more.
     fn list(asked: &Asked, filters: &Filters) -> impl Future<Output = Result<Vec<Self::Row>>> + Send;
     /// Makes one.
     fn create(asked: &Asked, fields: Self::Fields) -> impl Future<Output = Result<Self::Row>> + Send;

@@ -136,7 +136,7 @@ fn checked(fields: Fields, known: &[AccessRule]) -> Result<NewCredential> {
             .find(|rule| rule.id == id)
             .cloned()
             .ok_or_else(|| Error::NotFound(format!("Could not find Access Rule: {id}."))),
-        _ => Err(Error::Invalid("An access rule has a service, a method and a path.".into())),
+        _ => Err(Error::Invalid("An access rule needs a service, a method and a path.".into())),
     };
     let access_rules = fields.access_rules.unwrap_or_default().into_iter().map(rule).collect::<Result<_>>()?;
     let expires = fields.expires_at.as_deref().map(parse_time).transpose()?;
@@ -160,7 +160,7 @@ fn parse_time(text: &str) -> Result<OffsetDateTime> {
         let minutes = time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]Z");
         PrimitiveDateTime::parse(&with_zone, minutes).map(PrimitiveDateTime::assume_utc)
     });
-    let at = read.map_err(|_| Error::Invalid("expires_at is a time such as 2026-11-30T12:00:00Z.".into()))?;
+    let at = read.map_err(|_| Error::Invalid("expires_at must be a time such as 2026-11-30T12:00:00Z.".into()))?;
     Ok(at.to_offset(time::UtcOffset::UTC))
 }
 

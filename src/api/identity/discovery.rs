@@ -1,4 +1,4 @@
-//! What a client asks before anything else: which version there is, and where.
+//! The first thing that a client asks: which version there is, and where.
 
 use axum::{
     Json,

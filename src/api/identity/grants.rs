@@ -1,4 +1,4 @@
-//! Who holds which role where: `/v3/{projects,domains}/{id}/{users,groups}/{id}/roles`, `/v3/system/…` and
+//! Role assignments: `/v3/{projects,domains}/{id}/{users,groups}/{id}/roles`, `/v3/system/…` and
 //! `/v3/role_assignments`.
 
 use std::collections::HashMap;
@@ -51,7 +51,7 @@ pub(super) fn routes() -> Router<Api> {
     all.route("/v3/role_assignments", get(assignments))
 }
 
-/// Who and where, as the URL names them.
+/// The actor and the target of an assignment, as the URL names them.
 struct Meant {
     actor: Actor,
     target: Target,
@@ -116,7 +116,7 @@ async fn assignments(Asked { rooms, caller, .. }: Asked, filters: Filters) -> An
     })))
 }
 
-/// Keystone: a flag in a query is set by its name alone.
+/// Keystone: a flag in a query is set by its name, without a value.
 fn is_set(filters: &Filters, name: &str) -> bool {
     filters.flag(name).unwrap_or(false)
 }
@@ -129,10 +129,12 @@ fn wanted(filters: &Filters) -> Result<ListAssignments> {
     let system = filters.text("scope.system").map(|_| Target::System);
     let is_effective = is_set(filters, "effective");
     if (user.is_some() && group.is_some()) || (is_effective && group.is_some()) {
-        return Err(Error::Invalid("Ask for a user or for a group; in effect only users hold roles.".into()));
+        return Err(Error::Invalid(
+            "Filter by a user or by a group, not by both; with effective, filter by a user.".into(),
+        ));
     }
     if [&project, &domain, &system].iter().filter(|target| target.is_some()).count() > 1 {
-        return Err(Error::Invalid("Ask for one scope: a project, a domain or the system.".into()));
+        return Err(Error::Invalid("Filter by one scope: a project, a domain or the system.".into()));
     }
     Ok(ListAssignments {
         actor: user.or(group),

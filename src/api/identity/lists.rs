@@ -1,4 +1,4 @@
-//! What every list of the Identity API has: filters, pages by key, links.
+//! The parts that every list of the Identity API has: filters, pages by key, links.
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use serde::Serialize;
@@ -24,7 +24,7 @@ pub(in crate::api) struct Filters {
     limit: u32,
 }
 
-/// The addresses of a page and of its neighbours. Nobody pages back: there is no previous one.
+/// The addresses of a page and of its neighbours. Clients do not page back: there is no previous one.
 #[derive(Serialize, ToSchema)]
 pub(in crate::api) struct Links {
     #[serde(rename = "self")]

@@ -119,7 +119,7 @@ pub(super) async fn check_implied(
     let all = rooms.identity.implications(&caller).await?;
     let prior = all.into_iter().find(|(role, _)| role.id == prior);
     let found = prior.and_then(|(prior, all)| Some((prior, all.into_iter().find(|role| role.id == implied)?)));
-    let (prior, implied) = found.ok_or_else(|| Error::NotFound("The one role does not imply the other.".into()))?;
+    let (prior, implied) = found.ok_or_else(|| Error::NotFound("The first role does not imply the second.".into()))?;
     if method == Method::HEAD {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }

@@ -81,7 +81,7 @@ impl Who {
     fn named(self, what: &str) -> Result<Named> {
         // No name has a NUL, and PostgreSQL would not even look for one.
         if [&self.id, &self.name].into_iter().flatten().any(|text| text.contains('\0')) {
-            return Err(Error::Invalid(format!("The {what}'s id or name has a NUL.")));
+            return Err(Error::Invalid(format!("The {what}'s id or name contains a NUL character.")));
         }
         if let Some(id) = self.id {
             return Ok(Named::Id(id));
@@ -152,7 +152,9 @@ fn with_catalog(query: &Query) -> bool {
 
 fn proofs(identity: Methods) -> Result<Vec<Proof>> {
     let Methods { methods, mut password, mut token, mut application_credential } = identity;
-    let absent = |method: &str| Error::Invalid(format!("The method '{method}' is named, its part of the body absent."));
+    let absent = |method: &str| {
+        Error::Invalid(format!("The body names the method '{method}' but has no auth.identity.{method}."))
+    };
     let mut proofs = Vec::new();
     for method in &methods {
         proofs.push(match method.as_str() {
@@ -210,7 +212,7 @@ fn scope(scope: Option<Value>) -> Result<WantedScope> {
     if scope.get("unscoped").is_some() {
         return Ok(WantedScope::Unscoped);
     }
-    Err(Error::Invalid("auth.scope is a project, a domain, the system ({\"all\": true}) or \"unscoped\".".into()))
+    Err(Error::Invalid("auth.scope must be a project, a domain, the system ({\"all\": true}) or \"unscoped\".".into()))
 }
 
 /// A session as Keystone shows a token.

@@ -53,7 +53,7 @@ fn taken(taken: Answer<()>) -> Response {
     match taken {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => {
-            // What was not read of a refused body is still on its way: nothing else comes over this connection.
+            // The rest of a refused body is still on its way: the connection cannot carry another request.
             let mut response = error.into_response();
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             response
@@ -61,7 +61,7 @@ fn taken(taken: Answer<()>) -> Response {
     }
 }
 
-/// What is said before the bytes.
+/// The head of an upload: the image's id and the declared sizes and digests.
 fn opening(image: &str, headers: &HeaderMap) -> Answer<(ImageId, Declared)> {
     let id = image_id(image)?;
     let media_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -104,7 +104,7 @@ fn answer(status: StatusCode, file: &File, range: Range<u64>) -> Response {
     set(header::CONTENT_TYPE, "application/octet-stream".into());
     set(header::CONTENT_LENGTH, (range.end - range.start).to_string());
     set(header::ACCEPT_RANGES, "bytes".into());
-    // Whatever a user put into an image, no browser shows it as a page of ours.
+    // An image may hold any bytes: no browser may show them as a page of this service.
     set(header::X_CONTENT_TYPE_OPTIONS, "nosniff".into());
     set(header::CONTENT_DISPOSITION, disposition(&file.image));
     if status == StatusCode::PARTIAL_CONTENT {
@@ -124,7 +124,7 @@ fn unsatisfiable(error: Error, size_bytes: u64) -> Response {
     response
 }
 
-/// The part that a `Range` asks for; `None` for a unit that is not bytes, which is no range to us (RFC 9110, 14.2).
+/// The part that a `Range` asks for; `None` for a unit other than bytes, which is ignored (RFC 9110, 14.2).
 /// Only one part is served: several would let a small request ask for many times the file.
 fn range_of(value: &HeaderValue, size_bytes: u64) -> Result<Option<Range<u64>>> {
     let bad = || Error::BadRange { size_bytes };
@@ -165,7 +165,7 @@ fn disposition(image: &Image) -> String {
     format!("attachment; filename=\"{plain}.{extension}\"; filename*=UTF-8''{exact}.{extension}")
 }
 
-/// What the headers say about the bytes to come.
+/// The sizes and digests that the headers declare.
 fn declared(headers: &HeaderMap) -> Result<Declared> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default().trim());
     let size = |name: &str| match text(name) {

@@ -1,4 +1,4 @@
-//! What the service can do, and what it honestly cannot.
+//! The abilities of the service, and the ones that it lacks.
 
 use axum::{Json, http::StatusCode};
 use serde_json::json;
@@ -30,6 +30,6 @@ pub(super) async fn no_locations(_: Asked) -> ApiError {
 pub(super) fn locations() -> ApiError {
     ApiError::new(
         StatusCode::NOT_IMPLEMENTED,
-        "Nobody sets where an image's bytes are: upload them to PUT /v2/images/ID/file.",
+        "The service decides where it keeps an image's bytes: upload them to PUT /v2/images/ID/file.",
     )
 }

@@ -220,7 +220,7 @@ fn sort_direction(direction: &str) -> Result<Direction> {
     match direction {
         "asc" => Ok(Direction::Ascending),
         "desc" => Ok(Direction::Descending),
-        _ => Err(Error::Invalid(format!("the direction of a sort is asc or desc, not '{direction}'"))),
+        _ => Err(Error::Invalid(format!("the direction of a sort must be asc or desc, not '{direction}'"))),
     }
 }
 

@@ -52,7 +52,7 @@ fn time(description: &str) -> Value {
     json!({"type": "string", "readOnly": true, "format": "date-time", "description": description})
 }
 
-/// What a property may say, wherever one is.
+/// The schema of a property, wherever one is.
 fn fields() -> Value {
     let types = json!(["array", "boolean", "integer", "number", "object", "string", null]);
     let count = || json!({"$ref": "#/definitions/positiveInteger"});

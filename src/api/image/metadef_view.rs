@@ -1,4 +1,4 @@
-//! Metadata definitions as JSON. What is not set is left out, as Glance does.
+//! Metadata definitions as JSON. Fields that are not set are left out, as in Glance.
 
 use serde_json::{Map, Value, json};
 

@@ -169,7 +169,7 @@ async fn clear(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// `POST …/tags`: in the place of all, unless the client says that they are to be added.
+/// `POST …/tags`: replaces all tags, unless the client asks to add these.
 async fn add_tags(
     Asked { rooms, caller, .. }: Asked,
     Path(namespace): Path<String>,
@@ -177,7 +177,7 @@ async fn add_tags(
     JsonBody(mut body): Body,
 ) -> Answer<Response> {
     let tags = serde_json::from_value(body.remove("tags").unwrap_or_default())
-        .map_err(|_| Error::Invalid("'tags' is a list of objects with a name".into()))?;
+        .map_err(|_| Error::Invalid("'tags' must be a list of objects with a name".into()))?;
     let appends = headers.get("x-openstack-append").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"true"));
     let tags = match appends {
         true => rooms.metadefs.append_tags(&caller, &namespace, tags).await?,
@@ -204,7 +204,7 @@ fn created(body: Value, at: Option<String>) -> Response {
     response
 }
 
-/// Which page of a list, and in which order.
+/// The page of a list, and its order.
 struct Wanted {
     visibility: Option<bool>,
     resource_types: Option<Vec<String>>,
@@ -214,7 +214,7 @@ struct Wanted {
     limit: usize,
 }
 
-/// What lists are sorted and continued by.
+/// The key that lists are sorted and continued by.
 struct Key<'a> {
     name: &'a str,
     created_ms: i64,

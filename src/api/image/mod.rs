@@ -62,7 +62,7 @@ pub fn routes() -> Router<Api> {
         .route("/v2/images/{image}/stage", put(file::stage).layer(DefaultBodyLimit::disable()))
 }
 
-/// Reads an image's id; what is no id names no image.
+/// Reads an image's id. A text that is not an id is answered as a missing image.
 pub(super) fn image_id(text: &str) -> Answer<ImageId> {
     text.parse().map_err(|_| {
         let shown: String = text.chars().take(64).collect();

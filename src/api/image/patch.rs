@@ -9,7 +9,7 @@ use crate::{
     images::Change,
 };
 
-/// Changes in one request. More are no honest use: an image has 128 properties.
+/// Changes in one request. An honest client needs no more: an image has 128 properties.
 const MAX_CHANGES: usize = 1024;
 
 /// Reads one operation's verb and path.
@@ -18,7 +18,7 @@ type Reading = fn(&Map<String, Value>) -> Result<(String, String)>;
 /// Reads the body of a `PATCH`.
 ///
 /// # Errors
-/// 415 for another media type, 400 for what is no patch of an image, 403 for what nobody changes.
+/// 415 for another media type, 400 for a body that is not a patch of an image, 403 for a read-only attribute.
 pub(super) fn parse(content_type: Option<&HeaderValue>, body: Value) -> Answer<Vec<Change>> {
     let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
     let media_type = content_type.split(';').next().unwrap_or_default().trim();
@@ -93,7 +93,7 @@ fn attribute(path: &str) -> Result<String> {
     let rest = path.strip_prefix('/').ok_or_else(|| bad("does not start with \"/\""))?;
     if rest == "locations" || rest.starts_with("locations/") {
         return Err(Error::Forbidden(
-            "Attribute 'locations' is read-only: nobody sets where an image's bytes are.".into(),
+            "Attribute 'locations' is read-only: the service decides where it keeps an image's bytes.".into(),
         ));
     }
     if rest.contains('/') {

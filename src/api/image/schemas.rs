@@ -9,7 +9,7 @@ use crate::{
     images::{CONTAINER_FORMATS, DISK_FORMATS},
 };
 
-/// `GET /v2/schemas/{schema}`. Needs no token, as in Glance's own documents of them: they say nothing of anybody.
+/// `GET /v2/schemas/{schema}`. Needs no token, as in Glance: the documents describe the API and no user.
 pub(super) async fn show(Path(schema): Path<String>) -> Answer {
     let found = match schema.as_str() {
         "image" => image(),

@@ -34,7 +34,7 @@ pub(super) struct TaskBody {
     input: Value,
 }
 
-/// What an import as a task needs to know.
+/// The input of an import that is a task.
 #[derive(Debug, Deserialize)]
 struct ImportInput {
     import_from: String,
@@ -72,7 +72,7 @@ pub(super) async fn show(Asked { rooms, caller, .. }: Asked, Path(task): Path<St
 /// `POST /v2/tasks`
 pub(super) async fn create(Asked { rooms, caller, .. }: Asked, JsonBody(body): JsonBody<TaskBody>) -> Answer<Response> {
     if body.kind != "import" {
-        return Err(Error::Invalid("There is one type of task to make: import.".into()).into());
+        return Err(Error::Invalid("The only type of task is import.".into()).into());
     }
     let read: ImportInput = serde_json::from_value(body.input.clone())
         .map_err(|error| Error::Invalid(format!("The task's input is not what was expected: {error}.")))?;
@@ -89,9 +89,9 @@ pub(super) async fn create(Asked { rooms, caller, .. }: Asked, JsonBody(body): J
     Ok(response)
 }
 
-/// `DELETE /v2/tasks/{task}`: nobody deletes them, as in Glance.
+/// `DELETE /v2/tasks/{task}`: tasks cannot be deleted, as in Glance.
 pub(super) async fn delete(Asked { rooms, caller, .. }: Asked, Path(_task): Path<String>) -> Answer<Response> {
-    // Whoever may not see tasks is told that, and not how they end.
+    // A caller who may not see tasks gets that refusal first, not the one about their end.
     rooms.images.tasks(&caller, ListTasks::default()).await?;
     let message = "Tasks are not deleted: they are forgotten 48 hours after they have ended.";
     let mut headers = HeaderMap::new();
@@ -105,7 +105,7 @@ fn read(query: &Query) -> Result<ListTasks> {
     for (name, value) in query.pairs() {
         let one_of = |words: &[&str]| match words.contains(&value) {
             true => Ok(Some(value.to_owned())),
-            false => Err(Error::Invalid(format!("Invalid {name} value: it is one of {}.", words.join(", ")))),
+            false => Err(Error::Invalid(format!("Invalid {name} value: it must be one of {}.", words.join(", ")))),
         };
         match name {
             "limit" => wanted.limit = paging::limit(Some(value), paging::PAGE)?,
@@ -129,7 +129,7 @@ fn order(key: &str) -> Result<TaskOrder> {
         "id" => Ok(TaskOrder::Id),
         "type" => Ok(TaskOrder::Kind),
         "status" => Ok(TaskOrder::Status),
-        _ => Err(Error::Invalid("Invalid sort_key value: it is one of created_at, id, type, status.".into())),
+        _ => Err(Error::Invalid("Invalid sort_key value: it must be one of created_at, id, type, status.".into())),
     }
 }
 

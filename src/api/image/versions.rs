@@ -1,4 +1,4 @@
-//! Which versions of the API there are. Clients read features from the list: every minor version is in it.
+//! The versions of the API. Clients read features from the list: every minor version is in it.
 
 use axum::{
     Json,

@@ -10,13 +10,13 @@ use axum::{
 /// Name and content of every file of the built console; none when it was not built.
 const FILES: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/console.rs"));
 
-/// What the console's document may load: its own files, and nothing inline but styles, which its component library
-/// writes. Consoles of guests are WebSockets of this address.
+/// The sources that the console's document may load from: its own files, and nothing inline but styles, which its
+/// component library writes. Consoles of guests are WebSockets of this address.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: \
                       blob:; font-src 'self'; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action \
                       'self'; frame-ancestors 'none'; object-src 'none'";
 
-/// What every answer of the console carries.
+/// The headers of every answer of the console.
 const HEADERS: [(HeaderName, &str); 5] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

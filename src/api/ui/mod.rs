@@ -1,6 +1,6 @@
-//! The web console: its files, embedded in the program, and the session of whoever uses it.
+//! The web console: its files, embedded in the program, and the session of its user.
 //!
-//! The console is a client of the public API and of nothing else. What is its own is the session: a token behind a
+//! The console is a client of the public API and of nothing else. Only the session is its own: a token behind a
 //! cookie that no script can read ([`super::cookie`]), made, moved to another project and ended by [`session`].
 
 use axum::{Router, routing::get};

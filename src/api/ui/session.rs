@@ -1,6 +1,6 @@
 //! `/session`: the console's session, which is a token behind a cookie.
 //!
-//! Nothing is kept before somebody has signed in, and the token appears in no answer's body.
+//! Nothing is kept before a user has signed in, and the token appears in no answer's body.
 
 use axum::{
     Extension, Json,
@@ -55,7 +55,7 @@ pub(super) async fn begin(
     JsonBody(body): JsonBody<Begin>,
 ) -> Answer<Response> {
     cookie::check_origin(&rooms, &headers)?;
-    // Whoever cannot be given a cookie is told so before the password is looked at.
+    // A browser that cannot be given a cookie is refused before the password is checked.
     cookie::begin(&headers, "")?;
     let domain = body.domain.filter(|domain| !domain.is_empty()).unwrap_or_else(|| DEFAULT_DOMAIN.into());
     let proofs = [Proof::Password { user: Named::Name { name: body.user, domain }, password: body.password }];
@@ -140,7 +140,7 @@ fn enabled() -> ListProjects<'static> {
     ListProjects { enabled: Some(true), limit: paging::MAX_PAGE, ..ListProjects::default() }
 }
 
-/// Who is signed in, where, and what this deployment offers.
+/// The user who is signed in, the project, and the features of this deployment.
 async fn shown(rooms: &Rooms, caller: &Caller, session: &Session) -> Result<Value> {
     let own = rooms.identity.projects_of(caller, caller.user.id, &enabled()).await?;
     let projects: Vec<_> = own.iter().map(|project| json!({"id": project.id, "name": project.name})).collect();

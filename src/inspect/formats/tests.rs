@@ -46,7 +46,7 @@ impl Place {
         self.made("qcow2", options, &disk())
     }
 
-    /// What QEMU makes of a disk.
+    /// The file that QEMU makes of a disk.
     fn made(&self, driver: &str, options: &[&str], disk: &[u8]) -> Vec<u8> {
         fs::write(self.path("src.raw"), disk).unwrap();
         let mut command = Command::new("qemu-img");
