@@ -56,7 +56,7 @@ fn sql_stays_in_db() {
 }
 
 #[test]
-fn processes_start_in_two_places_alone() {
+fn processes_start_in_only_two_places() {
     // QEMU (the probe of the accelerator and of its version are of the same file's kind), and this program itself
     // again, to look into a disk (docs/decisions/0012-looking-inside.md).
     refuse(&sources("src"), |source| {
@@ -81,7 +81,7 @@ fn db_uses_no_room() {
 }
 
 #[test]
-fn model_uses_ids_and_errors_alone() {
+fn model_uses_only_ids_and_errors() {
     uses_only("src/model", &["model", "ids", "error", "Error", "Result"]);
 }
 

@@ -108,7 +108,7 @@ async fn wrong_token_and_foreign_page_are_refused() {
 }
 
 #[tokio::test]
-async fn console_that_there_is_not_is_refused() {
+async fn unknown_kind_of_console_is_refused() {
     let effigy = Effigy::with("[instances]\naccel = \"tcg\"\n").await;
     let (alice, id) = running(&effigy).await;
     let path = format!("/servers/{id}/remote-consoles");

@@ -43,7 +43,7 @@ async fn stranger_is_asked_for_a_token_in_the_same_shape() {
 }
 
 #[tokio::test]
-async fn body_that_is_no_json_or_too_long_is_refused() {
+async fn body_that_is_not_json_or_too_long_is_refused() {
     let effigy = Effigy::start().await;
     let admin = effigy.admin().await;
     let post = |body: Vec<u8>, kind: &'static str| {

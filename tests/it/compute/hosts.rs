@@ -21,7 +21,7 @@ async fn limits_are_those_of_the_settings_and_shed_what_nova_shed() {
 }
 
 #[tokio::test]
-async fn quotas_are_shown_by_project_and_changed_in_the_settings_alone() {
+async fn quotas_are_shown_by_project_and_changed_only_in_the_settings() {
     let effigy = Effigy::start().await;
     let people = effigy.people().await;
     let own = format!("/os-quota-sets/{}", people.alice.project_id);
@@ -65,7 +65,7 @@ async fn hypervisor_says_how_its_guests_run() {
 }
 
 #[tokio::test]
-async fn what_there_is_none_of_answers_an_empty_list() {
+async fn lists_of_things_that_effigy_does_not_have_are_empty() {
     let effigy = Effigy::start().await;
     let admin = effigy.admin().await;
     for (path, list) in [

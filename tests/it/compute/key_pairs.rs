@@ -73,7 +73,7 @@ async fn forms_follow_the_microversion() {
 }
 
 #[tokio::test]
-async fn what_is_no_key_is_refused() {
+async fn text_that_is_not_a_key_is_refused() {
     let effigy = Effigy::start().await;
     let admin = effigy.admin().await;
     for (name, key) in

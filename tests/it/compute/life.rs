@@ -72,7 +72,7 @@ async fn deleted_server_is_gone_and_its_history_stays() {
 }
 
 #[tokio::test]
-async fn action_that_is_not_offered_says_why_and_one_there_is_not_is_refused() {
+async fn action_not_offered_says_why_and_unknown_action_is_refused() {
     let (_effigy, people, id) = running().await;
     let path = format!("/servers/{id}/action");
     for action in ["pause", "suspend", "rescue", "resize", "rebuild", "shelve", "evacuate", "changePassword"] {
@@ -143,7 +143,7 @@ async fn metadata_and_tags_are_set_one_by_one_and_all_at_once() {
 }
 
 #[tokio::test]
-async fn what_hangs_on_a_server_is_its_one_interface() {
+async fn attachments_of_a_server_are_its_one_interface() {
     let (_effigy, people, id) = running().await;
     let alice = &people.alice;
     let path = format!("/servers/{id}");

@@ -22,7 +22,7 @@ async fn names(person: &Person, query: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn filters_leave_what_they_name() {
+async fn filters_keep_only_the_servers_that_match() {
     let (_effigy, people, image) = three().await;
     let alice = &people.alice;
     for (query, expected) in [

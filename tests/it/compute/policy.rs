@@ -54,7 +54,7 @@ async fn server_of_another_project_is_as_if_it_were_not_there() {
 }
 
 #[tokio::test]
-async fn locked_server_is_changed_by_the_admin_alone() {
+async fn locked_server_is_changed_only_by_the_admin() {
     let effigy = Effigy::with("[instances]\naccel = \"tcg\"\n").await;
     let people = effigy.people().await;
     let image = people.alice.save_image("micro", "raw", micro_disk("lock", 1 << 20)).await;

@@ -54,7 +54,7 @@ async fn microversion_out_of_range_is_not_acceptable() {
 }
 
 #[tokio::test]
-async fn what_a_microversion_does_not_have_is_not_there() {
+async fn parts_outside_of_their_microversions_are_not_found() {
     let effigy = Effigy::start().await;
     let admin = effigy.admin().await;
     for (path, has, has_not) in [

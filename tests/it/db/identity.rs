@@ -55,7 +55,7 @@ async fn two_services_seed_once_and_make_one_admin() {
 }
 
 #[tokio::test]
-async fn what_ends_at_one_service_ends_at_the_other_within_a_second() {
+async fn token_ended_at_one_service_ends_at_the_other_within_a_second() {
     for fresh in both().await {
         let (one, other) = two(&fresh).await;
         let operator = Caller::operator();

@@ -72,7 +72,7 @@ fn reservation(project: ProjectId, min: u32, max: u32) -> Reservation {
 }
 
 #[tokio::test]
-async fn row_comes_back_as_it_was_written_and_its_state_changes_only_from_what_it_is() {
+async fn row_comes_back_as_written_and_its_state_changes_only_from_the_present_one() {
     for Fresh { name, db, _folder, .. } in both().await {
         let project = ProjectId::new();
         let made = db.add_instances(&reservation(project, 1, 1), |i, n| instance(project, i, n)).await.unwrap();

@@ -106,7 +106,7 @@ async fn every_order_pages_through_every_image_once() {
 }
 
 #[tokio::test]
-async fn conditions_select_what_they_say() {
+async fn conditions_select_the_rows_that_match() {
     for Fresh { name, db, .. } in both().await {
         let own = ProjectId::new();
         let mut one = image(own, "one", 10_000);

@@ -125,7 +125,7 @@ fn list(value: &Value) -> &[Value] {
 }
 
 #[test]
-fn only_what_the_schema_names_fits() {
+fn only_the_values_that_the_schema_names_fit() {
     let document =
         serde_json::json!({"components": {"schemas": {"Colour": {"type": "string", "enum": ["red", "blue"]}}}});
     let schema = serde_json::json!({

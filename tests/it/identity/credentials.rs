@@ -108,7 +108,7 @@ async fn a_credential_holds_chosen_roles_and_ends_when_one_is_lost() {
 }
 
 #[tokio::test]
-async fn access_rules_hold_on_the_plain_path_alone() {
+async fn access_rules_hold_only_on_the_plain_path() {
     let effigy = Effigy::start().await;
     let people = effigy.people().await;
     let rules = json!([{"service": "identity", "method": "GET", "path": "/v3/auth/projects"}]);

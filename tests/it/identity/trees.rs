@@ -55,7 +55,7 @@ async fn projects_stand_below_projects_of_their_domain() {
 }
 
 #[tokio::test]
-async fn a_domain_is_also_a_project_to_who_asks_so() {
+async fn a_domain_is_also_a_project_when_asked_for_as_one() {
     let effigy = Effigy::start().await;
     let admin = effigy.admin().await;
     let lab = project(&admin, json!({"name": "lab", "is_domain": true})).await;

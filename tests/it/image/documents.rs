@@ -50,7 +50,7 @@ async fn schemas_describe_what_is_answered() {
 }
 
 #[tokio::test]
-async fn only_what_is_there_is_promised() {
+async fn info_promises_only_the_methods_and_stores_that_exist() {
     let effigy = Effigy::start().await;
     let People { admin, alice, .. } = effigy.people().await;
     let import = alice.get("/image/v2/info/import").await.expect(200).json();

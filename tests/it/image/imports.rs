@@ -359,7 +359,7 @@ async fn copy_between_stores_is_the_admins_and_has_nothing_to_do() {
 }
 
 #[tokio::test]
-async fn tasks_are_the_admins_to_make_and_see_and_nobodys_to_delete() {
+async fn tasks_are_made_and_seen_by_admins_and_deleted_by_nobody() {
     let source = Source::start(|_| Reply::file(&[7; 4096])).await;
     let effigy = Effigy::with(&source.settings()).await;
     let People { admin, alice, bob, .. } = effigy.people().await;

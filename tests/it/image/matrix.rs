@@ -180,7 +180,7 @@ const OWNERS: [&str; 3] = ["admin", "member of the owner", "reader of the owner"
 const SHARED_WITH: [&str; 2] = ["member it is shared with", "reader it is shared with"];
 
 #[tokio::test]
-async fn private_image_is_its_projects_alone() {
+async fn private_image_is_only_its_projects() {
     let effigy = Effigy::with(RECORD).await;
     let cast = Cast::of(&effigy).await;
     let id = cast.image("private").await;
@@ -291,7 +291,7 @@ async fn owner_and_admin_delete_and_readers_make_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_hidden_answers_as_what_does_not_exist() {
+async fn hidden_image_answers_like_one_that_does_not_exist() {
     let effigy = Effigy::with(RECORD).await;
     let cast = Cast::of(&effigy).await;
     let id = cast.image("private").await;

@@ -191,7 +191,7 @@ async fn project_has_its_number_of_images_and_no_more() {
 }
 
 #[tokio::test]
-async fn what_names_no_image_is_not_found() {
+async fn text_that_is_not_an_images_id_is_not_found() {
     let effigy = Effigy::start().await;
     let People { alice, .. } = effigy.people().await;
     for name in ["golden", "1", "%2e%2e", "c0ffee00-1234-4abc-8def-0123456789ab", "%00"] {

@@ -36,7 +36,7 @@ async fn nothing_is_left(effigy: &mut Effigy) {
 }
 
 #[tokio::test]
-async fn what_a_broken_upload_wrote_is_swept() {
+async fn bytes_of_a_broken_upload_are_swept() {
     let mut effigy = Effigy::start().await;
     let People { alice, .. } = effigy.people().await;
     let id = alice.create_image("a", json!({})).await;
@@ -49,7 +49,7 @@ async fn what_a_broken_upload_wrote_is_swept() {
 }
 
 #[tokio::test]
-async fn what_a_deleted_image_held_is_swept_and_counted_no_more() {
+async fn bytes_of_a_deleted_image_are_swept_and_no_longer_counted() {
     let mut effigy = Effigy::start().await;
     let People { alice, .. } = effigy.people().await;
     let id = alice.save_image("a", "raw", bytes(1, 1 << 20)).await;
@@ -156,7 +156,7 @@ async fn filters_and_markers_that_name_others_tell_nothing() {
 }
 
 #[tokio::test]
-async fn parts_of_one_image_are_none_of_another() {
+async fn parts_of_one_image_are_not_found_under_another() {
     let effigy = Effigy::start().await;
     let People { alice, alice_batch, bob, .. } = effigy.people().await;
     let one = alice.create_image("one", json!({"tags": ["mine"], "colour": "red"})).await;

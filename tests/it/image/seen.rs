@@ -102,7 +102,7 @@ async fn every_case(admin: &Person, alice: &Person, batch: &Person) -> Vec<Case>
 }
 
 #[tokio::test]
-async fn whatever_is_listed_is_shown_and_nothing_else() {
+async fn image_is_listed_exactly_when_it_is_shown() {
     let effigy = Effigy::with("[sharing]\nscope = \"any\"\n").await;
     let people = effigy.people().await;
     let ruth = someone(&effigy, &people, "ruth", "batch", "reader").await;

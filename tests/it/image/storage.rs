@@ -10,7 +10,7 @@ async fn figures(person: &Person, id: &str) -> Value {
 }
 
 #[tokio::test]
-async fn figures_tell_what_is_shared_with_the_images_one_sees() {
+async fn figures_count_bytes_shared_with_the_images_that_the_caller_sees() {
     let effigy = Effigy::start().await;
     let People { alice, .. } = effigy.people().await;
     let (common, own) = (bytes(7, 1 << 20), bytes(8, 1 << 19));
@@ -41,7 +41,7 @@ async fn chunks_that_file_and_disk_share_are_counted_once() {
 }
 
 #[tokio::test]
-async fn no_figure_tells_what_another_project_keeps() {
+async fn no_figure_reveals_another_projects_images() {
     let effigy = Effigy::start().await;
     let People { alice, bob, rita, .. } = effigy.people().await;
     let content = bytes(9, 1 << 20);

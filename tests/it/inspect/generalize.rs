@@ -84,7 +84,7 @@ fn holds(disk: &[u8], text: &str) -> bool {
 }
 
 #[tokio::test]
-async fn copy_has_lost_what_can_be_cured_and_nothing_else() {
+async fn copy_has_lost_only_its_curable_findings() {
     let effigy = Effigy::with(&settings()).await;
     let people = effigy.people().await;
     let alice = &people.alice;
@@ -136,7 +136,7 @@ fn folders(effigy: &Effigy) -> usize {
 }
 
 #[tokio::test]
-async fn what_cannot_be_copied_so_is_refused_and_says_why() {
+async fn image_that_cannot_be_cleaned_is_refused_with_the_reason() {
     let mut effigy = Effigy::with(&settings()).await;
     let alice = effigy.people().await.alice;
     let path = |id: &str| format!("/effigy/v1/images/{id}/generalize");
@@ -284,7 +284,7 @@ fn partitioned(volumes: &[Vec<u8>]) -> Vec<u8> {
 const VOLUME_BYTES: usize = 8 << 20;
 
 #[tokio::test]
-async fn system_on_several_partitions_is_cleaned_on_each_for_whoever_may_read_it() {
+async fn system_on_several_partitions_is_cleaned_on_each_for_every_reader() {
     let effigy = Effigy::with(&settings()).await;
     let People { alice, bob, .. } = effigy.people().await;
     let root = linux_disk(&[

@@ -23,7 +23,7 @@ async fn facts_fill_what_the_owner_left_open() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_told_is_unknown_and_says_why() {
+async fn unreadable_system_is_unknown_and_says_why() {
     let effigy = Effigy::start().await;
     let alice = effigy.people().await.alice;
     let before = json!({"min_disk": 0});

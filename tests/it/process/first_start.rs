@@ -8,7 +8,7 @@ use std::{
 use crate::support::{Answer, Effigy, clients};
 
 #[tokio::test]
-async fn clouds_yaml_is_readable_by_its_owner_alone() {
+async fn clouds_yaml_is_readable_only_by_its_owner() {
     let effigy = Effigy::start().await;
     let mode = |path| std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
     assert_eq!(mode(effigy.data().join("clouds.yaml")), 0o600);
