@@ -20,12 +20,12 @@ use crate::{
 #[derive(Clone)]
 pub struct Stores(Arc<[Arc<Store>]>);
 
-/// What is said of a store.
+/// The settings of a store.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// Its name.
     pub name: String,
-    /// What it is, for people.
+    /// Its description, for people.
     pub description: String,
     /// The folder of its chunks.
     pub folder: PathBuf,
@@ -35,7 +35,7 @@ pub struct Settings {
     pub is_read_only: bool,
     /// It takes what names no store.
     pub is_default: bool,
-    /// What is kept free on its file system, in bytes.
+    /// The bytes kept free on its file system.
     pub reserve_bytes: u64,
 }
 
@@ -61,7 +61,7 @@ pub struct Place {
 pub struct Session {
     /// The store.
     pub store: Arc<Store>,
-    /// What keeps what it wrote until a row does.
+    /// The session that keeps the written chunks until a row does.
     pub chunks: chunks::Session,
 }
 
@@ -121,7 +121,7 @@ impl Stores {
         match self.named(name) {
             Some(store) if store.is_read_only => Err(Error::Invalid(format!("The store '{shown}' is read-only."))),
             Some(store) => Ok(store),
-            None => Err(Error::Invalid(format!("There is no store '{shown}' here; there are: {}.", names()))),
+            None => Err(Error::Invalid(format!("There is no store '{shown}' here. The stores are: {}.", names()))),
         }
     }
 
@@ -223,7 +223,7 @@ impl Store {
     /// How many bytes its file system has free.
     ///
     /// # Errors
-    /// `Internal` when nobody can tell.
+    /// `Internal` when the file system does not say.
     pub fn free_bytes(&self) -> Result<u64> {
         self.chunks.free_bytes().map_err(Error::from)
     }
@@ -231,7 +231,7 @@ impl Store {
     /// Whether the store takes more bytes: what is to be kept free is free.
     ///
     /// # Errors
-    /// `Unavailable` when it is not, or nobody can tell.
+    /// `Unavailable` when it is not; as [`Store::free_bytes`].
     pub fn check_room(&self) -> Result<()> {
         let free_bytes = self.free_bytes()?;
         if free_bytes >= self.reserve_bytes {
@@ -247,7 +247,7 @@ impl Store {
 }
 
 impl Session {
-    /// What a transaction holds that makes the save's content reachable.
+    /// The hold for the transaction that makes the save's content reachable.
     pub fn hold(&self) -> Hold {
         Hold { store: self.store.name.clone(), session: self.chunks.id() }
     }
@@ -280,6 +280,7 @@ impl Session {
 /// `Unavailable` when either cannot be used now or has no room; `Internal` when a content cannot be read.
 pub async fn replicate(from: &Arc<Store>, to: &Arc<Store>, roots: &BTreeSet<Digest>) -> Result<Session> {
     to.check_room()?;
+    // A session of the source too: it pins the content there, which may be taken out of that store meanwhile.
     let source = from.begin().await?;
     let session = to.begin().await?;
     let copied = async {

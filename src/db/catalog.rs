@@ -1,4 +1,4 @@
-//! What an admin added to the catalog: regions, services and their endpoints.
+//! The catalog's rows that an admin added: regions, services and their endpoints.
 
 use sqlx::{Row as _, any::AnyRow};
 

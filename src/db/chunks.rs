@@ -1,7 +1,7 @@
 //! Where chunks lie: the index of each named store.
 //!
-//! What each method must do is said at [`chunks::Index`]; why the sweep may rely on it, in the store's `sweep.rs`.
-//! Whoever changes rows of chunks or sessions takes the store's turn first ([`StoreIndex::write`]): SQLite has one
+//! [`chunks::Index`] says what each method must do; why the sweep may rely on it, in the store's `sweep.rs`.
+//! Every change of rows of chunks or sessions takes the store's turn first ([`StoreIndex::write`]): SQLite has one
 //! writer anyway, and PostgreSQL gets the same order of changes, so nothing deadlocks and nobody sees half of a rule.
 //! The rows of every statement are one store's: its number is bound first.
 

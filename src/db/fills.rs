@@ -169,9 +169,9 @@ impl Database {
         self.end_fill(id, holder, LastStep::Release, None).await
     }
 
-    /// Fails what nobody will go on with: fills of requests without a sign of life since `lease_ms`, and bytes that
-    /// were staged before `staged_ms` and never imported. Fills of jobs are let go, for the job's next run; but an import
-    /// whose service died under it fails, in case its source is what the service died of.
+    /// Fails the fills that nobody will go on with: those of requests without a sign of life since `lease_ms`, and
+    /// bytes that were staged before `staged_ms` and never imported. Fills of jobs are let go, for the job's next run;
+    /// but an import whose service died under it fails, in case its source is what the service died of.
     pub async fn lapse_fills(&self, lease_ms: i64, staged_ms: i64, reasons: Reasons<'_>) -> Result<Vec<ImageId>> {
         let due = format!("select image_id from fills where {}", lapsed("$1", "$2"));
         let due = sqlx::query(sqlx::AssertSqlSafe(due)).bind(lease_ms).bind(staged_ms);
@@ -315,7 +315,7 @@ async fn name_import(
 const HAS_JOB: &str =
     "(select count(*) from jobs where jobs.id = fills.job_id and jobs.state in ('waiting', 'running'))";
 
-/// Which fills nobody goes on with: their lease has lapsed, their bytes wait too long, or their job has ended without
+/// The fills that nobody goes on with: their lease has lapsed, their bytes wait too long, or their job has ended without
 /// them, which only a database that came and went at the wrong moments can bring about.
 fn lapsed(lease: &str, staged: &str) -> String {
     format!(
@@ -324,7 +324,7 @@ fn lapsed(lease: &str, staged: &str) -> String {
     )
 }
 
-/// Which fill is locked.
+/// The name of the fill to lock: its holder or its job.
 enum Whose<'a> {
     /// The one that is held under this name.
     Holder(&'a str),
@@ -383,7 +383,7 @@ impl Held {
 /// Counts what the image comes to instead of what was reserved, and gives its place among the uploads back.
 async fn settle(write: &mut Write, held: &Held, charged_bytes: i64, limits: Limits) -> Result<()> {
     let more = charged_bytes - held.copies.charged_bytes;
-    // What was reserved is settled even where the quota was lowered meanwhile.
+    // The reserved bytes are settled even where the quota was lowered meanwhile.
     let limits = if more > 0 { limits } else { Limits::NONE };
     image_usage::charge_bytes(write, held.copies.owner, more, limits).await?;
     if held.takes_an_upload() {

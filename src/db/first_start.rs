@@ -1,4 +1,4 @@
-//! What must be in a database before anybody can sign in.
+//! The rows that a database needs before anybody can sign in.
 
 use sqlx::Row as _;
 

@@ -94,7 +94,7 @@ impl Database {
         Ok(gone.rows_affected() == 1)
     }
 
-    /// Changes a flavor's extra specs, alone among all who change them; `None` when there is no such flavor.
+    /// Changes a flavor's extra specs, one change at a time; `None` when there is no such flavor.
     pub async fn change_extra_specs(
         &self,
         id: &str,

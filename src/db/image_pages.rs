@@ -113,7 +113,7 @@ impl Value {
     }
 }
 
-/// A statement being written. The text is made of our own words alone; whatever a client sent is a value.
+/// A statement being written. The text has only our own words; everything that a client sent is bound as a value.
 #[derive(Default)]
 struct Statement {
     sql: String,
@@ -191,7 +191,7 @@ impl Statement {
         format!("${}", self.values.len())
     }
 
-    /// What holds in every list: nothing deleted, and hidden images only when they are asked for.
+    /// The conditions of every list: nothing deleted, and hidden images only when they are asked for.
     fn always(&mut self, wanted: &ListImages) -> String {
         let hidden = self.value(Value::Number(i64::from(wanted.hidden)));
         format!(" and i.status <> 'deleted' and i.hidden = {hidden}")
@@ -303,7 +303,7 @@ fn total_order(order: &[(SortKey, Direction)]) -> Vec<(SortKey, Direction)> {
             total.push((key, direction));
         }
     }
-    // Whatever follows the id orders nothing.
+    // Columns after the id order nothing.
     if let Some(at) = total.iter().position(|(key, _)| *key == SortKey::Id) {
         total.truncate(at + 1);
     }

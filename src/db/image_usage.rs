@@ -1,4 +1,4 @@
-//! What each project has used of its quotas. Every change is part of the transaction that causes it, and every
+//! The usage of each project. Every change is part of the transaction that causes it, and every
 //! taking is conditional on the limit, so that concurrent requests cannot overshoot it.
 
 use sqlx::Row as _;
@@ -10,13 +10,13 @@ use crate::{
     model::usage::{ImageUsage, Limits},
 };
 
-/// What of a project's bytes is staged or being imported. Asked within the transaction that changed its usage, which
-/// holds that row, so two cannot both find room for the last of it.
+/// A project's bytes that are staged or being imported. The transaction that asks has changed the project's usage and
+/// so holds that row: two transactions cannot both find room for the last bytes.
 const STAGED: &str = "select cast(coalesce(sum(charged_bytes), 0) as bigint) from images \
                       where owner = $1 and status in ('uploading', 'importing')";
 
 impl Database {
-    /// What the project has used.
+    /// The usage of the project.
     pub async fn image_usage(&self, project: ProjectId) -> Result<ImageUsage> {
         let row = sqlx::query("select images, bytes, uploads from image_usage where project_id = $1")
             .bind(project.to_string())

@@ -88,7 +88,7 @@ read_columns!(
     failed_import,
 );
 
-/// What people say of an image, each called as its field: what an insert and an update write.
+/// The columns that people set, each called as its field: an insert and an update write them.
 macro_rules! said_columns {
     ($($column:ident $(as $flag:ident)?),+ $(,)?) => {
         const SAID: &[&str] = &[$(stringify!($column)),+];
@@ -179,7 +179,9 @@ impl Database {
         let owner: ProjectId = word(&before, 0)?;
         if owner != image.owner {
             if matches!(word(&before, 2)?, Status::Saving | Status::Uploading | Status::Importing) {
-                return Err(Error::Conflict("an image changes hands only while nothing is being saved to it".into()));
+                return Err(Error::Conflict(
+                    "an image cannot change its owner while bytes are being saved to it".into(),
+                ));
             }
             super::image_usage::move_between(&mut write, owner, image.owner, before.try_get(1)?).await?;
         }

@@ -1,4 +1,4 @@
-//! What was done to instances, by whom, and how it ended.
+//! The actions on instances: who did them, and how they ended.
 
 use sqlx::{Row as _, any::AnyRow};
 
@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl Database {
-    /// What was done to an instance, the newest first, at most `limit`.
+    /// The actions on an instance, the newest first, at most `limit`.
     pub async fn instance_actions(&self, id: InstanceId, limit: u32) -> Result<Vec<ActionRow>> {
         let text = "select id, instance_id, action, request_id, user_id, project_id, start_ms, finish_ms, result, \
                     message from instance_actions where instance_id = $1 order by start_ms desc, id limit $2";

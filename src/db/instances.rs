@@ -1,6 +1,6 @@
 //! The rows of instances.
 //!
-//! A row's state ([`InstanceState`]) is written by the instance's driver alone, by compare-and-set; names, labels
+//! A row's state ([`InstanceState`]) is written only by the instance's driver, by compare-and-set; names, labels
 //! and descriptions are written for their owner and never touch the state.
 
 use sqlx::{Row as _, any::AnyRow};
@@ -92,7 +92,7 @@ impl Database {
         Ok(())
     }
 
-    /// Changes what the owner may change, alone among all who do; `None` when there is no such living instance.
+    /// Changes the owner's part of a row, one change at a time; `None` when there is no such living instance.
     pub async fn change_instance(
         &self,
         id: InstanceId,
@@ -130,7 +130,7 @@ impl Database {
         Ok(Some(row))
     }
 
-    /// What a project's instances use.
+    /// The usage of a project's instances.
     pub async fn instance_usage(&self, project: ProjectId) -> Result<Usage> {
         let row = sqlx::query(USAGE).bind(project).fetch_one(self.reads()).await?;
         usage(&row)

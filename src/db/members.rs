@@ -69,7 +69,7 @@ impl Database {
             .fetch_one(&mut *write)
             .await?;
         if count.try_get::<i64, _>(0)? > at_most {
-            return Err(Error::TooLarge(format!("an image is shared with {at_most} projects at most")));
+            return Err(Error::TooLarge(format!("an image can be shared with at most {at_most} projects")));
         }
         write.commit().await?;
         Ok(())

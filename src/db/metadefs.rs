@@ -111,7 +111,7 @@ impl Database {
         Ok(Step::of(deleted.rows_affected()))
     }
 
-    /// What is in a namespace of these kinds.
+    /// The contents of a namespace of these kinds.
     pub async fn metadef_items(&self, namespace: &str, kinds: &[Kind]) -> Result<Vec<Item>> {
         let text = "select name, body, created_ms, updated_ms from metadef_items \
                     where namespace = $1 and kind = $2 order by name";
@@ -265,7 +265,7 @@ async fn clear(write: &mut Write, namespace: &str, kind: Kind) -> Result<()> {
 
 fn taken(error: sqlx::Error, name: &str) -> Error {
     if is_duplicate(&error) {
-        return Error::Conflict(format!("A metadata definition of the name '{name}' is there already."));
+        return Error::Conflict(format!("A metadata definition with the name '{name}' already exists."));
     }
     error.into()
 }

@@ -4,8 +4,8 @@
 //! flags are integers 0 and 1, placeholders are `$1`, `$2`, … written by hand.
 //! One file for each noun, one method for each statement or transaction, named by its purpose.
 //!
-//! SQLite has one writer: all writes go through one connection and `begin immediate`, in [`Database::write`]
-//! alone, so that writers queue in order instead of colliding. Reads have connections of their own (WAL).
+//! SQLite has one writer: all writes go through one connection and `begin immediate`, only in
+//! [`Database::write`], so that writers queue in order instead of colliding. Reads have connections of their own (WAL).
 
 mod columns;
 pub mod fills;
@@ -145,7 +145,7 @@ impl From<sqlx::Error> for Error {
             }
             // PostgreSQL keeps no NUL in a text: such a name can only have come from a request.
             sqlx::Error::Database(database) if database.code().is_some_and(|code| code == "22021") => {
-                Error::Invalid("a text of the request has a character that no text may have (NUL)".into())
+                Error::Invalid("the request contains the character NUL, which is not allowed in any text".into())
             }
             _ => Error::internal(error),
         }

@@ -10,7 +10,7 @@ use crate::{
 };
 
 impl Database {
-    /// What was found on this disk by these rules.
+    /// The report about this disk by these rules.
     pub async fn disk_report(&self, root: &str, rules: i64) -> Result<Option<String>> {
         let row = sqlx::query("select report from disk_reports where root = $1 and rules = $2")
             .bind(root.to_owned())
@@ -47,7 +47,7 @@ impl Database {
         Ok(())
     }
 
-    /// What was stated of an image.
+    /// The statement about an image.
     pub async fn verification(&self, image: ImageId) -> Result<Option<VerificationRow>> {
         let row = sqlx::query("select disk_root, rules, statement from verifications where image_id = $1")
             .bind(image)

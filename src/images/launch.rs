@@ -1,4 +1,4 @@
-//! What an image is to those who launch from it: its disk and its needs, and where it comes from.
+//! An image as a launch sees it: its disk, its needs and its origin.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::{
 /// How far back an image's origin is followed: more generations than anybody looks at.
 const MAX_ANCESTORS: usize = 32;
 
-/// What an instance is launched from.
+/// The image that an instance is launched from.
 #[derive(Clone, Debug)]
 pub struct LaunchSource {
     /// The image.
@@ -58,7 +58,7 @@ impl Images {
         Ok(found)
     }
 
-    /// What it takes to launch an instance from an image.
+    /// The disk and the needs of an image, to launch an instance from it.
     ///
     /// # Errors
     /// `NotFound`, `Forbidden` by the rules; `Invalid` for an image that is not ready or has no bytes.

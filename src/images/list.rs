@@ -18,7 +18,7 @@ impl Images {
     /// A page of the images that the caller sees.
     ///
     /// # Errors
-    /// `Forbidden` for somebody without a role, and for whatever is about sharing where nothing is shared;
+    /// `Forbidden` for somebody without a role, and for questions about sharing where nothing is shared;
     /// `Invalid` for a marker that is not an image the caller sees.
     pub async fn list(&self, caller: &Caller, wanted: ListImages) -> Result<Vec<Image>> {
         let parts = self.seen(caller, &wanted)?;
@@ -54,7 +54,7 @@ impl Images {
         Ok(counts)
     }
 
-    /// What the caller sees of what it asks for. Where nothing is shared, nobody sees what once was.
+    /// The images that the caller asks for and sees. Where nothing is shared, earlier sharing counts for nothing.
     fn seen(&self, caller: &Caller, wanted: &ListImages) -> Result<Vec<Part>> {
         let membership = wanted.membership.unwrap_or(Membership::Only(MemberStatus::Accepted));
         let mut parts = image_policy::seen(caller, wanted.visibility, membership)?;

@@ -1,4 +1,4 @@
-//! Whom images are shared with.
+//! The members of images: projects that they are shared with.
 //!
 //! One call shares: a private image becomes a shared one with its first member. How far sharing reaches is the
 //! deployment's (`sharing.scope`): to the caller's own projects, accepted at once; to any project, pending until it
@@ -29,7 +29,7 @@ impl Images {
     /// `Forbidden` where nothing is shared, for an image that is public or community, and (when sharing reaches own
     /// projects) for a project the caller has no role in, whether it exists or not; `Conflict` when it is shared
     /// with that project already; `TooLarge` when it has its number of members.
-    /// What the image hands on is told beside the member, or (`inspect.share`) refused.
+    /// The reason not to share the image, if there is one, is returned beside the member, or (`inspect.share`) refused.
     pub async fn add_member(
         &self,
         caller: &Caller,
@@ -59,7 +59,7 @@ impl Images {
         Ok((member, concern))
     }
 
-    /// Whom an image is shared with. A member sees itself.
+    /// The members of an image. A member sees itself.
     ///
     /// # Errors
     /// `Forbidden` where nothing is shared, for others than the owner and members, and for an image that is public
@@ -113,7 +113,7 @@ impl Images {
     /// Ends the sharing with a project. Instances it launched go on.
     ///
     /// # Errors
-    /// `Forbidden` where nothing is shared and for others than the owner; `NotFound` when it was not shared so.
+    /// `Forbidden` where nothing is shared and for others than the owner; `NotFound` when it was not shared with it.
     pub async fn remove_member(&self, caller: &Caller, id: ImageId, project: Option<ProjectId>) -> Result<()> {
         self.check_sharing()?;
         let image = self.allowed(caller, id, ImageAction::Share).await?;
@@ -125,7 +125,7 @@ impl Images {
         }
     }
 
-    /// The answer to a text that is no project's id: in the words of one that is not the caller's.
+    /// The answer to a text that is not a project's id: the same as for a project that is not the caller's.
     fn no_such_project(&self) -> Error {
         match self.0.sharing {
             SharingScope::Off => sharing_is_off(),

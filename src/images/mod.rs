@@ -8,18 +8,18 @@
 //!   └─────────┴───────┴───────────┘ failed
 //! ```
 //!
-//! - A status changes only by compare-and-set; whoever comes second gets `Conflict`.
+//! - A status changes only by compare-and-set; the second of two requests gets `Conflict`.
 //! - `saving`, `uploading` and `importing` are on their way to bytes: a [`fill`] says on which road. One that fails
 //!   puts the image back to `queued` with the reason; the sweep takes what was written.
 //! - Chunks before manifest, manifest before row, row before the answer. Only the last step of a fill makes an image
 //!   active.
-//! - What a caller may not see answers as an id that nobody has ([`crate::identity::image_policy`]).
+//! - An image that a caller may not see is answered like an id that nobody has ([`crate::identity::image_policy`]).
 //! - Staged bytes are a content of the store that the row names, kept for as long as `import.keep_staged_hours` says;
 //!   they are judged when they are imported.
 //! - The bytes lie in one of the stores or in several ([`crate::stores`]).
 //! - A file's bytes never change once an image is active. An image whose file nobody uploaded (a captured one) has
 //!   its file rendered from its disk ([`read`]).
-//! - What an image counts for in its project's quota is reserved before the first byte, and settled at the end.
+//! - The bytes that an image takes of its project's quota are reserved before the first one, and settled at the end.
 
 mod fill;
 mod launch;
@@ -80,7 +80,7 @@ pub use storage::Figures;
 pub use tasks::{ListTasks, NewTask};
 pub use verify::Verification;
 
-/// A change is made by compare-and-set; this often it is tried again with the record as it is by then.
+/// A change is made by compare-and-set, and tried again this often with the record as it is by then.
 const CHANGE_ATTEMPTS: usize = 8;
 /// Counting what an image takes reads many manifests, and nobody waits for it to go on working.
 const COUNTS_AT_ONCE: usize = 4;
@@ -123,7 +123,7 @@ pub struct Settings {
     pub quota: config::Quota,
     /// How long a client may keep an upload waiting.
     pub patience: Duration,
-    /// What looks into images.
+    /// The part that looks into images.
     pub inspector: Inspector,
 }
 
@@ -311,7 +311,7 @@ impl Images {
         Err(changed_by_others(id))
     }
 
-    /// What the caller's project has used of its quotas, and the quotas.
+    /// The usage of the caller's project, and its quotas.
     pub async fn usage(&self, caller: &Caller) -> Result<(ImageUsage, Limits)> {
         let usage = match &caller.project {
             Some(project) => self.0.db.image_usage(project.id).await?,

@@ -21,11 +21,11 @@ use crate::{
 
 /// The property with an admin's reason for a public image that did not pass.
 pub(super) const REASON: &str = "effigy_public_reason";
-/// What the service itself shows of the gate; nobody sets it.
+/// The properties in which the service shows the gate's state; nobody sets them.
 const SHOWN: [&str; 2] = ["effigy_public", "effigy_public_why"];
 
 impl Images {
-    /// Notes in a record what keeps it from being public, if it is declared so.
+    /// Notes in a record why it is not public, if it is declared public.
     pub(super) async fn apply_hold(&self, image: &mut Image) -> Result<()> {
         (image.public_hold, image.public_why) = match self.hold_of(image).await? {
             Some((hold, why)) => (Some(hold), Some(why)),
@@ -51,7 +51,7 @@ impl Images {
         })
     }
 
-    /// The same for a record that somebody changes: what is known to fail is not even declared public.
+    /// The same for a record that somebody changes: an image that is known to fail is not even declared public.
     ///
     /// # Errors
     /// `Conflict` with the findings.
@@ -60,7 +60,7 @@ impl Images {
         let is_asked_for = before.visibility != Visibility::Public && image.visibility == Visibility::Public;
         match (&image.public_hold, &image.public_why) {
             (Some(hold), Some(why)) if is_asked_for && *hold == PublicHold::Held => Err(Error::Conflict(format!(
-                "Image {} did not pass its verification and is not made public: {why} Cure a copy of it, or give a \
+                "Image {} did not pass its verification and is not made public: {why} Clean a copy of it, or give a \
                  reason in the property {REASON}.",
                 image.id
             ))),

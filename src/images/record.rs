@@ -13,7 +13,7 @@ use crate::{
     model::image::{Properties, Tags},
 };
 
-/// What a client sent for an image, by name.
+/// The attributes that a client sent for an image, by name.
 pub type Attributes = Map<String, Value>;
 
 /// Properties of an image (Glance: `image_property_quota`).
@@ -33,7 +33,7 @@ pub const DISK_FORMATS: [&str; 11] =
 /// The words OpenStack has for what is around a file.
 pub const CONTAINER_FORMATS: [&str; 8] = ["ami", "ari", "aki", "bare", "ovf", "ova", "docker", "compressed"];
 
-/// The attributes that are no properties.
+/// The attributes that are not properties.
 pub const BASE_ATTRIBUTES: [&str; 26] = [
     "id",
     "name",
@@ -92,7 +92,7 @@ pub(super) fn new_image(
     now_ms: i64,
 ) -> Result<Image> {
     let Some(project) = &caller.project else {
-        return Err(Error::Forbidden("An image is made in a project: use a token that is scoped to one.".into()));
+        return Err(Error::Forbidden("An image needs a project: use a token that is scoped to one.".into()));
     };
     let id = match attributes.remove("id") {
         None => ImageId::new(),
@@ -162,12 +162,12 @@ pub(super) fn set_property(properties: &mut BTreeMap<String, String>, name: &str
     let Value::String(value) = value else { return Err(invalid(name, "must be a string, as every property is")) };
     check_text(name, name, MAX_NAME)?;
     if name.is_empty() {
-        return Err(Error::Invalid("a property has a name".into()));
+        return Err(Error::Invalid("the name of a property must not be empty".into()));
     }
     check_text(name, &value, MAX_VALUE)?;
     properties.insert(name.to_owned(), value);
     if properties.len() > MAX_PROPERTIES {
-        return Err(Error::TooLarge(format!("an image has {MAX_PROPERTIES} properties at most")));
+        return Err(Error::TooLarge(format!("an image can have at most {MAX_PROPERTIES} properties")));
     }
     Ok(())
 }
@@ -191,11 +191,11 @@ pub(super) fn tags_of(image: &Image) -> Result<BTreeSet<String>> {
 /// Puts the tags into the record.
 pub(super) fn set_tags(image: &mut Image, tags: BTreeSet<String>) -> Result<()> {
     if tags.len() > MAX_TAGS {
-        return Err(Error::TooLarge(format!("an image has {MAX_TAGS} tags at most")));
+        return Err(Error::TooLarge(format!("an image can have at most {MAX_TAGS} tags")));
     }
     for tag in &tags {
         if tag.is_empty() {
-            return Err(Error::Invalid("a tag is not empty".into()));
+            return Err(Error::Invalid("a tag must not be empty".into()));
         }
         check_text("tags", tag, MAX_NAME)?;
     }

@@ -1,4 +1,4 @@
-//! What an image takes in the store, and what deleting it would free.
+//! The room that an image takes in the stores, and the room that deleting it would free.
 //!
 //! Chunks are shared across projects, and nobody may learn from a figure what another project keeps. So an image is
 //! compared with what the caller's project sees anyhow: its own images, public ones, and those shared with it.
@@ -16,10 +16,10 @@ use crate::{
     stores::is_in,
 };
 
-/// So many images are compared at most: each is a walk of its manifest, a millisecond for a GiB.
+/// The most images that are compared: each is a walk of its manifest, a millisecond for a GiB.
 const MAX_COMPARED: u32 = 500;
 
-/// What an image takes.
+/// The room that an image takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
     /// The bytes of its disk and of its file, as they are read.
@@ -51,14 +51,15 @@ impl Images {
         self.0.db.images_by_status().await
     }
 
-    /// What an image takes in the store, of which how much is its alone among the images that the caller sees.
+    /// The room that an image takes in the stores, and the part that no other image the caller sees shares.
     ///
     /// # Errors
-    /// `NotFound` when there is none that the caller may see; `Forbidden` for whoever may not change it;
+    /// `NotFound` when there is none that the caller may see; `Forbidden` for callers who may not change it;
     /// `Unavailable` while too many ask for figures.
     pub async fn figures(&self, caller: &Caller, id: ImageId) -> Result<Figures> {
         let image = self.allowed(caller, id, ImageAction::Change).await?;
-        let busy = || Error::Unavailable("figures are being counted for others; try again in a moment".into());
+        let busy =
+            || Error::Unavailable("too many figures are being counted at the same time; try again in a moment".into());
         let _turn = self.0.counting.try_acquire().map_err(|_| busy())?;
         let wanted = ListImages { limit: MAX_COMPARED, ..ListImages::default() };
         let mut others = self.list(caller, wanted).await?;

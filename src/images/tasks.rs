@@ -19,7 +19,7 @@ use crate::{
     queue::{Queue, Source, Work},
 };
 
-/// Which tasks somebody wants to see.
+/// The conditions of a list of tasks.
 #[derive(Clone, Debug, Default)]
 pub struct ListTasks {
     /// Only with this status.
@@ -28,7 +28,7 @@ pub struct ListTasks {
     pub kind: Option<String>,
     /// The page begins after this task.
     pub marker: Option<JobId>,
-    /// What they are ordered by, before their age.
+    /// The column that orders them, before their age.
     pub order: TaskOrder,
     /// The smallest and the oldest first, not the greatest and the newest.
     pub is_ascending: bool,
@@ -48,7 +48,7 @@ pub struct NewTask {
 }
 
 impl Images {
-    /// What is and was done to an image, the newest first. Only its project and admins see any: the input may hold
+    /// The tasks of an image, the newest first. Only its project and admins see any: the input may hold
     /// an address that is nobody else's to know.
     ///
     /// # Errors
@@ -64,7 +64,7 @@ impl Images {
     /// A page of all tasks.
     ///
     /// # Errors
-    /// `Forbidden` for all but admins; `Invalid` for a marker that is no task.
+    /// `Forbidden` for all but admins; `Invalid` for a marker that is not a task.
     pub async fn tasks(&self, caller: &Caller, wanted: ListTasks) -> Result<Vec<ImageTask>> {
         policy::administer(caller, "see tasks; those of an image are at /v2/images/ID/tasks")?;
         let after = match wanted.marker {

@@ -23,7 +23,7 @@ use crate::{
 /// Verifications that are added at a time when the rules have grown; the next time adds the next.
 const ADD_AT_ONCE: u32 = 10_000;
 
-/// Where the verification of an image is, and what it came to.
+/// The state of an image's verification, and its result.
 #[derive(Clone, Debug)]
 pub struct Verification {
     /// `none`, `waiting`, `running` or `done`.
@@ -32,7 +32,7 @@ pub struct Verification {
     pub progress: Option<i64>,
     /// The signed statement, as JSON.
     pub envelope: Option<Value>,
-    /// What it says, when it is believed.
+    /// The statement in it, when its signature is good.
     pub statement: Option<Statement>,
 }
 
@@ -42,7 +42,7 @@ impl Images {
         &self.0.inspector
     }
 
-    /// Where the verification of an image is, and what it came to.
+    /// The state of an image's verification, and its result.
     ///
     /// # Errors
     /// `NotFound` when there is no image that the caller may see.
@@ -72,9 +72,11 @@ impl Images {
         self.0.queue.add(Work::Verify { image: id }, Some(caller)).await
     }
 
-    /// What is stated of the image's present disk by today's rules and this deployment's key; else why nothing is.
+    /// The statement about the image's present disk by today's rules and this deployment's key; else why there is none.
     pub(super) async fn statement_of(&self, image: &Image) -> Result<Result<Statement, &'static str>> {
-        let Some(row) = self.0.db.verification(image.id).await? else { return Ok(Err("It was not verified yet.")) };
+        let Some(row) = self.0.db.verification(image.id).await? else {
+            return Ok(Err("It has not been verified yet."));
+        };
         let statement = match statement::read(self.0.inspector.key(), &row.statement) {
             Ok(statement) => statement,
             Err(error) => {
@@ -86,7 +88,7 @@ impl Images {
             && Some(&statement.subject.disk_root) == image.disk_root.as_ref();
         Ok(match () {
             () if !is_of_it => Err("Its verification is about another disk."),
-            () if !statement.is_current() => Err("Its verification is of older rules."),
+            () if !statement.is_current() => Err("Its verification was made by older rules."),
             () => Ok(statement),
         })
     }
@@ -102,6 +104,7 @@ impl Images {
         job.progress(5).await?;
         let format = self.judge_again(&image).await?;
         job.progress(20).await?;
+        // A look may take minutes, and the end of the service does not wait for it.
         let look = tokio::select! {
             look = self.look_at(&image, &root) => look?,
             () = job.stop.cancelled() => return Err(Error::Unavailable("stopped; it is verified later".into())),
@@ -119,7 +122,7 @@ impl Images {
         Ok(())
     }
 
-    /// An uploaded file by the rules of its format as they are now. What nobody uploaded is of our own making.
+    /// Judges an uploaded file by the present rules of its format. A rendered file needs no judge.
     async fn judge_again(&self, image: &Image) -> Result<Result<(), String>> {
         let Some(file) = &image.file_root else { return Ok(Ok(())) };
         let reader = self.reader(image, file).await?;
@@ -147,7 +150,7 @@ impl Images {
         self.judge_again(image).await?.map_err(refuse)
     }
 
-    /// What is on a disk: as it is known, or by looking.
+    /// The report about a disk: a known one, or one made now.
     async fn look_at(&self, image: &Image, root: &str) -> Result<Result<guest::Report, String>> {
         let version = i64::from(guest::RULES);
         if let Some(known) = self.0.db.disk_report(root, version).await?
@@ -198,13 +201,14 @@ impl Images {
         self.0.db.forget_disk_reports().await
     }
 
-    /// What sharing an image hands on, if it is something: its findings of high severity, in a sentence.
+    /// The reason not to share an image, if there is one: its findings of high severity, in a sentence.
     pub(super) async fn sharing_concern(&self, image: &Image) -> Result<Option<String>> {
         let Ok(statement) = self.statement_of(image).await? else { return Ok(None) };
         let Some(report) = &statement.predicate.report else { return Ok(None) };
         let found: Vec<String> =
             report.high_findings().map(|finding| format!("{} ({})", finding.id, finding.place)).take(8).collect();
-        Ok((!found.is_empty()).then(|| format!("The image hands on what should not leave it: {}.", found.join(", "))))
+        Ok((!found.is_empty())
+            .then(|| format!("This image contains data that should not be shared: {}.", found.join(", "))))
     }
 
     /// The versions of the rules and the key, as rows have them: when one of them changes, a statement is made anew.
@@ -256,7 +260,7 @@ fn fill_in(image: &mut Image, report: &guest::Report) -> Result<()> {
     Ok(())
 }
 
-/// The property by which an admin lets an image be public whatever its verification says.
+/// The reason for which an admin lets an image be public despite its verification.
 pub(super) fn override_of(image: &Image) -> Result<Option<String>> {
     let mut properties = record::properties_of(image)?;
     Ok(properties.remove(publish::REASON).filter(|reason| !reason.trim().is_empty()))

@@ -25,7 +25,7 @@ use crate::{
 
 /// The probe guest.
 const PROBE: &[u8; 512] = include_bytes!("probe/probe.bin");
-/// What it says.
+/// The words that it writes.
 const WORDS: &[u8] = b"PROBE-OK";
 /// How long it may take; under a working KVM it takes a tenth of that.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -46,24 +46,24 @@ pub(super) struct Acceleration {
 }
 
 impl Acceleration {
-    /// What the last service found out is known. `root`: the folder of all instances; `user`: whom the probe runs as,
+    /// Reads the last service's answer. `root`: the folder of all instances; `user`: the user the probe runs as,
     /// where we are root.
     pub(super) fn new(setting: config::Accel, program: PathBuf, root: PathBuf, user: Option<u32>) -> Acceleration {
         let known = match setting {
             config::Accel::Tcg => Some(Accel::Tcg),
-            // What is insisted on is looked at anew.
+            // Where the settings insist on KVM, the kept answer does not count.
             config::Accel::Kvm => None,
             config::Accel::Auto => remembered(&root),
         };
         Acceleration { setting, program, root, user, known: Mutex::new(known), probing: Default::default() }
     }
 
-    /// What was found out, if it was.
+    /// The answer, if it is known.
     pub(super) fn known(&self) -> Option<Accel> {
         *self.lock()
     }
 
-    /// How guests run here; finds out when nobody has.
+    /// The way guests run here; boots the probe guest if that is not known yet.
     ///
     /// # Errors
     /// `Unavailable` when the settings insist on KVM and there is none.
@@ -110,7 +110,7 @@ impl Acceleration {
         };
         *self.lock() = Some(found);
         if let Err(error) = std::fs::write(self.root.join(ANSWER), found.into_str()) {
-            tracing::warn!(%error, "cannot keep whether KVM works: the next start finds out again");
+            tracing::warn!(%error, "cannot store whether KVM works; the next start tests it again");
         }
         Ok(found)
     }
@@ -142,7 +142,7 @@ impl Acceleration {
             let mut piece = [0; 64];
             while !said.windows(WORDS.len()).any(|words| words == WORDS) {
                 match output.read(&mut piece).await {
-                    Ok(1..) if said.len() > 4096 => return Err("the probe guest talks nonsense".to_owned()),
+                    Ok(1..) if said.len() > 4096 => return Err("the probe guest wrote something unexpected".to_owned()),
                     Ok(count @ 1..) => said.extend_from_slice(&piece[..count]),
                     _ => return Err(super::console::last_words(folder.path())),
                 }
@@ -159,7 +159,7 @@ impl Acceleration {
     }
 }
 
-/// The answer that the last service kept. A torn or foreign file is no answer.
+/// The answer that the last service kept. A torn or foreign file counts as none.
 fn remembered(root: &Path) -> Option<Accel> {
     std::fs::read_to_string(root.join(ANSWER)).ok()?.parse().ok()
 }

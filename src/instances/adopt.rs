@@ -1,4 +1,4 @@
-//! What a driver does first: it takes its instance up as the last service left it.
+//! The first step of a driver: it takes its instance up as the last service left it.
 //!
 //! The row says what should be, the process table what is. Wherever the last service was cut off, one of the two
 //! arms below goes on from there; each step may run again.
@@ -58,7 +58,7 @@ impl Driver {
             (Status::Build | Status::Reboot, _) | (_, Some(TaskState::PoweringOn)) => self.begin_start().await,
             (_, Some(TaskState::PoweringOff)) => self.is_off(None).await,
             (Status::Active, _) => {
-                self.is_off(Some("it was running when the service ended, and is no more; was the host restarted?"))
+                self.is_off(Some("it was running when the service ended, and runs no longer; was the host restarted?"))
                     .await;
             }
             (_, Some(TaskState::ImageSnapshot)) => self.end_lost_capture().await,

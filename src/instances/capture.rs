@@ -23,7 +23,7 @@ use crate::{
     stores::Place,
 };
 
-/// A step of a capture that is written together with what it is a step of.
+/// A step of a capture, written in one transaction with the same step of the image.
 #[derive(Clone, Debug)]
 pub(super) enum CaptureStep {
     /// The image is begun.
@@ -34,7 +34,7 @@ pub(super) enum CaptureStep {
 
 /// The driver waits with what it decided, until this is dropped; then it reads what was written.
 pub(super) struct Turn {
-    /// What is to be written; `None` when the step no longer concerns the instance.
+    /// The change to write; `None` when the step no longer concerns the instance.
     pub(super) change: Option<StateChange>,
     pub(super) _waits: oneshot::Sender<()>,
 }

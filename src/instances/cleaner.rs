@@ -1,4 +1,4 @@
-//! The cleaner: a guest of our own that cures the copy of an image.
+//! The cleaner: a guest of our own that cleans the copy of an image.
 //!
 //! ```text
 //! image's disk ◄─ NBD, read only ─ overlay ◄─ virtio ─ guest: our kernel and memory disk, nothing of the image's
@@ -7,7 +7,7 @@
 //!                              what it changed       how it went
 //! ```
 //!
-//! No crate writes ext4 well, so a Linux does. It mounts what may be hostile: it runs in the jail of every instance's
+//! No crate writes ext4 well, so Linux does. It mounts what may be hostile: it runs in the jail of every instance's
 //! QEMU ([`super::qemu`]) with a user of its own, without any network, and its one disk is the overlay. It is known by
 //! its folder like an instance's, so that what a service leaves behind the next one ends and clears away; and it ends
 //! with the service.
@@ -38,25 +38,25 @@ const FILES: [&str; 2] = [qemu::CLEANER_KERNEL, qemu::CLEANER_MEMORY];
 /// How long a cleaning may take. Under emulation a small disk takes a quarter of a minute; most of a large one's time
 /// is spent on checking its file systems.
 const PATIENCE: Duration = Duration::from_secs(600);
-/// What the console may say: some forty lines a volume, and the last words of a kernel.
+/// The most bytes read from the console: some forty lines a volume, and the last words of a kernel.
 const MAX_SAID_BYTES: usize = 256 << 10;
 /// Characters of a reason that the guest gives.
 const MAX_REASON_CHARS: usize = 300;
 
-/// A cured disk.
+/// A cleaned disk.
 pub struct Cleaned {
-    /// What was changed, over the image's disk.
+    /// The changes, over the image's disk.
     pub disk: Changed,
-    /// What was cured, in words for the log.
-    pub cures: String,
+    /// The cleaned findings, in words for the log.
+    pub findings: String,
 }
 
 impl Instances {
-    /// Cures a copy of an image's disk; tells `percent` how far it is. Whoever has a [`Cleanable`] may read the image.
-    /// Dropping this ends the guest.
+    /// Cleans a copy of an image's disk; tells `percent` how far it is. A caller with a [`Cleanable`] may read the
+    /// image. Dropping this ends the guest.
     ///
     /// # Errors
-    /// `Conflict` with what keeps the file systems from being cured; `Unavailable` when guests cannot be run now.
+    /// `Conflict` with the reason why the file systems cannot be cleaned; `Unavailable` when guests cannot be run now.
     pub async fn clean(&self, source: &Cleanable, percent: &watch::Sender<u8>) -> Result<Cleaned> {
         check(&self.0)?;
         let accel = self.0.accel.get().await?;
@@ -72,15 +72,15 @@ impl Instances {
         let heard = tokio::time::timeout(PATIENCE, hear(child, &word, percent)).await;
         let heard = heard
             .unwrap_or_else(|_| Err(format!("it took longer than {} minutes and was ended", PATIENCE.as_secs() / 60)));
-        let cures = heard.map_err(|why| {
+        let findings = heard.map_err(|why| {
             let last_words = console::last_words(guest.folder.0.path());
             tracing::warn!(image.id = %source.id, last_words, "could not clean a copy of image {}: {why}", source.id);
-            Error::Conflict(format!("Image {} cannot be generalised: {why}.", source.id))
+            Error::Conflict(format!("Image {} cannot be cleaned: {why}.", source.id))
         })?;
         export.stop().await;
         let overlay = File::open(guest.folder.0.path().join("disk.qcow2")).map_err(Error::internal)?;
         let disk = Changed { overlay, base: source.disk.clone(), disk_bytes: source.disk_bytes };
-        Ok(Cleaned { disk, cures })
+        Ok(Cleaned { disk, findings })
     }
 }
 
@@ -91,12 +91,12 @@ impl Instances {
 pub(super) fn check(room: &Room) -> Result<()> {
     if !room.settings.enabled {
         return Err(Error::Conflict(
-            "Copies are generalised in a guest, and this service runs none (instances.enabled).".into(),
+            "Images are cleaned in a guest, and this service runs none (instances.enabled).".into(),
         ));
     }
     let Some(folder) = &room.images.inspector().settings().cleaner else {
         return Err(Error::Conflict(
-            "Copies are generalised in a guest of their own, and none is set up here: the operator makes it with \
+            "Images are cleaned in a guest of their own, and none is set up here: the operator makes it with \
              'guests/cleaner.sh FOLDER' and sets inspect.cleaner to that folder."
                 .into(),
         ));
@@ -109,7 +109,7 @@ pub(super) fn check(room: &Room) -> Result<()> {
     }
 }
 
-/// What the guest's lines begin with, so that nothing else is taken for one.
+/// The word that begins the guest's lines, so that nothing else is taken for one.
 fn word() -> Result<String> {
     let mut bytes = [0; 16];
     openssl::rand::rand_bytes(&mut bytes).map_err(Error::internal)?;
@@ -141,7 +141,7 @@ impl Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if let Err(error) = Folder::remove(self.0.path()) {
-            tracing::warn!(%error, "cannot remove {}; the next start does", self.0.path().display());
+            tracing::warn!(%error, "cannot remove {}; the next start removes it", self.0.path().display());
         }
     }
 }
@@ -164,15 +164,15 @@ impl Drop for Guest {
 /// Why its disk is not to be used, in words that go on after a colon.
 async fn hear(mut child: Child, word: &str, percent: &watch::Sender<u8>) -> Result<String, String> {
     let output = child.stdout.take().ok_or("the guest has no console")?;
-    let cures = listen(output, word, percent).await?;
+    let findings = listen(output, word, percent).await?;
     let status = child.wait().await.map_err(|error| error.to_string())?;
     // QEMU has written everything when it ends well, and only then.
-    if status.success() { Ok(cures) } else { Err(format!("QEMU ended with {status}")) }
+    if status.success() { Ok(findings) } else { Err(format!("QEMU ended with {status}")) }
 }
 
 async fn listen(mut output: impl AsyncRead + Unpin, word: &str, percent: &watch::Sender<u8>) -> Result<String, String> {
     let mut said = Vec::new();
-    let (mut cures, mut outcome) = (Vec::new(), None);
+    let (mut findings, mut outcome) = (Vec::new(), None);
     let (mut heard, mut piece) = (0, [0; 4096]);
     loop {
         let count = output.read(&mut piece).await.map_err(|error| error.to_string())?;
@@ -181,7 +181,7 @@ async fn listen(mut output: impl AsyncRead + Unpin, word: &str, percent: &watch:
             let line: Vec<u8> = said.drain(..=end).collect();
             match parse(word, &String::from_utf8_lossy(&line)) {
                 Some(Said::Far(far)) => drop(percent.send_replace(far)),
-                Some(Said::Cured(what)) => cures.push(what),
+                Some(Said::Cured(what)) => findings.push(what),
                 Some(Said::Cleaned) => outcome = Some(Ok(())),
                 Some(Said::Failed(why)) => outcome = Some(Err(why)),
                 None => {}
@@ -193,19 +193,19 @@ async fn listen(mut output: impl AsyncRead + Unpin, word: &str, percent: &watch:
         }
     }
     match outcome {
-        Some(Ok(())) if cures.is_empty() => Ok("nothing".into()),
-        Some(Ok(())) => Ok(cures.join(", ")),
+        Some(Ok(())) if findings.is_empty() => Ok("nothing".into()),
+        Some(Ok(())) => Ok(findings.join(", ")),
         Some(Err(why)) => Err(why),
-        None => Err("the guest that cleans ended without a word, or said too much".into()),
+        None => Err("the cleaning guest ended without a result, or wrote too much".into()),
     }
 }
 
-/// What a line of the console means.
+/// The meaning of a line of the console.
 #[derive(Debug, PartialEq, Eq)]
 enum Said {
     /// How far the guest is, in percent.
     Far(u8),
-    /// A rule, and how often it was cured.
+    /// A rule, and how many of its findings were cleaned.
     Cured(String),
     Cleaned,
     Failed(String),
@@ -245,7 +245,7 @@ mod tests {
     async fn a_guest_that_fails_or_falls_silent_has_cleaned_nothing() {
         assert_eq!(heard("abc begun\nabc FAILED it is\u{7} damaged\n").await.unwrap_err(), "it is damaged");
         for console in ["", "abc begun\n", "CLEANED\n", "xyz CLEANED\n", "abc CLEANED"] {
-            assert!(heard(console).await.unwrap_err().contains("without a word"), "{console}");
+            assert!(heard(console).await.unwrap_err().contains("without a result"), "{console}");
         }
         let noise = "x\n".repeat(MAX_SAID_BYTES);
         assert!(heard(&format!("{noise}abc CLEANED\n")).await.is_err());

@@ -1,4 +1,4 @@
-//! The config drive: what a guest is told on its first boot, as a small FAT volume.
+//! The config drive: the data a guest reads on its first boot, as a small FAT volume.
 //!
 //! Layout and words are Nova's (`nova/virt/configdrive.py`, `nova/api/metadata/base.py`); cloud-init finds the volume
 //! by its label. It is written anew before every start, so a new host name or new metadata reach the guest then.
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::model::instance::InstanceRow;
 
-/// What cloud-init looks for.
+/// The label that cloud-init looks for.
 const LABEL: [u8; 11] = *b"config-2   ";
 /// The versions of the layout that are offered: the newest whose files we all write, and the running one.
 const VERSIONS: [&str; 2] = ["latest", "2018-08-27"];

@@ -21,7 +21,7 @@ use crate::{
     ids::InstanceId,
 };
 
-/// What is kept of a guest's serial output, at least this much and at most about twice that.
+/// The bytes kept of a guest's serial output: at least this many, and at most about twice as many.
 pub(super) const KEPT_BYTES: u64 = 1 << 20;
 /// How long a token opens a console: time for a page to load, and a little more (Nova's default is the same).
 const TOKEN_LIFE: Duration = Duration::from_secs(600);
@@ -47,7 +47,7 @@ pub(super) fn trim(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What is kept of the serial output, or its last lines. Whatever is no UTF-8 is replaced.
+/// The kept serial output, or its last lines. Bytes that are not UTF-8 are replaced.
 pub(super) fn output(folder: &Path, lines: Option<usize>) -> io::Result<String> {
     let mut bytes = Vec::new();
     for name in ["console.old", "console.log"] {
@@ -120,7 +120,7 @@ impl Consoles {
         Ok(ConsoleToken { token, kind, instance, expires_ms })
     }
 
-    /// What a token stands for.
+    /// The console that a token stands for.
     pub(super) fn look_up(&self, token: &str) -> Result<(InstanceId, ConsoleKind)> {
         let open = self.lock();
         match open.tokens.get(&blake3::hash(token.as_bytes())) {
@@ -140,7 +140,7 @@ impl Consoles {
 
     /// Connects to a console of a running instance.
     ///
-    /// QEMU serves one serial client at a time: whoever comes later takes the place of who was there, so a forgotten
+    /// QEMU serves one serial client at a time: a later client takes the place of the earlier one, so a forgotten
     /// window cannot shut everybody out. VNC has many.
     pub(super) async fn connect(
         &self,

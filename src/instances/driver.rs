@@ -1,4 +1,4 @@
-//! The task that owns one instance: it alone writes the instance's state.
+//! The task that owns one instance: only this task writes the instance's state.
 //!
 //! ```text
 //! orders ─► mailbox ─┐
@@ -8,7 +8,7 @@
 //! the deadline ──────┘
 //! ```
 //!
-//! What takes long (a start, the patience with a guest that shuts down) is waited for in the loop, never in a step,
+//! Long waits (for a start, for a guest that shuts down) happen in the loop, never in a step,
 //! so a delete is taken at any time. A state is in the row before anybody is told of it.
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -55,7 +55,7 @@ const QUIT: Duration = Duration::from_secs(5);
 /// How long a state waits for a database that is away before it is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// What is sent to a driver.
+/// A message to a driver.
 pub(super) enum Message {
     /// Do something; the answer is whether it begins.
     Order { order: Order, action: ActionRow, reply: oneshot::Sender<Result<()>> },
@@ -146,7 +146,7 @@ impl Driver {
         };
         let is_running = process.is_some();
         tokio::select! {
-            // An end that has come is seen before an order that would presume otherwise.
+            // In this order: the end of QEMU is seen before an order that supposes it to run.
             biased;
             event = maybe(monitor.map(|(_, events)| events.recv())) => Wake::Event(event),
             () = maybe(process.map(Process::ended)) => Wake::Ended,
@@ -304,7 +304,7 @@ impl Driver {
         }
     }
 
-    /// What has to be done now and then for a machine that runs.
+    /// The regular care for a machine that runs.
     async fn look_after(&mut self) {
         self.rounds = self.rounds.wrapping_add(1);
         let folder = self.folder.clone();
@@ -331,6 +331,7 @@ impl Driver {
     /// Connects to the monitor of a process that was found running, or whose connection was lost.
     pub(super) async fn find_monitor(&mut self) {
         let Some(running) = &mut self.running else { return };
+        // A QEMU that has ended greets nobody: its end is waited for beside the greeting.
         let found = tokio::select! {
             found = tokio::time::timeout(ROUND, start::greet(&self.folder)) => found,
             () = running.process.ended() => return,
@@ -429,7 +430,7 @@ impl Driver {
     pub(super) async fn delete(&mut self) {
         self.room.consoles.end(self.row.id);
         if let Some(starting) = self.starting.take() {
-            // What it has started is ended as it is dropped.
+            // A process that the start has made ends when the start is dropped.
             starting.abort();
             if let Ok(Ok(started)) = starting.await {
                 self.running = Some(Running::new(started.process, None));

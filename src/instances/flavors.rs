@@ -1,4 +1,4 @@
-//! Flavors: what an instance is made of.
+//! Flavors: the sizes of instances.
 //!
 //! A flavor never changes its size: an instance keeps a copy of the one it was made with, and a new size is a
 //! new flavor. Only the description, the extra specs and who sees it change.
@@ -176,14 +176,14 @@ fn check_number(field: &str, number: u64, least: u64) -> Result<()> {
 
 fn check_specs(specs: &BTreeMap<String, String>) -> Result<()> {
     if specs.len() > EXTRA_SPECS {
-        return Err(Error::Invalid(format!("A flavor has at most {EXTRA_SPECS} extra specs.")));
+        return Err(Error::Invalid(format!("A flavor can have at most {EXTRA_SPECS} extra specs.")));
     }
     for (key, value) in specs {
         // Nova: `nova/api/openstack/compute/schemas/flavors_extraspecs.py`, the pattern of a key.
         let plain = |c: char| c.is_ascii_alphanumeric() || " -_:.".contains(c);
         if key.is_empty() || key.len() > TEXT_CHARS || !key.chars().all(plain) {
             return Err(Error::Invalid(format!(
-                "'{key}' is no key of an extra spec: 1 to {TEXT_CHARS} letters, digits, blanks and -_:. are."
+                "'{key}' is not a valid key of an extra spec: a key has 1 to {TEXT_CHARS} letters, digits, blanks and -_:."
             )));
         }
         if value.chars().count() > TEXT_CHARS {

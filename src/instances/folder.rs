@@ -10,7 +10,7 @@
 //!   vnc/vnc.sock             the screen; QEMU makes it          the instance's user
 //!   qemu.log                 what QEMU said about itself        ours
 //!   process                  its pid and start time             ours
-//!   kernel initramfs         in a run of the cleaner alone       ours, readable
+//!   kernel initramfs         only in a run of the cleaner        ours, readable
 //! ```
 //!
 //! QEMU gets names relative to this folder (its working directory) because its user cannot pass through `DATA`.
@@ -132,7 +132,7 @@ impl Folder {
         if !found.file_type().is_socket() || ![Some(ours), self.owner].contains(&Some(found.uid())) {
             return Err(io::Error::new(
                 io::ErrorKind::PermissionDenied,
-                format!("{name} is no socket of this instance"),
+                format!("{name} is not a socket of this instance"),
             ));
         }
         UnixStream::connect(format!("/proc/self/fd/{}", socket.as_raw_fd())).await

@@ -74,7 +74,7 @@ impl KeyPairs {
     /// Keeps a public key that the user has made.
     ///
     /// # Errors
-    /// `Invalid` when it is no public key of OpenSSH, `Conflict` when the name is taken, `OverQuota`.
+    /// `Invalid` when it is not a public key of OpenSSH, `Conflict` when the name is taken, `OverQuota`.
     pub async fn import(&self, caller: &Caller, user: Option<UserId>, name: &str, public_key: &str) -> Result<KeyPair> {
         let user = policy::key_pairs_of(caller, user)?;
         check_name(name)?;
@@ -83,7 +83,7 @@ impl KeyPairs {
         self.db.add_key_pair(user, name, public_key, &fingerprint, self.quota).await
     }
 
-    /// Makes an RSA key; its private half (PKCS#1, PEM) is in this answer alone.
+    /// Makes an RSA key; its private half (PKCS#1, PEM) is only in this answer.
     ///
     /// # Errors
     /// `Conflict` when the name is taken, `OverQuota`.
@@ -114,7 +114,7 @@ fn check_name(name: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::Invalid(format!(
-        "The name of a key pair has 1 to {NAME_CHARS} printable characters, no '/' and no blank at either end."
+        "The name of a key pair must have 1 to {NAME_CHARS} printable characters, no '/' and no blank at either end."
     )))
 }
 
@@ -134,7 +134,7 @@ fn decode(public_key: &str) -> Result<Vec<u8>> {
     let mut words = public_key.split_ascii_whitespace();
     let (kind, blob) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     if !KINDS.contains(&kind) {
-        return Err(bad("its first word is no kind of key that OpenSSH knows"));
+        return Err(bad("its first word is not a kind of key that OpenSSH knows"));
     }
     let blob = STANDARD.decode(blob).map_err(|_| bad("its second word is not base64"))?;
     // RFC 4253, section 6.6: the blob begins with the kind, as a string with its length.

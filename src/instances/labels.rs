@@ -1,4 +1,4 @@
-//! What an instance's owner writes on it: name, description, metadata, tags; and the lock that keeps it as it is.
+//! The owner's words on an instance: name, description, metadata, tags; and the lock that keeps it as it is.
 
 use std::collections::BTreeMap;
 
@@ -86,7 +86,7 @@ pub(super) fn check_name(name: &str) -> Result<()> {
     if fits && !name.chars().any(char::is_control) {
         return Ok(());
     }
-    Err(Error::Invalid(format!("The name of an instance has 1 to {TEXT_CHARS} printable characters.")))
+    Err(Error::Invalid(format!("The name of an instance must have 1 to {TEXT_CHARS} printable characters.")))
 }
 
 pub(super) fn check_description(text: &str) -> Result<()> {
@@ -94,7 +94,7 @@ pub(super) fn check_description(text: &str) -> Result<()> {
     if text.len() <= DESCRIPTION_BYTES && text.chars().all(plain) {
         return Ok(());
     }
-    Err(Error::Invalid(format!("A description has at most {DESCRIPTION_BYTES} bytes of printable text.")))
+    Err(Error::Invalid(format!("A description can have at most {DESCRIPTION_BYTES} bytes of printable text.")))
 }
 
 /// RFC 1123, section 2.1, with the 63 characters of one label for the whole.
@@ -103,7 +103,9 @@ pub(super) fn check_hostname(name: &str) -> Result<()> {
     if fits && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'.') {
         return Ok(());
     }
-    Err(Error::Invalid("A host name has 2 to 63 letters, digits and hyphens, no hyphen at either end.".into()))
+    Err(Error::Invalid(
+        "A host name must have 2 to 63 letters, digits, hyphens and points, and no hyphen at either end.".into(),
+    ))
 }
 
 pub(super) fn check_metadata(metadata: &BTreeMap<String, String>) -> Result<()> {
@@ -112,7 +114,7 @@ pub(super) fn check_metadata(metadata: &BTreeMap<String, String>) -> Result<()> 
     }
     for (key, value) in metadata {
         if key.is_empty() || key.chars().count() > TEXT_CHARS || key.chars().any(char::is_control) {
-            return Err(Error::Invalid(format!("A key of metadata has 1 to {TEXT_CHARS} printable characters.")));
+            return Err(Error::Invalid(format!("A key of metadata must have 1 to {TEXT_CHARS} printable characters.")));
         }
         if value.chars().count() > TEXT_CHARS {
             return Err(Error::Invalid(format!("The metadata '{key}' is longer than {TEXT_CHARS} characters.")));
@@ -129,7 +131,7 @@ pub(super) fn check_tags(tags: &[String]) -> Result<()> {
         let fits = (1..=TAG_CHARS).contains(&tag.chars().count());
         if !fits || tag.contains(['/', ',']) || tag.chars().any(char::is_control) {
             return Err(Error::Invalid(format!(
-                "A tag has 1 to {TAG_CHARS} printable characters, none of them '/' or ','."
+                "A tag must have 1 to {TAG_CHARS} printable characters, none of them '/' or ','."
             )));
         }
     }

@@ -1,4 +1,4 @@
-//! Launching: what was asked for is checked, reserved and written down; then the drivers take over.
+//! Launching: the request is checked, reserved and recorded; then the drivers take over.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -68,7 +68,7 @@ pub(super) async fn launch(room: Arc<Room>, caller: Caller, wanted: Launch) -> R
     Ok(rows)
 }
 
-/// What is named inside a request and is not there makes the request wrong, not its address.
+/// A request that names something unknown in its body is invalid; its own address was found.
 fn named_in_the_request(error: Error) -> Error {
     match error {
         Error::NotFound(why) => Error::Invalid(why),

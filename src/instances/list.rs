@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-/// The order when nobody says one.
+/// The order when the caller names none.
 const NEWEST_FIRST: &[(SortKey, Direction)] = &[(SortKey::Created, Direction::Descending)];
 /// Rows that are read at a time where filters are left that SQL does not know.
 const BATCH: u32 = 500;
@@ -75,7 +75,7 @@ impl Instances {
         Ok(listed)
     }
 
-    /// What a project uses now, the caller's own or, for the admin, any.
+    /// The present usage of a project: the caller's own or, for the admin, any.
     ///
     /// # Errors
     /// `Forbidden` for others.
@@ -95,7 +95,7 @@ impl Instances {
         Ok(())
     }
 
-    /// What the caller asks the database for.
+    /// The page that the caller asks the database for.
     async fn page(&self, caller: &Caller, wanted: &ListInstances) -> Result<InstancePage> {
         let project = policy::list_instances(caller, wanted.all_projects)?.or(wanted.project);
         if wanted.deleted {
@@ -138,7 +138,7 @@ impl Instances {
     }
 }
 
-/// What SQL does not know: patterns, and what is within JSON.
+/// The filters that SQL cannot apply: patterns, and values within JSON.
 fn is_wanted(wanted: &ListInstances, row: &InstanceRow) -> bool {
     let has = |tag: &String| row.tags.contains(tag);
     wanted.name.as_ref().is_none_or(|name| name.is_match(&row.name))

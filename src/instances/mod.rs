@@ -237,7 +237,7 @@ impl Instances {
         written.await.map(drop)
     }
 
-    /// What the guest wrote to its serial port: the last `lines`, or all that is kept.
+    /// The output of the guest's serial port: the last `lines`, or all that is kept.
     pub async fn console_output(&self, caller: &Caller, id: InstanceId, lines: Option<usize>) -> Result<String> {
         self.0.may_use(caller, id).await?;
         let folder = self.0.folder_of(id);
@@ -257,7 +257,7 @@ impl Instances {
         self.0.consoles.issue(id, kind)
     }
 
-    /// Opens the console a token stands for; the token is the only authority. A serial console that was open before
+    /// Opens the console a token stands for; only the token is asked for. A serial console that was open before
     /// is closed.
     ///
     /// # Errors
@@ -271,7 +271,7 @@ impl Instances {
         Ok((kind, stream))
     }
 
-    /// What was done to an instance, the newest first; a deleted one's too.
+    /// The actions on an instance, the newest first; also on a deleted one.
     pub async fn actions(&self, caller: &Caller, id: InstanceId) -> Result<Vec<ActionRecord>> {
         let row = self.0.db.instance(id).await?.ok_or_else(|| policy::no_such_instance(id))?;
         policy::see_instance(caller, row.project_id, id)?;
@@ -294,7 +294,7 @@ impl Instances {
         tokio::spawn(begun).await.map_err(Error::internal)?
     }
 
-    /// Begins a copy of a Linux image in which what can be cured is cured; a job does the work, in a guest of its own.
+    /// Begins a cleaned copy of a Linux image; a job does the work, in a guest of its own.
     ///
     /// # Errors
     /// As [`crate::images::Images::cleanable`]; `Conflict` when no cleaner is set up; `Invalid` for the name;
@@ -305,7 +305,7 @@ impl Instances {
         self.0.images.begin_clean(caller, &source, name).await
     }
 
-    /// What the caller's project uses now.
+    /// The present usage of the caller's project.
     pub async fn usage(&self, caller: &Caller) -> Result<Usage> {
         self.0.db.instance_usage(policy::in_a_project(caller)?).await
     }

@@ -1,6 +1,6 @@
 //! A QEMU process as we know it: found again after a restart, watched, and never taken for another.
 //!
-//! A pid alone is no name: the kernel gives it out again. Pid, start time and boot together are.
+//! A pid is not a name, because the kernel gives it out again. Pid, start time and boot together are one.
 
 use std::{collections::HashMap, fs, io, os::fd::OwnedFd, path::Path};
 
@@ -14,7 +14,7 @@ use crate::ids::InstanceId;
 /// The file in an instance's folder that says which process runs it.
 const RECORD: &str = "process";
 
-/// What a process was started with, and only it knows when the service ends before the row is written.
+/// The facts a process was started with. Only its file has them when the service ends before the row is written.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Facts {
     pub(super) accel: Option<String>,
@@ -28,7 +28,7 @@ struct Written {
     facts: Facts,
 }
 
-/// What makes a process this one and no other.
+/// The marks that tell a process from every other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Record {
     pid: i32,
@@ -89,7 +89,7 @@ impl Process {
         let _ = fs::remove_file(folder.path().join(RECORD));
     }
 
-    /// What was written down about this process; `None` when nothing was, or about another one.
+    /// The recorded facts about this process; `None` when there are none, or they are about another one.
     pub(super) fn facts(&self, folder: &Folder) -> Option<Facts> {
         let bytes = fs::read(folder.path().join(RECORD)).ok()?;
         let written: Written = serde_json::from_slice(&bytes).ok()?;
@@ -99,7 +99,7 @@ impl Process {
 
 /// The pids of all QEMU processes that run in a folder below `root`, by the instance they say they are.
 ///
-/// Nobody else can fake one: a process's working directory is the kernel's word, and only we may enter `root`.
+/// No other process can pretend to be one: the kernel tells the working directory, and only we may enter `root`.
 pub(super) fn running(root: &Path) -> io::Result<HashMap<InstanceId, i32>> {
     let root = root.canonicalize()?;
     let mut found = HashMap::new();

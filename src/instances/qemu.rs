@@ -34,7 +34,7 @@ pub(super) const GUEST_ADDRESS: &str = "10.0.2.15";
 /// service. After that the guest is paused (`rerror=stop`), and its driver lets it go on.
 const RECONNECT_SECS: u64 = 300;
 
-/// What QEMU writes beside the guest's own bytes: tables of the overlay, and logs until the driver trims them.
+/// The bytes QEMU writes beside the guest's own: tables of the overlay, and logs until the driver trims them.
 const FILE_SLACK_BYTES: u64 = 1 << 30;
 
 /// How guests' instructions run.
@@ -92,14 +92,14 @@ pub(super) const CLEANER_MEMORY: &str = "initramfs";
 /// Memory of the cleaner: 40 MiB are its own, the rest is for the tables of the file systems that it checks.
 const CLEANER_MEMORY_MIB: u32 = 256;
 
-/// The guest that cures a copy of an image's disk ([`super::cleaner`]).
+/// The guest that cleans a copy of an image's disk ([`super::cleaner`]).
 pub(super) struct Cleaner<'a> {
     pub(super) id: InstanceId,
     pub(super) disk_bytes: u64,
     pub(super) accel: Accel,
-    /// What its lines begin with.
+    /// The word that begins its lines.
     pub(super) word: &'a str,
-    /// The partitions it cures; 0 for a disk without any.
+    /// The partitions it cleans; 0 for a disk without any.
     pub(super) volumes: &'a [u32],
 }
 
@@ -118,7 +118,7 @@ pub(super) fn start_cleaner(program: &Path, cleaner: &Cleaner<'_>, folder: &Fold
     command.arg(format!("console=ttyS0 quiet loglevel=0 panic=-1 effigy.word={word} effigy.volumes={volumes}"));
     let [base, disk, _] = nodes();
     command.args(["-blockdev", &base.to_string(), "-blockdev", &disk.to_string()]);
-    // Nobody would let it go on when an error stopped it: it is told.
+    // No driver would continue this guest after a disk error stopped it, so the guest gets the error itself.
     command.args(["-device", "virtio-blk-pci,drive=disk,rerror=report,werror=report"]);
     command.args(["-chardev", "stdio,id=serial0,signal=off", "-serial", "chardev:serial0"]);
     command.stdin(Stdio::null()).stdout(Stdio::piped());

@@ -29,7 +29,7 @@ const EVENT_QUEUE: usize = 64;
 /// How long an answer may take: QEMU answers in microseconds unless its main loop hangs.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// What can go wrong.
+/// The failures of a monitor.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum QmpError {
     /// QEMU is gone, or going.
@@ -41,8 +41,8 @@ pub(super) enum QmpError {
     /// QEMU does not answer.
     #[error("QEMU does not answer its monitor")]
     Silent,
-    /// That is no QMP.
-    #[error("QEMU's monitor sent something that is no QMP")]
+    /// The answer is not QMP.
+    #[error("QEMU's monitor sent something that is not QMP")]
     Garbled,
 }
 
@@ -57,7 +57,7 @@ impl From<io::Error> for QmpError {
 pub(super) struct Event {
     /// Its name, such as `SHUTDOWN`.
     pub(super) event: String,
-    /// What it says.
+    /// Its data.
     #[serde(default)]
     pub(super) data: Value,
 }

@@ -1,4 +1,4 @@
-//! What the drivers and the door share, and how a message finds its driver.
+//! The state that the drivers and the door share, and the way of a message to its driver.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -41,7 +41,7 @@ const PROBE_NUMBER: u32 = 99_999;
 /// The cleaner's number: before the probe's. One at a time runs (`queue::Lane::Clean`).
 const CLEANER_NUMBER: u32 = 99_998;
 
-/// What the room stands on.
+/// The parts that the room stands on.
 pub struct Foundations {
     /// The rows.
     pub db: Database,
@@ -49,9 +49,9 @@ pub struct Foundations {
     pub images: Images,
     /// How their disks reach them.
     pub exports: Exports,
-    /// What they are made of.
+    /// The sizes of instances.
     pub flavors: Flavors,
-    /// Who signs in to them.
+    /// The keys that sign in to instances.
     pub key_pairs: KeyPairs,
     /// `[instances]`
     pub settings: config::Instances,
@@ -182,12 +182,12 @@ impl Room {
         Folder::at(&self.folder_of(row.id), self.user_of(row))
     }
 
-    /// Whom an instance's QEMU runs as, where we are root.
+    /// The user an instance's QEMU runs as, where we are root.
     fn user_of(&self, row: &InstanceRow) -> Option<u32> {
         self.is_root.then(|| self.settings.uid_base + row.number)
     }
 
-    /// Whom the cleaner's QEMU runs as, where we are root.
+    /// The user the cleaner's QEMU runs as, where we are root.
     pub(super) fn cleaner_user(&self) -> Option<u32> {
         self.is_root.then(|| self.settings.uid_base + CLEANER_NUMBER)
     }

@@ -50,13 +50,13 @@ impl Drop for Unclaimed {
 /// Brings the machine of this row up.
 ///
 /// # Errors
-/// What the owner is told: why it did not come up.
+/// Why it did not come up, in words for the owner.
 pub(super) async fn start(room: Arc<Room>, row: Arc<InstanceRow>, folder: Arc<Folder>) -> Result<Started, String> {
     let accel = room.accel.get().await.map_err(|error| error.to_string())?;
     let (lay_row, lay_folder) = (row.clone(), folder.clone());
     let laid = tokio::task::spawn_blocking(move || lay_out(&lay_row, &lay_folder)).await;
     laid.map_err(|error| error.to_string())?
-        .map_err(|error| format!("The instance's files cannot be made: {error}."))?;
+        .map_err(|error| format!("The instance's files cannot be created: {error}."))?;
     // So many at a time that each comes up quickly, however many are asked for.
     let _turn = room.starts.acquire().await.map_err(|error| error.to_string())?;
     for _ in 1..ATTEMPTS {
@@ -93,9 +93,7 @@ async fn attempt(room: &Room, row: &InstanceRow, folder: &Folder, accel: Accel) 
     let mut unclaimed = Unclaimed(Some(process));
     let process = unclaimed.0.as_ref().expect("it was just put there");
     let facts = Facts { accel: Some(accel.into_str().to_owned()), forwards: forwards.clone() };
-    process
-        .record(folder, facts)
-        .map_err(|error| format!("The instance's process cannot be written down: {error}."))?;
+    process.record(folder, facts).map_err(|error| format!("The instance's process cannot be recorded: {error}."))?;
     let greeted = tokio::select! {
         greeted = tokio::time::timeout(GREETING, greet(folder)) => greeted.unwrap_or_else(|_| {
             Err(format!("QEMU did not answer within {} seconds.", GREETING.as_secs()))

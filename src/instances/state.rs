@@ -6,7 +6,7 @@ use crate::{
     ids::InstanceId,
 };
 
-/// What can be asked of an instance.
+/// The orders to an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Order {
     /// Run it.

@@ -29,7 +29,7 @@ pub enum Nic {
     None,
 }
 
-/// What somebody wants launched.
+/// A launch that somebody asks for.
 #[derive(Clone, Debug)]
 pub struct Launch {
     /// The name of the instances; with more than one, `-1`, `-2`, … follow it.
@@ -65,7 +65,7 @@ pub struct Instance {
     pub id: InstanceId,
     /// The project that owns it.
     pub project_id: ProjectId,
-    /// Who launched it.
+    /// The user who launched it.
     pub user_id: UserId,
     /// Its name.
     pub name: String,
@@ -73,7 +73,7 @@ pub struct Instance {
     pub description: Option<String>,
     /// Where it is in its life.
     pub status: Status,
-    /// What is being done to it.
+    /// The task that is being done to it.
     pub task: Option<TaskState>,
     /// The image it was launched from.
     pub image: Option<ImageId>,
@@ -99,7 +99,7 @@ pub struct Instance {
     pub terminated_ms: Option<i64>,
     /// Why its status is `ERROR`.
     pub fault: Option<Fault>,
-    /// Who keeps it from being changed, if anyone does.
+    /// The lock that keeps it from being changed, if there is one.
     pub lock: Option<Lock>,
     /// The host that runs it (for admins).
     pub host: String,
@@ -126,7 +126,7 @@ pub struct Addresses {
     pub forwards: Vec<Forward>,
 }
 
-/// Which instances to list, and in what order.
+/// The conditions and the order of a list of instances.
 #[derive(Clone, Debug, Default)]
 pub struct ListInstances {
     /// Every project's (admin only), instead of the caller's.
@@ -180,7 +180,7 @@ pub struct Changes {
     pub hostname: Option<String>,
 }
 
-/// Which console.
+/// The kind of the console.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConsoleKind {
     /// The screen, keyboard and mouse, as VNC.
@@ -194,26 +194,26 @@ pub enum ConsoleKind {
 pub struct ConsoleToken {
     /// The secret.
     pub token: String,
-    /// Which console.
+    /// The kind of the console.
     pub kind: ConsoleKind,
-    /// Whose.
+    /// The instance.
     pub instance: InstanceId,
-    /// Until when it can be opened.
+    /// The time until which it can be opened.
     pub expires_ms: i64,
 }
 
 /// One thing somebody did to an instance.
 #[derive(Clone, Debug)]
 pub struct ActionRecord {
-    /// What: `create`, `stop`, `forceOff`, `start`, `reboot`, `createImage`, `delete`.
+    /// The action: `create`, `stop`, `forceOff`, `start`, `reboot`, `createImage`, `delete`.
     pub action: String,
-    /// To which instance.
+    /// The instance.
     pub instance_id: InstanceId,
     /// The request that asked for it.
     pub request_id: String,
-    /// Who asked.
+    /// The user who asked.
     pub user_id: UserId,
-    /// In which project.
+    /// The project of the request.
     pub project_id: ProjectId,
     /// When it began.
     pub start_ms: i64,
@@ -221,6 +221,6 @@ pub struct ActionRecord {
     pub finish_ms: Option<i64>,
     /// How it ended; `None` while it runs.
     pub result: Option<ActionResult>,
-    /// What went wrong.
+    /// Why it failed.
     pub message: Option<String>,
 }

@@ -16,7 +16,7 @@ use crate::{
     model::instance::InstanceRow,
 };
 
-/// The property with the owner's reason for an image of a Windows that is not generalised, or may not be.
+/// The property with the owner's reason to capture Windows that is not generalised, or may not be.
 const REASON: &str = "effigy_sysprep_reason";
 /// The property that says what was wrong, where that is only warned of.
 pub(super) const WARNING: &str = "effigy_sysprep_warning";
@@ -34,7 +34,7 @@ pub(super) async fn gate(
 ) -> Result<Option<String>> {
     let Some(concern) = concern(room, row).await? else { return Ok(None) };
     if metadata.get(REASON).is_some_and(|reason| !reason.trim().is_empty()) {
-        tracing::warn!(instance.id = %row.id, "instance {} is captured for its owner's reason: {concern}", row.id);
+        tracing::warn!(instance.id = %row.id, "instance {} is captured for the reason its owner gave, despite this: {concern}", row.id);
         return Ok(None);
     }
     if room.images.inspector().settings().windows == Rule::Warn {
@@ -45,7 +45,7 @@ pub(super) async fn gate(
     )))
 }
 
-/// What speaks against copying the disk, and what to do about it.
+/// The reason not to copy the disk, and the remedy.
 async fn concern(room: &Room, row: &InstanceRow) -> Result<Option<String>> {
     let overlay = File::open(room.folder_of(row.id).join("disk.qcow2")).map_err(Error::internal)?;
     let base = room.images.stores().reader(&row.make.base_store, &row.make.base_root).await?;
@@ -54,12 +54,12 @@ async fn concern(room: &Room, row: &InstanceRow) -> Result<Option<String>> {
         Ok(report) => report,
         Err(why) => {
             return Ok(Some(format!(
-                "Nobody can tell whether this disk holds a Windows that is not generalised: {why}."
+                "It is not known whether this disk holds Windows that is not generalised: {why}."
             )));
         }
     };
     if let (None, Some(why)) = (&report.windows, &report.incomplete) {
-        return Ok(Some(format!("Nobody can tell whether this disk holds a Windows that is not generalised: {why}.")));
+        return Ok(Some(format!("It is not known whether this disk holds Windows that is not generalised: {why}.")));
     }
     Ok(report.windows.and_then(|windows| match windows.state {
         WindowsState::Generalized => None,
@@ -69,7 +69,7 @@ async fn concern(room: &Room, row: &InstanceRow) -> Result<Option<String>> {
             windows.found
         )),
         WindowsState::Unknown => Some(format!(
-            "Nobody can tell whether Windows on this instance is generalised: {} Start the instance, mend that, run \
+            "It is not known whether Windows on this instance is generalised: {} Start the instance, correct that, run \
              'sysprep /generalize /oobe /shutdown' in it, and make the image when it has stopped.",
             windows.found
         )),

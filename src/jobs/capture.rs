@@ -11,9 +11,9 @@ use crate::{
 /// Captures `instance` into `image`. The instance is free in the moment in which the image is active or has failed.
 ///
 /// # Errors
-/// Why not. After one that may pass the capture is still begun, for the next attempt.
+/// Why the capture failed. After a failure that may pass, the capture is still begun, for the next attempt.
 pub(super) async fn capture(rooms: &Rooms, job: &Job, image: ImageId, instance: InstanceId) -> Result<()> {
-    let Some(caller) = &job.caller else { return Err(Error::internal(anyhow::anyhow!("a capture nobody asked for"))) };
+    let Some(caller) = &job.caller else { return Err(Error::internal(anyhow::anyhow!("a capture without a caller"))) };
     let Some(mut fill) = rooms.images.take_up_fill(image, job).await? else {
         return rooms.instances.end_capture(instance, image, "its image was deleted").await;
     };

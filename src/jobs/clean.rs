@@ -1,4 +1,4 @@
-//! Fills a cleaned copy: a guest cures an overlay over the source's disk, and what it changed becomes the copy's.
+//! Fills a cleaned copy: a guest cleans an overlay over the source's disk, and the copy gets its changes.
 //!
 //! A run that is cut off leaves nothing: the guest ends with the service, and the next run begins anew.
 
@@ -19,9 +19,11 @@ const CLEANED_PERCENT: u8 = 90;
 /// Cleans a copy of `source` into `image`.
 ///
 /// # Errors
-/// Why not. After one that may pass the copy is still begun, for the next attempt.
+/// Why the cleaning failed. After a failure that may pass, the copy is still begun, for the next attempt.
 pub(super) async fn clean(rooms: &Rooms, job: &Job, image: ImageId, source: ImageId) -> Result<()> {
-    let Some(caller) = &job.caller else { return Err(Error::internal(anyhow::anyhow!("a copy nobody asked for"))) };
+    let Some(caller) = &job.caller else {
+        return Err(Error::internal(anyhow::anyhow!("a cleaned copy without a caller")));
+    };
     let Some(mut fill) = rooms.images.take_up_fill(image, job).await? else { return Ok(()) };
     let done = match fill.while_held(attempt(rooms, &fill, caller, image, source)).await {
         Ok(filled) => fill.finish(filled, None).await,
@@ -40,13 +42,13 @@ async fn attempt(rooms: &Rooms, fill: &Fill, caller: &Caller, image: ImageId, so
     let source = rooms.images.cleanable(caller, source).await?;
     // From here on the source's disk stays, even if the source is deleted.
     let changes = rooms.images.begin_changes(&source.disk, source.disk_bytes).await?;
-    let Cleaned { disk, cures } = cured(rooms, fill, &source).await?;
-    tracing::info!(image.id = %image, source.id = %source.id, cures, "cleaned a copy of image {}: {cures}", source.id);
+    let Cleaned { disk, findings } = run_guest(rooms, fill, &source).await?;
+    tracing::info!(image.id = %image, source.id = %source.id, findings, "cleaned a copy of image {}: {findings}", source.id);
     changes.fill(fill, disk, CLEANED_PERCENT).await
 }
 
 /// Runs the guest, and tells how far it is; ends it when the image was deleted meanwhile.
-async fn cured(rooms: &Rooms, fill: &Fill, source: &Cleanable) -> Result<Cleaned> {
+async fn run_guest(rooms: &Rooms, fill: &Fill, source: &Cleanable) -> Result<Cleaned> {
     let (tell, told) = watch::channel(0);
     let cleaning = rooms.instances.clean(source, &tell);
     tokio::pin!(cleaning);

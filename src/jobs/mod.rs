@@ -26,7 +26,7 @@ use crate::{
 const FRONT_WORKERS: usize = 2;
 /// Workers of imports: a slow source keeps a worker waiting, so there are more; each holds an upload's buffers.
 const IMPORT_WORKERS: usize = 4;
-/// How long an ended job's row is kept for whoever asks what became of it.
+/// How long an ended job's row is kept, for people who ask how it ended.
 const KEEP_ENDED: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How often lapsed fills are looked for.
 const LAPSE_CHECK: Duration = Duration::from_secs(10);
@@ -38,7 +38,7 @@ pub struct Rooms {
     pub images: Images,
     /// Instances.
     pub instances: Instances,
-    /// Who asked, and for how long that is kept.
+    /// The audit's events, which the clock forgets in time.
     pub identity: Identity,
     /// The chunks under both.
     pub stores: Stores,
@@ -60,7 +60,7 @@ pub fn start(queue: &Queue, rooms: &Rooms, sweep_interval: Duration, stop: &Canc
         });
     }
     let (images, stopped) = (rooms.images.clone(), stop.clone());
-    // What is new since the last start: rules, settings, images whose verification was lost.
+    // The rules or settings may be new since the last start, and verifications may have been lost.
     tasks.spawn(async move {
         if let Some(Err(error)) = stopped.run_until_cancelled(images.verify_due()).await {
             tracing::error!(%error, "cannot add the verifications that are due: {error}");
@@ -69,7 +69,7 @@ pub fn start(queue: &Queue, rooms: &Rooms, sweep_interval: Duration, stop: &Canc
     tasks.spawn(keep_time(queue.clone(), rooms.clone(), sweep_interval, stop.clone()));
 }
 
-/// Who does what.
+/// Runs a job in the room that its work belongs to.
 async fn run(rooms: Rooms, job: Job) -> Result<()> {
     match job.work.clone() {
         Work::Import { image, source, stores, all_must_succeed } => {

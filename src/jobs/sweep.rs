@@ -30,7 +30,7 @@ pub async fn sweep_all(stores: &Stores) -> Result<()> {
 pub async fn sweep(store: &Store) -> Result<Option<SweepReport>> {
     let report = match store.chunks.sweep(&store.index).await {
         Err(chunks::Error::Busy) => {
-            tracing::info!("another sweep is at work; this one leaves it to that");
+            tracing::info!("another sweep is running; this one leaves the work to it");
             return Ok(None);
         }
         swept => swept?,

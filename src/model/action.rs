@@ -1,4 +1,4 @@
-//! What was done to instances, by whom, and how it ended.
+//! The actions on instances: who did them, and how they ended.
 
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
@@ -20,15 +20,15 @@ pub enum ActionResult {
 pub struct ActionRow {
     /// Its own id.
     pub id: String,
-    /// What.
+    /// The action.
     pub action: String,
-    /// To which instance.
+    /// The instance.
     pub instance_id: InstanceId,
     /// The request that asked for it.
     pub request_id: String,
-    /// Who asked.
+    /// The user who asked.
     pub user_id: UserId,
-    /// In which project.
+    /// The project of the request.
     pub project_id: ProjectId,
     /// When it began.
     pub start_ms: i64,
@@ -36,17 +36,17 @@ pub struct ActionRow {
     pub finish_ms: Option<i64>,
     /// How it ended; `None` while it runs.
     pub result: Option<ActionResult>,
-    /// What went wrong.
+    /// Why it failed.
     pub message: Option<String>,
 }
 
-/// What a new state of an instance means for its history.
+/// The entry that a new state makes in an instance's history.
 #[derive(Clone, Copy, Debug)]
 pub enum History<'a> {
     /// Nothing: whatever is being done goes on.
     GoesOn,
     /// This begins, and overtakes what had not ended.
     Begins(&'a ActionRow),
-    /// What was being done has ended, well or with this failure.
+    /// The running action has ended, well or with this failure.
     Ends(Option<&'a str>),
 }

@@ -1,11 +1,11 @@
-//! What an admin added to the catalog: regions, services and their endpoints.
+//! The catalog's rows that an admin added: regions, services and their endpoints.
 
 /// A region.
 #[derive(Clone, Debug)]
 pub struct Region {
     /// Its id, which is its name.
     pub id: String,
-    /// What it is.
+    /// Its description.
     pub description: String,
     /// The region it is a part of.
     pub parent_region_id: Option<String>,
@@ -20,7 +20,7 @@ pub struct Service {
     pub kind: String,
     /// Its name.
     pub name: String,
-    /// What it is.
+    /// Its description.
     pub description: String,
     /// Whether it is in the catalog.
     pub enabled: bool,

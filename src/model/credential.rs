@@ -1,17 +1,17 @@
-//! What proves who somebody is: tokens and application credentials.
+//! Credentials: tokens and application credentials.
 
 /// An application credential.
 #[derive(Clone, Debug)]
 pub struct CredentialRow {
     /// Its id.
     pub id: String,
-    /// Whose it is.
+    /// Its owner.
     pub user_id: String,
     /// The project it works in.
     pub project_id: String,
     /// Its name, unique for its user.
     pub name: String,
-    /// What its user wrote about it.
+    /// Its description, by its user.
     pub description: Option<String>,
     /// Its secret's digest or hash.
     pub secret: String,
@@ -45,7 +45,7 @@ pub struct AccessRuleRow {
 pub struct NewToken<'a> {
     /// The digest of the token, in hex.
     pub digest: &'a str,
-    /// Whose it is.
+    /// Its owner.
     pub user_id: &'a str,
     /// `unscoped`, `project`, `domain` or `system`.
     pub scope_kind: &'a str,
@@ -69,10 +69,10 @@ pub struct NewToken<'a> {
     pub parent: Option<&'a str>,
 }
 
-/// What a token says, with the rows it rests on.
+/// The content of a token, with the rows it rests on.
 #[derive(Clone, Debug)]
 pub struct TokenRow {
-    /// Whose it is: id, name, domain id, domain name.
+    /// Its user: id, name, domain id, domain name.
     pub user: [String; 4],
     /// `unscoped`, `project`, `domain` or `system`.
     pub scope_kind: String,

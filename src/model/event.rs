@@ -1,6 +1,6 @@
 //! Audit events.
 
-/// Who did what to what, when, from where, and how it ended.
+/// An event: the user, the action, its object, the time, the client's address and the outcome.
 #[derive(Clone, Debug, Default)]
 pub struct Event {
     /// Its id; ids grow with time.
@@ -11,17 +11,17 @@ pub struct Event {
     pub request_id: String,
     /// The client's own id of it.
     pub client_request_id: Option<String>,
-    /// Who; absent when nobody was proven.
+    /// The user; absent when the request proved none.
     pub user_id: Option<String>,
-    /// What the user is called, or called itself.
+    /// The name of the user, or the name that it gave.
     pub user_name: Option<String>,
-    /// In which project.
+    /// The project of the request.
     pub project_id: Option<String>,
-    /// What the project is called.
+    /// The name of the project.
     pub project_name: Option<String>,
     /// From where.
     pub address: Option<String>,
-    /// What was done.
+    /// The action.
     pub action: String,
     /// To what.
     pub target_id: Option<String>,
@@ -33,7 +33,7 @@ pub struct Event {
     pub reason: Option<String>,
 }
 
-/// Which events to list; `None` asks for all.
+/// The conditions of a list of events; `None` admits all.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Events<'a> {
     /// By this user.

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::ids::ImageId;
 
-/// Who holds an image while its bytes are saved, and until when unless renewed.
+/// The holder of an image while its bytes are saved, and the time of its lease's end unless renewed.
 #[derive(Clone, Debug)]
 pub struct Lease {
     /// A name nobody else has.
@@ -29,7 +29,7 @@ pub struct Hold {
     pub session: u64,
 }
 
-/// What a fill has come to.
+/// The result of a fill.
 #[derive(Clone, Debug, Default)]
 pub struct Saved {
     /// Bytes of the file.
@@ -57,7 +57,7 @@ pub struct Saved {
 }
 
 impl Saved {
-    /// What the project is charged: the file, once for each store that has it (as Glance counts).
+    /// The bytes the project is charged: the file, once for each store that has it (as Glance counts).
     pub fn charged_bytes(&self) -> i64 {
         self.size_bytes * self.holds.len() as i64
     }
@@ -82,7 +82,7 @@ pub enum FillKind {
     Import,
     /// A job reads what an instance changed.
     Capture,
-    /// A job reads what a guest cured.
+    /// A job reads the changes of a cleaning guest.
     Clean,
     /// A job copies an active image to further stores.
     Copy,
@@ -114,7 +114,7 @@ pub struct NewFill<'a> {
     pub kind: FillKind,
     /// Bytes that are counted in the project's quota in advance.
     pub reserve_bytes: i64,
-    /// Who is at work on it at once; `None` when a job will be.
+    /// The holder that starts work at once; `None` when a job will take it up.
     pub lease: Option<&'a Lease>,
     /// The job that will be.
     pub job: Option<&'a NewJob>,
@@ -122,7 +122,7 @@ pub struct NewFill<'a> {
     pub task: Option<&'a ImageTask>,
     /// The stores that an import or a copy is for.
     pub stores: &'a [String],
-    /// What becomes of the captured instance in the same transaction.
+    /// The captured instance's new state, written in the same transaction.
     pub instance: Option<&'a StateChange>,
 }
 

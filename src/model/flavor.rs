@@ -1,4 +1,4 @@
-//! What instances are made of.
+//! Flavors: the sizes of instances.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::ProjectId;
 
-/// What an instance is made of. An instance keeps a copy of the flavor it was made with.
+/// The size of an instance. An instance keeps a copy of the flavor it was made with.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Flavor {
     /// Its id: any short text, chosen by the admin or generated.
@@ -35,7 +35,7 @@ pub struct Flavor {
     pub extra_specs: BTreeMap<String, String>,
 }
 
-/// Which flavors a list shows.
+/// The flavors that a list shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FlavorsSeen {
     /// Public ones, and those the project has access to.

@@ -30,7 +30,7 @@ pub enum Status {
     Deleted,
 }
 
-/// Who sees an image.
+/// The callers who see an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<Visibility>)]
 pub enum Visibility {
@@ -44,7 +44,7 @@ pub enum Visibility {
     Public,
 }
 
-/// What keeps an image that is declared public from being it.
+/// Why an image that is declared public is not public yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<PublicHold>)]
 pub enum PublicHold {
@@ -65,7 +65,7 @@ pub struct Properties(String);
 macro_rules! kept {
     ($kept:ident, $value:ty, $empty:literal) => {
         impl $kept {
-            /// What a row holds.
+            /// The value that a row holds.
             pub(crate) fn kept(json: String) -> $kept {
                 $kept(json)
             }
@@ -111,7 +111,7 @@ pub struct Image {
     pub name: Option<String>,
     /// Where it is in its life.
     pub status: Status,
-    /// Who sees it.
+    /// The callers who see it.
     pub visibility: Visibility,
     /// Left out of lists that do not ask for hidden images.
     pub hidden: bool,
@@ -119,7 +119,7 @@ pub struct Image {
     pub protected: bool,
     /// The format of its file.
     pub disk_format: Option<String>,
-    /// What is around the file.
+    /// The container around the file.
     pub container_format: Option<String>,
     /// The smallest disk it boots on.
     pub min_disk_gib: i64,
@@ -157,11 +157,11 @@ pub struct Image {
     pub progress: Option<i64>,
     /// Why the last save failed.
     pub reason: Option<String>,
-    /// What keeps an image that is declared public from being it.
+    /// Why an image that is declared public is not public yet.
     pub public_hold: Option<PublicHold>,
     /// Why.
     pub public_why: Option<String>,
-    /// What its verification by today's rules came to: for people to see, never to decide by.
+    /// The result of its verification by today's rules: for people to see, never to decide by.
     pub verdict: Option<Verdict>,
     /// The task at work on it.
     pub import_task: Option<String>,

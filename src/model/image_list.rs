@@ -6,16 +6,16 @@
 use super::{image::Visibility, member::MemberStatus};
 use crate::ids::{ImageId, ProjectId};
 
-/// Which images somebody wants to see.
+/// The conditions of a list of images.
 #[derive(Clone, Debug, Default)]
 pub struct ListImages {
     /// Only of this visibility; without, all but other projects' community images.
     pub visibility: Option<PageVisibility>,
-    /// What the project has made of images shared with it: without, it has accepted them.
+    /// Whether the project has accepted the images shared with it; by default, it has.
     pub membership: Option<Membership>,
     /// Hidden images instead of the others.
     pub hidden: bool,
-    /// What else must hold.
+    /// The other conditions of the list.
     pub conditions: Vec<Condition>,
     /// The order, newest first unless something is said; made total by creation and id.
     pub order: Vec<(SortKey, Direction)>,
@@ -58,7 +58,7 @@ pub enum PageVisibility {
     Only(Visibility),
     /// All, community images included.
     All,
-    /// What people tell images apart by, seen from the viewer's project.
+    /// The kinds of images, as the viewer's project sees them.
     Kind(Kind),
 }
 
@@ -129,7 +129,7 @@ pub enum Comparison {
     GreaterOrEqual,
 }
 
-/// What lists are ordered by.
+/// The columns that order lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are the columns'")]
 pub enum SortKey {
@@ -143,7 +143,7 @@ pub enum SortKey {
     UpdatedMs,
 }
 
-/// Which way.
+/// The direction of the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Direction {

@@ -26,7 +26,7 @@ pub enum Status {
     Deleted,
 }
 
-/// What is being done to an instance now.
+/// The task that is being done to an instance now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "kebab-case", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<TaskState>)]
 pub enum TaskState {
@@ -62,13 +62,13 @@ pub struct Forward {
 pub struct Fault {
     /// A status code in HTTP's sense, as Nova gives it.
     pub code: u16,
-    /// What happened and what to do.
+    /// The failure, and the way out of it.
     pub message: String,
     /// When.
     pub created_ms: i64,
 }
 
-/// What keeps an instance from being changed by anyone but the admin.
+/// The lock that lets only the admin change an instance.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lock {
     /// Whether the admin locked it; then only the admin unlocks it.
@@ -77,12 +77,12 @@ pub struct Lock {
     pub reason: Option<String>,
 }
 
-/// What an instance's driver writes.
+/// The part of a row that an instance's driver writes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InstanceState {
     /// Where it is in its life.
     pub status: Status,
-    /// What is being done to it.
+    /// The task that is being done to it.
     pub task: Option<TaskState>,
     /// Why its status is `ERROR`.
     pub fault: Option<Fault>,
@@ -114,7 +114,7 @@ impl InstanceState {
     }
 }
 
-/// What the driver of an instance has decided, for a transaction that writes it together with something else.
+/// The decision of an instance's driver, for a transaction that writes it together with something else.
 #[derive(Clone, Debug)]
 pub struct StateChange {
     /// The instance.
@@ -127,7 +127,7 @@ pub struct StateChange {
     pub ends: Option<Option<String>>,
 }
 
-/// What is settled when an instance is made.
+/// The part of a row that is settled when an instance is made.
 #[derive(Clone, Debug)]
 pub struct InstanceMake {
     /// The image's id.
@@ -169,9 +169,9 @@ pub struct InstanceMake {
 pub struct InstanceRow {
     /// Its id.
     pub id: InstanceId,
-    /// Whose it is.
+    /// Its owner.
     pub project_id: ProjectId,
-    /// Who launched it.
+    /// The user who launched it.
     pub user_id: UserId,
     /// Its name.
     pub name: String,
@@ -183,13 +183,13 @@ pub struct InstanceRow {
     pub metadata: BTreeMap<String, String>,
     /// The user's own labels, sorted.
     pub tags: Vec<String>,
-    /// What is settled.
+    /// The part that never changes.
     pub make: InstanceMake,
-    /// Who keeps it from being changed, if anyone does.
+    /// The lock that keeps it from being changed, if there is one.
     pub lock: Option<Lock>,
     /// The lowest number no other living instance has.
     pub number: u32,
-    /// What the driver writes.
+    /// The part that the driver writes.
     pub state: InstanceState,
     /// When it was asked for.
     pub created_ms: i64,
@@ -204,7 +204,7 @@ impl InstanceRow {
     }
 }
 
-/// What instances use together, and what they may.
+/// The usage of instances together, and its quota.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Instances that are not deleted.
@@ -215,7 +215,7 @@ pub struct Usage {
     pub memory_mib: u64,
 }
 
-/// What one launch takes out of a quota, an instance.
+/// The share of a quota that one launch takes, for each instance.
 #[derive(Clone, Copy, Debug)]
 pub struct Reservation {
     /// The project that pays.
@@ -228,13 +228,13 @@ pub struct Reservation {
     pub vcpus: u32,
     /// Memory of each.
     pub memory_mib: u64,
-    /// What the project may use in all.
+    /// The whole quota of the project.
     pub quota: Usage,
     /// Memory that running instances of all projects may use.
     pub host_memory_mib: u64,
 }
 
-/// Which instances a list shows.
+/// The instances that a list shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InstancesSeen {
     /// Those that are not deleted.

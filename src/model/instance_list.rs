@@ -3,7 +3,7 @@
 use super::instance::{InstanceRow, InstancesSeen, Status};
 use crate::ids::{ImageId, ProjectId, UserId};
 
-/// Which instances a page is of.
+/// The conditions of a page of instances.
 #[derive(Clone, Debug)]
 pub struct InstancePage {
     /// Only of this project; `None`: of all.
@@ -52,7 +52,7 @@ impl InstancePage {
     }
 }
 
-/// What instances can be sorted by.
+/// The columns that sort instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SortKey {
     /// When they were asked for.
@@ -69,7 +69,7 @@ pub enum SortKey {
     Id,
 }
 
-/// Which way.
+/// The direction of the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// The smallest first.

@@ -5,7 +5,7 @@ use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 use super::UnknownWord;
 use crate::ids::JobId;
 
-/// Which workers take a job: people wait for those in front, nobody for those in the back.
+/// The lanes of jobs: people wait for those in front, nobody waits for those in the back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<Lane>)]
 pub enum Lane {
@@ -24,11 +24,11 @@ pub enum Lane {
 pub struct NewJob {
     /// Its id.
     pub id: JobId,
-    /// Which workers take it.
+    /// The lane whose workers take it.
     pub lane: Lane,
-    /// What to do, as JSON.
+    /// The work, as JSON.
     pub work: String,
-    /// Who asked, as JSON.
+    /// The caller, as JSON.
     pub caller: Option<String>,
     /// While a job of this name waits or runs, no second is taken on.
     pub once: Option<String>,
@@ -41,9 +41,9 @@ pub struct NewJob {
 pub struct HeldJob {
     /// Its id.
     pub id: JobId,
-    /// What to do, as JSON.
+    /// The work, as JSON.
     pub work: String,
-    /// Who asked, as JSON.
+    /// The caller, as JSON.
     pub caller: Option<String>,
     /// How many attempts have failed. One that the service's end cut short does not count.
     pub failures: i64,
@@ -54,7 +54,7 @@ pub struct HeldJob {
 pub struct JobRow {
     /// Its id.
     pub id: JobId,
-    /// What to do, as JSON.
+    /// The work, as JSON.
     pub work: String,
     /// waiting, running, done, failed.
     pub state: String,

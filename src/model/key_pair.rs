@@ -7,7 +7,7 @@ use crate::ids::UserId;
 pub struct KeyPair {
     /// The number of the row; clients show it.
     pub id: i64,
-    /// Whose it is.
+    /// Its owner.
     pub user_id: UserId,
     /// Its name; a user has no two of one name.
     pub name: String,

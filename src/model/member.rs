@@ -5,7 +5,7 @@ use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 use super::UnknownWord;
 use crate::ids::{ImageId, ProjectId};
 
-/// What a project an image is shared with has made of the offer.
+/// The answer of a project to an image that is shared with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<MemberStatus>)]
 pub enum MemberStatus {
@@ -24,7 +24,7 @@ pub struct Member {
     pub image: ImageId,
     /// The project.
     pub project: ProjectId,
-    /// What the project has made of it.
+    /// The answer of the project.
     pub status: MemberStatus,
     /// Since when.
     pub created_ms: i64,

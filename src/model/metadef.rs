@@ -10,11 +10,11 @@ use crate::ids::ProjectId;
 pub struct Namespace {
     /// Its name, which identifies it.
     pub name: String,
-    /// What people call it.
+    /// The name that people see.
     pub display_name: Option<String>,
-    /// What it is about.
+    /// Its description.
     pub description: Option<String>,
-    /// Whether everybody sees it, or its project alone.
+    /// Whether everybody sees it, or only its project.
     pub is_public: bool,
     /// Cannot be deleted while this is set.
     pub protected: bool,
@@ -26,7 +26,7 @@ pub struct Namespace {
     pub updated_ms: i64,
 }
 
-/// What is in a namespace.
+/// The contents of a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantArray, VariantNames)]
 #[strum(serialize_all = "snake_case", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<Kind>)]
 pub enum Kind {
@@ -43,7 +43,7 @@ pub enum Kind {
 /// Something in a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
     /// Its name.
     pub name: String,

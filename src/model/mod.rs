@@ -1,4 +1,4 @@
-//! What the service keeps, as values: types only, without SQL and without doing anything.
+//! The records that the service keeps, as values: types only, without SQL and without behaviour.
 //!
 //! `db` reads and writes them, and the rooms hand them out as their own. One file for each noun, as everywhere. An enum's words are written once, for `strum`: `into_str` and `parse`
 //! read them, and they are the words of the wire and of the database.
@@ -51,7 +51,7 @@ impl From<UnknownWord> for Error {
     }
 }
 
-/// What became of a step that another may have been ahead of.
+/// The outcome of a step that may have come too late: another change may have come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
     /// It was made.

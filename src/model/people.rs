@@ -7,7 +7,7 @@ pub struct Domain {
     pub id: String,
     /// Its name.
     pub name: String,
-    /// What an admin wrote about it.
+    /// Its description, by an admin.
     pub description: String,
     /// Whether anybody of it may sign in.
     pub enabled: bool,
@@ -22,7 +22,7 @@ pub struct User {
     pub domain_id: String,
     /// Its name, unique in the domain.
     pub name: String,
-    /// What an admin wrote about it.
+    /// Its description, by an admin.
     pub description: Option<String>,
     /// Where to write to it.
     pub email: Option<String>,
@@ -34,11 +34,11 @@ pub struct User {
     pub password: Option<String>,
     /// When the password last changed.
     pub password_changed_ms: i64,
-    /// What clients wrote about it besides: a JSON object.
+    /// Further attributes that clients wrote: a JSON object.
     pub extra: String,
 }
 
-/// Which users to list; `None` asks for all.
+/// The conditions of a list of users; `None` admits all.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Users<'a> {
     /// Of this domain.
@@ -64,11 +64,11 @@ pub struct Group {
     pub domain_id: String,
     /// Its name, unique in the domain.
     pub name: String,
-    /// What an admin wrote about it.
+    /// Its description, by an admin.
     pub description: String,
 }
 
-/// Which groups to list; `None` asks for all.
+/// The conditions of a list of groups; `None` admits all.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Groups<'a> {
     /// Of this domain.
@@ -92,7 +92,7 @@ pub struct Project {
     pub domain_id: String,
     /// Its name, unique in the domain.
     pub name: String,
-    /// What an admin wrote about it.
+    /// Its description, by an admin.
     pub description: String,
     /// Whether anybody may work in it.
     pub enabled: bool,
@@ -104,7 +104,7 @@ pub struct Project {
     pub is_domain: bool,
 }
 
-/// Which projects to list; `None` asks for all.
+/// The conditions of a list of projects; `None` admits all.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Projects<'a> {
     /// Of this domain.

@@ -7,7 +7,7 @@ pub struct RoleRecord {
     pub id: String,
     /// Its name.
     pub name: String,
-    /// What it is for.
+    /// Its purpose.
     pub description: Option<String>,
     /// The domain it belongs to: such a role gives only what it implies. `None` for a role of the whole cloud.
     pub domain_id: Option<String>,
@@ -29,7 +29,7 @@ pub struct Grant {
     pub role_id: String,
 }
 
-/// Which grants to list; `None` asks for all.
+/// The conditions of a list of grants; `None` admits all.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Grants<'a> {
     /// `user` or `group`.

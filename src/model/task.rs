@@ -19,9 +19,9 @@ pub struct ImageTask {
     pub request_id: String,
     /// pending, processing, success, failure.
     pub status: String,
-    /// What was asked for, as JSON.
+    /// The request, as JSON.
     pub input: String,
-    /// What came of it, as JSON.
+    /// The result, as JSON.
     pub result: Option<String>,
     /// How far it is, or why it failed.
     pub message: String,
@@ -33,7 +33,7 @@ pub struct ImageTask {
     pub expires_ms: Option<i64>,
 }
 
-/// What tasks are ordered by.
+/// The columns that order tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are the columns'")]
 pub enum TaskOrder {
@@ -44,7 +44,7 @@ pub enum TaskOrder {
     Status,
 }
 
-/// Which tasks somebody wants to see.
+/// The conditions of a list of tasks.
 #[derive(Clone, Debug, Default)]
 pub struct TaskPage {
     /// Only with this status.
@@ -55,7 +55,7 @@ pub struct TaskPage {
     pub image: Option<ImageId>,
     /// Only after this one, in the page's order.
     pub after: Option<ImageTask>,
-    /// What they are ordered by, before their age.
+    /// The column that orders them, before their age.
     pub order: TaskOrder,
     /// The smallest and the oldest first.
     pub is_ascending: bool,

@@ -1,6 +1,6 @@
-//! What projects use, and what they may.
+//! Usage and quotas of projects.
 
-/// What a project may use.
+/// The quota of a project.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Images.
@@ -18,7 +18,7 @@ impl Limits {
     pub const NONE: Limits = Limits { images: i64::MAX, bytes: i64::MAX, uploads: i64::MAX, staged_bytes: i64::MAX };
 }
 
-/// What a project has used.
+/// The usage of a project.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ImageUsage {
     /// Images.

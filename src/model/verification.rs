@@ -1,11 +1,11 @@
-//! What was stated of an image.
+//! The statement about an image.
 
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use super::UnknownWord;
 
-/// What a verification came to.
+/// The result of a verification.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Display, EnumString, IntoStaticStr, VariantNames,
 )]
@@ -18,7 +18,7 @@ pub enum Verdict {
     Failed,
 }
 
-/// What was stated of an image.
+/// The statement about an image.
 #[derive(Clone, Debug)]
 pub struct VerificationRow {
     /// The disk it is about.

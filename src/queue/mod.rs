@@ -44,9 +44,9 @@ const MAX_FAILURES: i64 = 8;
 pub struct Job {
     /// Its id.
     pub id: JobId,
-    /// What to do.
+    /// The work.
     pub work: Work,
-    /// Who asked for it; `None` for the service's own housekeeping.
+    /// The caller who asked for it; `None` for the service's own housekeeping.
     pub caller: Option<Caller>,
     /// Whether a failure now is the end of it, so that the body can leave things tidy.
     pub is_last_attempt: bool,
@@ -99,7 +99,7 @@ impl Queue {
         self.wake.notify_waiters();
     }
 
-    /// Puts back what ran when the service ended; only for a service that is alone on its database.
+    /// Puts back the jobs that ran when the service ended; only for the only service on its database.
     pub async fn recover(&self) -> Result<()> {
         let released = self.db.release_jobs().await?;
         if released > 0 {
@@ -120,6 +120,7 @@ impl Queue {
         R: Future<Output = Result<()>> + Send + 'static,
     {
         while !stop.is_cancelled() {
+            // Listens before it looks: a job that is added in between wakes it.
             let woken = self.wake.notified();
             let holder = uuid::Uuid::new_v4().to_string();
             match self.db.claim_job(lane, &holder, LEASE.as_millis() as i64).await {

@@ -1,4 +1,4 @@
-//! What jobs there are.
+//! The kinds of jobs.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use crate::{
     model::job::Lane,
 };
 
-/// What there is to do.
+/// The work of a job.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Work {
@@ -28,7 +28,7 @@ pub enum Work {
         image: ImageId,
         /// Where the bytes are.
         source: Source,
-        /// The stores they are for, the first of them first; none in rows of before there were several.
+        /// The stores they are for, the first of them first; none in rows from before stores had names.
         #[serde(default)]
         stores: Vec<String>,
         /// Whether it fails when one of the stores cannot take them.
@@ -54,7 +54,7 @@ pub enum Work {
     Clean {
         /// The copy.
         image: ImageId,
-        /// What it is a copy of.
+        /// The image it is a copy of.
         source: ImageId,
     },
     /// Looks into an image, and states what is there.
@@ -113,7 +113,7 @@ pub enum Source {
     Glance {
         /// The region it is in.
         region: String,
-        /// Which of its endpoints.
+        /// The interface of its endpoint.
         interface: String,
         /// The image there.
         image: ImageId,

@@ -136,7 +136,7 @@ impl Body {
             Origin::Source => "source",
         };
         Error::Invalid(format!(
-            "the {what} came slower than {} bytes a second and was given up after {} bytes",
+            "the {what} was slower than {} bytes a second and was ended after {} bytes",
             self.rate.pace.min_bytes_a_second, self.received
         ))
     }

@@ -30,7 +30,7 @@ use crate::{
     stores::{Session, Store},
 };
 
-/// What a client said about the bytes it sends.
+/// A client's declaration about the bytes it sends.
 #[derive(Clone, Debug, Default)]
 pub struct Declared {
     /// How many there are.
@@ -45,7 +45,7 @@ pub struct Declared {
     pub store: Option<String>,
 }
 
-/// What is reserved at a time for a body of unknown length.
+/// The bytes reserved at a time for a body of unknown length.
 const RESERVE_STEP_BYTES: u64 = 256 << 20;
 /// How often an import's progress is written.
 const TELL_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);
@@ -82,7 +82,7 @@ impl Images {
         fill.settle(filled).await
     }
 
-    /// Does what goes on to its end when the client that asked for it goes away.
+    /// Runs work that goes on to its end when the client that asked for it goes away.
     pub(super) async fn owned(&self, work: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
         self.0.fills.spawn(work).await.map_err(Error::internal)?
     }
@@ -98,7 +98,7 @@ impl Images {
         self.check_size(declared.size_bytes.unwrap_or_default())?;
         let store = self.target(declared)?;
         let slot = self.0.uploads.clone().try_acquire_owned().map_err(|_| {
-            Error::Unavailable("this service has as many uploads under way as it takes; try again later".into())
+            Error::Unavailable("this service is receiving as many uploads as it can; try again later".into())
         })?;
         let reserved = declared.size_bytes.unwrap_or(RESERVE_STEP_BYTES.min(self.0.limits.bytes as u64));
         let fill = Fill::begin(self, image.id, kind, reserved as i64).await?;
@@ -145,7 +145,7 @@ impl Images {
     pub(super) fn check_size(&self, size_bytes: u64) -> Result<()> {
         let max = self.0.settings.max_size_bytes;
         if size_bytes > max {
-            return Err(Error::TooLarge(format!("an image's file has at most {max} bytes here")));
+            return Err(Error::TooLarge(format!("an image's file can have at most {max} bytes here")));
         }
         Ok(())
     }
@@ -217,7 +217,7 @@ impl Intake {
     pub(super) async fn count(&mut self, fill: &Fill, piece: &Piece, declared: &Declared) -> Result<()> {
         self.received += piece.iter().map(|bytes| bytes.len() as u64).sum::<u64>();
         if let Some(size_bytes) = declared.size_bytes.filter(|size| self.received > *size) {
-            return Err(Error::Invalid(format!("more bytes came than the {size_bytes} that were declared")));
+            return Err(Error::Invalid(format!("more bytes were received than the {size_bytes} that were declared")));
         }
         fill.images.check_size(self.received)?;
         self.store.check_room()?;
@@ -246,7 +246,7 @@ impl Intake {
     pub(super) fn check_came(&self, declared: &Declared) -> Result<()> {
         let came = self.received;
         match declared.size_bytes.filter(|size| *size != came) {
-            Some(size) => Err(Error::Invalid(format!("{came} bytes came and {size} were declared"))),
+            Some(size) => Err(Error::Invalid(format!("{came} bytes were received, but {size} were declared"))),
             None => Ok(()),
         }
     }
@@ -255,7 +255,9 @@ impl Intake {
         self.check_came(declared)?;
         for (name, declared, found) in [("MD5", &declared.md5, md5), ("SHA-512", &declared.sha512, sha512)] {
             if declared.as_ref().is_some_and(|declared| !declared.eq_ignore_ascii_case(found)) {
-                return Err(Error::Invalid(format!("the {name} of the bytes that came is {found}, not as declared")));
+                return Err(Error::Invalid(format!(
+                    "the {name} of the received bytes is {found}, which is not as declared"
+                )));
             }
         }
         Ok(())

@@ -1,4 +1,5 @@
-//! What an overlay of our own making changed, read and stored: the base's manifest with just the changed chunks replaced.
+//! The changes in an overlay of our own making, read and stored: the base's manifest with only its changed chunks
+//! replaced.
 //!
 //! A blocking thread walks the overlay's tables and reads what changed in large pieces; the store's patch hashes,
 //! compresses and writes them as they come. The work is in proportion to the change, never to the disk. A run that is
@@ -33,9 +34,9 @@ pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A disk at rest that differs from an image's.
 pub struct Changed {
-    /// What changed, as a qcow2 overlay of our own making.
+    /// The changes, as a qcow2 overlay of our own making.
     pub overlay: File,
-    /// What it lies over.
+    /// The disk below the overlay.
     pub base: Place,
     /// The size of the disk.
     pub disk_bytes: u64,

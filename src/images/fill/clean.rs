@@ -1,5 +1,5 @@
-//! Cleaned copies: which images can be copied so, and the record of the copy. A guest of the instances room does the
-//! curing ([`crate::instances`]), a job the copying ([`crate::jobs`]).
+//! Cleaned copies: the images that can be cleaned, and the record of the copy. A guest of the instances room does the
+//! cleaning ([`crate::instances`]), a job the copying ([`crate::jobs`]).
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ use crate::{
     stores::Place,
 };
 
-/// What the name of a copy ends with when nobody gave one.
+/// The end of a copy's name when the caller gave none.
 const SUFFIX: &str = " (generalised)";
 /// Characters of a name.
 const MAX_NAME_CHARS: usize = 255;
@@ -43,7 +43,7 @@ impl Images {
     ///
     /// # Errors
     /// `NotFound`, `Forbidden` by the rules: a copy is read and made. `Conflict` for an image that is not active, that
-    /// is not verified to be a Linux, or whose file systems nobody here can write.
+    /// is not verified to be Linux, or whose file systems the cleaner cannot write.
     pub async fn cleanable(&self, caller: &Caller, id: ImageId) -> Result<Cleanable> {
         let image = self.allowed(caller, id, ImageAction::Download).await?;
         image_policy::may_make(caller)?;
@@ -57,7 +57,7 @@ impl Images {
             Ok(statement) => volumes_of(statement.predicate.report.as_ref()),
             Err(why) => Err(format!("{why} Wait for its verification, or ask for it again, and then try again.")),
         };
-        let volumes = volumes.map_err(|why| Error::Conflict(format!("Image {id} cannot be generalised: {why}")))?;
+        let volumes = volumes.map_err(|why| Error::Conflict(format!("Image {id} cannot be cleaned: {why}")))?;
         Ok(Cleanable { id, disk, disk_bytes: size_bytes, volumes, record: image })
     }
 
@@ -93,19 +93,17 @@ fn name_of_copy(source: &Image) -> String {
     name.chars().take(MAX_NAME_CHARS - SUFFIX.len()).chain(SUFFIX.chars()).collect()
 }
 
-/// The volumes of a Linux that the cleaner can write; else why there are none.
+/// The volumes of a Linux system that the cleaner can write; else why there are none.
 fn volumes_of(report: Option<&guest::Report>) -> Result<Vec<u32>, String> {
-    let report = report.ok_or("what is inside is unknown, as its verification says.")?;
+    let report = report.ok_or("its verification says that its content is unknown.")?;
     match report.facts.family.known() {
         Some(guest::Family::Linux) => {}
         Some(guest::Family::Windows) => {
-            return Err(
-                "it is a Windows, which generalises itself: launch an instance of it, run sysprep /generalize \
-                        /oobe /shutdown in it, and make an image of that."
-                    .into(),
-            );
+            return Err("it holds Windows, which generalises itself: launch an instance of it, run \
+                        sysprep /generalize /oobe /shutdown in it, and make an image of that instance."
+                .into());
         }
-        None => return Err("the system inside is unknown, as its verification says.".into()),
+        None => return Err("its verification says that the system inside is unknown.".into()),
     }
     if let Some(why) = &report.incomplete {
         return Err(format!("not everything inside could be looked at ({why})."));
@@ -118,7 +116,7 @@ fn volumes_of(report: Option<&guest::Report>) -> Result<Vec<u32>, String> {
     if volumes.is_empty() {
         let found: Vec<&str> = report.volumes.iter().map(|volume| volume.content.as_str()).collect();
         let found = found.join(", ");
-        return Err(format!("the file systems that are cleaned are ext2, ext3 and ext4, and it has {found}."));
+        return Err(format!("only ext2, ext3 and ext4 can be cleaned, and it has {found}."));
     }
     Ok(volumes)
 }

@@ -129,7 +129,7 @@ impl Images {
             }
             filled => {
                 if let Err(error) = fill.settle(filled).await {
-                    tracing::info!(image.id = %id, "the import of image {id} came to nothing: {error}");
+                    tracing::info!(image.id = %id, "the import of image {id} failed: {error}");
                 }
                 Ok(())
             }
@@ -189,7 +189,7 @@ fn check_status(image: &Image, source: Option<&Source>, is_staged: bool) -> Resu
 
 pub(in crate::images) fn task(caller: &Caller, image: ImageId, kind: &str, input: &Value) -> Result<ImageTask> {
     let Some(project) = &caller.project else {
-        return Err(Error::Forbidden("An import is asked for in a project: use a token that is scoped to one.".into()));
+        return Err(Error::Forbidden("An import needs a project: use a token that is scoped to one.".into()));
     };
     Ok(ImageTask {
         id: JobId::new(),

@@ -116,7 +116,7 @@ impl Fill {
         Fill { images: images.clone(), id, lease, is_of_job: false, staged: None, stop, is_over: false }
     }
 
-    /// Works on it while the lease is kept and the service goes on.
+    /// Polls the work for as long as the lease is renewed and the service runs.
     ///
     /// # Errors
     /// `Unavailable` when the service ends or the fill was lost; `Gone` when the image was deleted.
@@ -275,7 +275,7 @@ impl Fill {
 }
 
 impl Drop for Fill {
-    /// Whoever held it panicked or was cancelled: its owner is told, and nothing stays reserved.
+    /// Its holder panicked or was cancelled: the owner is told, and nothing stays reserved.
     fn drop(&mut self) {
         if self.is_over {
             return;
@@ -296,7 +296,7 @@ impl Drop for Fill {
     }
 }
 
-/// What a fill has come to: the image's content, and the sessions that keep it until the row does.
+/// The result of a fill: the image's content, and the sessions that keep it until the row does.
 pub struct Filled {
     saved: Saved,
     sessions: Vec<Session>,

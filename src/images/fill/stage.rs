@@ -1,4 +1,4 @@
-//! Staging: bytes that come before it is said what becomes of them.
+//! Staging: a client sends bytes first and asks for their import later.
 //!
 //! They are written to the store like a file's, and judged when they are imported. The row names them, so they outlive
 //! the service; a staging that is cut off leaves nothing.
@@ -68,7 +68,7 @@ impl Images {
 }
 
 impl Intake {
-    /// Keeps the bytes as they come; nobody judges them yet.
+    /// Keeps the bytes as they come; the import judges them later.
     async fn stage(&mut self, fill: &Fill, declared: &Declared, body: &mut Body) -> Result<(StagedBytes, Session)> {
         let session = self.store.begin().await?;
         let staged = self.keep(fill, &session, declared, body).await;

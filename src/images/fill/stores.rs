@@ -98,7 +98,7 @@ impl Images {
             }
         }
         if takers.is_empty() {
-            return Err(refusal.unwrap_or_else(|| Error::Conflict("no store takes anything new here".into())));
+            return Err(refusal.unwrap_or_else(|| Error::Conflict("no store here accepts new images".into())));
         }
         let first = takers.remove(0);
         Ok(Spread { first, others: takers, full, all_must_succeed: targets.all_must_succeed })
@@ -264,7 +264,7 @@ impl Spread {
                 }
                 Err(error) => {
                     let (id, name) = (fill.id, &store.name);
-                    tracing::warn!(image.id = %id, store = name, "image {id} does not come to the store {name}: {error}");
+                    tracing::warn!(image.id = %id, store = name, "cannot copy image {id} to the store {name}: {error}");
                     failed.push(name.clone());
                 }
             }

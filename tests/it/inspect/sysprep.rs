@@ -65,7 +65,7 @@ async fn windows_that_cannot_be_read_is_refused_in_its_own_words() {
     for (name, disk, words) in [("dirty", dirty, "was not written out"), ("locked", locked, "BitLocker")] {
         let instance = stopped(&alice, name, disk).await;
         let refused = cast(&alice, &instance, "refused", json!({})).await.expect(409).text();
-        assert!(refused.contains("Nobody can tell") && refused.contains(words), "{refused}");
+        assert!(refused.contains("It is not known") && refused.contains(words), "{refused}");
         assert_eq!(images_called(&alice, "refused").await, 0);
     }
 }
