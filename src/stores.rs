@@ -121,7 +121,7 @@ impl Stores {
         match self.named(name) {
             Some(store) if store.is_read_only => Err(Error::Invalid(format!("The store '{shown}' is read-only."))),
             Some(store) => Ok(store),
-            None => Err(Error::Invalid(format!("There is no store '{shown}' here. The stores are: {}.", names()))),
+            None => Err(Error::Invalid(format!("There is no store '{shown}' here; there are: {}.", names()))),
         }
     }
 

@@ -52,7 +52,7 @@ async fn sha512(person: &Person, image: &str) -> String {
 
 async fn reason(person: &Person, image: &str) -> String {
     let shown = person.get(&format!("/effigy/v1/images/{image}")).await.expect(200).json();
-    shown["reason"].as_str().unwrap_or_default().to_owned()
+    shown["effigy"]["reason"].as_str().unwrap_or_default().to_owned()
 }
 
 /// Waits until the newest task of an image has this status.
