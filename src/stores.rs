@@ -326,7 +326,9 @@ impl From<chunks::Error> for Error {
             // A disk, the database or a thread failed, which may pass. The chain names files, so it is for the log.
             Failure::Io { .. } | Failure::Index(_) | Failure::Roots(_) | Failure::Worker(_) => {
                 tracing::error!(%error, "the store cannot be read or written: {error}");
-                Error::Unavailable("the store cannot be read or written now; try again in a moment".into())
+                let message = "the service failed to read or write its store; try again in a moment, and tell the operator if it \
+                               stays so";
+                Error::Unavailable(message.into())
             }
             Failure::Missing(_)
             | Failure::Damaged { .. }
