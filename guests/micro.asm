@@ -11,7 +11,7 @@
 ;
 ;   w  writes sector 4 full of "MW", says !
 ;   f  writes 16 MiB of noise that does not compress, from 1 MiB on, each f further; says ! when done
-;   r  reboots      o  switches off      p  hangs with interrupts off      any other: echoed
+;   r  reboots      o  switches off      p  is echoed, then hangs with interrupts off      any other: echoed
 ;
 ; Times under emulation: 0.3 s to the first line, about a second for an f.
 
@@ -87,7 +87,7 @@ command:
         cmp al, 'o'
         je down
         cmp al, 'p'
-        je hang
+        je freeze
         cmp al, 'r'
         je reboot
         cmp al, 'f'
@@ -134,6 +134,8 @@ down:   mov si, bye
         out dx, ax
 hang:   cli
         hlt
+        jmp hang
+freeze: call put                ; echoed first, so that a test knows that it is past the button
         jmp hang
 
 reboot: jmp 0xffff:0

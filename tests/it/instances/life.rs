@@ -70,6 +70,7 @@ async fn guest_that_hangs_is_switched_off_after_the_grace_period() {
     let id = world.booted("hang").await;
     world.is(id, Status::Active).await;
     type_in(&world, id, b"p").await;
+    world.console_says(id, "OK\r\np").await;
     world.instances.stop(&world.alice, id).await.unwrap();
     let found = world.instances.show(&world.alice, id).await.unwrap();
     assert_eq!((found.status, found.task), (Status::Active, Some(TaskState::PoweringOff)));
