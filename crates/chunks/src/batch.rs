@@ -66,13 +66,14 @@ struct Hashed {
 }
 
 impl Workshop {
-    /// Runs CPU work on a blocking thread, when one is due.
+    /// Runs CPU work on a blocking thread, when its turn comes.
     pub(crate) async fn run<T: Send + 'static>(
         cpu: &Arc<Semaphore>,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
         let permit = cpu.clone().acquire_owned().await.map_err(|_| Error::Closed)?;
         let work = tokio::task::spawn_blocking(move || {
+            // Held by the work: a caller that is dropped does not stop the thread.
             let _permit = permit;
             work()
         });
@@ -99,7 +100,7 @@ impl Workshop {
             let stored_bytes = found.as_ref().map_or(0, |found| found.stored_bytes);
             slots.push(Slot { chunk, digest, stored_bytes });
             match (found, data) {
-                // A leaf or a root is no chunk of a content.
+                // Leaves and roots are named by digests too, but a content consists of neither.
                 (Some(known), None) if known.raw_bytes != CHUNK_BYTES as u32 => {
                     return Err(Error::Missing(digest));
                 }
@@ -131,6 +132,7 @@ fn hash(changes: Vec<(u64, Change)>) -> Vec<Hashed> {
 fn encode(new: Vec<(Digest, Bytes)>) -> (Vec<u8>, Vec<NewRecord>) {
     let mut bytes = Vec::with_capacity(new.len() * (CHUNK_BYTES + record::HEADER_BYTES));
     let mut records = Vec::with_capacity(new.len());
+    // A content may repeat a chunk within a batch; the index was asked about it before either was there.
     let mut seen = HashSet::with_capacity(new.len());
     for (digest, data) in new {
         if seen.insert(digest) {

@@ -93,7 +93,8 @@ impl Builder {
         steps: &mut mpsc::UnboundedReceiver<Step>,
         given_up: &CancellationToken,
     ) -> Result<(), Error> {
-        // Never in the middle of a step: an append must have ended before the segment is another's.
+        // Given up only between two steps: the segment goes back to the shelf, and an append that is
+        // still under way would meet the next writer's.
         while let Some(step) = given_up.run_until_cancelled(steps.recv()).await.flatten() {
             match step {
                 Step::Batch(batch) => self.take_batch(batch.await??).await?,
@@ -111,6 +112,7 @@ impl Builder {
 
     async fn take_batch(&mut self, mut batch: Prepared) -> Result<(), Error> {
         self.durable_with.extend(batch.durable_with.drain(..).map(|segment| (segment.id, segment)));
+        // A chunk that is new has its stored length only since it was compressed.
         let lengths: HashMap<Digest, u64> = batch
             .records
             .iter()
@@ -149,6 +151,7 @@ impl Builder {
         {
             oldest.await??;
         }
+        // Its seal is its commit.
         self.durable_with.remove(&full.id);
         let segments = self.workshop.segments.clone();
         self.seals.push_back(tokio::spawn(async move { segments.retire(full).await }));
@@ -244,8 +247,8 @@ impl Builder {
         self.close_leaf().await?;
         self.leaves.resize(leaf_count(size_bytes), Digest::ZERO);
         let manifest = Manifest { size_bytes, leaves: std::mem::take(&mut self.leaves) };
-        // Every chunk and leaf is durable before the root that names them is written, unless all
-        // of them go with it in one commit.
+        // The chunks and leaves in other segments are durable before the root that names them is
+        // written. Those in its own segment are published in the root's commit, before it.
         self.settle(Settle::Others).await?;
         let figure = Some(self.stored_bytes);
         let (root, known) = self.store(manifest.encode(), Kind::Root, figure).await?;

@@ -45,6 +45,7 @@ pub(crate) async fn compact(inner: &Inner, segments: &[SegmentRow]) -> Result<u6
         Ok(()) => compaction.publish().await,
         failed => failed,
     };
+    // After a failure too: copies that no row points to are garbage, as those of a save given up.
     if let Some(target) = compaction.target {
         inner.segments.give_back(target);
     }
@@ -93,6 +94,7 @@ impl Compaction<'_> {
             if !segments.is_full(target, more) {
                 return Ok(target.clone());
             }
+            // While it is open: no row may be pointed into a sealed segment.
             self.publish().await?;
         }
         if let Some(full) = self.target.take() {

@@ -107,7 +107,7 @@ fn read(files: &Files, run: &Run) -> Vec<(Wanted, Result<Bytes, Bad>)> {
             };
             run.records.iter().map(decode).collect()
         }
-        // One of many may be gone; each is tried alone.
+        // One record may be gone, and the others are good: each is read by itself.
         Err(_) if run.records.len() > 1 => {
             let alone = |wanted: &Wanted| {
                 let Location { segment, start, .. } = wanted.location;
@@ -121,6 +121,8 @@ fn read(files: &Files, run: &Run) -> Vec<(Wanted, Result<Bytes, Bad>)> {
 
 impl Bad {
     fn of(error: &io::Error) -> Bad {
+        // EIO is the disk's word that it cannot read these bytes. Other failures (too many open files)
+        // say nothing about the chunk, and must not quarantine it.
         const EIO: i32 = 5;
         let gone = matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof);
         match gone || error.raw_os_error() == Some(EIO) {

@@ -14,7 +14,7 @@ const OPEN_FILES: usize = 256;
 /// A file that another process has removed gives back its space when its last handle is closed.
 const IDLE_FILE: Duration = Duration::from_secs(60);
 
-/// What lies in the folder of segments: their numbers with their lengths, and names that are none.
+/// The folder of segments: their numbers with their lengths, and the names of other files.
 pub(crate) type Listed = (Vec<(u64, u64)>, Vec<String>);
 
 /// The store's folder.
@@ -74,6 +74,7 @@ impl Files {
             handle.used = now;
             return Ok(handle.file.clone());
         }
+        // Opened without the lock, which every reader needs. Two that open the same file keep one handle.
         let file = Arc::new(File::open(self.path(segment))?);
         let mut open = self.handles();
         if open.len() >= OPEN_FILES {
@@ -165,7 +166,8 @@ impl Files {
     pub(crate) fn owner(&self, owner: u64) -> Result<OwnerState, Error> {
         let path = self.owner_path(owner);
         match OpenOptions::new().write(true).open(&path) {
-            // A store makes its lock file before its first row, and takes it away after its last.
+            // A store makes its lock file before its first row and removes it after its last, so a store
+            // without one is not open.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(OwnerState::Dead(None)),
             Err(error) => Err(Error::io(&path, error)),
             Ok(file) => Ok(match lock(file, path)? {

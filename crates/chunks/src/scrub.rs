@@ -117,7 +117,7 @@ async fn scrub_rows(contents: &Contents, rows: &[Row], damaged: &mut Vec<Digest>
     for row in rows {
         match fetch::fetch(contents, vec![(row.digest, row.location)]).await {
             Err(Error::Damaged { digest, .. }) => damaged.push(digest),
-            // Swept meanwhile.
+            // A sweep removed it meanwhile.
             Ok(_) | Err(Error::Missing(_)) => {}
             Err(error) => return Err(error),
         }

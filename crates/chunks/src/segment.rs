@@ -8,6 +8,10 @@
 //! from its append to its commit. Another save of this process may count on a pending chunk: it
 //! raises the epoch under which the chunk will be published, remembers the segment, and commits it
 //! before its own content is called saved. So nothing counts on bytes that a crash could take.
+//!
+//! **Locks**, in the order in which they are taken: a segment's `turn`; one of `pending`, `shelf` and a
+//! segment's `writing`; a segment's `tail`. Nobody holds two turns. Only a turn is held over an
+//! `.await`: a commit is as long as a sync and its statements, the others are a few lines each.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -35,9 +39,10 @@ pub(crate) struct OpenSegment {
     path: PathBuf,
     file: File,
     tail: Mutex<Tail>,
-    /// Held over a write. There is one writer, so this only makes sure.
+    /// Held over a write. A segment has one writer, so nobody ever waits here; should a mistake give it
+    /// two, one waits for the other instead of writing over its records.
     writing: Mutex<()>,
-    /// Held over a commit, so that one who waits for it knows the outcome.
+    /// Held over a commit: when a waiter gets it, the index has the rows, or the commit has failed.
     turn: AsyncMutex<()>,
 }
 
@@ -48,7 +53,8 @@ struct Tail {
     uncommitted: Vec<Row>,
     name_is_durable: bool,
     full: bool,
-    /// A failed sync leaves the page cache in doubt: nothing of this segment is published again.
+    /// A failed sync leaves the page cache in doubt: nothing of this segment is published again. The
+    /// system reports the failure to one sync only; the next would succeed without having written.
     failed: Option<Error>,
 }
 
@@ -122,8 +128,8 @@ impl Segments {
         }
     }
 
-    /// Puts a segment back for the next save. One that a sync failed on is left to whoever clears
-    /// up after this process.
+    /// Puts a segment back for the next save. One whose sync failed stays out of use: it is cut and
+    /// sealed when the folder's next store clears up after this one.
     pub(crate) fn give_back(&self, segment: Arc<OpenSegment>) {
         if segment.tail().failed.is_none() {
             lock(&self.shelf).push((segment, Instant::now()));
@@ -147,7 +153,8 @@ impl Segments {
         epoch: u64,
     ) -> Result<Vec<Arc<OpenSegment>>, Error> {
         let (segments, segment) = (self.clone(), segment.clone());
-        // A write that began must be entered, also when nobody waits for it any more.
+        // Blocking work runs to its end when its caller is dropped. So every record in the file is
+        // entered, and the next one starts behind it.
         tokio::task::spawn_blocking(move || {
             let base = segment.write(&bytes)?;
             Ok(segments.enter(&segment, base, &records, epoch))
@@ -172,11 +179,14 @@ impl Segments {
                 content_bytes: record.content_bytes,
             };
             match pending.get_mut(&digest) {
+                // Another save was faster. Its row carries this save's epoch too, and its commit is
+                // one to wait for. The bytes written here are garbage, for a compaction.
                 Some(other) if !other.publishing => {
                     other.row.epoch = other.row.epoch.max(epoch);
                     durable_with.push(other.segment.clone());
                 }
-                // Too late to raise its epoch: this record's row will.
+                // The other row is on its way to the index with the epoch that it had. This row
+                // follows it; the index keeps one place and the higher epoch, whichever comes first.
                 Some(_) => tail.uncommitted.push(row),
                 None => {
                     tail.uncommitted.push(row);
@@ -212,6 +222,10 @@ impl Segments {
         moves: &mut [Move],
     ) -> Result<(), Error> {
         let (syncing, files) = (segment.clone(), self.files.clone());
+        // From before the sync until its failure is noted, so that no commit syncs in between and
+        // takes its own success for this one's. This is not an owned task, as `settle` is: given up
+        // between two statements, some rows point to the copies, the others to the originals, and
+        // both are good.
         let _turn = segment.turn.lock().await;
         if let Some(error) = &segment.tail().failed {
             return Err(error.clone());
@@ -247,10 +261,14 @@ impl Segments {
                 }
             }
         }
+        // A row that is being published takes no higher epoch any more, and may not be in the index yet.
+        // The end of its commit settles that. If the commit failed, the index does not know the chunk,
+        // and it is written again.
         publishing.dedup_by_key(|segment| segment.id);
         for segment in publishing {
             drop(segment.turn.lock().await);
         }
+        // A chunk that another save appends from here on is written twice; `enter` makes one of the two.
         for ask in ask.chunks(BATCH_ROWS) {
             let wanted: Vec<Digest> = ask.iter().map(|at| digests[*at]).collect();
             let rows = self.index.claim(epoch, &wanted).await.map_err(Error::index)?;
@@ -285,7 +303,9 @@ impl Segments {
 
     async fn settle(self: &Arc<Self>, segment: &Arc<OpenSegment>, then: Then) -> Result<(), Error> {
         let (segments, segment) = (self.clone(), segment.clone());
-        // An owned task: rows half published must be told apart from rows pending.
+        // An owned task, since the caller may be dropped at any `.await`. Rows that a commit took out
+        // of `uncommitted` must be published or put back, or a save that counts on them would call
+        // itself saved without them.
         tokio::spawn(async move {
             let _turn = segment.turn.lock().await;
             segments.settle_in_turn(&segment, then).await
@@ -309,7 +329,8 @@ impl Segments {
         let published = self.publish(segment.id, &rows).await;
         self.forget_pending(segment, &rows);
         if let Err(error) = published {
-            // They are durable; the next commit publishes them, again where that is not known.
+            // Their bytes are durable, but which rows the index took is not known. The next commit
+            // publishes all of them; that changes nothing about those that are there.
             segment.tail().uncommitted.extend(rows);
             return Err(error);
         }
@@ -321,10 +342,11 @@ impl Segments {
     }
 
     async fn publish(&self, segment: u64, rows: &[Row]) -> Result<(), Error> {
-        // In the order of their append: chunks before the leaves that name them, the root last.
+        // In the order of their append, each batch all or none: chunks come before the leaves that name
+        // them, or with them, and the root is in the last batch.
         for rows in rows.chunks(BATCH_ROWS) {
-            // Databases that lock rows must be asked for them in one order by everyone, and take a
-            // row only once.
+            // Everyone names rows in the order of their digests, so that two statements which lock the
+            // same rows wait for each other and do not deadlock. No statement may name a row twice.
             let mut rows = rows.to_vec();
             rows.sort_by_key(|row| row.digest);
             rows.dedup_by(|again, first| {
@@ -370,7 +392,7 @@ impl Segments {
             seal
         };
         for (segment, _) in idle_segments {
-            // It says so itself when it fails.
+            // It logs its own failure, and puts the segment back for the next time.
             let _ = self.retire(segment).await;
         }
     }
@@ -387,14 +409,15 @@ impl OpenSegment {
         lock(&self.tail)
     }
 
-    /// Writes after the last whole record, and returns where. A failure leaves the segment as it
-    /// was, and not to be used for more.
+    /// Writes after the last whole record, and returns where. After a failure the segment is as it was,
+    /// and takes no more records.
     fn write(&self, bytes: &[u8]) -> Result<u64, Error> {
         let _writing = lock(&self.writing);
         let base = self.tail().end;
         if let Err(error) = self.file.write_all_at(bytes, base) {
             self.tail().full = true;
-            // The space is wanted back at once when the disk is full.
+            // A full disk needs the space back at once. Should this fail too, the bytes lie behind the
+            // last record, where no row points.
             let _ = self.file.set_len(base);
             return Err(Error::io(&self.path, error));
         }
@@ -423,7 +446,8 @@ impl OpenSegment {
         Ok(())
     }
 
-    /// A footer saves time; a segment without one, for want of space, is as good.
+    /// Writes the footer if there is space for it. It saves time, and a segment without one is complete:
+    /// its records have headers.
     fn write_footer(&self) {
         let (footer, end) = {
             let tail = self.tail();

@@ -41,7 +41,7 @@ struct Hold {
     epoch: u64,
     ended: AtomicBool,
     lost: Arc<AtomicBool>,
-    /// The builders of its saves, and the word that they are not wanted any more.
+    /// The builders of its saves, and the token that tells them to stop.
     builders: TaskTracker,
     given_up: CancellationToken,
     _renewal: AbortOnDropHandle<()>,
@@ -119,6 +119,7 @@ impl Hold {
     }
 
     async fn base(&self, root: Digest, size_bytes: u64) -> Result<Base, Error> {
+        // The pin comes first: a manifest that was read before it may name chunks that are gone by now.
         self.pin(root).await?;
         let manifest = self.inner.contents.manifest(root).await?;
         if manifest.size_bytes > size_bytes {
@@ -139,7 +140,7 @@ impl Hold {
         }
     }
 
-    /// Asks the index, not memory.
+    /// Asks the index whether the session lives, since `lost` is as old as the last renewal.
     async fn check_held(&self) -> Result<(), Error> {
         let lease = self.inner.options.lease;
         match self.inner.index.renew_session(self.id, lease).await.map_err(Error::index)? {
@@ -159,7 +160,10 @@ impl Hold {
         let (index, session, builders) = (self.inner.index.clone(), self.id, self.builders.clone());
         self.given_up.cancel();
         builders.close();
+        // The future owns all it needs, so that `drop` can leave it to the runtime.
         async move {
+            // First the builders, then the row: a session that has ended protects nothing that a
+            // builder still appends.
             builders.wait().await;
             if let Err(error) = index.end_session(session).await {
                 tracing::warn!(session, %error, "a session could not be ended; its lease will lapse");
@@ -170,6 +174,7 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
+        // Without a runtime (the program is ending) the lease lapses instead.
         if !*self.ended.get_mut()
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
@@ -180,6 +185,7 @@ impl Drop for Hold {
 
 async fn renew(index: Arc<dyn Index>, session: u64, lease: Duration, lost: Arc<AtomicBool>) {
     loop {
+        // Four times in a lease, so that two failures in a row are survived.
         tokio::time::sleep(lease / 4).await;
         match index.renew_session(session, lease).await {
             Ok(true) => {}
@@ -187,6 +193,7 @@ async fn renew(index: Arc<dyn Index>, session: u64, lease: Duration, lost: Arc<A
                 lost.store(true, Ordering::Relaxed);
                 return;
             }
+            // Not lost yet: the lease may outlast the failure. `check_held` has the last word.
             Err(error) => tracing::warn!(session, %error, "a session's lease could not be prolonged"),
         }
     }
@@ -232,8 +239,10 @@ impl Save {
     async fn send_batch(&mut self) -> Result<(), Error> {
         self.hold.check_alive()?;
         let own = self.permits.clone().acquire_owned().await.map_err(|_| Error::Closed)?;
-        // In the order of the batches, so whoever waits here waits for batches that need nothing more.
+        // The save's own permit first, then the shared one, one batch after the other. A batch that has
+        // both can always be finished, so those that wait here never wait for each other.
         let shared = self.hold.inner.batches.clone().acquire_owned().await.map_err(|_| Error::Closed)?;
+        // No `.await` from here to the send: a caller dropped above has lost nothing.
         let rest = self.batch.split_off(self.batch.len().min(BATCH_CHUNKS));
         let batch = std::mem::replace(&mut self.batch, rest);
         let prepared = tokio::spawn(self.workshop.clone().prepare(batch, [own, shared]));
@@ -260,6 +269,7 @@ impl Save {
         let sent = self.steps.send(Step::Finish { size_bytes, done });
         match (sent, content.await) {
             (Ok(()), Ok(content)) => {
+                // Better told now than by the transaction that commits the row, which asks again.
                 self.hold.check_held().await?;
                 Ok(content)
             }

@@ -93,8 +93,9 @@ impl Store {
     pub async fn sweep(&self, roots: &dyn Roots) -> Result<SweepReport, Error> {
         let inner = &*self.inner;
         let lock = inner.files.lock_sweep()?.ok_or(Error::Busy)?;
+        // Sessions of dead stores would hold the horizon down for ever.
         recover::clear_up(inner).await?;
-        // What lies on the shelf may be garbage too, and is out of reach while it is open.
+        // Segments on the shelf may hold garbage too, and only a sealed one is compacted or dropped.
         inner.segments.seal_idle(Duration::ZERO).await;
         inner.index.end_lapsed_sessions().await.map_err(Error::index)?;
         let epoch = inner.index.begin_sweep().await.map_err(Error::index)?;
@@ -122,7 +123,8 @@ impl Sweep<'_> {
         }
         for root in pinned {
             match marks.mark(contents, *root).await {
-                // It was never there: the session that pinned it has been told so.
+                // There is no such content: `Session::patch` pins a root before it looks for it, and has
+                // told its caller so. Any other failure stops the sweep, which may not guess.
                 Err(Error::Missing(missing)) if missing == *root => {}
                 marked => marked?,
             }
@@ -156,7 +158,7 @@ impl Sweep<'_> {
         if !remove.is_empty() {
             self.report.removed += index.remove(self.row, &remove).await.map_err(Error::index)?;
         }
-        // Sorted, as the rows are.
+        // `remove` is sorted: the rows come in the order of their digests.
         for row in rows {
             let record = HEADER_BYTES as u64 + u64::from(row.location.stored_bytes);
             match remove.binary_search(&row.digest) {
