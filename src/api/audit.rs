@@ -1,6 +1,8 @@
 //! The audit of requests: what a request was about, written before its answer leaves.
 //!
-//! A watched request runs as a task of its own: when its client goes away it still ends and is still recorded.
+//! A watched request runs as a task of its own: when its client goes away it still ends and is still recorded. This is
+//! the one place where a change outlives its client: the rooms await what has a second half. A request that is not
+//! watched only reads, and may be dropped anywhere.
 //!
 //! The audit watches changes (by their method), downloads and sign-ins; it records only refused sign-ins. A change
 //! by somebody without a valid token changes nothing; it is answered 401 and logged, so that strangers cannot fill

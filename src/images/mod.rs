@@ -105,7 +105,7 @@ struct Inner {
     remote_tokens: Mutex<HashMap<JobId, String>>,
     uploads: Arc<Semaphore>,
     counting: Semaphore,
-    /// Requests' fills, which go on when their clients have gone, and the ends of dropped ones.
+    /// The fills under way, and the ends of dropped ones.
     fills: TaskTracker,
     stop: CancellationToken,
 }
@@ -173,8 +173,8 @@ impl Images {
         &self.0.stores
     }
 
-    /// Gives up the uploads that are still under way and waits until they are; call it when the requests had their
-    /// time to end.
+    /// Gives up the uploads that are still under way and waits until every fill has ended; call it when the requests had
+    /// their time to end.
     pub async fn close(&self) {
         self.0.stop.cancel();
         self.0.fills.close();

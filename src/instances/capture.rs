@@ -9,7 +9,7 @@
 //! driver decides both states and waits while the transaction writes them: no order is looked at in between, so a
 //! client that sees the image active finds the instance free.
 
-use std::{collections::BTreeMap, fs::File, sync::Arc};
+use std::{collections::BTreeMap, fs::File};
 
 use tokio::sync::oneshot;
 
@@ -126,18 +126,18 @@ impl Room {
 
 /// Begins a capture, as the door says.
 pub(super) async fn begin(
-    room: Arc<Room>,
-    caller: Caller,
+    room: &Room,
+    caller: &Caller,
     id: InstanceId,
     name: String,
     metadata: BTreeMap<String, String>,
 ) -> Result<ImageId> {
-    let row = room.changeable(&caller, id).await?;
+    let row = room.changeable(caller, id).await?;
     labels::check_metadata(&metadata)?;
-    let action = action(&caller, &row, Order::Capture.action());
+    let action = action(caller, &row, Order::Capture.action());
     room.ask(id, |reply| Message::Order { order: Order::Capture, action, reply }).await?;
     let begun = async {
-        let warning = windows::gate(&room, &row, &metadata).await?;
+        let warning = windows::gate(room, &row, &metadata).await?;
         let mut properties = row.make.hardware.clone();
         properties.extend(metadata);
         properties.extend(warning.map(|warning| (windows::WARNING.to_owned(), warning)));
@@ -156,7 +156,7 @@ pub(super) async fn begin(
         let Some(noted) = turn.as_ref().and_then(|turn| turn.change.as_ref()) else {
             return Err(crate::identity::policy::no_such_instance(id));
         };
-        room.images.begin_capture(&caller, of, Some(noted)).await?;
+        room.images.begin_capture(caller, of, Some(noted)).await?;
         Ok(image)
     };
     let begun = begun.await;

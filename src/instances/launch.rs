@@ -31,18 +31,17 @@ const KEPT_PROPERTIES: [&str; 3] = ["hw_", "os_", "architecture"];
 const GIB: u64 = 1 << 30;
 
 /// Launches, as the door says.
-pub(super) async fn launch(room: Arc<Room>, caller: Caller, wanted: Launch) -> Result<Vec<InstanceRow>> {
-    let project = policy::create_instance(&caller)?;
+pub(super) async fn launch(room: &Arc<Room>, caller: &Caller, wanted: Launch) -> Result<Vec<InstanceRow>> {
+    let project = policy::create_instance(caller)?;
     check(&wanted)?;
-    let flavor = room.flavors.show(&caller, &wanted.flavor).await.map_err(named_in_the_request)?;
-    let source = room.images.launchable(&caller, wanted.image).await.map_err(named_in_the_request)?;
+    let flavor = room.flavors.show(caller, &wanted.flavor).await.map_err(named_in_the_request)?;
+    let source = room.images.launchable(caller, wanted.image).await.map_err(named_in_the_request)?;
     let public_key = match &wanted.key_name {
-        Some(name) => Some(room.key_pairs.show(&caller, None, name).await.map_err(named_in_the_request)?.public_key),
+        Some(name) => Some(room.key_pairs.show(caller, None, name).await.map_err(named_in_the_request)?.public_key),
         None => None,
     };
     let disk_bytes = disk_bytes(&flavor, &source)?;
-    let make =
-        Make { caller: &caller, project, wanted: &wanted, flavor: &flavor, source: &source, public_key, disk_bytes };
+    let make = Make { caller, project, wanted: &wanted, flavor: &flavor, source: &source, public_key, disk_bytes };
     let reservation = Reservation {
         project,
         min: wanted.min_count,

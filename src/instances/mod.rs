@@ -105,8 +105,7 @@ impl Instances {
     /// `Invalid` for an image, flavor or key pair the caller does not see, and for what makes no sense together;
     /// `Forbidden` for an image the caller may not launch; `OverQuota`; `Conflict` when the host has no room.
     pub async fn create(&self, caller: &Caller, wanted: Launch) -> Result<Vec<Instance>> {
-        let made = tokio::spawn(launch::launch(self.0.clone(), caller.clone(), wanted));
-        made.await.map_err(Error::internal)??.into_iter().map(|row| self.view(row)).collect()
+        launch::launch(&self.0, caller, wanted).await?.into_iter().map(|row| self.view(row)).collect()
     }
 
     /// Shows one instance.
@@ -290,8 +289,7 @@ impl Instances {
         name: &str,
         metadata: BTreeMap<String, String>,
     ) -> Result<ImageId> {
-        let begun = capture::begin(self.0.clone(), caller.clone(), id, name.to_owned(), metadata);
-        tokio::spawn(begun).await.map_err(Error::internal)?
+        capture::begin(&self.0, caller, id, name.to_owned(), metadata).await
     }
 
     /// Begins a cleaned copy of a Linux image; a job does the work, in a guest of its own.

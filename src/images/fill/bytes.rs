@@ -6,7 +6,7 @@
 //!          └─► writer ─┴─► as declared? ─► judge ─► its disk
 //! ```
 //!
-//! An upload is an owned task: a client that goes away ends its body, not our second half.
+//! A client that goes away ends its body, not the request that reads it (`api::audit`): the fill ends, well or not.
 
 use std::{fmt, sync::Arc};
 
@@ -60,17 +60,14 @@ impl Images {
     pub async fn upload<S, E>(&self, caller: &Caller, id: ImageId, declared: Declared, body: S) -> Result<()>
     where
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
-        E: fmt::Display + Send + 'static,
+        E: fmt::Display,
     {
         // A refusal is told after the body was drained, so it comes along.
         let image = self.allowed(caller, id, ImageAction::Change).await;
-        let (images, mut body) = (self.clone(), Body::new(body, self.0.pace));
-        self.owned(async move {
-            let saved = images.save(image, &declared, &mut body).await;
-            body.drain_after(&saved, &declared).await;
-            saved
-        })
-        .await
+        let mut body = Body::new(body, self.0.pace);
+        let saved = self.save(image, &declared, &mut body).await;
+        body.drain_after(&saved, &declared).await;
+        saved
     }
 
     async fn save(&self, image: Result<Image>, declared: &Declared, body: &mut Body) -> Result<()> {
@@ -80,11 +77,6 @@ impl Images {
         let (fill, mut intake, _slot) = self.begin_intake(&image, FillKind::Upload, declared).await?;
         let filled = fill.while_held(intake.fill(&fill, &image, declared, body)).await;
         fill.settle(filled).await
-    }
-
-    /// Runs work that goes on to its end when the client that asked for it goes away.
-    pub(super) async fn owned(&self, work: impl Future<Output = Result<()>> + Send + 'static) -> Result<()> {
-        self.0.fills.spawn(work).await.map_err(Error::internal)?
     }
 
     /// Begins to take what a client sends to a queued image, with what is declared counted in advance. The permit is

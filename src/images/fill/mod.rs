@@ -28,7 +28,7 @@ mod stores;
 
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
 
 pub(super) use self::{
     body::{Pace, Piece},
@@ -78,6 +78,8 @@ pub struct Fill {
     /// The service ends, or the job was taken over.
     stop: CancellationToken,
     is_over: bool,
+    /// The service waits for it before it closes its database.
+    _under_way: TaskTrackerToken,
 }
 
 impl Fill {
@@ -113,7 +115,16 @@ impl Fill {
 
     fn new(images: &Images, id: ImageId, stop: CancellationToken) -> Fill {
         let lease = Lease { holder: uuid::Uuid::new_v4().to_string(), ms: LEASE.as_millis() as i64 };
-        Fill { images: images.clone(), id, lease, is_of_job: false, staged: None, stop, is_over: false }
+        Fill {
+            images: images.clone(),
+            id,
+            lease,
+            is_of_job: false,
+            staged: None,
+            stop,
+            is_over: false,
+            _under_way: images.0.fills.token(),
+        }
     }
 
     /// Polls the work for as long as the lease is renewed and the service runs.

@@ -30,17 +30,14 @@ impl Images {
     pub async fn stage<S, E>(&self, caller: &Caller, id: ImageId, declared: Declared, body: S) -> Result<()>
     where
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
-        E: fmt::Display + Send + 'static,
+        E: fmt::Display,
     {
         // A refusal is told after the body was drained, so it comes along.
         let image = self.allowed(caller, id, ImageAction::Change).await;
-        let (images, mut body) = (self.clone(), Body::new(body, self.0.pace));
-        self.owned(async move {
-            let staged = images.take_in(image, &declared, &mut body).await;
-            body.drain_after(&staged, &declared).await;
-            staged
-        })
-        .await
+        let mut body = Body::new(body, self.0.pace);
+        let staged = self.take_in(image, &declared, &mut body).await;
+        body.drain_after(&staged, &declared).await;
+        staged
     }
 
     async fn take_in(&self, image: Result<Image>, declared: &Declared, body: &mut Body) -> Result<()> {
