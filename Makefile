@@ -78,11 +78,13 @@ bench: ## the figures of docs/benchmarks.md, each beside its limit
 	@cargo build --release --locked
 	@benches/whole.py
 
-check: ## formatting, lints, licences
-	@scripts/install.sh build
+check: export PATH := $(PATH):$(CURDIR)/.cache/tools/bin
+check: ## formatting, lints, licences, advisories
+	@scripts/install.sh build check
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
-	scripts/licences.py
+	cargo deny --locked check bans licenses sources
+	@scripts/advisories.sh
 
 fmt: ## formats every source file
 	cargo fmt --all

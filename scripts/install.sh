@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what this machine lacks of the Debian packages that Effigy needs.
+# Installs what this machine lacks of the Debian packages that Effigy needs, and for `check` cargo-deny.
 #
 #   scripts/install.sh PURPOSE...      purposes: build run guests debian-guest clients test browser pictures fuzz bench check
 #
@@ -99,7 +99,9 @@ for purpose in "$@"; do
         need nginx-light program nginx
         need openssl program openssl
         ;;
-    check) ;;
+    check)
+        need git program git
+        ;;
     *)
         echo "install.sh: unknown purpose: $purpose" >&2
         exit 2
@@ -136,6 +138,18 @@ case " $* " in
     command -v cargo >/dev/null || {
         echo "Rust is missing. Install rustup (https://rustup.rs), open a new shell, and try again." >&2
         exit 1
+    }
+    ;;
+esac
+
+# What Debian has no package of. It is built once, into the clone, and any version that is installed will do.
+CARGO_DENY=0.20.2
+case " $* " in
+*" check "*)
+    tools=$(realpath -m "$(dirname "$0")/../.cache/tools")
+    PATH=$PATH:$tools/bin program cargo-deny >/dev/null || {
+        echo "Building cargo-deny $CARGO_DENY, once (some minutes)"
+        cargo install --quiet --locked --root "$tools" --version "$CARGO_DENY" cargo-deny
     }
     ;;
 esac
