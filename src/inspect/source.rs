@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 use chunks::Reader;
 use disks::{
     ReadAt as _,
-    qcow2::{Extent, Image, Kind, Rules},
+    qcow2::{self, Extent, Kind, Rules},
 };
 
 use super::formats::refused;
@@ -51,12 +51,12 @@ impl Overlaid {
     /// The overlay is not one of ours.
     pub async fn open(overlay: File, base: Reader, size_bytes: u64) -> Result<Overlaid> {
         let map = move || -> std::result::Result<(File, Vec<Extent>), disks::Rejection> {
-            let image = Image::open(&overlay, Rules::Overlay)?;
-            let extents = image
-                .extents(0..image.virtual_size_bytes())
+            let file = qcow2::File::open(&overlay, Rules::Overlay)?;
+            let extents = file
+                .extents(0..file.virtual_size_bytes())
                 .filter(|extent| !matches!(extent, Ok(Extent { kind: Kind::Unallocated, .. })));
             let extents = extents.collect::<std::result::Result<Vec<_>, _>>()?;
-            drop(image);
+            drop(file);
             Ok((overlay, extents))
         };
         let (overlay, extents) = tokio::task::spawn_blocking(map).await.map_err(Error::internal)?.map_err(refused)?;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use chunks::{CHUNK_BYTES, Content, Patch};
 use disks::{
     ReadAt as _,
-    qcow2::{Image as Overlay, Kind, Rules},
+    qcow2::{self, Kind, Rules},
 };
 use tokio::{sync::mpsc, time::Instant};
 
@@ -138,15 +138,15 @@ async fn store(fill: &Fill, mut patch: Patch, changed: Changed, begun_percent: u
 
 /// Sends every change of the overlay, in the order of the disk.
 fn read_changes(overlay: &File, disk_bytes: u64, changes: &mpsc::Sender<Change>) -> Result<()> {
-    let image = Overlay::open(overlay, Rules::Overlay).map_err(broken)?;
-    if image.virtual_size_bytes() != disk_bytes {
-        let found = image.virtual_size_bytes();
+    let file = qcow2::File::open(overlay, Rules::Overlay).map_err(broken)?;
+    if file.virtual_size_bytes() != disk_bytes {
+        let found = file.virtual_size_bytes();
         return Err(Error::internal(anyhow::anyhow!(
             "the overlay's disk has {found} bytes, its row says {disk_bytes}"
         )));
     }
     let mut total = 0;
-    for extent in image.extents(0..disk_bytes) {
+    for extent in file.extents(0..disk_bytes) {
         let extent = extent.map_err(broken)?;
         if matches!(extent.kind, Kind::Data { .. }) {
             total += extent.len;
@@ -157,7 +157,7 @@ fn read_changes(overlay: &File, disk_bytes: u64, changes: &mpsc::Sender<Change>)
         return Ok(());
     }
     let chunk_bytes = CHUNK_BYTES as u64;
-    for extent in image.extents(0..disk_bytes) {
+    for extent in file.extents(0..disk_bytes) {
         let extent = extent.map_err(broken)?;
         let first = extent.guest_offset / chunk_bytes;
         let sent = match extent.kind {

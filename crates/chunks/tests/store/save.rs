@@ -23,7 +23,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_saved_is_read_back_at_any_range(
+    fn saved_bytes_are_read_back_at_any_range(
         data in content(),
         cuts in prop::collection::vec(1_usize..400_000, 1..20),
         ranges in prop::collection::vec((0_u64..6_000_000, 0_usize..3_000_000), 1..12),
@@ -147,7 +147,7 @@ async fn a_chunk_of_another_content_is_taken_by_its_digest() {
 }
 
 #[tokio::test]
-async fn what_a_patch_cannot_do_is_refused() {
+async fn impossible_changes_in_a_patch_are_refused() {
     let place = Place::new().await;
     let content = place.save(&chunk(2)).await;
     let session = place.store.begin().await.unwrap();

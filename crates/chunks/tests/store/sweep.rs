@@ -9,7 +9,7 @@ use chunks::{CHUNK_BYTES, Error, Index, Options, Store};
 use crate::support::{Place, chunk, noise, options, read, save};
 
 #[tokio::test]
-async fn what_nothing_reaches_is_gone_after_two_sweeps_and_not_before() {
+async fn unreachable_chunks_are_gone_after_two_sweeps_and_not_before() {
     let place = Place::new().await;
     let data = noise(1, 3_000_000);
     let content = place.save(&data).await;

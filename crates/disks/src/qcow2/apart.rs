@@ -1,8 +1,8 @@
 //! Compressed clusters: do their bytes overlap?
 //!
-//! They begin at any byte and end in a known sector. Whoever writes a file front to back leaves
-//! them in order, which costs nothing to see; otherwise they are sorted, a bounded number at a
-//! time.
+//! They begin at any byte and end in a known sector. A program that writes a file front to
+//! back leaves them in order, which costs nothing to see; otherwise they are sorted, a bounded number
+//! at a time.
 
 use crate::{ReadAt, Rejection, Rule};
 

@@ -7,16 +7,16 @@ use crate::table::Words;
 use crate::{Extent, Kind, Rejection};
 
 use super::entry::{self, Entry};
-use super::image::Image;
+use super::file::File;
 
 /// The extents of a part of a disk.
 #[derive(Debug)]
 pub struct Extents<'a>(Runs<Map<'a>>);
 
 impl<'a> Extents<'a> {
-    pub(super) fn new(image: &'a Image<'a>, guest: Range<u64>) -> Self {
-        let map = Map { image, l1: Words::new(image.bytes), l2: Words::new(image.bytes) };
-        Self(Runs::new(map, guest.start, guest.end.min(image.virtual_size_bytes())))
+    pub(super) fn new(file: &'a File<'a>, guest: Range<u64>) -> Self {
+        let map = Map { file, l1: Words::new(file.bytes), l2: Words::new(file.bytes) };
+        Self(Runs::new(map, guest.start, guest.end.min(file.virtual_size_bytes())))
     }
 }
 
@@ -30,7 +30,7 @@ impl Iterator for Extents<'_> {
 
 /// The tables, with the pieces of them that were read last.
 struct Map<'a> {
-    image: &'a Image<'a>,
+    file: &'a File<'a>,
     l1: Words<'a>,
     l2: Words<'a>,
 }
@@ -39,7 +39,7 @@ impl Step for Map<'_> {
     /// The bytes of one kind at `at`, of one cluster or of one L2 table that does not exist.
     fn step(&mut self, at: u64, end: u64) -> Result<Extent, Rejection> {
         let part = Part { at, end };
-        let header = &self.image.header;
+        let header = &self.file.header;
         let covers = header.l2_covers_bytes();
         let (index, within) = (at / covers, at % covers);
         let l1_at = header.l1_offset + index * 8;

@@ -221,7 +221,7 @@ impl Header {
                 Err(Rejection::new(Rule::ExternalReference, at, "the header names the format of a backing file"))
             }
             EXT_DATA_FILE => Err(Rejection::new(Rule::ExternalReference, at, "the header names an external data file")),
-            EXT_CRYPTO => Err(Rejection::new(Rule::Encrypted, at, "the image is encrypted")),
+            EXT_CRYPTO => Err(Rejection::new(Rule::Encrypted, at, "the file is encrypted")),
             EXT_BITMAPS => {
                 self.bitmaps = if body.len() >= 4 { u32_at(body, 0) } else { 0 };
                 Ok(())
@@ -236,23 +236,23 @@ const EXTENSION_WINDOW_BYTES: usize = 64 << 10;
 
 fn refuse_backing_and_encryption(head: &[u8]) -> Result<(), Rejection> {
     if u64_at(head, 8) != 0 {
-        return Err(Rejection::new(Rule::ExternalReference, 8, "the image needs a backing file"));
+        return Err(Rejection::new(Rule::ExternalReference, 8, "the file needs a backing file"));
     }
     match u32_at(head, 32) {
         0 => Ok(()),
-        _ => Err(Rejection::new(Rule::Encrypted, 32, "the image is encrypted")),
+        _ => Err(Rejection::new(Rule::Encrypted, 32, "the file is encrypted")),
     }
 }
 
 fn refuse_features(incompatible: u64) -> Result<(), Rejection> {
     if incompatible & DATA_FILE != 0 {
-        return Err(Rejection::new(Rule::ExternalReference, 72, "the image keeps its data in another file"));
+        return Err(Rejection::new(Rule::ExternalReference, 72, "the file keeps its data in another file"));
     }
     if incompatible & CORRUPT != 0 {
-        return Err(Rejection::corrupt(72, "the image is marked corrupt"));
+        return Err(Rejection::corrupt(72, "the file is marked corrupt"));
     }
     if incompatible & DIRTY != 0 {
-        return Err(Rejection::corrupt(72, "the image was not closed cleanly")
+        return Err(Rejection::corrupt(72, "the file was not closed cleanly")
             .with_remedy("Close it: qemu-img check -r all FILE, and upload it again."));
     }
     let unknown = incompatible & !(COMPRESSION_TYPE | EXTENDED_L2);
@@ -260,7 +260,7 @@ fn refuse_features(incompatible: u64) -> Result<(), Rejection> {
         return Err(Rejection::new(
             Rule::UnsupportedFeature,
             72,
-            format!("the image needs features that are not known here ({unknown:#x})"),
+            format!("the file needs features that are not known here ({unknown:#x})"),
         ));
     }
     Ok(())

@@ -10,7 +10,7 @@
 //! header -> refcount table -> refcount blocks
 //! ```
 //!
-//! [`Image::open`] walks all of it once and refuses what contradicts itself, so that afterwards
+//! [`File::open`] walks all of it once and refuses what contradicts itself, so that afterwards
 //! every mapped byte lies in the file and belongs to one guest address only. The walk holds a bit
 //! for each host cluster of a bounded window and one piece of one table, whatever the headers
 //! say; its time is in proportion to the tables that are really in the file.
@@ -22,8 +22,8 @@ mod apart;
 mod compressed;
 mod entry;
 mod extents;
+mod file;
 mod header;
-mod image;
 mod ranked;
 mod render;
 mod snapshots;
@@ -31,7 +31,7 @@ mod walk;
 
 pub use crate::extent::{Extent, Kind};
 pub use extents::Extents;
-pub use image::{Image, Rules};
+pub use file::{File, Rules};
 pub use render::{CLUSTER_BYTES, Piece, Pieces, Rendering, create_overlay};
 
 use crate::{Disk, DiskExtents, Limits, ReadAt, Rejection};
@@ -40,10 +40,10 @@ use crate::{Disk, DiskExtents, Limits, ReadAt, Rejection};
 pub(crate) const MAGIC: &[u8] = b"QFI\xfb";
 
 /// Judges a file declared qcow2 that carries qcow2's magic and no other.
-pub(crate) fn open<'a>(bytes: &'a dyn ReadAt, limits: &Limits) -> Result<Image<'a>, Rejection> {
+pub(crate) fn open<'a>(bytes: &'a dyn ReadAt, limits: &Limits) -> Result<File<'a>, Rejection> {
     let header = header::Header::read(bytes)?;
     limits.allow(header.virtual_size_bytes)?;
-    Image::open(bytes, Rules::Upload)
+    File::open(bytes, Rules::Upload)
 }
 
 /// The size of the disk that a qcow2 file's header states; the header is judged, the tables are not.
@@ -54,13 +54,13 @@ pub fn virtual_size_bytes(bytes: &dyn ReadAt) -> Result<u64, Rejection> {
     Ok(header::Header::read(bytes)?.virtual_size_bytes)
 }
 
-impl Disk for Image<'_> {
+impl Disk for File<'_> {
     fn virtual_size_bytes(&self) -> u64 {
-        Image::virtual_size_bytes(self)
+        File::virtual_size_bytes(self)
     }
 
     fn extents(&self) -> DiskExtents<'_> {
-        Box::new(Image::extents(self, 0..u64::MAX))
+        Box::new(File::extents(self, 0..u64::MAX))
     }
 
     fn inflate(&self, extent: &Extent) -> Result<Vec<u8>, Rejection> {
@@ -72,6 +72,6 @@ impl Disk for Image<'_> {
     }
 
     fn notes(&self) -> Vec<String> {
-        Image::notes(self).to_vec()
+        File::notes(self).to_vec()
     }
 }

@@ -242,7 +242,7 @@ impl Iterator for Pieces<'_> {
 }
 
 /// The bytes of an empty overlay for a disk of this size: a valid qcow2 file without a backing
-/// file's name. Whoever opens it says what lies beneath.
+/// file's name. The program that opens it says what lies beneath.
 pub fn create_overlay(virtual_size_bytes: u64) -> Vec<u8> {
     let rendering = Rendering::new(virtual_size_bytes, std::iter::empty());
     let mut file = Vec::with_capacity(rendering.size_bytes() as usize);

@@ -18,12 +18,12 @@ const BLOCK_BYTES: u64 = 1 << 20;
 const SECTOR_BYTES: u64 = 512;
 /// A block that was discarded; the next number, all ones, is one that never was.
 const DISCARDED: u32 = 0xffff_fffe;
-/// UUIDs of what the file would need: the image it is linked to, and its parent.
+/// UUIDs of other files that this one would need: the one it is linked to, and its parent.
 const UUID_LINK: usize = 0x1a8;
 const UUID_PARENT: usize = 0x1b8;
 
 /// A VDI file that broke no rule.
-pub(crate) struct Image<'a> {
+pub(crate) struct File<'a> {
     bytes: &'a dyn ReadAt,
     header: Header,
 }
@@ -37,12 +37,12 @@ struct Header {
 }
 
 /// Judges a file declared VDI.
-pub(crate) fn open<'a>(bytes: &'a dyn ReadAt, limits: &Limits) -> Result<Image<'a>, Rejection> {
+pub(crate) fn open<'a>(bytes: &'a dyn ReadAt, limits: &Limits) -> Result<File<'a>, Rejection> {
     let header = Header::read(bytes)?;
     limits.allow(header.virtual_size_bytes)?;
-    let image = Image { bytes, header };
-    image.check_blocks()?;
-    Ok(image)
+    let file = File { bytes, header };
+    file.check_blocks()?;
+    Ok(file)
 }
 
 impl Header {
@@ -92,7 +92,7 @@ fn refuse_parents(head: &[u8]) -> Result<(), Rejection> {
     match u32_at(head, 0x4c) {
         1 | 2 => {}
         3 | 4 => {
-            return Err(Rejection::new(Rule::ExternalReference, 0x4c, "the image holds changes to another image")
+            return Err(Rejection::new(Rule::ExternalReference, 0x4c, "the file holds changes to another file")
                 .with_remedy("Write the disk into one file: VBoxManage clonemedium OLD NEW."));
         }
         other => {
@@ -101,14 +101,14 @@ fn refuse_parents(head: &[u8]) -> Result<(), Rejection> {
     }
     for at in [UUID_LINK, UUID_PARENT] {
         if head[at..at + 16].iter().any(|byte| *byte != 0) {
-            return Err(Rejection::new(Rule::ExternalReference, at as u64, "the image names a parent")
+            return Err(Rejection::new(Rule::ExternalReference, at as u64, "the file names a parent")
                 .with_remedy("Write the disk into one file: VBoxManage clonemedium OLD NEW."));
         }
     }
     Ok(())
 }
 
-impl Image<'_> {
+impl File<'_> {
     fn check_blocks(&self) -> Result<(), Rejection> {
         let (header, file_bytes) = (&self.header, self.bytes.size_bytes());
         let mut tables = Tables::default();
@@ -138,7 +138,7 @@ impl Image<'_> {
     }
 }
 
-impl Disk for Image<'_> {
+impl Disk for File<'_> {
     fn virtual_size_bytes(&self) -> u64 {
         self.header.virtual_size_bytes
     }
@@ -161,8 +161,8 @@ impl Disk for Image<'_> {
     }
 }
 
-impl std::fmt::Debug for Image<'_> {
+impl std::fmt::Debug for File<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("vdi::Image").field("header", &self.header).finish_non_exhaustive()
+        f.debug_struct("vdi::File").field("header", &self.header).finish_non_exhaustive()
     }
 }

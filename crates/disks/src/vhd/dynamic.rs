@@ -20,7 +20,7 @@ const UNUSED: u32 = u32::MAX;
 const PARENTS: [std::ops::Range<usize>; 2] = [40..56, 64..768];
 
 /// A dynamic disk that broke no rule.
-pub(super) struct Image<'a> {
+pub(super) struct File<'a> {
     bytes: &'a dyn ReadAt,
     virtual_size_bytes: u64,
     block_bytes: u64,
@@ -30,7 +30,7 @@ pub(super) struct Image<'a> {
     table_bytes: u64,
 }
 
-impl<'a> Image<'a> {
+impl<'a> File<'a> {
     pub(super) fn open(bytes: &'a dyn ReadAt, footer: &Footer) -> Result<Self, Rejection> {
         let (at, file_bytes) = (footer.header_offset, bytes.size_bytes());
         let mut tables = Tables::default();
@@ -39,17 +39,17 @@ impl<'a> Image<'a> {
         tables.add(16, "the dynamic header", at..at.saturating_add(HEADER_BYTES), file_bytes)?;
         let mut header = [0; HEADER_BYTES as usize];
         bytes.read_exact_at(&mut header, at).map_err(|error| Rejection::unread(at, &error))?;
-        let image = Self::of_header(bytes, footer, &header)?;
-        let table = image.table_offset..image.table_offset.saturating_add(image.table_bytes);
+        let file = Self::of_header(bytes, footer, &header)?;
+        let table = file.table_offset..file.table_offset.saturating_add(file.table_bytes);
         tables.add(at + 16, "the block table", table, file_bytes)?;
         let layout = Layout {
             file_bytes,
-            virtual_size_bytes: image.virtual_size_bytes,
-            block_bytes: image.bitmap_bytes + image.block_bytes,
+            virtual_size_bytes: file.virtual_size_bytes,
+            block_bytes: file.bitmap_bytes + file.block_bytes,
             tables,
         };
-        layout.check(&|visit| image.each_block(visit))?;
-        Ok(image)
+        layout.check(&|visit| file.each_block(visit))?;
+        Ok(file)
     }
 
     fn of_header(bytes: &'a dyn ReadAt, footer: &Footer, header: &[u8]) -> Result<Self, Rejection> {
@@ -103,7 +103,7 @@ impl<'a> Image<'a> {
     }
 }
 
-impl Disk for Image<'_> {
+impl Disk for File<'_> {
     fn virtual_size_bytes(&self) -> u64 {
         self.virtual_size_bytes
     }
@@ -125,9 +125,9 @@ impl Disk for Image<'_> {
     }
 }
 
-impl std::fmt::Debug for Image<'_> {
+impl std::fmt::Debug for File<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { virtual_size_bytes, block_bytes, .. } = self;
-        write!(f, "vhd::dynamic::Image {{ {virtual_size_bytes} bytes in blocks of {block_bytes} }}")
+        write!(f, "vhd::dynamic::File {{ {virtual_size_bytes} bytes in blocks of {block_bytes} }}")
     }
 }

@@ -40,12 +40,8 @@ impl Footer {
             2 => Type::Fixed,
             3 => Type::Dynamic,
             4 => {
-                return Err(Rejection::new(
-                    Rule::ExternalReference,
-                    at + 60,
-                    "the image holds changes to another image",
-                )
-                .with_remedy("Merge it into its parent, or convert both: qemu-img convert -O qcow2 OLD NEW."));
+                return Err(Rejection::new(Rule::ExternalReference, at + 60, "the file holds changes to another file")
+                    .with_remedy("Merge it into its parent, or convert both: qemu-img convert -O qcow2 OLD NEW."));
             }
             other => {
                 let message = format!("the disk type {other} is not known");

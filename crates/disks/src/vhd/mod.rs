@@ -53,7 +53,7 @@ pub(crate) fn open<'a>(bytes: &'a dyn ReadAt, limits: &Limits) -> Result<Box<dyn
         (Type::Dynamic, true) if head != tail => {
             Err(Rejection::corrupt(footer_at, "the footer and its copy at the file's start differ"))
         }
-        (Type::Dynamic, true) => Ok(Box::new(dynamic::Image::open(bytes, &footer)?)),
+        (Type::Dynamic, true) => Ok(Box::new(dynamic::File::open(bytes, &footer)?)),
     }
 }
 

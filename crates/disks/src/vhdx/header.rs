@@ -36,7 +36,7 @@ pub(super) fn log_of(bytes: &dyn ReadAt) -> Result<Region, Rejection> {
         return Err(Rejection::new(Rule::UnsupportedFeature, at + 64, "this version of VHDX is not known here"));
     }
     if header[48..64].iter().any(|byte| *byte != 0) {
-        return Err(Rejection::corrupt(at + 48, "the image was not closed cleanly: its log has entries").with_remedy(
+        return Err(Rejection::corrupt(at + 48, "the file was not closed cleanly: its log has entries").with_remedy(
             "Attach and detach it once (Mount-VHD), or qemu-img check -r all FILE, and upload it again.",
         ));
     }

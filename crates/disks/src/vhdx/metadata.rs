@@ -78,7 +78,7 @@ impl Items {
             PARENT_LOCATOR => return Err(parent(at)),
             // Whoever does not know a required item must not read the disk.
             _ if u32_at(entry, 24) & 4 != 0 => {
-                let message = "the image needs metadata that is not known here";
+                let message = "the file needs metadata that is not known here";
                 return Err(Rejection::new(Rule::UnsupportedFeature, at, message));
             }
             _ => return Ok(()),

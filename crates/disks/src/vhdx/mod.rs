@@ -33,7 +33,7 @@ const SECTORS_PER_BITMAP: u64 = 1 << 23;
 const SECTOR_BYTES: u64 = 512;
 
 /// A VHDX file that broke no rule.
-pub(crate) struct Image<'a> {
+pub(crate) struct File<'a> {
     bytes: &'a dyn ReadAt,
     metadata: Metadata,
     table: Region,
@@ -42,7 +42,7 @@ pub(crate) struct Image<'a> {
 }
 
 /// Judges a file declared VHDX.
-pub(crate) fn open<'a>(bytes: &'a dyn ReadAt, limits: &Limits) -> Result<Image<'a>, Rejection> {
+pub(crate) fn open<'a>(bytes: &'a dyn ReadAt, limits: &Limits) -> Result<File<'a>, Rejection> {
     let file_bytes = bytes.size_bytes();
     if file_bytes < MEGABYTE {
         return Err(Rejection::truncated(file_bytes, "the VHDX header section is cut off"));
@@ -57,12 +57,12 @@ pub(crate) fn open<'a>(bytes: &'a dyn ReadAt, limits: &Limits) -> Result<Image<'
     let metadata = Metadata::read(bytes, &regions.metadata)?;
     limits.allow(metadata.virtual_size_bytes)?;
     let blocks_per_bitmap = SECTORS_PER_BITMAP * SECTOR_BYTES / metadata.block_bytes;
-    let image = Image { bytes, metadata, table: regions.block_table, blocks_per_bitmap };
-    image.check_blocks(tables)?;
-    Ok(image)
+    let file = File { bytes, metadata, table: regions.block_table, blocks_per_bitmap };
+    file.check_blocks(tables)?;
+    Ok(file)
 }
 
-impl Image<'_> {
+impl File<'_> {
     fn blocks(&self) -> u64 {
         self.metadata.virtual_size_bytes.div_ceil(self.metadata.block_bytes)
     }
@@ -121,7 +121,7 @@ fn place(entry: u64) -> Result<Kind, &'static str> {
     }
 }
 
-impl Disk for Image<'_> {
+impl Disk for File<'_> {
     fn virtual_size_bytes(&self) -> u64 {
         self.metadata.virtual_size_bytes
     }
@@ -142,13 +142,13 @@ impl Disk for Image<'_> {
     }
 }
 
-impl std::fmt::Debug for Image<'_> {
+impl std::fmt::Debug for File<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("vhdx::Image").field("metadata", &self.metadata).finish_non_exhaustive()
+        f.debug_struct("vhdx::File").field("metadata", &self.metadata).finish_non_exhaustive()
     }
 }
 
 fn parent(at: u64) -> Rejection {
-    Rejection::new(Rule::ExternalReference, at, "the image holds changes to another image")
+    Rejection::new(Rule::ExternalReference, at, "the file holds changes to another file")
         .with_remedy("Merge it into its parent (Merge-VHD), or convert both: qemu-img convert -O qcow2 OLD NEW.")
 }

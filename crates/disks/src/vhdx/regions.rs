@@ -64,7 +64,7 @@ pub(super) fn read(bytes: &dyn ReadAt) -> Result<Regions, Rejection> {
             METADATA => &mut metadata,
             BLOCK_TABLE => &mut block_table,
             _ if u32_at(entry, 28) & 1 == 1 => {
-                let message = "the image needs a region that is not known here";
+                let message = "the file needs a region that is not known here";
                 return Err(Rejection::new(Rule::UnsupportedFeature, at, message));
             }
             _ => continue,

@@ -62,7 +62,7 @@ impl<'t> Lines<'t> {
             return Err(self.foreign("the descriptor names a parent"));
         }
         if self.settings.keys().any(|key| key.starts_with("encryption.")) {
-            return Err(Rejection::new(Rule::Encrypted, self.at, "the image is encrypted")
+            return Err(Rejection::new(Rule::Encrypted, self.at, "the file is encrypted")
                 .with_remedy("Remove the encryption from the machine, and export the disk anew."));
         }
         let expected = if header.compressed { "streamoptimized" } else { "monolithicsparse" };

@@ -59,7 +59,7 @@ impl Header {
             return Err(Rejection::corrupt(73, "the file was changed by a transfer as text"));
         }
         if head[72] != 0 {
-            return Err(Rejection::corrupt(72, "the image was not closed cleanly")
+            return Err(Rejection::corrupt(72, "the file was not closed cleanly")
                 .with_remedy("Repair it (vmware-vdiskmanager -R FILE), or close the machine that uses it."));
         }
         let descriptor = descriptor(head)?;

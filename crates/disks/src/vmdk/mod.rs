@@ -33,13 +33,13 @@ const ZERO_GRAIN: u32 = 1;
 const MAX_DIRECTORY_ENTRIES: u64 = 1 << 20;
 
 /// A VMDK file that broke no rule.
-pub(crate) struct Image<'a> {
+pub(crate) struct File<'a> {
     bytes: &'a dyn ReadAt,
     header: Header,
 }
 
 /// Judges a file declared VMDK.
-pub(crate) fn open<'a>(bytes: &'a dyn ReadAt, limits: &Limits) -> Result<Image<'a>, Rejection> {
+pub(crate) fn open<'a>(bytes: &'a dyn ReadAt, limits: &Limits) -> Result<File<'a>, Rejection> {
     let head = read_up_to(bytes, 0, SECTOR_BYTES as usize).map_err(|error| Rejection::unread(0, &error))?;
     if !head.starts_with(b"KDMV") {
         return Err(refuse_other_kinds(&head));
@@ -47,9 +47,9 @@ pub(crate) fn open<'a>(bytes: &'a dyn ReadAt, limits: &Limits) -> Result<Image<'
     let header = Header::read(bytes, &head)?;
     limits.allow(header.virtual_size_bytes)?;
     descriptor::check(bytes, &header)?;
-    let image = Image { bytes, header };
-    image.check_grains()?;
-    Ok(image)
+    let file = File { bytes, header };
+    file.check_grains()?;
+    Ok(file)
 }
 
 /// VMDK comes in kinds that have little but the name in common.
@@ -64,7 +64,7 @@ fn refuse_other_kinds(head: &[u8]) -> Rejection {
     Rejection::new(rule, 0, message).with_remedy(descriptor::REMEDY)
 }
 
-impl Image<'_> {
+impl File<'_> {
     fn directory_entries(&self) -> u64 {
         self.header.virtual_size_bytes.div_ceil(self.header.grain_bytes * TABLE_ENTRIES)
     }
@@ -156,7 +156,7 @@ impl Image<'_> {
     }
 }
 
-impl Disk for Image<'_> {
+impl Disk for File<'_> {
     fn virtual_size_bytes(&self) -> u64 {
         self.header.virtual_size_bytes
     }
@@ -191,8 +191,8 @@ impl Disk for Image<'_> {
     }
 }
 
-impl std::fmt::Debug for Image<'_> {
+impl std::fmt::Debug for File<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("vmdk::Image").field("header", &self.header).finish_non_exhaustive()
+        f.debug_struct("vmdk::File").field("header", &self.header).finish_non_exhaustive()
     }
 }

@@ -63,7 +63,7 @@ fn disks_that_end_anywhere_map_to_the_end() {
 const DISK_SECTORS: u64 = 40_000;
 
 #[test]
-fn whatever_was_written_maps_to_what_qemu_reads() {
+fn written_disks_map_to_the_bytes_that_qemu_reads() {
     let folder = Folder::new();
     let kinds = [0, 1, 6, 8, 9, 10, 12].map(|kind| KINDS[kind]);
     let write = (0..DISK_SECTORS).prop_flat_map(|at| (Just(at), 1..=(DISK_SECTORS - at).min(3000), 0..=255_u8));

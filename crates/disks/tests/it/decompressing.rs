@@ -56,7 +56,7 @@ fn refused(compression: Compression, source: &[u8]) -> Rule {
 }
 
 #[test]
-fn what_was_compressed_comes_out() {
+fn compressed_files_come_out_as_they_were() {
     for compression in ALL {
         let file = sample(compression);
         assert_eq!(Compression::of(&file).unwrap(), Some(compression));
@@ -104,7 +104,7 @@ fn compressed_bytes_that_are_cut_or_damaged_never_end_well() {
 }
 
 #[test]
-fn what_is_compressed_twice_is_refused() {
+fn files_compressed_twice_are_refused() {
     for outer in ALL {
         for inner in ALL {
             let file = compressed(outer, &[], [sample(inner)].into_iter());

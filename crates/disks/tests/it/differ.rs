@@ -159,7 +159,7 @@ fn is_known(format: Format, file: &[u8], answer: &str) -> bool {
 
 #[test]
 #[allow(clippy::print_stderr, reason = "a run of minutes says how far it came")]
-fn what_is_accepted_is_what_qemu_sees_and_nothing_that_others_call_unsafe() {
+fn accepted_files_are_the_disk_that_qemu_sees_and_none_is_called_unsafe_by_others() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let end = Instant::now() + Duration::from_secs(number("FUZZ_SECONDS").unwrap_or(5));
     let mut random = Random(number("FUZZ_SEED").unwrap_or(1).max(1));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use disks::qcow2::{Image, Rules, create_overlay};
+use disks::qcow2::{File, Rules, create_overlay};
 use disks::{Format, Rejection, Rule, check};
 
 use crate::support::{Folder, LIMITS, our_disk, sample, sample_disk};
@@ -100,7 +100,7 @@ fn a_backing_file_is_refused_whatever_its_name() {
         let mut without_name = file.clone();
         put64(&mut without_name, 8, 0);
         assert_eq!(refused(&without_name), Rule::ExternalReference, "{name}");
-        assert!(Image::open(&file, Rules::Overlay).is_err());
+        assert!(File::open(&file, Rules::Overlay).is_err());
     }
 }
 
@@ -334,8 +334,8 @@ fn snapshots_bitmaps_and_trailing_bytes_are_dropped_and_told_of() {
     let file = folder.read("sample.qcow2");
     let checked = verdict(&file).unwrap();
     assert_eq!(checked.notes, ["2 internal snapshots are not part of the disk", "1 bitmaps are not part of the disk"]);
-    let image = Image::open(&file, Rules::Upload).unwrap();
-    assert!(our_disk(&image, &file, &[]) == folder.qemu_disk("sample.qcow2"));
+    let qcow2 = File::open(&file, Rules::Upload).unwrap();
+    assert!(our_disk(&qcow2, &file, &[]) == folder.qemu_disk("sample.qcow2"));
 
     let mut trailed = made(&[]);
     trailed.extend_from_slice(&[7; 5000]);
@@ -385,7 +385,7 @@ fn header_extensions_are_read_to_their_end_and_no_further() {
 #[test]
 fn an_overlay_is_of_our_own_form_or_refused() {
     let empty = create_overlay(4 << 20);
-    assert!(Image::open(&empty, Rules::Overlay).is_ok());
+    assert!(File::open(&empty, Rules::Overlay).is_ok());
     let folder = Folder::new();
     for options in [
         &["-o", "compat=0.10"][..],
@@ -395,12 +395,12 @@ fn an_overlay_is_of_our_own_form_or_refused() {
         &["-c", "-o", "compression_type=zstd"],
     ] {
         let file = sample(&folder, options);
-        assert!(Image::open(&file, Rules::Overlay).is_err(), "{options:?}");
+        assert!(File::open(&file, Rules::Overlay).is_err(), "{options:?}");
     }
     let plain = sample(&folder, &[]);
-    assert!(Image::open(&plain, Rules::Overlay).is_ok());
+    assert!(File::open(&plain, Rules::Overlay).is_ok());
     folder.qemu_img(&["snapshot", "-c", "first", "sample.qcow2"]);
-    assert!(Image::open(&folder.read("sample.qcow2"), Rules::Overlay).is_err());
+    assert!(File::open(&folder.read("sample.qcow2"), Rules::Overlay).is_err());
 }
 
 #[test]
@@ -411,8 +411,8 @@ fn compressed_clusters_that_do_not_inflate_to_a_cluster_are_corrupt() {
         let host = u64_at(&file, at.entry) & ((1 << 54) - 1);
         put(&mut file, host, &[0xff; 40]);
         assert!(verdict(&file).is_ok(), "the gate does not inflate");
-        let image = Image::open(&file, Rules::Upload).unwrap();
-        let first = image.extents(0..CLUSTER).next().unwrap().unwrap();
-        assert_eq!(image.read_compressed(&first).unwrap_err().rule, Rule::Corrupt);
+        let qcow2 = File::open(&file, Rules::Upload).unwrap();
+        let first = qcow2.extents(0..CLUSTER).next().unwrap().unwrap();
+        assert_eq!(qcow2.read_compressed(&first).unwrap_err().rule, Rule::Corrupt);
     }
 }

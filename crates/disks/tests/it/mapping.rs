@@ -1,6 +1,6 @@
 //! What we map is what QEMU reads.
 
-use disks::qcow2::{Extent, Image, Kind, Rules, create_overlay};
+use disks::qcow2::{Extent, File, Kind, Rules, create_overlay};
 use disks::{Format, check};
 use proptest::prelude::*;
 
@@ -40,8 +40,8 @@ fn every_kind_of_qcow2_maps_to_the_disk_that_qemu_sees() {
         let checked =
             check(Format::Qcow2, &file, &LIMITS).unwrap_or_else(|rejection| panic!("{options:?}: {rejection}"));
         assert_eq!(checked.virtual_size_bytes, 4 << 20);
-        let image = Image::open(&file, Rules::Upload).unwrap();
-        assert!(our_disk(&image, &file, &[]) == sample_disk(), "{options:?}");
+        let qcow2 = File::open(&file, Rules::Upload).unwrap();
+        assert!(our_disk(&qcow2, &file, &[]) == sample_disk(), "{options:?}");
     }
 }
 
@@ -57,8 +57,8 @@ fn disks_that_end_anywhere_map_to_the_end() {
             let file = folder.read("small.qcow2");
             let checked = check(Format::Qcow2, &file, &LIMITS).unwrap_or_else(|refused| panic!("{options}: {refused}"));
             assert_eq!(checked.virtual_size_bytes, sectors * 512);
-            let image = Image::open(&file, Rules::Upload).unwrap();
-            assert!(our_disk(&image, &file, &[]) == folder.qemu_disk("small.qcow2"), "{sectors} {options}");
+            let qcow2 = File::open(&file, Rules::Upload).unwrap();
+            assert!(our_disk(&qcow2, &file, &[]) == folder.qemu_disk("small.qcow2"), "{sectors} {options}");
         }
     }
 }
@@ -101,7 +101,7 @@ fn few_cases() -> ProptestConfig {
 }
 
 #[test]
-fn whatever_was_written_maps_to_what_qemu_reads() {
+fn written_disks_map_to_the_bytes_that_qemu_reads() {
     let folder = Folder::new();
     let options = [
         "cluster_size=64k",
@@ -125,8 +125,8 @@ fn whatever_was_written_maps_to_what_qemu_reads() {
         folder.qemu_io("disk.qcow2", &commands(&writes));
         let file = folder.read("disk.qcow2");
         check(Format::Qcow2, &file, &LIMITS).unwrap_or_else(|refused| panic!("{refused}"));
-        let image = Image::open(&file, Rules::Upload).unwrap();
-        prop_assert!(our_disk(&image, &file, &[]) == folder.qemu_disk("disk.qcow2"));
+        let qcow2 = File::open(&file, Rules::Upload).unwrap();
+        prop_assert!(our_disk(&qcow2, &file, &[]) == folder.qemu_disk("disk.qcow2"));
     });
 }
 
@@ -142,8 +142,8 @@ fn an_overlay_over_its_base_maps_to_what_its_guest_sees() {
         folder.qemu_io_on(guest, &commands(&writes));
         folder.qemu_img(&["convert", "-O", "raw", guest, "seen.raw"]);
         let file = folder.read("overlay.qcow2");
-        let image = Image::open(&file, Rules::Overlay).unwrap_or_else(|refused| panic!("{refused}"));
-        prop_assert!(our_disk(&image, &file, &base) == folder.read("seen.raw"));
+        let qcow2 = File::open(&file, Rules::Overlay).unwrap_or_else(|refused| panic!("{refused}"));
+        prop_assert!(our_disk(&qcow2, &file, &base) == folder.read("seen.raw"));
     });
 }
 
@@ -163,10 +163,10 @@ fn extents_of_a_part_are_the_parts_of_the_extents() {
     };
     for options in [&[][..], &["-c"], &["-o", "extended_l2=on,cluster_size=32k"], &["-o", "cluster_size=512"]] {
         let file = sample(&folder, options);
-        let image = Image::open(&file, Rules::Upload).unwrap();
-        let all: Vec<_> = image.extents(0..u64::MAX).map(Result::unwrap).collect();
+        let qcow2 = File::open(&file, Rules::Upload).unwrap();
+        let all: Vec<_> = qcow2.extents(0..u64::MAX).map(Result::unwrap).collect();
         proptest!(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() }, |(start in 0..5_000_000_u64, len in 0..3_000_000_u64)| {
-            let part: Vec<_> = image.extents(start..start + len).map(Result::unwrap).collect();
+            let part: Vec<_> = qcow2.extents(start..start + len).map(Result::unwrap).collect();
             let expected: Vec<_> = all.iter().filter_map(|extent| cut(extent, start, start + len)).collect();
             prop_assert_eq!(part, expected);
         });

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use disks::qcow2::{Image, Kind, Rules};
+use disks::qcow2::{File, Kind, Rules};
 use disks::{Format, ReadAt, check};
 use proptest::prelude::*;
 
@@ -75,9 +75,9 @@ fn apply(file: &mut [u8], change: &Change) {
 
 /// Reads what an accepted file has: data in the file, each byte for one place, zeroes elsewhere.
 fn read_all(file: &Vec<u8>) {
-    let image = Image::open(file, Rules::Upload).unwrap();
+    let qcow2 = File::open(file, Rules::Upload).unwrap();
     let mut data_bytes = 0;
-    for extent in image.extents(0..image.virtual_size_bytes()).take(100_000) {
+    for extent in qcow2.extents(0..qcow2.virtual_size_bytes()).take(100_000) {
         let extent = extent.unwrap();
         match extent.kind {
             Kind::Data { file_offset } => {
@@ -85,8 +85,8 @@ fn read_all(file: &Vec<u8>) {
                 assert!(file_offset + extent.len <= file.size_bytes());
             }
             Kind::Compressed { .. } => {
-                if let Ok(cluster) = image.read_compressed(&extent) {
-                    assert!(cluster.len() as u64 <= image.cluster_bytes());
+                if let Ok(cluster) = qcow2.read_compressed(&extent) {
+                    assert!(cluster.len() as u64 <= qcow2.cluster_bytes());
                 }
             }
             Kind::Unallocated | Kind::Zero => {}
@@ -107,7 +107,7 @@ fn broken_files_get_a_verdict_soon() {
         let begin = Instant::now();
         let accepted = [Format::Raw, Format::Qcow2, Format::Vmdk].map(|declared| check(declared, &file, &LIMITS).is_ok());
         prop_assert!(begin.elapsed() < SOON, "the verdict took {:?}", begin.elapsed());
-        let is_overlay = Image::open(&file, Rules::Overlay).is_ok();
+        let is_overlay = File::open(&file, Rules::Overlay).is_ok();
         if accepted[1] {
             read_all(&file);
         } else {

@@ -1,6 +1,6 @@
 //! What we write is what QEMU reads, and what it calls clean.
 
-use disks::qcow2::{CLUSTER_BYTES, Image, Rendering, Rules, create_overlay};
+use disks::qcow2::{CLUSTER_BYTES, File, Rendering, Rules, create_overlay};
 use proptest::prelude::*;
 
 use crate::support::{Folder, our_disk, render, render_part, rendering, sample_disk};
@@ -13,7 +13,7 @@ fn a_rendered_disk_is_clean_and_equal() {
         folder.write("rendered.qcow2", &file);
         folder.qemu_img(&["check", "-f", "qcow2", "rendered.qcow2"]);
         assert!(folder.qemu_disk("rendered.qcow2") == disk);
-        assert!(our_disk(&Image::open(&file, Rules::Upload).unwrap(), &file, &[]) == disk);
+        assert!(our_disk(&File::open(&file, Rules::Upload).unwrap(), &file, &[]) == disk);
     }
 }
 
@@ -24,9 +24,9 @@ fn an_overlay_begins_empty_and_clean() {
         let file = create_overlay(size);
         folder.write("overlay.qcow2", &file);
         folder.qemu_img(&["check", "-f", "qcow2", "overlay.qcow2"]);
-        let image = Image::open(&file, Rules::Overlay).unwrap();
-        assert_eq!(image.virtual_size_bytes(), size);
-        assert_eq!(image.extents(0..size).count(), 1);
+        let qcow2 = File::open(&file, Rules::Overlay).unwrap();
+        assert_eq!(qcow2.virtual_size_bytes(), size);
+        assert_eq!(qcow2.extents(0..size).count(), 1);
     }
 }
 
@@ -54,9 +54,9 @@ fn every_patchwork_is_rendered_clean_and_equal() {
         folder.write("rendered.qcow2", &file);
         folder.qemu_img(&["check", "-q", "-f", "qcow2", "rendered.qcow2"]);
         prop_assert!(folder.qemu_disk("rendered.qcow2") == disk);
-        let image = Image::open(&file, Rules::Upload).unwrap();
-        prop_assert!(image.notes().is_empty());
-        prop_assert!(our_disk(&image, &file, &[]) == disk);
+        let qcow2 = File::open(&file, Rules::Upload).unwrap();
+        prop_assert!(qcow2.notes().is_empty());
+        prop_assert!(our_disk(&qcow2, &file, &[]) == disk);
     });
 }
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use disks::qcow2::{CLUSTER_BYTES, Image, Kind, Piece, Rendering};
+use disks::qcow2::{CLUSTER_BYTES, File, Kind, Piece, Rendering};
 use disks::{Format, Limits, ReadAt, Rejection, Rule};
 use tempfile::TempDir;
 
@@ -101,11 +101,11 @@ impl Folder {
     }
 }
 
-/// The disk in an image as our mapping has it; unallocated clusters read from `base`.
-pub(crate) fn our_disk(image: &Image<'_>, file: &dyn ReadAt, base: &[u8]) -> Vec<u8> {
-    let mut disk = vec![0; image.virtual_size_bytes() as usize];
+/// The disk in a qcow2 file as our mapping has it; unallocated clusters read from `base`.
+pub(crate) fn our_disk(qcow2: &File<'_>, file: &dyn ReadAt, base: &[u8]) -> Vec<u8> {
+    let mut disk = vec![0; qcow2.virtual_size_bytes() as usize];
     let mut expected = 0;
-    for extent in image.extents(0..u64::MAX) {
+    for extent in qcow2.extents(0..u64::MAX) {
         let extent = extent.unwrap();
         assert_eq!(extent.guest_offset, expected, "extents leave no gap");
         expected += extent.len;
@@ -120,13 +120,13 @@ pub(crate) fn our_disk(image: &Image<'_>, file: &dyn ReadAt, base: &[u8]) -> Vec
             }
             Kind::Data { file_offset } => file.read_exact_at(target, file_offset).unwrap(),
             Kind::Compressed { .. } => {
-                let cluster = image.read_compressed(&extent).unwrap();
-                let within = start % image.cluster_bytes() as usize;
+                let cluster = qcow2.read_compressed(&extent).unwrap();
+                let within = start % qcow2.cluster_bytes() as usize;
                 target.copy_from_slice(&cluster[within..][..target.len()]);
             }
         }
     }
-    assert_eq!(expected, image.virtual_size_bytes());
+    assert_eq!(expected, qcow2.virtual_size_bytes());
     disk
 }
 

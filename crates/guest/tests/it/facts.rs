@@ -51,7 +51,7 @@ fn how_a_disk_boots_is_told() {
 }
 
 #[test]
-fn what_is_not_read_is_unknown_and_says_why() {
+fn unread_volumes_are_unknown_and_say_why() {
     let mut xfs = vec![0; 4 << 20];
     xfs[..4].copy_from_slice(b"XFSB");
     let report = look(wrapped(&xfs, Around::Gpt));

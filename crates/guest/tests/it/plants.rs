@@ -109,7 +109,7 @@ fn passwords_that_open_a_system_are_found() {
 }
 
 #[test]
-fn what_is_no_finding_is_none() {
+fn harmless_files_are_no_findings() {
     let tree = Tree::linux();
     tree.file("/etc/ssh/ssh_host_ed25519_key.pub", "ssh-ed25519 AAAA\n").file("/etc/ssh/ssh_host_rsa_key", "");
     tree.file("/etc/machine-id", "uninitialized\n").link("/var/lib/dbus/machine-id", "/etc/machine-id");

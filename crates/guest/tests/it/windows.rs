@@ -24,7 +24,7 @@ fn sysprep_is_told_from_its_absence() {
 }
 
 #[test]
-fn which_windows_it_is_is_told() {
+fn the_report_tells_which_windows_it_is() {
     let facts = look(windows("generalized-gpt.raw")).facts;
     assert_eq!(facts.family, Fact::Known(Family::Windows));
     assert_eq!(facts.distribution, Fact::Known("windows".into()));

@@ -17,19 +17,19 @@ pub enum Rules {
 }
 
 /// A qcow2 file whose header and tables break no rule.
-pub struct Image<'a> {
+pub struct File<'a> {
     pub(super) bytes: &'a dyn ReadAt,
     pub(super) header: Header,
     notes: Vec<String>,
 }
 
-impl std::fmt::Debug for Image<'_> {
+impl std::fmt::Debug for File<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Image").field("header", &self.header).finish_non_exhaustive()
+        f.debug_struct("File").field("header", &self.header).finish_non_exhaustive()
     }
 }
 
-impl<'a> Image<'a> {
+impl<'a> File<'a> {
     /// Reads the header and walks every table once.
     ///
     /// # Errors
