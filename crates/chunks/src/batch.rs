@@ -35,6 +35,8 @@ pub(crate) struct Slot {
     pub(crate) chunk: u64,
     pub(crate) digest: Digest,
     pub(crate) stored_bytes: u64,
+    /// Whether its bytes came with it, and not only its digest.
+    pub(crate) has_data: bool,
 }
 
 /// A batch that is ready to be appended.
@@ -98,7 +100,7 @@ impl Workshop {
         for Hashed { chunk, digest, data } in hashed {
             let found = if digest.is_zero() { None } else { known.next().flatten() };
             let stored_bytes = found.as_ref().map_or(0, |found| found.stored_bytes);
-            slots.push(Slot { chunk, digest, stored_bytes });
+            slots.push(Slot { chunk, digest, stored_bytes, has_data: data.is_some() });
             match (found, data) {
                 // Leaves and roots are named by digests too, but a content consists of neither.
                 (Some(known), None) if known.raw_bytes != CHUNK_BYTES as u32 => {

@@ -4,7 +4,7 @@
 //! side by side; it ends with the leaves and the root.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
@@ -17,7 +17,7 @@ use crate::contents::Contents;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::manifest::{LEAF_CHUNKS, Manifest, encode_leaf, leaf_count};
-use crate::record::{HEADER_BYTES, Kind};
+use crate::record::Kind;
 use crate::segment::{NewRecord, OpenSegment};
 
 /// Full segments of one save that are being synced while it goes on: their pages are the
@@ -48,13 +48,18 @@ pub(crate) struct Builder {
     durable_with: HashMap<u64, Arc<OpenSegment>>,
     seals: VecDeque<JoinHandle<Result<(), Error>>>,
     counted: HashSet<u64>,
+    /// The chunks of the contents that the session has finished.
+    finished: Finished,
     stored_bytes: u64,
+    further_bytes: u64,
     replaced: Vec<Digest>,
-    new_bytes: u64,
 }
 
+/// The chunks of the contents that a session has finished, as far as they were counted.
+pub(crate) type Finished = Arc<Mutex<HashSet<u64>>>;
+
 impl Builder {
-    pub(crate) fn new(workshop: Workshop, contents: Arc<Contents>, base: Option<Base>) -> Builder {
+    pub(crate) fn new(workshop: Workshop, contents: Arc<Contents>, finished: Finished, base: Option<Base>) -> Builder {
         let leaves = base.as_ref().map_or_else(Vec::new, |base| base.manifest.leaves.clone());
         Builder {
             workshop,
@@ -66,8 +71,9 @@ impl Builder {
             durable_with: HashMap::new(),
             seals: VecDeque::new(),
             counted: HashSet::new(),
+            finished,
+            further_bytes: 0,
             replaced: Vec::new(),
-            new_bytes: 0,
         }
     }
 
@@ -138,7 +144,6 @@ impl Builder {
             Some(segment) => segment.clone(),
             None => self.segment.insert(segments.take().await?).clone(),
         };
-        self.new_bytes += (bytes.len() - records.len() * HEADER_BYTES) as u64;
         let durable_with = segments.append(&segment, bytes, records, self.workshop.epoch).await?;
         self.durable_with.extend(durable_with.into_iter().map(|segment| (segment.id, segment)));
         Ok(())
@@ -182,8 +187,13 @@ impl Builder {
 
     fn count(&mut self, slot: Slot) {
         let full = self.counted.len() >= COUNTED_CHUNKS;
-        if !slot.digest.is_zero() && (full || self.counted.insert(slot.digest.prefix())) {
-            self.stored_bytes += slot.stored_bytes;
+        let prefix = slot.digest.prefix();
+        if slot.digest.is_zero() || !full && !self.counted.insert(prefix) {
+            return;
+        }
+        self.stored_bytes += slot.stored_bytes;
+        if slot.has_data && !lock(&self.finished).contains(&prefix) {
+            self.further_bytes += slot.stored_bytes;
         }
     }
 
@@ -203,7 +213,7 @@ impl Builder {
         let Some((leaf, chunks)) = self.leaf.take() else { return Ok(()) };
         self.leaves[leaf] = match encode_leaf(&chunks) {
             None => Digest::ZERO,
-            Some(bytes) => self.store(bytes, Kind::Leaf, None).await?.0,
+            Some(bytes) => self.store(bytes, Kind::Leaf, None).await?,
         };
         self.uncount_replaced().await
     }
@@ -220,18 +230,13 @@ impl Builder {
         Ok(())
     }
 
-    /// Stores a leaf or a root, unless it is there; says under which figure it is known.
-    async fn store(
-        &mut self,
-        bytes: Bytes,
-        kind: Kind,
-        content_bytes: Option<u64>,
-    ) -> Result<(Digest, Option<u64>), Error> {
+    /// Stores a leaf or a root, unless it is there.
+    async fn store(&mut self, bytes: Bytes, kind: Kind, content_bytes: Option<u64>) -> Result<Digest, Error> {
         let digest = Digest::of(&bytes);
         let known = self.workshop.segments.resolve(self.workshop.epoch, &[digest]).await?;
         if let Some(known) = known.into_iter().flatten().next() {
             self.durable_with.extend(known.pending.map(|segment| (segment.id, segment)));
-            return Ok((digest, known.content_bytes));
+            return Ok(digest);
         }
         let encode = move || {
             let mut out = Vec::new();
@@ -240,7 +245,7 @@ impl Builder {
         };
         let (out, record) = Workshop::run(&self.workshop.cpu, encode).await?;
         self.append(out, vec![record]).await?;
-        Ok((digest, content_bytes))
+        Ok(digest)
     }
 
     async fn finish(&mut self, size_bytes: u64) -> Result<Content, Error> {
@@ -250,11 +255,17 @@ impl Builder {
         // The chunks and leaves in other segments are durable before the root that names them is
         // written. Those in its own segment are published in the root's commit, before it.
         self.settle(Settle::Others).await?;
-        let figure = Some(self.stored_bytes);
-        let (root, known) = self.store(manifest.encode(), Kind::Root, figure).await?;
+        let root = self.store(manifest.encode(), Kind::Root, Some(self.stored_bytes)).await?;
         self.settle(Settle::All).await?;
-        let stored_bytes = known.unwrap_or(self.stored_bytes);
-        Ok(Content { root, size_bytes, stored_bytes, new_bytes: self.new_bytes, session: self.workshop.session })
+        let counted = std::mem::take(&mut self.counted);
+        let mut finished = lock(&self.finished);
+        // Most sessions have one content: nothing is copied then.
+        match finished.is_empty() {
+            true => *finished = counted,
+            false => finished.extend(counted),
+        }
+        let (stored_bytes, further_bytes) = (self.stored_bytes, self.further_bytes);
+        Ok(Content { root, size_bytes, stored_bytes, further_bytes, session: self.workshop.session })
     }
 
     async fn settle(&mut self, which: Settle) -> Result<(), Error> {
@@ -271,6 +282,10 @@ impl Builder {
         }
         Ok(())
     }
+}
+
+fn lock(finished: &Mutex<HashSet<u64>>) -> MutexGuard<'_, HashSet<u64>> {
+    finished.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

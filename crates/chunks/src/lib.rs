@@ -72,12 +72,14 @@ pub struct Content {
     pub root: Digest,
     /// How many bytes it has.
     pub size_bytes: u64,
-    /// The compressed bytes of all its distinct chunks, new or not. Exact for a writer's content up
-    /// to 64 GiB of distinct chunks; a patch adds and subtracts what it changed, so a chunk that
-    /// the content holds more than once may be counted as often.
+    /// The compressed bytes of all its distinct chunks. Exact for a writer's content up to 64 GiB of
+    /// distinct chunks; a patch adds and subtracts what it changed, so a chunk that the content
+    /// holds more than once may be counted as often. It is the same whatever the store held before,
+    /// so it tells nothing of what others keep.
     pub stored_bytes: u64,
-    /// The bytes that this save added to the store.
-    pub new_bytes: u64,
+    /// The part of `stored_bytes` that no content has which this session finished before, nor was
+    /// set by its digest: what a second content adds to a first. It tells as little of others.
+    pub further_bytes: u64,
     /// The session that protects it until it is reachable: see [`Session::id`].
     pub session: u64,
 }

@@ -70,7 +70,6 @@ pub(crate) struct NewRecord {
 pub(crate) struct Known {
     pub(crate) raw_bytes: u32,
     pub(crate) stored_bytes: u64,
-    pub(crate) content_bytes: Option<u64>,
     pub(crate) pending: Option<Arc<OpenSegment>>,
 }
 
@@ -462,9 +461,8 @@ impl OpenSegment {
 
 impl Known {
     fn new(row: &Row, pending: Option<Arc<OpenSegment>>) -> Known {
-        let Row { location, content_bytes, .. } = *row;
-        let stored_bytes = u64::from(location.stored_bytes);
-        Known { raw_bytes: location.raw_bytes, stored_bytes, content_bytes, pending }
+        let stored_bytes = u64::from(row.location.stored_bytes);
+        Known { raw_bytes: row.location.raw_bytes, stored_bytes, pending }
     }
 }
 

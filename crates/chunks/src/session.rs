@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::batch::{BATCH_CHUNKS, BATCHES_AT_ONCE, Change, Workshop};
-use crate::build::{Base, Builder, Step};
+use crate::build::{Base, Builder, Finished, Step};
 use crate::contents::Contents;
 use crate::digest::Digest;
 use crate::error::Error;
@@ -44,6 +44,7 @@ struct Hold {
     /// The builders of its saves, and the token that tells them to stop.
     builders: TaskTracker,
     given_up: CancellationToken,
+    finished: Finished,
     _renewal: AbortOnDropHandle<()>,
 }
 
@@ -62,6 +63,7 @@ impl Session {
                 lost,
                 builders: TaskTracker::new(),
                 given_up: CancellationToken::new(),
+                finished: Finished::default(),
                 _renewal: AbortOnDropHandle::new(renewal),
             }),
         })
@@ -217,7 +219,7 @@ impl Save {
         let (segments, cpu) = (inner.segments.clone(), contents.cpu.clone());
         let workshop = Workshop { segments, cpu, session: hold.id, epoch: hold.epoch };
         let (steps, taken) = mpsc::unbounded_channel();
-        let builder = Builder::new(workshop.clone(), contents, base);
+        let builder = Builder::new(workshop.clone(), contents, hold.finished.clone(), base);
         let builder = hold.builders.spawn(builder.run(taken, hold.given_up.clone()));
         // Batches count against this, so the channel needs no bound of its own.
         let permits = Arc::new(Semaphore::new(BATCHES_AT_ONCE));

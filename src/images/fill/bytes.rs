@@ -201,7 +201,7 @@ impl Intake {
             holds: vec![session.hold()],
             failed_stores: String::new(),
             checked_by: Some(formats::CHECKER_VERSION),
-            stored_bytes: (file.stored_bytes + if disk.root == file.root { 0 } else { disk.new_bytes }) as i64,
+            stored_bytes: (file.stored_bytes + if disk.root == file.root { 0 } else { disk.further_bytes }) as i64,
         })
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::bytes;
-use crate::support::{Effigy, People, Person};
+use crate::support::{Effigy, People, Person, qcow2_of};
 
 async fn figures(person: &Person, id: &str) -> Value {
     person.get(&format!("/effigy/v1/images/{id}/storage")).await.expect(200).json()["storage"].clone()
@@ -38,6 +38,23 @@ async fn chunks_that_file_and_disk_share_are_counted_once() {
     let stored = counted["stored_bytes"].as_u64().unwrap();
     assert_eq!(counted["unique_bytes"], counted["stored_bytes"]);
     assert!((1 << 20..(1 << 20) + (1 << 18)).contains(&stored), "{counted}");
+}
+
+#[tokio::test]
+async fn a_disk_that_another_project_keeps_counts_as_one_that_nobody_keeps() {
+    let effigy = Effigy::start().await;
+    let People { alice, bob, .. } = effigy.people().await;
+    // Its clusters are compressed, so that the disk shares no chunk with the file.
+    let disk: Vec<u8> = bytes(11, 1 << 20).iter().map(|byte| byte & 15).collect();
+    let file = qcow2_of(&disk, &["-c"]);
+    let first = alice.save_image("first", "qcow2", file.clone()).await;
+    let again = bob.save_image("again", "qcow2", file).await;
+    let stored = async |person: &Person, id: &str| {
+        let shown = person.get(&format!("/effigy/v1/images/{id}")).await.expect(200).json();
+        shown["effigy"]["stored_bytes"].as_u64().unwrap_or_else(|| panic!("{shown}"))
+    };
+    let (first, again) = (stored(&alice, &first).await, stored(&bob, &again).await);
+    assert_eq!(again, first, "the figure tells that somebody has the disk");
 }
 
 #[tokio::test]

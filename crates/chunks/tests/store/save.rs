@@ -1,7 +1,7 @@
 //! What is saved is read back.
 
 use bytes::Bytes;
-use chunks::{CHUNK_BYTES, Digest, Error};
+use chunks::{CHUNK_BYTES, Content, Digest, Error};
 use proptest::prelude::*;
 
 use crate::support::{Place, chunk, noise, read};
@@ -83,9 +83,10 @@ proptest! {
             place.roots.add(patched.root);
             session.finish().await;
             prop_assert_eq!(read(&place.store, patched.root).await, after.clone());
+            let stored_bytes = place.stored_bytes().await;
             let whole = place.save(&after).await;
             prop_assert_eq!(whole.root, patched.root);
-            prop_assert_eq!(whole.new_bytes, 0);
+            prop_assert_eq!(place.stored_bytes().await, stored_bytes);
             place.assert_sound().await;
             Ok(())
         })?;
@@ -97,10 +98,55 @@ async fn equal_contents_are_stored_once() {
     let place = Place::new().await;
     let data: Vec<u8> = (0..40).flat_map(chunk).collect();
     let first = place.save(&data).await;
+    let stored_bytes = place.stored_bytes().await;
     let second = place.save(&data).await;
     assert_eq!((first.root, first.stored_bytes), (second.root, second.stored_bytes));
-    assert_eq!(second.new_bytes, 0);
-    assert!(first.new_bytes > 0);
+    assert_eq!(place.stored_bytes().await, stored_bytes);
+}
+
+/// Saves a file and its disk in one session: the disk has a chunk of the file by its digest, another by its bytes, and
+/// two of its own, one of them twice.
+async fn save_both(place: &Place) -> [Content; 2] {
+    let session = place.store.begin().await.unwrap();
+    let mut file = session.writer();
+    file.write(Bytes::from(noise(70, 3 * CHUNK_BYTES))).await.unwrap();
+    let file = file.finish().await.unwrap();
+    let mut disk = session.patch(None, 1 << 30).await.unwrap();
+    let shared = place.store.reader(file.root).await.unwrap().chunk_digest(1).await.unwrap().unwrap();
+    disk.put_digest(0, shared).await.unwrap();
+    for (at, data) in [(1, noise(70, CHUNK_BYTES)), (2, chunk(73)), (3, chunk(77)), (4, chunk(73))] {
+        disk.put(at, Bytes::from(data)).await.unwrap();
+    }
+    let disk = disk.finish().await.unwrap();
+    session.finish().await;
+    [file, disk]
+}
+
+#[tokio::test]
+async fn a_figure_tells_nothing_of_what_others_keep() {
+    let (empty, used) = (Place::new().await, Place::new().await);
+    used.save(&[chunk(73), chunk(77)].concat()).await;
+    // Somebody made the same file by a patch, which counts a chunk as often as it replaces it.
+    let (data, other) = (noise(70, 3 * CHUNK_BYTES), noise(71, CHUNK_BYTES));
+    let base = used.save(&[&data[..CHUNK_BYTES], &other, &other].concat()).await;
+    let session = used.store.begin().await.unwrap();
+    let mut patch = session.patch(Some(base.root), data.len() as u64).await.unwrap();
+    for at in 1..3 {
+        patch.put(at as u64, Bytes::copy_from_slice(&data[at * CHUNK_BYTES..][..CHUNK_BYTES])).await.unwrap();
+    }
+    let patched = patch.finish().await.unwrap();
+    session.finish().await;
+    let fresh = save_both(&empty).await;
+    let found = save_both(&used).await;
+    assert_eq!(patched.root, fresh[0].root);
+    for (fresh, found) in fresh.into_iter().zip(found) {
+        assert_eq!(fresh.root, found.root);
+        assert_eq!((fresh.stored_bytes, fresh.further_bytes), (found.stored_bytes, found.further_bytes));
+    }
+    let [file, disk] = fresh;
+    assert_eq!((file.stored_bytes, file.further_bytes), (data.len() as u64, data.len() as u64));
+    assert_eq!(disk.stored_bytes - disk.further_bytes, 2 * CHUNK_BYTES as u64, "two chunks are the file's");
+    assert!(disk.further_bytes > 0);
 }
 
 #[tokio::test]
@@ -109,7 +155,8 @@ async fn zeroes_take_no_space() {
     let session = place.store.begin().await.unwrap();
     let patch = session.patch(None, 1 << 40).await.unwrap();
     let content = patch.finish().await.unwrap();
-    assert!(content.new_bytes < 1_000, "{content:?}");
+    assert_eq!(content.stored_bytes, 0);
+    assert!(place.stored_bytes().await < 1_000);
     let reader = place.store.reader(content.root).await.unwrap();
     assert_eq!(reader.read_at((1 << 40) - 3, 10).await.unwrap(), [0; 3][..]);
     assert_eq!(reader.present(0..4).await.unwrap(), [false; 4]);
@@ -167,12 +214,14 @@ async fn a_patch_writes_only_what_changed() {
     let place = Place::new().await;
     let data = noise(1, 2_000 * CHUNK_BYTES);
     let base = place.save(&data).await;
+    let before = place.stored_bytes().await;
     let session = place.store.begin().await.unwrap();
     let mut patch = session.patch(Some(base.root), 4 << 40).await.unwrap();
     patch.put(1_000, Bytes::from(chunk(2))).await.unwrap();
     let content = patch.finish().await.unwrap();
     // The chunk, one leaf of 2,000 digests, and a root of 16,384 leaves that are nearly all zero.
-    assert!(content.new_bytes < 3 * CHUNK_BYTES as u64, "{content:?}");
+    let written = place.stored_bytes().await - before;
+    assert!(written < 3 * CHUNK_BYTES as u64, "{written}");
     assert_eq!(content.stored_bytes, base.stored_bytes);
 }
 

@@ -66,6 +66,11 @@ impl Place {
         }
     }
 
+    /// The stored bytes of everything that is there.
+    pub(crate) async fn stored_bytes(&self) -> u64 {
+        self.store.stats().await.unwrap().totals.stored_bytes
+    }
+
     pub(crate) async fn assert_sound(&self) {
         let report = self.store.check(&*self.roots).await.unwrap();
         assert!(report.is_sound(), "{report:?}");
