@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build console demo demo-stop test console-test guide guide-pictures inside conformance fuzz guests bench check fmt clean-demo
+.PHONY: help build console demo demo-stop test console-test guide guide-pictures inside conformance faults fuzz guests bench check fmt clean-demo
 
 # Where the demonstration keeps everything.
 EFFIGY_DEMO ?= $(CURDIR)/.demo
@@ -49,6 +49,10 @@ console-test: console ## the console alone in a browser, with real guests
 fuzz: ## broken disk files, for FUZZ_SECONDS (60) a format; beside QEMU and oslo.utils
 	@scripts/install.sh build run clients test fuzz
 	@scripts/fuzz.sh
+
+faults: ## file calls that fail under the service, FAULTS_ROUNDS (20) rounds of each claim
+	@scripts/install.sh build run test
+	FAULTS_ROUNDS=$${FAULTS_ROUNDS:-20} cargo test --locked --test it faults::
 
 guide-pictures: build ## the pictures of docs/console.md, in English and Korean
 	@scripts/install.sh run guests browser pictures

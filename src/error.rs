@@ -3,6 +3,8 @@
 //! No HTTP here: `api::error` holds the one table from these cases to statuses.
 //! Every message is written for the sender of the request: the fault, and the remedy.
 
+use std::io;
+
 /// The result of every fallible function of a room.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -52,12 +54,55 @@ pub enum Error {
     Unavailable(String),
     /// A fault of ours. The chain goes to the log, never to the client.
     #[error("internal error: {0:#}")]
-    Internal(#[from] anyhow::Error),
+    Internal(anyhow::Error),
 }
 
 impl Error {
-    /// A fault of ours, from any error.
+    /// A fault of ours, from any error; or, where a disk or the system's limits are behind it, one that may pass.
     pub fn internal(error: impl Into<anyhow::Error>) -> Error {
-        Error::Internal(error.into())
+        let error = error.into();
+        if !error.chain().any(|cause| cause.downcast_ref().is_some_and(may_pass)) {
+            return Error::Internal(error);
+        }
+        tracing::error!("a file cannot be read or written: {error:#}");
+        let message =
+            "the service failed to read or write a file; try again in a moment, and tell the operator if it stays so";
+        Error::Unavailable(message.into())
+    }
+}
+
+impl From<anyhow::Error> for Error {
+    fn from(error: anyhow::Error) -> Error {
+        Error::internal(error)
+    }
+}
+
+/// Whether a file call failed for its disk, or for what the system has none of now, and not for what was asked.
+fn may_pass(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    use rustix::io::Errno;
+    let is_kind = matches!(
+        error.kind(),
+        Kind::StorageFull
+            | Kind::QuotaExceeded
+            | Kind::ReadOnlyFilesystem
+            | Kind::OutOfMemory
+            | Kind::StaleNetworkFileHandle
+    );
+    let errors = [Errno::IO, Errno::NFILE, Errno::MFILE];
+    is_kind || errors.iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failed_disk_may_pass_wherever_it_is_in_the_chain() {
+        let full = anyhow::Error::from(io::Error::from(io::ErrorKind::StorageFull)).context("cannot write the folder");
+        assert!(matches!(Error::from(full), Error::Unavailable(_)));
+        let failed = io::Error::from(rustix::io::Errno::IO);
+        assert!(matches!(Error::internal(failed), Error::Unavailable(_)));
+        assert!(matches!(Error::internal(io::Error::from(io::ErrorKind::NotFound)), Error::Internal(_)));
     }
 }

@@ -26,9 +26,10 @@ pub mod metadefs;
 use std::{path::Path, time::Duration};
 
 use sqlx::{
-    Any, AnyPool, Executor as _, Transaction,
+    Any, AnyPool, Connection as _, Executor as _, Transaction,
     any::{AnyPoolOptions, install_default_drivers},
     migrate::Migrator,
+    sqlite::SqliteError,
 };
 
 use crate::error::{Error, Result};
@@ -56,6 +57,14 @@ static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 
 /// A limit that a list of a few things never reaches.
 pub(crate) const ALL: u32 = 10_000;
+
+/// SQLite's primary codes for what may pass: busy, locked, no memory, read-only, I/O, full, cannot open, protocol.
+const SQLITE_MAY_PASS: [i32; 8] = [5, 6, 7, 8, 10, 13, 14, 15];
+
+/// PostgreSQL's classes and codes for what may pass: lost connections, deadlocks, a server that is read-only, no
+/// resources, locks that are not free, statements that are cancelled or take too long, a server that stops or starts,
+/// files of its own that fail.
+const POSTGRES_MAY_PASS: [&str; 8] = ["08", "40", "25006", "25P03", "53", "55P03", "57", "58"];
 
 /// How long a write waits for another process's write (SQLite), and anyone for a connection.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -119,8 +128,19 @@ impl Database {
     }
 }
 
+/// Hands out only connections that are at rest. SQLite undoes a transaction by itself when its disk fails or is full;
+/// sqlx's ROLLBACK fails then and its count of open transactions stays, so that it would refuse each later BEGIN. Such
+/// a connection is closed, however it came about, and a fresh one takes its place.
 fn pool(connections: u32) -> AnyPoolOptions {
-    AnyPoolOptions::new().max_connections(connections).min_connections(0).acquire_timeout(PATIENCE)
+    AnyPoolOptions::new().max_connections(connections).min_connections(0).acquire_timeout(PATIENCE).before_acquire(
+        |connection, _| {
+            let is_at_rest = !connection.is_in_transaction();
+            if !is_at_rest {
+                tracing::warn!("a database connection did not end its transaction; it is closed");
+            }
+            Box::pin(std::future::ready(Ok(is_at_rest)))
+        },
+    )
 }
 
 /// Milliseconds since 1970, now.
@@ -133,21 +153,54 @@ pub(crate) fn is_duplicate(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(|e| e.is_unique_violation())
 }
 
+/// A database's errors at the door of every room.
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Error {
-        match &error {
-            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_) => {
-                tracing::error!(%error, "the database is out of reach");
-                Error::Unavailable("the database is out of reach; try again in a moment".into())
-            }
-            sqlx::Error::Database(database) if database.message().contains("database is locked") => {
-                Error::Unavailable("the database is busy; try again in a moment".into())
-            }
-            // PostgreSQL keeps no NUL in a text: such a name can only have come from a request.
-            sqlx::Error::Database(database) if database.code().is_some_and(|code| code == "22021") => {
-                Error::Invalid("the request contains the character NUL, which is not allowed in any text".into())
-            }
-            _ => Error::internal(error),
+        let code = error.as_database_error().and_then(|database| database.code());
+        // PostgreSQL keeps no NUL in a text: such a name can only have come from a request.
+        if code.as_deref() == Some("22021") {
+            return Error::Invalid("the request contains the character NUL, which is not allowed in any text".into());
         }
+        if !may_pass(&error) {
+            return Error::internal(error);
+        }
+        tracing::error!(%error, "the database cannot be used now: {error}");
+        Error::Unavailable("the database cannot be read or written now; try again in a moment".into())
+    }
+}
+
+/// Whether the same statement may succeed later: the connection, the disk or a lock failed, not the statement.
+fn may_pass(error: &sqlx::Error) -> bool {
+    use sqlx::Error as Failure;
+    match error {
+        Failure::PoolTimedOut
+        | Failure::PoolClosed
+        | Failure::WorkerCrashed
+        | Failure::Io(_)
+        | Failure::Tls(_)
+        | Failure::InvalidSavePointStatement
+        | Failure::BeginFailed => true,
+        Failure::Database(database) => {
+            let code = database.code().unwrap_or_default();
+            match database.try_downcast_ref::<SqliteError>() {
+                // The low byte is the primary code.
+                Some(_) => code.parse::<i32>().is_ok_and(|code| SQLITE_MAY_PASS.contains(&(code & 0xff))),
+                None => POSTGRES_MAY_PASS.iter().any(|class| code.starts_with(class)),
+            }
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lost_connection_may_pass_and_a_wrong_statement_does_not() {
+        for error in [sqlx::Error::PoolTimedOut, sqlx::Error::WorkerCrashed, sqlx::Error::InvalidSavePointStatement] {
+            assert!(matches!(Error::from(error), Error::Unavailable(_)));
+        }
+        assert!(matches!(Error::from(sqlx::Error::RowNotFound), Error::Internal(_)));
     }
 }

@@ -11,6 +11,7 @@
 mod acts;
 mod cli;
 mod disks;
+mod faults;
 mod guests;
 mod http;
 mod people;
@@ -22,6 +23,7 @@ mod zoo;
 pub use acts::*;
 pub use cli::{Cli, clients};
 pub use disks::*;
+pub use faults::Faults;
 pub use guests::*;
 pub use http::{Answer, Person};
 pub use people::{PASSWORD, People, id_of};

@@ -10,7 +10,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{People, Person, http};
+use super::{Faults, People, Person, http};
 
 /// How long the program may take to answer on a busy machine before the test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,6 +23,8 @@ pub struct Effigy {
     database: String,
     /// How many files the program may have open, where that is not the test's own limit.
     files: Option<u64>,
+    /// The file calls that fail, where a test lays faults.
+    faults: Option<Faults>,
     child: Option<Child>,
     /// A free port at first, that port ever after, so that people and guests find the service again.
     listen: String,
@@ -57,6 +59,7 @@ impl Effigy {
             settings: settings.to_owned(),
             database,
             files: None,
+            faults: None,
             child: None,
             listen: "127.0.0.1:0".into(),
             url: String::new(),
@@ -78,6 +81,12 @@ impl Effigy {
         effigy.database = String::new();
         effigy.write_settings();
         effigy
+    }
+
+    /// The file calls of this service that fail: none at first, and from its next start on those that are laid.
+    pub fn faults(&mut self) -> Faults {
+        let folder = self.folder.path();
+        self.faults.get_or_insert_with(|| Faults::in_folder(folder)).clone()
     }
 
     /// Starts the program and waits until it says it is ready.
@@ -213,6 +222,9 @@ impl Effigy {
         // What a service must never use when it fetches: a proxy that answers nobody, and passwords at home.
         command.env("http_proxy", "http://127.0.0.1:9").env("HTTPS_PROXY", "http://127.0.0.1:9");
         command.env("HOME", self.scratch());
+        if let Some(faults) = &self.faults {
+            faults.reach(&mut command);
+        }
         command.args(arguments).arg("--data").arg(self.data());
         if !(self.settings.is_empty() && self.database.is_empty()) {
             command.arg("--config").arg(self.settings_file());

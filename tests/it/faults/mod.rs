@@ -1,0 +1,27 @@
+//! File calls that fail under the running service, one at a time: the request that meets it may fail, and nothing else.
+//!
+//! `FAULTS_ROUNDS` repeats each claim with other calls (`make faults`).
+
+mod database;
+mod store;
+
+use crate::support::{Answer, Effigy, Faults};
+
+/// A service whose file calls can be made to fail.
+async fn service() -> (Effigy, Faults) {
+    let mut effigy = Effigy::prepared_on_sqlite("");
+    let faults = effigy.faults();
+    effigy.run().await;
+    (effigy, faults)
+}
+
+/// How often each claim is tried.
+fn rounds() -> usize {
+    std::env::var("FAULTS_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(1)
+}
+
+/// Holds a failed answer to its words: it is a 503, and says when to come back.
+fn is_clear(answer: &Answer) {
+    assert_eq!(answer.status, 503, "{}", answer.text());
+    assert!(answer.text().contains("try again") && !answer.text().contains("begin_with"), "{}", answer.text());
+}
