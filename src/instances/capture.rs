@@ -9,11 +9,13 @@
 //! driver decides both states and waits while the transaction writes them: no order is looked at in between, so a
 //! client that sees the image active finds the instance free.
 
-use std::{collections::BTreeMap, fs::File};
+use std::fs::File;
 
 use tokio::sync::oneshot;
 
-use super::{Instances, action, driver::Message, labels, room::Room, state::Order, types::TaskState, windows};
+use super::{
+    Instances, action, driver::Message, labels::Metadata, room::Room, state::Order, types::TaskState, windows,
+};
 use crate::{
     error::{Error, Result},
     identity::Caller,
@@ -130,16 +132,15 @@ pub(super) async fn begin(
     caller: &Caller,
     id: InstanceId,
     name: String,
-    metadata: BTreeMap<String, String>,
+    metadata: Metadata,
 ) -> Result<ImageId> {
     let row = room.changeable(caller, id).await?;
-    labels::check_metadata(&metadata)?;
     let action = action(caller, &row, Order::Capture.action());
     room.ask(id, |reply| Message::Order { order: Order::Capture, action, reply }).await?;
     let begun = async {
-        let warning = windows::gate(room, &row, &metadata).await?;
+        let warning = windows::gate(room, &row, metadata.pairs()).await?;
         let mut properties = row.make.hardware.clone();
-        properties.extend(metadata);
+        properties.extend(metadata.0);
         properties.extend(warning.map(|warning| (windows::WARNING.to_owned(), warning)));
         let image = ImageId::new();
         let of = CaptureOf {

@@ -1,6 +1,6 @@
 //! The owner's words on an instance: name, description, metadata, tags; and the lock that keeps it as it is.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, mem};
 
 use super::{
     room::Room,
@@ -15,13 +15,96 @@ use crate::{
 
 /// The longest name, key and value (Nova's columns).
 const TEXT_CHARS: usize = 255;
-/// The longest description (Nova's column).
-const DESCRIPTION_BYTES: usize = 65_535;
 /// Metadata of one instance (Nova's quota).
-const METADATA: usize = 128;
+pub const MAX_METADATA: usize = 128;
 /// Tags of one instance, and the longest (Nova's limits).
 const TAGS: usize = 50;
 const TAG_CHARS: usize = 60;
+
+/// A host name that a guest can be told.
+#[derive(Clone, Debug)]
+pub struct HostName(pub(super) String);
+
+/// The key-value pairs of an instance, or those that become properties of an image of it.
+#[derive(Clone, Debug, Default)]
+pub struct Metadata(pub(super) BTreeMap<String, String>);
+
+/// The labels of an instance, each once, sorted.
+#[derive(Clone, Debug, Default)]
+pub struct Tags(pub(super) Vec<String>);
+
+impl HostName {
+    /// Checks a host name: RFC 1123, section 2.1, with the 63 characters of one part for the whole.
+    ///
+    /// # Errors
+    /// `Invalid` for anything else.
+    pub fn new(name: String) -> Result<HostName> {
+        let is_part = |part: &str| {
+            let is_plain = part.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
+            is_plain && !part.is_empty() && !part.starts_with('-') && !part.ends_with('-')
+        };
+        if (2..=63).contains(&name.len()) && name.split('.').all(is_part) {
+            return Ok(HostName(name));
+        }
+        Err(Error::Invalid(format!(
+            "Invalid input for field/attribute hostname. Value: {name}. A host name must have 2 to 63 letters, digits, \
+             hyphens and points, and no part of it may be empty or have a hyphen at either end."
+        )))
+    }
+}
+
+impl Metadata {
+    /// Checks key-value pairs; a later pair replaces an earlier one of its key.
+    ///
+    /// # Errors
+    /// `OverQuota` for too many pairs, `Invalid` for one that breaks a rule.
+    pub fn new(pairs: impl IntoIterator<Item = (String, String)>) -> Result<Metadata> {
+        let pairs: BTreeMap<_, _> = pairs.into_iter().collect();
+        if pairs.len() > MAX_METADATA {
+            return Err(Error::OverQuota(format!("Maximum number of metadata items exceeds {MAX_METADATA}.")));
+        }
+        let is_short = |text: &str| text.chars().count() <= TEXT_CHARS;
+        // Nova: `nova/api/validation/parameter_types.py`, metadata.
+        let is_plain = |key: &str| key.chars().all(|c| c.is_ascii_alphanumeric() || "-_:. ".contains(c));
+        let is_good = |key: &str, value: &str| !key.is_empty() && is_short(key) && is_plain(key) && is_short(value);
+        match pairs.iter().find(|(key, value)| !is_good(key, value)) {
+            None => Ok(Metadata(pairs)),
+            Some((key, _)) => Err(Error::Invalid(format!(
+                "Invalid input for field/attribute metadata: '{}' must be 1 to {TEXT_CHARS} letters, digits, blanks \
+                 and -_:. and its value a text of at most {TEXT_CHARS} characters.",
+                key.chars().take(80).collect::<String>()
+            ))),
+        }
+    }
+
+    /// The pairs.
+    pub fn pairs(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+}
+
+impl Tags {
+    /// Checks tags.
+    ///
+    /// # Errors
+    /// `Invalid` for too many, or for one that breaks a rule.
+    pub fn new(mut tags: Vec<String>) -> Result<Tags> {
+        tags.sort_unstable();
+        tags.dedup();
+        let is_tag = |tag: &String| {
+            (1..=TAG_CHARS).contains(&tag.chars().count())
+                && !tag.contains(['/', ','])
+                && !tag.chars().any(char::is_control)
+        };
+        if tags.len() <= TAGS && tags.iter().all(is_tag) {
+            return Ok(Tags(tags));
+        }
+        Err(Error::Invalid(format!(
+            "Invalid input for field/attribute tags: they are a list of at most {TAGS} texts of 1 to {TAG_CHARS} \
+             printable characters without '/' and ','."
+        )))
+    }
+}
 
 impl Room {
     /// Changes what its owner may change.
@@ -63,22 +146,22 @@ pub(super) fn apply(row: &mut InstanceRow, changes: Changes) -> Result<()> {
         row.description = description;
     }
     if let Some(hostname) = changes.hostname {
-        check_hostname(&hostname)?;
-        row.hostname = hostname;
+        row.hostname = hostname.0;
     }
     Ok(())
 }
 
 /// Adds a tag; says whether it is new.
-pub(super) fn add_tag(row: &mut InstanceRow, tag: &str) -> Result<bool> {
-    match row.tags.binary_search_by(|held| held.as_str().cmp(tag)) {
-        Ok(_) => Ok(false),
-        Err(at) => {
-            row.tags.insert(at, tag.to_owned());
-            check_tags(&row.tags)?;
-            Ok(true)
-        }
-    }
+pub(super) fn add_tag(row: &mut InstanceRow, tag: String) -> Result<bool> {
+    let is_new = !row.tags.contains(&tag);
+    row.tags = Tags::new(mem::take(&mut row.tags).into_iter().chain([tag]).collect())?.0;
+    Ok(is_new)
+}
+
+/// Adds pairs to the metadata; a key that is there takes the new value.
+pub(super) fn merge(row: &mut InstanceRow, more: Metadata) -> Result<()> {
+    row.metadata = Metadata::new(mem::take(&mut row.metadata).into_iter().chain(more.0))?.0;
+    Ok(())
 }
 
 pub(super) fn check_name(name: &str) -> Result<()> {
@@ -91,49 +174,8 @@ pub(super) fn check_name(name: &str) -> Result<()> {
 
 pub(super) fn check_description(text: &str) -> Result<()> {
     let plain = |c: char| !c.is_control() || matches!(c, '\n' | '\r' | '\t');
-    if text.len() <= DESCRIPTION_BYTES && text.chars().all(plain) {
+    if text.chars().count() <= TEXT_CHARS && text.chars().all(plain) {
         return Ok(());
     }
-    Err(Error::Invalid(format!("A description can have at most {DESCRIPTION_BYTES} bytes of printable text.")))
-}
-
-/// RFC 1123, section 2.1, with the 63 characters of one label for the whole.
-pub(super) fn check_hostname(name: &str) -> Result<()> {
-    let fits = (2..=63).contains(&name.len()) && !name.starts_with('-') && !name.ends_with('-');
-    if fits && name.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'.') {
-        return Ok(());
-    }
-    Err(Error::Invalid(
-        "A host name must have 2 to 63 letters, digits, hyphens and points, and no hyphen at either end.".into(),
-    ))
-}
-
-pub(super) fn check_metadata(metadata: &BTreeMap<String, String>) -> Result<()> {
-    if metadata.len() > METADATA {
-        return Err(Error::Forbidden(format!("Maximum number of metadata items exceeds {METADATA}.")));
-    }
-    for (key, value) in metadata {
-        if key.is_empty() || key.chars().count() > TEXT_CHARS || key.chars().any(char::is_control) {
-            return Err(Error::Invalid(format!("A key of metadata must have 1 to {TEXT_CHARS} printable characters.")));
-        }
-        if value.chars().count() > TEXT_CHARS {
-            return Err(Error::Invalid(format!("The metadata '{key}' is longer than {TEXT_CHARS} characters.")));
-        }
-    }
-    Ok(())
-}
-
-pub(super) fn check_tags(tags: &[String]) -> Result<()> {
-    if tags.len() > TAGS {
-        return Err(Error::Invalid(format!("The number of tags exceeded the per-server limit {TAGS}")));
-    }
-    for tag in tags {
-        let fits = (1..=TAG_CHARS).contains(&tag.chars().count());
-        if !fits || tag.contains(['/', ',']) || tag.chars().any(char::is_control) {
-            return Err(Error::Invalid(format!(
-                "A tag must have 1 to {TAG_CHARS} printable characters, none of them '/' or ','."
-            )));
-        }
-    }
-    Ok(())
+    Err(Error::Invalid(format!("A description can have at most {TEXT_CHARS} characters of printable text.")))
 }

@@ -77,13 +77,8 @@ fn named_in_the_request(error: Error) -> Error {
 
 fn check(wanted: &Launch) -> Result<()> {
     labels::check_name(&wanted.name)?;
-    labels::check_metadata(&wanted.metadata)?;
-    labels::check_tags(&wanted.tags)?;
     if let Some(description) = &wanted.description {
         labels::check_description(description)?;
-    }
-    if let Some(hostname) = &wanted.hostname {
-        labels::check_hostname(hostname)?;
     }
     if wanted.min_count < 1 || wanted.min_count > wanted.max_count || wanted.max_count > MAX_COUNT {
         return Err(Error::Invalid(format!(
@@ -137,12 +132,9 @@ impl Make<'_> {
         let numbered =
             |name: &str| if wanted.max_count > 1 { format!("{name}-{}", index + 1) } else { name.to_owned() };
         let name = numbered(&wanted.name);
-        let hostname = wanted.hostname.as_deref().map_or_else(|| hostname(&name, id), numbered);
+        let hostname = wanted.hostname.as_ref().map_or_else(|| hostname(&name, id), |name| numbered(&name.0));
         let is_kept = |name: &String| KEPT_PROPERTIES.iter().any(|start| name.starts_with(start));
         let hardware = source.properties.iter().filter(|(name, _)| is_kept(name));
-        let mut tags = wanted.tags.clone();
-        tags.sort_unstable();
-        tags.dedup();
         let row = InstanceRow {
             id,
             project_id: self.project,
@@ -150,8 +142,8 @@ impl Make<'_> {
             name,
             description: wanted.description.clone(),
             hostname,
-            metadata: wanted.metadata.clone(),
-            tags,
+            metadata: wanted.metadata.0.clone(),
+            tags: wanted.tags.0.clone(),
             make: InstanceMake {
                 image: source.id,
                 image_name: source.name.clone().unwrap_or_default(),

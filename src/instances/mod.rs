@@ -39,10 +39,11 @@ mod state;
 mod types;
 mod windows;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 pub use cleaner::Cleaned;
 pub use flavors::Flavor;
+pub use labels::{HostName, MAX_METADATA, Metadata, Tags};
 pub use room::Foundations;
 use room::Room;
 use state::Order;
@@ -164,32 +165,17 @@ impl Instances {
     }
 
     /// Replaces an instance's metadata.
-    pub async fn set_metadata(
-        &self,
-        caller: &Caller,
-        id: InstanceId,
-        metadata: BTreeMap<String, String>,
-    ) -> Result<Instance> {
-        labels::check_metadata(&metadata)?;
+    pub async fn set_metadata(&self, caller: &Caller, id: InstanceId, metadata: Metadata) -> Result<Instance> {
         let written = self.0.write_labels(caller, id, |row| {
-            row.metadata = metadata;
+            row.metadata = metadata.0;
             Ok(())
         });
         self.view(written.await?)
     }
 
     /// Adds to an instance's metadata (keys there already take the new value).
-    pub async fn merge_metadata(
-        &self,
-        caller: &Caller,
-        id: InstanceId,
-        metadata: BTreeMap<String, String>,
-    ) -> Result<Instance> {
-        let written = self.0.write_labels(caller, id, |row| {
-            row.metadata.extend(metadata);
-            labels::check_metadata(&row.metadata)
-        });
-        self.view(written.await?)
+    pub async fn merge_metadata(&self, caller: &Caller, id: InstanceId, metadata: Metadata) -> Result<Instance> {
+        self.view(self.0.write_labels(caller, id, |row| labels::merge(row, metadata)).await?)
     }
 
     /// Removes one key of an instance's metadata.
@@ -202,19 +188,16 @@ impl Instances {
     }
 
     /// Replaces an instance's tags.
-    pub async fn set_tags(&self, caller: &Caller, id: InstanceId, mut tags: Vec<String>) -> Result<Instance> {
-        tags.sort_unstable();
-        tags.dedup();
-        labels::check_tags(&tags)?;
+    pub async fn set_tags(&self, caller: &Caller, id: InstanceId, tags: Tags) -> Result<Instance> {
         let written = self.0.write_labels(caller, id, |row| {
-            row.tags = tags;
+            row.tags = tags.0;
             Ok(())
         });
         self.view(written.await?)
     }
 
     /// Adds one tag; answers whether it is new.
-    pub async fn add_tag(&self, caller: &Caller, id: InstanceId, tag: &str) -> Result<bool> {
+    pub async fn add_tag(&self, caller: &Caller, id: InstanceId, tag: String) -> Result<bool> {
         let mut is_new = false;
         let written = self.0.write_labels(caller, id, |row| {
             is_new = labels::add_tag(row, tag)?;
@@ -287,7 +270,7 @@ impl Instances {
         caller: &Caller,
         id: InstanceId,
         name: &str,
-        metadata: BTreeMap<String, String>,
+        metadata: Metadata,
     ) -> Result<ImageId> {
         capture::begin(&self.0, caller, id, name.to_owned(), metadata).await
     }

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::flavors::Flavor;
+use super::{
+    flavors::Flavor,
+    labels::{HostName, Metadata, Tags},
+};
 use crate::ids::{ImageId, InstanceId, ProjectId, UserId};
 pub use crate::model::{
     action::ActionResult,
@@ -47,13 +50,13 @@ pub struct Launch {
     /// Data for the guest's first boot, decoded.
     pub user_data: Option<Vec<u8>>,
     /// The user's own key-value pairs.
-    pub metadata: BTreeMap<String, String>,
+    pub metadata: Metadata,
     /// The user's own labels.
-    pub tags: Vec<String>,
+    pub tags: Tags,
     /// Free text.
     pub description: Option<String>,
     /// The host name the guests are told; `None`: made from the name.
-    pub hostname: Option<String>,
+    pub hostname: Option<HostName>,
     /// Whether they have a network.
     pub nic: Nic,
 }
@@ -177,7 +180,7 @@ pub struct Changes {
     /// The new description; `Some(None)` removes it.
     pub description: Option<Option<String>>,
     /// The new host name, told to the guest at its next start.
-    pub hostname: Option<String>,
+    pub hostname: Option<HostName>,
 }
 
 /// The kind of the console.

@@ -12,13 +12,11 @@ use super::{body::Fields, hosts, microversion::Microversion, network, tags};
 use crate::{
     error::{Error, Result},
     ids::ImageId,
-    instances::{Launch, Nic},
+    instances::{HostName, Launch, Metadata, Nic, Tags},
 };
 
 /// The longest user data, in base64 (Nova's).
 const USER_DATA_CHARS: usize = 65_535;
-/// Key-value pairs of one server (Nova's default quota).
-pub(super) const METADATA_ITEMS: usize = 128;
 /// Characters of a generated password (Nova's).
 const PASSWORD_CHARS: usize = 12;
 
@@ -44,15 +42,15 @@ pub(super) fn read(body: Value, version: Microversion) -> Result<Asked> {
     let (min_count, max_count) = counts(&mut fields)?;
     let metadata = match fields.take("metadata") {
         Some(value) => metadata(value)?,
-        None => BTreeMap::new(),
+        None => Metadata::default(),
     };
     let tags = match fields.take("tags") {
-        Some(value) if version.since(52) => tags::read(&value)?,
+        Some(value) if version.since(52) => tags::read(value)?,
         Some(value) => return Err(fields.invalid("tags", &value, "left out before microversion 2.52")),
-        None => Vec::new(),
+        None => Tags::default(),
     };
     let description = if version.since(19) { fields.text("description", 255)? } else { None };
-    let hostname = if version.since(90) { fields.text("hostname", 255)?.map(hostname).transpose()? } else { None };
+    let hostname = if version.since(90) { fields.text("hostname", 255)?.map(HostName::new).transpose()? } else { None };
     let nic = nic(&mut fields, version)?;
     let key_name = fields.name("key_name")?;
     let user_data = user_data(&mut fields)?;
@@ -164,45 +162,9 @@ fn counts(fields: &mut Fields) -> Result<(u32, u32)> {
 }
 
 /// Key-value pairs of a server or an image.
-pub(super) fn metadata(value: Value) -> Result<BTreeMap<String, String>> {
-    let Value::Object(pairs) = value else {
-        return Err(Error::Invalid(
-            "Invalid input for field/attribute metadata: it must be an object of texts.".into(),
-        ));
-    };
-    if pairs.len() > METADATA_ITEMS {
-        return Err(Error::OverQuota(format!("Maximum number of metadata items exceeds {METADATA_ITEMS}.")));
-    }
-    let short = |text: &str| text.chars().count() <= 255;
-    // Nova: `nova/api/validation/parameter_types.py`, metadata.
-    let plain = |key: &str| key.chars().all(|c| c.is_ascii_alphanumeric() || "-_:. ".contains(c));
-    pairs
-        .into_iter()
-        .map(|(key, value)| match value {
-            Value::String(value) if !key.is_empty() && short(&key) && plain(&key) && short(&value) => Ok((key, value)),
-            _ => Err(Error::Invalid(format!(
-                "Invalid input for field/attribute metadata: '{}' must be 1 to 255 letters, digits, blanks and -_:. \
-                 and its value a text of at most 255 characters.",
-                key.chars().take(80).collect::<String>()
-            ))),
-        })
-        .collect()
-}
-
-/// A host name: parts of letters, digits and hyphens, separated by points.
-pub(super) fn hostname(text: String) -> Result<String> {
-    let part = |part: &str| {
-        (1..=63).contains(&part.len())
-            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-            && !part.starts_with('-')
-            && !part.ends_with('-')
-    };
-    if text.split('.').all(part) {
-        return Ok(text);
-    }
-    Err(Error::Invalid(format!(
-        "Invalid input for field/attribute hostname. Value: {text}. It is not a valid host name."
-    )))
+pub(super) fn metadata(value: Value) -> Result<Metadata> {
+    let bad = |_| Error::Invalid("Invalid input for field/attribute metadata: it must be an object of texts.".into());
+    Metadata::new(serde_json::from_value::<BTreeMap<_, _>>(value).map_err(bad)?)
 }
 
 /// The network: `auto` and `none` from 2.37 on; the one network by its id; without a word, that one too.
@@ -389,7 +351,7 @@ mod tests {
             ("description", json!("d"), 19),
             ("networks", json!("auto"), 37),
             ("tags", json!(["t"]), 52),
-            ("hostname", json!("h"), 90),
+            ("hostname", json!("host"), 90),
         ] {
             assert!(ask(since - 1, json!({field: value})).is_err(), "{field}");
             assert!(ask(since, json!({field: value})).is_ok(), "{field}");

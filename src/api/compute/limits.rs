@@ -3,7 +3,7 @@
 use axum::{Json, extract::Path, http::StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::{launch::METADATA_ITEMS, microversion::Microversion};
+use super::microversion::Microversion;
 use crate::{
     api::{
         Rooms,
@@ -14,7 +14,7 @@ use crate::{
     error::Result,
     identity::{Caller, policy},
     ids::ProjectId,
-    instances::Usage,
+    instances::{MAX_METADATA, Usage},
 };
 
 /// `GET /limits`
@@ -30,7 +30,7 @@ pub(super) async fn limits(Asked { rooms, caller, .. }: Asked, version: Microver
         "maxTotalCores": quota.vcpus,
         "maxTotalRAMSize": quota.memory_mib,
         "maxTotalKeypairs": quota.key_pairs,
-        "maxServerMeta": METADATA_ITEMS,
+        "maxServerMeta": MAX_METADATA,
         "maxServerGroups": 0,
         "maxServerGroupMembers": 0,
         "totalInstancesUsed": used.instances,
@@ -47,7 +47,7 @@ pub(super) async fn limits(Asked { rooms, caller, .. }: Asked, version: Microver
     let network = ["maxTotalFloatingIps", "totalFloatingIpsUsed", "maxSecurityGroupRules"];
     until(35, &network, json!(0));
     until(35, &["maxSecurityGroups", "totalSecurityGroupsUsed"], json!(1));
-    until(38, &["maxImageMeta"], json!(METADATA_ITEMS));
+    until(38, &["maxImageMeta"], json!(MAX_METADATA));
     until(56, &["maxPersonality", "maxPersonalitySize"], json!(0));
     Ok(Json(json!({"limits": {"rate": [], "absolute": absolute}})))
 }
@@ -97,7 +97,7 @@ fn quota_set(
     add("ram", quota.memory_mib, used.memory_mib);
     // Nova counts key pairs by user, and says 0 of a project.
     add("key_pairs", quota.key_pairs, key_pairs);
-    add("metadata_items", METADATA_ITEMS as u64, 0);
+    add("metadata_items", MAX_METADATA as u64, 0);
     add("server_groups", 0, 0);
     add("server_group_members", 0, 0);
     if version.0 <= 35 {

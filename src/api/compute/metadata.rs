@@ -48,14 +48,14 @@ pub(super) async fn set(
     Body(body): Body,
 ) -> Answer {
     let pair = metadata(under(body, "meta")?)?;
-    if pair.len() != 1 || !pair.contains_key(&key) {
+    if pair.pairs().len() != 1 || !pair.pairs().contains_key(&key) {
         return Err(Error::Invalid(
             "Request body and URI mismatch: 'meta' must have the key of the URL and no other.".into(),
         )
         .into());
     }
     rooms.instances.merge_metadata(&caller, server_id(&id)?, pair.clone()).await?;
-    Ok(Json(json!({ "meta": pair })))
+    Ok(Json(json!({ "meta": pair.pairs() })))
 }
 
 /// `DELETE /servers/{id}/metadata/{key}`

@@ -25,7 +25,7 @@ use crate::{
     },
     error::{Error, Result},
     identity::{Caller, policy},
-    instances::{Changes, Instance},
+    instances::{Changes, HostName, Instance},
 };
 
 /// `GET /servers`
@@ -72,7 +72,7 @@ pub(super) async fn create(
     Body(body): Body,
 ) -> Answer<Response> {
     let asked = launch::read(body, version)?;
-    let made = rooms.instances.create(&caller, asked.launch).await.map_err(as_bad_request)?;
+    let made = rooms.instances.create(&caller, asked.launch).await?;
     let first = made.first().ok_or_else(|| Error::internal(anyhow::anyhow!("a launch made no instance")))?;
     if asked.wants_reservation {
         return Ok((StatusCode::ACCEPTED, Json(json!({"reservation_id": first.reservation_id}))).into_response());
@@ -89,14 +89,6 @@ pub(super) async fn create(
     }
     let location = format!("{url}/compute/v2.1/servers/{}", first.id);
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(json!({ "server": server }))).into_response())
-}
-
-/// A launch that names a missing thing is a bad request, not a 404: the URL itself is there.
-fn as_bad_request(error: Error) -> Error {
-    match error {
-        Error::NotFound(message) => Error::Invalid(message),
-        other => other,
-    }
 }
 
 /// `PUT /servers/{id}`
@@ -129,7 +121,7 @@ fn changes(body: Value, version: Microversion) -> Result<Changes> {
         };
     }
     if version.since(90) {
-        changes.hostname = fields.text("hostname", 255)?.map(launch::hostname).transpose()?;
+        changes.hostname = fields.text("hostname", 255)?.map(HostName::new).transpose()?;
     }
     fields.done()?;
     Ok(changes)

@@ -12,31 +12,13 @@ use super::{body::Body, microversion::Microversion, server_id};
 use crate::{
     api::{caller::Asked, error::Answer, paging::escaped},
     error::{Error, Result},
+    instances::Tags,
 };
 
-/// Tags of one server, and characters of one tag (Nova's).
-const TAGS: usize = 50;
-const TAG_CHARS: usize = 60;
-
-/// A list of tags from a body: each once, sorted.
-pub(super) fn read(value: &Value) -> Result<Vec<String>> {
-    let bad = || {
-        Error::Invalid(format!(
-            "Invalid input for field/attribute tags: they are a list of at most {TAGS} texts of 1 to {TAG_CHARS} \
-             characters without '/' and ','."
-        ))
-    };
-    let list = value.as_array().ok_or_else(bad)?;
-    let tags: Option<Vec<_>> =
-        list.iter().map(|tag| tag.as_str().filter(|tag| is_tag(tag)).map(str::to_owned)).collect();
-    let mut tags = tags.ok_or_else(bad)?;
-    tags.sort_unstable();
-    tags.dedup();
-    if tags.len() > TAGS { Err(bad()) } else { Ok(tags) }
-}
-
-fn is_tag(tag: &str) -> bool {
-    (1..=TAG_CHARS).contains(&tag.chars().count()) && !tag.contains(['/', ','])
+/// A list of tags from a body.
+pub(super) fn read(value: Value) -> Result<Tags> {
+    let bad = |_| Error::Invalid("Invalid input for field/attribute tags: they are a list of texts.".into());
+    Tags::new(serde_json::from_value(value).map_err(bad)?)
 }
 
 /// `GET /servers/{id}/tags`
@@ -54,7 +36,7 @@ pub(super) async fn replace(
     Body(body): Body,
 ) -> Answer {
     version.begins(26)?;
-    let tags = read(&body["tags"])?;
+    let tags = read(body["tags"].clone())?;
     let instance = rooms.instances.set_tags(&caller, server_id(&id)?, tags).await?;
     Ok(Json(json!({"tags": instance.tags})))
 }
@@ -66,7 +48,7 @@ pub(super) async fn clear(
     Path(id): Path<String>,
 ) -> Answer<StatusCode> {
     version.begins(26)?;
-    rooms.instances.set_tags(&caller, server_id(&id)?, Vec::new()).await?;
+    rooms.instances.set_tags(&caller, server_id(&id)?, Tags::default()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -91,8 +73,7 @@ pub(super) async fn add(
     Path((id, tag)): Path<(String, String)>,
 ) -> Answer<Response> {
     version.begins(26)?;
-    read(&json!([tag]))?;
-    if !rooms.instances.add_tag(&caller, server_id(&id)?, &tag).await? {
+    if !rooms.instances.add_tag(&caller, server_id(&id)?, tag.clone()).await? {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let location = format!("{url}/compute/v2.1/servers/{id}/tags/{}", escaped(&tag));

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use effigy::{
     Error,
     images::{self, Image},
-    instances::{Status, TaskState},
+    instances::{Metadata, Status, TaskState},
 };
 use futures::StreamExt as _;
 
@@ -26,14 +26,14 @@ async fn image_of_a_stopped_instance_is_what_its_guest_wrote_and_boots_on() {
     let id = world.booted("cast").await;
     world.is(id, Status::Active).await;
 
-    let metadata = [("colour".to_owned(), "blue".to_owned())].into();
+    let metadata = Metadata::new([("colour".to_owned(), "blue".to_owned())]).unwrap();
     let refused = world.instances.create_image(&world.alice, id, "golden", metadata).await.unwrap_err();
     assert!(matches!(&refused, Error::Conflict(why) if why.contains("stop it first")), "{refused}");
     assert_eq!(world.instances.show(&world.alice, id).await.unwrap().status, Status::Active);
 
     world.instances.stop(&world.alice, id).await.unwrap();
     world.is(id, Status::Shutoff).await;
-    let metadata = [("colour".to_owned(), "blue".to_owned())].into();
+    let metadata = Metadata::new([("colour".to_owned(), "blue".to_owned())]).unwrap();
     let image = world.instances.create_image(&world.alice, id, "golden", metadata).await.unwrap();
     let made: Image = world.is_ready(image).await;
     let properties = made.properties.as_json();

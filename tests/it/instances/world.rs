@@ -320,7 +320,7 @@ pub fn wanted(image: ImageId, count: u32) -> Launch {
         key_name: None,
         user_data: None,
         metadata: Default::default(),
-        tags: vec![],
+        tags: Default::default(),
         description: None,
         hostname: None,
         nic: Nic::None,
