@@ -138,10 +138,14 @@ async fn sweep(store: &Store) -> anyhow::Result<String> {
 async fn scrub(store: &Store) -> anyhow::Result<(String, bool)> {
     let report = store.chunks.scrub(ScrubOptions::default()).await?;
     let mut lines = Vec::new();
-    for name in hurt_by(store, &report.damaged).await? {
-        lines.push(format!("damaged: {name}"));
+    for (word, chunks) in [("damaged", &report.damaged), ("unread", &report.unread)] {
+        for name in hurt_by(store, chunks).await? {
+            lines.push(format!("{word}: {name}"));
+        }
+        lines.extend(chunks.iter().map(|chunk| format!("{word}: chunk {chunk}")));
     }
-    lines.extend(report.damaged.iter().map(|chunk| format!("damaged: chunk {chunk}")));
-    lines.push(format!("read {} chunks, {} bytes: {} damaged", report.chunks, report.bytes, report.damaged.len()));
-    Ok((lines.join("\n"), report.damaged.is_empty()))
+    let (damaged, unread) = (report.damaged.len(), report.unread.len());
+    let of_unread = if unread > 0 { format!(", {unread} could not be read now") } else { String::new() };
+    lines.push(format!("read {} chunks, {} bytes: {damaged} damaged{of_unread}", report.chunks, report.bytes));
+    Ok((lines.join("\n"), damaged + unread == 0))
 }

@@ -363,6 +363,17 @@ impl Index for StoreIndex {
         Ok(marked)
     }
 
+    async fn clear_damaged(&self, digest: Digest, location: Location) -> Answer<bool> {
+        let mut write = self.write().await?;
+        let text = "update chunks set damaged = 0 \
+                    where store = $1 and digest = $2 and segment = $3 and start = $4 and damaged = 1";
+        let statement =
+            sqlx::query(text).bind(self.number).bind(digest.as_bytes().to_vec()).bind(location.segment as i64);
+        let cleared = statement.bind(location.start as i64).execute(&mut *write).await?.rows_affected() == 1;
+        write.commit().await?;
+        Ok(cleared)
+    }
+
     async fn relocate(&self, segment: u64, moves: &[Move]) -> Answer<u64> {
         let mut write = self.write().await?;
         self.hold_open(&mut write, segment).await?;

@@ -41,6 +41,11 @@ pub async fn scrub(store: &Store) -> Result<ScrubReport> {
     for name in hurt_by(store, damaged).await? {
         tracing::error!("{name} is damaged: upload the same file again, or delete it");
     }
+    for name in hurt_by(store, &report.unread).await? {
+        tracing::error!(
+            "{name} cannot be read now: a segment's file is not there, or the disk refuses; look at the disk"
+        );
+    }
     Ok(report)
 }
 

@@ -10,8 +10,10 @@ use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::CHUNK_BYTES;
+use crate::contents::Contents;
 use crate::digest::Digest;
 use crate::error::Error;
+use crate::prove::prove;
 use crate::record::{self, Entry, Kind};
 use crate::segment::{Known, NewRecord, OpenSegment, Segments};
 
@@ -55,8 +57,7 @@ pub(crate) struct Prepared {
 #[derive(Clone)]
 pub(crate) struct Workshop {
     pub(crate) segments: Arc<Segments>,
-    /// Bounds the CPU work of the whole store to what the machine has.
-    pub(crate) cpu: Arc<Semaphore>,
+    pub(crate) contents: Arc<Contents>,
     pub(crate) session: u64,
     pub(crate) epoch: u64,
 }
@@ -87,23 +88,28 @@ impl Workshop {
         changes: Vec<(u64, Change)>,
         permits: [OwnedSemaphorePermit; 2],
     ) -> Result<Prepared, Error> {
-        let hashed = Workshop::run(&self.cpu, move || hash(changes)).await?;
+        let hashed = Workshop::run(&self.contents.cpu, move || hash(changes)).await?;
         let wanted: Vec<Digest> = hashed.iter().map(|chunk| chunk.digest).filter(|digest| !digest.is_zero()).collect();
-        let known = match wanted.is_empty() {
+        let mut known = match wanted.is_empty() {
             true => Vec::new(),
             false => self.segments.resolve(self.epoch, &wanted).await?,
         };
+        let at_hand: Vec<Option<Bytes>> =
+            hashed.iter().filter(|chunk| !chunk.digest.is_zero()).map(|chunk| chunk.data.clone()).collect();
+        prove(&self.contents, &at_hand, &mut known).await?;
+        // They would keep the bytes of the batch while it is compressed.
+        drop(at_hand);
         let mut slots = Vec::with_capacity(hashed.len());
         let mut new = Vec::new();
         let mut durable_with: Vec<Arc<OpenSegment>> = Vec::new();
         let mut known = known.into_iter();
         for Hashed { chunk, digest, data } in hashed {
             let found = if digest.is_zero() { None } else { known.next().flatten() };
-            let stored_bytes = found.as_ref().map_or(0, |found| found.stored_bytes);
+            let stored_bytes = found.as_ref().map_or(0, |found| u64::from(found.location.stored_bytes));
             slots.push(Slot { chunk, digest, stored_bytes, has_data: data.is_some() });
             match (found, data) {
                 // Leaves and roots are named by digests too, but a content consists of neither.
-                (Some(known), None) if known.raw_bytes != CHUNK_BYTES as u32 => {
+                (Some(known), None) if known.location.raw_bytes != CHUNK_BYTES as u32 => {
                     return Err(Error::Missing(digest));
                 }
                 (Some(Known { pending, .. }), _) => durable_with.extend(pending),
@@ -115,7 +121,7 @@ impl Workshop {
         durable_with.dedup_by_key(|segment| segment.id);
         let (bytes, records) = match new.is_empty() {
             true => Default::default(),
-            false => Workshop::run(&self.cpu, move || encode(new)).await?,
+            false => Workshop::run(&self.contents.cpu, move || encode(new)).await?,
         };
         Ok(Prepared { slots, bytes, records, durable_with, _permits: permits })
     }

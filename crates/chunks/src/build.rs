@@ -13,10 +13,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Content;
 use crate::batch::{Prepared, Slot, Workshop, encode_one};
-use crate::contents::Contents;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::manifest::{LEAF_CHUNKS, Manifest, encode_leaf, leaf_count};
+use crate::prove::prove;
 use crate::record::Kind;
 use crate::segment::{NewRecord, OpenSegment};
 
@@ -41,7 +41,6 @@ pub(crate) struct Base {
 
 pub(crate) struct Builder {
     workshop: Workshop,
-    contents: Arc<Contents>,
     leaves: Vec<Digest>,
     leaf: Option<(usize, Vec<Digest>)>,
     segment: Option<Arc<OpenSegment>>,
@@ -59,11 +58,10 @@ pub(crate) struct Builder {
 pub(crate) type Finished = Arc<Mutex<HashSet<u64>>>;
 
 impl Builder {
-    pub(crate) fn new(workshop: Workshop, contents: Arc<Contents>, finished: Finished, base: Option<Base>) -> Builder {
+    pub(crate) fn new(workshop: Workshop, finished: Finished, base: Option<Base>) -> Builder {
         let leaves = base.as_ref().map_or_else(Vec::new, |base| base.manifest.leaves.clone());
         Builder {
             workshop,
-            contents,
             leaves,
             stored_bytes: base.as_ref().map_or(0, |base| base.content_bytes),
             leaf: None,
@@ -203,7 +201,7 @@ impl Builder {
         }
         let chunks = match self.leaves[leaf] {
             digest if digest.is_zero() => Vec::new(),
-            digest => self.contents.leaf(digest).await?.chunks().to_vec(),
+            digest => self.workshop.contents.leaf(digest).await?.chunks().to_vec(),
         };
         self.leaf = Some((leaf, chunks));
         Ok(())
@@ -224,7 +222,7 @@ impl Builder {
         if replaced.is_empty() {
             return Ok(());
         }
-        let rows = self.contents.locate(&replaced).await?;
+        let rows = self.workshop.contents.locate(&replaced).await?;
         let gone: u64 = rows.iter().flatten().map(|row| u64::from(row.location.stored_bytes)).sum();
         self.stored_bytes = self.stored_bytes.saturating_sub(gone);
         Ok(())
@@ -233,7 +231,8 @@ impl Builder {
     /// Stores a leaf or a root, unless it is there.
     async fn store(&mut self, bytes: Bytes, kind: Kind, content_bytes: Option<u64>) -> Result<Digest, Error> {
         let digest = Digest::of(&bytes);
-        let known = self.workshop.segments.resolve(self.workshop.epoch, &[digest]).await?;
+        let mut known = self.workshop.segments.resolve(self.workshop.epoch, &[digest]).await?;
+        prove(&self.workshop.contents, &[Some(bytes.clone())], &mut known).await?;
         if let Some(known) = known.into_iter().flatten().next() {
             self.durable_with.extend(known.pending.map(|segment| (segment.id, segment)));
             return Ok(digest);
@@ -243,7 +242,7 @@ impl Builder {
             let record = encode_one(digest, kind, &bytes, &mut out, content_bytes);
             (out, record)
         };
-        let (out, record) = Workshop::run(&self.workshop.cpu, encode).await?;
+        let (out, record) = Workshop::run(&self.workshop.contents.cpu, encode).await?;
         self.append(out, vec![record]).await?;
         Ok(digest)
     }

@@ -92,6 +92,9 @@ impl Store {
     pub async fn check(&self, roots: &dyn Roots) -> Result<CheckReport, Error> {
         let inner = &*self.inner;
         let mut report = CheckReport::default();
+        // Where the store is away, all of it would be told as broken.
+        let files = inner.files.clone();
+        tokio::task::spawn_blocking(move || files.list()).await??;
         let mut committed = roots.roots().await.map_err(Error::roots)?;
         report.roots = committed.len() as u64;
         committed.sort_unstable();
@@ -162,7 +165,8 @@ async fn check_content(
 fn fault<T>(read: Result<T, Error>, digest: Digest) -> Result<Result<T, (Digest, String)>, Error> {
     match read {
         Ok(read) => Ok(Ok(read)),
-        Err(error @ (Error::Missing(_) | Error::Damaged { .. } | Error::NotAManifest { .. })) => {
+        // A file that is not there, or that the disk refuses to read, is told as well.
+        Err(error @ (Error::Missing(_) | Error::Damaged { .. } | Error::NotAManifest { .. } | Error::Io { .. })) => {
             Ok(Err((digest, error.to_string())))
         }
         Err(error) => Err(error),

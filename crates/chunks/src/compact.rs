@@ -11,7 +11,7 @@ use bytes::Bytes;
 
 use crate::batch::Workshop;
 use crate::error::Error;
-use crate::fetch;
+use crate::fetch::{self, Place};
 use crate::files::Files;
 use crate::index::{Location, Move, Row, SegmentRow};
 use crate::record::{self, Entry, record_end};
@@ -59,7 +59,7 @@ impl Compaction<'_> {
             let rows = self.inner.index.segment_rows(segment, start, MOVED_ROWS).await.map_err(Error::index)?;
             let Some(last) = rows.last() else { return Ok(()) };
             start = last.location.start + 1;
-            self.copy(rows.into_iter().filter(|row| !row.damaged).collect()).await?;
+            self.copy(rows).await?;
         }
     }
 
@@ -78,6 +78,9 @@ impl Compaction<'_> {
         let base = self.inner.segments.append_copies(&target, copied.bytes, entries).await?;
         self.moved_bytes += moved_bytes;
         for (row, entry) in copied.entries {
+            if row.damaged {
+                fetch::unmark(&self.inner.contents, Place::of(&row)).await;
+            }
             let start = base + u64::from(entry.start);
             let to = Location { segment: target.id, start, ..row.location };
             self.moves.push(Move { digest: row.digest, from: row.location, to });
@@ -126,8 +129,8 @@ fn read(files: &Files, rows: Vec<Row>) -> Result<Copied, Error> {
         let len = (record_end(&row.location) - start) as usize;
         let record = match files.read_at(segment, start, len) {
             Ok(record) => Bytes::from(record),
-            Err(error) if matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::NotFound) => {
-                copied.damaged.push((row, "the segment's file ends before it, or is gone"));
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                copied.damaged.push((row, "the segment's file ends before it"));
                 continue;
             }
             Err(error) => return Err(Error::io(&files.path(segment), error)),
@@ -139,6 +142,7 @@ fn read(files: &Files, rows: Vec<Row>) -> Result<Copied, Error> {
                 copied.bytes.extend_from_slice(&record);
                 copied.entries.push((row, Entry { start, header }));
             }
+            Err(_) if row.damaged => {}
             Err(reason) => copied.damaged.push((row, reason)),
         }
     }

@@ -9,9 +9,10 @@ use tokio::sync::Semaphore;
 
 use crate::digest::Digest;
 use crate::error::Error;
-use crate::fetch;
+use crate::fetch::{self, Place};
 use crate::files::Files;
 use crate::index::{BATCH_ROWS, Index, Location, Row};
+use crate::lately::Lately;
 use crate::manifest::{Manifest, decode_leaf};
 use crate::windows::Windows;
 
@@ -30,14 +31,18 @@ pub(crate) struct Contents {
     leaves: Cache<Digest, Arc<Leaf>>,
     chunks: Cache<Digest, Bytes>,
     pub(crate) windows: Windows,
+    pub(crate) lately: Arc<Lately>,
 }
 
 /// A leaf's digests, and the places of those that were read.
 #[derive(Debug)]
 pub(crate) struct Leaf {
     chunks: Vec<Digest>,
-    places: Mutex<Vec<Option<Location>>>,
+    places: Mutex<Vec<Option<Known>>>,
 }
+
+/// Where a chunk lies, and whether its row has the mark of damage.
+type Known = (Location, bool);
 
 /// How large the caches may grow, in bytes.
 #[derive(Debug, Clone, Copy)]
@@ -48,7 +53,13 @@ pub(crate) struct Bounds {
 }
 
 impl Contents {
-    pub(crate) fn new(index: Arc<dyn Index>, files: Arc<Files>, cpu: Arc<Semaphore>, bounds: Bounds) -> Contents {
+    pub(crate) fn new(
+        index: Arc<dyn Index>,
+        files: Arc<Files>,
+        lately: Arc<Lately>,
+        cpu: Arc<Semaphore>,
+        bounds: Bounds,
+    ) -> Contents {
         Contents {
             index,
             files,
@@ -69,6 +80,7 @@ impl Contents {
                 .time_to_idle(IDLE_CACHE)
                 .build(),
             windows: Windows::default(),
+            lately,
         }
     }
 
@@ -100,7 +112,7 @@ impl Contents {
     async fn chunk(&self, digest: Digest) -> Result<Bytes, Error> {
         let row = self.locate(&[digest]).await?.into_iter().flatten().next();
         let row = row.ok_or(Error::Missing(digest))?;
-        let fetched = fetch::fetch(self, vec![(digest, row.location)]).await?;
+        let fetched = fetch::fetch(self, vec![Place::of(&row)]).await?;
         fetched.chunks.into_iter().next().ok_or(Error::Missing(digest))
     }
 
@@ -129,11 +141,12 @@ impl Contents {
         self.leaves.run_pending_tasks();
         self.chunks.run_pending_tasks();
         self.windows.tidy();
+        self.lately.tidy();
     }
 }
 
 /// A digest and its place.
-const LEAF_CHUNK_WEIGHT: u32 = (size_of::<Digest>() + size_of::<Option<Location>>()) as u32;
+const LEAF_CHUNK_WEIGHT: u32 = (size_of::<Digest>() + size_of::<Option<Known>>()) as u32;
 
 impl Leaf {
     fn new(chunks: Vec<Digest>) -> Leaf {
@@ -152,18 +165,23 @@ impl Leaf {
 
     /// Returns the places of these chunks, which are not zero, asking the index about those not
     /// known and their neighbours.
-    pub(crate) async fn places(&self, contents: &Contents, wanted: &[usize]) -> Result<Vec<Location>, Error> {
+    pub(crate) async fn places(&self, contents: &Contents, wanted: &[usize]) -> Result<Vec<Place>, Error> {
         let unknown = self.unknown_around(wanted);
         if !unknown.is_empty() {
             let digests: Vec<Digest> = unknown.iter().map(|at| self.chunks[*at]).collect();
             let rows = contents.locate(&digests).await?;
             let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
             for (at, row) in unknown.iter().zip(rows) {
-                places[*at] = row.map(|row| row.location);
+                places[*at] = row.map(|row| (row.location, row.damaged));
             }
         }
         let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        wanted.iter().map(|at| places[*at].ok_or(Error::Missing(self.chunks[*at]))).collect()
+        let place = |at: &usize| {
+            let digest = self.chunks[*at];
+            let (location, is_marked) = places[*at].ok_or(Error::Missing(digest))?;
+            Ok(Place { digest, location, is_marked })
+        };
+        wanted.iter().map(place).collect()
     }
 
     fn unknown_around(&self, wanted: &[usize]) -> Vec<usize> {

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use crate::error::Error;
 
 /// Segment files that are kept open for reading.
 const OPEN_FILES: usize = 256;
-/// A file that another process has removed gives back its space when its last handle is closed.
+/// Handles cost descriptors, of which connections need many.
 const IDLE_FILE: Duration = Duration::from_secs(60);
 
 /// The folder of segments: their numbers with their lengths, and the names of other files.
@@ -23,6 +24,8 @@ pub(crate) struct Files {
     segments: PathBuf,
     owners: PathBuf,
     dir: PathBuf,
+    /// The device and the number of the folder of segments.
+    home: (u64, u64),
     /// A plain map: a cache that drops its values later would keep removed files' space.
     open: Mutex<HashMap<u64, Handle>>,
 }
@@ -35,17 +38,19 @@ struct Handle {
 
 impl Files {
     pub(crate) fn open(dir: &Path) -> Result<Files, Error> {
-        let files = Files {
-            segments: dir.join("segments"),
-            owners: dir.join("owners"),
-            dir: dir.to_owned(),
-            open: Mutex::default(),
-        };
-        for dir in [&files.segments, &files.owners] {
+        let (segments, owners) = (dir.join("segments"), dir.join("owners"));
+        for dir in [&segments, &owners] {
             fs::create_dir_all(dir).map_err(|error| Error::io(dir, error))?;
         }
-        sync_dir(&files.dir)?;
-        Ok(files)
+        sync_dir(dir)?;
+        let home = identity(&segments).map_err(|error| Error::io(&segments, error))?;
+        Ok(Files { segments, owners, dir: dir.to_owned(), home, open: Mutex::default() })
+    }
+
+    /// Tells whether the folder of segments is the one that was opened. Where it is not (its disk is not mounted
+    /// any more), a file that is missing says nothing.
+    pub(crate) fn are_present(&self) -> bool {
+        identity(&self.segments).is_ok_and(|found| found == self.home)
     }
 
     pub(crate) fn free_bytes(&self) -> Result<u64, Error> {
@@ -144,9 +149,11 @@ impl Files {
         Ok((segments, strangers))
     }
 
-    /// Lets go of handles that nobody used for a while.
+    /// Lets go of handles that nobody used for a while, and of those whose files another process has removed: their
+    /// space is free only when the last handle is closed.
     pub(crate) fn close_idle(&self) {
-        self.handles().retain(|_, handle| handle.used.elapsed() < IDLE_FILE);
+        let is_there = |handle: &Handle| handle.file.metadata().is_ok_and(|found| found.nlink() > 0);
+        self.handles().retain(|_, handle| handle.used.elapsed() < IDLE_FILE && is_there(handle));
     }
 
     fn owner_path(&self, owner: u64) -> PathBuf {
@@ -225,6 +232,11 @@ fn lock(file: File, path: PathBuf) -> Result<Option<OwnerLock>, Error> {
         Err(TryLockError::WouldBlock) => Ok(None),
         Err(TryLockError::Error(error)) => Err(Error::io(&path, error)),
     }
+}
+
+fn identity(dir: &Path) -> io::Result<(u64, u64)> {
+    let found = fs::metadata(dir)?;
+    Ok((found.dev(), found.ino()))
 }
 
 fn sync_dir(dir: &Path) -> Result<(), Error> {

@@ -164,6 +164,8 @@ pub trait Index: Send + Sync + 'static {
     async fn publish(&self, segment: u64, rows: &[Row]) -> Answer<()>;
     /// Marks a chunk as damaged if its row still points to this location.
     async fn mark_damaged(&self, digest: Digest, location: Location) -> Answer<bool>;
+    /// Takes the mark off a chunk if its row still points to this location, where it was read well.
+    async fn clear_damaged(&self, digest: Digest, location: Location) -> Answer<bool>;
     /// Points rows into `segment`, those that still point to their old place; returns how many. An
     /// error unless the segment is open.
     async fn relocate(&self, segment: u64, moves: &[Move]) -> Answer<u64>;

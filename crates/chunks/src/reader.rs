@@ -192,8 +192,7 @@ impl Reader {
             return Ok(());
         }
         let places = leaf.places(&self.contents, &wanted).await?;
-        let asked = wanted.iter().zip(places).map(|(at, place)| (leaf.chunk(*at), place)).collect();
-        let fetched = fetch::fetch(&self.contents, asked).await?;
+        let fetched = fetch::fetch(&self.contents, places).await?;
         if fetched.stale {
             leaf.forget_places();
         }

@@ -196,6 +196,22 @@ pub(crate) fn parse_header(bytes: &[u8]) -> Result<Header, &'static str> {
 /// Takes the chunk out of a whole record, after its checksum and its digest have been compared;
 /// `Err` says what is wrong with it.
 pub(crate) fn decode(record: &Bytes, digest: Digest) -> Result<Bytes, &'static str> {
+    let raw = unpack(record)?;
+    match Digest::of(&raw) == digest {
+        true => Ok(raw),
+        false => Err("the digest differs"),
+    }
+}
+
+/// Compares a whole record with its chunk, which spares the digest; `Err` says what is wrong with it.
+pub(crate) fn compare(record: &Bytes, digest: Digest, chunk: &[u8]) -> Result<(), &'static str> {
+    match parse_header(record)?.digest == digest && unpack(record)? == chunk {
+        true => Ok(()),
+        false => Err("it holds another chunk"),
+    }
+}
+
+fn unpack(record: &Bytes) -> Result<Bytes, &'static str> {
     let header = parse_header(record)?;
     if record.len() != HEADER_BYTES + header.stored_bytes as usize {
         return Err("the record's length is not its row's");
@@ -213,9 +229,6 @@ pub(crate) fn decode(record: &Bytes, digest: Digest) -> Result<Bytes, &'static s
     };
     if raw.len() != header.raw_bytes as usize {
         return Err("the chunk's length differs");
-    }
-    if Digest::of(&raw) != digest {
-        return Err("the digest differs");
     }
     Ok(raw)
 }

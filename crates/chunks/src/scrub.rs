@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use crate::contents::Contents;
 use crate::digest::Digest;
 use crate::error::Error;
-use crate::fetch;
+use crate::fetch::{self, Place};
 use crate::index::Row;
 use crate::recover::all_segments;
 use crate::store::{Inner, Store};
@@ -35,12 +35,16 @@ pub struct ScrubReport {
     pub bytes: u64,
     /// Chunks whose bytes are not what their digest says; they are quarantined now.
     pub damaged: Vec<Digest>,
+    /// Chunks that could not be read now: their segment's file is not there, or the disk refused. They are not
+    /// quarantined, as they may be good again in a moment; a save of the same content writes them anew.
+    pub unread: Vec<Digest>,
     /// Whether it came to the last segment; the next one starts at the first.
     pub finished: bool,
 }
 
 impl Store {
-    /// Reads chunks again, from where the last scrub stopped, and quarantines what is damaged.
+    /// Reads chunks again, from where the last scrub stopped, quarantines what is damaged, and takes out of
+    /// quarantine what reads well.
     pub async fn scrub(&self, options: ScrubOptions) -> Result<ScrubReport, Error> {
         let inner = &*self.inner;
         let begun = Instant::now();
@@ -71,6 +75,7 @@ impl Store {
                 Ok(true) | Err(Error::Missing(_) | Error::Damaged { .. } | Error::NotAManifest { .. }) => {
                     hurt.push(*root);
                 }
+                Err(Error::Io { .. }) if contents.files.are_present() => hurt.push(*root),
                 Err(error) => return Err(error),
             }
         }
@@ -97,7 +102,7 @@ async fn scrub_segment(
         let rows = inner.index.segment_rows(segment, start, SCRUBBED_ROWS).await.map_err(Error::index)?;
         let Some(last) = rows.last() else { return Ok(()) };
         start = last.location.start + 1;
-        scrub_rows(&inner.contents, &rows, &mut report.damaged).await?;
+        scrub_rows(&inner.contents, &rows, report).await?;
         report.chunks += rows.len() as u64;
         report.bytes += rows.iter().map(|row| u64::from(row.location.stored_bytes)).sum::<u64>();
         if let Some(rate) = options.bytes_per_second {
@@ -108,17 +113,20 @@ async fn scrub_segment(
 }
 
 /// Reads rows together, and one by one when something is wrong with one.
-async fn scrub_rows(contents: &Contents, rows: &[Row], damaged: &mut Vec<Digest>) -> Result<(), Error> {
-    let wanted = rows.iter().map(|row| (row.digest, row.location)).collect();
-    let together = fetch::fetch(contents, wanted).await;
-    if !matches!(together, Err(Error::Missing(_) | Error::Damaged { .. })) {
-        return together.map(|_| ());
+async fn scrub_rows(contents: &Contents, rows: &[Row], report: &mut ScrubReport) -> Result<(), Error> {
+    if fetch::fetch(contents, rows.iter().map(Place::of).collect()).await.is_ok() {
+        return Ok(());
     }
     for row in rows {
-        match fetch::fetch(contents, vec![(row.digest, row.location)]).await {
-            Err(Error::Damaged { digest, .. }) => damaged.push(digest),
+        match fetch::fetch(contents, vec![Place::of(row)]).await {
+            Err(Error::Damaged { digest, .. }) => report.damaged.push(digest),
             // A sweep removed it meanwhile.
             Ok(_) | Err(Error::Missing(_)) => {}
+            // Where the whole store is away, every chunk of it would be told: the scrub ends instead.
+            Err(Error::Io { path, source }) if contents.files.are_present() => {
+                tracing::error!(chunk = %row.digest, path = %path.display(), "cannot read chunk {} now: {source}", row.digest);
+                report.unread.push(row.digest);
+            }
             Err(error) => return Err(error),
         }
     }

@@ -25,7 +25,8 @@ use tokio::sync::Mutex as AsyncMutex;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::files::Files;
-use crate::index::{BATCH_ROWS, Index, Move, Row};
+use crate::index::{BATCH_ROWS, Index, Location, Move, Row};
+use crate::lately::Lately;
 use crate::record::{self, Entry, SEGMENT_HEADER_BYTES};
 
 /// Records in a segment at most: bounds the footer kept in memory (under 1 MiB) and the rows of a
@@ -68,8 +69,8 @@ pub(crate) struct NewRecord {
 /// A chunk that is there: in the index, or about to be.
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
-    pub(crate) raw_bytes: u32,
-    pub(crate) stored_bytes: u64,
+    pub(crate) digest: Digest,
+    pub(crate) location: Location,
     pub(crate) pending: Option<Arc<OpenSegment>>,
 }
 
@@ -84,6 +85,7 @@ struct Pending {
 pub(crate) struct Segments {
     files: Arc<Files>,
     index: Arc<dyn Index>,
+    lately: Arc<Lately>,
     owner: u64,
     segment_bytes: u64,
     pending: Mutex<HashMap<Digest, Pending>>,
@@ -91,9 +93,15 @@ pub(crate) struct Segments {
 }
 
 impl Segments {
-    pub(crate) fn new(files: Arc<Files>, index: Arc<dyn Index>, owner: u64, segment_bytes: u64) -> Segments {
+    pub(crate) fn new(
+        files: Arc<Files>,
+        index: Arc<dyn Index>,
+        lately: Arc<Lately>,
+        owner: u64,
+        segment_bytes: u64,
+    ) -> Segments {
         let (pending, shelf) = Default::default();
-        Segments { files, index, owner, segment_bytes, pending, shelf }
+        Segments { files, index, lately, owner, segment_bytes, pending, shelf }
     }
 
     /// Takes a segment to append to: one from the shelf, or a new one.
@@ -333,6 +341,7 @@ impl Segments {
             segment.tail().uncommitted.extend(rows);
             return Err(error);
         }
+        self.lately.note(rows.iter().map(|row| (row.digest, row.location)));
         if then == Then::Seal {
             let file_bytes = segment.file.metadata().map_err(|error| Error::io(&segment.path, error))?.len();
             self.index.seal_segment(segment.id, file_bytes).await.map_err(Error::index)?;
@@ -461,8 +470,7 @@ impl OpenSegment {
 
 impl Known {
     fn new(row: &Row, pending: Option<Arc<OpenSegment>>) -> Known {
-        let stored_bytes = u64::from(row.location.stored_bytes);
-        Known { raw_bytes: row.location.raw_bytes, stored_bytes, pending }
+        Known { digest: row.digest, location: row.location, pending }
     }
 }
 

@@ -216,10 +216,10 @@ impl Save {
     fn start(hold: Arc<Hold>, base: Option<Base>) -> Save {
         let inner = &hold.inner;
         let contents: Arc<Contents> = inner.contents.clone();
-        let (segments, cpu) = (inner.segments.clone(), contents.cpu.clone());
-        let workshop = Workshop { segments, cpu, session: hold.id, epoch: hold.epoch };
+        let segments = inner.segments.clone();
+        let workshop = Workshop { segments, contents, session: hold.id, epoch: hold.epoch };
         let (steps, taken) = mpsc::unbounded_channel();
-        let builder = Builder::new(workshop.clone(), contents, hold.finished.clone(), base);
+        let builder = Builder::new(workshop.clone(), hold.finished.clone(), base);
         let builder = hold.builders.spawn(builder.run(taken, hold.given_up.clone()));
         // Batches count against this, so the channel needs no bound of its own.
         let permits = Arc::new(Semaphore::new(BATCHES_AT_ONCE));

@@ -12,6 +12,7 @@ use crate::digest::Digest;
 use crate::error::Error;
 use crate::files::{Files, OwnerLock};
 use crate::index::Index;
+use crate::lately::Lately;
 use crate::reader::Reader;
 use crate::recover;
 use crate::segment::Segments;
@@ -84,9 +85,10 @@ impl Store {
             leaves: options.leaf_cache_bytes,
             chunks: options.chunk_cache_bytes,
         };
-        let contents = Arc::new(Contents::new(index.clone(), files.clone(), cpu, bounds));
+        let lately = Arc::new(Lately::new());
+        let contents = Arc::new(Contents::new(index.clone(), files.clone(), lately.clone(), cpu, bounds));
         let segment_bytes = options.segment_bytes.min(LARGEST_SEGMENT_BYTES);
-        let segments = Arc::new(Segments::new(files.clone(), index.clone(), owner, segment_bytes));
+        let segments = Arc::new(Segments::new(files.clone(), index.clone(), lately, owner, segment_bytes));
         let ahead = Arc::new(Semaphore::new(READ_AHEAD_BYTES >> 10));
         // Two for each thread that works on them: one in hand, one that waits.
         let batches = Arc::new(Semaphore::new((2 * (cores + 1)).max(BATCHES_AT_ONCE)));

@@ -170,6 +170,12 @@ impl Index for MemoryIndex {
         Ok(row.map(|row| row.damaged = true).is_some())
     }
 
+    async fn clear_damaged(&self, digest: Digest, location: Location) -> Answer<bool> {
+        let mut state = self.state();
+        let row = state.rows.get_mut(&digest).filter(|row| row.location == location && row.damaged);
+        Ok(row.map(|row| row.damaged = false).is_some())
+    }
+
     async fn relocate(&self, segment: u64, moves: &[Move]) -> Answer<u64> {
         let mut state = self.state();
         state.check_open(segment)?;

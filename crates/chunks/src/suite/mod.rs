@@ -80,6 +80,11 @@ pub async fn publishing_again_keeps_a_good_row_and_replaces_a_bad_one(index: Arc
     index.publish(one, &[row(1, one, 3), row(2, one, 3), row(3, one, 3)]).await.unwrap();
     assert!(index.mark_damaged(digest(2), row(2, one, 0).location).await.unwrap());
     assert!(!index.mark_damaged(digest(3), row(3, two, 0).location).await.unwrap(), "it lies elsewhere");
+    assert!(index.mark_damaged(digest(3), row(3, one, 0).location).await.unwrap());
+    assert!(!index.clear_damaged(digest(3), row(3, two, 0).location).await.unwrap(), "it lies elsewhere");
+    assert!(index.clear_damaged(digest(3), row(3, one, 0).location).await.unwrap());
+    assert!(!index.clear_damaged(digest(3), row(3, one, 0).location).await.unwrap(), "it has no mark any more");
+    assert!(located(&*index, 3).await.unwrap().is_good());
     index.publish(two, &[row(1, two, 5), row(2, two, 2)]).await.unwrap();
     let kept = located(&*index, 1).await.unwrap();
     assert_eq!((kept.location.segment, kept.epoch), (one, 5));

@@ -105,6 +105,7 @@ recorded! {
     claim(epoch: u64, digests: &[Digest]) -> Vec<Option<Row>>;
     publish(segment: u64, rows: &[Row]) -> ();
     mark_damaged(digest: Digest, location: Location) -> bool;
+    clear_damaged(digest: Digest, location: Location) -> bool;
     relocate(segment: u64, moves: &[Move]) -> u64;
     create_segment(owner: u64) -> u64;
     seal_segment(segment: u64, file_bytes: u64) -> ();

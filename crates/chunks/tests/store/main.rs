@@ -6,6 +6,7 @@ mod crash;
 mod damage;
 mod index;
 mod model;
+mod rot;
 mod save;
 mod support;
 mod sweep;
