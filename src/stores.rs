@@ -5,7 +5,15 @@
 //! first; whoever writes names a store, or takes the default one. A store that is read-only takes nothing new, and
 //! still gives what it has and lets go of what is deleted.
 
-use std::{collections::BTreeSet, ops::Deref, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    ops::Deref,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use anyhow::Context as _;
 use chunks::{Digest, Reader};
@@ -46,6 +54,8 @@ pub struct Store {
     pub index: StoreIndex,
     /// The chunks.
     pub chunks: chunks::Store,
+    /// Whether the last sweep of this process left something undone.
+    sweep_stopped: AtomicBool,
 }
 
 /// A content, and the store that it is read from.
@@ -207,9 +217,10 @@ impl Store {
             "the store '{name}' is not in its folder {}: is its disk mounted?",
             folder.display()
         );
+        let options = chunks::Options { reserve_bytes: settings.reserve_bytes, ..options };
         let chunks = chunks::Store::open(folder, Arc::new(index.clone()), options).await;
         let chunks = chunks.with_context(|| format!("cannot open the store '{name}' in {}", folder.display()))?;
-        Ok(Store { settings, index, chunks })
+        Ok(Store { settings, index, chunks, sweep_stopped: AtomicBool::new(false) })
     }
 
     /// Begins a save.
@@ -218,6 +229,16 @@ impl Store {
     /// `Unavailable` when the store or the database cannot take one now.
     pub async fn begin(self: &Arc<Store>) -> Result<Session> {
         Ok(Session { store: self.clone(), chunks: self.chunks.begin().await? })
+    }
+
+    /// Notes how the last sweep ended.
+    pub(crate) fn note_sweep(&self, is_stopped: bool) {
+        self.sweep_stopped.store(is_stopped, Ordering::Relaxed);
+    }
+
+    /// Whether the last sweep of this process left something undone: a content that cannot be read, or no room.
+    pub fn is_sweep_stopped(&self) -> bool {
+        self.sweep_stopped.load(Ordering::Relaxed)
     }
 
     /// How many bytes its file system has free.
@@ -279,7 +300,6 @@ impl Session {
 /// # Errors
 /// `Unavailable` when either cannot be used now or has no room; `Internal` when a content cannot be read.
 pub async fn replicate(from: &Arc<Store>, to: &Arc<Store>, roots: &BTreeSet<Digest>) -> Result<Session> {
-    to.check_room()?;
     // A session of the source too: it pins the content there, which may be taken out of that store meanwhile.
     let source = from.begin().await?;
     let session = to.begin().await?;
@@ -316,6 +336,13 @@ fn not_set_up(list: &str) -> Error {
 impl From<chunks::Error> for Error {
     fn from(error: chunks::Error) -> Error {
         use chunks::Error as Failure;
+        if let Failure::NoRoom { free_bytes, reserve_bytes } = error {
+            return Error::Unavailable(format!(
+                "the store has {} MiB free and keeps {} MiB (store.reserve_mib): try again when the operator has made room",
+                free_bytes >> 20,
+                reserve_bytes >> 20
+            ));
+        }
         if error.is_full() {
             tracing::error!(%error, "the store is full: {error}");
             return Error::Unavailable("the store has no room left; try again when the operator has made some".into());
@@ -334,6 +361,7 @@ impl From<chunks::Error> for Error {
             | Failure::Damaged { .. }
             | Failure::NotAManifest { .. }
             | Failure::Invalid(_)
+            | Failure::NoRoom { .. }
             | Failure::Busy => Error::internal(error),
         }
     }

@@ -67,7 +67,7 @@ impl Command {
             let (text, is_sound) = match self {
                 Command::Stats => (stats(store).await?, true),
                 Command::Check => check(store).await?,
-                Command::Sweep => (sweep(store).await?, true),
+                Command::Sweep => sweep(store).await?,
                 Command::Scrub => scrub(store).await?,
             };
             are_sound &= is_sound;
@@ -121,10 +121,10 @@ async fn check(store: &Store) -> anyhow::Result<(String, bool)> {
     Ok((lines.join("\n"), report.is_sound()))
 }
 
-async fn sweep(store: &Store) -> anyhow::Result<String> {
+async fn sweep(store: &Store) -> anyhow::Result<(String, bool)> {
     let first = store.chunks.sweep(&store.index).await?;
     let second = store.chunks.sweep(&store.index).await?;
-    Ok(format!(
+    let done = format!(
         "removed {} chunks ({} bytes), gave back {} bytes in {} segments, moved {} bytes; {} chunks wait for the next sweep",
         first.removed + second.removed,
         first.removed_bytes + second.removed_bytes,
@@ -132,7 +132,12 @@ async fn sweep(store: &Store) -> anyhow::Result<String> {
         first.segments_dropped + second.segments_dropped,
         first.moved_bytes + second.moved_bytes,
         second.condemned,
-    ))
+    );
+    // What stopped the first one may be over.
+    Ok(match second.stopped {
+        Some(why) => (format!("{done}\nleft undone: {why}"), false),
+        None => (done, true),
+    })
 }
 
 async fn scrub(store: &Store) -> anyhow::Result<(String, bool)> {

@@ -26,15 +26,15 @@ pub async fn sweep_all(stores: &Stores) -> Result<()> {
 /// A sweep that finds another at work leaves the work to it.
 ///
 /// # Errors
-/// `Unavailable` when the database is out of reach, `Internal` when a content cannot be read: nothing is deleted then.
+/// `Unavailable` when the database is out of reach, `Internal` when a content cannot be read: no chunk is removed then.
 pub async fn sweep(store: &Store) -> Result<Option<SweepReport>> {
-    let report = match store.chunks.sweep(&store.index).await {
-        Err(chunks::Error::Busy) => {
-            tracing::info!("another sweep is running; this one leaves the work to it");
-            return Ok(None);
-        }
-        swept => swept?,
-    };
+    let swept = store.chunks.sweep(&store.index).await;
+    if let Err(chunks::Error::Busy) = swept {
+        tracing::info!("another sweep is running; this one leaves the work to it");
+        return Ok(None);
+    }
+    store.note_sweep(swept.as_ref().is_err() || swept.as_ref().is_ok_and(|report| report.stopped.is_some()));
+    let report = swept?;
     let SweepReport { epoch, condemned, removed, spared, dropped_bytes, .. } = report;
     tracing::info!(
         store = store.name,
@@ -46,5 +46,8 @@ pub async fn sweep(store: &Store) -> Result<Option<SweepReport>> {
         "swept the store {}: condemned {condemned} chunks, removed {removed}, gave back {dropped_bytes} bytes",
         store.name
     );
-    Ok(Some(report))
+    match report.stopped {
+        Some(why) => Err(why.into()),
+        None => Ok(Some(report)),
+    }
 }

@@ -13,47 +13,65 @@ use crate::batch::Workshop;
 use crate::error::Error;
 use crate::fetch::{self, Place};
 use crate::files::Files;
-use crate::index::{Location, Move, Row, SegmentRow};
+use crate::index::{Location, Move, Row};
 use crate::record::{self, Entry, record_end};
+use crate::recover;
 use crate::segment::OpenSegment;
 use crate::store::Inner;
 
 /// Rows that are moved together.
 const MOVED_ROWS: usize = 32;
-/// Moves that wait for one sync: their rows' worth of a segment.
-const MOVES_AT_ONCE: usize = 1_000;
+/// Room beyond the records themselves: a footer and a name.
+const MARGIN_BYTES: u64 = 1 << 20;
 
-/// A copy on its way.
-struct Compaction<'a> {
+/// Copies on their way into a segment, from one source after the other.
+pub(crate) struct Compaction<'a> {
     inner: &'a Inner,
     target: Option<Arc<OpenSegment>>,
+    /// Where the target ended when the last rows were pointed into it.
+    published: (u64, usize),
     moves: Vec<Move>,
     moved_bytes: u64,
 }
 
-/// Moves the sound rows out of these segments; returns how many bytes were copied.
-pub(crate) async fn compact(inner: &Inner, segments: &[SegmentRow]) -> Result<u64, Error> {
-    let mut compaction = Compaction { inner, target: None, moves: Vec::new(), moved_bytes: 0 };
-    let mut outcome = Ok(());
-    for segment in segments {
-        outcome = compaction.empty(segment.id).await;
-        if outcome.is_err() {
-            break;
-        }
-    }
-    let outcome = match outcome {
-        Ok(()) => compaction.publish().await,
-        failed => failed,
-    };
-    // After a failure too: copies that no row points to are garbage, as those of a save given up.
-    if let Some(target) = compaction.target {
-        inner.segments.give_back(target);
-    }
-    outcome.map(|()| compaction.moved_bytes)
-}
-
 impl Compaction<'_> {
-    async fn empty(&mut self, segment: u64) -> Result<(), Error> {
+    pub(crate) fn new(inner: &Inner) -> Compaction<'_> {
+        Compaction { inner, target: None, published: (0, 0), moves: Vec::new(), moved_bytes: 0 }
+    }
+
+    /// Moves the sound rows out of a segment, so that it can be dropped before the next one is begun: a compaction
+    /// needs the room of one segment, however many there are. Returns how many bytes were copied.
+    ///
+    /// # Errors
+    /// When there is no room for the copies, before any is made. After any other failure the copies are taken back.
+    pub(crate) async fn empty(&mut self, segment: u64, live_bytes: u64) -> Result<u64, Error> {
+        let free_bytes = self.inner.files.free_bytes()?;
+        if free_bytes < live_bytes + MARGIN_BYTES {
+            return Err(Error::NoRoom { free_bytes, reserve_bytes: live_bytes + MARGIN_BYTES });
+        }
+        let before = self.moved_bytes;
+        let copied = self.copy_all(segment).await;
+        if let Err(error) = copied {
+            self.moves.clear();
+            self.leave().await?;
+            return Err(error);
+        }
+        self.publish().await?;
+        Ok(self.moved_bytes - before)
+    }
+
+    /// Lets go of the target. Nothing stays of copies that no row points to.
+    pub(crate) async fn leave(&mut self) -> Result<(), Error> {
+        let Some(target) = self.target.take() else { return Ok(()) };
+        if self.inner.segments.cut(&target, self.published) {
+            self.inner.segments.give_back(target);
+        } else if self.inner.index.drop_segment(target.id).await.map_err(Error::index)? {
+            recover::remove(self.inner, target.id).await?;
+        }
+        Ok(())
+    }
+
+    async fn copy_all(&mut self, segment: u64) -> Result<(), Error> {
         let mut start = 0;
         loop {
             let rows = self.inner.index.segment_rows(segment, start, MOVED_ROWS).await.map_err(Error::index)?;
@@ -85,9 +103,6 @@ impl Compaction<'_> {
             let to = Location { segment: target.id, start, ..row.location };
             self.moves.push(Move { digest: row.digest, from: row.location, to });
         }
-        if self.moves.len() >= MOVES_AT_ONCE {
-            self.publish().await?;
-        }
         Ok(())
     }
 
@@ -103,15 +118,17 @@ impl Compaction<'_> {
         if let Some(full) = self.target.take() {
             self.inner.segments.retire(full).await?;
         }
-        Ok(self.target.insert(self.inner.segments.take().await?).clone())
+        let target = self.target.insert(self.inner.segments.take().await?).clone();
+        self.published = self.inner.segments.end(&target);
+        Ok(target)
     }
 
     async fn publish(&mut self) -> Result<(), Error> {
-        if let Some(target) = &self.target {
-            self.inner.segments.publish_moves(target, &mut self.moves).await?;
-        }
-        self.moves.clear();
-        Ok(())
+        let Some(target) = &self.target else { return Ok(()) };
+        // From here on rows may point to the copies, also when this fails: they are not taken back any more.
+        self.published = self.inner.segments.end(target);
+        let moves = std::mem::take(&mut self.moves);
+        self.inner.segments.publish_moves(target, moves).await
     }
 }
 

@@ -44,6 +44,14 @@ pub enum Error {
     /// The store was closed.
     #[error("the store is closed")]
     Closed,
+    /// The disk under the store has less free than is kept free.
+    #[error("{} MiB are free under the store, which keeps {} MiB free", free_bytes >> 20, reserve_bytes >> 20)]
+    NoRoom {
+        /// What is free.
+        free_bytes: u64,
+        /// What is kept free.
+        reserve_bytes: u64,
+    },
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {
@@ -78,8 +86,13 @@ impl Error {
 
     /// Tells whether the disk under the store is full.
     pub fn is_full(&self) -> bool {
-        matches!(self, Error::Io { source, .. }
-            if matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))
+        match self {
+            Error::NoRoom { .. } => true,
+            Error::Io { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            }
+            _ => false,
+        }
     }
 }
 

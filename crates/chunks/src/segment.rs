@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,10 @@ use crate::record::{self, Entry, SEGMENT_HEADER_BYTES};
 /// Records in a segment at most: bounds the footer kept in memory (under 1 MiB) and the rows of a
 /// commit when chunks compress to almost nothing.
 const MAX_RECORDS: usize = 16_384;
+
+/// Bytes written between two questions to the file system: others write to it too, so no more than this goes into the
+/// reserve, and a question costs nothing beside it.
+const ROOM_BYTES: u64 = 4 << 20;
 
 /// A segment that this store appends to.
 #[derive(Debug)]
@@ -88,6 +93,9 @@ pub(crate) struct Segments {
     lately: Arc<Lately>,
     owner: u64,
     segment_bytes: u64,
+    reserve_bytes: u64,
+    /// What may be written before the file system is asked again.
+    room: AtomicU64,
     pending: Mutex<HashMap<Digest, Pending>>,
     shelf: Mutex<Vec<(Arc<OpenSegment>, Instant)>>,
 }
@@ -99,9 +107,25 @@ impl Segments {
         lately: Arc<Lately>,
         owner: u64,
         segment_bytes: u64,
+        reserve_bytes: u64,
     ) -> Segments {
-        let (pending, shelf) = Default::default();
-        Segments { files, index, lately, owner, segment_bytes, pending, shelf }
+        let (pending, shelf, room) = Default::default();
+        Segments { files, index, lately, owner, segment_bytes, reserve_bytes, room, pending, shelf }
+    }
+
+    /// Takes room for these bytes from what the file system has free beyond the reserve. The one who writes asks, so
+    /// no road into the store can forget to.
+    fn take_room(&self, bytes: u64) -> Result<(), Error> {
+        let take = |left: u64| left.checked_sub(bytes);
+        if self.reserve_bytes == 0 || self.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok() {
+            return Ok(());
+        }
+        let (free_bytes, reserve_bytes) = (self.files.free_bytes()?, self.reserve_bytes);
+        let Some(left) = free_bytes.checked_sub(reserve_bytes).and_then(take) else {
+            return Err(Error::NoRoom { free_bytes, reserve_bytes });
+        };
+        self.room.store(left.min(ROOM_BYTES), Ordering::Relaxed);
+        Ok(())
     }
 
     /// Takes a segment to append to: one from the shelf, or a new one.
@@ -163,6 +187,7 @@ impl Segments {
         // Blocking work runs to its end when its caller is dropped. So every record in the file is
         // entered, and the next one starts behind it.
         tokio::task::spawn_blocking(move || {
+            segments.take_room(bytes.len() as u64)?;
             let base = segment.write(&bytes)?;
             Ok(segments.enter(&segment, base, &records, epoch))
         })
@@ -222,11 +247,29 @@ impl Segments {
         .await?
     }
 
+    /// Where a segment ends now, for [`Segments::cut`].
+    pub(crate) fn end(&self, segment: &OpenSegment) -> (u64, usize) {
+        let tail = segment.tail();
+        (tail.end, tail.entries.len())
+    }
+
+    /// Takes back what was appended since, to which no row points; says whether anything is left in the segment.
+    pub(crate) fn cut(&self, segment: &OpenSegment, (end, entries): (u64, usize)) -> bool {
+        let _writing = lock(&segment.writing);
+        let mut tail = segment.tail();
+        // Where the file cannot be cut, its end is garbage, and what follows goes behind it.
+        if segment.file.set_len(end).is_ok() {
+            tail.end = end;
+            tail.entries.truncate(entries);
+        }
+        !tail.entries.is_empty()
+    }
+
     /// Syncs a segment and points rows into it.
     pub(crate) async fn publish_moves(
         self: &Arc<Self>,
         segment: &Arc<OpenSegment>,
-        moves: &mut [Move],
+        mut moves: Vec<Move>,
     ) -> Result<(), Error> {
         let (syncing, files) = (segment.clone(), self.files.clone());
         // From before the sync until its failure is noted, so that no commit syncs in between and

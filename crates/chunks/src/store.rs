@@ -35,6 +35,9 @@ pub struct Options {
     pub lease: Duration,
     /// How long a segment grows before it is sealed.
     pub segment_bytes: u64,
+    /// How many bytes stay free on the file system for others: no save writes into them. A sweep may, as it gives
+    /// back more than it takes.
+    pub reserve_bytes: u64,
     /// How many bytes of decoded chunks are kept in memory at most.
     pub chunk_cache_bytes: u64,
     /// How many bytes of manifest leaves and chunk places are kept in memory at most.
@@ -46,6 +49,7 @@ impl Default for Options {
         Options {
             lease: Duration::from_secs(120),
             segment_bytes: 64 << 20,
+            reserve_bytes: 0,
             chunk_cache_bytes: 32 << 20,
             leaf_cache_bytes: 16 << 20,
         }
@@ -88,7 +92,8 @@ impl Store {
         let lately = Arc::new(Lately::new());
         let contents = Arc::new(Contents::new(index.clone(), files.clone(), lately.clone(), cpu, bounds));
         let segment_bytes = options.segment_bytes.min(LARGEST_SEGMENT_BYTES);
-        let segments = Arc::new(Segments::new(files.clone(), index.clone(), lately, owner, segment_bytes));
+        let segments =
+            Arc::new(Segments::new(files.clone(), index.clone(), lately, owner, segment_bytes, options.reserve_bytes));
         let ahead = Arc::new(Semaphore::new(READ_AHEAD_BYTES >> 10));
         // Two for each thread that works on them: one in hand, one that waits.
         let batches = Arc::new(Semaphore::new((2 * (cores + 1)).max(BATCHES_AT_ONCE)));

@@ -11,7 +11,8 @@
 //!   6 for each row: marked and condemned              -> spare
 //!                   unmarked, living, epoch < H       -> condemn at E
 //!                   unmarked, condemned before E      -> remove
-//!   7 drop segments without rows; move the rows out of segments that are less than 70 % live
+//!   7 drop segments without rows; then, one after the other, move the rows out of each segment that is
+//!     less than 70 % live, and drop it
 //! ```
 //!
 //! **Why no chunk is lost that a save counts on.** Say a session S began in epoch s.
@@ -36,6 +37,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::compact::Compaction;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::files::OwnerLock;
@@ -53,7 +55,7 @@ const SHORT_SEGMENT_BYTES: u64 = 4 << 20;
 const SHORT_SEGMENTS: usize = 16;
 
 /// What a sweep did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct SweepReport {
     /// The epoch that it began.
     pub epoch: u64,
@@ -73,6 +75,8 @@ pub struct SweepReport {
     pub dropped_bytes: u64,
     /// Stored bytes that were copied into new segments.
     pub moved_bytes: u64,
+    /// The first reason why something was left undone. The rest was done, as far as that is safe.
+    pub stopped: Option<Error>,
 }
 
 /// A sweep that is under way.
@@ -88,8 +92,9 @@ struct Sweep<'a> {
 impl Store {
     /// Deletes what neither a committed root nor a live session needs; see the module's head for
     /// why this is safe beside saves. What is found unreachable is condemned, and removed by the
-    /// next sweep if it still is. [`Error::Busy`] when another sweep is at work. Nothing is deleted
-    /// when a committed root cannot be read to its end.
+    /// next sweep if it still is. [`Error::Busy`] when another sweep is at work. No chunk is
+    /// condemned or removed when a committed root cannot be read to its end; segments that are
+    /// empty already are dropped, and others are compacted, all the same.
     pub async fn sweep(&self, roots: &dyn Roots) -> Result<SweepReport, Error> {
         let inner = &*self.inner;
         let lock = inner.files.lock_sweep()?.ok_or(Error::Busy)?;
@@ -116,6 +121,24 @@ impl Store {
 
 impl Sweep<'_> {
     async fn sweep_part(&mut self, part: Part, committed: &[Digest], pinned: &[Digest]) -> Result<(), Error> {
+        let marks = match self.mark(&part, committed, pinned).await {
+            Ok(marks) => Some(marks),
+            Err(error) => {
+                self.stop(error);
+                None
+            }
+        };
+        let mut pages = part.pages(self.inner);
+        while let Some(rows) = pages.next().await? {
+            match &marks {
+                Some(marks) => self.sweep_rows(marks, rows).await?,
+                None => self.count(rows, &[]),
+            }
+        }
+        Ok(())
+    }
+
+    async fn mark(&self, part: &Part, committed: &[Digest], pinned: &[Digest]) -> Result<Marks, Error> {
         let contents = &self.inner.contents;
         let mut marks = Marks::new(part.clone());
         for root in committed {
@@ -129,11 +152,13 @@ impl Sweep<'_> {
                 marked => marked?,
             }
         }
-        let mut pages = part.pages(self.inner);
-        while let Some(rows) = pages.next().await? {
-            self.sweep_rows(&marks, rows).await?;
-        }
-        Ok(())
+        Ok(marks)
+    }
+
+    /// Remembers why something is left undone.
+    fn stop(&mut self, error: Error) {
+        tracing::error!(%error, "the sweep leaves something undone: {error}");
+        self.report.stopped.get_or_insert(error);
     }
 
     async fn sweep_rows(&mut self, marks: &Marks, rows: Vec<Row>) -> Result<(), Error> {
@@ -158,7 +183,12 @@ impl Sweep<'_> {
         if !remove.is_empty() {
             self.report.removed += index.remove(self.row, &remove).await.map_err(Error::index)?;
         }
-        // `remove` is sorted: the rows come in the order of their digests.
+        self.count(rows, &remove);
+        Ok(())
+    }
+
+    /// Counts what stays in each segment. What was removed is sorted, as the rows are.
+    fn count(&mut self, rows: Vec<Row>, remove: &[Digest]) {
         for row in rows {
             let record = HEADER_BYTES as u64 + u64::from(row.location.stored_bytes);
             match remove.binary_search(&row.digest) {
@@ -166,7 +196,6 @@ impl Sweep<'_> {
                 Err(_) => *self.live.entry(row.location.segment).or_default() += record,
             }
         }
-        Ok(())
     }
 
     async fn sweep_segments(&mut self) -> Result<(), Error> {
@@ -180,14 +209,33 @@ impl Sweep<'_> {
             let merge = short >= SHORT_SEGMENTS && segment.file_bytes < SHORT_SEGMENT_BYTES;
             merge || used * 100 < segment.file_bytes * LIVE_PERCENT
         });
+        // The order of the least to copy first: with little room it makes the most.
+        sealed.sort_by_key(live);
+        let sealed: Vec<_> = sealed.into_iter().map(|segment| (segment, live(&segment))).collect();
+        // What costs no room gives the room for what does.
         for segment in empty {
             self.drop_segment(&segment).await?;
         }
-        self.report.moved_bytes += crate::compact::compact(self.inner, &sealed).await?;
-        for segment in sealed {
-            self.drop_segment(&segment).await?;
+        let (segments, bytes) = (self.report.segments_dropped, self.report.dropped_bytes);
+        tracing::info!(segments, bytes, "gave back {bytes} bytes in {segments} segments that were empty");
+        let mut compaction = Compaction::new(self.inner);
+        for (segment, live_bytes) in sealed {
+            match compaction.empty(segment.id, live_bytes).await {
+                Ok(moved_bytes) => {
+                    self.report.moved_bytes += moved_bytes;
+                    self.drop_segment(&segment).await?;
+                }
+                Err(error) => {
+                    let is_full = error.is_full();
+                    self.stop(error);
+                    // The next ones need as much room, or more.
+                    if is_full {
+                        break;
+                    }
+                }
+            }
         }
-        Ok(())
+        compaction.leave().await
     }
 
     /// Drops a segment if no row points into it, which the index decides.

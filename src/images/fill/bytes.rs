@@ -212,7 +212,6 @@ impl Intake {
             return Err(Error::Invalid(format!("more bytes were received than the {size_bytes} that were declared")));
         }
         fill.images.check_size(self.received)?;
-        self.store.check_room()?;
         while self.received > self.reserved {
             let missing = self.received - self.reserved;
             let step = RESERVE_STEP_BYTES.max(missing);

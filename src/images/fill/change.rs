@@ -71,7 +71,6 @@ impl Images {
         let session = if store.is_read_only {
             stores::replicate(store, stores.default_store(), &[base.root].into()).await?
         } else {
-            store.check_room()?;
             store.begin().await?
         };
         let patch = session.chunks.patch(Some(base.root), size_bytes).await.map_err(Error::from);

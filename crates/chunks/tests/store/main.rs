@@ -4,6 +4,7 @@
 mod copy;
 mod crash;
 mod damage;
+mod full;
 mod index;
 mod model;
 mod rot;
