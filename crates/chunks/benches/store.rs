@@ -30,9 +30,11 @@ fn main() {
     let mixed = mixed(mib * MIB);
     limits(&noise, &mixed, dir.path());
     runtime.block_on(async {
-        let open = || Store::open(dir.path(), Arc::new(MemoryIndex::new()), Options::default());
-        let store = open().await.unwrap();
-        store_lines(&store, &noise, &mixed).await;
+        let index = Arc::new(MemoryIndex::new());
+        let store = Store::open(dir.path(), index.clone(), Options::default()).await.unwrap();
+        // It has verified nothing, as a service that was restarted: it reads and compares what it finds.
+        let fresh = Store::open(dir.path(), index, Options::default()).await.unwrap();
+        store_lines(&store, &fresh, &noise, &mixed).await;
         capture(&store).await;
         large_root(&store).await;
         println!(
@@ -161,7 +163,7 @@ async fn read(store: &Store, root: Digest) -> u64 {
     bytes
 }
 
-async fn store_lines(store: &Store, noise: &Bytes, mixed: &Bytes) {
+async fn store_lines(store: &Store, fresh: &Store, noise: &Bytes, mixed: &Bytes) {
     let bytes = noise.len() as u64;
     for (name, data) in [("noise", noise), ("mixed", mixed)] {
         let timed = Timed::start();
@@ -171,6 +173,9 @@ async fn store_lines(store: &Store, noise: &Bytes, mixed: &Bytes) {
         let again = save(store, data).await;
         timed.line(&format!("save {name} again"), bytes);
         assert_eq!((again.root, again.stored_bytes), (content.root, content.stored_bytes));
+        let timed = Timed::start();
+        save(fresh, data).await;
+        timed.line(&format!("save {name} again, after a restart"), bytes);
         for round in ["first", "warm"] {
             let timed = Timed::start();
             assert_eq!(read(store, content.root).await, bytes);
