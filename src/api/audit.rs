@@ -25,7 +25,7 @@ use super::{
     error::{self, ApiError, ErrorNote},
     trail::{RequestId, Trail, client_request_id},
 };
-use crate::identity::audit::Event;
+use crate::identity::audit::{Event, Promise};
 
 /// The largest answer that is read again for the id of what it made.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024;
@@ -95,6 +95,10 @@ pub async fn watch(rooms: Api, action: String, request: Request, next: Next) -> 
         true => error::Dialect::Compute,
         false => error::Dialect::Keystone,
     };
+    let promise = match *request.method() {
+        Method::GET | Method::DELETE => Promise::Kept,
+        _ => Promise::Durable,
+    };
     let task = tokio::spawn(async move {
         let (event, request) = begin(&action, request, rooms.patience).await;
         let trail = request.extensions().get::<Trail>().cloned().unwrap_or_default();
@@ -109,7 +113,7 @@ pub async fn watch(rooms: Api, action: String, request: Request, next: Next) -> 
             (CONSOLE_OUTPUT, _) => false,
             _ => trail.noted().caller.is_some(),
         };
-        match if is_recorded { rooms.identity.record(event).await } else { Ok(()) } {
+        match if is_recorded { rooms.identity.record_as(event, promise).await } else { Ok(()) } {
             Ok(()) => response,
             Err(error) => ApiError::from(error).into_response(),
         }

@@ -1,6 +1,9 @@
 //! The audit: one event for every change, every download and every refused sign-in, durable before the answer leaves.
+//! Reads and deletions go on while the database takes no writes; their events follow ([`Promise`]).
 //!
 //! Events that arrive together are written together: under load one sync to disk serves many requests.
+
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -20,7 +23,26 @@ const FORGOTTEN_AT_ONCE: u32 = 1000;
 /// The longest text of an event; what comes from a request is cut to it.
 const MAX_TEXT_CHARS: usize = 512;
 
-type Entry = (Event, oneshot::Sender<Result<()>>);
+/// Events that are kept in memory while the database takes no writes, about 1 KiB each; further ones are dropped.
+const KEPT: usize = 4096;
+/// How long after a failure the kept events are tried again.
+const AGAIN: Duration = Duration::from_secs(2);
+
+/// Whether an answer waits for its event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Promise {
+    /// The event is durable before the answer leaves; when it cannot be written the request fails.
+    Durable,
+    /// The event of a read or a deletion: it is kept and written later when it cannot be written now, so that nobody is
+    /// refused what is there, and room can be made on a full disk.
+    Kept,
+}
+
+struct Entry {
+    event: Event,
+    promise: Promise,
+    answer: oneshot::Sender<Result<()>>,
+}
 
 /// Where events are handed in.
 #[derive(Clone)]
@@ -28,24 +50,52 @@ pub(super) struct Recorder(mpsc::Sender<Entry>);
 
 impl Recorder {
     pub(super) fn start(db: Database) -> Recorder {
-        let (sender, mut receiver) = mpsc::channel::<Entry>(WAITING);
-        tokio::spawn(async move {
-            let mut entries = Vec::new();
-            while receiver.recv_many(&mut entries, TOGETHER).await > 0 {
-                let (events, waiting): (Vec<Event>, Vec<_>) = entries.drain(..).unzip();
-                let written = db.insert_events(&events).await;
-                for answer in waiting {
-                    let verdict = match &written {
-                        Ok(()) => Ok(()),
-                        Err(error) => Err(Error::Unavailable(format!("the audit cannot be written: {error}"))),
-                    };
-                    // The request that asked may be gone; its event is written all the same.
-                    let _ = answer.send(verdict);
-                }
-            }
-        });
+        let (sender, receiver) = mpsc::channel(WAITING);
+        tokio::spawn(write_events(db, receiver));
         Recorder(sender)
     }
+}
+
+async fn write_events(db: Database, mut receiver: mpsc::Receiver<Entry>) {
+    let (mut entries, mut kept): (Vec<Entry>, Vec<Event>) = Default::default();
+    loop {
+        // Both branches lose nothing when the other wins: `recv_many` takes entries only when it ends.
+        let has_ended = tokio::select! {
+            taken = receiver.recv_many(&mut entries, TOGETHER) => taken == 0,
+            () = tokio::time::sleep(AGAIN), if !kept.is_empty() => false,
+        };
+        let events: Vec<Event> = kept.iter().chain(entries.iter().map(|entry| &entry.event)).cloned().collect();
+        let written = if events.is_empty() { Ok(()) } else { db.insert_events(&events).await };
+        if written.is_ok() {
+            kept.clear();
+        }
+        let mut dropped = 0;
+        for Entry { event, promise, answer } in entries.drain(..) {
+            let verdict = match (&written, promise) {
+                (Err(error), Promise::Durable) => Err(unwritten(error)),
+                (Err(_), Promise::Kept) if kept.len() < KEPT => Ok(kept.push(event)),
+                (Err(_), Promise::Kept) => Ok(dropped += 1),
+                (Ok(()), _) => Ok(()),
+            };
+            // The request that asked may be gone; its event is written all the same.
+            let _ = answer.send(verdict);
+        }
+        if let Err(error) = written {
+            let kept = kept.len();
+            tracing::error!(
+                kept,
+                dropped,
+                "the audit cannot be written: {error}; {kept} events wait, {dropped} are lost"
+            );
+        }
+        if has_ended {
+            return;
+        }
+    }
+}
+
+fn unwritten(error: &Error) -> Error {
+    Error::Unavailable(format!("the audit cannot be written: {error}"))
 }
 
 impl Identity {
@@ -53,7 +103,15 @@ impl Identity {
     ///
     /// # Errors
     /// `Unavailable` when it cannot be written: then the request must not be acknowledged.
-    pub async fn record(&self, mut event: Event) -> Result<()> {
+    pub async fn record(&self, event: Event) -> Result<()> {
+        self.record_as(event, Promise::Durable).await
+    }
+
+    /// Writes an event, as is promised. Its id and time are given here.
+    ///
+    /// # Errors
+    /// `Unavailable` when it had to be durable and is not: then the request must not be acknowledged.
+    pub async fn record_as(&self, mut event: Event, promise: Promise) -> Result<()> {
         event.at_ms = now_ms();
         let random: String = random::<10>().iter().map(|byte| format!("{byte:02x}")).collect();
         event.id = first_id(event.at_ms) + &random;
@@ -69,7 +127,7 @@ impl Identity {
         }
         let gone = || Error::Unavailable("the audit has ended; the service is stopping".into());
         let (answer, written) = oneshot::channel();
-        self.recorder.0.send((event, answer)).await.map_err(|_| gone())?;
+        self.recorder.0.send(Entry { event, promise, answer }).await.map_err(|_| gone())?;
         written.await.map_err(|_| gone())?
     }
 
