@@ -82,6 +82,7 @@ impl App {
             patience: config.server.patience(),
             quota: config.quota.clone(),
             metrics: Default::default(),
+            readiness: Default::default(),
             images,
             stores,
             metadefs,

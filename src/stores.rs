@@ -17,6 +17,7 @@ use std::{
 
 use anyhow::Context as _;
 use chunks::{Digest, Reader};
+use tokio::sync::Mutex;
 
 use crate::{
     db::{Database, chunks::StoreIndex},
@@ -56,6 +57,8 @@ pub struct Store {
     pub chunks: chunks::Store,
     /// Whether the last sweep of this process left something undone.
     sweep_stopped: AtomicBool,
+    /// Held by a proof under way: a disk that hangs holds one thread, not one for each time that somebody asks.
+    proof: Arc<Mutex<()>>,
 }
 
 /// A content, and the store that it is read from.
@@ -220,7 +223,7 @@ impl Store {
         let options = chunks::Options { reserve_bytes: settings.reserve_bytes, ..options };
         let chunks = chunks::Store::open(folder, Arc::new(index.clone()), options).await;
         let chunks = chunks.with_context(|| format!("cannot open the store '{name}' in {}", folder.display()))?;
-        Ok(Store { settings, index, chunks, sweep_stopped: AtomicBool::new(false) })
+        Ok(Store { settings, index, chunks, sweep_stopped: AtomicBool::new(false), proof: Arc::default() })
     }
 
     /// Begins a save.
@@ -247,6 +250,22 @@ impl Store {
     /// `Internal` when the file system does not say.
     pub fn free_bytes(&self) -> Result<u64> {
         self.chunks.free_bytes().map_err(Error::from)
+    }
+
+    /// Makes a file in the store's folder, syncs and removes it.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Internal` when that fails, or an earlier proof still waits for the disk.
+    pub async fn prove_writable(&self) -> Result<()> {
+        let still = || Error::Unavailable("the disk has not answered the last proof".into());
+        let turn = self.proof.clone().try_lock_owned().map_err(|_| still())?;
+        let file = self.folder.join(".proof");
+        let proved = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            std::fs::File::create(&file)?.sync_all()?;
+            std::fs::remove_file(&file)
+        });
+        proved.await.map_err(Error::internal)?.map_err(Error::internal)
     }
 
     /// Whether the store takes more bytes: what is to be kept free is free.

@@ -1,30 +1,85 @@
 //! Whether the service lives, whether it can work, and which one it is.
 
+use std::time::Duration;
+
 use axum::{
     Json,
     extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
 
 use super::Api;
+use crate::error::Result;
+
+/// How long an answer holds: anybody may ask, and each proof writes to the disk.
+const HOLDS: Duration = Duration::from_secs(1);
+/// How long a part may take to prove that it works.
+const PROOF: Duration = Duration::from_secs(3);
+
+/// The last answer, and when it was found. Its lock lets one request look while the others wait for what it finds.
+#[derive(Default)]
+pub struct Readiness(Mutex<Option<(Instant, StatusCode, Value)>>);
 
 /// The process lives.
 pub(super) async fn healthz() -> &'static str {
     "OK"
 }
 
-/// The service can work: database and store answer.
+/// The service can work: the database and the store take writes.
 pub(super) async fn readyz(State(rooms): State<Api>) -> Response {
-    let checks = [("database", rooms.db.ping().await), ("store", rooms.stores.default_store().check_room())];
-    let is_ready = checks.iter().all(|(_, check)| check.is_ok());
-    let mut shown = json!({ "ready": is_ready });
-    for (part, check) in checks {
-        shown[part] = check.map_or_else(|error| json!(error.to_string()), |()| json!("ok"));
-    }
-    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let mut last = rooms.readiness.0.lock().await;
+    let (status, shown) = match last.take().filter(|(at, ..)| at.elapsed() < HOLDS) {
+        Some((at, status, shown)) => {
+            *last = Some((at, status, shown.clone()));
+            (status, shown)
+        }
+        None => {
+            let (status, shown) = look(&rooms).await;
+            *last = Some((Instant::now(), status, shown.clone()));
+            (status, shown)
+        }
+    };
     (status, Json(shown)).into_response()
+}
+
+/// Asks every part. The reasons are fixed words, for anybody reads them; the errors go to the log.
+async fn look(rooms: &Api) -> (StatusCode, Value) {
+    let store = rooms.stores.default_store();
+    let (database, writable) = tokio::join!(
+        is_proved("the database", rooms.db.prove_writable()),
+        is_proved("the default store", store.prove_writable()),
+    );
+    let has_room = is_proved("the room of the default store", async { store.check_room() }).await;
+    let store = match (writable, has_room) {
+        (false, _) => "cannot be written",
+        (true, false) => "has less room than store.reserve_mib keeps free",
+        (true, true) => "ok",
+    };
+    // Nothing that a request needs: the service is ready all the same, and its operator is told.
+    let is_sweep_stopped = rooms.stores.all().iter().any(|store| store.is_sweep_stopped());
+    let is_ready = database && store == "ok";
+    let shown = json!({
+        "ready": is_ready,
+        "database": if database { "ok" } else { "cannot be written" },
+        "store": store,
+        "sweeping": if is_sweep_stopped { "left something undone" } else { "ok" },
+    });
+    (if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, shown)
+}
+
+async fn is_proved(part: &str, proof: impl Future<Output = Result<()>>) -> bool {
+    match timeout(PROOF, proof).await {
+        Ok(Ok(())) => return true,
+        Ok(Err(error)) => tracing::error!("not ready: {part}: {error}"),
+        Err(_) => tracing::error!("not ready: {part} did not answer within {} s", PROOF.as_secs()),
+    }
+    false
 }
 
 /// The version and the build of this program.

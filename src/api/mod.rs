@@ -21,7 +21,7 @@ mod cookie;
 pub mod effigy;
 mod envelope;
 pub mod error;
-mod health;
+pub mod health;
 pub mod identity;
 pub mod image;
 pub mod links;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::metrics::Metrics;
+use super::{health::Readiness, metrics::Metrics};
 use crate::{
     config::Quota,
     db::Database,
@@ -32,6 +32,8 @@ pub struct Rooms {
     pub quota: Quota,
     /// The measurements.
     pub metrics: Metrics,
+    /// Whether the service could work when it was last asked.
+    pub readiness: Readiness,
     /// Image records and their bytes.
     pub images: Images,
     /// Where bytes are kept.

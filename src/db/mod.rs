@@ -23,7 +23,14 @@ pub mod key_pairs;
 pub mod members;
 pub mod metadefs;
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use sqlx::{
     Any, AnyPool, Connection as _, Executor as _, Transaction,
@@ -74,6 +81,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub struct Database {
     reads: AnyPool,
     writes: AnyPool,
+    /// A transaction could not begin: the connection that is handed out next is closed, and a fresh one takes its place.
+    is_suspect: Arc<AtomicBool>,
     begin: &'static str,
 }
 
@@ -84,31 +93,39 @@ impl Database {
     /// Opens (and makes, if absent) the SQLite file and brings its tables up to date.
     pub async fn sqlite(file: &Path) -> Result<Database> {
         let url = format!("sqlite://{}?mode=rwc", file.display());
-        let reads = pool(4).after_connect(|connection, _| {
-            Box::pin(async move {
-                let pragmas = "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; \
-                               pragma busy_timeout = 10000; pragma cache_size = -2000; pragma temp_store = memory";
-                connection.execute(pragmas).await.map(drop)
+        let prepared = |pool: AnyPoolOptions| {
+            pool.after_connect(|connection, _| {
+                Box::pin(async move {
+                    let pragmas = "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; \
+                                   pragma busy_timeout = 10000; pragma cache_size = -2000; pragma temp_store = memory";
+                    connection.execute(pragmas).await.map(drop)
+                })
             })
-        });
+        };
         install_default_drivers();
-        let writes = reads.clone().max_connections(1).connect(&url).await?;
+        let is_suspect = Arc::<AtomicBool>::default();
+        let writes = prepared(pool(1, is_suspect.clone())).connect(&url).await?;
         SQLITE.run(&writes).await.map_err(Error::internal)?;
-        Ok(Database { reads: reads.connect(&url).await?, writes, begin: "begin immediate" })
+        let reads = prepared(pool(4, Arc::default())).connect(&url).await?;
+        Ok(Database { reads, writes, is_suspect, begin: "begin immediate" })
     }
 
     /// Connects to PostgreSQL and brings its tables up to date.
     pub async fn postgres(url: &str, connections: u32) -> Result<Database> {
         install_default_drivers();
-        let pool = pool(connections).connect(url).await?;
+        let is_suspect = Arc::<AtomicBool>::default();
+        let pool = pool(connections, is_suspect.clone()).connect(url).await?;
         POSTGRES.run(&pool).await.map_err(Error::internal)?;
-        Ok(Database { reads: pool.clone(), writes: pool, begin: "begin" })
+        Ok(Database { reads: pool.clone(), writes: pool, is_suspect, begin: "begin" })
     }
 
-    /// Answers when the database does.
-    pub async fn ping(&self) -> Result<()> {
-        sqlx::query("select 1").execute(&self.reads).await?;
-        Ok(())
+    /// Writes a row and waits until it is durable: nothing less proves that the database takes changes.
+    pub async fn prove_writable(&self) -> Result<()> {
+        let mut write = self.write().await?;
+        let text = "insert into meta (name, value) values ('last proof', $1) \
+                    on conflict (name) do update set value = excluded.value";
+        sqlx::query(text).bind(now_ms().to_string()).execute(&mut *write).await?;
+        Ok(write.commit().await?)
     }
 
     /// Closes every connection, after the statements under way.
@@ -124,21 +141,27 @@ impl Database {
 
     /// Begins a transaction that may write.
     pub(crate) async fn write(&self) -> Result<Write> {
-        Ok(self.writes.begin_with(self.begin).await?)
+        let begun = self.writes.begin_with(self.begin).await;
+        if begun.is_err() {
+            self.is_suspect.store(true, Ordering::Relaxed);
+        }
+        Ok(begun?)
     }
 }
 
-/// Hands out only connections that are at rest. SQLite undoes a transaction by itself when its disk fails or is full;
-/// sqlx's ROLLBACK fails then and its count of open transactions stays, so that it would refuse each later BEGIN. Such
-/// a connection is closed, however it came about, and a fresh one takes its place.
-fn pool(connections: u32) -> AnyPoolOptions {
+/// Connections that are handed out only when they are at rest and no suspect.
+///
+/// SQLite undoes a transaction by itself when its disk fails or is full; sqlx's ROLLBACK fails then and its count of open
+/// transactions stays, so that it would refuse each later BEGIN. And a file that could not be opened for writing in such
+/// a moment, SQLite opens for reading, and keeps it so. Neither connection becomes well again: each is closed.
+fn pool(connections: u32, is_suspect: Arc<AtomicBool>) -> AnyPoolOptions {
     AnyPoolOptions::new().max_connections(connections).min_connections(0).acquire_timeout(PATIENCE).before_acquire(
-        |connection, _| {
-            let is_at_rest = !connection.is_in_transaction();
-            if !is_at_rest {
-                tracing::warn!("a database connection did not end its transaction; it is closed");
+        move |connection, _| {
+            let is_well = !connection.is_in_transaction() && !is_suspect.swap(false, Ordering::Relaxed);
+            if !is_well {
+                tracing::warn!("a database connection cannot begin a transaction; it is closed");
             }
-            Box::pin(std::future::ready(Ok(is_at_rest)))
+            Box::pin(std::future::ready(Ok(is_well)))
         },
     )
 }

@@ -3,6 +3,7 @@
 //! `FAULTS_ROUNDS` repeats each claim with other calls (`make faults`).
 
 mod database;
+mod outage;
 mod store;
 
 use crate::support::{Answer, Effigy, Faults};
