@@ -291,6 +291,8 @@ pub struct Instances {
     pub uid_base: u32,
     /// Memory of this host that instances may use in all, in MiB; `None`: what the host has less 1 GiB.
     pub memory_mib: Option<u64>,
+    /// Free space, in MiB, of the file system of the instances' disks at which guests that write are paused.
+    pub reserve_mib: u64,
     /// Days after which a deleted instance, and what was done to it, is forgotten.
     pub forget_deleted_days: u32,
 }
@@ -306,6 +308,7 @@ impl Default for Instances {
             outbound: false,
             uid_base: 900_000,
             memory_mib: None,
+            reserve_mib: 512,
             forget_deleted_days: 30,
         }
     }
@@ -342,6 +345,8 @@ pub struct Quota {
     pub vcpus: u64,
     /// Memory, in MiB.
     pub memory_mib: u64,
+    /// The disks of instances at their full size, in GiB.
+    pub disk_gib: u64,
     /// Key pairs of a user.
     pub key_pairs: u64,
 }
@@ -356,6 +361,7 @@ impl Default for Quota {
             instances: 200,
             vcpus: 400,
             memory_mib: 512 * 1024,
+            disk_gib: 10 * 1024,
             key_pairs: 100,
         }
     }

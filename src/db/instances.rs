@@ -139,14 +139,15 @@ impl Database {
     /// Memory of the instances that run or are about to, without this one.
     pub async fn instance_memory_in_use(&self, besides: InstanceId) -> Result<u64> {
         let text = "select cast(coalesce(sum(memory_mib), 0) as bigint) from instances where id <> $1 and \
-                    (status in ('BUILD', 'ACTIVE', 'REBOOT') or task = 'powering-on')";
+                    (status in ('BUILD', 'ACTIVE', 'PAUSED', 'REBOOT') or task = 'powering-on')";
         let sum: i64 = sqlx::query_scalar(text).bind(besides).fetch_one(self.reads()).await?;
         Ok(sum as u64)
     }
 }
 
 const USAGE: &str = "select count(*) as instances, cast(coalesce(sum(vcpus), 0) as bigint) as vcpus, \
-    cast(coalesce(sum(memory_mib), 0) as bigint) as memory_mib from instances \
+    cast(coalesce(sum(memory_mib), 0) as bigint) as memory_mib, \
+    cast(coalesce(sum((disk_bytes + 1073741823) / 1073741824), 0) as bigint) as disk_gib from instances \
     where project_id = $1 and status <> 'DELETED'";
 
 /// Writes what a driver has decided.
@@ -215,13 +216,14 @@ async fn fitting(write: &mut Write, wanted: &Reservation) -> Result<u32> {
     let row = sqlx::query(USAGE).bind(wanted.project.to_string()).fetch_one(&mut **write).await?;
     let (used, quota) = (usage(&row)?, wanted.quota);
     let text = "select cast(coalesce(sum(memory_mib), 0) as bigint) from instances \
-                where status in ('BUILD', 'ACTIVE', 'REBOOT') or task = 'powering-on'";
+                where status in ('BUILD', 'ACTIVE', 'PAUSED', 'REBOOT') or task = 'powering-on'";
     let running: i64 = sqlx::query_scalar(text).fetch_one(&mut **write).await?;
     let room = |limit: u64, used: u64, each: u64| limit.saturating_sub(used).checked_div(each).unwrap_or(u64::MAX);
     let limits = [
         ("instances", quota.instances, used.instances, 1),
         ("cores", quota.vcpus, used.vcpus, u64::from(wanted.vcpus)),
         ("ram", quota.memory_mib, used.memory_mib, wanted.memory_mib),
+        ("disk", quota.disk_gib, used.disk_gib, wanted.disk_bytes.div_ceil(1 << 30)),
     ];
     for (word, limit, used, each) in limits {
         if room(limit, used, each) < u64::from(wanted.min) {
@@ -350,5 +352,6 @@ fn usage(row: &AnyRow) -> Result<Usage> {
         instances: count(row, "instances")?,
         vcpus: count(row, "vcpus")?,
         memory_mib: count(row, "memory_mib")?,
+        disk_gib: count(row, "disk_gib")?,
     })
 }

@@ -124,7 +124,8 @@ impl Acceleration {
             return Err("there is no /dev/kvm".into());
         }
         let path = self.root.join("probe");
-        let folder = Folder::open(&path, self.user).map_err(|error| error.to_string())?;
+        let folder = Folder::at(path.clone(), self.user);
+        folder.make().map_err(|error| error.to_string())?;
         let answer = self.boot(&folder).await;
         let _ = Folder::remove(&path);
         answer

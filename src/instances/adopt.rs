@@ -31,7 +31,7 @@ impl Driver {
         match self.row.state.task {
             Some(TaskState::Deleting | TaskState::ImageSnapshot) => false,
             Some(_) => true,
-            None => self.row.state.status == Status::Active,
+            None => matches!(self.row.state.status, Status::Active | Status::Paused),
         }
     }
 
@@ -57,7 +57,7 @@ impl Driver {
             (_, Some(TaskState::Deleting)) => self.delete().await,
             (Status::Build | Status::Reboot, _) | (_, Some(TaskState::PoweringOn)) => self.begin_start().await,
             (_, Some(TaskState::PoweringOff)) => self.is_off(None).await,
-            (Status::Active, _) => {
+            (Status::Active | Status::Paused, _) => {
                 self.is_off(Some("it was running when the service ended, and runs no longer; was the host restarted?"))
                     .await;
             }

@@ -9,19 +9,26 @@
 //! driver decides both states and waits while the transaction writes them: no order is looked at in between, so a
 //! client that sees the image active finds the instance free.
 
-use std::fs::File;
-
 use tokio::sync::oneshot;
 
 use super::{
-    Instances, action, driver::Message, labels::Metadata, room::Room, state::Order, types::TaskState, windows,
+    Instances, action,
+    driver::{Driver, Message},
+    labels::Metadata,
+    room::Room,
+    state::Order,
+    types::TaskState,
+    windows,
 };
 use crate::{
     error::{Error, Result},
     identity::Caller,
     ids::{ImageId, InstanceId},
     images::{CaptureOf, Changed, Fill, Filled},
-    model::instance::{InstanceState, StateChange},
+    model::{
+        action::History,
+        instance::{InstanceState, StateChange},
+    },
     stores::Place,
 };
 
@@ -70,9 +77,8 @@ impl Instances {
                 "Instance {id} was started or changed before its image was made; stop it and create the image again."
             )));
         }
-        let path = self.0.folder_of(id).join("disk.qcow2");
         Ok(Changed {
-            overlay: File::open(path).map_err(Error::internal)?,
+            overlay: self.0.disk_of(id)?,
             base: Place::of(&row.make.base_store, &row.make.base_root)?,
             disk_bytes: row.make.disk_bytes,
         })
@@ -104,6 +110,44 @@ impl Instances {
             Some(change) => self.0.db.change_instance_state(change).await,
             None => Ok(()),
         }
+    }
+}
+
+impl Driver {
+    /// Decides a step of a capture, and waits until the transaction that writes it has ended. Until then the state is
+    /// neither the old one nor the new one, so no other message is looked at.
+    pub(super) async fn take_turn(&mut self, image: ImageId, step: &CaptureStep, reply: oneshot::Sender<Result<Turn>>) {
+        let (waits, written) = oneshot::channel();
+        let change = step.from(&self.row.state, image).map(|new| StateChange {
+            id: self.row.id,
+            old: self.row.state.clone(),
+            new,
+            ends: match step {
+                CaptureStep::Begins => None,
+                CaptureStep::Ends(failure) => Some(failure.clone()),
+            },
+        });
+        let is_change = change.is_some();
+        if reply.send(Ok(Turn { change, _waits: waits })).is_err() || !is_change {
+            return;
+        }
+        // It ends when the turn is dropped, also by a panic; the row tells whether it was written.
+        let _ = written.await;
+        self.read_again().await;
+    }
+
+    pub(super) async fn is_being_filled(&self, image: ImageId) -> Result<bool> {
+        self.room.db.is_being_filled(image).await
+    }
+
+    /// Frees an instance that was ordered to be captured and of which no image is made.
+    pub(super) async fn capture_undone(&mut self, failure: &str) -> Result<()> {
+        if self.row.state.task == Some(TaskState::ImageSnapshot) {
+            let mut new = self.row.state.clone();
+            (new.task, new.capture) = (None, None);
+            self.write_with(new, History::Ends(Some(failure))).await?;
+        }
+        Ok(())
     }
 }
 

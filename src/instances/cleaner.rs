@@ -12,7 +12,12 @@
 //! its folder like an instance's, so that what a service leaves behind the next one ends and clears away; and it ends
 //! with the service.
 
-use std::{fs::File, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _},
@@ -26,6 +31,7 @@ use super::{
     process::Process,
     qemu::{self, Cleaner},
     room::Room,
+    start::DISK,
 };
 use crate::{
     error::{Error, Result},
@@ -78,7 +84,7 @@ impl Instances {
             Error::Conflict(format!("Image {} cannot be cleaned: {why}.", source.id))
         })?;
         export.stop().await;
-        let overlay = File::open(guest.folder.0.path().join("disk.qcow2")).map_err(Error::internal)?;
+        let overlay = File::open(guest.folder.0.path().join(DISK)).map_err(Error::internal)?;
         let disk = Changed { overlay, base: source.disk.clone(), disk_bytes: source.disk_bytes };
         Ok(Cleaned { disk, findings })
     }
@@ -123,17 +129,18 @@ impl Temporary {
     async fn lay_out(room: &Arc<Room>, id: InstanceId, disk_bytes: u64) -> Result<Temporary> {
         let cleaner = room.images.inspector().settings().cleaner.clone().unwrap_or_default();
         let (path, owner) = (room.folder_of(id), room.cleaner_user());
-        let laid = tokio::task::spawn_blocking(move || Temporary::fill(&path, owner, &cleaner, disk_bytes)).await;
+        let laid = tokio::task::spawn_blocking(move || Temporary::fill(path, owner, &cleaner, disk_bytes)).await;
         laid.map_err(Error::internal)?.map_err(Error::internal)
     }
 
-    fn fill(path: &Path, owner: Option<u32>, cleaner: &Path, disk_bytes: u64) -> std::io::Result<Temporary> {
-        let folder = Temporary(Folder::open(path, owner)?);
+    fn fill(path: PathBuf, owner: Option<u32>, cleaner: &Path, disk_bytes: u64) -> std::io::Result<Temporary> {
+        let folder = Temporary(Folder::at(path, owner));
+        folder.0.make()?;
         for name in FILES {
             // QEMU's user may not be able to read the operator's.
             folder.0.write(name, &std::fs::read(cleaner.join(name))?)?;
         }
-        folder.0.write_for_qemu("disk.qcow2", &disks::qcow2::create_overlay(disk_bytes))?;
+        folder.0.write_for_qemu(DISK, &disks::qcow2::create_overlay(disk_bytes))?;
         Ok(folder)
     }
 }

@@ -37,8 +37,10 @@ pub(super) fn trim(folder: &Path) -> io::Result<()> {
     };
     if log.metadata()?.len() > KEPT_BYTES {
         let end = tail(&mut log, KEPT_BYTES)?;
-        fs::write(folder.join("console.old"), end)?;
+        // On a full disk the old end is lost rather than that the log grows on.
+        let kept = fs::write(folder.join("console.old"), end);
         log.set_len(0)?;
+        kept?;
     }
     let own = folder.join("qemu.log");
     if fs::metadata(&own).is_ok_and(|file| file.len() > KEPT_BYTES) {

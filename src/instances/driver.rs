@@ -15,7 +15,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use serde_json::json;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{mpsc, oneshot, watch},
     task::JoinHandle,
     time::{Instant, Interval, MissedTickBehavior, interval},
 };
@@ -28,6 +28,7 @@ use super::{
     qemu::Accel,
     qmp::{Event, Qmp},
     room::Room,
+    space::Space,
     start::{self, Started},
     state::{Order, legal},
     types::{Fault, RebootKind, Status, TaskState},
@@ -39,7 +40,7 @@ use crate::{
     ids::ImageId,
     model::{
         action::{ActionRow, History},
-        instance::{InstanceRow, InstanceState, StateChange},
+        instance::{InstanceRow, InstanceState},
     },
     stores::Place,
 };
@@ -69,18 +70,23 @@ pub(super) enum Message {
 pub(super) struct Running {
     process: Process,
     /// Gone while the connection is lost; found again in a later round.
-    monitor: Option<(Qmp, mpsc::Receiver<Event>)>,
+    pub(super) monitor: Option<(Qmp, mpsc::Receiver<Event>)>,
     /// QEMU said why it ends.
     guest_shut_down: bool,
     waits_for_disk: bool,
+    /// Paused by us ([`super::pause`]).
+    pub(super) is_paused: bool,
+    /// The room that its disk took at the last look.
+    pub(super) disk_bytes: Option<u64>,
 }
 
 /// The owner of one instance.
 pub(super) struct Driver {
-    room: Arc<Room>,
+    pub(super) room: Arc<Room>,
     pub(super) row: InstanceRow,
     pub(super) folder: Arc<Folder>,
     mailbox: mpsc::Receiver<Message>,
+    pub(super) space: watch::Receiver<Space>,
     pub(super) export: Option<ExportHandle>,
     pub(super) running: Option<Running>,
     starting: Option<JoinHandle<Result<Started, String>>>,
@@ -98,6 +104,7 @@ enum Wake {
     Event(Option<Event>),
     Ended,
     Deadline,
+    Space,
     Round,
 }
 
@@ -111,6 +118,7 @@ impl Driver {
         pid: Option<i32>,
     ) {
         let mut driver = Driver {
+            space: room.space.clone(),
             room,
             row,
             folder: Arc::new(folder),
@@ -134,6 +142,7 @@ impl Driver {
                 Wake::Event(event) => driver.notice(event),
                 Wake::Ended => driver.has_ended().await,
                 Wake::Deadline => driver.lose_patience().await,
+                Wake::Space => driver.mind_space().await,
                 Wake::Round => driver.look_after().await,
             }
         }
@@ -158,6 +167,7 @@ impl Driver {
             },
             message = self.mailbox.recv() => message.map_or(Wake::Closed, Wake::Message),
             () = maybe(self.deadline.map(tokio::time::sleep_until)) => Wake::Deadline,
+            Ok(()) = self.space.changed(), if is_running => Wake::Space,
             _ = rounds.tick(), if is_running => Wake::Round,
         }
     }
@@ -246,6 +256,9 @@ impl Driver {
     /// Serves the image's disk to QEMU.
     async fn offer_disk(&mut self) -> Result<()> {
         let base = Place::of(&self.row.make.base_store, &self.row.make.base_root)?;
+        let folder = self.folder.clone();
+        let made = tokio::task::spawn_blocking(move || folder.make()).await.map_err(Error::internal)?;
+        made.map_err(|error| Error::Unavailable(format!("its folder cannot be made: {error}")))?;
         let path = self.folder.path().join("nbd.sock");
         self.export = Some(self.room.exports.serve(self.row.id, &path, self.folder.owner(), &base).await?);
         Ok(())
@@ -316,10 +329,15 @@ impl Driver {
         if self.export.is_none() && self.running.is_some() {
             self.offer_disk_again().await;
         }
+        self.mind_space().await;
         let Some(running) = &mut self.running else { return };
         match &running.monitor {
             None => self.find_monitor().await,
-            Some((qmp, _)) if running.waits_for_disk && self.rounds.is_multiple_of(ROUNDS_BETWEEN_NUDGES) => {
+            Some((qmp, _))
+                if running.waits_for_disk
+                    && !running.is_paused
+                    && self.rounds.is_multiple_of(ROUNDS_BETWEEN_NUDGES) =>
+            {
                 running.waits_for_disk = false;
                 // Refused or unanswered: the next error of the disk, or the next round, tells.
                 let _ = qmp.execute("cont", json!({})).await;
@@ -338,6 +356,8 @@ impl Driver {
         };
         let Ok(Ok(monitor)) = found else { return };
         running.monitor = Some(monitor);
+        // Greeted, it goes on: what pauses it is looked at anew.
+        running.is_paused = false;
         match self.row.state.task {
             Some(TaskState::Spawning | TaskState::PoweringOn) => self.is_on(self.row.state.clone()).await,
             Some(TaskState::PoweringOff | TaskState::Rebooting) => self.ask_to_shut_down().await,
@@ -467,48 +487,10 @@ impl Driver {
         }
     }
 
-    // Captures.
-
-    /// Decides a step of a capture, and waits until the transaction that writes it has ended. Until then the state is
-    /// neither the old one nor the new one, so no other message is looked at.
-    async fn take_turn(&mut self, image: ImageId, step: &CaptureStep, reply: oneshot::Sender<Result<Turn>>) {
-        let (waits, written) = oneshot::channel();
-        let change = step.from(&self.row.state, image).map(|new| StateChange {
-            id: self.row.id,
-            old: self.row.state.clone(),
-            new,
-            ends: match step {
-                CaptureStep::Begins => None,
-                CaptureStep::Ends(failure) => Some(failure.clone()),
-            },
-        });
-        let is_change = change.is_some();
-        if reply.send(Ok(Turn { change, _waits: waits })).is_err() || !is_change {
-            return;
-        }
-        // It ends when the turn is dropped, also by a panic; the row tells whether it was written.
-        let _ = written.await;
-        self.read_again().await;
-    }
-
-    pub(super) async fn is_being_filled(&self, image: ImageId) -> Result<bool> {
-        self.room.db.is_being_filled(image).await
-    }
-
-    /// Frees an instance that was ordered to be captured and of which no image is made.
-    pub(super) async fn capture_undone(&mut self, failure: &str) -> Result<()> {
-        if self.row.state.task == Some(TaskState::ImageSnapshot) {
-            let mut new = self.row.state.clone();
-            (new.task, new.capture) = (None, None);
-            self.write_with(new, History::Ends(Some(failure))).await?;
-        }
-        Ok(())
-    }
-
     // The row.
 
     /// Writes a new state, once, with what it means for the history.
-    async fn write_with(&mut self, new: InstanceState, history: History<'_>) -> Result<()> {
+    pub(super) async fn write_with(&mut self, new: InstanceState, history: History<'_>) -> Result<()> {
         let written = self.room.db.set_instance_state(self.row.id, &self.row.state, &new, history).await;
         match &written {
             Ok(()) => self.row.state = new,
@@ -524,7 +506,7 @@ impl Driver {
     }
 
     /// Takes the row as it is, however long the database is away: what is decided next depends on it.
-    async fn read_again(&mut self) {
+    pub(super) async fn read_again(&mut self) {
         loop {
             match self.room.db.instance(self.row.id).await {
                 Ok(Some(row)) => self.row = row,
@@ -558,7 +540,7 @@ impl Driver {
 
 impl Running {
     pub(super) fn new(process: Process, monitor: Option<(Qmp, mpsc::Receiver<Event>)>) -> Running {
-        Running { process, monitor, guest_shut_down: false, waits_for_disk: false }
+        Running { process, monitor, guest_shut_down: false, waits_for_disk: false, is_paused: false, disk_bytes: None }
     }
 
     /// Whether QEMU said that it ends; what it said last may still be in the queue.

@@ -32,32 +32,32 @@ use std::{
 use rustix::fs::OFlags;
 use tokio::net::UnixStream;
 
-/// The folder of one instance, open.
+/// The folder of one instance, whether it is there yet or not.
+#[derive(Clone)]
 pub(super) struct Folder {
     path: PathBuf,
-    fd: File,
     owner: Option<u32>,
 }
 
 impl Folder {
-    /// Makes the folder where it is not there, and opens it. `owner`: the instance's user, where we are root.
-    pub(super) fn open(path: &Path, owner: Option<u32>) -> io::Result<Folder> {
-        DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-        let fd = File::open(path)?;
-        let folder = Folder { path: path.to_owned(), fd, owner };
-        if let Some(owner) = owner {
-            std::os::unix::fs::chown(path, None, Some(owner))?;
-            fs::set_permissions(path, Permissions::from_mode(0o750))?;
-        }
-        let vnc = path.join("vnc");
-        DirBuilder::new().recursive(true).mode(0o700).create(&vnc)?;
-        folder.give(&vnc)?;
-        Ok(folder)
+    /// The folder at `path`. `owner`: the instance's user, where we are root.
+    pub(super) fn at(path: PathBuf, owner: Option<u32>) -> Folder {
+        Folder { path, owner }
     }
 
-    /// The folder as it is, if it is there.
-    pub(super) fn at(path: &Path, owner: Option<u32>) -> io::Result<Folder> {
-        Ok(Folder { path: path.to_owned(), fd: File::open(path)?, owner })
+    /// Makes the folder where it is not there. Made by halves, it is made whole by the next call.
+    pub(super) fn make(&self) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.path)?;
+        if let Some(owner) = self.owner {
+            std::os::unix::fs::chown(&self.path, None, Some(owner))?;
+            fs::set_permissions(&self.path, Permissions::from_mode(0o750))?;
+        }
+        let vnc = self.path.join("vnc");
+        DirBuilder::new().recursive(true).mode(0o700).create(&vnc)?;
+        match self.owner {
+            Some(owner) => std::os::unix::fs::chown(&vnc, Some(owner), Some(owner)),
+            None => Ok(()),
+        }
     }
 
     /// Makes the folder of all instances' folders: only we may enter.
@@ -84,26 +84,54 @@ impl Folder {
         }
     }
 
-    /// Writes a file whole, by a rename, and makes it durable. QEMU may read it, not write it.
+    /// Writes a file that QEMU may read and not write. Every start writes it anew, so it need not outlive a power cut.
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let (path, new) = (self.path.join(name), self.path.join(format!("{name}.new")));
-        fs::write(&new, bytes)?;
+        let file = self.write_aside(name, bytes)?;
         if let Some(owner) = self.owner {
-            std::os::unix::fs::chown(&new, None, Some(owner))?;
-            fs::set_permissions(&new, Permissions::from_mode(0o640))?;
+            std::os::unix::fs::fchown(&file, None, Some(owner))?;
+            file.set_permissions(Permissions::from_mode(0o640))?;
         }
-        fs::rename(&new, &path)
+        fs::rename(self.aside(name), self.path.join(name))
     }
 
-    /// Writes a file that QEMU may write too, unless it is there.
+    /// Writes a file that QEMU may write too, in the place of one that is there, and makes it durable. Cut off at any
+    /// call, it leaves what was there before, or the whole new file: the name is given last.
     pub(super) fn write_for_qemu(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        let path = self.path.join(name);
-        let file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-            other => other?,
-        };
+        let file = self.write_aside(name, bytes)?;
+        if let Some(owner) = self.owner {
+            std::os::unix::fs::fchown(&file, Some(owner), Some(owner))?;
+        }
+        file.sync_all()?;
+        fs::rename(self.aside(name), self.path.join(name))?;
+        // The names outlive a power cut as the bytes do: the file's in the folder, and the folder's own.
+        self.open()?.sync_all()?;
+        self.path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
+    }
+
+    /// Whether a file that QEMU may write is there: the instance's user's, and with at least so many bytes.
+    pub(super) fn has_for_qemu(&self, name: &str, least_bytes: u64) -> io::Result<bool> {
+        match fs::symlink_metadata(self.path.join(name)) {
+            Ok(found) => Ok(found.len() >= least_bytes && self.owner.is_none_or(|owner| found.uid() == owner)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes a new file under a name that nobody reads. A leftover of a write that was cut off goes first: it may have
+    /// another owner.
+    fn write_aside(&self, name: &str, bytes: &[u8]) -> io::Result<File> {
+        let aside = self.aside(name);
+        match fs::remove_file(&aside) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
         io::Write::write_all(&mut &file, bytes)?;
-        self.give(&path)
+        Ok(file)
+    }
+
+    fn aside(&self, name: &str) -> PathBuf {
+        self.path.join(format!("{name}.new"))
     }
 
     /// A file of ours to append to.
@@ -114,7 +142,8 @@ impl Folder {
     /// Listens on a socket, taking the place of one that is there.
     pub(super) fn listen(&self, name: &str) -> io::Result<UnixListener> {
         let _ = fs::remove_file(self.path.join(name));
-        let address = self.address(name);
+        let folder = self.open()?;
+        let address = format!("/proc/self/fd/{}/{name}", folder.as_raw_fd());
         let listener = UnixListener::bind(&address)?;
         fs::set_permissions(&address, Permissions::from_mode(0o600))?;
         Ok(listener)
@@ -138,15 +167,8 @@ impl Folder {
         UnixStream::connect(format!("/proc/self/fd/{}", socket.as_raw_fd())).await
     }
 
-    fn address(&self, name: &str) -> PathBuf {
-        PathBuf::from(format!("/proc/self/fd/{}/{name}", self.fd.as_raw_fd()))
-    }
-
-    fn give(&self, path: &Path) -> io::Result<()> {
-        match self.owner {
-            Some(owner) => std::os::unix::fs::chown(path, Some(owner), Some(owner)),
-            None => Ok(()),
-        }
+    fn open(&self) -> io::Result<File> {
+        File::open(&self.path)
     }
 }
 
@@ -154,10 +176,16 @@ impl Folder {
 mod tests {
     use super::*;
 
+    fn made(path: PathBuf) -> Folder {
+        let folder = Folder::at(path, None);
+        folder.make().unwrap();
+        folder
+    }
+
     #[tokio::test]
     async fn link_in_the_place_of_a_socket_is_not_followed() {
         let root = tempfile::tempdir().unwrap();
-        let folder = Folder::open(&root.path().join("a"), None).unwrap();
+        let folder = made(root.path().join("a"));
         let _elsewhere = UnixListener::bind(root.path().join("elsewhere")).unwrap();
         std::os::unix::fs::symlink(root.path().join("elsewhere"), folder.path().join("vnc/vnc.sock")).unwrap();
         assert!(folder.connect("vnc/vnc.sock").await.is_err());
@@ -166,10 +194,23 @@ mod tests {
     #[tokio::test]
     async fn socket_is_reached_however_long_the_path_of_the_folder_is() {
         let root = tempfile::tempdir().unwrap();
-        let folder = Folder::open(&root.path().join("x".repeat(200)), None).unwrap();
+        let folder = made(root.path().join("x".repeat(200)));
         let _listener = folder.listen("qmp.sock").unwrap();
         folder.connect("qmp.sock").await.unwrap();
         let mode = fs::metadata(folder.path().join("qmp.sock")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn file_for_qemu_takes_the_place_of_what_a_cut_off_write_left() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = made(root.path().join("a"));
+        fs::write(folder.path().join("disk.qcow2"), b"").unwrap();
+        fs::write(folder.path().join("disk.qcow2.new"), b"half").unwrap();
+        assert!(!folder.has_for_qemu("disk.qcow2", 5).unwrap());
+        folder.write_for_qemu("disk.qcow2", b"whole").unwrap();
+        assert!(folder.has_for_qemu("disk.qcow2", 5).unwrap());
+        assert_eq!(fs::read(folder.path().join("disk.qcow2")).unwrap(), b"whole");
+        assert!(!folder.path().join("disk.qcow2.new").exists());
     }
 }

@@ -48,9 +48,11 @@ pub(super) async fn launch(room: &Arc<Room>, caller: &Caller, wanted: Launch) ->
         max: wanted.max_count,
         vcpus: flavor.vcpus,
         memory_mib: flavor.memory_mib,
+        disk_bytes,
         quota: room.quota,
         host_memory_mib: room.host_memory_mib,
     };
+    room.disk_has_room()?;
     let reservation_id = format!("r-{:08x}", random_u32()?);
     let macs = (0..wanted.max_count).map(|_| mac(wanted.nic)).collect::<Result<Vec<_>>>()?;
     let made = room
@@ -61,7 +63,7 @@ pub(super) async fn launch(room: &Arc<Room>, caller: &Caller, wanted: Launch) ->
         .await?;
     let mut rows = Vec::with_capacity(made.len());
     for (row, _) in made {
-        room.drive(row.clone(), None)?;
+        room.drive(row.clone(), None);
         rows.push(row);
     }
     Ok(rows)

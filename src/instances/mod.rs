@@ -4,7 +4,7 @@
 //!   create ──► BUILD ──────► ACTIVE ◄──────► REBOOT
 //!                │ fault      │  ▲
 //!                ▼       stop │  │ start
-//!              ERROR          ▼  │
+//!              ERROR          ▼  │        ACTIVE ◄──► PAUSED  (the host's disk is nearly full)
 //!                            SHUTOFF  (task image_snapshot: being captured into an image)
 //!   any ── delete ──► DELETED
 //! ```
@@ -29,11 +29,13 @@ mod folder;
 mod labels;
 mod launch;
 mod list;
+mod pause;
 mod process;
 mod qemu;
 mod qmp;
 mod rights;
 mod room;
+mod space;
 mod start;
 mod state;
 mod types;
@@ -248,8 +250,7 @@ impl Instances {
         let (id, kind) = self.0.consoles.look_up(token)?;
         let row = self.0.db.instance(id).await?.ok_or_else(|| policy::no_such_instance(id))?;
         let is_off = |_| Error::Conflict(format!("Instance {id} is not running; start it first."));
-        let folder = self.0.folder_as_is(&row).map_err(is_off)?;
-        let stream = self.0.consoles.connect(id, kind, &folder).await.map_err(is_off)?;
+        let stream = self.0.consoles.connect(id, kind, &self.0.folder(&row)).await.map_err(is_off)?;
         Ok((kind, stream))
     }
 

@@ -144,7 +144,8 @@ mod tests {
     #[tokio::test]
     async fn process_that_has_ended_is_not_opened_and_one_that_runs_is_known_again() {
         let root = tempfile::tempdir().unwrap();
-        let folder = Folder::open(&root.path().join("a"), None).unwrap();
+        let folder = Folder::at(root.path().join("a"), None);
+        folder.make().unwrap();
         let own = Process::open(std::process::id() as i32).unwrap().unwrap();
         let facts = Facts { accel: Some("tcg".into()), forwards: vec![] };
         own.record(&folder, facts.clone()).unwrap();

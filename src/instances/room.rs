@@ -2,12 +2,14 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    fs::File,
+    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio_util::task::TaskTracker;
 
 use super::{
@@ -18,7 +20,8 @@ use super::{
     folder::Folder,
     key_pairs::KeyPairs,
     process::{self, Process},
-    start::Ports,
+    space::{self, Space},
+    start::{DISK, DISK_IS_GONE, Ports},
 };
 use crate::{
     config,
@@ -76,6 +79,8 @@ pub(super) struct Room {
     pub(super) starts: Semaphore,
     pub(super) host: String,
     pub(super) host_memory_mib: u64,
+    /// Whether the file system of the disks has room.
+    pub(super) space: watch::Receiver<Space>,
     pub(super) tasks: TaskTracker,
     drivers: Mutex<HashMap<InstanceId, mpsc::Sender<Message>>>,
     /// Where we are root, QEMU is not.
@@ -90,11 +95,23 @@ impl Room {
         let accel = Acceleration::new(settings.accel, settings.qemu.clone(), folder.clone(), probe_user);
         let host_memory_mib = settings.memory_mib.unwrap_or_else(|| host_memory_mib().saturating_sub(HOST_RESERVE_MIB));
         let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_else(|_| "localhost".into());
-        let quota = Usage { instances: on.quota.instances, vcpus: on.quota.vcpus, memory_mib: on.quota.memory_mib };
+        let quota = Usage {
+            instances: on.quota.instances,
+            vcpus: on.quota.vcpus,
+            memory_mib: on.quota.memory_mib,
+            disk_gib: on.quota.disk_gib,
+        };
         // Its own folder tells whose a process is, so it is named in one way only.
         Folder::make_root(&folder).map_err(Error::internal)?;
         let folder = folder.canonicalize().map_err(Error::internal)?;
+        let (space, watched) = (watch::Sender::new(Space::Enough), folder.clone());
+        let watching = space.subscribe();
+        if settings.enabled {
+            // It ends with the last who listens, which is this room.
+            tokio::spawn(space::watch(watched, settings.reserve_mib.saturating_mul(1 << 20), space));
+        }
         Ok(Room {
+            space: watching,
             db: on.db,
             images: on.images,
             exports: on.exports,
@@ -125,7 +142,7 @@ impl Room {
         let living: HashSet<InstanceId> = rows.iter().map(|row| row.id).collect();
         for row in rows {
             let pid = pids.remove(&row.id);
-            self.drive(row, pid)?;
+            self.drive(row, pid);
         }
         for (id, pid) in pids {
             tracing::warn!(instance.id = %id, pid, "ending the QEMU process of instance {id}, which is deleted");
@@ -140,8 +157,8 @@ impl Room {
     }
 
     /// Starts the driver of an instance.
-    pub(super) fn drive(self: &Arc<Room>, row: InstanceRow, pid: Option<i32>) -> Result<()> {
-        let folder = Folder::open(&self.folder_of(row.id), self.user_of(&row)).map_err(Error::internal)?;
+    pub(super) fn drive(self: &Arc<Room>, row: InstanceRow, pid: Option<i32>) {
+        let folder = self.folder(&row);
         let (sender, mailbox) = mpsc::channel(MAILBOX);
         let (id, room) = (row.id, self.clone());
         self.lock().insert(id, sender);
@@ -149,7 +166,6 @@ impl Room {
             Driver::run(room.clone(), row, folder, mailbox, pid).await;
             room.lock().remove(&id);
         });
-        Ok(())
     }
 
     /// Lets the drivers go; the guests stay.
@@ -177,14 +193,20 @@ impl Room {
         self.folder.join(id.to_string())
     }
 
-    /// An instance's folder, if it is there.
-    pub(super) fn folder_as_is(&self, row: &InstanceRow) -> std::io::Result<Folder> {
-        Folder::at(&self.folder_of(row.id), self.user_of(row))
+    /// The disk of an instance at rest.
+    ///
+    /// # Errors
+    /// `Conflict` when it is gone, with the way out.
+    pub(super) fn disk_of(&self, id: InstanceId) -> Result<File> {
+        File::open(self.folder_of(id).join(DISK)).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => Error::Conflict(DISK_IS_GONE.into()),
+            _ => Error::Unavailable(format!("The disk of instance {id} cannot be opened: {error}; try again later.")),
+        })
     }
 
-    /// The user an instance's QEMU runs as, where we are root.
-    fn user_of(&self, row: &InstanceRow) -> Option<u32> {
-        self.is_root.then(|| self.settings.uid_base + row.number)
+    /// An instance's folder, for the user that its QEMU runs as where we are root.
+    pub(super) fn folder(&self, row: &InstanceRow) -> Folder {
+        Folder::at(self.folder_of(row.id), self.is_root.then(|| self.settings.uid_base + row.number))
     }
 
     /// The user the cleaner's QEMU runs as, where we are root.
@@ -196,8 +218,21 @@ impl Room {
         Duration::from_secs(self.settings.stop_grace_secs)
     }
 
-    /// Whether the host has the memory to run this instance beside those that run.
+    /// Whether another machine may begin to write to the file system of the disks.
+    pub(super) fn disk_has_room(&self) -> Result<()> {
+        match *self.space.borrow() {
+            Space::Enough => Ok(()),
+            Space::Short | Space::Used => Err(Error::Conflict(
+                "No valid host was found. The disk of this host is nearly full; delete instances or images that nobody \
+                 needs, or try again when the operator has made room."
+                    .into(),
+            )),
+        }
+    }
+
+    /// Whether the host has the disk and the memory to run this instance beside those that run.
     pub(super) async fn host_has_room(&self, row: &InstanceRow) -> Result<()> {
+        self.disk_has_room()?;
         let used = self.db.instance_memory_in_use(row.id).await?;
         if used + row.make.memory_mib <= self.host_memory_mib {
             return Ok(());

@@ -26,6 +26,12 @@ use crate::{ids::InstanceId, model::instance::InstanceRow};
 const GREETING: Duration = Duration::from_secs(30);
 /// Starts tried when another program takes a port between our look and QEMU's.
 const ATTEMPTS: usize = 3;
+/// The overlay's name in an instance's folder.
+pub(super) const DISK: &str = "disk.qcow2";
+/// An instance that ran and has no disk any more never starts on an empty one without a word.
+pub(super) const DISK_IS_GONE: &str = "The instance's disk is gone from its host, or is damaged, and a new one would be \
+    empty. Restore disk.qcow2 in the instance's folder from a backup and reboot the instance hard, or delete it and \
+    launch another from its image.";
 
 /// A machine that has come up.
 pub(super) struct Started {
@@ -55,8 +61,7 @@ pub(super) async fn start(room: Arc<Room>, row: Arc<InstanceRow>, folder: Arc<Fo
     let accel = room.accel.get().await.map_err(|error| error.to_string())?;
     let (lay_row, lay_folder) = (row.clone(), folder.clone());
     let laid = tokio::task::spawn_blocking(move || lay_out(&lay_row, &lay_folder)).await;
-    laid.map_err(|error| error.to_string())?
-        .map_err(|error| format!("The instance's files cannot be created: {error}."))?;
+    laid.map_err(|error| error.to_string())??;
     // So many at a time that each comes up quickly, however many are asked for.
     let _turn = room.starts.acquire().await.map_err(|error| error.to_string())?;
     for _ in 1..ATTEMPTS {
@@ -110,17 +115,33 @@ pub(super) async fn greet(folder: &Folder) -> Result<(Qmp, mpsc::Receiver<Event>
     let stream =
         folder.connect("qmp.sock").await.map_err(|error| format!("QEMU's monitor is out of reach: {error}."))?;
     let (qmp, events) = Qmp::greet(stream).await.map_err(|error| format!("{error}."))?;
-    // A guest that was stopped by an error of its disk goes on; one that runs does not notice.
+    // A guest that was stopped by an error of its disk, or paused by the last service, goes on; one that runs does not
+    // notice. If there still is no room for it, its driver pauses it again.
     let status = qmp.execute("query-status", json!({})).await.map_err(|error| format!("{error}."))?;
-    if status["status"] == "io-error" {
+    if status["status"] == "io-error" || status["status"] == "paused" {
         let _ = qmp.execute("cont", json!({})).await;
     }
     Ok((qmp, events))
 }
 
-fn lay_out(row: &InstanceRow, folder: &Folder) -> std::io::Result<()> {
-    folder.write_for_qemu("disk.qcow2", &disks::qcow2::create_overlay(row.make.disk_bytes))?;
-    folder.write_for_qemu("console.log", b"")?;
+/// Lays the machine's files out. The disk is made once; the rest is made anew by every start, or where it is missing.
+fn lay_out(row: &InstanceRow, folder: &Folder) -> Result<(), String> {
+    let in_words = |error: std::io::Error| format!("The instance's files cannot be created: {error}.");
+    let overlay = disks::qcow2::create_overlay(row.make.disk_bytes);
+    let has_disk = folder.has_for_qemu(DISK, overlay.len() as u64).map_err(in_words)?;
+    match (has_disk, row.state.launched_ms) {
+        (true, _) => {}
+        // Nothing of a guest's can be in what a launch that was cut off left behind.
+        (false, None) => folder.write_for_qemu(DISK, &overlay).map_err(in_words)?,
+        (false, Some(_)) => return Err(DISK_IS_GONE.to_owned()),
+    }
+    lay_out_rest(row, folder).map_err(in_words)
+}
+
+fn lay_out_rest(row: &InstanceRow, folder: &Folder) -> std::io::Result<()> {
+    if !folder.has_for_qemu("console.log", 0)? {
+        folder.write_for_qemu("console.log", b"")?;
+    }
     let user_data = row.make.user_data.as_deref().map(|text| STANDARD.decode(text)).transpose();
     let user_data = user_data.map_err(std::io::Error::other)?;
     folder.write("config.img", &config_drive::volume(row, user_data.as_deref())?)?;

@@ -43,7 +43,7 @@ impl Order {
 /// `Conflict`, saying why not and what to do.
 pub(super) fn legal(order: Order, status: Status, task: Option<TaskState>, id: InstanceId) -> Result<()> {
     use RebootKind::{Hard, Soft};
-    use Status::{Active, Build, Deleted, Error as Failed, Reboot, Shutoff};
+    use Status::{Active, Build, Deleted, Error as Failed, Paused, Reboot, Shutoff};
     use TaskState::{Deleting, ImageSnapshot, PoweringOff, Rebooting};
     match (order, status, task) {
         (_, Deleted, _) => Err(gone(id)),
@@ -57,6 +57,13 @@ pub(super) fn legal(order: Order, status: Status, task: Option<TaskState>, id: I
         (Order::Capture, Active, _) => Err(Error::Conflict(format!(
             "Cannot create an image of instance {id} while it is ACTIVE: stop it first, and try again when its \
              status is SHUTOFF."
+        ))),
+        (Order::ForceOff | Order::Reboot(Hard), Paused, None) => Ok(()),
+        // A paused guest hears no power button.
+        (_, Paused, None) => Err(Error::Conflict(format!(
+            "Cannot '{}' instance {id} while it is paused because its host's disk is nearly full; it goes on by itself \
+             when there is room. It can be switched off by force, rebooted hard and deleted.",
+            order.action()
         ))),
         (Order::Start, Shutoff, None) => Ok(()),
         (Order::Stop | Order::ForceOff, Active | Failed, None) => Ok(()),
@@ -94,6 +101,7 @@ mod tests {
         (Status::Build, None, "nnnnnny"),
         (Status::Active, None, "nyyyyny"),
         (Status::Active, Some(TaskState::PoweringOff), "nnynnny"),
+        (Status::Paused, None, "nnynyny"),
         (Status::Shutoff, None, "ynnnyyy"),
         (Status::Shutoff, Some(TaskState::PoweringOn), "nnnnnny"),
         (Status::Shutoff, Some(TaskState::ImageSnapshot), "nnnnnny"),

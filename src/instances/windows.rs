@@ -4,7 +4,7 @@
 //! A disk with no Windows in it passes at once; what cannot be told is refused like *not generalised*, in its own
 //! words. The owner can override both with a reason, which the image then carries.
 
-use std::{collections::BTreeMap, fs::File, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use guest::{Scope, WindowsState};
 
@@ -47,7 +47,7 @@ pub(super) async fn gate(
 
 /// The reason not to copy the disk, and the remedy.
 async fn concern(room: &Room, row: &InstanceRow) -> Result<Option<String>> {
-    let overlay = File::open(room.folder_of(row.id).join("disk.qcow2")).map_err(Error::internal)?;
+    let overlay = room.disk_of(row.id)?;
     let base = room.images.stores().reader(&row.make.base_store, &row.make.base_root).await?;
     let disk = Overlaid::open(overlay, base, row.make.disk_bytes).await?;
     let report = match room.images.inspector().look(Arc::new(disk), Scope::Windows).await? {

@@ -16,6 +16,8 @@ pub enum Status {
     Build,
     /// Running.
     Active,
+    /// Running, and paused because its host has no room for what it writes; it goes on by itself.
+    Paused,
     /// Stopped; its disk is at rest.
     Shutoff,
     /// Between the stop and the start of a reboot.
@@ -84,7 +86,7 @@ pub struct InstanceState {
     pub status: Status,
     /// The task that is being done to it.
     pub task: Option<TaskState>,
-    /// Why its status is `ERROR`.
+    /// Why its status is `ERROR` or `PAUSED`.
     pub fault: Option<Fault>,
     /// How its instructions run.
     pub accel: Option<String>,
@@ -213,6 +215,8 @@ pub struct Usage {
     pub vcpus: u64,
     /// Their memory.
     pub memory_mib: u64,
+    /// The greatest size of their disks, each rounded up.
+    pub disk_gib: u64,
 }
 
 /// The share of a quota that one launch takes, for each instance.
@@ -228,6 +232,8 @@ pub struct Reservation {
     pub vcpus: u32,
     /// Memory of each.
     pub memory_mib: u64,
+    /// The size of the disk of each.
+    pub disk_bytes: u64,
     /// The whole quota of the project.
     pub quota: Usage,
     /// Memory that running instances of all projects may use.

@@ -2,7 +2,7 @@ import { queryOptions } from '@tanstack/react-query'
 import { compute, effigy } from './http'
 
 export type InstanceStatus =
-  | 'ACTIVE' | 'SHUTOFF' | 'BUILD' | 'ERROR' | 'REBOOT' | 'HARD_REBOOT' | 'DELETED' | 'UNKNOWN'
+  | 'ACTIVE' | 'PAUSED' | 'SHUTOFF' | 'BUILD' | 'ERROR' | 'REBOOT' | 'HARD_REBOOT' | 'DELETED' | 'UNKNOWN'
 
 export interface Address {
   addr: string

@@ -34,6 +34,8 @@ export function InstanceStatusBadge({ instance }: { instance: Instance }) {
   switch (instance.status) {
     case 'ACTIVE':
       return <StatusMark mood="good">{t('status.running')}</StatusMark>
+    case 'PAUSED':
+      return <StatusMark mood="bad">{t('status.paused')}</StatusMark>
     case 'SHUTOFF':
       return <StatusMark mood="still">{t('status.stopped')}</StatusMark>
     case 'ERROR':

@@ -10,7 +10,7 @@ export type ImageAction = 'launch' | 'share' | 'edit' | 'protect' | 'unprotect' 
 
 /** Why not: a key of the messages; `null` when it is possible. */
 export type Reason =
-  | 'nothingSelected' | 'oneOnly' | 'readerOnly' | 'busy' | 'notStopped' | 'notRunning' | 'failed' | 'notYours'
+  | 'nothingSelected' | 'oneOnly' | 'readerOnly' | 'busy' | 'notStopped' | 'notRunning' | 'failed' | 'paused' | 'notYours'
   | 'notReady' | 'isProtected' | 'notProtected' | 'sharingOff' | 'publicNotShared' | 'isPublic' | 'deactivated' | 'notActive' | 'noFile' | 'adminOnly'
   | 'noInstances' | 'everyStore' | 'lastStore' | 'storeGone'
   | null
@@ -31,10 +31,10 @@ export function canDoOne(action: InstanceAction, instance: Instance, session: Se
       return status === 'SHUTOFF' ? null : status === 'ERROR' ? 'failed' : 'notStopped'
     case 'stop':
     case 'reboot':
-      return status === 'ACTIVE' ? null : status === 'ERROR' ? 'failed' : 'notRunning'
+      return status === 'ACTIVE' ? null : status === 'ERROR' ? 'failed' : status === 'PAUSED' ? 'paused' : 'notRunning'
     case 'forceOff':
     case 'hardReboot':
-      return status === 'ACTIVE' || status === 'ERROR' ? null : 'notRunning'
+      return status === 'ACTIVE' || status === 'PAUSED' || status === 'ERROR' ? null : 'notRunning'
     case 'createImage':
       // From a running one too: the dialog says to shut it down first, and offers to.
       return status === 'ERROR' ? 'failed' : null

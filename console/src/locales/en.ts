@@ -35,14 +35,14 @@ export const en = {
   },
   outcome: { done: 'Done', failed: 'Failed' },
   status: {
-    running: 'Running', stopped: 'Stopped', error: 'Error', building: 'Building', starting: 'Starting', shuttingDown: 'Shutting down',
+    running: 'Running', paused: 'Paused', stopped: 'Stopped', error: 'Error', building: 'Building', starting: 'Starting', shuttingDown: 'Shutting down',
     rebooting: 'Rebooting', deleting: 'Deleting', imaging: 'Creating image', ready: 'Ready', queued: 'No file yet', saving: 'Being made',
     uploading: 'Uploading', importing: 'Importing', deactivated: 'Deactivated', notMade: 'Not made',
   },
   reason: {
     nothingSelected: 'Select something first.', oneOnly: 'Select only one.', readerOnly: 'You may only look in this project.',
     busy: 'Something is being done to it; wait until it ends.', notStopped: 'It is not stopped.', notRunning: 'It is not running.',
-    failed: 'It is in error.', notYours: 'It belongs to another project.', notReady: 'The image is not ready.',
+    failed: 'It is in error.', paused: 'It is paused, because the disk of its host is nearly full.', notYours: 'It belongs to another project.', notReady: 'The image is not ready.',
     isProtected: 'It is protected; end the protection first.', sharingOff: 'This deployment does not share images between projects.',
     publicNotShared: 'Everybody sees this image already.', deactivated: 'The image is deactivated.', notActive: 'The image is not deactivated.',
     noFile: 'The image has no bytes to boot from.', notProtected: 'It is not protected.', isPublic: 'It is Public already.',

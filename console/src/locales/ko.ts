@@ -31,12 +31,12 @@ export const ko: Messages = {
   },
   outcome: { done: '완료', failed: '실패' },
   status: {
-    running: '실행 중', stopped: '중지됨', error: '오류', building: '생성 중', starting: '시작 중', shuttingDown: '종료 중', rebooting: '재부팅 중', deleting: '삭제 중',
+    running: '실행 중', paused: '일시 정지됨', stopped: '중지됨', error: '오류', building: '생성 중', starting: '시작 중', shuttingDown: '종료 중', rebooting: '재부팅 중', deleting: '삭제 중',
     imaging: 'Image 생성 중', ready: '사용 가능', queued: '파일 없음', saving: '생성 중', uploading: '업로드 중', importing: '가져오는 중', deactivated: '비활성', notMade: '생성 실패',
   },
   reason: {
     nothingSelected: '먼저 항목을 선택하세요.', oneOnly: '하나만 선택하세요.', readerOnly: '이 프로젝트에서는 조회만 할 수 있습니다.', busy: '다른 작업이 진행 중입니다. 끝날 때까지 기다리세요.',
-    notStopped: '중지된 상태가 아닙니다.', notRunning: '실행 중이 아닙니다.', failed: '오류 상태입니다.', notYours: '다른 프로젝트의 것입니다.', notReady: 'Image가 아직 준비되지 않았습니다.',
+    notStopped: '중지된 상태가 아닙니다.', notRunning: '실행 중이 아닙니다.', failed: '오류 상태입니다.', paused: '호스트의 디스크가 거의 차서 일시 정지되었습니다.', notYours: '다른 프로젝트의 것입니다.', notReady: 'Image가 아직 준비되지 않았습니다.',
     isProtected: '보호되어 있습니다. 먼저 보호를 해제하세요.', sharingOff: '이 환경에서는 프로젝트 간 Image 공유를 제공하지 않습니다.', publicNotShared: '이미 모두에게 보이는 Image입니다.',
     deactivated: '비활성화된 Image입니다.', notActive: '비활성화된 Image가 아닙니다.', noFile: '부팅할 데이터가 없는 Image입니다.', notProtected: '보호되어 있지 않습니다.', isPublic: '이미 Public Image입니다.',
     noInstances: '이 환경에서는 인스턴스를 실행하지 않습니다.',

@@ -126,7 +126,9 @@ struct Load {
 async fn load(rooms: &Rooms, caller: &Caller) -> Result<Load> {
     let all = ListInstances { all_projects: true, ..ListInstances::default() };
     let instances = rooms.instances.list(caller, &all).await?;
-    let is_running = |instance: &&Instance| matches!(instance.status, Status::Build | Status::Active | Status::Reboot);
+    let is_running = |instance: &&Instance| {
+        matches!(instance.status, Status::Build | Status::Active | Status::Paused | Status::Reboot)
+    };
     Ok(instances.iter().filter(is_running).fold(Load::default(), |sum, instance| Load {
         instances: sum.instances + 1,
         vcpus: sum.vcpus + u64::from(instance.flavor.vcpus),

@@ -80,7 +80,8 @@ impl View<'_> {
         if matches!(instance.status, Status::Build | Status::Active | Status::Reboot) {
             set("progress", json!(if instance.status == Status::Build { instance.progress } else { 0 }));
         }
-        if let (Status::Error | Status::Deleted, Some(fault)) = (instance.status, &instance.fault) {
+        // Nova has no fault beside PAUSED; here it says why nobody's pause it is.
+        if let (Status::Error | Status::Paused | Status::Deleted, Some(fault)) = (instance.status, &instance.fault) {
             let created = times::seconds_z(fault.created_ms);
             set("fault", json!({"code": fault.code, "created": created, "message": fault.message}));
         }
@@ -196,16 +197,18 @@ pub(super) fn vm_state(status: Status) -> &'static str {
     match status {
         Status::Build => "building",
         Status::Active | Status::Reboot => "active",
+        Status::Paused => "paused",
         Status::Shutoff => "stopped",
         Status::Error => "error",
         Status::Deleted => "deleted",
     }
 }
 
-/// Nova: `nova/compute/power_state.py`: 0 none, 1 running, 4 shut down.
+/// Nova: `nova/compute/power_state.py`: 0 none, 1 running, 3 paused, 4 shut down.
 pub(super) fn power_state(status: Status) -> u8 {
     match status {
         Status::Active | Status::Reboot => 1,
+        Status::Paused => 3,
         Status::Shutoff => 4,
         Status::Build | Status::Error | Status::Deleted => 0,
     }

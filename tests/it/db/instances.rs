@@ -67,8 +67,8 @@ fn instance(project: ProjectId, index: u32, number: u32) -> (InstanceRow, Action
 }
 
 fn reservation(project: ProjectId, min: u32, max: u32) -> Reservation {
-    let quota = Usage { instances: 5, vcpus: 100, memory_mib: 10_000 };
-    Reservation { project, min, max, vcpus: 2, memory_mib: 64, quota, host_memory_mib: 100_000 }
+    let quota = Usage { instances: 5, vcpus: 100, memory_mib: 10_000, disk_gib: 5 << 10 };
+    Reservation { project, min, max, vcpus: 2, memory_mib: 64, disk_bytes: 1 << 40, quota, host_memory_mib: 100_000 }
 }
 
 #[tokio::test]
@@ -113,6 +113,21 @@ async fn row_comes_back_as_written_and_its_state_changes_only_from_the_present_o
         assert!(changed.await.unwrap().is_some(), "{name}");
         let found = db.instance(row.id).await.unwrap().unwrap();
         assert_eq!((found.tags, found.lock.unwrap().by_admin, found.state), (vec!["a".into()], true, new), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn disks_at_their_full_size_count_in_the_quota_of_instances() {
+    for Fresh { name, db, _folder, .. } in both().await {
+        let project = ProjectId::new();
+        let mut wanted = reservation(project, 1, 5);
+        wanted.quota.disk_gib = 3 << 10;
+        let made = db.add_instances(&wanted, |i, n| instance(project, i, n)).await.unwrap();
+        assert_eq!(made.len(), 3, "{name}");
+        assert_eq!(db.instance_usage(project).await.unwrap().disk_gib, 3 << 10, "{name}");
+        let refused = db.add_instances(&wanted, |i, n| instance(project, i, n)).await.unwrap_err();
+        let words = "Quota exceeded for disk: Requested 1024, but already used 3072 of 3072 disk";
+        assert_eq!(refused.to_string(), words, "{name}");
     }
 }
 

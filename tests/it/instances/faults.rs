@@ -45,6 +45,109 @@ async fn qemu_that_cannot_start_is_a_fault_in_its_own_words_and_can_be_deleted()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn launch_that_was_cut_off_at_its_disk_goes_on() {
+    let place = Place::new();
+    let broken = Program::new("exit 1");
+    let world = World::open_with(place.path(), |settings| settings.qemu = broken.file()).await;
+    let image = world.micro("cut").await;
+    let id = world.launch(image, 1).await[0].id;
+    world.is(id, Status::Error).await;
+    world.close().await;
+    // A full disk or a kill between the file and its owner leaves this.
+    let disk = place.path().join("instances").join(id.to_string()).join("disk.qcow2");
+    std::fs::remove_file(&disk).unwrap();
+    std::fs::write(&disk, b"").unwrap();
+    std::fs::set_permissions(&disk, std::fs::Permissions::from_mode(0o600)).unwrap();
+
+    let world = World::open(place.path()).await;
+    world.instances.reboot(&world.alice, id, RebootKind::Hard).await.unwrap();
+    world.console_says(id, "cut 0001 OK").await;
+    world.is(id, Status::Active).await;
+    world.clear(&[id]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instance_whose_folder_cannot_be_made_is_in_error_and_the_service_starts() {
+    let place = Place::new();
+    let world = World::open(place.path()).await;
+    let image = world.micro("blocked").await;
+    let root = place.path().join("instances");
+    // A folder that cannot be made, as on a disk with no inode left.
+    let made = world.launch(image, 1).await[0].id;
+    world.is(made, Status::Active).await;
+    world.instances.stop(&world.alice, made).await.unwrap();
+    world.is(made, Status::Shutoff).await;
+    world.close().await;
+    let (folder, aside) = (root.join(made.to_string()), root.join("aside"));
+    std::fs::rename(&folder, &aside).unwrap();
+    std::fs::write(&folder, b"").unwrap();
+
+    let world = World::open(place.path()).await;
+    world.instances.start(&world.alice, made).await.unwrap();
+    let fault = world.is(made, Status::Error).await.fault.unwrap();
+    assert!(fault.message.contains("folder cannot be made"), "{}", fault.message);
+    std::fs::remove_file(&folder).unwrap();
+    std::fs::rename(&aside, &folder).unwrap();
+    world.instances.reboot(&world.alice, made, RebootKind::Hard).await.unwrap();
+    world.console_says(made, "blocked 0002 OK").await;
+    world.clear(&[made]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn instance_whose_disk_is_gone_says_so_and_never_starts_on_an_empty_one() {
+    let place = Place::new();
+    let world = World::open(place.path()).await;
+    let id = world.booted("gone").await;
+    world.is(id, Status::Active).await;
+    world.instances.stop(&world.alice, id).await.unwrap();
+    world.is(id, Status::Shutoff).await;
+    let disk = place.path().join("instances").join(id.to_string()).join("disk.qcow2");
+    let aside = disk.with_extension("aside");
+    std::fs::rename(&disk, &aside).unwrap();
+
+    let refused = world.instances.create_image(&world.alice, id, "of-nothing", Default::default()).await.unwrap_err();
+    assert!(matches!(&refused, Error::Conflict(why) if why.contains("disk is gone")), "{refused}");
+    world.is(id, Status::Shutoff).await;
+    world.instances.start(&world.alice, id).await.unwrap();
+    let fault = world.is(id, Status::Error).await.fault.unwrap();
+    assert!(fault.message.contains("disk is gone"), "{}", fault.message);
+    assert!(!disk.exists());
+
+    std::fs::rename(&aside, &disk).unwrap();
+    world.instances.reboot(&world.alice, id, RebootKind::Hard).await.unwrap();
+    world.console_says(id, "gone 0002 OK").await;
+    world.clear(&[id]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guests_are_paused_while_their_hosts_disk_is_full_and_go_on_when_there_is_room() {
+    let place = Place::new();
+    let world = World::open(place.path()).await;
+    let image = world.micro("full").await;
+    let id = world.launch(image, 1).await[0].id;
+    world.is(id, Status::Active).await;
+    world.console_says(id, "full 0001 OK").await;
+    world.close().await;
+
+    // A reserve that no disk has is a disk that is full.
+    let world = World::open_with(place.path(), |settings| settings.reserve_mib = 1 << 40).await;
+    let paused = world.is(id, Status::Paused).await;
+    assert!(paused.fault.unwrap().message.contains("disk of its host is nearly full"));
+    let refused = world.instances.stop(&world.alice, id).await.unwrap_err();
+    assert!(matches!(&refused, Error::Conflict(why) if why.contains("goes on by itself")), "{refused}");
+    let refused = world.instances.create(&world.alice, super::world::wanted(image, 1)).await.unwrap_err();
+    assert!(matches!(&refused, Error::Conflict(why) if why.contains("disk of this host is nearly full")), "{refused}");
+    world.close().await;
+
+    let world = World::open(place.path()).await;
+    let found = world.is(id, Status::Active).await;
+    assert!(found.fault.is_none());
+    world.instances.stop(&world.alice, id).await.unwrap();
+    world.console_says(id, "MICRO-DOWN").await;
+    world.clear(&[id]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn instance_whose_qemu_says_nothing_can_be_deleted_and_leaves_no_process() {
     let place = Place::new();
     let silent = Program::new("exec sleep 1000");
