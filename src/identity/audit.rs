@@ -73,8 +73,14 @@ async fn write_events(db: Database, mut receiver: mpsc::Receiver<Entry>) {
         for Entry { event, promise, answer } in entries.drain(..) {
             let verdict = match (&written, promise) {
                 (Err(error), Promise::Durable) => Err(unwritten(error)),
-                (Err(_), Promise::Kept) if kept.len() < KEPT => Ok(kept.push(event)),
-                (Err(_), Promise::Kept) => Ok(dropped += 1),
+                (Err(_), Promise::Kept) if kept.len() < KEPT => {
+                    kept.push(event);
+                    Ok(())
+                }
+                (Err(_), Promise::Kept) => {
+                    dropped += 1;
+                    Ok(())
+                }
                 (Ok(()), _) => Ok(()),
             };
             // The request that asked may be gone; its event is written all the same.
