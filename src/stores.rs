@@ -22,7 +22,7 @@ use tokio::sync::Mutex;
 use crate::{
     db::{Database, chunks::StoreIndex},
     error::{Error, Result},
-    model::{fill::Hold, image::store_names},
+    model::{fill::Hold, image::StoreNames},
 };
 
 /// The stores. Cheap to clone.
@@ -139,30 +139,30 @@ impl Stores {
     }
 
     /// The stores of a row's list that are set up here, in the order in which they are read.
-    pub fn of<'a>(&'a self, list: &'a str) -> impl Iterator<Item = &'a Arc<Store>> {
-        self.0.iter().filter(move |store| is_in(list, &store.name))
+    pub fn of<'a>(&'a self, names: &[String]) -> impl Iterator<Item = &'a Arc<Store>> {
+        self.0.iter().filter(|store| names.contains(&store.name))
     }
 
-    /// A row's list in the order in which its stores are read; those that are not set up here come last.
-    pub fn in_order(&self, list: &str) -> String {
-        let missing = store_names(list).filter(|name| self.named(name).is_none());
-        self.of(list).map(|store| store.name.as_str()).chain(missing).collect::<Vec<_>>().join(",")
+    /// Puts a row's list into the order in which its stores are read; those that are not set up here come last.
+    pub fn sort(&self, names: &mut StoreNames) {
+        let place = |name: &str| self.0.iter().position(|store| store.name == name).unwrap_or(self.0.len());
+        names.0.sort_by(|one, other| (place(one), one).cmp(&(place(other), other)));
     }
 
     /// Opens a content of one of these stores for reading.
     ///
     /// # Errors
     /// `Unavailable` when none of them is set up here or can read it now.
-    pub async fn reader(&self, list: &str, root: &str) -> Result<Reader> {
-        self.open(list, root).await.map(|(_, reader)| reader)
+    pub async fn reader(&self, names: &[String], root: &str) -> Result<Reader> {
+        self.open(names, root).await.map(|(_, reader)| reader)
     }
 
     /// Which of these stores a content is best read from.
     ///
     /// # Errors
     /// As [`Stores::reader`].
-    pub async fn place(&self, list: &str, root: &str) -> Result<Place> {
-        let (store, reader) = self.open(list, root).await?;
+    pub async fn place(&self, names: &[String], root: &str) -> Result<Place> {
+        let (store, reader) = self.open(names, root).await?;
         Ok(Place { store: store.name.clone(), root: reader.root() })
     }
 
@@ -175,10 +175,10 @@ impl Stores {
     }
 
     /// The first of these stores that can open a content, with it open.
-    pub(crate) async fn open(&self, list: &str, root: &str) -> Result<(&Arc<Store>, Reader)> {
+    pub(crate) async fn open(&self, names: &[String], root: &str) -> Result<(&Arc<Store>, Reader)> {
         let root: Digest = root.parse().map_err(Error::internal)?;
         let mut failure = None;
-        for store in self.0.iter().filter(|store| is_in(list, &store.name)) {
+        for store in self.of(names) {
             match store.chunks.reader(root).await {
                 Ok(reader) => return Ok((store, reader)),
                 Err(error) => {
@@ -187,7 +187,7 @@ impl Stores {
                 }
             }
         }
-        Err(failure.map_or_else(|| not_set_up(list), Error::from))
+        Err(failure.map_or_else(|| not_set_up(&names.join(",")), Error::from))
     }
 
     /// Seals what is open, when nothing is saved any more.
@@ -342,13 +342,8 @@ pub async fn abandon(sessions: Vec<Session>) {
     }
 }
 
-/// Whether a row's list has this name.
-pub fn is_in(list: &str, name: &str) -> bool {
-    store_names(list).any(|listed| listed == name)
-}
-
-fn not_set_up(list: &str) -> Error {
-    Error::Unavailable(format!("the bytes are in the store '{list}', which is not set up here; tell the operator"))
+fn not_set_up(names: &str) -> Error {
+    Error::Unavailable(format!("the bytes are in the store '{names}', which is not set up here; tell the operator"))
 }
 
 /// A store's errors at the door of every room.

@@ -13,7 +13,7 @@ use sqlx::{
 
 use crate::{
     ids::{ImageId, InstanceId, JobId, ProjectId, UserId},
-    model::{action::ActionResult, image, instance, job, member, metadef, verification},
+    model::{action::ActionResult, fill::FillKind, image, instance, job, member, metadef, verification},
 };
 
 type AnyArgumentBuffer = <Any as Database>::ArgumentBuffer;
@@ -42,9 +42,9 @@ macro_rules! text {
 }
 
 text!(ImageId, InstanceId, JobId, ProjectId, UserId);
-text!(image::Status, image::Visibility, image::PublicHold, member::MemberStatus, verification::Verdict);
+text!(image::Status, image::Visibility, image::PublicHold, image::StoreNames, FillKind);
 text!(instance::Status, instance::TaskState, ActionResult);
-text!(job::Lane, metadef::Kind);
+text!(member::MemberStatus, verification::Verdict, job::Lane, metadef::Kind);
 
 /// Values that are the text of their column, unread.
 macro_rules! kept {

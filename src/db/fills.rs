@@ -6,8 +6,8 @@
 use sqlx::Row as _;
 
 use super::{
-    Database, Write, chunks::hold_session, image_copies::Copies, image_tasks, image_usage, images, images::word,
-    instances, jobs, now_ms,
+    Database, Write, chunks::hold_session, image_copies::Copies, image_tasks, image_usage, images, instances, jobs,
+    now_ms,
 };
 use crate::{
     error::Result,
@@ -15,7 +15,7 @@ use crate::{
     model::{
         Step,
         fill::{Done, Ending, FillKind, Hold, Lease, NewFill, Reasons, Saved, Sign, StagedBytes, TakenFill, Target},
-        image::Status,
+        image::{Status, StoreNames},
         instance::StateChange,
         task::ImageTask,
         usage::Limits,
@@ -179,7 +179,7 @@ impl Database {
         let due = due.fetch_all(self.reads()).await?;
         let mut failed = Vec::new();
         for row in &due {
-            let id = word(row, 0)?;
+            let id = row.try_get(0)?;
             let mut write = self.write().await?;
             let Some(held) = lock(&mut write, id, Whose::Lapsed { lease_ms, staged_ms }).await? else { continue };
             match held.status {
@@ -271,7 +271,7 @@ async fn claim(write: &mut Write, id: ImageId, from: Status, new: &NewFill<'_>) 
         .fetch_optional(&mut **write)
         .await?
     };
-    row.map(|row| word(&row, 0)).transpose()
+    Ok(row.map(|row| row.try_get(0)).transpose()?)
 }
 
 /// Adds the fill's row. An image has one fill at a time; only bytes that are wholly staged become an import.
@@ -282,7 +282,7 @@ async fn insert(write: &mut Write, id: ImageId, new: &NewFill<'_>) -> Result<Ste
          where $2 = 'import' and fills.kind = 'stage' and fills.holder is null and fills.staged_root is not null",
     )
     .bind(id.to_string())
-    .bind(new.kind.into_str())
+    .bind(new.kind)
     .bind(new.job.map(|job| job.id.to_string()))
     .bind(new.lease.map(|lease| lease.holder.clone()))
     .bind(new.lease.map(|lease| now_ms() + lease.ms))
@@ -302,10 +302,10 @@ async fn name_import(
     sqlx::query("update images set import_task = $2, importing_to = $3, failed_import = '' where id = $1")
         .bind(id.to_string())
         .bind(task.id.to_string())
-        .bind(new.stores.join(","))
+        .bind(StoreNames(new.stores.to_vec()))
         .execute(&mut **write)
         .await?;
-    if let (FillKind::Copy, Some((_, mut copies))) = (new.kind, Copies::lock(write, id).await?) {
+    if let (FillKind::Copy, Some((_, copies))) = (new.kind, Copies::lock(write, id).await?) {
         copies.settle(write, id, limits).await?;
     }
     image_tasks::insert(write, task).await
@@ -357,7 +357,7 @@ async fn lock(write: &mut Write, id: ImageId, whose: Whose<'_>) -> Result<Option
     Ok(Some(Held {
         status,
         copies,
-        kind: word(&row, 0)?,
+        kind: row.try_get(0)?,
         is_held: row.try_get::<Option<String>, _>(1)?.is_some(),
         has_job: row.try_get::<i64, _>(4)? != 0,
         staged: root.zip(bytes).map(|(root, bytes)| StagedBytes { root, bytes }),
@@ -439,7 +439,7 @@ async fn set_active(write: &mut Write, id: ImageId, saved: &Saved) -> Result<()>
     .bind(now_ms())
     .bind(saved.charged_bytes())
     .bind(saved.stores())
-    .bind(saved.failed_stores.clone())
+    .bind(&saved.failed_stores)
     .execute(&mut **write)
     .await?;
     delete(write, id).await?;

@@ -5,14 +5,14 @@
 
 use sqlx::{Row as _, any::AnyRow};
 
-use super::{Database, Write, chunks::hold_session, fills::lock_own, image_tasks, image_usage, images::word, now_ms};
+use super::{Database, Write, chunks::hold_session, fills::lock_own, image_tasks, image_usage, now_ms};
 use crate::{
     error::Result,
     ids::{ImageId, ProjectId},
     model::{
         Step,
         fill::{CopyStep, Ending},
-        image::{Status, store_names},
+        image::{Status, StoreNames},
         task::ImageTask,
         usage::Limits,
     },
@@ -24,9 +24,9 @@ pub(super) struct Copies {
     pub(super) owner: ProjectId,
     pub(super) charged_bytes: i64,
     size_bytes: i64,
-    stores: Vec<String>,
-    importing_to: Vec<String>,
-    failed: Vec<String>,
+    stores: StoreNames,
+    importing_to: StoreNames,
+    failed: StoreNames,
 }
 
 /// Reads the row that a statement changed, which locks it to the end of the transaction.
@@ -46,17 +46,17 @@ impl Database {
             CopyStep::Taken(hold) => {
                 // Or a sweep that gave the copy up could take its chunks.
                 hold_session(&mut write, hold).await?;
-                copies.importing_to.retain(|store| *store != hold.store);
-                copies.stores.push(hold.store.clone());
+                copies.importing_to.0.retain(|store| *store != hold.store);
+                copies.stores.0.push(hold.store.clone());
             }
             CopyStep::Failed(store) => {
-                copies.importing_to.retain(|other| other != store);
-                copies.failed.push(store.to_owned());
+                copies.importing_to.0.retain(|other| other != store);
+                copies.failed.0.push(store.to_owned());
             }
             CopyStep::Undone(stores) => {
-                copies.stores.retain(|store| !stores.contains(store));
-                copies.importing_to.clear();
-                copies.failed = stores.to_vec();
+                copies.stores.0.retain(|store| !stores.contains(store));
+                copies.importing_to.0.clear();
+                copies.failed = StoreNames(stores.to_vec());
             }
         }
         copies.settle(&mut write, id, Limits::NONE).await?;
@@ -75,7 +75,7 @@ impl Database {
         let statement = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id.to_string()).bind(revision).bind(now_ms());
         let Some(row) = statement.fetch_optional(&mut *write).await? else { return Ok(Step::Lost) };
         let mut copies = Copies::of(&row)?;
-        copies.stores.retain(|other| other != store);
+        copies.stores.0.retain(|other| other != store);
         copies.settle(&mut write, id, Limits::NONE).await?;
         write.commit().await?;
         Ok(Step::Done)
@@ -97,33 +97,28 @@ impl Copies {
     pub(super) async fn lock(write: &mut Write, id: ImageId) -> Result<Option<(Status, Copies)>> {
         let text = format!("update images set charged_bytes = charged_bytes where id = $1 {LISTS}");
         let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id.to_string()).fetch_optional(&mut **write).await?;
-        row.map(|row| Ok((word(&row, 6)?, Copies::of(&row)?))).transpose()
+        row.map(|row| Ok((row.try_get(6)?, Copies::of(&row)?))).transpose()
     }
 
     fn of(row: &AnyRow) -> Result<Copies> {
-        let list = |column| -> Result<Vec<String>> {
-            let list: String = row.try_get(column)?;
-            Ok(store_names(&list).map(str::to_owned).collect())
-        };
         Ok(Copies {
-            owner: word(row, 0)?,
+            owner: row.try_get(0)?,
             size_bytes: row.try_get(1)?,
             charged_bytes: row.try_get(2)?,
-            stores: list(3)?,
-            importing_to: list(4)?,
-            failed: list(5)?,
+            stores: row.try_get(3)?,
+            importing_to: row.try_get(4)?,
+            failed: row.try_get(5)?,
         })
     }
 
     /// The stores that were not reached do not get the image.
     pub(super) fn fail_rest(&mut self) {
-        self.failed.append(&mut self.importing_to);
+        self.failed.0.append(&mut self.importing_to.0);
     }
 
     /// Writes the lists and charges the project what they come to.
-    pub(super) async fn settle(&mut self, write: &mut Write, id: ImageId, limits: Limits) -> Result<()> {
-        self.stores.sort_unstable();
-        let charged_bytes = self.size_bytes * (self.stores.len() + self.importing_to.len()) as i64;
+    pub(super) async fn settle(&self, write: &mut Write, id: ImageId, limits: Limits) -> Result<()> {
+        let charged_bytes = self.size_bytes * (self.stores.0.len() + self.importing_to.0.len()) as i64;
         image_usage::charge_bytes(write, self.owner, charged_bytes - self.charged_bytes, limits).await?;
         // An image that was never imported shows nothing of imports.
         let text = "update images set stores = $2, charged_bytes = $5, revision = revision + 1, \
@@ -131,9 +126,9 @@ impl Copies {
                     failed_import = case when failed_import is null then null else $4 end where id = $1";
         sqlx::query(text)
             .bind(id.to_string())
-            .bind(self.stores.join(","))
-            .bind(self.importing_to.join(","))
-            .bind(self.failed.join(","))
+            .bind(&self.stores)
+            .bind(&self.importing_to)
+            .bind(&self.failed)
             .bind(charged_bytes)
             .execute(&mut **write)
             .await?;

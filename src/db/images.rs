@@ -1,7 +1,5 @@
 //! The rows of images: records, states and leases. Pages of them are in `image_pages`, quotas in `image_usage`.
 
-use std::{fmt, str::FromStr};
-
 use sqlx::{
     Any, AssertSqlSafe, Row as _,
     any::{AnyArguments, AnyRow},
@@ -127,15 +125,6 @@ said_columns!(
 
 type Statement<'q> = Query<'q, Any, AnyArguments>;
 
-/// Reads a column of one of our own words; anything else in it is a damaged row.
-pub(super) fn word<T: FromStr>(row: &AnyRow, column: usize) -> Result<T>
-where
-    T::Err: fmt::Display,
-{
-    let text: String = row.try_get(column)?;
-    text.parse().map_err(|error: T::Err| Error::internal(anyhow::anyhow!("a row holds '{text}': {error}")))
-}
-
 impl Database {
     /// Adds an image to its owner's usage and to the table.
     ///
@@ -176,9 +165,9 @@ impl Database {
         .fetch_optional(&mut *write)
         .await?;
         let Some(before) = before else { return Ok(Step::Lost) };
-        let owner: ProjectId = word(&before, 0)?;
+        let owner: ProjectId = before.try_get(0)?;
         if owner != image.owner {
-            if matches!(word(&before, 2)?, Status::Saving | Status::Uploading | Status::Importing) {
+            if matches!(before.try_get(2)?, Status::Saving | Status::Uploading | Status::Importing) {
                 return Err(Error::Conflict(
                     "an image cannot change its owner while bytes are being saved to it".into(),
                 ));
@@ -249,7 +238,7 @@ impl Database {
         let text = "select id from images where file_root = $1 or disk_root = $1 \
                     union select image_id from fills where staged_root = $1";
         let rows = sqlx::query(text).bind(root).fetch_all(self.reads()).await?;
-        rows.iter().map(|row| word(row, 0)).collect()
+        Ok(rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>()?)
     }
 }
 
@@ -328,7 +317,7 @@ pub(super) async fn remove(write: &mut Write, id: ImageId) -> Result<()> {
         .fetch_optional(&mut **write)
         .await?;
     if let Some(row) = row {
-        super::image_usage::release_image(write, word(&row, 0)?, row.try_get(1)?).await?;
+        super::image_usage::release_image(write, row.try_get(0)?, row.try_get(1)?).await?;
         super::image_tasks::fail_those_of(write, id, "the image was deleted").await?;
     }
     Ok(())

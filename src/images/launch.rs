@@ -74,7 +74,7 @@ impl Images {
         self.judge_by_todays_rules(&image).await?;
         Ok(LaunchSource {
             id,
-            disk: self.0.stores.place(&image.stores, root).await?,
+            disk: self.0.stores.place(&image.stores.0, root).await?,
             virtual_size_bytes: size_bytes,
             min_disk_gib: image.min_disk_gib as u64,
             min_ram_mib: image.min_ram_mib as u64,

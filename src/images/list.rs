@@ -31,7 +31,7 @@ impl Images {
         }
         let mut images = self.0.db.image_page(&parts, &wanted, after.as_ref()).await?;
         for image in &mut images {
-            image.stores = self.0.stores.in_order(&image.stores);
+            self.0.stores.sort(&mut image.stores);
         }
         Ok(images)
     }

@@ -324,7 +324,7 @@ impl Images {
     async fn allowed(&self, caller: &Caller, id: ImageId, action: ImageAction) -> Result<Image> {
         let project = caller.project.as_ref().map(|project: &ProjectRef| project.id);
         let Some((mut image, membership)) = self.0.db.image(id, project).await? else { return Err(not_found(id)) };
-        image.stores = self.0.stores.in_order(&image.stores);
+        self.0.stores.sort(&mut image.stores);
         // A deployment that does not share has no members, whatever was shared before it was set so.
         let membership = membership.filter(|_| self.0.sharing != config::SharingScope::Off);
         let facts = ImageFacts {

@@ -74,7 +74,7 @@ impl Images {
 
     /// A content of an image, from the first of its stores that can read it.
     pub(super) async fn reader(&self, image: &Image, root: &str) -> Result<Reader> {
-        self.0.stores.reader(&image.stores, root).await
+        self.0.stores.reader(&image.stores.0, root).await
     }
 
     /// Computes the checksums of a file that was rendered; nothing is left to do for an image that has them or is

@@ -13,7 +13,6 @@ use crate::{
     identity::{Caller, image_policy::ImageAction},
     ids::ImageId,
     model::usage::ImagesCounted,
-    stores::is_in,
 };
 
 /// The most images that are compared: each is a walk of its manifest, a millisecond for a GiB.
@@ -65,9 +64,9 @@ impl Images {
         let mut others = self.list(caller, wanted).await?;
         others.retain(|other| other.id != id);
         let mut figures = Figures { compared: others.len(), ..Figures::default() };
-        for (nth, store) in self.0.stores.of(&image.stores).enumerate() {
+        for (nth, store) in self.0.stores.of(&image.stores.0).enumerate() {
             let (mut seen, mut own) = (Vec::new(), Vec::new());
-            for other in others.iter().filter(|other| is_in(&other.stores, &store.name)) {
+            for other in others.iter().filter(|other| other.stores.0.contains(&store.name)) {
                 seen.extend(contents(other)?);
             }
             for root in contents(&image)? {

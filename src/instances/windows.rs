@@ -48,7 +48,7 @@ pub(super) async fn gate(
 /// The reason not to copy the disk, and the remedy.
 async fn concern(room: &Room, row: &InstanceRow) -> Result<Option<String>> {
     let overlay = room.disk_of(row.id)?;
-    let base = room.images.stores().reader(&row.make.base_store, &row.make.base_root).await?;
+    let base = room.images.stores().reader(std::slice::from_ref(&row.make.base_store), &row.make.base_root).await?;
     let disk = Overlaid::open(overlay, base, row.make.disk_bytes).await?;
     let report = match room.images.inspector().look(Arc::new(disk), Scope::Windows).await? {
         Ok(report) => report,

@@ -4,7 +4,7 @@ use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use super::{
     UnknownWord,
-    image::{Image, Status},
+    image::{Image, Status, StoreNames},
     instance::StateChange,
     job::NewJob,
     task::ImageTask,
@@ -52,8 +52,8 @@ pub struct Saved {
     pub stored_bytes: i64,
     /// The saves that keep them until the image is active, one in each store: none must have ended by then.
     pub holds: Vec<Hold>,
-    /// The stores that an import was for and that did not take it, joined by commas.
-    pub failed_stores: String,
+    /// The stores that an import was for and that did not take it.
+    pub failed_stores: StoreNames,
 }
 
 impl Saved {
@@ -62,11 +62,9 @@ impl Saved {
         self.size_bytes * self.holds.len() as i64
     }
 
-    /// The stores that have it, as [`Image::stores`](super::image::Image::stores) lists them.
-    pub fn stores(&self) -> String {
-        let mut names: Vec<&str> = self.holds.iter().map(|hold| hold.store.as_str()).collect();
-        names.sort_unstable();
-        names.join(",")
+    /// The stores that have it.
+    pub fn stores(&self) -> StoreNames {
+        StoreNames(self.holds.iter().map(|hold| hold.store.clone()).collect())
     }
 }
 

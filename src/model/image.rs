@@ -100,6 +100,24 @@ macro_rules! kept {
 kept!(Tags, BTreeSet<String>, "[]");
 kept!(Properties, BTreeMap<String, String>, "{}");
 
+/// The names of some stores, which a row joins by commas.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoreNames(pub Vec<String>);
+
+impl std::str::FromStr for StoreNames {
+    type Err = std::convert::Infallible;
+
+    fn from_str(row: &str) -> std::result::Result<StoreNames, Self::Err> {
+        Ok(StoreNames(row.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect()))
+    }
+}
+
+impl std::fmt::Display for StoreNames {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.join(","))
+    }
+}
+
 /// An image's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
@@ -141,8 +159,8 @@ pub struct Image {
     pub rendering: Option<i64>,
     /// Compressed bytes of the distinct chunks of file and disk.
     pub stored_bytes: Option<i64>,
-    /// The names of the stores that hold its bytes, staged ones too, sorted and joined by commas.
-    pub stores: String,
+    /// The stores that hold its bytes, staged ones too.
+    pub stores: StoreNames,
     /// Its tags.
     pub tags: Tags,
     /// Its properties.
@@ -165,10 +183,10 @@ pub struct Image {
     pub verdict: Option<Verdict>,
     /// The task at work on it.
     pub import_task: Option<String>,
-    /// The stores it is being imported to, as clients read them; `None` before its first import.
-    pub importing_to: Option<String>,
+    /// The stores it is being imported to; `None` before its first import.
+    pub importing_to: Option<StoreNames>,
     /// The stores that its last import failed for; `None` before its first import.
-    pub failed_import: Option<String>,
+    pub failed_import: Option<StoreNames>,
 }
 
 impl Image {
@@ -194,7 +212,7 @@ impl Image {
             disk_root: None,
             rendering: None,
             stored_bytes: None,
-            stores: String::new(),
+            stores: StoreNames::default(),
             tags: Tags::default(),
             properties: Properties::default(),
             created_ms: now_ms,
@@ -210,9 +228,4 @@ impl Image {
             failed_import: None,
         }
     }
-}
-
-/// The names in a list of stores such as [`Image::stores`].
-pub fn store_names(list: &str) -> impl Iterator<Item = &str> {
-    list.split(',').filter(|name| !name.is_empty())
 }

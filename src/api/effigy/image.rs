@@ -12,7 +12,7 @@ use crate::{
     ids::{ImageId, ProjectId},
     images::{Image, Status, Visibility},
     inspect,
-    model::image::PublicHold,
+    model::image::{PublicHold, StoreNames},
 };
 
 /// An image: its record as the Image API has it, its properties among the fields, and `effigy`, which only this API
@@ -195,10 +195,10 @@ pub(super) fn shown(image: Image) -> Result<ShownImage> {
         container_format: image.container_format,
         checksum: image.checksum,
         os_hash_value: image.os_hash,
-        stores: is_whole.then_some(image.stores),
+        stores: is_whole.then(|| image.stores.to_string()),
         os_glance_import_task: image.import_task,
-        os_glance_importing_to_stores: image.importing_to,
-        os_glance_failed_import: image.failed_import,
+        os_glance_importing_to_stores: image.importing_to.as_ref().map(StoreNames::to_string),
+        os_glance_failed_import: image.failed_import.as_ref().map(StoreNames::to_string),
         effigy_public_why: image.public_why.filter(|_| image.public_hold.is_some()),
         effigy_public: image.public_hold.map(hold),
     })

@@ -89,15 +89,16 @@ fn write_image(out: &mut Vec<u8>, image: &Image) {
     out.extend_from_slice(&seconds(image.updated_ms));
     out.push(b'"');
     if matches!(image.status, Status::Active | Status::Deactivated) {
-        word(out, "stores", &image.stores);
+        word(out, "stores", &image.stores.to_string());
     }
-    for (name, value) in [
-        ("os_glance_import_task", &image.import_task),
-        ("os_glance_importing_to_stores", &image.importing_to),
-        ("os_glance_failed_import", &image.failed_import),
-    ] {
-        if let Some(value) = value {
-            word(out, name, value);
+    if let Some(task) = &image.import_task {
+        word(out, "os_glance_import_task", task);
+    }
+    for (name, stores) in
+        [("os_glance_importing_to_stores", &image.importing_to), ("os_glance_failed_import", &image.failed_import)]
+    {
+        if let Some(stores) = stores {
+            word(out, name, &stores.to_string());
         }
     }
     // Tags and properties are JSON in the row already.
@@ -188,7 +189,7 @@ fn date(days: i64) -> (i64, i64, i64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::image::{Properties, Tags};
+    use crate::model::image::{Properties, StoreNames, Tags};
 
     #[test]
     fn times_are_those_of_the_calendar() {
@@ -207,12 +208,12 @@ mod tests {
             protected: true,
             disk_format: Some("raw".into()),
             size_bytes: Some(1),
-            stores: "local".into(),
+            stores: StoreNames(vec!["local".into()]),
             tags: Tags::of(&["a".to_owned()].into()),
             properties: Properties::of(&[("p".to_owned(), "{}".to_owned())].into()),
             import_task: Some("t".into()),
-            importing_to: Some("local".into()),
-            failed_import: Some(String::new()),
+            importing_to: Some(StoreNames(vec!["local".into()])),
+            failed_import: Some(StoreNames::default()),
             ..crate::images::Image::new(crate::ids::ImageId::new(), crate::ids::ProjectId::new(), 0)
         };
         let json: serde_json::Value = serde_json::from_slice(&image(&shown)).unwrap();

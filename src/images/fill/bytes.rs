@@ -197,11 +197,10 @@ impl Intake {
             os_hash: Some(sha512),
             file_root: Some(file.root.to_string()),
             disk_root: Some(disk.root.to_string()),
-            rendering: None,
             holds: vec![session.hold()],
-            failed_stores: String::new(),
             checked_by: Some(formats::CHECKER_VERSION),
             stored_bytes: (file.stored_bytes + if disk.root == file.root { 0 } else { disk.further_bytes }) as i64,
+            ..Saved::default()
         })
     }
 

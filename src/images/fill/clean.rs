@@ -52,7 +52,7 @@ impl Images {
             let message = format!("Image {id} is not active but {}, or has no bytes: nothing to copy.", image.status);
             return Err(Error::Conflict(message));
         };
-        let disk = self.0.stores.place(&image.stores, root).await?;
+        let disk = self.0.stores.place(&image.stores.0, root).await?;
         let volumes = match self.statement_of(&image).await? {
             Ok(statement) => volumes_of(statement.predicate.report.as_ref()),
             Err(why) => Err(format!("{why} Wait for its verification, or ask for it again, and then try again.")),

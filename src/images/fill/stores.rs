@@ -19,9 +19,10 @@ use crate::{
     model::{
         Step,
         fill::{CopyStep, Done, Ending, FillKind, NewFill, Target},
+        image::StoreNames,
     },
     queue::{Job, Queue, Work},
-    stores::{Session, Store, abandon, is_in, replicate},
+    stores::{Session, Store, abandon, replicate},
 };
 
 /// The stores that something is for.
@@ -50,10 +51,10 @@ impl Images {
                 let message = "It's not allowed to remove image data from store if image status is not 'active'";
                 return Err(Error::Conflict(message.into()));
             }
-            if !is_in(&image.stores, store) {
+            if image.stores.0.iter().all(|name| name != store) {
                 return Err(Error::NotFound(format!("Image {id} is not stored on store {store}.")));
             }
-            if image.stores == store {
+            if image.stores.0 == [store] {
                 let message =
                     "Cannot delete image data from the only store containing it. Consider deleting the image instead.";
                 return Err(Error::Forbidden(message.into()));
@@ -117,11 +118,11 @@ impl Images {
     ) -> Result<JobId> {
         let mut stores: Vec<String> = self.targets(&targets)?.iter().map(|store| store.name.clone()).collect();
         if targets.stores.is_some()
-            && let Some(present) = stores.iter().find(|store| is_in(&image.stores, store))
+            && let Some(present) = stores.iter().find(|store| image.stores.0.contains(store))
         {
             return Err(Error::Invalid(format!("Image is already present at store '{present}'")));
         }
-        stores.retain(|store| !is_in(&image.stores, store));
+        stores.retain(|store| !image.stores.0.contains(store));
         let mut task = task(caller, image.id, "api_image_import", input)?;
         if stores.is_empty() {
             task.status = "success".into();
@@ -192,7 +193,7 @@ impl Images {
             let Some((image, _)) = self.0.db.image(id, None).await? else {
                 return Err(Error::Gone(format!("image {id} was deleted")));
             };
-            if !is_in(image.importing_to.as_deref().unwrap_or_default(), name) {
+            if image.importing_to.as_ref().is_none_or(|waiting| !waiting.0.contains(name)) {
                 continue;
             }
             match self.copy_to(&image, name).await {
@@ -218,7 +219,7 @@ impl Images {
 
     async fn copy_to(&self, image: &Image, store: &str) -> Result<Session> {
         let disk = image.disk_root.as_deref().ok_or_else(|| Error::internal(anyhow::anyhow!("no content")))?;
-        let (from, _) = self.0.stores.open(&image.stores, disk).await?;
+        let (from, _) = self.0.stores.open(&image.stores.0, disk).await?;
         let roots = roots_of([&image.file_root, &image.disk_root])?;
         replicate(from, self.0.stores.target(store)?, &roots).await
     }
@@ -270,7 +271,7 @@ impl Spread {
             }
         }
         saved.holds = sessions.iter().map(Session::hold).collect();
-        saved.failed_stores = failed.join(",");
+        saved.failed_stores = StoreNames(failed);
         Ok(Filled { saved, sessions, with_checksums })
     }
 }

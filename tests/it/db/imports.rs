@@ -7,7 +7,7 @@ use effigy::{
     model::{
         Step,
         fill::{Done, Ending, FillKind, NewFill, Sign, StagedBytes, TakenFill, Target},
-        image::{Image, Status},
+        image::{Image, Status, StoreNames},
         job::{Lane, NewJob},
         task::{ImageTask, TaskOrder, TaskPage},
         usage::Limits,
@@ -104,7 +104,11 @@ async fn staged_bytes_are_counted_kept_and_become_the_image() {
         assert_eq!(db.staged_bytes(shown.id).await.expect("read"), None, "{name}");
         let (active, _) = db.image(shown.id, None).await.expect("read").expect("the image");
         assert_eq!((active.status, active.import_task), (Status::Active, None), "{name}");
-        assert_eq!((active.importing_to.as_deref(), active.failed_import.as_deref()), (Some(""), Some("")), "{name}");
+        assert_eq!(
+            (active.importing_to, active.failed_import),
+            (Some(StoreNames::default()), Some(StoreNames::default())),
+            "{name}"
+        );
         assert_eq!(task_status(&db, task.id).await, "success", "{name}");
         let used = db.image_usage(shown.owner).await.expect("usage");
         assert_eq!((used.bytes, used.staged_bytes, used.uploads), (300, 0, 0), "{name}");

@@ -296,7 +296,7 @@ impl World {
     /// The disk of a stopped instance for QEMU's own tools, and the folder that holds a copy of its base.
     async fn nodes(&self, id: InstanceId) -> (tempfile::TempDir, String) {
         let row = self.db.instance(id).await.unwrap().unwrap();
-        let reader = self.stores.reader(&row.make.base_store, &row.make.base_root).await.unwrap();
+        let reader = self.stores.reader(std::slice::from_ref(&row.make.base_store), &row.make.base_root).await.unwrap();
         let base = reader.read_at(0, reader.size_bytes() as usize).await.unwrap();
         let place = tempfile::tempdir().unwrap();
         let under = place.path().join("base.raw");
