@@ -32,7 +32,8 @@ export function ShareImage({ image, onClose }: { image: Image; onClose: () => vo
   // What is handed on with the image; where nobody can tell, nothing is said before the service does.
   const verification = useQuery({ ...verificationQuery(image.id), retry: false })
   const text = useErrorText()
-  if (!members.data || verification.isLoading)
+  // Fetched, and not "loading": one that failed is loading again each time it is asked, and the choice would be lost.
+  if (!members.data || !verification.isFetched)
     return (
       <Modal open title={t('share.title')} onCancel={onClose} footer={null} width={680}>
         {members.error ? <Alert type="error" showIcon title={text(members.error).what} /> : <Skeleton active />}

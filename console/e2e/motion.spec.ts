@@ -1,0 +1,59 @@
+import { expect, select, signIn, test, to } from './acts'
+
+// A press that begins on a button which still grows or slides ends beside it, and the browser makes no click of it.
+test('a dialog and a menu appear where they stay', async ({ page, cloud }) => {
+  const { service } = cloud
+  await service.image(await service.alice(), { name: 'moved' })
+  await signIn(page, service.url)
+  await to(page, 'Images')
+  await select(page, 'moved')
+  await page.evaluate(() => {
+    const places: Record<string, string[]> = {}
+    Object.assign(globalThis, { places })
+    const look = () => {
+      for (const kind of ['.ant-modal', '.ant-dropdown']) {
+        const found = document.querySelector(kind)
+        // Before it has a place it is above the page, and one that goes away may shrink.
+        const box = found?.className.includes('-leave') ? undefined : found?.getBoundingClientRect()
+        if (box && box.bottom > 0 && box.width > 0) (places[kind] ??= []).push([box.x, box.y, box.width].map(Math.round).join(' '))
+      }
+      requestAnimationFrame(look)
+    }
+    look()
+  })
+  const places = async (kind: string) => {
+    const seen = await page.evaluate(() => (globalThis as unknown as { places: Record<string, string[]> }).places)
+    expect(seen[kind]?.length, 'frames in which it was seen').toBeGreaterThan(3)
+    return [...new Set(seen[kind])]
+  }
+  await page.getByRole('button', { name: 'More', exact: true }).click()
+  await page.getByRole('menuitem', { name: 'Edit' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('Name').fill('moved')
+  await page.waitForFunction(() => document.getAnimations().every(({ playState }) => playState !== 'running'))
+  expect(await places('.ant-dropdown'), 'places of the menu').toHaveLength(1)
+  expect(await places('.ant-modal'), 'places of the dialog').toHaveLength(1)
+})
+
+test('what is chosen in the share dialog stays while an answer fails and is asked for again', async ({ page, cloud }) => {
+  const { service } = cloud
+  await service.image(await service.alice(), { name: 'chosen' })
+  let answered = 0
+  await page.route('**/verification', async (route) => {
+    answered++
+    await route.fulfill({ status: 503, json: { error: 'away' } })
+  })
+  await signIn(page, service.url)
+  await to(page, 'Images')
+  await select(page, 'chosen')
+  await page.getByRole('button', { name: 'Share with other projects' }).click()
+  const shared = page.getByRole('dialog', { name: 'Share image' }).getByRole('list', { name: 'Shared projects' })
+  await page.getByRole('dialog').getByRole('button', { name: 'batch' }).click()
+  await expect(shared.getByRole('button')).toHaveCount(1)
+  const before = answered
+  // A browser that is back on the network asks again.
+  await page.evaluate(() => ['offline', 'online'].map((word) => dispatchEvent(new Event(word))))
+  await expect.poll(() => answered).toBeGreaterThan(before)
+  await page.waitForTimeout(300)
+  await expect(shared.getByRole('button')).toHaveCount(1)
+})
