@@ -129,7 +129,7 @@ impl Database {
     /// Adds an image to its owner's usage and to the table.
     ///
     /// # Errors
-    /// `Conflict` when the id is taken, `OverQuota` when the project has its number of images.
+    /// `Conflict` when the id is or was taken, `OverQuota` when the project has its number of images.
     pub async fn insert_image(&self, image: &Image, charged_bytes: i64, limits: Limits) -> Result<()> {
         let mut write = self.write().await?;
         insert(&mut write, image, charged_bytes, limits).await?;
@@ -242,8 +242,13 @@ impl Database {
     }
 }
 
-/// Adds an image to its owner's usage and to the table.
+/// Adds an image to its owner's usage and to the table. An id is used once: those who launch by the id of an image that
+/// was deleted must not be given somebody else's.
 pub(super) async fn insert(write: &mut Write, image: &Image, charged_bytes: i64, limits: Limits) -> Result<()> {
+    let text = "select 1 from deleted_images where id = $1";
+    if sqlx::query(text).bind(image.id).fetch_optional(&mut **write).await?.is_some() {
+        return Err(Error::Conflict(format!("an image had the id {} and was deleted: an id is used once", image.id)));
+    }
     super::image_usage::charge_image(write, image.owner, charged_bytes, limits).await?;
     let places: Vec<String> = (1..=SAID.len()).map(|place| format!("${}", place + 7)).collect();
     let text = format!(
@@ -317,6 +322,7 @@ pub(super) async fn remove(write: &mut Write, id: ImageId) -> Result<()> {
         .fetch_optional(&mut **write)
         .await?;
     if let Some(row) = row {
+        sqlx::query("insert into deleted_images (id) values ($1)").bind(id).execute(&mut **write).await?;
         super::image_usage::release_image(write, row.try_get(0)?, row.try_get(1)?).await?;
         super::image_tasks::fail_those_of(write, id, "the image was deleted").await?;
     }
