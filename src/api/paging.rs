@@ -1,16 +1,18 @@
 //! Lists page by key: the query that asks for a page, the page, and the address of the next one.
 
-use std::convert::Infallible;
-
 use axum::{extract::FromRequestParts, http::request::Parts};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, percent_decode_str, utf8_percent_encode};
 
+use super::error::ApiError;
 use crate::error::{Error, Result};
 
 /// The default page, as Glance has it.
 pub const PAGE: u32 = 25;
 /// The largest page, as Glance and Nova have it.
 pub const MAX_PAGE: u32 = 1000;
+
+/// The most pairs of one query: each filter costs work, and no client sends so many.
+pub const MAX_PAIRS: usize = 128;
 
 /// A request's query, as it came and as pairs. A name may occur again.
 #[derive(Clone, Debug)]
@@ -20,21 +22,32 @@ pub struct Query {
 }
 
 impl<S: Sync> FromRequestParts<S> for Query {
-    type Rejection = Infallible;
+    type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Query, Infallible> {
-        Ok(Query::read(parts.uri.query().unwrap_or_default()))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Query, ApiError> {
+        Ok(Query::read(parts.uri.query().unwrap_or_default())?)
     }
 }
 
 impl Query {
-    /// Reads the part of a URL after its question mark. Nothing in it is an error: what does not decode is kept as it is.
-    pub fn read(raw: &str) -> Query {
-        let pairs = parts(raw).map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(name), decode(value))
-        });
-        Query { raw: raw.to_owned(), pairs: pairs.collect() }
+    /// Reads the part of a URL after its question mark. What does not decode is kept as it is.
+    ///
+    /// # Errors
+    /// `Invalid` for more than [`MAX_PAIRS`].
+    pub fn read(raw: &str) -> Result<Query> {
+        let pairs: Vec<_> = parts(raw)
+            .take(MAX_PAIRS + 1)
+            .map(|pair| {
+                let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                (decode(name), decode(value))
+            })
+            .collect();
+        if pairs.len() > MAX_PAIRS {
+            return Err(Error::Invalid(format!(
+                "A query has at most {MAX_PAIRS} parameters: ask in several requests."
+            )));
+        }
+        Ok(Query { raw: raw.to_owned(), pairs })
     }
 
     /// Every pair, decoded, in their order.
@@ -175,17 +188,23 @@ mod tests {
 
     #[test]
     fn links_keep_every_filter_and_replace_the_marker() {
-        let query = Query::read("name=a%20b&marker=x&tag=1&tag=2&%6darker=y");
+        let query = Query::read("name=a%20b&marker=x&tag=1&tag=2&%6darker=y").unwrap();
         assert_eq!(query.first("/l"), "/l?name=a%20b&tag=1&tag=2");
         assert_eq!(query.after("/l", "c d_é"), "/l?name=a%20b&tag=1&tag=2&marker=c%20d_%C3%A9");
         assert_eq!(query.here("/l"), "/l?name=a%20b&marker=x&tag=1&tag=2&%6darker=y");
-        assert_eq!(Query::read("").here("/l"), "/l");
-        assert_eq!(Query::read("marker=x").after("/l", "y"), "/l?marker=y");
+        assert_eq!(Query::read("").unwrap().here("/l"), "/l");
+        assert_eq!(Query::read("marker=x").unwrap().after("/l", "y"), "/l?marker=y");
+    }
+
+    #[test]
+    fn a_query_has_a_bound_of_pairs() {
+        assert!(Query::read(&"a=1&".repeat(MAX_PAIRS)).is_ok());
+        assert!(matches!(Query::read(&"a=1&".repeat(MAX_PAIRS + 1)), Err(Error::Invalid(_))));
     }
 
     #[test]
     fn pairs_are_decoded_and_may_repeat() {
-        let query = Query::read("a=1+2&a=%00&b");
+        let query = Query::read("a=1+2&a=%00&b").unwrap();
         assert_eq!(query.all("a").collect::<Vec<_>>(), ["1 2", "\u{fffd}"]);
         assert_eq!((query.one("a"), query.one("b"), query.one("c")), (Some("1 2"), Some(""), None));
     }

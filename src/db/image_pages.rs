@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 
+use futures::TryStreamExt as _;
 use sqlx::{Any, AssertSqlSafe, Row as _, query::Query};
 
 use super::{
@@ -17,7 +18,9 @@ use crate::{
     ids::ProjectId,
     model::{
         image::{Image, Visibility},
-        image_list::{Comparison, Condition, Direction, ListImages, NumberColumn, Part, SortKey, TextColumn},
+        image_list::{
+            Comparison, Condition, Direction, ImagePage, ListImages, NumberColumn, Part, SortKey, TextColumn,
+        },
         member::MemberStatus,
     },
 };
@@ -25,6 +28,9 @@ use crate::{
 /// A tag or property that so few images have is answered from its label; one that more have is looked for along the
 /// page's order, where it is found soon.
 const FEW: usize = 200;
+
+/// A page ends after so many bytes of properties and tags, however many images it may have.
+const PAGE_BYTES: usize = 8 << 20;
 
 /// One page: what is seen, what was asked for, and the image that it begins after.
 #[derive(Clone, Copy)]
@@ -49,9 +55,9 @@ impl Database {
     }
 
     /// One page of the images of these parts. `after` is the marker's record.
-    pub async fn image_page(&self, parts: &[Part], wanted: &ListImages, after: Option<&Image>) -> Result<Vec<Image>> {
+    pub async fn image_page(&self, parts: &[Part], wanted: &ListImages, after: Option<&Image>) -> Result<ImagePage> {
         if parts.is_empty() {
-            return Ok(Vec::new());
+            return Ok(ImagePage::default());
         }
         let mut wanted = wanted.clone();
         for condition in &mut wanted.conditions {
@@ -59,7 +65,7 @@ impl Database {
                 && let Some(ids) = self.labelled(label).await?
             {
                 if ids.is_empty() {
-                    return Ok(Vec::new());
+                    return Ok(ImagePage::default());
                 }
                 *condition = Condition::TextIn(TextColumn::Id, ids);
             }
@@ -69,7 +75,17 @@ impl Database {
         for value in statement.values {
             query = value.bind(query);
         }
-        query.fetch_all(self.reads()).await?.iter().map(Image::of).collect()
+        let mut rows = query.fetch(self.reads());
+        let (mut page, mut bytes) = (ImagePage::default(), 0);
+        while bytes < PAGE_BYTES
+            && let Some(row) = rows.try_next().await?
+        {
+            let image = Image::of(&row)?;
+            bytes += image.properties.as_json().len() + image.tags.as_json().len();
+            page.images.push(image);
+        }
+        page.is_more = bytes >= PAGE_BYTES || page.images.len() == wanted.limit as usize;
+        Ok(page)
     }
 
     /// The images with this label, if they are few.

@@ -11,7 +11,7 @@ use crate::{
         image_policy::{self, ImageAction},
     },
     ids::ImageId,
-    model::image_list::Part,
+    model::image_list::{ImagePage, Part},
 };
 
 impl Images {
@@ -20,20 +20,20 @@ impl Images {
     /// # Errors
     /// `Forbidden` for somebody without a role, and for questions about sharing where nothing is shared;
     /// `Invalid` for a marker that is not an image the caller sees.
-    pub async fn list(&self, caller: &Caller, wanted: ListImages) -> Result<Vec<Image>> {
+    pub async fn list(&self, caller: &Caller, wanted: ListImages) -> Result<ImagePage> {
         let parts = self.seen(caller, &wanted)?;
         let after = match wanted.marker {
             None => None,
             Some(id) => Some(self.marker(caller, id).await?),
         };
         if wanted.limit == 0 {
-            return Ok(Vec::new());
+            return Ok(ImagePage::default());
         }
-        let mut images = self.0.db.image_page(&parts, &wanted, after.as_ref()).await?;
-        for image in &mut images {
+        let mut page = self.0.db.image_page(&parts, &wanted, after.as_ref()).await?;
+        for image in &mut page.images {
             self.0.stores.sort(&mut image.stores);
         }
-        Ok(images)
+        Ok(page)
     }
 
     /// How many images of each kind the caller's project sees of those that meet the conditions: public, private,

@@ -62,7 +62,8 @@ use crate::{
 };
 
 pub use crate::model::image_list::{
-    Comparison, Condition, Direction, Kind, ListImages, Membership, NumberColumn, PageVisibility, SortKey, TextColumn,
+    Comparison, Condition, Direction, ImagePage, Kind, ListImages, Membership, NumberColumn, PageVisibility, SortKey,
+    TextColumn,
 };
 pub use crate::model::{
     image::{Image, Status, Visibility},

@@ -27,6 +27,9 @@ const MAX_NAME: usize = 255;
 /// Characters of a property's value (Glance's column).
 const MAX_VALUE: usize = 65_535;
 
+/// Bytes of the names and values of all properties together: a list has a thousand images.
+const MAX_PROPERTIES_BYTES: usize = 256 << 10;
+
 /// The words OpenStack has for the formats of files. Which of them are accepted is said when bytes come.
 pub const DISK_FORMATS: [&str; 11] =
     ["ami", "ari", "aki", "vhd", "vhdx", "vmdk", "raw", "qcow2", "vdi", "ploop", "iso"];
@@ -178,7 +181,17 @@ pub(super) fn properties_of(image: &Image) -> Result<BTreeMap<String, String>> {
 }
 
 /// Puts the properties into the record.
+///
+/// # Errors
+/// `TooLarge` when they are more bytes together than an image may have.
 pub(super) fn write_properties(image: &mut Image, properties: &BTreeMap<String, String>) -> Result<()> {
+    let bytes: usize = properties.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if bytes > MAX_PROPERTIES_BYTES {
+        return Err(Error::TooLarge(format!(
+            "The properties of an image may have {MAX_PROPERTIES_BYTES} bytes together, and these have {bytes}: shorten \
+             their values."
+        )));
+    }
     image.properties = Properties::of(properties);
     Ok(())
 }

@@ -61,7 +61,7 @@ impl Images {
             || Error::Unavailable("too many figures are being counted at the same time; try again in a moment".into());
         let _turn = self.0.counting.try_acquire().map_err(|_| busy())?;
         let wanted = ListImages { limit: MAX_COMPARED, ..ListImages::default() };
-        let mut others = self.list(caller, wanted).await?;
+        let mut others = self.list(caller, wanted).await?.images;
         others.retain(|other| other.id != id);
         let mut figures = Figures { compared: others.len(), ..Figures::default() };
         for (nth, store) in self.0.stores.of(&image.stores.0).enumerate() {

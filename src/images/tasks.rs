@@ -19,6 +19,9 @@ use crate::{
     queue::{Queue, Source, Work},
 };
 
+/// The tasks of an image that are shown, the newest; older ones are soon forgotten.
+const MAX_TASKS: u32 = 1000;
+
 /// The conditions of a list of tasks.
 #[derive(Clone, Debug, Default)]
 pub struct ListTasks {
@@ -48,7 +51,7 @@ pub struct NewTask {
 }
 
 impl Images {
-    /// The tasks of an image, the newest first. Only its project and admins see any: the input may hold
+    /// The newest 1000 tasks of an image, the newest first. Only its project and admins see any: the input may hold
     /// an address that is nobody else's to know.
     ///
     /// # Errors
@@ -58,7 +61,7 @@ impl Images {
         if !image_policy::see_tasks_of_image(caller, image.owner) {
             return Ok(Vec::new());
         }
-        self.0.db.image_tasks(&TaskPage { image: Some(id), limit: crate::db::ALL, ..TaskPage::default() }).await
+        self.0.db.image_tasks(&TaskPage { image: Some(id), limit: MAX_TASKS, ..TaskPage::default() }).await
     }
 
     /// A page of all tasks.

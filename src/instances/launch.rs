@@ -28,6 +28,8 @@ const MAX_COUNT: u32 = 1000;
 const MAX_USER_DATA_BYTES: usize = 65_535 / 4 * 3;
 /// The image's properties that say what its guest needs or is: an instance keeps them, and so do images made of it.
 const KEPT_PROPERTIES: [&str; 3] = ["hw_", "os_", "architecture"];
+/// The most bytes of those: each instance keeps its own, in its row and in memory.
+const MAX_KEPT_BYTES: usize = 16 << 10;
 const GIB: u64 = 1 << 30;
 
 /// Launches, as the door says.
@@ -41,7 +43,9 @@ pub(super) async fn launch(room: &Arc<Room>, caller: &Caller, wanted: Launch) ->
         None => None,
     };
     let disk_bytes = disk_bytes(&flavor, &source)?;
-    let make = Make { caller, project, wanted: &wanted, flavor: &flavor, source: &source, public_key, disk_bytes };
+    let hardware = kept_properties(&source)?;
+    let make =
+        Make { caller, project, wanted: &wanted, flavor: &flavor, source: &source, public_key, disk_bytes, hardware };
     let reservation = Reservation {
         project,
         min: wanted.min_count,
@@ -116,6 +120,24 @@ fn disk_bytes(flavor: &Flavor, source: &LaunchSource) -> Result<u64> {
     Ok(disk.max(image))
 }
 
+fn kept_properties(source: &LaunchSource) -> Result<BTreeMap<String, String>> {
+    let is_kept = |name: &String| KEPT_PROPERTIES.iter().any(|start| name.starts_with(start));
+    let kept: BTreeMap<_, _> = source
+        .properties
+        .iter()
+        .filter(|(name, _)| is_kept(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let bytes: usize = kept.iter().map(|(name, value)| name.len() + value.len()).sum();
+    if bytes > MAX_KEPT_BYTES {
+        return Err(Error::Invalid(format!(
+            "The image's properties that begin with hw_ or os_ have {bytes} bytes, and an instance keeps at most \
+             {MAX_KEPT_BYTES}: shorten them."
+        )));
+    }
+    Ok(kept)
+}
+
 struct Make<'a> {
     caller: &'a Caller,
     project: ProjectId,
@@ -124,6 +146,7 @@ struct Make<'a> {
     source: &'a LaunchSource,
     public_key: Option<String>,
     disk_bytes: u64,
+    hardware: BTreeMap<String, String>,
 }
 
 impl Make<'_> {
@@ -135,8 +158,6 @@ impl Make<'_> {
             |name: &str| if wanted.max_count > 1 { format!("{name}-{}", index + 1) } else { name.to_owned() };
         let name = numbered(&wanted.name);
         let hostname = wanted.hostname.as_ref().map_or_else(|| hostname(&name, id), |name| numbered(&name.0));
-        let is_kept = |name: &String| KEPT_PROPERTIES.iter().any(|start| name.starts_with(start));
-        let hardware = source.properties.iter().filter(|(name, _)| is_kept(name));
         let row = InstanceRow {
             id,
             project_id: self.project,
@@ -149,7 +170,7 @@ impl Make<'_> {
             make: InstanceMake {
                 image: source.id,
                 image_name: source.name.clone().unwrap_or_default(),
-                hardware: hardware.map(|(name, value)| (name.clone(), value.clone())).collect::<BTreeMap<_, _>>(),
+                hardware: self.hardware.clone(),
                 base_root: source.disk.root.to_string(),
                 base_store: source.disk.store.clone(),
                 base_bytes: source.virtual_size_bytes,

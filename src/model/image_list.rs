@@ -3,7 +3,10 @@
 //! A list is a page of what the rules let the caller see (parts, made by `identity::image_policy`), cut down to what
 //! the caller asked for ([`ListImages`]). `db` translates both into one statement.
 
-use super::{image::Visibility, member::MemberStatus};
+use super::{
+    image::{Image, Visibility},
+    member::MemberStatus,
+};
 use crate::ids::{ImageId, ProjectId};
 
 /// The conditions of a list of images.
@@ -23,6 +26,15 @@ pub struct ListImages {
     pub marker: Option<ImageId>,
     /// How many at most.
     pub limit: u32,
+}
+
+/// A page of a list.
+#[derive(Debug, Default)]
+pub struct ImagePage {
+    /// The images of the page.
+    pub images: Vec<Image>,
+    /// Whether there may be a next page. A page ends early where its images are large.
+    pub is_more: bool,
 }
 
 /// A member status as lists ask for it.

@@ -16,7 +16,8 @@ use crate::{
     instances::{Direction, Instance, ListInstances, SortKey, Status},
 };
 
-/// The largest compiled name filter: a regular expression must not take memory at its sender's will.
+/// The largest compiled filter: a regular expression must not take memory at its sender's will. Of several of one name
+/// the last one counts, as for Nova, and it alone is compiled.
 const REGEX_BYTES: usize = 1 << 18;
 
 /// The query of a list, read.
@@ -54,10 +55,16 @@ impl Wanted {
         let limit = query.limit_of_nova()?;
         let mut wanted = Wanted { list: ListInstances::default(), limit, rest: Vec::new(), is_empty: false };
         let mut directions = query.all("sort_dir");
+        for name in ["name", "ip"] {
+            if let Some(value) = query.all(name).next_back() {
+                wanted.matches(name, value)?;
+            }
+        }
         for (name, value) in query.pairs() {
             match name {
                 "sort_key" => wanted.sort(value, directions.next())?,
                 "status" => wanted.status(value),
+                "name" | "ip" => {}
                 _ => wanted.filter(name, value, is_admin)?,
             }
         }
@@ -65,10 +72,18 @@ impl Wanted {
         Ok(wanted)
     }
 
+    fn matches(&mut self, name: &str, value: &str) -> Result<()> {
+        let pattern = pattern(name, value)?;
+        match name {
+            "name" => self.list.name = Some(pattern),
+            _ => self.rest.push(Rest::Ip(pattern)),
+        }
+        Ok(())
+    }
+
     fn filter(&mut self, name: &str, value: &str, is_admin: bool) -> Result<()> {
         let list = &mut self.list;
         match name {
-            "name" => list.name = Some(pattern("name", value)?),
             "image" => match value.rsplit('/').next().unwrap_or_default().parse() {
                 Ok(id) => list.image = Some(id),
                 Err(_) => self.is_empty = true,
@@ -103,7 +118,6 @@ impl Wanted {
     fn judge_here(&mut self, name: &str, value: &str, is_admin: bool) -> Result<()> {
         let text = value.to_owned();
         self.rest.push(match name {
-            "ip" => Rest::Ip(pattern("ip", value)?),
             "host" | "hypervisor_hostname" | "node" if is_admin => Rest::Host(text),
             "uuid" => Rest::Uuid(text),
             "vm_state" => Rest::VmState(text),
@@ -168,7 +182,10 @@ impl Wanted {
                 return Err(Error::Invalid(format!("Invalid input for query parameters sort_key. Value: {other}.")));
             }
         };
-        self.list.sort.push((key, direction));
+        // A key that came before orders nothing more.
+        if !self.list.sort.iter().any(|(earlier, _)| *earlier == key) {
+            self.list.sort.push((key, direction));
+        }
         Ok(())
     }
 
@@ -223,7 +240,7 @@ mod tests {
     use super::*;
 
     fn read(query: &str) -> Result<Wanted> {
-        Wanted::read(&Query::read(query), false)
+        Wanted::read(&Query::read(query)?, false)
     }
 
     #[test]
@@ -239,6 +256,13 @@ mod tests {
         assert_eq!(read("limit=2").unwrap().list.limit, Some(2));
         assert_eq!(read("limit=0").unwrap().list.limit, Some(1000));
         assert_eq!(read("limit=2&ip=10.").unwrap().list.limit, Some(2));
+    }
+
+    #[test]
+    fn of_several_patterns_the_last_counts_and_a_key_orders_once() {
+        let wanted = read("name=(&name=web&ip=(&ip=10").unwrap();
+        assert_eq!((wanted.list.name.unwrap().as_str(), wanted.rest.len()), ("web", 1));
+        assert_eq!(read("sort_key=uuid&sort_key=uuid").unwrap().list.sort.len(), 1);
     }
 
     #[test]

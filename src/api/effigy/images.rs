@@ -14,7 +14,7 @@ use crate::{
         caller::Asked,
         error::{Answer, ErrorBody},
         image::{image_id, list},
-        paging::{MAX_PAGE, Page, Query},
+        paging::{MAX_PAGE, Query},
     },
     error::Result,
     images::{Condition, Image, ListImages, PageVisibility},
@@ -87,9 +87,7 @@ struct Figures {
     ),
 )]
 pub(super) async fn list(Asked { rooms, caller, .. }: Asked, query: Query) -> Answer<Json<ImagePage>> {
-    let wanted = list::read_with(&query, word)?;
-    let limit = wanted.limit as usize;
-    let page = Page::full(rooms.images.list(&caller, wanted).await?, limit, |image| image.id.to_string());
+    let page = list::page(rooms.images.list(&caller, list::read_with(&query, word)?).await?);
     let next = page.next.map(|marker| query.after("/effigy/v1/images", &marker));
     Ok(Json(ImagePage { images: all(page.items)?, next }))
 }
@@ -142,7 +140,7 @@ pub(super) async fn descendants(Asked { rooms, caller, .. }: Asked, Path(image):
         limit: MAX_PAGE,
         ..ListImages::default()
     };
-    Ok(Json(List { images: all(rooms.images.list(&caller, made_from_it).await?)? }))
+    Ok(Json(List { images: all(rooms.images.list(&caller, made_from_it).await?.images)? }))
 }
 
 /// Lists the images that an image goes back to.

@@ -37,7 +37,7 @@ impl FromRequestParts<Api> for Filters {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, rooms: &Api) -> Answer<Filters> {
-        let query = Query::read(parts.uri.query().unwrap_or_default());
+        let query = Query::read(parts.uri.query().unwrap_or_default())?;
         let limit = paging::limit(query.all("limit").next_back(), MAX_PAGE)?.max(1);
         let base = PublicUrl::of(rooms, &parts.headers).0;
         let whole = parts.extensions.get::<WholeUri>().map_or(&parts.uri, |uri| &uri.0);

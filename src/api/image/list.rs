@@ -11,7 +11,8 @@ use crate::{
     },
     error::{Error, Result},
     images::{
-        Comparison, Condition, Direction, ListImages, Membership, NumberColumn, PageVisibility, SortKey, TextColumn,
+        Comparison, Condition, Direction, Image, ImagePage, ListImages, Membership, NumberColumn, PageVisibility,
+        SortKey, TextColumn,
     },
 };
 
@@ -19,15 +20,17 @@ use crate::{
 const IMAGES: &str = "/v2/images";
 /// The most values of one `in:`: more than any page of a client names.
 const MAX_CHOICES: usize = 500;
-/// The most filters of one request, for the same reason.
-const MAX_FILTERS: usize = 64;
 
 pub(super) async fn list(Asked { rooms, caller, .. }: Asked, query: Query) -> Answer<Response> {
-    let wanted = read_with(&query, |_, _, _| Ok(false))?;
-    let limit = wanted.limit as usize;
-    let page = Page::full(rooms.images.list(&caller, wanted).await?, limit, |image| image.id.to_string());
+    let page = page(rooms.images.list(&caller, read_with(&query, |_, _, _| Ok(false))?).await?);
     let next = page.next.map(|marker| query.after(IMAGES, &marker));
     Ok(render::json(StatusCode::OK, render::page(&page.items, &query.first(IMAGES), next.as_deref())))
+}
+
+/// The page, and the marker of the next one.
+pub(in crate::api) fn page(ImagePage { images, is_more }: ImagePage) -> Page<Image> {
+    let next = images.last().filter(|_| is_more).map(|image| image.id.to_string());
+    Page { items: images, next }
 }
 
 /// Reads a query, in which `more` knows further words.
@@ -38,9 +41,6 @@ pub(in crate::api) fn read_with(
     let mut wanted = ListImages { limit: paging::PAGE, ..ListImages::default() };
     let mut sort = Sort::default();
     for (name, value) in query.pairs() {
-        if wanted.conditions.len() >= MAX_FILTERS {
-            return Err(Error::Invalid(format!("a list has at most {MAX_FILTERS} filters")));
-        }
         if more(&mut wanted, name, value)? {
             continue;
         }
@@ -56,7 +56,12 @@ pub(in crate::api) fn read_with(
             _ => wanted.conditions.push(condition(name, value.to_owned())?),
         }
     }
-    wanted.order = sort.order()?;
+    // A key that came before orders nothing more, and each would be a term of the statement.
+    for (key, direction) in sort.order()? {
+        if !wanted.order.iter().any(|(earlier, _)| *earlier == key) {
+            wanted.order.push((key, direction));
+        }
+    }
     Ok(wanted)
 }
 
@@ -285,7 +290,8 @@ mod tests {
 
     #[test]
     fn an_order_is_read_in_both_ways() {
-        let order = |query: &str| read_with(&Query::read(query), |_, _, _| Ok(false)).map(|wanted| wanted.order);
+        let order =
+            |query: &str| read_with(&Query::read(query).unwrap(), |_, _, _| Ok(false)).map(|wanted| wanted.order);
         let by_name = vec![(SortKey::Name, Direction::Ascending), (SortKey::SizeBytes, Direction::Descending)];
         assert_eq!(order("sort=name:asc,size").unwrap(), by_name);
         assert_eq!(order("sort_key=name&sort_key=size&sort_dir=asc&sort_dir=desc").unwrap(), by_name);

@@ -187,10 +187,17 @@ fn check_status(image: &Image, source: Option<&Source>, is_staged: bool) -> Resu
     Err(Error::Conflict(message))
 }
 
+/// The most bytes of a request that a task keeps: an image may have many tasks, and each is kept for days.
+const MAX_INPUT_BYTES: usize = 8 << 10;
+
 pub(in crate::images) fn task(caller: &Caller, image: ImageId, kind: &str, input: &Value) -> Result<ImageTask> {
     let Some(project) = &caller.project else {
         return Err(Error::Forbidden("An import needs a project: use a token that is scoped to one.".into()));
     };
+    let input = serde_json::to_string(input).map_err(Error::internal)?;
+    if input.len() > MAX_INPUT_BYTES {
+        return Err(Error::TooLarge(format!("The request of an import may have at most {MAX_INPUT_BYTES} bytes.")));
+    }
     Ok(ImageTask {
         id: JobId::new(),
         kind: kind.into(),
@@ -199,7 +206,7 @@ pub(in crate::images) fn task(caller: &Caller, image: ImageId, kind: &str, input
         user: caller.user.id,
         request_id: caller.request_id.clone(),
         status: "pending".into(),
-        input: serde_json::to_string(input).map_err(Error::internal)?,
+        input,
         result: None,
         message: String::new(),
         created_ms: now_ms(),

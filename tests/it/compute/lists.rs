@@ -50,6 +50,20 @@ async fn filters_keep_only_the_servers_that_match() {
 }
 
 #[tokio::test]
+async fn query_has_a_bound_and_so_have_the_properties_that_an_instance_keeps() {
+    let (_effigy, people, image) = three().await;
+    let alice = &people.alice;
+    let refused = alice.get(&format!("/compute/v2.1/servers?{}", "ip=%5Cw%7B20%7D&".repeat(129))).await.expect(400);
+    assert!(refused.text().contains("at most 128 parameters"), "{}", refused.text());
+    // Of several patterns the last one counts.
+    assert_eq!(names(alice, "name=web&name=db").await, ["db"]);
+    let large = json!([{"op": "add", "path": "/hw_note", "value": "x".repeat(17_000)}]);
+    alice.patch_image(&image, large).await.expect(200);
+    let refused = alice.launch("heavy", &image, json!({})).await.expect(400);
+    assert!(refused.text().contains("an instance keeps at most 16384"), "{}", refused.text());
+}
+
+#[tokio::test]
 async fn list_pages_by_key_and_its_link_keeps_the_filters() {
     let (effigy, people, _) = three().await;
     let mut seen = Vec::new();

@@ -83,12 +83,12 @@ async fn every_order_pages_through_every_image_once() {
                 for order in [Direction::Ascending, Direction::Descending] {
                     let mixed = vec![(key, order), (SortKey::Name, Direction::Ascending)];
                     let whole = ListImages { order: mixed, ..page() };
-                    let all = db.image_page(&seen(viewer), &whole, None).await.expect("page");
+                    let all = db.image_page(&seen(viewer), &whole, None).await.expect("page").images;
                     assert_eq!(all.len(), visible, "{name}: {key:?}");
                     let mut paged: Vec<Image> = Vec::new();
                     loop {
                         let next = ListImages { limit: 5, ..whole.clone() };
-                        let images = db.image_page(&seen(viewer), &next, paged.last()).await.expect("page");
+                        let images = db.image_page(&seen(viewer), &next, paged.last()).await.expect("page").images;
                         if images.is_empty() {
                             break;
                         }
@@ -98,7 +98,7 @@ async fn every_order_pages_through_every_image_once() {
                 }
             }
             let by_name = ListImages { order: vec![(SortKey::Name, Direction::Ascending)], ..page() };
-            let images = db.image_page(&seen(viewer), &by_name, None).await.expect("page");
+            let images = db.image_page(&seen(viewer), &by_name, None).await.expect("page").images;
             let names: Vec<_> = images.into_iter().map(|i| i.name).collect();
             assert!(names.is_sorted(), "{name}: {names:?}");
         }
@@ -145,16 +145,16 @@ async fn conditions_select_the_rows_that_match() {
             let mut found = 0;
             for hidden in [false, true] {
                 let wanted = ListImages { conditions: vec![condition.clone()], hidden, ..page() };
-                found += db.image_page(&seen(Some(own)), &wanted, None).await.expect("page").len();
+                found += db.image_page(&seen(Some(own)), &wanted, None).await.expect("page").images.len();
             }
             assert_eq!(found, expected, "{name}: {condition:?}");
         }
         for (hidden, shown) in [(false, &one), (true, &two)] {
             let wanted = ListImages { hidden, ..page() };
-            let stranger = db.image_page(&seen(Some(ProjectId::new())), &wanted, None).await.expect("page");
+            let stranger = db.image_page(&seen(Some(ProjectId::new())), &wanted, None).await.expect("page").images;
             assert!(stranger.is_empty(), "{name}");
             let all = seen_of(Some(own), Some(PageVisibility::All), Membership::All);
-            let found = db.image_page(&all, &wanted, None).await.expect("page");
+            let found = db.image_page(&all, &wanted, None).await.expect("page").images;
             assert_eq!(found.iter().map(|image| image.id).collect::<Vec<_>>(), [shown.id], "{name}");
         }
     }
@@ -217,7 +217,7 @@ async fn lists_hold_exactly_what_is_shown() {
         for question in &questions {
             for wanted in &memberships {
                 let parts = seen_of(Some(project), *question, *wanted);
-                let found = db.image_page(&parts, &page(), None).await.expect("page");
+                let found = db.image_page(&parts, &page(), None).await.expect("page").images;
                 let counted = db.count_images(&parts, &page()).await.expect("count");
                 assert_eq!(counted as usize, found.len(), "{name}: {question:?} {wanted:?}");
                 for (image, membership) in &images {
@@ -240,7 +240,23 @@ async fn lists_hold_exactly_what_is_shown() {
                 }
             }
         }
-        let all = db.image_page(&seen(None), &page(), None).await.expect("page");
+        let all = db.image_page(&seen(None), &page(), None).await.expect("page").images;
         assert_eq!(all.len(), images.len(), "{name}: the admin sees every image");
+    }
+}
+
+#[tokio::test]
+async fn page_ends_early_where_its_images_are_large() {
+    for Fresh { name, db, .. } in both().await {
+        let own = ProjectId::new();
+        for age in 0..40 {
+            let mut large = image(own, "large", age);
+            large.properties = Properties::of(&[("notes".to_owned(), "x".repeat(1 << 18))].into());
+            insert(&db, &large).await;
+        }
+        let first = db.image_page(&seen(Some(own)), &page(), None).await.expect("page");
+        let rest = db.image_page(&seen(Some(own)), &page(), first.images.last()).await.expect("page");
+        assert!(first.is_more && !rest.is_more, "{name}");
+        assert_eq!((first.images.len(), rest.images.len()), (32, 8), "{name}");
     }
 }

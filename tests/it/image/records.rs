@@ -46,6 +46,36 @@ async fn client_may_choose_the_id_once() {
 }
 
 #[tokio::test]
+async fn id_of_a_deleted_image_is_nobodys_again() {
+    let effigy = Effigy::start().await;
+    let People { alice, bob, .. } = effigy.people().await;
+    let id = alice.create_image("trusted", json!({})).await;
+    alice.delete(&path(&id)).await.expect(204);
+    for person in [&bob, &alice] {
+        let refused = person.post("/image/v2/images", json!({"id": id, "visibility": "community"})).await.expect(409);
+        assert!(refused.text().contains("an id is used once"), "{}", refused.text());
+    }
+}
+
+#[tokio::test]
+async fn record_has_a_bound_in_bytes() {
+    let effigy = Effigy::start().await;
+    let People { alice, .. } = effigy.people().await;
+    let id = alice.create_image("heavy", json!({})).await;
+    let add = |n: u32, chars: usize| json!([{"op": "add", "path": format!("/note{n}"), "value": "x".repeat(chars)}]);
+    for n in 0..4 {
+        alice.patch_image(&id, add(n, 65_000)).await.expect(200);
+    }
+    let refused = alice.patch_image(&id, add(4, 65_000)).await.expect(413);
+    assert!(refused.text().contains("262144 bytes together"), "{}", refused.text());
+    alice.patch_image(&id, add(4, 1000)).await.expect(200);
+    let address = format!("https://example.org/{}", "x".repeat(9000));
+    let body = json!({"method": {"name": "web-download", "uri": address}});
+    let refused = alice.post(&format!("{}/import", path(&id)), body).await.expect(413);
+    assert!(refused.text().contains("8192 bytes"), "{}", refused.text());
+}
+
+#[tokio::test]
 async fn nobody_sets_what_the_service_says() {
     let effigy = Effigy::start().await;
     let People { admin, alice, bob, .. } = effigy.people().await;
