@@ -18,12 +18,19 @@ impl Database {
         Ok(())
     }
 
-    /// The next job of the lane whose turn it is, now held by `holder`; also one whose holder has lapsed.
+    /// The next job of the lane whose turn it is, now held by `holder`; also one whose holder has lapsed. The projects
+    /// take turns: the one with the fewest running jobs is first, and one that has its share of the lane waits. Two
+    /// workers that claim at the same moment may exceed a share by one.
     pub async fn claim_job(&self, lane: Lane, holder: &str, lease_ms: i64) -> Result<Option<HeldJob>> {
         let now = now_ms();
-        let due = "select id from jobs where lane = $1 and (state = 'waiting' and run_at_ms <= $2 \
-                   or state = 'running' and lease_until_ms < $2) order by run_at_ms limit 1";
-        let found = sqlx::query(due).bind(lane).bind(now).fetch_optional(self.reads()).await?;
+        let due = "with held as (select coalesce(project_id, '') as project, count(*) as jobs from jobs \
+                     where lane = $1 and state = 'running' and lease_until_ms >= $2 group by coalesce(project_id, '')) \
+                   select j.id from jobs j left join held h on h.project = coalesce(j.project_id, '') \
+                   where j.lane = $1 and (j.state = 'waiting' and j.run_at_ms <= $2 \
+                     or j.state = 'running' and j.lease_until_ms < $2) and coalesce(h.jobs, 0) < $3 \
+                   order by coalesce(h.jobs, 0), j.run_at_ms limit 1";
+        let found =
+            sqlx::query(due).bind(lane).bind(now).bind(lane.share() as i64).fetch_optional(self.reads()).await?;
         let Some(found) = found else { return Ok(None) };
         let mut write = self.write().await?;
         let row = sqlx::query(
@@ -175,14 +182,15 @@ impl JobRow {
 /// Takes on a job as part of a larger transaction.
 pub(super) async fn insert(write: &mut Write, job: &NewJob) -> Result<()> {
     sqlx::query(
-        "insert into jobs (id, lane, work, caller, once, state, failures, run_at_ms, created_ms, updated_ms) \
-         values ($1, $2, $3, $4, $5, 'waiting', 0, $6, $7, $7) on conflict do nothing",
+        "insert into jobs (id, lane, work, caller, once, project_id, state, failures, run_at_ms, created_ms, \
+         updated_ms) values ($1, $2, $3, $4, $5, $6, 'waiting', 0, $7, $8, $8) on conflict do nothing",
     )
     .bind(job.id)
     .bind(job.lane)
     .bind(job.work.clone())
     .bind(job.caller.clone())
     .bind(job.once.clone())
+    .bind(job.project.map(|project| project.to_string()))
     .bind(job.run_at_ms)
     .bind(now_ms())
     .execute(&mut **write)

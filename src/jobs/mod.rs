@@ -1,8 +1,7 @@
 //! Work that outlives a request.
 //!
-//! [`crate::queue`] keeps the rows; this page joins them to the rooms: one match says which room does what. Two workers serve the
-//! front lane (people wait for those jobs), four that of imports, one that of cleanings (each is a guest), one the back
-//! lane, where a job may read terabytes.
+//! [`crate::queue`] keeps the rows; this page joins them to the rooms: one match says which room does what. Each lane
+//! has its workers ([`Lane::workers`]), of which one project gets its share.
 
 mod capture;
 mod clean;
@@ -22,10 +21,6 @@ use crate::{
     stores::Stores,
 };
 
-/// Workers of the front lane. A capture reads and compresses what changed on its own threads; two keep both busy.
-const FRONT_WORKERS: usize = 2;
-/// Workers of imports: a slow source keeps a worker waiting, so there are more; each holds an upload's buffers.
-const IMPORT_WORKERS: usize = 4;
 /// How long an ended job's row is kept, for people who ask how it ended.
 const KEEP_ENDED: Duration = Duration::from_secs(7 * 24 * 3600);
 /// How often lapsed fills are looked for.
@@ -46,10 +41,7 @@ pub struct Rooms {
 
 /// Starts the workers and the clock; they end with `stop`, and `tasks` knows when.
 pub fn start(queue: &Queue, rooms: &Rooms, sweep_interval: Duration, stop: &CancellationToken, tasks: &TaskTracker) {
-    let lanes = std::iter::repeat_n(Lane::Front, FRONT_WORKERS)
-        .chain(std::iter::repeat_n(Lane::Import, IMPORT_WORKERS))
-        .chain([Lane::Clean, Lane::Back]);
-    for lane in lanes {
+    for lane in Lane::ALL.into_iter().flat_map(|lane| std::iter::repeat_n(lane, lane.workers())) {
         let (queue, rooms, stop) = (queue.clone(), rooms.clone(), stop.clone());
         tasks.spawn(async move {
             let body = move |job: Job| {

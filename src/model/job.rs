@@ -3,7 +3,7 @@
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use super::UnknownWord;
-use crate::ids::JobId;
+use crate::ids::{JobId, ProjectId};
 
 /// The lanes of jobs: people wait for those in front, nobody waits for those in the back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantNames)]
@@ -19,6 +19,30 @@ pub enum Lane {
     Back,
 }
 
+impl Lane {
+    /// All lanes.
+    pub const ALL: [Lane; 4] = [Lane::Front, Lane::Import, Lane::Clean, Lane::Back];
+
+    /// How many jobs of the lane run at a time in one service.
+    pub const fn workers(self) -> usize {
+        match self {
+            // A capture reads and compresses what changed on its own threads; two keep both busy.
+            Lane::Front => 3,
+            // A slow source keeps a worker waiting, so there are more; each holds an upload's buffers.
+            Lane::Import => 4,
+            Lane::Clean | Lane::Back => 1,
+        }
+    }
+
+    /// How many of them one project may have: where there are several, one stays free for the others.
+    pub const fn share(self) -> usize {
+        match self.workers() {
+            1 => 1,
+            workers => workers - 1,
+        }
+    }
+}
+
 /// A job to take on.
 #[derive(Clone, Debug)]
 pub struct NewJob {
@@ -30,6 +54,8 @@ pub struct NewJob {
     pub work: String,
     /// The caller, as JSON.
     pub caller: Option<String>,
+    /// The project whose share of the lane it takes; the service's own jobs share one.
+    pub project: Option<ProjectId>,
     /// While a job of this name waits or runs, no second is taken on.
     pub once: Option<String>,
     /// Not before.

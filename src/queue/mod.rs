@@ -89,6 +89,7 @@ impl Queue {
             lane: work.lane(),
             once: work.once(),
             caller: caller.map(serde_json::to_string).transpose().map_err(Error::internal)?,
+            project: caller.and_then(|caller| caller.project.as_ref()).map(|project| project.id),
             work: serde_json::to_string(&work).map_err(Error::internal)?,
             run_at_ms: now_ms(),
         })

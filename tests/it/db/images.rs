@@ -91,7 +91,15 @@ pub(super) async fn sums_are_right(db: &Database, name: &str) {
 }
 
 fn job() -> NewJob {
-    NewJob { id: JobId::new(), lane: Lane::Front, work: "{}".into(), caller: None, once: None, run_at_ms: 0 }
+    NewJob {
+        id: JobId::new(),
+        lane: Lane::Front,
+        work: "{}".into(),
+        caller: None,
+        project: None,
+        once: None,
+        run_at_ms: 0,
+    }
 }
 
 #[tokio::test]

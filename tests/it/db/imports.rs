@@ -40,7 +40,7 @@ fn task(image: &Image, created_ms: i64) -> (ImageTask, NewJob) {
         expires_ms: None,
     };
     let (work, caller) = ("{}".into(), None);
-    (task, NewJob { id, lane: Lane::Import, work, caller, once: None, run_at_ms: 0 })
+    (task, NewJob { id, lane: Lane::Import, work, caller, project: None, once: None, run_at_ms: 0 })
 }
 
 async fn staged(db: &Database, image: &Image, size_bytes: i64) {

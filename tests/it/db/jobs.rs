@@ -2,7 +2,7 @@
 
 use effigy::{
     db::Database,
-    ids::JobId,
+    ids::{JobId, ProjectId},
     model::job::{Lane, NewJob},
 };
 
@@ -14,6 +14,7 @@ fn job(once: Option<&str>, run_at_ms: i64) -> NewJob {
         lane: Lane::Front,
         work: "{}".into(),
         caller: Some("{}".into()),
+        project: Some(ProjectId::new()),
         once: once.map(str::to_owned),
         run_at_ms,
     }
@@ -77,5 +78,39 @@ async fn lapsed_job_is_taken_over_and_a_renewed_one_is_not() {
         db.retry_job(lapsed.id, "alive", i64::MAX, "later").await.expect("retry");
         assert!(db.claim_job(Lane::Front, "third", 60_000).await.expect("claim").is_none(), "{name}: it does not wait");
         assert_eq!(db.job(lapsed.id).await.expect("read").expect("the job").failures, 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn projects_take_turns_and_none_has_a_whole_lane() {
+    for Fresh { name, db, .. } in both().await {
+        let (greedy, other) = (Some(ProjectId::new()), Some(ProjectId::new()));
+        for age in 0..5 {
+            db.add_job(&NewJob { project: greedy, ..job(None, age) }).await.expect("add");
+        }
+        let claim = async || db.claim_job(Lane::Front, "me", 60_000).await.expect("claim").map(|held| held.id);
+        for _ in 0..Lane::Front.share() {
+            assert!(claim().await.is_some(), "{name}");
+        }
+        assert!(claim().await.is_none(), "{name}: the greedy project has more than its share");
+        let (late, own) = (NewJob { project: other, ..job(None, 9) }, NewJob { project: None, ..job(None, 10) });
+        db.add_job(&late).await.expect("add");
+        db.add_job(&own).await.expect("add");
+        assert_eq!((claim().await, claim().await, claim().await), (Some(late.id), Some(own.id), None), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_project_with_the_fewest_running_jobs_is_first() {
+    for Fresh { name, db, .. } in both().await {
+        let (first, second) = (Some(ProjectId::new()), Some(ProjectId::new()));
+        for age in 0..3 {
+            db.add_job(&NewJob { project: first, ..job(None, age) }).await.expect("add");
+        }
+        let late = NewJob { project: second, ..job(None, 9) };
+        db.add_job(&late).await.expect("add");
+        let claim = async || db.claim_job(Lane::Front, "me", 60_000).await.expect("claim").expect("a job").id;
+        claim().await;
+        assert_eq!(claim().await, late.id, "{name}");
     }
 }
