@@ -201,14 +201,10 @@ impl Images {
         self.0.db.forget_disk_reports().await
     }
 
-    /// The reason not to share an image, if there is one: its findings of high severity, in a sentence.
+    /// The reason not to share an image, if there is one: its findings of high severity, or the bounds behind which
+    /// there may be some.
     pub(super) async fn sharing_concern(&self, image: &Image) -> Result<Option<String>> {
-        let Ok(statement) = self.statement_of(image).await? else { return Ok(None) };
-        let Some(report) = &statement.predicate.report else { return Ok(None) };
-        let found: Vec<String> =
-            report.high_findings().map(|finding| format!("{} ({})", finding.id, finding.place)).take(8).collect();
-        Ok((!found.is_empty())
-            .then(|| format!("This image contains data that should not be shared: {}.", found.join(", "))))
+        Ok(self.statement_of(image).await?.ok().and_then(|statement| concern_of(&statement)))
     }
 
     /// The versions of the rules and the key, as rows have them: when one of them changes, a statement is made anew.
@@ -220,6 +216,19 @@ impl Images {
     pub(super) fn passes(statement: &Statement) -> bool {
         statement.predicate.verdict == Verdict::Passed
     }
+}
+
+/// Why an image should not be shared of which this is stated.
+fn concern_of(statement: &Statement) -> Option<String> {
+    let Some(report) = &statement.predicate.report else {
+        return Some("Nobody could look into this image: verify it again.".into());
+    };
+    let found: Vec<String> =
+        report.high_findings().map(|finding| format!("{} ({})", finding.id, finding.place)).take(8).collect();
+    let findings = (!found.is_empty())
+        .then(|| format!("This image contains data that should not be shared: {}.", found.join(", ")));
+    let concerns: Vec<String> = findings.into_iter().chain(statement::unseen(report)).collect();
+    (!concerns.is_empty()).then(|| concerns.join(" "))
 }
 
 /// Sets the usual properties where the owner gave none, when it is known what system this is.

@@ -183,17 +183,7 @@ impl Predicate {
         let mut reasons: Vec<String> = format.err().into_iter().collect();
         match &look {
             Err(why) => reasons.push(format!("The content of the disk is unknown: {why}.")),
-            Ok(report) => {
-                if let Some(why) = &report.incomplete {
-                    reasons.push(format!("Not everything inside could be looked at: {why}."));
-                } else if let guest::Fact::Unknown(why) = &report.facts.family {
-                    reasons.push(format!("The system inside is unknown: {why}."));
-                }
-                for finding in report.high_findings() {
-                    let place = finding.partition.map_or(String::new(), |number| format!("partition {number}, "));
-                    reasons.push(format!("{} ({place}{}): {}.", finding.id, finding.place, finding.why));
-                }
-            }
+            Ok(report) => reasons.extend(reasons_of(report)),
         }
         let now = time::OffsetDateTime::now_utc().replace_nanosecond(0).unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
         Predicate {
@@ -206,6 +196,40 @@ impl Predicate {
             report: look.ok(),
         }
     }
+}
+
+/// Why the content of a disk does not pass. Whatever was not looked at did not pass, either.
+fn reasons_of(report: &guest::Report) -> Vec<String> {
+    let mut reasons: Vec<String> = unseen(report).collect();
+    match &report.facts.family {
+        guest::Fact::Unknown(why) if reasons.is_empty() => {
+            reasons.push(format!("The system inside is unknown: {why}."));
+        }
+        guest::Fact::Unknown(_) => {}
+        // Beside a system that is known there may be parts that nobody can look into.
+        guest::Fact::Known(_) => reasons.extend(report.volumes.iter().filter_map(|volume| {
+            let place = volume.partition.map_or("The disk".to_owned(), |number| format!("Partition {number}"));
+            let why = volume.problem.as_ref()?;
+            Some(format!(
+                "{place} could not be looked into: {why}. Remove it, or move its files to an ext4, NTFS or FAT file system."
+            ))
+        })),
+    }
+    reasons.extend(report.high_findings().map(|finding| {
+        let place = finding.partition.map_or(String::new(), |number| format!("partition {number}, "));
+        format!("{} ({place}{}): {}.", finding.id, finding.place, finding.why)
+    }));
+    reasons
+}
+
+/// The bounds that a look met, in sentences: what lies behind them, nobody knows.
+pub fn unseen(report: &guest::Report) -> impl Iterator<Item = String> {
+    let bounds = report.incomplete.iter().map(|why| format!("Not everything inside could be looked at: {why}."));
+    let findings = report.has_more_findings.then(|| {
+        let kept = report.findings.len();
+        format!("There are more findings than the {kept} that are kept (findings: cure those that are listed first).")
+    });
+    bounds.chain(findings)
 }
 
 /// Writes and signs a statement.
@@ -339,6 +363,39 @@ mod tests {
         assert!(read(&key, &envelope.to_string()).is_err());
         envelope["signatures"] = json!([]);
         assert!(read(&key, &envelope.to_string()).is_err());
+    }
+
+    fn report(more: Value) -> guest::Report {
+        let volume = |content: &str, problem: Option<&str>| {
+            json!({"partition": 2, "offset_bytes": 0, "size_bytes": 1, "content": content, "free_bytes": null,
+                "problem": problem})
+        };
+        let unknown = json!({"unknown": ""});
+        let mut report = json!({"rules": GUEST_RULES, "disk_bytes": 1, "table": "gpt", "volumes": [volume("ext4", None)],
+            "facts": {"family": {"known": "linux"}, "distribution": unknown, "version": unknown, "name": unknown,
+                "architecture": unknown, "boot": unknown, "cloud_init": unknown, "guest_agent": unknown,
+                "virtio": unknown, "root_free_bytes": unknown},
+            "windows": null, "findings": [], "has_more_findings": false, "incomplete": null});
+        for (name, value) in more.as_object().unwrap() {
+            report[name] = value.clone();
+        }
+        serde_json::from_value(report).unwrap()
+    }
+
+    #[test]
+    fn a_thing_that_was_not_looked_at_did_not_pass() {
+        assert_eq!(Predicate::of(Ok(()), Ok(report(json!({})))).verdict, Verdict::Passed);
+        let xfs = json!([{"partition": 2, "offset_bytes": 0, "size_bytes": 1, "content": "xfs", "free_bytes": null,
+            "problem": "xfs is not read here"}]);
+        for (more, told) in [
+            (json!({"incomplete": "/home has more than 200 homes (homes: remove some)"}), "(homes: remove some)"),
+            (json!({"has_more_findings": true}), "(findings: "),
+            (json!({"volumes": xfs}), "Partition 2 could not be looked into: xfs is not read here."),
+        ] {
+            let Predicate { verdict, reasons, .. } = Predicate::of(Ok(()), Ok(report(more)));
+            assert_eq!((verdict, reasons.len()), (Verdict::Failed, 1), "{reasons:?}");
+            assert!(reasons[0].contains(told), "{reasons:?}");
+        }
     }
 
     #[test]

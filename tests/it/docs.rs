@@ -72,6 +72,18 @@ fn uncommented(line: &str) -> &str {
 }
 
 #[test]
+fn every_bound_of_a_look_is_documented_with_its_way_out() {
+    let page = read("docs/inspection.md");
+    for bound in guest::BOUNDS.iter().chain(&["findings"]) {
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{bound}` |")));
+        assert!(
+            row.is_some_and(|row| row.split('|').count() == 5),
+            "{bound} is not in the table of docs/inspection.md"
+        );
+    }
+}
+
+#[test]
 fn every_documented_command_is_one_of_the_program() {
     let mut wrong = Vec::new();
     let mut count = 0;

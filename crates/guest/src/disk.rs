@@ -8,6 +8,8 @@ use std::{
     time::Instant,
 };
 
+use crate::bound::{Bound, Bounds};
+
 /// Bytes of a known size that can be read at any offset.
 pub trait Disk {
     /// The size in bytes.
@@ -56,7 +58,7 @@ struct Inner {
     disk: Box<dyn Disk>,
     deadline: Instant,
     bytes_left: Cell<u64>,
-    spent: Cell<Option<&'static str>>,
+    bounds: Bounds,
     blocks: RefCell<Blocks>,
 }
 
@@ -72,7 +74,7 @@ impl Bounded {
             disk,
             deadline,
             bytes_left: Cell::new(bytes),
-            spent: Cell::new(None),
+            bounds: Bounds::default(),
             blocks: RefCell::default(),
         }))
     }
@@ -81,9 +83,9 @@ impl Bounded {
         self.0.disk.size_bytes()
     }
 
-    /// Which bound was hit, if one was.
-    pub(crate) fn spent(&self) -> Option<&'static str> {
-        self.0.spent.get()
+    /// The bounds that the look at this disk has met.
+    pub(crate) fn bounds(&self) -> &Bounds {
+        &self.0.bounds
     }
 
     /// A part of the disk; cut where the disk ends.
@@ -112,7 +114,7 @@ impl Bounded {
     fn block(&self, number: u64) -> io::Result<Rc<[u8]>> {
         let inner = &*self.0;
         if Instant::now() >= inner.deadline {
-            return Err(self.over("the time for it ran out"));
+            return Err(self.over(Bound::Time, "the time for it ran out"));
         }
         if let Some(block) = inner.blocks.borrow().kept.get(&number) {
             return Ok(block.clone());
@@ -120,11 +122,13 @@ impl Bounded {
         let start = number * BLOCK_BYTES;
         let len = BLOCK_BYTES.min(self.size_bytes() - start);
         if inner.bytes_left.get() < len {
-            return Err(self.over("more would have to be read than is allowed"));
+            return Err(self.over(Bound::ReadBytes, "more would have to be read than is allowed"));
         }
         inner.bytes_left.set(inner.bytes_left.get() - len);
         let mut bytes = vec![0; len as usize];
-        inner.disk.read_exact_at(&mut bytes, start)?;
+        inner.disk.read_exact_at(&mut bytes, start).inspect_err(|error| {
+            inner.bounds.meet(Bound::Unreadable, || format!("the disk cannot be read at byte {start}: {error}"));
+        })?;
         let block: Rc<[u8]> = bytes.into();
         let blocks = &mut *inner.blocks.borrow_mut();
         if blocks.oldest.len() >= KEPT_BLOCKS
@@ -137,8 +141,8 @@ impl Bounded {
         Ok(block)
     }
 
-    fn over(&self, what: &'static str) -> io::Error {
-        self.0.spent.set(self.0.spent.get().or(Some(what)));
+    fn over(&self, bound: Bound, what: &'static str) -> io::Error {
+        self.0.bounds.meet(bound, || what.to_owned());
         io::Error::other(what)
     }
 }
@@ -156,6 +160,11 @@ pub(crate) struct Window {
 impl Window {
     pub(crate) fn size_bytes(&self) -> u64 {
         self.len
+    }
+
+    /// The bounds that the look at its disk has met.
+    pub(crate) fn bounds(&self) -> &Bounds {
+        self.bytes.bounds()
     }
 
     /// Fills `buf` from `offset`.

@@ -5,10 +5,12 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-/// Names of one folder that are looked at.
-const MAX_ENTRIES: usize = 2000;
+use crate::bound::{self, Bound, Bounds};
+
+/// Names of one folder that are looked at. A cache of packages has some hundreds.
+const MAX_ENTRIES: usize = 5000;
 /// Places that one pattern may lead to.
-const MAX_PLACES: usize = 500;
+const MAX_PLACES: usize = 2000;
 
 /// Why something could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -53,9 +55,9 @@ pub(crate) struct Stat {
     pub(crate) is_link: bool,
 }
 
-/// The files of a volume. Paths are absolute within it, with `/`, and links are followed inside it.
-pub(crate) trait Files {
-    /// The names in a folder; no more than [`MAX_ENTRIES`].
+/// A reader of one kind of file system. Paths are absolute within the volume, with `/`; links are followed inside it.
+pub(crate) trait FileReader {
+    /// The names in a folder; no more than one beyond [`MAX_ENTRIES`].
     fn list(&self, folder: &str) -> Result<Vec<Entry>, Problem>;
 
     /// What a path leads to.
@@ -68,25 +70,14 @@ pub(crate) trait Files {
     fn free_bytes(&self) -> Option<u64>;
 }
 
-/// Files whose reader may panic on a damaged volume: it is asked nothing more after it has.
-pub(crate) struct Guarded<F> {
-    files: F,
+/// The files of a volume. Whatever is there and cannot be read, or is not read to its end, is noted among the bounds.
+///
+/// A reader may panic on a damaged volume: it is asked nothing more after it has.
+pub(crate) struct Files {
+    reader: Box<dyn FileReader>,
     has_panicked: Cell<bool>,
-}
-
-impl<F: Files> Guarded<F> {
-    pub(crate) fn new(files: F) -> Guarded<F> {
-        Guarded { files, has_panicked: Cell::new(false) }
-    }
-
-    fn ask<T>(&self, question: impl FnOnce(&F) -> Result<T, Problem>) -> Result<T, Problem> {
-        if self.has_panicked.get() {
-            return Err(Problem::Panicked);
-        }
-        guarded(|| question(&self.files)).inspect_err(|problem| {
-            self.has_panicked.set(matches!(problem, Problem::Panicked));
-        })
-    }
+    bounds: Bounds,
+    partition: Option<u32>,
 }
 
 /// Turns a panic of a reader into an answer. What it worked on is given up with it.
@@ -94,25 +85,44 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Problem>) -> Result<T,
     catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Problem::Panicked))
 }
 
-impl<F: Files> Files for Guarded<F> {
-    fn list(&self, folder: &str) -> Result<Vec<Entry>, Problem> {
-        self.ask(|files| files.list(folder))
+impl Files {
+    /// # Errors
+    /// A file system whose root cannot be listed is none.
+    pub(crate) fn new(reader: Box<dyn FileReader>, bounds: Bounds, partition: Option<u32>) -> Result<Files, Problem> {
+        guarded(|| reader.list("/"))?;
+        Ok(Files { reader, has_panicked: Cell::new(false), bounds, partition })
     }
 
-    fn stat(&self, path: &str) -> Result<Stat, Problem> {
-        self.ask(|files| files.stat(path))
+    /// The names in a folder, up to the bound.
+    pub(crate) fn list(&self, folder: &str) -> Result<Vec<Entry>, Problem> {
+        let mut entries = self.ask(folder, |reader| reader.list(folder))?;
+        if entries.len() > MAX_ENTRIES {
+            self.meet(Bound::FolderNames, folder, &format!("has more than {MAX_ENTRIES} names"));
+            entries.truncate(MAX_ENTRIES);
+        }
+        Ok(entries)
     }
 
-    fn read(&self, path: &str, offset: u64, max: usize) -> Result<Vec<u8>, Problem> {
-        self.ask(|files| files.read(path, offset, max))
+    /// What a path leads to.
+    pub(crate) fn stat(&self, path: &str) -> Result<Stat, Problem> {
+        self.ask(path, |reader| reader.stat(path))
     }
 
-    fn free_bytes(&self) -> Option<u64> {
-        self.ask(|files| Ok(files.free_bytes())).ok().flatten()
+    /// At most `max` bytes of a file from an offset on; fewer only at its end.
+    pub(crate) fn read(&self, path: &str, offset: u64, max: usize) -> Result<Vec<u8>, Problem> {
+        self.ask(path, |reader| reader.read(path, offset, max))
     }
-}
 
-impl dyn Files + '_ {
+    /// Bytes that are free, where the file system says so.
+    pub(crate) fn free_bytes(&self) -> Option<u64> {
+        self.ask("its count of free space", |reader| Ok(reader.free_bytes())).ok().flatten()
+    }
+
+    /// Notes a bound that was met at a path.
+    pub(crate) fn meet(&self, bound: Bound, path: &str, what: &str) {
+        self.bounds.meet(bound, || format!("{} {what}", bound::place(self.partition, path)));
+    }
+
     /// Whether there is something at a path.
     pub(crate) fn has(&self, path: &str) -> bool {
         self.stat(path).is_ok()
@@ -123,12 +133,22 @@ impl dyn Files + '_ {
         self.stat(path).is_ok_and(|stat| stat.kind == Kind::Folder)
     }
 
-    /// The beginning of a file as text; `None` when there is no such file or it cannot be read.
+    /// A file as text, up to the bound of `max` bytes; `None` when there is no such file or it cannot be read.
     pub(crate) fn text(&self, path: &str, max: usize) -> Option<String> {
-        self.read(path, 0, max).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        let mut bytes = self.read(path, 0, max + 1).ok()?;
+        if bytes.len() > max {
+            self.is_too_long(path, max);
+            bytes.truncate(max);
+        }
+        Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Every path that a pattern leads to; `*` in it stands for any part of one name.
+    /// Notes that more of a file would have to be read than is.
+    pub(crate) fn is_too_long(&self, path: &str, max: usize) {
+        self.meet(Bound::FileBytes, path, &format!("has more than the {max} bytes that are looked at"));
+    }
+
+    /// Every path that a pattern leads to, up to the bound; `*` in it stands for any part of one name.
     pub(crate) fn places(&self, pattern: &str) -> Vec<String> {
         let mut places = vec![String::new()];
         let mut parts = pattern.trim_start_matches('/').split('/').peekable();
@@ -149,11 +169,27 @@ impl dyn Files + '_ {
                 let entries = entries.filter(|entry| is_last || entry.kind != Kind::File);
                 deeper.extend(entries.map(|entry| format!("{place}/{}", entry.name)));
             }
-            deeper.truncate(MAX_PLACES);
+            if deeper.len() > MAX_PLACES {
+                self.meet(Bound::Places, pattern, &format!("leads to more than {MAX_PLACES} places"));
+                deeper.truncate(MAX_PLACES);
+            }
             places = deeper;
         }
         places.retain(|place| self.has(place));
         places
+    }
+
+    fn ask<T>(&self, path: &str, question: impl FnOnce(&dyn FileReader) -> Result<T, Problem>) -> Result<T, Problem> {
+        let answer = match self.has_panicked.get() {
+            true => Err(Problem::Panicked),
+            false => guarded(|| question(&*self.reader)),
+        };
+        answer.inspect_err(|problem| {
+            self.has_panicked.set(matches!(problem, Problem::Panicked));
+            if !matches!(problem, Problem::Missing) && !self.bounds.is_spent() {
+                self.meet(Bound::Unreadable, path, &format!("cannot be read: {problem}"));
+            }
+        })
     }
 }
 
@@ -174,10 +210,10 @@ fn matches(pattern: &str, name: &str) -> bool {
     rest.is_empty()
 }
 
-/// Takes the names of a folder up to the bound, `.` and `..` apart.
+/// Takes the names of a folder, `.` and `..` apart, up to the first that tells that there are more than the bound.
 pub(crate) fn bounded<E>(entries: impl Iterator<Item = Result<Entry, E>>) -> Result<Vec<Entry>, E> {
     let names = entries.filter(|entry| !matches!(entry, Ok(entry) if entry.name == "." || entry.name == ".."));
-    names.take(MAX_ENTRIES).collect()
+    names.take(MAX_ENTRIES + 1).collect()
 }
 
 /// Text from a disk as it may be shown: without control characters, and not too long.

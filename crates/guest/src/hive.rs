@@ -26,7 +26,7 @@ const NOWHERE: u32 = u32::MAX;
 
 /// A hive, open.
 pub(crate) struct Hive<'a> {
-    files: &'a dyn Files,
+    files: &'a Files,
     path: String,
     root: u32,
     pages: RefCell<HashMap<u64, Rc<Vec<u8>>>>,
@@ -38,7 +38,7 @@ fn damaged(what: &str) -> Problem {
 
 impl<'a> Hive<'a> {
     /// Opens a hive that was written out in full.
-    pub(crate) fn open(files: &'a dyn Files, path: &str) -> Result<Hive<'a>, Problem> {
+    pub(crate) fn open(files: &'a Files, path: &str) -> Result<Hive<'a>, Problem> {
         let base = files.read(path, 0, 512)?;
         if base.len() < 512 || !base.starts_with(b"regf") {
             return Err(damaged("it does not begin as one"));

@@ -6,12 +6,14 @@
 //! ```
 //!
 //! The bytes are hostile. Every reader is bounded: by the time and the bytes it may take, by how many names, places
-//! and findings are looked at, and by how much of a file is read. A reader that panics is asked nothing more. What
-//! cannot be read is *unknown* and says why; nothing is guessed. Nothing is ever written.
+//! and findings are looked at, and by how much of a file is read. A report that met one of these bounds, or something
+//! that no reader makes sense of, is *incomplete* and names it: nothing that was not looked at counts as clean. A reader
+//! that panics is asked nothing more. Nothing is guessed. Nothing is ever written.
 //!
 //! The report holds no byte of a secret: a finding names a place.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may stop at the first surprise"))]
 
+mod bound;
 mod disk;
 mod files;
 mod findings;
@@ -24,6 +26,7 @@ mod windows;
 
 use std::time::{Duration, Instant};
 
+pub use bound::BOUNDS;
 pub use disk::Disk;
 pub use report::{Boot, Fact, Facts, Family, Finding, Report, Severity, TableKind, Volume, Windows, WindowsState};
 
@@ -33,7 +36,7 @@ use table::Table;
 use volumes::Content;
 
 /// The version of the rules. It rises when a rule is added or becomes stricter: reports of older rules are made anew.
-pub const RULES: u32 = 1;
+pub const RULES: u32 = 2;
 
 /// What one look may take.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +78,7 @@ pub fn inspect(disk: Box<dyn Disk>, scope: Scope, limits: Limits) -> Report {
         windows,
         findings: Vec::new(),
         has_more_findings: false,
-        incomplete: table.problem.clone(),
+        incomplete: None,
     };
     if scope == Scope::Everything {
         report.volumes = volumes.iter().map(volumes::Volume::report).collect();
@@ -88,19 +91,19 @@ pub fn inspect(disk: Box<dyn Disk>, scope: Scope, limits: Limits) -> Report {
         };
         findings::seek(&mut report, &volumes, root.map(|(index, _)| index));
     }
-    report.incomplete = disk.spent().map(str::to_owned).or(report.incomplete);
+    report.incomplete = disk.bounds().told();
     report
 }
 
 fn boot(table: &Table, volumes: &[volumes::Volume]) -> Fact<Boot> {
     // A file system without a table around it has a boot sector of its own, which mostly only says that it is none.
     let is_bare = table.kind == TableKind::None && volumes.iter().any(|volume| volume.content != Content::Unknown);
-    let has_loader = |files: &dyn Files| !files.places("/EFI/*/*.efi").is_empty();
+    let has_loader = |files: &Files| !files.places("/EFI/*/*.efi").is_empty();
     let is_fat = |volume: &&volumes::Volume| volume.content == Content::Fat;
     let on_loaders = volumes.iter().filter(is_fat).filter_map(|volume| {
         let is_loader =
             volume.partition.as_ref().is_none_or(|partition| partition.is_efi_system() || table.kind == TableKind::Mbr);
-        volume.files.as_deref().filter(|_| is_loader)
+        volume.files.as_ref().filter(|_| is_loader)
     });
     let boot = Boot { bios: table.has_boot_code && !is_bare, uefi: on_loaders.into_iter().any(has_loader) };
     Fact::of(Some(boot).filter(|boot| boot.bios || boot.uefi), "there is neither code for a BIOS nor a loader for UEFI")

@@ -17,9 +17,9 @@ const PROGRAMS: [&str; 6] =
     ["/bin/busybox", "/usr/bin/bash", "/bin/sh", "/usr/bin/env", "/sbin/init", "/usr/lib/systemd/systemd"];
 
 /// The volume that a Linux's root is on.
-pub(crate) fn root(volumes: &[Volume]) -> Option<(usize, &dyn Files)> {
-    let files = |index: usize| volumes[index].files.as_deref();
-    let is_root = |files: &dyn Files| {
+pub(crate) fn root(volumes: &[Volume]) -> Option<(usize, &Files)> {
+    let files = |index: usize| volumes[index].files.as_ref();
+    let is_root = |files: &Files| {
         files.has("/etc/os-release")
             || files.has("/usr/lib/os-release")
             || files.has("/etc/passwd") && (files.has("/bin/sh") || files.has("/usr/bin"))
@@ -28,7 +28,7 @@ pub(crate) fn root(volumes: &[Volume]) -> Option<(usize, &dyn Files)> {
 }
 
 /// The facts of a Linux.
-pub(crate) fn facts(files: &dyn Files, boot: Fact<Boot>) -> Facts {
+pub(crate) fn facts(files: &Files, boot: Fact<Boot>) -> Facts {
     let release = ["/etc/os-release", "/usr/lib/os-release"];
     let release = release.iter().find_map(|path| files.text(path, MAX_OS_RELEASE_BYTES)).unwrap_or_default();
     let release = assignments(&release);
@@ -56,7 +56,7 @@ pub(crate) fn assignments(text: &str) -> HashMap<String, String> {
 }
 
 /// The machine of a program, from its header (ELF: `e_machine`).
-fn architecture(files: &dyn Files) -> Option<String> {
+fn architecture(files: &Files) -> Option<String> {
     let head = PROGRAMS.iter().find_map(|path| {
         let head = files.read(path, 0, 20).ok()?;
         (head.len() == 20 && head.starts_with(b"\x7fELF")).then_some(head)
@@ -80,7 +80,7 @@ fn architecture(files: &dyn Files) -> Option<String> {
     Some(word.to_owned())
 }
 
-fn virtio(files: &dyn Files) -> Fact<bool> {
+fn virtio(files: &Files) -> Fact<bool> {
     let kernels: Vec<String> =
         ["/lib/modules/*", "/usr/lib/modules/*"].iter().flat_map(|pattern| files.places(pattern)).collect();
     if kernels.is_empty() {

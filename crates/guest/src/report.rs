@@ -20,9 +20,10 @@ pub struct Report {
     pub windows: Option<Windows>,
     /// What should not be in a disk that is copied.
     pub findings: Vec<Finding>,
-    /// There were more findings than are listed.
+    /// There were more findings than are listed; those of the highest severity are.
     pub has_more_findings: bool,
-    /// Why the look was cut short, if it was: what was not found then proves nothing.
+    /// The bounds that the look met, if it met any, each with its name and the way out: what was not found then proves
+    /// nothing.
     pub incomplete: Option<String>,
 }
 

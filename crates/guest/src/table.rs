@@ -1,6 +1,7 @@
 //! Partition tables: MBR with its logical partitions, and GPT with its backup.
 
 use crate::{
+    bound::Bound,
     disk::{Bounded, Window},
     report::TableKind,
 };
@@ -24,7 +25,6 @@ pub(crate) struct Table {
     pub(crate) partitions: Vec<Partition>,
     /// The first sector has code that a BIOS runs.
     pub(crate) has_boot_code: bool,
-    pub(crate) problem: Option<String>,
 }
 
 /// One partition.
@@ -56,7 +56,7 @@ impl Partition {
 /// Reads the table of a disk.
 pub(crate) fn read(disk: &Bounded) -> Table {
     let whole = disk.window(0, disk.size_bytes());
-    let mut table = Table { kind: TableKind::None, partitions: Vec::new(), has_boot_code: false, problem: None };
+    let mut table = Table { kind: TableKind::None, partitions: Vec::new(), has_boot_code: false };
     let Some(sector) = whole.bytes_at::<512>(0) else { return table };
     if sector[510..] != [0x55, 0xaa] {
         return table;
@@ -70,7 +70,7 @@ pub(crate) fn read(disk: &Bounded) -> Table {
         table.kind = TableKind::Gpt;
         match gpt(&whole) {
             Some(partitions) => table.partitions = partitions,
-            None => table.problem = Some("its GUID partition table and the backup of it are damaged".into()),
+            None => unseen(&whole, "its GUID partition table and the backup of it are damaged"),
         }
         return table;
     }
@@ -154,9 +154,17 @@ fn extended(disk: &Window, base: u64, signature: u32, number: &mut u32, partitio
         }
         match next {
             Some(next) if next > link => link = next,
-            _ => return,
+            // A system may follow it; whoever makes such a table hides a partition or is about to.
+            Some(_) => return unseen(disk, "its chain of logical partitions goes back"),
+            None => return,
         }
     }
+    unseen(disk, "it has more than the 64 logical partitions that are followed");
+}
+
+/// Notes that there may be parts of the disk that are not looked at.
+fn unseen(disk: &Window, why: &str) {
+    disk.bounds().meet(Bound::Partitions, || why.to_owned());
 }
 
 /// The partitions of the first header whose checksums are right: the main one, or the backup at the disk's end.
@@ -187,7 +195,12 @@ fn gpt_at(disk: &Window, offset: u64, sector_bytes: u64) -> Option<Vec<Partition
     }
     let used = (1..).zip(entries.chunks_exact(entry_bytes as usize)).filter(|(_, entry)| entry[..16] != [0; 16]);
     let partitions = used.filter_map(|(number, entry)| gpt_partition(number, entry, sector_bytes));
-    Some(partitions.filter(|partition| partition.start < disk.size_bytes()).take(MAX_PARTITIONS).collect())
+    let mut partitions: Vec<_> = partitions.filter(|partition| partition.start < disk.size_bytes()).collect();
+    if partitions.len() > MAX_PARTITIONS {
+        unseen(disk, "it has more than the 128 partitions that are looked at");
+        partitions.truncate(MAX_PARTITIONS);
+    }
+    Some(partitions)
 }
 
 fn gpt_partition(number: u32, entry: &[u8], sector_bytes: u64) -> Option<Partition> {

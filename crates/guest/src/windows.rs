@@ -30,12 +30,12 @@ pub(crate) fn inspect(volumes: &[Volume]) -> Option<Windows> {
 }
 
 /// The volume that Windows is on.
-pub(crate) fn system(volumes: &[Volume]) -> Option<(&Volume, &dyn Files)> {
-    let systems = volumes.iter().filter_map(|volume| Some((volume, volume.files.as_deref()?)));
+pub(crate) fn system(volumes: &[Volume]) -> Option<(&Volume, &Files)> {
+    let systems = volumes.iter().filter_map(|volume| Some((volume, volume.files.as_ref()?)));
     systems.into_iter().find(|(volume, files)| volume.content == Content::Ntfs && is_system(*files))
 }
 
-fn is_system(files: &dyn Files) -> bool {
+fn is_system(files: &Files) -> bool {
     files.has_folder("/Windows/System32/config")
 }
 
@@ -50,7 +50,7 @@ fn of_volume(volume: &Volume) -> Option<Windows> {
     match files.stat("/Windows/System32/config") {
         Err(Problem::Missing) => None,
         Err(problem) => Some(unknown(format!("An NTFS volume, which may hold Windows, cannot be read: {problem}."))),
-        Ok(_) => Some(state(volume, &**files)),
+        Ok(_) => Some(state(volume, files)),
     }
 }
 
@@ -63,12 +63,12 @@ fn hidden(volumes: &[Volume]) -> Option<String> {
     if volumes.iter().any(|volume| volume.content == Content::BitLocker) {
         return Some("A volume is encrypted with BitLocker, so nobody can look into it.".into());
     }
-    let loads_windows = |files: &dyn Files| files.has("/EFI/Microsoft/Boot/bootmgfw.efi") || files.has("/bootmgr");
-    let loader = volumes.iter().filter_map(|volume| volume.files.as_deref()).any(loads_windows);
+    let loads_windows = |files: &Files| files.has("/EFI/Microsoft/Boot/bootmgfw.efi") || files.has("/bootmgr");
+    let loader = volumes.iter().filter_map(|volume| volume.files.as_ref()).any(loads_windows);
     loader.then(|| "There is Windows' boot loader, but no volume with Windows that can be read.".into())
 }
 
-fn state(volume: &Volume, files: &dyn Files) -> Windows {
+fn state(volume: &Volume, files: &Files) -> Windows {
     if is_hibernated(files) {
         return unknown("Windows is hibernated (hiberfil.sys holds its memory), so its disk is not at rest.".into());
     }
@@ -93,7 +93,7 @@ fn state(volume: &Volume, files: &dyn Files) -> Windows {
 }
 
 /// A hibernation file begins with `hibr` while there is a system to wake, and with other bytes afterwards.
-pub(crate) fn is_hibernated(files: &dyn Files) -> bool {
+pub(crate) fn is_hibernated(files: &Files) -> bool {
     let head = files.read("/hiberfil.sys", 0, 4).unwrap_or_default();
     [b"hibr".as_slice(), b"rstr"].contains(&head.to_ascii_lowercase().as_slice())
 }
@@ -112,7 +112,7 @@ fn image_state(bytes: &[u8]) -> Option<String> {
 }
 
 /// The facts of a Windows.
-pub(crate) fn facts(files: &dyn Files, boot: Fact<Boot>) -> Facts {
+pub(crate) fn facts(files: &Files, boot: Fact<Boot>) -> Facts {
     let hive = Hive::open(files, SOFTWARE);
     let text = |name: &str| match &hive {
         Ok(hive) => match hive.text(VERSION_KEY, name) {
@@ -151,7 +151,7 @@ fn driver_path(driver: &str) -> String {
 }
 
 /// The machine that a program of Windows' is for, from its header (PE format: `Machine`).
-fn architecture(files: &dyn Files) -> Option<String> {
+fn architecture(files: &Files) -> Option<String> {
     let head = files.read("/Windows/System32/ntdll.dll", 0, 4096).ok()?;
     let at = le32(head.get(60..64)?) as usize;
     let machine = head.get(at..at.checked_add(6)?).filter(|header| header.starts_with(b"PE\0\0"))?;

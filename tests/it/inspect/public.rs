@@ -75,6 +75,41 @@ async fn declared_before_the_upload_it_is_held_when_it_has_not_passed() {
     assert!(!sees(&bob, &id).await);
 }
 
+/// Disks with more than is looked at, and the name of the bound.
+fn disks_behind_bounds() -> [(&'static str, Vec<u8>); 2] {
+    let strong = "$6$saltsalt$aFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/";
+    let many: String = (0..9).map(|n| format!("u{n}:{strong}:{}:0::/:/bin/sh\n", 1000 + n)).collect();
+    let instances: Vec<String> = (0..201).map(|n| format!("/var/lib/cloud/instances/i-{n}/x")).collect();
+    let instances: Vec<(&str, &str)> = instances.iter().map(|path| (path.as_str(), "")).collect();
+    [("password_hashes", linux_disk(&[("/etc/passwd", many.as_str())])), ("findings", linux_disk(&instances))]
+}
+
+#[tokio::test]
+async fn an_image_behind_a_bound_is_held_and_told_which() {
+    let effigy = Effigy::start().await;
+    let People { admin, bob, alice_batch, .. } = effigy.people().await;
+    for (bound, disk) in disks_behind_bounds() {
+        let id = admin.create_image(bound, json!({"visibility": "public"})).await;
+        admin.upload(&id, disk).await.expect(204);
+        let verification = verified(&admin, &id).await;
+        assert_eq!(verification["verdict"], "failed", "{verification}");
+        let shown = eventually("held", super::PATIENCE, || async {
+            let shown = admin.image(&id).await;
+            (shown["effigy_public"] == "held").then_some(shown)
+        })
+        .await;
+        let named = format!("({bound}: ");
+        assert!(shown["effigy_public_why"].as_str().unwrap().contains(&named), "{shown}");
+        assert!(!sees(&bob, &id).await);
+        // Nobody knows what lies behind it, so it is nothing to share without a word, either.
+        let private = json!([{"op": "replace", "path": "/visibility", "value": "private"}]);
+        admin.patch_image(&id, private).await.expect(200);
+        let member = json!({"member": alice_batch.project_id});
+        let shared = admin.post(&format!("{}/members", path(&id)), member).await.expect(200);
+        assert!(shared.headers["warning"].to_str().unwrap().contains(&named));
+    }
+}
+
 #[tokio::test]
 async fn an_active_image_that_failed_is_not_made_public_but_for_a_reason() {
     let effigy = Effigy::start().await;

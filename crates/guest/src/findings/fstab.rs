@@ -1,10 +1,12 @@
 //! The lines of `/etc/fstab` that name disks, and whether those are there.
 
 use crate::{
+    bound::Bound,
     files::Files,
     volumes::{Content, Volume},
 };
 
+const PATH: &str = "/etc/fstab";
 /// Lines that are looked at.
 const MAX_LINES: usize = 200;
 const MAX_FILE_BYTES: usize = 64 << 10;
@@ -17,15 +19,20 @@ pub(super) struct Line {
 }
 
 /// The lines of the file under this root.
-pub(super) fn lines(files: &dyn Files) -> Vec<Line> {
-    let text = files.text("/etc/fstab", MAX_FILE_BYTES).unwrap_or_default();
+pub(super) fn lines(files: &Files) -> Vec<Line> {
+    let text = files.text(PATH, MAX_FILE_BYTES).unwrap_or_default();
     let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#')).filter_map(|line| {
         let mut fields = line.split_whitespace();
         let (device, mount, _kind) = (fields.next()?, fields.next()?, fields.next()?);
         let options = fields.next().unwrap_or_default().to_owned();
         Some(Line { device: device.replace('"', ""), mount: mount.to_owned(), options })
     });
-    lines.take(MAX_LINES).collect()
+    let mut lines: Vec<Line> = lines.collect();
+    if lines.len() > MAX_LINES {
+        files.meet(Bound::FstabLines, PATH, &format!("has more than the {MAX_LINES} lines that are looked at"));
+        lines.truncate(MAX_LINES);
+    }
+    lines
 }
 
 /// Where a volume is mounted.

@@ -11,6 +11,7 @@ mod rules;
 use std::collections::BTreeSet;
 
 use crate::{
+    bound::Bound,
     files::{Files, Kind, printable},
     report::{Finding, Report, WindowsState},
     volumes::{Content, Volume},
@@ -19,10 +20,11 @@ use crate::{
 use places::{HOME, Place, SYSTEM, Test};
 use rules::Rule;
 
-/// Findings that are told; whoever has more has enough to do.
+/// Findings that are told, the highest severity first; whoever has more has enough to do.
 const MAX_FINDINGS: usize = 200;
-/// How much of a file is read to tell whether it holds a secret.
-const LOOK_BYTES: usize = 64 << 10;
+/// How much of a file is read to tell whether it holds a secret: more than a bundle of certificates or a long list of
+/// known hosts has.
+const LOOK_BYTES: usize = 1 << 20;
 /// Homes that are looked into on one volume.
 const MAX_HOMES: usize = 200;
 /// Below this a system cannot even write its host name and keys.
@@ -30,7 +32,7 @@ const LOW_SPACE_BYTES: u64 = 100 << 10;
 
 /// A volume as a system sees it.
 struct Tree<'a> {
-    files: &'a dyn Files,
+    files: &'a Files,
     partition: Option<u32>,
     /// Where it is mounted; `None` for a volume that nothing mounts.
     mount: Option<String>,
@@ -51,7 +53,12 @@ impl Seeker {
         }
         if self.findings.len() >= MAX_FINDINGS {
             self.has_more = true;
-            return;
+            // A finding of a lower severity makes room; without one, this is as good as any that is kept.
+            let lowest = self.findings.iter().enumerate().min_by_key(|(_, finding)| finding.severity);
+            match lowest.filter(|(_, finding)| finding.severity < rule.severity) {
+                Some((index, _)) => drop(self.findings.swap_remove(index)),
+                None => return,
+            }
         }
         self.findings.push(Finding {
             id: rule.id.to_owned(),
@@ -67,12 +74,12 @@ impl Seeker {
 /// Adds the findings to a report that has everything else. `root`: the volume with the root of a Linux.
 pub(crate) fn seek(report: &mut Report, volumes: &[Volume], root: Option<usize>) {
     let mut seeker = Seeker::default();
-    let lines = root.and_then(|root| volumes[root].files.as_deref()).map(fstab::lines).unwrap_or_default();
+    let lines = root.and_then(|root| volumes[root].files.as_ref()).map(fstab::lines).unwrap_or_default();
     for (index, volume) in volumes.iter().enumerate() {
         if volume.content == (Content::Swap { is_hibernated: true }) {
             seeker.add(&rules::HIBERNATION, volume.number(), "the swap area");
         }
-        let Some(files) = volume.files.as_deref() else { continue };
+        let Some(files) = volume.files.as_ref() else { continue };
         let mount = if Some(index) == root { Some("/".to_owned()) } else { fstab::mount_of(&lines, volume) };
         look_at(&mut seeker, &Tree { files, partition: volume.number(), mount });
     }
@@ -133,7 +140,7 @@ fn look_for(seeker: &mut Seeker, tree: &Tree<'_>, pattern: &str, (_, test, rule)
     }
 }
 
-fn holds(files: &dyn Files, path: &str, test: Test) -> bool {
+fn holds(files: &Files, path: &str, test: Test) -> bool {
     let Ok(stat) = files.stat(path) else { return false };
     if matches!(test, Test::Any | Test::Exists) {
         return true;
@@ -141,18 +148,24 @@ fn holds(files: &dyn Files, path: &str, test: Test) -> bool {
     if stat.kind != Kind::File || stat.size_bytes == 0 {
         return false;
     }
-    let text = || files.text(path, LOOK_BYTES).unwrap_or_default();
-    match test {
-        Test::HasContent => text().contains(|c: char| !c.is_whitespace()),
-        Test::PrivateKey => ["PRIVATE KEY-----", "PuTTY-User-Key-File"].iter().any(|sign| text().contains(sign)),
+    let bytes = files.read(path, 0, LOOK_BYTES).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let holds = match test {
+        Test::HasContent => text.contains(|c: char| !c.is_whitespace()),
+        Test::PrivateKey => ["PRIVATE KEY-----", "PuTTY-User-Key-File"].iter().any(|sign| text.contains(sign)),
         Test::Says(words) => {
-            let text = text().to_lowercase();
+            let text = text.to_lowercase();
             let mut lines = text.lines().filter(|line| !line.trim_start().starts_with(['#', ';']));
             lines.any(|line| words.iter().any(|word| line.contains(word)))
         }
-        Test::MachineId => !stat.is_link && !["", "uninitialized"].contains(&text().trim()),
+        Test::MachineId => !stat.is_link && !["", "uninitialized"].contains(&text.trim()),
         Test::Any | Test::Exists => true,
+    };
+    // The rest of the file could still hold it.
+    if !holds && stat.size_bytes > LOOK_BYTES as u64 {
+        files.is_too_long(path, LOOK_BYTES);
     }
+    holds
 }
 
 impl Tree<'_> {
@@ -178,7 +191,11 @@ impl Tree<'_> {
         if self.mount.is_none() {
             homes.push(String::new());
         }
-        homes.truncate(MAX_HOMES);
+        if homes.len() > MAX_HOMES {
+            let mount = self.mount.as_deref().unwrap_or("/");
+            self.files.meet(Bound::Homes, mount, &format!("has more than the {MAX_HOMES} homes that are looked into"));
+            homes.truncate(MAX_HOMES);
+        }
         homes
     }
 }

@@ -4,7 +4,7 @@ use ext4_view::{Ext4, Ext4Error, Ext4Read, FileType};
 
 use crate::{
     disk::Window,
-    files::{Entry, Files, Kind, Problem, Stat, bounded},
+    files::{Entry, FileReader, Kind, Problem, Stat, bounded},
     table::le32,
 };
 
@@ -59,7 +59,7 @@ fn free_bytes(window: &Window) -> Option<u64> {
     (u64::from(le32(&superblock[12..])) | high).checked_mul(block_bytes)
 }
 
-impl Files for Ext {
+impl FileReader for Ext {
     fn list(&self, folder: &str) -> Result<Vec<Entry>, Problem> {
         let entries = self.files.read_dir(folder).map_err(problem)?.map(|entry| {
             let entry = entry?;
@@ -107,7 +107,9 @@ impl Files for Ext {
 
 fn problem(error: Ext4Error) -> Problem {
     match error {
-        Ext4Error::NotFound | Ext4Error::NotADirectory => Problem::Missing,
+        Ext4Error::NotFound | Ext4Error::NotADirectory | Ext4Error::IsADirectory => Problem::Missing,
+        // Links that lead nowhere: no system finds a file there either.
+        Ext4Error::TooManySymlinks | Ext4Error::PathTooLong => Problem::Missing,
         other => Problem::broken(other),
     }
 }

@@ -6,7 +6,7 @@ use fatfs::{Dir, FileSystem, FsOptions};
 
 use crate::{
     disk::Window,
-    files::{Entry, Files, Kind, Problem, Stat, bounded},
+    files::{Entry, FileReader, Kind, Problem, Stat, bounded},
     table::le32,
 };
 
@@ -39,7 +39,7 @@ pub(super) fn names(window: &Window) -> [String; 2] {
     [label, format!("{:04x}-{:04x}", serial >> 16, serial & 0xffff)]
 }
 
-impl Files for Fat {
+impl FileReader for Fat {
     fn list(&self, folder: &str) -> Result<Vec<Entry>, Problem> {
         let entries = self.folder(folder)?.iter().map(|entry| {
             let entry = entry?;
@@ -78,8 +78,8 @@ impl Files for Fat {
 }
 
 fn problem(error: io::Error) -> Problem {
-    match error.kind() {
-        io::ErrorKind::NotFound => Problem::Missing,
+    match (error.kind(), error.to_string().as_str()) {
+        (io::ErrorKind::NotFound, _) | (_, "Is a directory" | "Not a directory") => Problem::Missing,
         _ => Problem::broken(error),
     }
 }

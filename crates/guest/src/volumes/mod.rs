@@ -6,7 +6,7 @@ mod nt;
 
 use crate::{
     disk::{Bounded, Window},
-    files::{Files, Guarded, Problem, guarded},
+    files::{FileReader, Files, Problem, guarded},
     report::{self, TableKind},
     table::{Partition, Table},
 };
@@ -20,7 +20,7 @@ pub(crate) struct Volume {
     pub(crate) window: Window,
     start: u64,
     pub(crate) content: Content,
-    pub(crate) files: Option<Box<dyn Files>>,
+    pub(crate) files: Option<Files>,
     pub(crate) problem: Option<String>,
     /// What `LABEL=` and `UUID=` in fstab say.
     pub(crate) names: [String; 2],
@@ -79,7 +79,7 @@ impl Volume {
         let mut volume =
             Volume { partition, window, start, content, files: None, problem: None, names, unfinished: None };
         let window = &volume.window;
-        let opened: Result<Box<dyn Files>, Problem> = match content {
+        let opened: Result<Box<dyn FileReader>, Problem> = match content {
             Content::Ext(_) => guarded(|| ext::Ext::open(window)).map(boxed),
             Content::Fat => guarded(|| fat::Fat::open(window)).map(boxed),
             Content::Ntfs => guarded(|| {
@@ -95,8 +95,7 @@ impl Volume {
             Content::BitLocker => Err(Problem::Broken("it is encrypted with BitLocker".into())),
             Content::Swap { .. } | Content::Unknown => return volume,
         };
-        // A file system whose root cannot be listed is none.
-        match opened.and_then(|files| files.list("/").map(|_| files)) {
+        match opened.and_then(|reader| Files::new(reader, window.bounds().clone(), volume.number())) {
             Ok(files) => volume.files = Some(files),
             Err(problem) => volume.problem = Some(problem.to_string()),
         }
@@ -119,8 +118,8 @@ impl Volume {
     }
 }
 
-fn boxed<F: Files + 'static>(files: F) -> Box<dyn Files> {
-    Box::new(Guarded::new(files))
+fn boxed(reader: impl FileReader + 'static) -> Box<dyn FileReader> {
+    Box::new(reader)
 }
 
 /// Signs of file systems and of what lies between them and disks: where, what, the word for it.

@@ -10,12 +10,10 @@ use ntfs::{
 
 use crate::{
     disk::Window,
-    files::{Entry, Files, Kind, Problem, Stat, bounded},
+    files::{Entry, FileReader, Kind, Problem, Stat, bounded},
     table::le64,
 };
 
-/// The longest path that is walked.
-const MAX_DEPTH: usize = 32;
 /// Bytes of the bitmap of clusters that are counted at a time.
 const BITMAP_BYTES: usize = 64 << 10;
 /// The largest bitmap that is counted: a disk of 1 TiB with clusters of 4 KiB.
@@ -50,8 +48,8 @@ impl Nt {
 
     fn file(&self, reader: &mut Window, path: &str) -> Result<NtfsFile<'_>, Problem> {
         let mut file = self.files.root_directory(reader).map_err(problem)?;
-        for (depth, name) in path.split('/').filter(|name| !name.is_empty()).enumerate() {
-            if depth >= MAX_DEPTH || !file.is_directory() {
+        for name in path.split('/').filter(|name| !name.is_empty()) {
+            if !file.is_directory() {
                 return Err(Problem::Missing);
             }
             let index = file.directory_index(reader).map_err(problem)?;
@@ -96,7 +94,7 @@ fn read(file: &NtfsFile<'_>, reader: &mut Window, offset: u64, max: usize) -> Re
     Ok(bytes)
 }
 
-impl Files for Nt {
+impl FileReader for Nt {
     fn list(&self, folder: &str) -> Result<Vec<Entry>, Problem> {
         let reader = &mut *self.reader.borrow_mut();
         let folder = self.file(reader, folder)?;

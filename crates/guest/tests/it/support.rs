@@ -110,12 +110,17 @@ pub(crate) fn wrapped(volume: &[u8], around: Around) -> Vec<u8> {
     fs::write(&file, &disk).unwrap();
     let layout = folder.path().join("layout");
     fs::write(&layout, format!("label: {label}\nstart=2048,size={}\n", volume.len() / 512)).unwrap();
-    let mut sfdisk = program("sfdisk");
-    let status = sfdisk.arg("-q").arg(&file).stdin(fs::File::open(layout).unwrap()).status().unwrap();
-    assert!(status.success(), "sfdisk");
+    partition(&file, &layout);
     disk = fs::read(file).unwrap();
     disk[MIB..MIB + volume.len()].copy_from_slice(volume);
     disk
+}
+
+/// Writes a table of partitions, as `sfdisk` reads them from a file.
+pub(crate) fn partition(disk: &Path, layout: &Path) {
+    let mut sfdisk = program("sfdisk");
+    let status = sfdisk.arg("-q").arg(disk).stdin(fs::File::open(layout).unwrap()).status().unwrap();
+    assert!(status.success(), "sfdisk");
 }
 
 /// One of the Windows look-alikes of `guests/windows.sh`.
