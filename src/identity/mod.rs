@@ -122,6 +122,17 @@ pub struct Caller {
 }
 
 impl Caller {
+    fn of(session: Arc<Session>, request_id: String, address: Option<IpAddr>) -> Caller {
+        Caller {
+            user: session.user.clone(),
+            project: session.project().cloned(),
+            role: session.role(),
+            request_id,
+            address,
+            session: Some(session),
+        }
+    }
+
     /// The operator at the command line, who holds the data folder and therefore every right.
     pub fn operator() -> Caller {
         let nobody = UserId::nil();
@@ -189,14 +200,7 @@ impl Identity {
     /// `Unauthenticated` when it is unknown, expired or revoked.
     pub async fn caller(&self, token: &str, request_id: String, address: Option<IpAddr>) -> Result<Caller> {
         let session = self.session(token).await?.ok_or_else(unauthenticated)?;
-        Ok(Caller {
-            user: session.user.clone(),
-            project: session.project().cloned(),
-            role: session.role(),
-            request_id,
-            address,
-            session: Some(session),
-        })
+        Ok(Caller::of(session, request_id, address))
     }
 
     /// The region every one of Effigy's own endpoints is in.

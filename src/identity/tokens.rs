@@ -10,7 +10,7 @@ use std::{
 
 use base64::Engine as _;
 
-use super::{Caller, Identity, ProjectRef, Role, UserRef, policy};
+use super::{Caller, Identity, ProjectRef, Role, UserRef, policy, unauthenticated};
 use crate::{
     db::now_ms,
     error::{Error, Result},
@@ -144,7 +144,11 @@ impl Identity {
         if token.is_empty() || token.len() > MAX_TOKEN_BYTES {
             return Ok(None);
         }
-        let digest = blake3::hash(token.as_bytes());
+        self.session_of(blake3::hash(token.as_bytes())).await
+    }
+
+    /// The session of the token of this digest.
+    async fn session_of(&self, digest: blake3::Hash) -> Result<Option<Arc<Session>>> {
         let known = self.sessions.0.get(digest.as_bytes());
         if let Some(known) = &known {
             let age = known.read_at.elapsed();
@@ -190,6 +194,20 @@ impl Identity {
         }
         let roles = roles.into_iter().map(|role| RoleRef { id: role.id, name: role.name }).collect();
         Ok(Some(session(digest, row, scope, roles)?))
+    }
+
+    /// The caller as its session stands now, a second ago at most: for what outlasts the request that it began with.
+    ///
+    /// # Errors
+    /// `Unauthenticated` when the session has ended.
+    pub async fn again(&self, caller: &Caller) -> Result<Caller> {
+        let digest = caller.session.as_ref().and_then(|session| blake3::Hash::from_hex(&session.digest).ok());
+        let session = match digest {
+            Some(digest) => self.session_of(digest).await?,
+            None => None,
+        };
+        let session = session.ok_or_else(unauthenticated)?;
+        Ok(Caller::of(session, caller.request_id.clone(), caller.address))
     }
 
     /// The session of somebody's token, as its holder, an admin or a service may see it.

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     db::now_ms,
     error::{Error, Result},
+    identity::Caller,
     ids::InstanceId,
 };
 
@@ -25,7 +26,7 @@ use crate::{
 pub(super) const KEPT_BYTES: u64 = 1 << 20;
 /// How long a token opens a console: time for a page to load, and a little more (Nova's default is the same).
 const TOKEN_LIFE: Duration = Duration::from_secs(600);
-/// Tokens that can be open at once; beyond, the oldest ends. A token costs about 200 bytes.
+/// Tokens that can be open at once; beyond, the oldest ends. A token costs about 500 bytes.
 const MAX_TOKENS: usize = 10_000;
 
 /// Cuts a log that has grown too long: its end moves to `console.old`, and QEMU, which appends, goes on at the
@@ -93,40 +94,52 @@ fn last_lines(text: &str, count: usize) -> &str {
     }
 }
 
+/// The console that a token stands for, and the caller who asked: the right to open it is theirs, and is judged anew.
+#[derive(Clone)]
+pub struct Ticket {
+    /// The instance.
+    pub instance: InstanceId,
+    /// Its screen or its serial line.
+    pub kind: ConsoleKind,
+    /// The caller as they were then.
+    pub caller: Caller,
+}
+
 /// The tokens that are out, and the serial consoles that are open.
 #[derive(Clone, Default)]
 pub(super) struct Consoles(Arc<Mutex<Open>>);
 
 #[derive(Default)]
 struct Open {
-    tokens: HashMap<blake3::Hash, (InstanceId, ConsoleKind, Instant)>,
+    tokens: HashMap<blake3::Hash, (Ticket, Instant)>,
     serial: HashMap<InstanceId, AbortHandle>,
 }
 
 impl Consoles {
     /// Hands out a token.
-    pub(super) fn issue(&self, instance: InstanceId, kind: ConsoleKind) -> Result<ConsoleToken> {
+    pub(super) fn issue(&self, caller: &Caller, instance: InstanceId, kind: ConsoleKind) -> Result<ConsoleToken> {
         let mut secret = [0; 32];
         openssl::rand::rand_bytes(&mut secret).map_err(Error::internal)?;
         let token = blake3::Hash::from_bytes(secret).to_hex().to_string();
         let mut open = self.lock();
-        open.tokens.retain(|_, (_, _, until)| *until > Instant::now());
+        open.tokens.retain(|_, (_, until)| *until > Instant::now());
         if open.tokens.len() >= MAX_TOKENS
-            && let Some(oldest) = open.tokens.iter().min_by_key(|(_, (_, _, until))| *until).map(|(hash, _)| *hash)
+            && let Some(oldest) = open.tokens.iter().min_by_key(|(_, (_, until))| *until).map(|(hash, _)| *hash)
         {
             open.tokens.remove(&oldest);
         }
         // Only a hash is kept: whoever reads our memory or times our look-ups learns no token.
-        open.tokens.insert(blake3::hash(token.as_bytes()), (instance, kind, Instant::now() + TOKEN_LIFE));
+        let ticket = Ticket { instance, kind, caller: caller.clone() };
+        open.tokens.insert(blake3::hash(token.as_bytes()), (ticket, Instant::now() + TOKEN_LIFE));
         let expires_ms = now_ms() + TOKEN_LIFE.as_millis() as i64;
         Ok(ConsoleToken { token, kind, instance, expires_ms })
     }
 
     /// The console that a token stands for.
-    pub(super) fn look_up(&self, token: &str) -> Result<(InstanceId, ConsoleKind)> {
+    pub(super) fn look_up(&self, token: &str) -> Result<Ticket> {
         let open = self.lock();
         match open.tokens.get(&blake3::hash(token.as_bytes())) {
-            Some((instance, kind, until)) if *until > Instant::now() => Ok((*instance, *kind)),
+            Some((ticket, until)) if *until > Instant::now() => Ok(ticket.clone()),
             _ => Err(Error::NotFound("This console token is unknown or has expired; ask for a new one.".into())),
         }
     }
@@ -134,7 +147,7 @@ impl Consoles {
     /// Ends an instance's tokens and open consoles.
     pub(super) fn end(&self, instance: InstanceId) {
         let mut open = self.lock();
-        open.tokens.retain(|_, (of, _, _)| *of != instance);
+        open.tokens.retain(|_, (ticket, _)| ticket.instance != instance);
         if let Some(pump) = open.serial.remove(&instance) {
             pump.abort();
         }
@@ -207,8 +220,9 @@ mod tests {
     fn token_ends_with_its_instance() {
         let consoles = Consoles::default();
         let id = InstanceId::new();
-        let token = consoles.issue(id, ConsoleKind::Vnc).unwrap().token;
-        assert_eq!(consoles.look_up(&token).unwrap(), (id, ConsoleKind::Vnc));
+        let token = consoles.issue(&Caller::operator(), id, ConsoleKind::Vnc).unwrap().token;
+        let ticket = consoles.look_up(&token).unwrap();
+        assert_eq!((ticket.instance, ticket.kind), (id, ConsoleKind::Vnc));
         assert!(consoles.look_up(&token[1..]).is_err());
         consoles.end(id);
         assert!(consoles.look_up(&token).is_err());

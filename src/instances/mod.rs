@@ -44,6 +44,7 @@ mod windows;
 use std::sync::Arc;
 
 pub use cleaner::Cleaned;
+pub use console::Ticket;
 pub use flavors::Flavor;
 pub use labels::{HostName, MAX_METADATA, Metadata, Tags};
 pub use room::Foundations;
@@ -238,20 +239,34 @@ impl Instances {
         if !matches!(row.state.status, Status::Active | Status::Reboot) {
             return Err(Error::Conflict(format!("Instance {id} is not running; start it first.")));
         }
-        self.0.consoles.issue(id, kind)
+        self.0.consoles.issue(caller, id, kind)
     }
 
-    /// Opens the console a token stands for; only the token is asked for. A serial console that was open before
-    /// is closed.
+    /// The console that a token stands for. It opens nothing yet: the caller is asked again.
     ///
     /// # Errors
-    /// `NotFound` when the token is unknown, expired, or its instance gone; `Conflict` when that does not run now.
-    pub async fn open_console(&self, token: &str) -> Result<(ConsoleKind, UnixStream)> {
-        let (id, kind) = self.0.consoles.look_up(token)?;
-        let row = self.0.db.instance(id).await?.ok_or_else(|| policy::no_such_instance(id))?;
+    /// `NotFound` when the token is unknown, expired, or its instance gone.
+    pub fn console_of(&self, token: &str) -> Result<Ticket> {
+        self.0.consoles.look_up(token)
+    }
+
+    /// Whether the caller may have a console of the instance open.
+    ///
+    /// # Errors
+    /// `NotFound` and `Forbidden` when not, as for every instance.
+    pub async fn may_use_console(&self, caller: &Caller, id: InstanceId) -> Result<()> {
+        self.0.may_use(caller, id).await.map(drop)
+    }
+
+    /// Opens a console. A serial console that was open before is closed.
+    ///
+    /// # Errors
+    /// As [`Instances::may_use_console`]; `Conflict` when the instance does not run now.
+    pub async fn open_console(&self, caller: &Caller, ticket: &Ticket) -> Result<UnixStream> {
+        let (id, kind) = (ticket.instance, ticket.kind);
+        let row = self.0.may_use(caller, id).await?;
         let is_off = |_| Error::Conflict(format!("Instance {id} is not running; start it first."));
-        let stream = self.0.consoles.connect(id, kind, &self.0.folder(&row)).await.map_err(is_off)?;
-        Ok((kind, stream))
+        self.0.consoles.connect(id, kind, &self.0.folder(&row)).await.map_err(is_off)
     }
 
     /// The actions on an instance, the newest first; also on a deleted one.

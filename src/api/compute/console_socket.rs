@@ -1,8 +1,11 @@
 //! Consoles in a browser: a WebSocket that carries a guest's screen (VNC) or its serial line.
 //!
-//! The address, token and all, comes from the Compute API's `remote-consoles`. The token is the only authority: it
-//! stands for one console of one instance, and the room ends it with the instance. QEMU's own sockets lie in the
-//! instance's folder and have no password, so this is the only road to them.
+//! The address, token and all, comes from the Compute API's `remote-consoles`. The token stands for one console of one
+//! instance and for the caller who asked for it, whose right is judged when it opens and every second while it is open:
+//! a console ends with the session, the role or the user that it rests on. QEMU's own sockets lie in the instance's
+//! folder and have no password, so this is the only road to them.
+
+use std::pin::pin;
 
 use axum::{
     Router,
@@ -22,13 +25,13 @@ use tokio::{
         UnixStream,
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
-    time::{Duration, Instant, interval_at},
+    time::{Duration, Instant, interval_at, sleep},
 };
 
 use crate::{
     api::{Api, error::Answer, links::PublicUrl},
     error::Error,
-    instances::{ConsoleKind, ConsoleToken},
+    instances::{ConsoleKind, ConsoleToken, Ticket},
 };
 
 /// A piece of what the guest says, at most; a screen update comes in many.
@@ -37,6 +40,8 @@ const PIECE_BYTES: usize = 32 * 1024;
 const MESSAGE_BYTES: usize = 1 << 20;
 /// How often a silent client is asked whether it is still there; proxies drop what is silent for a minute.
 const PING: Duration = Duration::from_secs(30);
+/// How often the right to an open console is judged again; sessions are believed for about as long.
+const JUDGED: Duration = Duration::from_secs(1);
 
 /// Every URL below `/console`.
 pub(in crate::api) fn routes() -> Router<Api> {
@@ -55,7 +60,7 @@ pub(super) fn address(url: &str, token: &ConsoleToken) -> String {
 }
 
 #[derive(Deserialize)]
-struct Ticket {
+struct Asked {
     #[serde(default)]
     token: String,
 }
@@ -64,15 +69,37 @@ struct Ticket {
 async fn open(
     State(rooms): State<Api>,
     PublicUrl(url): PublicUrl,
-    Query(ticket): Query<Ticket>,
+    Query(asked): Query<Asked>,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Answer<Response> {
     let Ok(upgrade) = upgrade else { return Ok(how_to_connect()) };
     check_origin(&headers, &url)?;
-    let (kind, guest) = rooms.instances.open_console(&ticket.token).await?;
-    tracing::debug!(?kind, "a console is opened");
-    Ok(upgrade.protocols(["binary"]).max_message_size(MESSAGE_BYTES).on_upgrade(|client| carry(client, guest)))
+    let ticket = rooms.instances.console_of(&asked.token)?;
+    let caller = rooms.identity.again(&ticket.caller).await?;
+    let guest = rooms.instances.open_console(&caller, &ticket).await?;
+    tracing::debug!(kind = ?ticket.kind, "a console is opened");
+    let carry = |client| carry(client, guest, right_ends(rooms, ticket));
+    Ok(upgrade.protocols(["binary"]).max_message_size(MESSAGE_BYTES).on_upgrade(carry))
+}
+
+/// Ends when the caller may no longer have the console. A database that does not answer ends nothing: while it is away,
+/// nobody can take a right away either.
+async fn right_ends(rooms: Api, ticket: Ticket) {
+    loop {
+        sleep(JUDGED).await;
+        let judged = match rooms.identity.again(&ticket.caller).await {
+            Ok(caller) => rooms.instances.may_use_console(&caller, ticket.instance).await,
+            Err(error) => Err(error),
+        };
+        match judged {
+            Ok(()) | Err(Error::Unavailable(_)) => {}
+            Err(error) => {
+                tracing::info!(instance = %ticket.instance, "a console is closed: {error}");
+                return;
+            }
+        }
+    }
 }
 
 /// A page of another site must not speak to a console with its visitor's browser.
@@ -104,8 +131,9 @@ fn how_to_connect() -> Response {
     (headers, Html(page)).into_response()
 }
 
-/// Carries bytes both ways until one side ends.
-async fn carry(mut client: WebSocket, guest: UnixStream) {
+/// Carries bytes both ways until one side ends, or the right to do so does.
+async fn carry(mut client: WebSocket, guest: UnixStream, right_ends: impl Future<Output = ()>) {
+    let mut right_ends = pin!(right_ends);
     let (mut from_guest, mut to_guest) = guest.into_split();
     let mut ping = interval_at(Instant::now() + PING, PING);
     let mut piece = vec![0; PIECE_BYTES];
@@ -114,6 +142,7 @@ async fn carry(mut client: WebSocket, guest: UnixStream) {
         let goes_on = tokio::select! {
             said = from_guest.read(&mut piece) => says(&mut client, &piece, said).await,
             typed = client.recv() => types(&mut to_guest, typed).await,
+            () = &mut right_ends => false,
             _ = ping.tick() => client.send(Message::Ping(Bytes::new())).await.is_ok(),
         };
         if !goes_on {

@@ -10,7 +10,7 @@ use tokio_tungstenite::{
 };
 
 use super::{at, post_at};
-use crate::support::{Effigy, Person, micro_disk};
+use crate::support::{Effigy, Person, id_of, micro_disk};
 
 async fn running(effigy: &Effigy) -> (Person, String) {
     let alice = effigy.people().await.alice;
@@ -124,4 +124,26 @@ async fn unknown_kind_of_console_is_refused() {
     alice.console_says(&id, "console").await;
     alice.stop(&id).await;
     post_at("2.6", &alice, &path, ask("vnc", "novnc")).await.expect(409);
+}
+
+#[tokio::test]
+async fn console_ends_with_the_right_to_it() {
+    let effigy = Effigy::with("[instances]\naccel = \"tcg\"\n").await;
+    let (alice, id) = running(&effigy).await;
+    let admin = effigy.admin().await;
+    let (serial, screen) = (console(&alice, &id, "serial", "serial").await, console(&alice, &id, "vnc", "novnc").await);
+    let (mut line, _) = connect_async(socket(&serial, None, None)).await.expect("the serial line");
+    let (mut picture, _) = connect_async(socket(&screen, None, Some("binary"))).await.expect("the screen");
+
+    let user = id_of(&admin, "users", "alice").await;
+    admin.patch(&format!("/identity/v3/users/{user}"), json!({"user": {"enabled": false}})).await.expect(200);
+
+    let both_end = async {
+        while let Some(Ok(_)) = line.next().await {}
+        while let Some(Ok(_)) = picture.next().await {}
+    };
+    tokio::time::timeout(Duration::from_secs(60), both_end).await.expect("both consoles end");
+    for url in [&serial, &screen] {
+        assert_eq!(refused(socket(url, None, None)).await, 401, "{url}");
+    }
 }

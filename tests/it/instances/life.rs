@@ -160,14 +160,14 @@ async fn console_token_opens_the_console_and_dies_with_its_instance() {
     let id = world.booted("token").await;
     world.is(id, Status::Active).await;
     let vnc = world.instances.remote_console(&world.alice, id, ConsoleKind::Vnc).await.unwrap();
-    let (_, mut screen) = world.instances.open_console(&vnc.token).await.unwrap();
+    let mut screen = open(&world, &vnc.token).await.unwrap();
     let mut hello = [0; 12];
     screen.read_exact(&mut hello).await.unwrap();
     assert!(hello.starts_with(b"RFB 003."));
 
     let serial = world.instances.remote_console(&world.alice, id, ConsoleKind::Serial).await.unwrap();
-    let (_, mut first) = world.instances.open_console(&serial.token).await.unwrap();
-    let (_, mut second) = world.instances.open_console(&serial.token).await.unwrap();
+    let mut first = open(&world, &serial.token).await.unwrap();
+    let mut second = open(&world, &serial.token).await.unwrap();
     assert_eq!(first.read(&mut [0; 8]).await.unwrap(), 0, "who comes later takes the place");
     second.write_all(b"x").await.unwrap();
     let mut echo = [0; 1];
@@ -176,7 +176,7 @@ async fn console_token_opens_the_console_and_dies_with_its_instance() {
 
     world.clear(&[id]).await;
     for token in [vnc.token, serial.token] {
-        assert!(matches!(world.instances.open_console(&token).await, Err(Error::NotFound(_))));
+        assert!(matches!(world.instances.console_of(&token), Err(Error::NotFound(_))));
     }
 }
 
@@ -198,10 +198,15 @@ async fn launch_costs_the_same_for_a_disk_of_a_gibibyte_and_of_a_tebibyte() {
     world.clear(&[id]).await;
 }
 
+async fn open(world: &World, token: &str) -> std::io::Result<tokio::net::UnixStream> {
+    let ticket = world.instances.console_of(token).map_err(std::io::Error::other)?;
+    world.instances.open_console(&world.alice, &ticket).await.map_err(std::io::Error::other)
+}
+
 /// Types into the guest's serial console.
 async fn type_in(world: &World, id: effigy::ids::InstanceId, keys: &[u8]) {
     let token = world.instances.remote_console(&world.alice, id, ConsoleKind::Serial).await.unwrap();
-    let (_, mut serial) = world.instances.open_console(&token.token).await.unwrap();
+    let mut serial = open(&world, &token.token).await.unwrap();
     serial.write_all(keys).await.unwrap();
     // Closing would drop what QEMU has not read yet.
     tokio::time::sleep(Duration::from_millis(200)).await;
