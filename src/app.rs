@@ -79,6 +79,7 @@ impl App {
             flavors,
             key_pairs,
             public_url: config.server.public_url.clone(),
+            trusted_proxies: config.server.trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
             patience: config.server.patience(),
             quota: config.quota.clone(),
             metrics: Default::default(),

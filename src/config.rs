@@ -6,7 +6,7 @@
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -59,6 +59,9 @@ pub struct Server {
     /// The address clients know the service by, such as `https://images.example.org`;
     /// `None` answers with the `Host` a request came to.
     pub public_url: Option<String>,
+    /// The addresses of the proxies in front, whose `X-Forwarded-For` tells where a request came from. Of everybody else
+    /// the header is not believed. Without it, all clients of a proxy count as one.
+    pub trusted_proxies: Vec<IpAddr>,
     /// How long a client may keep the service waiting: for the head of a request or a JSON body, for bytes of an upload,
     /// and for taking some of an answer (a download, a console). Rates are measured over this time.
     pub patience_secs: u64,
@@ -72,6 +75,7 @@ impl Default for Server {
             data: "effigy-data".into(),
             listen: SocketAddr::from(([127, 0, 0, 1], 9292)),
             public_url: None,
+            trusted_proxies: Vec::new(),
             patience_secs: 60,
             shutdown_grace_secs: 30,
         }

@@ -8,11 +8,11 @@
 //! by somebody without a valid token changes nothing; it is answered 401 and logged, so that strangers cannot fill
 //! the disk with events.
 
-use std::{net::IpAddr, time::Duration};
+use std::time::Duration;
 
 use axum::{
     body::Body,
-    extract::{ConnectInfo, RawPathParams, Request},
+    extract::{RawPathParams, Request},
     http::{HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
@@ -22,6 +22,7 @@ use serde_json::Value;
 
 use super::{
     Api, body,
+    client::Client,
     error::{self, ApiError, ErrorNote},
     trail::{RequestId, Trail, client_request_id},
 };
@@ -142,8 +143,7 @@ async fn begin(action: &str, request: Request, patience: Duration) -> (Event, Re
         let (kind, again) = instance_action(body, patience).await;
         (action, body) = (kind, again);
     }
-    let address: Option<IpAddr> =
-        parts.extensions.get::<ConnectInfo<std::net::SocketAddr>>().map(|info| info.0.ip().to_canonical());
+    let address = parts.extensions.get::<Client>().and_then(|client| client.0);
     let event = Event {
         request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
         client_request_id: client_request_id(&parts.headers),

@@ -1,14 +1,11 @@
 //! From a request's headers to its [`Caller`].
 
-use std::net::SocketAddr;
-
-use axum::{
-    extract::{ConnectInfo, FromRequestParts},
-    http::request::Parts,
-};
+use axum::{extract::FromRequestParts, http::request::Parts};
 
 use super::{
-    Api, cookie,
+    Api,
+    client::Client,
+    cookie,
     error::ApiError,
     links::PublicUrl,
     trail::{RequestId, Trail, WholeUri},
@@ -43,7 +40,7 @@ impl FromRequestParts<Api> for Asked {
         };
         let token = token.ok_or_else(unauthenticated)?;
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let address = parts.extensions.get::<Client>().and_then(|client| client.0);
         let caller = rooms.identity.caller(token, request_id, address).await?;
         if let Some(trail) = parts.extensions.get::<Trail>() {
             trail.asks(&caller);

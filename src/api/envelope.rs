@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::{
     Api, audit,
+    client::Client,
     error::{self, ApiError, Dialect},
     links::PublicUrl,
     trail::{RequestId, Trail, WholeUri, client_request_id},
@@ -23,6 +24,8 @@ pub(super) async fn wrap(State(rooms): State<Api>, mut request: Request, next: N
     request.extensions_mut().insert(Trail::default());
     let uri = WholeUri(request.uri().clone());
     request.extensions_mut().insert(uri);
+    let client = Client::of(&rooms.trusted_proxies, &request);
+    request.extensions_mut().insert(client);
     let client_id = client_request_id(request.headers());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());

@@ -32,6 +32,9 @@ pub enum Dialect {
     Network,
 }
 
+/// When a client may ask again after a 503: most of their reasons have passed then.
+const RETRY_AFTER_SECS: &str = "5";
+
 /// The answer of a handler: JSON, unless it says otherwise.
 pub type Answer<T = Json<Value>> = Result<T, ApiError>;
 
@@ -108,6 +111,9 @@ impl From<Error> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECS));
+        }
         response.extensions_mut().insert(ErrorNote { message: self.message, is_over_quota: self.is_over_quota });
         response
     }
@@ -188,6 +194,14 @@ fn in_words_of(dialect: Dialect, status: StatusCode, message: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn busy_service_says_when_to_ask_again() {
+        for dialect in [Dialect::Keystone, Dialect::Image, Dialect::Compute, Dialect::Network] {
+            let busy = ApiError::from(Error::Unavailable("too many".into())).into_response();
+            assert_eq!(render(dialect, busy).await.headers()[header::RETRY_AFTER], RETRY_AFTER_SECS);
+        }
+    }
 
     #[test]
     fn each_dialect_has_its_own_words() {

@@ -17,7 +17,7 @@ pub struct PublicUrl(pub String);
 impl PublicUrl {
     /// The address as a request with these headers came to it.
     ///
-    /// `X-Forwarded-*` is never believed: an operator who needs another address sets `server.public_url`.
+    /// `X-Forwarded-Host` is never believed: an operator who needs another address sets `server.public_url`.
     pub fn of(rooms: &Rooms, headers: &HeaderMap) -> PublicUrl {
         if let Some(url) = &rooms.public_url {
             return PublicUrl(url.trim_end_matches('/').to_owned());

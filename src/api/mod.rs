@@ -16,6 +16,7 @@ use axum::{
 pub mod audit;
 pub mod body;
 pub mod caller;
+mod client;
 pub mod compute;
 mod cookie;
 pub mod effigy;

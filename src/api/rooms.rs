@@ -1,6 +1,6 @@
 //! The state of the API: the open rooms. `app` builds it.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use super::{health::Readiness, metrics::Metrics};
 use crate::{
@@ -26,6 +26,8 @@ pub struct Rooms {
     pub key_pairs: KeyPairs,
     /// The address clients know the service by; `None`: the one each request came to.
     pub public_url: Option<String>,
+    /// The proxies whose word counts where a request came from.
+    pub trusted_proxies: Vec<IpAddr>,
     /// How long a client may keep the service waiting.
     pub patience: Duration,
     /// The quota of one project.

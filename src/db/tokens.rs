@@ -70,66 +70,10 @@ impl Database {
         Ok(gone.rows_affected() == 1)
     }
 
-    /// Forgets the tokens and the failures whose time has passed.
-    pub(crate) async fn delete_expired_tokens(&self, now_ms: i64, failures_before_ms: i64) -> Result<()> {
+    /// Forgets the tokens whose time has passed.
+    pub(crate) async fn delete_expired_tokens(&self, now_ms: i64) -> Result<()> {
         let mut write = self.write().await?;
         sqlx::query("delete from tokens where expires_ms <= $1").bind(now_ms).execute(&mut *write).await?;
-        sqlx::query("delete from sign_in_failures where since_ms < $1 and locked_until_ms < $2")
-            .bind(failures_before_ms)
-            .bind(now_ms)
-            .execute(&mut *write)
-            .await?;
-        Ok(write.commit().await?)
-    }
-
-    /// Until when sign-ins as `who` are refused; `None` when none failed lately.
-    pub(crate) async fn failed_sign_ins(&self, who: &str) -> Result<Option<i64>> {
-        let row = sqlx::query("select locked_until_ms from sign_in_failures where who = $1")
-            .bind(who)
-            .fetch_optional(self.reads())
-            .await?;
-        Ok(row.map(|row| row.try_get(0)).transpose()?)
-    }
-
-    /// Counts a failed sign-in; the `limit`th since `window_start_ms` locks until `lock_until_ms`.
-    pub(crate) async fn count_failed_sign_in(
-        &self,
-        who: &str,
-        now_ms: i64,
-        window_start_ms: i64,
-        limit: i64,
-        lock_until_ms: i64,
-    ) -> Result<()> {
-        let mut write = self.write().await?;
-        sqlx::query(
-            "insert into sign_in_failures (who, failures, since_ms, locked_until_ms) values ($1, 1, $2, 0)
-             on conflict (who) do update set
-               failures = case when sign_in_failures.since_ms < $3 then 1 else sign_in_failures.failures + 1 end,
-               since_ms = case when sign_in_failures.since_ms < $3 then $2 else sign_in_failures.since_ms end",
-        )
-        .bind(who)
-        .bind(now_ms)
-        .bind(window_start_ms)
-        .execute(&mut *write)
-        .await?;
-        // A lock that holds is not prolonged by further attempts: else a stranger could hold it for ever.
-        sqlx::query(
-            "update sign_in_failures set locked_until_ms = $4, failures = 0
-              where who = $1 and failures >= $3 and locked_until_ms <= $2",
-        )
-        .bind(who)
-        .bind(now_ms)
-        .bind(limit)
-        .bind(lock_until_ms)
-        .execute(&mut *write)
-        .await?;
-        Ok(write.commit().await?)
-    }
-
-    /// Forgets the failures of `who`.
-    pub(crate) async fn clear_failed_sign_ins(&self, who: &str) -> Result<()> {
-        let mut write = self.write().await?;
-        sqlx::query("delete from sign_in_failures where who = $1").bind(who).execute(&mut *write).await?;
         Ok(write.commit().await?)
     }
 }

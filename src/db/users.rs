@@ -112,7 +112,6 @@ impl Database {
         .await?
         .rows_affected();
         end_tokens(&mut write, id).await?;
-        sqlx::query("delete from sign_in_failures where who = $1").bind(id).execute(&mut *write).await?;
         write.commit().await?;
         Ok(changed == 1)
     }

@@ -8,7 +8,7 @@ use super::{
     Caller, Identity, RoleRef,
     access_rules::{check_rules, parse_rules},
     passwords::Secret,
-    policy,
+    policy, share_of,
     tokens::{new_token, random},
 };
 use crate::{
@@ -86,7 +86,7 @@ impl Identity {
                 (secret, kept)
             }
             Some(secret) => {
-                let kept = self.passwords.hash(&secret).await?;
+                let kept = self.passwords.hash(&secret, share_of(caller.address)).await?;
                 (secret, kept)
             }
         };

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{DEFAULT_DOMAIN, Identity, credentials::new_id, passwords};
+use super::{DEFAULT_DOMAIN, Identity, credentials::new_id, passwords, share_of};
 use crate::{
     db::{Database, now_ms},
     error::{Error, Result},
@@ -113,7 +113,7 @@ impl Identity {
             email: None,
             enabled: true,
             default_project_id: Some(project.id.clone()),
-            password: Some(self.passwords.hash(password).await?),
+            password: Some(self.passwords.hash(password, share_of(None)).await?),
             password_changed_ms: now_ms(),
             extra: "{}".into(),
         };

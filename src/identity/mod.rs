@@ -16,7 +16,9 @@
 //! - A session read from the rows is believed for at most a second ([`tokens`]), so that a revocation by another
 //!   process (`effigy admin`) holds within that second.
 //! - Roles imply: admin, manager, member, reader, each the ones after it. Admin in any scope is the cloud's admin.
-//! - Password hashing is bounded in memory and off the async threads ([`passwords`]).
+//! - Password hashing is bounded in memory and off the async threads ([`passwords`]); its turns are shared out between the
+//!   addresses that ask ([`turns`]), and a lock holds for one account and one address ([`failures`]): no stranger
+//!   elsewhere keeps anybody out.
 
 use std::{
     net::IpAddr,
@@ -37,6 +39,7 @@ pub mod audit;
 pub mod catalog;
 pub mod credentials;
 pub mod domains;
+mod failures;
 pub mod first_start;
 pub mod groups;
 pub mod image_policy;
@@ -47,9 +50,11 @@ pub mod projects;
 pub mod roles;
 pub mod sign_in;
 pub mod tokens;
+mod turns;
 pub mod users;
 
 pub use tokens::{CredentialRef, DomainRef, RoleRef, Scope, Session};
+pub use turns::share_of;
 
 /// The id of the domain that is always there; its name is `Default`.
 pub const DEFAULT_DOMAIN: &str = "default";
@@ -168,6 +173,7 @@ pub struct Identity {
     db: Database,
     settings: Arc<crate::config::Identity>,
     passwords: passwords::Passwords,
+    failures: failures::Failures,
     sessions: tokens::Sessions,
     recorder: audit::Recorder,
     purged_ms: Arc<AtomicI64>,
@@ -183,6 +189,7 @@ impl Identity {
             db,
             settings: Arc::new(settings),
             passwords: passwords::Passwords::new(),
+            failures: failures::Failures::new(),
             sessions: tokens::Sessions::new(),
             purged_ms: Arc::default(),
             catalog_has_instances: true,

@@ -3,14 +3,14 @@
 //! No answer, and no answer's time, tells whether a user exists: where there is no hash to compare with, a
 //! decoy of the same cost is compared instead.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 use argon2::{
     Algorithm, Argon2, Params, PasswordHash, PasswordHasher as _, PasswordVerifier as _, Version,
     password_hash::SaltString,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::turns::{Turn, Turns};
 use crate::error::{Error, Result};
 
 /// 19 MiB, two passes, one lane: OWASP's first choice for argon2id.
@@ -18,8 +18,8 @@ const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 /// Hashes at once: two keep two cores busy and hold 38 MiB at most.
 const AT_ONCE: usize = 2;
-/// Further ones that may wait, about two seconds' worth of hashing; beyond, the service says that it is busy.
-const WAITING: usize = 64;
+/// Further ones that may wait, some seconds' worth of hashing; beyond, the service says that it is busy.
+const WAITING: usize = 256;
 /// The longest password, in bytes. argon2 takes any length; this bounds the work.
 pub const MAX_PASSWORD_BYTES: usize = 4096;
 
@@ -58,30 +58,25 @@ impl<'de> serde::Deserialize<'de> for Secret {
 /// Hashes and compares passwords.
 #[derive(Clone)]
 pub(super) struct Passwords {
-    at_once: Arc<Semaphore>,
-    queue: Arc<Semaphore>,
+    pub(super) turns: Turns,
     decoy: Arc<str>,
 }
 
 impl Passwords {
     pub(super) fn new() -> Passwords {
-        Passwords {
-            at_once: Arc::new(Semaphore::new(AT_ONCE)),
-            queue: Arc::new(Semaphore::new(AT_ONCE + WAITING)),
-            decoy: decoy().into(),
-        }
+        Passwords { turns: Turns::new(AT_ONCE, WAITING), decoy: decoy().into() }
     }
 
-    /// Hashes a new password.
+    /// Hashes a new password, in a turn of this address.
     ///
     /// # Errors
     /// `Invalid` when it is empty or too long.
-    pub(super) async fn hash(&self, password: &Secret) -> Result<String> {
+    pub(super) async fn hash(&self, password: &Secret, share: IpAddr) -> Result<String> {
         if password.0.is_empty() || password.0.len() > MAX_PASSWORD_BYTES {
             return Err(Error::Invalid(format!("a password has 1 to {MAX_PASSWORD_BYTES} bytes")));
         }
         let password = password.clone();
-        let hashed = self.run(move || {
+        let hashed = self.run(share, move || {
             let salt = SaltString::encode_b64(&super::tokens::random::<16>()).map_err(internal)?;
             Ok(argon2()?.hash_password(password.0.as_bytes(), &salt).map_err(internal)?.to_string())
         });
@@ -91,14 +86,14 @@ impl Passwords {
     /// Whether the password is the hashed one; without a hash the answer is no, after the same time.
     ///
     /// Keep the turn until the verdict is written down: the next guess is then judged by what this one counted.
-    pub(super) async fn verify(&self, hash: Option<&str>, password: &Secret) -> Result<(bool, Turn)> {
+    pub(super) async fn verify(&self, hash: Option<&str>, password: &Secret, share: IpAddr) -> Result<(bool, Turn)> {
         let known = hash.is_some();
         let hash: Arc<str> = hash.map_or_else(|| self.decoy.clone(), Arc::from);
         // A password that is too long is cut and compared all the same: it must cost as much as any other.
         let fits = password.0.len() <= MAX_PASSWORD_BYTES;
         let tried = password.0.as_bytes()[..password.0.len().min(MAX_PASSWORD_BYTES)].to_vec();
         let (equal, turn) = self
-            .run(move || {
+            .run(share, move || {
                 let hash = PasswordHash::new(&hash).map_err(internal)?;
                 Ok(argon2()?.verify_password(&tried, &hash).is_ok())
             })
@@ -106,23 +101,15 @@ impl Passwords {
         Ok((equal && fits && known, turn))
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<(T, Turn)> {
-        let place = self
-            .queue
-            .clone()
-            .try_acquire_owned()
-            .map_err(|_| Error::Unavailable("too many people are signing in; try again in a few seconds".into()))?;
-        let slot = self.at_once.clone().acquire_owned().await.map_err(Error::internal)?;
-        let turn = Turn { _slot: slot, _place: place };
+    async fn run<T: Send + 'static>(
+        &self,
+        share: IpAddr,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<(T, Turn)> {
+        let turn = self.turns.take(share).await?;
         // The turn goes with the work: a request that is given up must not let another hash in beside it.
         tokio::task::spawn_blocking(move || work().map(|done| (done, turn))).await.map_err(Error::internal)?
     }
-}
-
-/// One of the few turns to hash.
-pub(super) struct Turn {
-    _slot: OwnedSemaphorePermit,
-    _place: OwnedSemaphorePermit,
 }
 
 fn argon2() -> Result<Argon2<'static>> {
@@ -164,31 +151,33 @@ pub fn generate() -> Secret {
 mod tests {
     use super::*;
 
+    const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
     #[tokio::test]
     async fn only_the_whole_password_is_the_password() {
         let passwords = Passwords::new();
         let long = "x".repeat(100);
-        let hash = passwords.hash(&Secret::new(format!("{long}1"))).await.unwrap();
+        let hash = passwords.hash(&Secret::new(format!("{long}1")), HERE).await.unwrap();
         assert!(hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{hash}");
-        assert!(passwords.verify(Some(&hash), &Secret::new(format!("{long}1"))).await.unwrap().0);
+        assert!(passwords.verify(Some(&hash), &Secret::new(format!("{long}1")), HERE).await.unwrap().0);
         for wrong in [long.clone(), format!("{long}2"), format!("{long}1\0"), String::new(), "x".repeat(1 << 20)] {
-            assert!(!passwords.verify(Some(&hash), &Secret::new(wrong)).await.unwrap().0);
+            assert!(!passwords.verify(Some(&hash), &Secret::new(wrong), HERE).await.unwrap().0);
         }
-        assert!(!passwords.verify(None, &Secret::new(long)).await.unwrap().0);
+        assert!(!passwords.verify(None, &Secret::new(long), HERE).await.unwrap().0);
     }
 
     #[tokio::test]
     async fn composed_and_decomposed_letters_are_different_passwords() {
         let passwords = Passwords::new();
-        let hash = passwords.hash(&Secret::new("caf\u{e9}")).await.unwrap();
-        assert!(!passwords.verify(Some(&hash), &Secret::new("cafe\u{301}")).await.unwrap().0);
+        let hash = passwords.hash(&Secret::new("caf\u{e9}"), HERE).await.unwrap();
+        assert!(!passwords.verify(Some(&hash), &Secret::new("cafe\u{301}"), HERE).await.unwrap().0);
     }
 
     #[tokio::test]
     async fn an_empty_or_huge_password_cannot_be_set() {
         let passwords = Passwords::new();
         for bad in [String::new(), "x".repeat(MAX_PASSWORD_BYTES + 1)] {
-            assert!(matches!(passwords.hash(&Secret::new(bad)).await, Err(Error::Invalid(_))));
+            assert!(matches!(passwords.hash(&Secret::new(bad), HERE).await, Err(Error::Invalid(_))));
         }
     }
 

@@ -1,13 +1,15 @@
 //! Signing in: the proofs of an identity, the scope that is asked for, and the token.
 //!
 //! Unknown user, wrong password, disabled and locked user look and cost the same: one hash, one counted failure,
-//! one answer.
+//! one answer. So do the credentials of programs, whether their secrets are kept as slow hashes or not.
 
-use std::sync::atomic::Ordering;
+use std::{net::IpAddr, sync::atomic::Ordering};
 
 use super::{
     DEFAULT_DOMAIN, Identity, Session,
+    failures::{Rule, Tried, tried},
     passwords::Secret,
+    share_of,
     tokens::{new_audit_id, new_token, no_such_token},
     unauthenticated,
 };
@@ -20,8 +22,8 @@ use crate::{
     },
 };
 
-/// Failures are counted over this long.
-const FAILURE_WINDOW_MS: i64 = 15 * 60 * 1000;
+/// The longest lock, in seconds: a hundred years.
+const MAX_LOCK_SECS: i64 = 100 * 365 * 24 * 3600;
 /// Rows whose time has passed are deleted at most this often.
 const PURGE_EVERY_MS: i64 = 60 * 1000;
 
@@ -109,11 +111,17 @@ impl Identity {
     ///
     /// # Errors
     /// `Unauthenticated` when a proof fails or nothing is held in the scope, without saying which.
-    pub async fn sign_in(&self, proofs: &[Proof], scope: &WantedScope) -> Result<(String, Session)> {
+    pub async fn sign_in(
+        &self,
+        proofs: &[Proof],
+        scope: &WantedScope,
+        from: Option<IpAddr>,
+    ) -> Result<(String, Session)> {
         self.purge().await?;
+        let share = share_of(from);
         let mut proven: Option<Proven> = None;
         for proof in proofs {
-            let next = self.prove(proof).await?;
+            let next = self.prove(proof, share).await?;
             proven = Some(match proven {
                 None => next,
                 Some(first) => both(first, next)?,
@@ -124,21 +132,21 @@ impl Identity {
         self.issue(proven, granted).await
     }
 
-    async fn prove(&self, proof: &Proof) -> Result<Proven> {
+    async fn prove(&self, proof: &Proof, share: IpAddr) -> Result<Proven> {
         match proof {
             Proof::Password { user, password } => {
-                let user = self.check_password(user, password).await?;
+                let user = self.check_password(user, password, share).await?;
                 Ok(Proven { user, methods: vec!["password".into()], parent: None, credential: None })
             }
             Proof::Token(token) => self.check_token(token).await,
             Proof::Credential { credential, user, secret } => {
-                self.check_credential(credential, user.as_ref(), secret).await
+                self.check_credential(credential, user.as_ref(), secret, share).await
             }
         }
     }
 
     /// The user whose password this is; every way to fail looks and costs the same.
-    pub(super) async fn check_password(&self, named: &Named, password: &Secret) -> Result<User> {
+    pub(super) async fn check_password(&self, named: &Named, password: &Secret, share: IpAddr) -> Result<User> {
         let user = match named {
             Named::Id(id) => self.db.user(id).await?,
             Named::Name { name, domain } => self.db.user_named(name, domain).await?,
@@ -147,33 +155,29 @@ impl Identity {
             Some(user) => self.db.domain(&user.domain_id).await?,
             None => None,
         };
-        let who = user.as_ref().map_or_else(|| stranger(named), |user| user.id.clone());
+        let tried = tried(&user.as_ref().map_or_else(|| stranger(named), |user| user.id.clone()), share);
         let hash = user.as_ref().and_then(|user| user.password.as_deref());
         // The user is judged after the hash, and the turn is kept until the verdict is counted: of many guesses at once
         // hardly one slips past the count of the others.
-        let (is_right, _turn) = self.passwords.verify(hash, password).await?;
-        let failed = self.db.failed_sign_ins(&who).await?;
-        let is_locked = failed.is_some_and(|until| until > now_ms());
+        let (is_right, _turn) = self.passwords.verify(hash, password, share).await?;
+        let changed_ms = user.as_ref().map_or(0, |user| user.password_changed_ms);
+        let is_locked = self.failures.is_locked(&tried, now_ms(), changed_ms);
         let may = domain.is_some_and(|domain| domain.enabled) && user.as_ref().is_some_and(|user| user.enabled);
         match user {
             Some(user) if is_right && may && !is_locked => {
-                if failed.is_some() {
-                    self.db.clear_failed_sign_ins(&user.id).await?;
-                }
+                self.failures.forget(&tried);
                 Ok(user)
             }
             _ => {
-                self.count_failure(&who).await?;
+                self.count_failure(tried, changed_ms);
                 Err(unauthenticated())
             }
         }
     }
 
-    async fn count_failure(&self, who: &str) -> Result<()> {
-        let now = now_ms();
-        let limit = i64::from(self.settings.lock_after_failures.max(1));
-        let until = now.saturating_add(i64::try_from(self.settings.lock_secs).unwrap_or(i64::MAX / 2000) * 1000);
-        self.db.count_failed_sign_in(who, now, now - FAILURE_WINDOW_MS, limit, until).await
+    fn count_failure(&self, tried: Tried, forgiven_ms: i64) {
+        let lock_ms = i64::try_from(self.settings.lock_secs).unwrap_or(i64::MAX).clamp(0, MAX_LOCK_SECS) * 1000;
+        self.failures.count(tried, now_ms(), forgiven_ms, Rule { limit: self.settings.lock_after_failures, lock_ms });
     }
 
     async fn check_token(&self, token: &Secret) -> Result<Proven> {
@@ -191,7 +195,13 @@ impl Identity {
         Ok(Proven { user, methods, parent: Some(Session::clone(&session)), credential: None })
     }
 
-    async fn check_credential(&self, credential: &str, user: Option<&Named>, secret: &Secret) -> Result<Proven> {
+    async fn check_credential(
+        &self,
+        credential: &str,
+        user: Option<&Named>,
+        secret: &Secret,
+        share: IpAddr,
+    ) -> Result<Proven> {
         let row = match user {
             None => self.db.credential(credential).await?,
             Some(named) => {
@@ -205,28 +215,30 @@ impl Identity {
                 }
             }
         };
-        let who = format!("credential {}", row.as_ref().map_or(credential, |row| &row.id));
-        let who = blake3::hash(who.as_bytes()).to_hex().to_string();
-        let is_right = super::credentials::is_secret(row.as_ref().map(|row| row.secret.as_str()), secret);
-        let (is_right, _turn) = match is_right {
-            Some(verdict) => (verdict, None),
-            None => {
-                let (verdict, turn) =
-                    self.passwords.verify(row.as_ref().map(|row| row.secret.as_str()), secret).await?;
-                (verdict, Some(turn))
+        let tried = tried(&format!("credential {}", row.as_ref().map_or(credential, |row| &row.id)), share);
+        let kept = row.as_ref().map(|row| row.secret.as_str());
+        let (is_right, _turn) = match super::credentials::is_secret(kept, secret) {
+            // Nobody guesses 32 random bytes: programs that have them need not stand in line with those who guess.
+            Some(true) => (true, None),
+            verdict => {
+                // An answer that came sooner would tell that there is no such credential, or that its secret is random.
+                let slow = kept.filter(|_| verdict.is_none());
+                let (is_right, turn) = self.passwords.verify(slow, secret, share).await?;
+                (is_right, Some(turn))
             }
         };
         let now = now_ms();
-        let is_locked = self.db.failed_sign_ins(&who).await?.is_some_and(|until| until > now);
+        let is_locked = self.failures.is_locked(&tried, now, 0);
         let row = row.filter(|row| is_right && !is_locked && row.expires_ms.is_none_or(|at| at > now));
         let user = match &row {
             Some(row) => self.db.user(&row.user_id).await?.filter(|user| user.enabled),
             None => None,
         };
         let (Some(user), Some(row)) = (user, row) else {
-            self.count_failure(&who).await?;
+            self.count_failure(tried, 0);
             return Err(unauthenticated());
         };
+        self.failures.forget(&tried);
         Ok(Proven { user, methods: vec!["application_credential".into()], parent: None, credential: Some(row) })
     }
 
@@ -308,7 +320,7 @@ impl Identity {
         let last = self.purged_ms.load(Ordering::Relaxed);
         let is_due = now - last > PURGE_EVERY_MS;
         if is_due && self.purged_ms.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            self.db.delete_expired_tokens(now, now - FAILURE_WINDOW_MS).await?;
+            self.db.delete_expired_tokens(now).await?;
         }
         Ok(())
     }
@@ -332,4 +344,56 @@ fn stranger(named: &Named) -> String {
         Named::Name { name, domain } => format!("{domain}\0{name}"),
     };
     blake3::hash(name.as_bytes()).to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        config,
+        db::Database,
+        identity::{Caller, projects::ProjectFields, turns::Turns, users::UserFields},
+    };
+
+    #[tokio::test]
+    async fn wrong_secret_stands_in_line_whatever_is_kept_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let db = Database::sqlite(&folder.path().join("effigy.db")).await.unwrap();
+        let mut identity = Identity::open(db.clone(), config::Identity::default()).await.unwrap();
+        let operator = Caller::operator();
+        let alice = UserFields { name: Some("alice".into()), ..UserFields::default() };
+        let alice = identity.create_user(&operator, alice).await.unwrap();
+        let web = ProjectFields { name: Some("web".into()), ..ProjectFields::default() };
+        let web = identity.create_project(&operator, web).await.unwrap();
+        let chosen = identity.passwords.hash(&Secret::new("right"), share_of(None)).await.unwrap();
+        for (id, secret) in [("chosen", chosen), ("random", blake3::hash(b"right").to_hex().to_string())] {
+            let row = CredentialRow {
+                id: id.into(),
+                user_id: alice.id.clone(),
+                project_id: web.id.clone(),
+                name: id.into(),
+                description: None,
+                secret,
+                unrestricted: false,
+                expires_ms: None,
+                expires_at: None,
+                access_rules: None,
+                created_ms: 0,
+            };
+            assert!(db.insert_credential(&row, &[]).await.unwrap());
+        }
+        // No turn and no place: a sign-in that needs one is refused.
+        identity.passwords.turns = Turns::new(0, 0);
+        for (id, secret, needs_a_turn) in [
+            ("chosen", "wrong", true),
+            ("chosen", "right", true),
+            ("random", "wrong", true),
+            ("unknown", "wrong", true),
+            ("random", "right", false),
+        ] {
+            let proof = Proof::Credential { credential: id.into(), user: None, secret: Secret::new(secret) };
+            let answer = identity.sign_in(&[proof], &WantedScope::Default, None).await;
+            assert_eq!(matches!(answer, Err(Error::Unavailable(_))), needs_a_turn, "{id} {secret}: {answer:?}");
+        }
+    }
 }

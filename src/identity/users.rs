@@ -1,6 +1,8 @@
 //! Users: people and programs.
 
-use super::{Caller, Identity, check_name, check_text, passwords::Secret, policy, sign_in::Named};
+use std::net::IpAddr;
+
+use super::{Caller, Identity, check_name, check_text, passwords::Secret, policy, share_of, sign_in::Named};
 pub use crate::model::people::{User, Users as ListUsers};
 use crate::{
     db::now_ms,
@@ -51,7 +53,7 @@ impl Identity {
         let password = fields.password.clone();
         apply(&mut user, UserFields { name: Some(fields.name.clone().unwrap_or_default()), ..fields })?;
         if let Some(password) = password {
-            user.password = Some(self.passwords.hash(&password).await?);
+            user.password = Some(self.passwords.hash(&password, share_of(caller.address)).await?);
         }
         if !self.db.insert_user(&user).await? {
             return Err(taken(&user.name));
@@ -83,7 +85,7 @@ impl Identity {
         let password = fields.password.clone();
         apply(&mut user, fields)?;
         let hash = match &password {
-            Some(password) => Some(self.passwords.hash(password).await?),
+            Some(password) => Some(self.passwords.hash(password, share_of(caller.address)).await?),
             None => None,
         };
         match self.db.update_user(&user).await? {
@@ -100,12 +102,18 @@ impl Identity {
 
     /// Changes a user's own password. Needs no token: the old password is the proof (Keystone's rule, so that
     /// somebody who cannot sign in any more can still change it).
-    pub async fn change_password(&self, id: &str, original: &Secret, password: &Secret) -> Result<()> {
-        let user = self.check_password(&Named::Id(id.to_owned()), original).await?;
+    pub async fn change_password(
+        &self,
+        id: &str,
+        original: &Secret,
+        password: &Secret,
+        from: Option<IpAddr>,
+    ) -> Result<()> {
+        let user = self.check_password(&Named::Id(id.to_owned()), original, share_of(from)).await?;
         if original == password {
             return Err(Error::Invalid("The new password must differ from the old one.".into()));
         }
-        let hash = self.passwords.hash(password).await?;
+        let hash = self.passwords.hash(password, share_of(from)).await?;
         self.replace_password(&user, &hash).await?;
         self.sessions.forget();
         Ok(())

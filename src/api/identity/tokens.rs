@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::super::{
-    Api, body::JsonBody, caller::Asked, error::Answer, links::PublicUrl, paging::Query, times, trail::Trail,
+    Api, body::JsonBody, caller::Asked, client::Client, error::Answer, links::PublicUrl, paging::Query, times,
+    trail::Trail,
 };
 use crate::{
     error::{Error, Result},
@@ -98,13 +99,14 @@ pub(super) async fn issue(
     State(rooms): State<Api>,
     base: PublicUrl,
     trail: Extension<Trail>,
+    client: Client,
     query: Query,
     JsonBody(body): JsonBody<SignIn>,
 ) -> Answer<Response> {
     let scope = scope(body.auth.scope)?;
     let proofs = proofs(body.auth.identity)?;
     trail.tries(&proofs);
-    let (token, session) = rooms.identity.sign_in(&proofs, &scope).await?;
+    let (token, session) = rooms.identity.sign_in(&proofs, &scope, client.0).await?;
     let services = rooms.identity.catalog(&base.0).await?;
     let shown = shown(&session, with_catalog(&query).then_some(&services));
     Ok((StatusCode::CREATED, subject(&token), Json(shown)).into_response())

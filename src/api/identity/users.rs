@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    super::{Api, body::JsonBody, caller::Asked, error::Answer, trail::Trail},
+    super::{Api, body::JsonBody, caller::Asked, client::Client, error::Answer, trail::Trail},
     collections::{Collection, listed},
     lists::{Filters, set},
 };
@@ -143,10 +143,11 @@ pub(super) async fn change_password(
     State(rooms): State<Api>,
     Path(id): Path<String>,
     trail: Extension<Trail>,
+    client: Client,
     JsonBody(body): JsonBody<PasswordBody>,
 ) -> Answer<StatusCode> {
     trail.tries_as(&id);
-    rooms.identity.change_password(&id, &body.user.original_password, &body.user.password).await?;
+    rooms.identity.change_password(&id, &body.user.original_password, &body.user.password, client.0).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -16,6 +16,7 @@ use crate::{
         Api, Rooms,
         body::JsonBody,
         caller::{self, Asked},
+        client::Client,
         cookie,
         error::Answer,
         paging, times,
@@ -51,6 +52,7 @@ pub(super) async fn begin(
     State(rooms): State<Api>,
     Extension(trail): Extension<Trail>,
     Extension(request): Extension<RequestId>,
+    client: Client,
     headers: HeaderMap,
     JsonBody(body): JsonBody<Begin>,
 ) -> Answer<Response> {
@@ -60,10 +62,10 @@ pub(super) async fn begin(
     let domain = body.domain.filter(|domain| !domain.is_empty()).unwrap_or_else(|| DEFAULT_DOMAIN.into());
     let proofs = [Proof::Password { user: Named::Name { name: body.user, domain }, password: body.password }];
     trail.tries(&proofs);
-    let (token, session) = rooms.identity.sign_in(&proofs, &WantedScope::Default).await?;
-    let caller = rooms.identity.caller(&token, request.0, None).await?;
+    let (token, session) = rooms.identity.sign_in(&proofs, &WantedScope::Default, client.0).await?;
+    let caller = rooms.identity.caller(&token, request.0, client.0).await?;
     let (token, session) = settle(&rooms, &caller, token, session, body.project).await?;
-    let caller = rooms.identity.caller(&token, caller.request_id, None).await?;
+    let caller = rooms.identity.caller(&token, caller.request_id, client.0).await?;
     let shown = shown(&rooms, &caller, &session).await?;
     Ok((StatusCode::CREATED, headers_with(cookie::begin(&headers, &token)?), Json(shown)).into_response())
 }
@@ -90,7 +92,7 @@ async fn settle(
 /// Exchanges the token for one in another project; the old one ends.
 async fn move_to(rooms: &Rooms, caller: &Caller, token: &str, project: String) -> Result<(String, Session)> {
     let scope = WantedScope::Project(Named::Id(project));
-    let moved = rooms.identity.sign_in(&[Proof::Token(Secret::new(token))], &scope).await?;
+    let moved = rooms.identity.sign_in(&[Proof::Token(Secret::new(token))], &scope, caller.address).await?;
     rooms.identity.revoke_token(caller, token).await?;
     Ok(moved)
 }

@@ -6,5 +6,6 @@ mod catalog;
 mod credentials;
 mod people;
 mod roles;
+mod strangers;
 mod tokens;
 mod trees;
