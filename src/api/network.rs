@@ -17,7 +17,7 @@ use super::{
     compute::network as one,
     error::{Answer, ApiError},
     links::PublicUrl,
-    paging::Query,
+    paging::{Page, Query, no_such_marker},
 };
 use crate::{
     error::{Error, Result},
@@ -111,12 +111,33 @@ async fn subnet(_: Asked, Path(id): Path<String>) -> Answer {
     one_of("subnet", vec![subnet_view()], &id)
 }
 
-async fn ports(Asked { rooms, caller, .. }: Asked, query: Query) -> Answer {
-    Ok(Json(json!({"ports": filtered(port_views(&rooms, &caller).await?, &query)})))
+async fn ports(Asked { rooms, caller, url }: Asked, query: Query) -> Answer {
+    let limit = query.limit_of_nova()?;
+    let marker = query.one("marker").map(|id| one::instance_of(id).ok_or_else(|| no_such_marker(id))).transpose()?;
+    let mine = ListInstances {
+        all_projects: policy::see_all_ports(&caller),
+        marker,
+        limit: Some(limit as u32),
+        ..ListInstances::default()
+    };
+    let is_wanted = |instance: &Instance| port_view(instance).is_some_and(|port| matches(&port, &query));
+    let found = rooms.instances.list_those(&caller, &mine, is_wanted).await?;
+    let page = Page::full(found, limit, |instance| one::port_id(instance.id).to_string());
+    let mut answer = json!({"ports": filtered(page.items.iter().filter_map(port_view).collect(), &query)});
+    if let Some(marker) = page.next {
+        let next = query.after(&format!("{url}/network/v2.0/ports"), &marker);
+        answer["ports_links"] = json!([{"rel": "next", "href": next}]);
+    }
+    Ok(Json(answer))
 }
 
 async fn port(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>) -> Answer {
-    one_of("port", port_views(&rooms, &caller).await?, &id)
+    let instance = one::instance_of(&id).ok_or_else(|| missing("port", &id))?;
+    let found = rooms.instances.show(&caller, instance).await.map_err(|error| match error {
+        Error::NotFound(_) => missing("port", &id),
+        other => other.into(),
+    })?;
+    one_of("port", port_view(&found).into_iter().collect(), &id)
 }
 
 async fn security_groups(Asked { caller, .. }: Asked, query: Query) -> Answer {
@@ -225,12 +246,6 @@ fn subnet_view() -> Value {
     })
 }
 
-async fn port_views(rooms: &Rooms, caller: &Caller) -> Result<Vec<Value>> {
-    let mine = ListInstances { all_projects: policy::see_all_ports(caller), ..ListInstances::default() };
-    let instances = rooms.instances.list(caller, &mine).await?;
-    Ok(instances.iter().filter_map(port_view).collect())
-}
-
 fn port_view(instance: &Instance) -> Option<Value> {
     let addresses = instance.addresses.as_ref()?;
     let running = instance.status == Status::Active;
@@ -315,13 +330,12 @@ fn extension_view() -> Value {
 /// is not a filter.
 fn filtered(all: Vec<Value>, query: &Query) -> Vec<Value> {
     let fields: Vec<_> = query.all("fields").collect();
-    all.into_iter()
-        .filter(|object| {
-            let mut words = query.pairs().map(|(name, _)| name).filter(|name| !NO_FILTERS.contains(name));
-            words.all(|name| object.get(name).is_none_or(|held| query.all(name).any(|value| is(held, value))))
-        })
-        .map(|object| cut(object, &fields))
-        .collect()
+    all.into_iter().filter(|object| matches(object, query)).map(|object| cut(object, &fields)).collect()
+}
+
+fn matches(object: &Value, query: &Query) -> bool {
+    let mut words = query.pairs().map(|(name, _)| name).filter(|name| !NO_FILTERS.contains(name));
+    words.all(|name| object.get(name).is_none_or(|held| query.all(name).any(|value| is(held, value))))
 }
 
 fn is(held: &Value, wanted: &str) -> bool {

@@ -1,5 +1,7 @@
 //! The rows of metadata definitions.
 
+use std::collections::HashMap;
+
 use sqlx::{Row as _, any::AnyRow};
 
 use super::{Database, Write, columns::flag, is_duplicate, now_ms};
@@ -30,6 +32,16 @@ impl Namespace {
     fn visibility(&self) -> &'static str {
         if self.is_public { "public" } else { "private" }
     }
+}
+
+fn item(kind: Kind, row: &AnyRow) -> Result<Item> {
+    Ok(Item {
+        kind,
+        name: row.try_get(0)?,
+        body: row.try_get(1)?,
+        created_ms: row.try_get(2)?,
+        updated_ms: row.try_get(3)?,
+    })
 }
 
 impl Database {
@@ -111,6 +123,17 @@ impl Database {
         Ok(Step::of(deleted.rows_affected()))
     }
 
+    /// The resource types that each namespace is about.
+    pub async fn metadef_types_by_namespace(&self) -> Result<HashMap<String, Vec<Item>>> {
+        let text =
+            "select name, body, created_ms, updated_ms, namespace from metadef_items where kind = $1 order by name";
+        let mut types: HashMap<String, Vec<Item>> = HashMap::new();
+        for row in sqlx::query(text).bind(Kind::ResourceType).fetch_all(self.reads()).await? {
+            types.entry(row.try_get(4)?).or_default().push(item(Kind::ResourceType, &row)?);
+        }
+        Ok(types)
+    }
+
     /// The contents of a namespace of these kinds.
     pub async fn metadef_items(&self, namespace: &str, kinds: &[Kind]) -> Result<Vec<Item>> {
         let text = "select name, body, created_ms, updated_ms from metadef_items \
@@ -119,13 +142,7 @@ impl Database {
         for kind in kinds {
             let statement = sqlx::query(text).bind(namespace.to_owned()).bind(kind);
             for row in statement.fetch_all(self.reads()).await? {
-                items.push(Item {
-                    kind: *kind,
-                    name: row.try_get(0)?,
-                    body: row.try_get(1)?,
-                    created_ms: row.try_get(2)?,
-                    updated_ms: row.try_get(3)?,
-                });
+                items.push(item(*kind, &row)?);
             }
         }
         Ok(items)

@@ -41,7 +41,7 @@ impl Instances {
     }
 
     /// The same, of those that `admits` lets through. What SQL cannot filter is read in batches, so that a page takes
-    /// the memory of a page.
+    /// the memory of a page; one that admits nothing takes that of a batch.
     ///
     /// # Errors
     /// As [`Instances::list`].
@@ -49,7 +49,7 @@ impl Instances {
         &self,
         caller: &Caller,
         wanted: &ListInstances,
-        admits: impl Fn(&Instance) -> bool,
+        mut admits: impl FnMut(&Instance) -> bool,
     ) -> Result<Vec<Instance>> {
         let mut page = self.page(caller, wanted).await?;
         let limit = wanted.limit.map_or(usize::MAX, |limit| limit as usize);

@@ -46,14 +46,14 @@ impl Metadefs {
     /// `Forbidden` for somebody without a role.
     pub async fn list(&self, caller: &Caller) -> Result<Vec<(Namespace, Vec<Item>)>> {
         reads(caller)?;
-        let mut seen = Vec::new();
-        for namespace in self.db.metadef_namespaces().await? {
-            if sees(caller, &namespace) {
-                let types = self.db.metadef_items(&namespace.name, &[Kind::ResourceType]).await?;
-                seen.push((namespace, types));
-            }
-        }
-        Ok(seen)
+        let mut types = self.db.metadef_types_by_namespace().await?;
+        let all = self.db.metadef_namespaces().await?.into_iter().filter(|namespace| sees(caller, namespace));
+        Ok(all
+            .map(|namespace| {
+                let types = types.remove(&namespace.name).unwrap_or_default();
+                (namespace, types)
+            })
+            .collect())
     }
 
     /// A namespace with all that is in it.

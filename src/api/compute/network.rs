@@ -29,3 +29,9 @@ pub(crate) const SECURITY_GROUP_RULE_ID: &str = "e4f16b00-0000-4000-8000-0000000
 pub(crate) fn port_id(instance: InstanceId) -> Uuid {
     Uuid::from_u128(instance.uuid().as_u128() ^ 1)
 }
+
+/// The instance whose port has this id, if there is one; `None` for what is not an id.
+pub(crate) fn instance_of(port: &str) -> Option<InstanceId> {
+    let port = port.parse::<InstanceId>().ok()?;
+    port_id(port).to_string().parse().ok()
+}

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::fields;
-use crate::support::Effigy;
+use crate::support::{Effigy, micro_disk};
 
 #[tokio::test]
 async fn network_is_found_by_name_id_and_status_and_by_nothing_else() {
@@ -62,4 +62,42 @@ async fn network_cannot_be_changed_and_the_answer_says_why() {
         let refused = admin.post(&format!("/network/v2.0/{path}"), json!({})).await.expect(403);
         assert!(refused.string("/NeutronError/message").contains("cannot be changed"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn ports_come_in_pages_and_one_by_one() {
+    let effigy = Effigy::with("[instances]\naccel = \"tcg\"\n").await;
+    let people = effigy.people().await;
+    let alice = &people.alice;
+    let image = alice.save_image("micro", "raw", micro_disk("ports", 1 << 20)).await;
+    let mut devices = Vec::new();
+    for name in ["one", "two", "three"] {
+        let launched = alice.launch(name, &image, json!({"networks": "auto"})).await.expect(202);
+        devices.push(launched.string("/server/id"));
+    }
+    let mut seen = Vec::new();
+    let mut next = "/network/v2.0/ports?limit=2&device_owner=compute:nova".to_owned();
+    let mut pages = 0;
+    loop {
+        let page = alice.get(&next).await.expect(200).json();
+        seen.extend(page["ports"].as_array().unwrap().clone());
+        pages += 1;
+        let Some(link) = page["ports_links"][0]["href"].as_str() else { break };
+        next = link.strip_prefix(effigy.url()).expect("a link to this service").to_owned();
+    }
+    let mut of: Vec<_> = seen.iter().map(|port| port["device_id"].as_str().unwrap().to_owned()).collect();
+    of.sort();
+    devices.sort();
+    assert_eq!((of, pages), (devices.clone(), 2));
+    let id = seen[0]["id"].as_str().unwrap();
+    let one = alice.get(&format!("/network/v2.0/ports/{id}")).await.expect(200).json();
+    assert_eq!(one["port"]["device_id"], seen[0]["device_id"]);
+    let by_device = alice.get(&format!("/network/v2.0/ports?device_id={}", devices[1])).await.expect(200).json();
+    assert_eq!(by_device["ports"].as_array().unwrap().len(), 1);
+    for other in [id, "nothing"] {
+        let path = format!("/network/v2.0/ports/{other}");
+        let missing = people.bob.get(&path).await.expect(404);
+        assert!(missing.string("/NeutronError/message").contains(other), "another project's port");
+    }
+    alice.get("/network/v2.0/ports?marker=nothing").await.expect(400);
 }
