@@ -233,7 +233,7 @@ impl Statement {
                 let project = value(project);
                 let when = format!(
                     "m.project_id = {project} and {} and i.id = m.image_id \
-                     and i.visibility = 'shared' and i.owner <> {project}",
+                     and i.visibility = 'shared' and i.public_hold is null and i.owner <> {project}",
                     one_of("m.status", statuses)
                 );
                 return (format!("image_members m cross join {images} i"), when);

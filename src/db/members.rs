@@ -8,6 +8,7 @@ use crate::{
     ids::{ImageId, ProjectId},
     model::{
         Step,
+        image::Image,
         member::{Member, MemberStatus},
     },
 };
@@ -27,24 +28,27 @@ impl Member {
 }
 
 impl Database {
-    /// Shares the image with a project; a private image becomes a shared one with it.
+    /// Shares the image with a project, unless it has changed since it was read; a private image becomes a shared one
+    /// with it, held back as `shared` says.
     ///
     /// # Errors
-    /// `Conflict` when it is shared with that project already, `TooLarge` when it has `at_most` members,
-    /// `NotFound` when it has changed to what cannot be shared or is gone.
-    pub async fn add_member(&self, member: &Member, at_most: i64) -> Result<()> {
+    /// `Conflict` when it is shared with that project already, `TooLarge` when it has `at_most` members.
+    pub async fn add_member(&self, member: &Member, shared: &Image, at_most: i64) -> Result<Step> {
         let mut write = self.write().await?;
         let image = member.image.to_string();
-        let shared = sqlx::query(
-            "update images set visibility = 'shared', updated_ms = $2, revision = revision + 1 \
-             where id = $1 and visibility in ('private', 'shared') and status <> 'deleted'",
+        let done = sqlx::query(
+            "update images set visibility = 'shared', public_hold = $4, public_why = $5, updated_ms = $2, \
+             revision = revision + 1 where id = $1 and revision = $3 and status <> 'deleted'",
         )
         .bind(image.clone())
         .bind(now_ms())
+        .bind(shared.revision)
+        .bind(shared.public_hold)
+        .bind(shared.public_why.clone())
         .execute(&mut *write)
         .await?;
-        if shared.rows_affected() == 0 {
-            return Err(Error::NotFound(format!("No image found with ID {image}")));
+        if done.rows_affected() == 0 {
+            return Ok(Step::Lost);
         }
         let inserted = sqlx::query(
             "insert into image_members (image_id, project_id, status, created_ms, updated_ms) values ($1, $2, $3, $4, $5)",
@@ -72,7 +76,7 @@ impl Database {
             return Err(Error::TooLarge(format!("an image can be shared with at most {at_most} projects")));
         }
         write.commit().await?;
-        Ok(())
+        Ok(Step::Done)
     }
 
     /// Everybody the image is shared with, in the order they were added.

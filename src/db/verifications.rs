@@ -110,11 +110,16 @@ impl Database {
         Ok(())
     }
 
-    /// Images that are declared public.
-    pub async fn public_images(&self) -> Result<Vec<ImageId>> {
-        let rows = sqlx::query("select id from images where visibility = 'public' and status <> 'deleted'")
-            .fetch_all(self.reads())
-            .await?;
+    /// Images that are declared public, those that are shared and held back, and where that `can_be_held`, all that are
+    /// shared.
+    pub async fn offered_images(&self, can_be_held: bool) -> Result<Vec<ImageId>> {
+        let rows = sqlx::query(
+            "select id from images where status <> 'deleted' and (visibility = 'public' \
+             or visibility in ('shared', 'community') and (public_hold is not null or 1 = $1))",
+        )
+        .bind(i64::from(can_be_held))
+        .fetch_all(self.reads())
+        .await?;
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 

@@ -54,7 +54,7 @@ pub struct ImageFacts {
     pub owner: ProjectId,
     /// Its visibility.
     pub visibility: Visibility,
-    /// Whether it is declared public and held back.
+    /// Whether it is declared public or shared, and held back.
     pub is_held_back: bool,
     /// Whether only admins may read its bytes.
     pub is_deactivated: bool,
@@ -178,7 +178,7 @@ fn has(part: &Part, image: &ImageFacts) -> bool {
         Part::OpenOfOthers(visibility, project) => image.owner != project && is_open(visibility),
         Part::SharedWith(project, statuses) => {
             let is_member = image.membership.is_some_and(|status| statuses.contains(&status));
-            image.visibility == Visibility::Shared && image.owner != project && is_member
+            is_open(Visibility::Shared) && image.owner != project && is_member
         }
     }
 }
@@ -327,8 +327,12 @@ mod tests {
         for person in [&member, &reader] {
             assert_eq!(row(person, facts(own, Private, None)), [H; 8]);
             assert_eq!(row(person, facts(own, Shared, None)), [H; 8]);
-            // Membership counts only while the image is shared.
+            // Membership counts only while the image is shared, and not held back.
             assert_eq!(row(person, facts(own, Private, Some(Accepted))), [H; 8]);
+            for (visibility, membership) in [(Shared, Some(Accepted)), (Community, None), (Public, None)] {
+                let held = ImageFacts { is_held_back: true, ..facts(own, visibility, membership) };
+                assert_eq!(row(person, held), [H; 8]);
+            }
         }
     }
 
@@ -371,6 +375,7 @@ mod tests {
                     (None, true),
                     (Some(Pending), false),
                     (Some(Accepted), false),
+                    (Some(Accepted), true),
                     (Some(Rejected), false),
                 ] {
                     let image = ImageFacts { is_held_back, ..facts(owner, visibility, membership) };

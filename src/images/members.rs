@@ -4,9 +4,9 @@
 //! deployment's (`sharing.scope`): to the caller's own projects, accepted at once; to any project, pending until it
 //! accepts (Glance's rule); or nowhere.
 
-use super::{Image, Images, MAX_MEMBERS, Member, Visibility};
+use super::{CHANGE_ATTEMPTS, Image, Images, MAX_MEMBERS, Member, Visibility, changed_by_others, publish};
 use crate::{
-    config::{Rule, SharingScope},
+    config::SharingScope,
     db::now_ms,
     error::{Error, Result},
     identity::{
@@ -14,7 +14,7 @@ use crate::{
         image_policy::{self, ImageAction},
     },
     ids::{ImageId, ProjectId},
-    model::{Step, member::MemberStatus},
+    model::{Step, image::PublicHold, member::MemberStatus},
 };
 
 /// The one answer of a deployment that does not share.
@@ -30,6 +30,7 @@ impl Images {
     /// projects) for a project the caller has no role in, whether it exists or not; `Conflict` when it is shared
     /// with that project already; `TooLarge` when it has its number of members.
     /// The reason not to share the image, if there is one, is returned beside the member, or (`inspect.share`) refused.
+    /// Where it is refused, members see an image that is not verified yet once it is, if nothing is against it.
     pub async fn add_member(
         &self,
         caller: &Caller,
@@ -37,8 +38,21 @@ impl Images {
         project: Option<ProjectId>,
     ) -> Result<(Member, Option<String>)> {
         self.check_sharing()?;
-        let image = self.allowed(caller, id, ImageAction::Share).await?;
-        check_shareable(&image)?;
+        for _ in 0..CHANGE_ATTEMPTS {
+            let mut image = self.allowed(caller, id, ImageAction::Share).await?;
+            check_shareable(&image)?;
+            let member = self.new_member(caller, &image, project).await?;
+            image.visibility = Visibility::Shared;
+            let concern = self.concern_of_sharing(&mut image).await?;
+            if self.0.db.add_member(&member, &image, MAX_MEMBERS as i64).await? == Step::Done {
+                self.settle_pending(&image).await?;
+                return Ok((member, concern));
+            }
+        }
+        Err(changed_by_others(id))
+    }
+
+    async fn new_member(&self, caller: &Caller, image: &Image, project: Option<ProjectId>) -> Result<Member> {
         let project = project.ok_or_else(|| self.no_such_project())?;
         let belongs = self.0.identity.belongs(caller.user.id, project).await?;
         if self.0.sharing == SharingScope::OwnProjects && !image_policy::share_with_own(caller, belongs) {
@@ -47,16 +61,23 @@ impl Images {
         if project == image.owner {
             return Err(Error::Invalid("The image belongs to that project already.".into()));
         }
-        let concern = self.sharing_concern(&image).await?;
-        if let Some(concern) = concern.as_ref().filter(|_| self.0.inspector.settings().share == Rule::Refuse) {
-            return Err(Error::Conflict(format!("{concern} This deployment does not share such an image.")));
-        }
         let belongs_to_both = belongs && self.0.identity.belongs(caller.user.id, image.owner).await?;
         let status = if belongs_to_both { MemberStatus::Accepted } else { MemberStatus::Pending };
         let now = now_ms();
-        let member = Member { image: id, project, status, created_ms: now, updated_ms: now };
-        self.0.db.add_member(&member, MAX_MEMBERS as i64).await?;
-        Ok((member, concern))
+        Ok(Member { image: image.id, project, status, created_ms: now, updated_ms: now })
+    }
+
+    /// The words for somebody who shares an image of which there is something to tell; notes in the record what holds it
+    /// back.
+    async fn concern_of_sharing(&self, image: &mut Image) -> Result<Option<String>> {
+        self.apply_hold(image).await?;
+        publish::refuse_held(image)?;
+        match (image.public_hold, &image.public_why) {
+            (Some(PublicHold::Pending), Some(why)) => {
+                Ok(Some(format!("{why} Until nothing is found against sharing it, only its own project sees it.")))
+            }
+            _ => self.sharing_concern(image).await,
+        }
     }
 
     /// The members of an image. A member sees itself.

@@ -218,6 +218,7 @@ impl Images {
             self.gate_change(&before, &mut image).await?;
             self.record_override(caller, id, Some(&before), &image).await?;
             if self.0.db.update_image(&image).await? == Step::Done {
+                self.settle_pending(&image).await?;
                 return self.show(caller, id).await;
             }
         }

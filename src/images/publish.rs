@@ -1,18 +1,19 @@
-//! The gate before *public*.
+//! The gate before *public*, and where `inspect.share` refuses, before *shared* and *community*.
 //!
 //! ```text
-//! declared public ─┬─ an admin's reason ──────────────► public in effect
-//!                  ├─ verified: passed ───────────────► public in effect
-//!                  ├─ no bytes or not verified yet ───► pending ─ verified ─► public or held
-//!                  └─ verified: failed ───────────────► held (asking for it on such an image: 409)
+//! declared ─┬─ an admin's reason ───────────────► in effect
+//!           ├─ verified: nothing against it ────► in effect
+//!           ├─ no bytes or not verified yet ────► pending ─ verified ─► in effect or held
+//!           └─ verified: something against it ──► held (asking for it on such an image: 409)
 //! ```
 //!
-//! `visibility` is what was declared; [`Image::public_hold`] is what keeps it from being so. Every road to *public*
-//! writes the record with [`Images::apply_hold`]; rules and lists know an image that is held back as a private one.
+//! Against *public* is a verdict that is not *passed*, against sharing a concern. `visibility` is what was declared;
+//! [`Image::public_hold`] is what keeps it from being so. Every road to one of these writes the record with
+//! [`Images::apply_hold`]; rules and lists know an image that is held back as a private one.
 
 use super::{Attributes, Change, Image, Images, Status, Visibility, verify};
 use crate::{
-    config::PublicRule,
+    config::{PublicRule, Rule},
     error::{Error, Result},
     identity::{Caller, audit::Event, image_policy},
     ids::ImageId,
@@ -22,10 +23,10 @@ use crate::{
 /// The property with an admin's reason for a public image that did not pass.
 pub(super) const REASON: &str = "effigy_public_reason";
 /// The properties in which the service shows the gate's state; nobody sets them.
-const SHOWN: [&str; 2] = ["effigy_public", "effigy_public_why"];
+const SHOWN: [&str; 4] = ["effigy_public", "effigy_public_why", "effigy_sharing", "effigy_sharing_why"];
 
 impl Images {
-    /// Notes in a record why it is not public, if it is declared public.
+    /// Notes in a record why it is not yet what it is declared to be to others.
     pub(super) async fn apply_hold(&self, image: &mut Image) -> Result<()> {
         (image.public_hold, image.public_why) = match self.hold_of(image).await? {
             Some((hold, why)) => (Some(hold), Some(why)),
@@ -35,37 +36,37 @@ impl Images {
     }
 
     async fn hold_of(&self, image: &Image) -> Result<Option<(PublicHold, String)>> {
-        let is_free = image.visibility != Visibility::Public
-            || self.0.inspector.settings().public == PublicRule::Record
-            || verify::override_of(image)?.is_some();
-        if is_free {
+        let settings = self.0.inspector.settings();
+        let is_free = match image.visibility {
+            Visibility::Private => true,
+            Visibility::Shared | Visibility::Community => settings.share == Rule::Warn,
+            Visibility::Public => settings.public == PublicRule::Record,
+        };
+        if is_free || verify::override_of(image)?.is_some() {
             return Ok(None);
         }
         if !matches!(image.status, Status::Active | Status::Deactivated) {
             return Ok(Some((PublicHold::Pending, "It has no bytes yet; it is verified once it has.".into())));
         }
-        Ok(match self.statement_of(image).await? {
-            Ok(statement) if Images::passes(&statement) => None,
-            Ok(statement) => Some((PublicHold::Held, statement.predicate.reasons.join(" "))),
-            Err(why) => Some((PublicHold::Pending, why.into())),
-        })
+        let statement = match self.statement_of(image).await? {
+            Ok(statement) => statement,
+            Err(why) => return Ok(Some((PublicHold::Pending, why.into()))),
+        };
+        let against = match image.visibility {
+            Visibility::Public => (!Images::passes(&statement)).then(|| statement.predicate.reasons.join(" ")),
+            _ => verify::concern_of(&statement),
+        };
+        Ok(against.map(|why| (PublicHold::Held, why)))
     }
 
-    /// The same for a record that somebody changes: an image that is known to fail is not even declared public.
+    /// The same for a record that somebody changes: an image that is known to fail is not even declared public, nor, where
+    /// that is refused, shared.
     ///
     /// # Errors
     /// `Conflict` with the findings.
     pub(super) async fn gate_change(&self, before: &Image, image: &mut Image) -> Result<()> {
         self.apply_hold(image).await?;
-        let is_asked_for = before.visibility != Visibility::Public && image.visibility == Visibility::Public;
-        match (&image.public_hold, &image.public_why) {
-            (Some(hold), Some(why)) if is_asked_for && *hold == PublicHold::Held => Err(Error::Conflict(format!(
-                "Image {} did not pass its verification and is not made public: {why} Clean a copy of it, or give a \
-                 reason in the property {REASON}.",
-                image.id
-            ))),
-            _ => Ok(()),
-        }
+        if before.visibility == image.visibility { Ok(()) } else { refuse_held(image) }
     }
 
     /// Records that an admin lets an image be public for a reason. Before the change it is about.
@@ -98,6 +99,18 @@ impl Images {
             })
             .await
     }
+}
+
+/// Refuses to declare an image to be what it is known not to become.
+pub(super) fn refuse_held(image: &Image) -> Result<()> {
+    let (Some(PublicHold::Held), Some(why)) = (image.public_hold, &image.public_why) else { return Ok(()) };
+    let remedy = format!("Clean a copy of it, or let an administrator give a reason in the property {REASON}.");
+    Err(Error::Conflict(match image.visibility {
+        Visibility::Public => {
+            format!("Image {} did not pass its verification and is not made public: {why} {remedy}", image.id)
+        }
+        _ => format!("{why} This deployment does not share such an image. {remedy}"),
+    }))
 }
 
 /// Refuses what only an admin, or nobody, may say about being public.

@@ -12,11 +12,12 @@ use serde_json::Value;
 
 use super::{Image, Images, Status, publish, record};
 use crate::{
+    config::Rule,
     error::{Error, Result},
     identity::{Caller, image_policy::ImageAction},
     ids::ImageId,
     inspect::{Inspector, Statement, Verdict, formats, statement},
-    model::{Step, verification::VerificationRow},
+    model::{Step, image::PublicHold, verification::VerificationRow},
     queue::{Job, Work},
 };
 
@@ -185,8 +186,14 @@ impl Images {
         Err(Error::Unavailable(format!("image {id} is being changed by others at the same time")))
     }
 
-    /// Adds the verification of images that have none by today's rules, and sets what is declared public right by
-    /// today's settings. Called at the start and by the clock.
+    /// Looks once more at an image that was just written as waiting for its verification: the verification may have
+    /// ended between the look at its statement and the writing, and saw an image that nothing held back.
+    pub(super) async fn settle_pending(&self, image: &Image) -> Result<()> {
+        if image.public_hold == Some(PublicHold::Pending) { self.settle(image.id, None).await } else { Ok(()) }
+    }
+
+    /// Adds the verification of images that have none by today's rules, and sets what others may see right by today's
+    /// settings. Called at the start and by the clock.
     pub async fn verify_due(&self) -> Result<()> {
         let due = self.0.db.unverified_images(&self.rules(), ADD_AT_ONCE).await?;
         if !due.is_empty() {
@@ -195,7 +202,7 @@ impl Images {
         for id in due {
             self.0.queue.add(Work::Verify { image: id }, None).await?;
         }
-        for id in self.0.db.public_images().await? {
+        for id in self.0.db.offered_images(self.0.inspector.settings().share == Rule::Refuse).await? {
             self.settle(id, None).await?;
         }
         self.0.db.forget_disk_reports().await
@@ -219,7 +226,7 @@ impl Images {
 }
 
 /// Why an image should not be shared of which this is stated.
-fn concern_of(statement: &Statement) -> Option<String> {
+pub(super) fn concern_of(statement: &Statement) -> Option<String> {
     let Some(report) = &statement.predicate.report else {
         return Some("Nobody could look into this image: verify it again.".into());
     };

@@ -44,13 +44,13 @@ pub enum Visibility {
     Public,
 }
 
-/// Why an image that is declared public is not public yet.
+/// Why an image that is declared public or shared is not seen by others yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<PublicHold>)]
 pub enum PublicHold {
     /// It is not verified yet.
     Pending,
-    /// It did not pass its verification.
+    /// Its verification found something against it.
     Held,
 }
 
@@ -175,7 +175,7 @@ pub struct Image {
     pub progress: Option<i64>,
     /// Why the last save failed.
     pub reason: Option<String>,
-    /// Why an image that is declared public is not public yet.
+    /// Why an image that is declared public or shared is not seen by others yet.
     pub public_hold: Option<PublicHold>,
     /// Why.
     pub public_why: Option<String>,

@@ -43,6 +43,9 @@ export interface Image {
   /** What keeps it from being Public, when it is declared so; for its own project alone. */
   effigy_public?: 'pending' | 'held'
   effigy_public_why?: string
+  /** The same for one that is shared with others, or with everybody who asks. */
+  effigy_sharing?: 'pending' | 'held'
+  effigy_sharing_why?: string
   [property: string]: unknown
 }
 

@@ -155,6 +155,7 @@ export const en = {
   },
   hold: {
     held: 'Public: held', pending: 'Public: waits', heldTitle: 'It is declared Public and is held back', pendingTitle: 'It becomes Public once its verification has passed', what: 'Only its own project sees it.',
+    sharing: { held: 'Shared: held', pending: 'Shared: waits', heldTitle: 'It is shared and is held back', pendingTitle: 'Others see it once its verification has found nothing against that' },
     reason: 'Public by an administrator’s decision', sysprep: 'Made although Windows may not be generalised', warned: 'Windows was not generalised when this image was made',
   },
   publish: {

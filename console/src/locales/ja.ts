@@ -141,6 +141,7 @@ export const ja: Messages = {
   },
   hold: {
     held: 'Public 保留', pending: 'Public 待ち', heldTitle: 'Public に指定されていますが、保留されています', pendingTitle: '検証に合格すると Public になります', what: '所有するプロジェクトにだけ見えます。',
+    sharing: { held: '共有 保留', pending: '共有 待ち', heldTitle: '共有されていますが、保留されています', pendingTitle: '検証で問題が見つからなければ、ほかのプロジェクトに見えます' },
     reason: '管理者の判断で Public になっています', sysprep: 'Windows が一般化されていない可能性があるまま作成されました', warned: 'このイメージの作成時、Windows は一般化されていませんでした',
   },
   publish: {

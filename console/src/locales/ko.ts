@@ -141,6 +141,7 @@ export const ko: Messages = {
   },
   hold: {
     held: 'Public 보류', pending: 'Public 대기', heldTitle: 'Public으로 지정되었지만 보류되었습니다', pendingTitle: '검증을 통과하면 Public이 됩니다', what: '소유 프로젝트에만 보입니다.',
+    sharing: { held: '공유 보류', pending: '공유 대기', heldTitle: '공유되었지만 보류되었습니다', pendingTitle: '검증에서 문제가 발견되지 않으면 다른 프로젝트에 보입니다' },
     reason: '관리자의 결정으로 Public이 되었습니다', sysprep: 'Windows가 일반화되지 않았을 수 있는 상태에서 만든 Image입니다', warned: 'Image를 만들 때 Windows가 일반화되지 않은 상태였습니다',
   },
   publish: {

@@ -24,7 +24,7 @@ pub(crate) fn root(volumes: &[Volume]) -> Option<(usize, &Files)> {
             || files.has("/usr/lib/os-release")
             || files.has("/etc/passwd") && (files.has("/bin/sh") || files.has("/usr/bin"))
     };
-    (0..volumes.len()).filter_map(|index| Some((index, files(index)?))).find(|(_, files)| is_root(*files))
+    (0..volumes.len()).filter_map(|index| Some((index, files(index)?))).find(|(_, files)| is_root(files))
 }
 
 /// The facts of a Linux.

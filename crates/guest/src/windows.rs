@@ -32,7 +32,7 @@ pub(crate) fn inspect(volumes: &[Volume]) -> Option<Windows> {
 /// The volume that Windows is on.
 pub(crate) fn system(volumes: &[Volume]) -> Option<(&Volume, &Files)> {
     let systems = volumes.iter().filter_map(|volume| Some((volume, volume.files.as_ref()?)));
-    systems.into_iter().find(|(volume, files)| volume.content == Content::Ntfs && is_system(*files))
+    systems.into_iter().find(|(volume, files)| volume.content == Content::Ntfs && is_system(files))
 }
 
 fn is_system(files: &Files) -> bool {

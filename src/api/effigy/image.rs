@@ -76,6 +76,14 @@ pub(super) struct ShownImage {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     effigy_public_why: Option<String>,
+    /// There for an image that is shared or community and that others do not see yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Hold, required = false)]
+    effigy_sharing: Option<Hold>,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    effigy_sharing_why: Option<String>,
     #[serde(flatten)]
     properties: BTreeMap<String, String>,
     /// Its path below `/image`.
@@ -159,6 +167,11 @@ pub(super) fn shown(image: Image) -> Result<ShownImage> {
     // A property of this name would be taken for the word of the service.
     properties.remove("effigy");
     let is_whole = matches!(image.status, Status::Active | Status::Deactivated);
+    let held = (image.public_hold, image.public_why.filter(|_| image.public_hold.is_some()));
+    let (public, sharing) = match image.visibility {
+        Visibility::Public => (held, (None, None)),
+        _ => ((None, None), held),
+    };
     Ok(ShownImage {
         id: image.id,
         status: status(image.status)?,
@@ -199,8 +212,10 @@ pub(super) fn shown(image: Image) -> Result<ShownImage> {
         os_glance_import_task: image.import_task,
         os_glance_importing_to_stores: image.importing_to.as_ref().map(StoreNames::to_string),
         os_glance_failed_import: image.failed_import.as_ref().map(StoreNames::to_string),
-        effigy_public_why: image.public_why.filter(|_| image.public_hold.is_some()),
-        effigy_public: image.public_hold.map(hold),
+        effigy_public: public.0.map(hold),
+        effigy_public_why: public.1,
+        effigy_sharing: sharing.0.map(hold),
+        effigy_sharing_why: sharing.1,
     })
 }
 

@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 
-use crate::images::{Image, Member, Status};
+use crate::images::{Image, Member, Status, Visibility};
 
 /// A page's first guess at its size: an image is about a kilobyte.
 const IMAGE_BYTES: usize = 1200;
@@ -104,8 +104,12 @@ fn write_image(out: &mut Vec<u8>, image: &Image) {
     // Tags and properties are JSON in the row already.
     raw(out, "tags", image.tags.as_json());
     if let Some(hold) = image.public_hold {
-        word(out, "effigy_public", hold.into_str());
-        optional(out, "effigy_public_why", image.public_why.as_deref());
+        let (name, why) = match image.visibility {
+            Visibility::Public => ("effigy_public", "effigy_public_why"),
+            _ => ("effigy_sharing", "effigy_sharing_why"),
+        };
+        word(out, name, hold.into_str());
+        optional(out, why, image.public_why.as_deref());
     }
     let properties = image.properties.as_json().strip_prefix('{').and_then(|text| text.strip_suffix('}'));
     if let Some(properties) = properties.filter(|text| !text.is_empty()) {

@@ -7,7 +7,7 @@ use effigy::{
     model::{
         Step,
         fill::{Done, Ending, FillKind, Hold, Lease, NewFill, Reasons, Saved, Sign, Target},
-        image::{Image, Properties, Status, Tags, Visibility},
+        image::{Image, Properties, PublicHold, Status, Tags, Visibility},
         job::{Lane, NewJob},
         member::{Member, MemberStatus},
         usage::{ImageUsage, Limits},
@@ -343,13 +343,21 @@ async fn members_are_counted_and_come_once() {
         insert(&db, &shown).await;
         let member =
             |project| Member { image: shown.id, project, status: MemberStatus::Pending, created_ms: 1, updated_ms: 1 };
+        let now = async || db.image(shown.id, None).await.expect("read").expect("the image").0;
         let project = ProjectId::new();
-        db.add_member(&member(project), 2).await.expect("add");
-        assert!(matches!(db.add_member(&member(project), 2).await, Err(Error::Conflict(_))), "{name}");
+        let before = now().await;
+        let held = Image { public_hold: Some(PublicHold::Pending), public_why: Some("wait".into()), ..before.clone() };
+        assert_eq!(db.add_member(&member(project), &held, 2).await.expect("add"), Step::Done, "{name}");
+        let again = db.add_member(&member(project), &before, 2).await.expect("add");
+        assert_eq!(again, Step::Lost, "{name}: the image has changed since it was read");
+        assert!(matches!(db.add_member(&member(project), &now().await, 2).await, Err(Error::Conflict(_))), "{name}");
         let (shared, membership) = db.image(shown.id, Some(project)).await.expect("read").expect("the image");
         assert_eq!((shared.visibility, membership), (Visibility::Shared, Some(MemberStatus::Pending)), "{name}");
-        db.add_member(&member(ProjectId::new()), 2).await.expect("add");
-        assert!(matches!(db.add_member(&member(ProjectId::new()), 2).await, Err(Error::TooLarge(_))), "{name}");
+        assert_eq!((shared.public_hold, shared.public_why), (held.public_hold, held.public_why), "{name}");
+        let second = db.add_member(&member(ProjectId::new()), &now().await, 2).await;
+        assert_eq!(second.expect("add"), Step::Done, "{name}");
+        let third = db.add_member(&member(ProjectId::new()), &now().await, 2).await;
+        assert!(matches!(third, Err(Error::TooLarge(_))), "{name}");
         let step = db.set_member_status(shown.id, project, MemberStatus::Accepted).await;
         assert_eq!(step.expect("accept"), Step::Done, "{name}");
         let found = db.member(shown.id, project).await.expect("read").expect("the member");

@@ -64,7 +64,7 @@ async fn every_order_pages_through_every_image_once() {
                     created_ms: 0,
                     updated_ms: 0,
                 };
-                db.add_member(&accepted, 10).await.expect("share");
+                db.add_member(&accepted, &shown, 10).await.expect("share");
             }
             visible += 1;
         }
@@ -167,7 +167,7 @@ fn every_image(project: ProjectId) -> Vec<(Image, Option<MemberStatus>)> {
     let mut images = Vec::new();
     for owner in [project, ProjectId::new()] {
         for visibility in [Private, Shared, Community, Public] {
-            for hold in [None, Some(PublicHold::Held)].into_iter().take(if visibility == Public { 2 } else { 1 }) {
+            for hold in [None, Some(PublicHold::Held)].into_iter().take(if visibility == Private { 1 } else { 2 }) {
                 // Members stay when the visibility of a shared image changes, and count for nothing then.
                 for membership in memberships {
                     let mut shown = image(owner, "x", images.len() as i64);
@@ -205,10 +205,11 @@ async fn lists_hold_exactly_what_is_shown() {
         let project = ProjectId::new();
         let images = every_image(project);
         for (shown, membership) in &images {
-            insert(&db, &Image { visibility: Shared, public_hold: None, ..shown.clone() }).await;
+            let undeclared = Image { visibility: Shared, public_hold: None, ..shown.clone() };
+            insert(&db, &undeclared).await;
             if let Some(status) = *membership {
                 let member = Member { image: shown.id, project, status, created_ms: 0, updated_ms: 0 };
-                db.add_member(&member, 10).await.expect("share");
+                db.add_member(&member, &undeclared, 10).await.expect("share");
             }
             let now = db.image(shown.id, None).await.expect("read").expect("the image").0;
             let declared = Image { visibility: shown.visibility, public_hold: shown.public_hold, ..now };

@@ -3,6 +3,7 @@
 mod generalize;
 mod jail;
 mod public;
+mod sharing;
 mod sysprep;
 mod verification;
 

@@ -301,19 +301,3 @@ async fn recording_is_glances_way_and_requiring_again_holds_back() {
     effigy.restart_with("").await;
     becomes(&bob, &id, false).await;
 }
-
-#[tokio::test]
-async fn sharing_warns_or_refuses() {
-    let mut effigy = Effigy::start().await;
-    let People { alice, alice_batch, .. } = effigy.people().await;
-    let id = alice.save_image("bad", "raw", linux_disk(&[SECRET])).await;
-    verified(&alice, &id).await;
-    let member = json!({"member": alice_batch.project_id});
-    let shared = alice.post(&format!("{}/members", path(&id)), member.clone()).await.expect(200);
-    let warning = shared.headers["warning"].to_str().unwrap();
-    assert!(warning.contains("private_key"), "{warning}");
-    alice.delete(&format!("{}/members/{}", path(&id), alice_batch.project_id)).await.expect(204);
-    effigy.restart_with("[inspect]\nshare = \"refuse\"\n").await;
-    let refused = alice.post(&format!("{}/members", path(&id)), member).await.expect(409).text();
-    assert!(refused.contains("private_key"), "{refused}");
-}

@@ -26,7 +26,7 @@ import { VisibilityTag } from './VisibilityTag'
 const RECORD = new Set([
   'id', 'name', 'status', 'visibility', 'protected', 'os_hidden', 'disk_format', 'container_format', 'min_disk', 'min_ram',
   'size', 'virtual_size', 'checksum', 'os_hash_algo', 'os_hash_value', 'owner', 'created_at', 'updated_at', 'tags', 'effigy',
-  'self', 'file', 'schema', 'stores', 'os_glance_import_task', 'os_glance_importing_to_stores', 'os_glance_failed_import', 'effigy_public', 'effigy_public_why',
+  'self', 'file', 'schema', 'stores', 'os_glance_import_task', 'os_glance_importing_to_stores', 'os_glance_failed_import', 'effigy_public', 'effigy_public_why', 'effigy_sharing', 'effigy_sharing_why',
 ])
 
 export function ImagePage() {

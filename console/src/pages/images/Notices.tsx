@@ -9,12 +9,18 @@ const text = (value: unknown) => (typeof value === 'string' ? value : '')
 export function Notices({ image }: { image: Image }) {
   const { t } = useTranslation()
   const hold = image.effigy_public
+  const sharing = image.effigy_sharing
   return (
     <>
       {image.effigy.reason && <Notice type="error" title={t('image.whyNot')}>{image.effigy.reason}</Notice>}
       {hold && (
         <Notice type={hold === 'held' ? 'warning' : 'info'} title={t(`hold.${hold}Title`)}>
           {image.effigy_public_why} <span className="quiet">{t('hold.what')}</span>
+        </Notice>
+      )}
+      {sharing && (
+        <Notice type={sharing === 'held' ? 'warning' : 'info'} title={t(`hold.sharing.${sharing}Title`)}>
+          {image.effigy_sharing_why} <span className="quiet">{t('hold.what')}</span>
         </Notice>
       )}
       <Notice type="info" title={t('hold.reason')}>{image.visibility === 'public' && text(image.effigy_public_reason)}</Notice>
