@@ -4,9 +4,9 @@
 //! the one place where a change outlives its client: the rooms await what has a second half. A request that is not
 //! watched only reads, and may be dropped anywhere.
 //!
-//! The audit watches changes (by their method), downloads and sign-ins; it records only refused sign-ins. A change
-//! by somebody without a valid token changes nothing; it is answered 401 and logged, so that strangers cannot fill
-//! the disk with events.
+//! The audit watches changes (by their method), downloads and sign-ins; it records only refused sign-ins, and of those
+//! only the ones whose proof was judged. A change by somebody without a valid token changes nothing; it is answered 401
+//! and logged, so that strangers cannot fill the disk with events.
 
 use std::time::Duration;
 
@@ -21,12 +21,15 @@ use http_body_util::BodyExt as _;
 use serde_json::Value;
 
 use super::{
-    Api, body,
+    Api, Rooms, body,
     client::Client,
     error::{self, ApiError, ErrorNote},
     trail::{RequestId, Trail, client_request_id},
 };
-use crate::identity::audit::{Event, Promise};
+use crate::{
+    error::Result,
+    identity::audit::{Event, Promise},
+};
 
 /// The largest answer that is read again for the id of what it made.
 const MAX_ANSWER_BYTES: u64 = 64 * 1024;
@@ -105,16 +108,7 @@ pub async fn watch(rooms: Api, action: String, request: Request, next: Next) -> 
         let trail = request.extensions().get::<Trail>().cloned().unwrap_or_default();
         let response = next.run(request).await;
         let (event, response) = finish(event, &trail, response).await;
-        let is_recorded = match (event.action.as_str(), event.outcome.as_str()) {
-            // A body that was unreadable or never came is not an attempt: strangers could fill the disk with such
-            // events.
-            (SIGN_IN, outcome) => outcome == "failure" && !matches!(event.status, 400 | 408),
-            (CHANGE_PASSWORD, _) => true,
-            // A POST that changes nothing; a console that follows a guest asks every other second.
-            (CONSOLE_OUTPUT, _) => false,
-            _ => trail.noted().caller.is_some(),
-        };
-        match if is_recorded { rooms.identity.record_as(event, promise).await } else { Ok(()) } {
+        match record(&rooms, event, &trail, promise).await {
             Ok(()) => response,
             Err(error) => ApiError::from(error).into_response(),
         }
@@ -127,6 +121,23 @@ pub async fn watch(rooms: Api, action: String, request: Request, next: Next) -> 
         return response;
     }
     error::render(dialect, response).await
+}
+
+/// Records a request that was answered.
+async fn record(rooms: &Rooms, event: Event, trail: &Trail, promise: Promise) -> Result<()> {
+    let noted = trail.noted();
+    match (event.action.as_str(), event.outcome.as_str()) {
+        // A POST that changes nothing; a console that follows a guest asks every other second.
+        (CONSOLE_OUTPUT, _) => Ok(()),
+        (CHANGE_PASSWORD, "success") => rooms.identity.record_as(event, promise).await,
+        // Strangers cause these. A body that is no attempt, and an attempt that was turned away for want of a turn, are
+        // not recorded at all.
+        (SIGN_IN | CHANGE_PASSWORD, "failure") if noted.is_tried && event.status < 500 => {
+            rooms.identity.record_refusal(event).await
+        }
+        _ if noted.caller.is_some() => rooms.identity.record_as(event, promise).await,
+        _ => Ok(()),
+    }
 }
 
 /// The part of the event that is known before the request runs.

@@ -28,6 +28,8 @@ pub struct Noted {
     pub caller: Option<Caller>,
     /// The user who tried to sign in, as the request named it.
     pub tried: Option<String>,
+    /// Whether a proof of an identity was brought.
+    pub is_tried: bool,
     /// The action, where the URL does not tell it.
     pub action: Option<String>,
     /// The target, where the URL does not tell it.
@@ -53,12 +55,12 @@ impl Trail {
             Proof::Credential { credential, .. } => Some(format!("application credential {credential}")),
             Proof::Token(_) => None,
         });
-        self.note(|noted| noted.tried = tried);
+        self.note(|noted| (noted.tried, noted.is_tried) = (tried, true));
     }
 
     /// Notes who somebody without a token says it is.
     pub fn tries_as(&self, who: &str) {
-        self.note(|noted| noted.tried = Some(who.to_owned()));
+        self.note(|noted| (noted.tried, noted.is_tried) = (Some(who.to_owned()), true));
     }
 
     /// Notes the action and its target, where the URL does not tell them.

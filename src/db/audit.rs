@@ -1,5 +1,7 @@
 //! Audit events.
 
+use std::collections::HashMap;
+
 use sqlx::{Row as _, any::AnyRow};
 
 use super::Database;
@@ -15,8 +17,8 @@ impl Database {
         for event in events {
             sqlx::query(
                 "insert into audit_events (id, at_ms, request_id, client_request_id, user_id, user_name, project_id,
-                                           project_name, address, action, target_id, outcome, status, reason)
-                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                                           project_name, address, action, target_id, outcome, status, reason, times)
+                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)",
             )
             .bind(&event.id)
             .bind(event.at_ms)
@@ -32,8 +34,19 @@ impl Database {
             .bind(&event.outcome)
             .bind(event.status)
             .bind(event.reason.as_deref())
+            .bind(event.times)
             .execute(&mut *write)
             .await?;
+        }
+        Ok(write.commit().await?)
+    }
+
+    /// Writes how often these events, by id, were met.
+    pub(crate) async fn count_events(&self, numbers: &HashMap<String, i64>) -> Result<()> {
+        let mut write = self.write().await?;
+        for (id, times) in numbers {
+            let text = "update audit_events set times = $2 where id = $1";
+            sqlx::query(text).bind(id).bind(*times).execute(&mut *write).await?;
         }
         Ok(write.commit().await?)
     }
@@ -52,7 +65,7 @@ impl Database {
     pub(crate) async fn events(&self, wanted: &Events<'_>) -> Result<Vec<Event>> {
         let rows = sqlx::query(
             "select id, at_ms, request_id, client_request_id, user_id, user_name, project_id, project_name, address,
-                    action, target_id, outcome, status, reason
+                    action, target_id, outcome, status, reason, times
                from audit_events
               where (cast($1 as text) is null or user_id = $1) and (cast($2 as text) is null or project_id = $2)
                 and (cast($3 as text) is null or action = $3)
@@ -91,5 +104,6 @@ fn event(row: &AnyRow) -> sqlx::Result<Event> {
         outcome: row.try_get("outcome")?,
         status: row.try_get("status")?,
         reason: row.try_get("reason")?,
+        times: row.try_get("times")?,
     })
 }

@@ -1,5 +1,6 @@
-//! The audit: one event for every change, every download and every refused sign-in, durable before the answer leaves.
-//! Reads and deletions go on while the database takes no writes; their events follow ([`Promise`]).
+//! The audit: one event for every change and every download, durable before the answer leaves. Reads and deletions go on
+//! while the database takes no writes; their events follow ([`Promise`]). Refused sign-ins are counted on the first of the
+//! hour ([`super::refusals`]).
 //!
 //! Events that arrive together are written together: under load one sync to disk serves many requests.
 
@@ -117,20 +118,24 @@ impl Identity {
     ///
     /// # Errors
     /// `Unavailable` when it had to be durable and is not: then the request must not be acknowledged.
-    pub async fn record_as(&self, mut event: Event, promise: Promise) -> Result<()> {
-        event.at_ms = now_ms();
-        let random: String = random::<10>().iter().map(|byte| format!("{byte:02x}")).collect();
-        event.id = first_id(event.at_ms) + &random;
-        let texts = [
-            &mut event.client_request_id,
-            &mut event.user_name,
-            &mut event.project_name,
-            &mut event.target_id,
-            &mut event.reason,
-        ];
-        for text in texts.into_iter().flatten() {
-            *text = text.chars().filter(|c| !c.is_control()).take(MAX_TEXT_CHARS).collect();
+    pub async fn record_as(&self, event: Event, promise: Promise) -> Result<()> {
+        self.write(begun(event), promise).await
+    }
+
+    /// Records a refused sign-in: as an event when it is the first of its kind in this hour, else as a number.
+    ///
+    /// # Errors
+    /// `Unavailable` when the event cannot be written.
+    pub async fn record_refusal(&self, event: Event) -> Result<()> {
+        let Some((kind, event)) = self.refusals.count(begun(event)) else { return Ok(()) };
+        let written = self.write(event, Promise::Durable).await;
+        if written.is_err() {
+            self.refusals.forget(&kind);
         }
+        written
+    }
+
+    async fn write(&self, event: Event, promise: Promise) -> Result<()> {
         let gone = || Error::Unavailable("the audit has ended; the service is stopping".into());
         let (answer, written) = oneshot::channel();
         self.recorder.0.send(Entry { event, promise, answer }).await.map_err(|_| gone())?;
@@ -155,6 +160,25 @@ impl Identity {
         policy::administer(caller, "read the audit")?;
         self.db.events(wanted).await
     }
+}
+
+/// The event with its id and time, its texts cut.
+fn begun(mut event: Event) -> Event {
+    event.at_ms = now_ms();
+    event.times = 1;
+    let random: String = random::<10>().iter().map(|byte| format!("{byte:02x}")).collect();
+    event.id = first_id(event.at_ms) + &random;
+    let texts = [
+        &mut event.client_request_id,
+        &mut event.user_name,
+        &mut event.project_name,
+        &mut event.target_id,
+        &mut event.reason,
+    ];
+    for text in texts.into_iter().flatten() {
+        *text = text.chars().filter(|c| !c.is_control()).take(MAX_TEXT_CHARS).collect();
+    }
+    event
 }
 
 /// The lowest id of the events of a moment; all of them begin with it.

@@ -47,6 +47,7 @@ pub mod passwords;
 pub mod policy;
 pub mod project_tags;
 pub mod projects;
+mod refusals;
 pub mod roles;
 pub mod sign_in;
 pub mod tokens;
@@ -176,6 +177,7 @@ pub struct Identity {
     failures: failures::Failures,
     sessions: tokens::Sessions,
     recorder: audit::Recorder,
+    refusals: refusals::Refusals,
     purged_ms: Arc<AtomicI64>,
     catalog_has_instances: bool,
 }
@@ -186,6 +188,7 @@ impl Identity {
         first_start::seed(&db).await?;
         Ok(Identity {
             recorder: audit::Recorder::start(db.clone()),
+            refusals: refusals::Refusals::start(db.clone()),
             db,
             settings: Arc::new(settings),
             passwords: passwords::Passwords::new(),

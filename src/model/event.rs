@@ -31,6 +31,8 @@ pub struct Event {
     pub status: i64,
     /// Why it failed.
     pub reason: Option<String>,
+    /// How often it was met: refused sign-ins of one hour are counted on their first.
+    pub times: i64,
 }
 
 /// The conditions of a list of events; `None` admits all.

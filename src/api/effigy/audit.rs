@@ -24,7 +24,8 @@ pub(super) struct Page {
     links: Links,
 }
 
-/// A change, a download or a refused sign-in. It was on disk before the request was answered.
+/// A change, a download or a refused sign-in. It was on disk before the request was answered; of refused sign-ins, the
+/// first of an hour from an address under a name was.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Event)]
 struct Shown {
@@ -50,6 +51,8 @@ struct Shown {
     status: i64,
     /// Why it failed.
     reason: Option<String>,
+    /// How often: refused sign-ins of one hour are counted on the first of them.
+    times: i64,
 }
 
 #[derive(Serialize, Deserialize, ToSchema)]
@@ -111,5 +114,6 @@ fn shown(event: Event) -> Result<Shown> {
         outcome: known(event.outcome)?,
         status: event.status,
         reason: event.reason,
+        times: event.times,
     })
 }

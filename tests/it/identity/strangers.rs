@@ -1,9 +1,11 @@
 //! Strangers: they neither exhaust the service nor keep anybody out.
 
-use reqwest::Method;
-use serde_json::json;
+use std::time::Duration;
 
-use crate::support::{Answer, Effigy, PASSWORD};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Effigy, PASSWORD, Person, eventually};
 
 /// Requests come through a proxy that is trusted, so a test can speak as any address.
 const PROXIED: &str = "[server]\ntrusted_proxies = [\"127.0.0.1\"]\n";
@@ -45,4 +47,55 @@ async fn word_of_a_proxy_that_is_not_trusted_does_not_count() {
     sign_in_from(&effigy, "198.51.100.1", "alice", "wrong").await.expect(401);
     let told = people.admin.get("/effigy/v1/audit?action=user.sign_in").await.expect(200).json();
     assert_eq!(told["events"][0]["address"], "127.0.0.1");
+}
+
+/// The events of sign-ins, as address, name and number.
+async fn sign_ins(admin: &Person) -> Vec<String> {
+    let answer = admin.get("/effigy/v1/audit?action=user.sign_in").await.expect(200).json();
+    let shown = |event: &Value| format!("{} {} {}", event["address"], event["user_name"], event["times"]);
+    answer["events"].as_array().unwrap().iter().map(shown).collect()
+}
+
+#[tokio::test]
+async fn refused_sign_ins_of_an_hour_are_one_event_with_their_number() {
+    let effigy = Effigy::with(PROXIED).await;
+    let people = effigy.people().await;
+    for _ in 0..4 {
+        sign_in_from(&effigy, "198.51.100.1", "alice", "wrong").await.expect(401);
+    }
+    sign_in_from(&effigy, "198.51.100.1", "bob", "wrong").await.expect(401);
+    sign_in_from(&effigy, "198.51.100.2", "alice", "wrong").await.expect(401);
+    let expected = [r#""198.51.100.2" "alice" 1"#, r#""198.51.100.1" "bob" 1"#, r#""198.51.100.1" "alice" 4"#];
+    eventually("the number is written", Duration::from_secs(60), || async {
+        let told = sign_ins(&people.admin).await;
+        // A new hour may have begun meanwhile: then the rest of them are on events of their own.
+        assert!(told.len() == 3 || told.len() == 4, "{told:?}");
+        (told == expected || told.len() == 4).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn request_that_proves_nothing_leaves_no_event() {
+    let effigy = Effigy::start().await;
+    let people = effigy.people().await;
+    let stranger = effigy.stranger();
+    let tokens = "/identity/v3/auth/tokens";
+    let unknown = json!({"auth": {"identity": {"methods": ["x".repeat(512)]}}});
+    stranger.post(tokens, unknown).await.expect(401);
+    stranger.post(tokens, json!({"auth": {}})).await.expect(400);
+    stranger.post(tokens, json!("x".repeat(1 << 21))).await.expect(413);
+    let session = json!({"user": "alice", "password": "wrong"});
+    let elsewhere = stranger.request(Method::POST, "/session").header("Origin", "https://elsewhere.example");
+    Answer::of(elsewhere.json(&session)).await.expect(403);
+    let path = format!("/identity/v3/users/{}/password", people.alice.user_id);
+    stranger.post(&path, json!({"user": {}})).await.expect(400);
+    let all = people.admin.get("/effigy/v1/audit").await.expect(200).json();
+    let by_strangers = all["events"].as_array().unwrap().iter().filter(|event| event["user_id"].is_null());
+    assert_eq!(by_strangers.collect::<Vec<_>>(), [&Value::Null; 0], "no event");
+    // A proof that is judged is an attempt.
+    let body = json!({"user": {"original_password": "wrong", "password": "new"}});
+    stranger.post(&path, body).await.expect(401);
+    let judged = people.admin.get("/effigy/v1/audit?action=user.change_password").await.expect(200).json();
+    assert_eq!(judged["events"][0]["user_name"], people.alice.user_id);
 }
