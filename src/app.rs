@@ -46,10 +46,14 @@ impl App {
         make_data_folder(data)?;
         let lock = lock(data)?;
         let connections = api::listen::connections(raise_file_limit());
-        if let Some(url) = &config.database.url {
-            be_alone(url).await?;
-        }
+        let alone = match &config.database.url {
+            Some(url) => Some(be_alone(url).await?),
+            None => None,
+        };
         let db = open_database(&config).await?;
+        if let Some(lock) = alone {
+            tokio::spawn(stay_alone(lock, db.clone()));
+        }
         let identity = Identity::open(db.clone(), config.identity.clone()).await?;
         let identity = if config.instances.enabled { identity } else { identity.without_instances() };
         let flavors = Flavors::new(db.clone());
@@ -218,20 +222,21 @@ pub async fn open_database(config: &Config) -> anyhow::Result<Database> {
     }
 }
 
-/// Takes the lock of a PostgreSQL database, and ends the process when it is lost.
-async fn be_alone(url: &str) -> anyhow::Result<()> {
+/// Takes the lock of a PostgreSQL database.
+async fn be_alone(url: &str) -> anyhow::Result<ServiceLock> {
     let lock = ServiceLock::take(url).await.context("cannot lock the PostgreSQL database")?;
-    let lock = lock.context(
+    lock.context(
         "another effigy serves this PostgreSQL database, and one service serves one database; stop it, or name another \
          database with database.url",
-    )?;
-    tokio::spawn(async move {
-        let why = lock.lost().await;
-        tracing::error!("lost the lock of the PostgreSQL database ({why}): ending, as another service may have it now");
-        // A clean stop would write to rows that another service may own now. The next start repairs it as after a kill.
-        std::process::exit(1);
-    });
-    Ok(())
+    )
+}
+
+/// Ends the process when the lock is lost for good.
+async fn stay_alone(lock: ServiceLock, db: Database) {
+    let why = lock.keep(&db).await;
+    tracing::error!("lost the lock of the PostgreSQL database for good ({why}): ending");
+    // A clean stop would write to rows that another service may own now. The next start repairs it as after a kill.
+    std::process::exit(1);
 }
 
 fn lock(data: &Path) -> anyhow::Result<std::fs::File> {

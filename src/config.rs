@@ -88,7 +88,7 @@ impl Default for Server {
 pub struct Database {
     /// `None`: SQLite in `DATA/effigy.db`. Else `postgres://user:password@host/database`.
     pub url: Option<String>,
-    /// Connections held at most.
+    /// Connections to PostgreSQL at most: half for reads, half for changes, at least one of each.
     pub connections: u32,
 }
 

@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use chunks::{Answer, BATCH_ROWS, Digest, Index, Location, Move, Roots, Row, SegmentRow, SessionRow, SweepRow, Totals};
 use sqlx::{Any, AssertSqlSafe, Row as _, any::AnyArguments, any::AnyRow, query::Query};
 
-use super::{Database, Write, now_ms};
+use super::{Database, Reads, Write, now_ms};
 use crate::{
     error::{Error, Result},
     model::fill::Hold,
@@ -136,7 +136,7 @@ impl StoreIndex {
         Ok(write)
     }
 
-    fn reads(&self) -> &sqlx::AnyPool {
+    fn reads(&self) -> Reads {
         self.db.reads()
     }
 
@@ -502,11 +502,12 @@ impl Index for StoreIndex {
     }
 
     async fn totals(&self) -> Answer<Totals> {
+        // Counts every row.
         let text = "select count(*), cast(coalesce(sum(raw_bytes), 0) as bigint), \
                     cast(coalesce(sum(stored_bytes), 0) as bigint), \
                     cast(coalesce(sum(case when condemned = 0 then 0 else 1 end), 0) as bigint), \
                     cast(coalesce(sum(damaged), 0) as bigint) from chunks where store = $1";
-        let row = sqlx::query(text).bind(self.number).fetch_one(self.reads()).await?;
+        let row = sqlx::query(text).bind(self.number).fetch_one(self.db.patient().reads()).await?;
         let sessions = self.number("select count(*) from chunk_sessions where store = $1 and ended = 0").await?;
         Ok(Totals {
             chunks: u64_of(&row, 0)?,
@@ -553,7 +554,8 @@ impl Roots for StoreIndex {
              where staged_root is not null and {HELD} \
              union select base_root from instances where base_store = $1 and status <> 'DELETED'"
         );
-        let rows = sqlx::query(AssertSqlSafe(text)).bind(self.name.to_string()).fetch_all(self.reads()).await?;
+        let rows =
+            sqlx::query(AssertSqlSafe(text)).bind(self.name.to_string()).fetch_all(self.db.patient().reads()).await?;
         let mut roots = Vec::with_capacity(rows.len());
         for row in rows {
             roots.push(row.try_get::<String, _>(0)?.parse()?);

@@ -6,8 +6,10 @@
 //!
 //! SQLite has one writer: all writes go through one connection and `begin immediate`, only in
 //! [`Database::write`], so that writers queue in order instead of colliding. Reads have connections of their own (WAL).
+//! On PostgreSQL they have so too, so that reads go on while commits hang; `connections` bounds every wait for it.
 
 mod columns;
+mod connections;
 pub mod fills;
 pub mod flavors;
 pub mod image_copies;
@@ -23,22 +25,16 @@ pub mod key_pairs;
 pub mod members;
 pub mod metadefs;
 
-use std::{
-    path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 use sqlx::{
-    Any, AnyPool, Connection as _, Executor as _, Transaction,
+    AnyConnection, AnyPool, Connection as _, Executor as _,
     any::{AnyPoolOptions, install_default_drivers},
     migrate::Migrator,
     sqlite::SqliteError,
 };
 
+use self::connections::{Gate, Reads, Waits, Write};
 use crate::error::{Error, Result};
 
 pub mod access_rules;
@@ -73,28 +69,32 @@ const SQLITE_MAY_PASS: [i32; 8] = [5, 6, 7, 8, 10, 13, 14, 15];
 /// files of its own that fail.
 const POSTGRES_MAY_PASS: [&str; 8] = ["08", "40", "25006", "25P03", "53", "55P03", "57", "58"];
 
-/// How long a write waits for another process's write (SQLite), and anyone for a connection.
+/// How long a request waits for a connection to SQLite, and its write for another process's write.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a start waits for PostgreSQL's greeting.
+const GREETING: Duration = Duration::from_secs(10);
 
 /// The database, open and migrated. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Database {
-    reads: AnyPool,
-    writes: AnyPool,
-    /// A transaction could not begin: the connection that is handed out next is closed, and a fresh one takes its place.
-    is_suspect: Arc<AtomicBool>,
+    reads: Connections,
+    writes: Connections,
     begin: &'static str,
+    gate: Gate,
 }
 
-/// A transaction that may write; ends with `commit`, or is undone when dropped.
-pub(crate) type Write = Transaction<'static, Any>;
+#[derive(Clone, Debug)]
+struct Connections {
+    pool: AnyPool,
+    waits: Waits,
+}
 
 impl Database {
     /// Opens (and makes, if absent) the SQLite file and brings its tables up to date.
     pub async fn sqlite(file: &Path) -> Result<Database> {
         let url = format!("sqlite://{}?mode=rwc", file.display());
         let prepared = |pool: AnyPoolOptions| {
-            pool.after_connect(|connection, _| {
+            pool.acquire_timeout(PATIENCE).after_connect(|connection, _| {
                 Box::pin(async move {
                     let pragmas = "pragma journal_mode = wal; pragma synchronous = full; pragma foreign_keys = on; \
                                    pragma busy_timeout = 10000; pragma cache_size = -2000; pragma temp_store = memory";
@@ -103,20 +103,25 @@ impl Database {
             })
         };
         install_default_drivers();
-        let is_suspect = Arc::<AtomicBool>::default();
-        let writes = prepared(pool(1, is_suspect.clone())).connect(&url).await?;
+        let writes = prepared(connections::pool(1)).connect(&url).await?;
         SQLITE.run(&writes).await.map_err(Error::internal)?;
-        let reads = prepared(pool(4, Arc::default())).connect(&url).await?;
-        Ok(Database { reads, writes, is_suspect, begin: "begin immediate" })
+        let reads = prepared(connections::pool(4)).connect(&url).await?;
+        let of = |pool| Connections { pool, waits: Waits::without_limit() };
+        Ok(Database { reads: of(reads), writes: of(writes), begin: "begin immediate", gate: Gate::new() })
     }
 
-    /// Connects to PostgreSQL and brings its tables up to date.
+    /// Connects to PostgreSQL and brings its tables up to date. Half of the connections are for reads.
     pub async fn postgres(url: &str, connections: u32) -> Result<Database> {
         install_default_drivers();
-        let is_suspect = Arc::<AtomicBool>::default();
-        let pool = pool(connections, is_suspect.clone()).connect(url).await?;
-        POSTGRES.run(&pool).await.map_err(Error::internal)?;
-        Ok(Database { reads: pool.clone(), writes: pool, is_suspect, begin: "begin" })
+        migrate(url).await?;
+        let gate = Gate::new();
+        let writes = (connections / 2).max(1);
+        let reads = connections.saturating_sub(writes).max(1);
+        let of = |connections| {
+            let pool = connections::postgres_pool(connections).connect_lazy(url)?;
+            Ok::<_, sqlx::Error>(Connections { pool, waits: Waits::for_requests(gate.clone()) })
+        };
+        Ok(Database { reads: of(reads)?, writes: of(writes)?, begin: "begin", gate })
     }
 
     /// Writes a row and waits until it is durable: nothing less proves that the database takes changes.
@@ -130,40 +135,36 @@ impl Database {
 
     /// Closes every connection, after the statements under way.
     pub async fn close(&self) {
-        self.reads.close().await;
-        self.writes.close().await;
+        self.reads.waits.close(&self.reads.pool).await;
+        self.writes.waits.close(&self.writes.pool).await;
+    }
+
+    /// The same database for statements that read or change all rows of a large table: they may take minutes.
+    pub(crate) fn patient(&self) -> Database {
+        let patient = |of: &Connections| Connections { pool: of.pool.clone(), waits: of.waits.patient() };
+        Database { reads: patient(&self.reads), writes: patient(&self.writes), ..self.clone() }
     }
 
     /// Connections for statements that only read.
-    pub(crate) fn reads(&self) -> &AnyPool {
-        &self.reads
+    pub(crate) fn reads(&self) -> Reads {
+        Reads { pool: self.reads.pool.clone(), waits: self.reads.waits.clone() }
     }
 
     /// Begins a transaction that may write.
     pub(crate) async fn write(&self) -> Result<Write> {
-        let begun = self.writes.begin_with(self.begin).await;
-        if begun.is_err() {
-            self.is_suspect.store(true, Ordering::Relaxed);
-        }
-        Ok(begun?)
+        Ok(Write::begin(&self.writes.pool, self.writes.waits.clone(), self.begin).await?)
     }
 }
 
-/// Connections that are handed out only when they are at rest and no suspect.
-///
-/// SQLite undoes a transaction by itself when its disk fails or is full; sqlx's ROLLBACK fails then and its count of open
-/// transactions stays, so that it would refuse each later BEGIN. And a file that could not be opened for writing in such
-/// a moment, SQLite opens for reading, and keeps it so. Neither connection becomes well again: each is closed.
-fn pool(connections: u32, is_suspect: Arc<AtomicBool>) -> AnyPoolOptions {
-    AnyPoolOptions::new().max_connections(connections).min_connections(0).acquire_timeout(PATIENCE).before_acquire(
-        move |connection, _| {
-            let is_well = !connection.is_in_transaction() && !is_suspect.swap(false, Ordering::Relaxed);
-            if !is_well {
-                tracing::warn!("a database connection cannot begin a transaction; it is closed");
-            }
-            Box::pin(std::future::ready(Ok(is_well)))
-        },
-    )
+/// Brings the tables of a PostgreSQL up to date, on a connection without limits: a migration takes its time.
+async fn migrate(url: &str) -> Result<()> {
+    let connection = tokio::time::timeout(GREETING, AnyConnection::connect(url)).await;
+    let mut connection = connection.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+    connection
+        .execute("set statement_timeout = 0; set lock_timeout = 0; set idle_in_transaction_session_timeout = 0")
+        .await?;
+    POSTGRES.run(&mut connection).await.map_err(Error::internal)?;
+    Ok(connection.close().await?)
 }
 
 /// Milliseconds since 1970, now.

@@ -1,9 +1,11 @@
 //! File calls that fail under the running service, one at a time: the request that meets it may fail, and nothing else.
+//! And a PostgreSQL that is silent, away, or ends its connections.
 //!
 //! `FAULTS_ROUNDS` repeats each claim with other calls (`make faults`).
 
 mod database;
 mod outage;
+mod postgres;
 mod store;
 
 use crate::support::{Answer, Effigy, Faults};

@@ -1,8 +1,13 @@
 //! One service for one PostgreSQL database.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
-use crate::support::{Effigy, Postgres};
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::support::{Effigy, Postgres, eventually};
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The settings of a store that services with data folders of their own find.
 fn store_in(folder: &Path) -> String {
@@ -47,14 +52,38 @@ async fn killed_service_starts_again_at_once() {
     effigy.stranger().get("/readyz").await.expect(200);
 }
 
-#[tokio::test]
-async fn service_that_loses_its_lock_ends_and_another_may_start() {
-    let (database, chunks) = (Postgres::database(), tempfile::tempdir().expect("a folder"));
-    let mut effigy = Effigy::prepared_on(&database, &store_in(chunks.path()));
+#[tokio::test(flavor = "multi_thread")]
+async fn service_that_loses_its_lock_takes_it_again_and_goes_on() {
+    let database = Postgres::database();
+    let mut effigy = Effigy::prepared_on(&database, "");
     effigy.run().await;
-    Postgres::end_lock_of(&database);
-    assert!(!effigy.ended().await.success());
+    let admin = effigy.admin().await;
+    for _ in 0..3 {
+        Postgres::end_lock_of(&database);
+        eventually("an image is made", PATIENCE, || async {
+            let body = json!({"name": "a", "disk_format": "raw", "container_format": "bare"});
+            (admin.post("/image/v2/images", body).await.status == 201).then_some(())
+        })
+        .await;
+        eventually("the lock is held", PATIENCE, || async { Postgres::lock_is_held(&database).then_some(()) }).await;
+    }
     assert!(effigy.log().contains("lost the lock of the PostgreSQL database"), "{}", effigy.log());
-    let mut other = Effigy::prepared_on(&database, &store_in(chunks.path()));
-    other.run().await;
+    assert!(effigy.stop().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn service_ends_when_another_has_had_its_lock() {
+    let (database, chunks) = (Postgres::database(), tempfile::tempdir().expect("a folder"));
+    let mut first = Effigy::prepared_on(&database, &store_in(chunks.path()));
+    first.run().await;
+    first.signal(Signal::STOP);
+    Postgres::end_lock_of(&database);
+    let mut second = Effigy::prepared_on(&database, &store_in(chunks.path()));
+    second.run().await;
+    // The lock is free again, and not the first one's to take.
+    assert!(second.stop().await.success());
+    first.signal(Signal::CONT);
+    assert!(!first.ended().await.success());
+    assert!(first.log().contains("another service has had it"), "{}", first.log());
+    second.run().await;
 }

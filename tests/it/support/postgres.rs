@@ -1,7 +1,8 @@
 //! A PostgreSQL cluster of our own: made on first use, a fresh database for each test, gone when
-//! the test program ends.
+//! the test program ends. A test that hurts PostgreSQL has a cluster for itself.
 
 use std::{
+    io::Write as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
@@ -11,7 +12,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// The one cluster of this test program.
+use rustix::process::{Pid, Signal, kill_process};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A cluster.
 pub struct Postgres {
     folder: PathBuf,
     binaries: PathBuf,
@@ -34,24 +39,104 @@ if [ "$(id -u)" = 0 ]; then
 fi
 cd "$folder"
 $as_other "$binaries/initdb" -D "$folder/cluster" -U effigy -A trust -E UTF8 --locale=C --no-sync >"$folder/log" 2>&1
-$as_other "$binaries/postgres" -D "$folder/cluster" -k "$folder" -c listen_addresses= \
-    -c fsync=off -c full_page_writes=off -c max_connections=200 >>"$folder/log" 2>&1 &
-server=$!
-read -r _ || true
+start() {
+    $as_other "$binaries/postgres" -D "$folder/cluster" -k "$folder" -c listen_addresses= \
+        -c fsync=off -c full_page_writes=off -c max_connections=200 >>"$folder/log" 2>&1 &
+    server=$!
+}
+start
+while read -r order; do
+    case $order in
+        stop) kill -INT "$server"; wait "$server" || true ;;
+        start) start ;;
+    esac
+done
+# A test that was killed may have left it frozen.
+kill -CONT "$server" $(ps -o pid= --ppid "$server") 2>/dev/null || true
 kill -QUIT "$server" 2>/dev/null || true
 wait "$server" 2>/dev/null || true
 rm -rf "$folder"
 "#;
 
 impl Postgres {
-    /// The address of a new, empty database.
+    /// The address of a new, empty database in the cluster of this test program.
     pub fn database() -> String {
+        Postgres::cluster().fresh()
+    }
+
+    /// A cluster that its test may freeze and stop.
+    pub fn alone() -> Postgres {
+        Postgres::start()
+    }
+
+    /// The address of a new, empty database.
+    pub fn fresh(&self) -> String {
         static NEXT: AtomicU32 = AtomicU32::new(1);
-        let cluster = Postgres::cluster();
         let name = format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let made = cluster.psql(&format!("create database {name} template template0"));
-        assert!(made, "create database {name}: see {}", cluster.folder.join("log").display());
-        format!("postgres://effigy@localhost/{name}?host={}", cluster.folder.display())
+        let made = self.psql(&format!("create database {name} template template0"));
+        assert!(made, "create database {name}: see {}", self.folder.join("log").display());
+        format!("postgres://effigy@localhost/{name}?host={}", self.folder.display())
+    }
+
+    /// Stops every process of the server where it is, as a host does that hangs.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets them go on.
+    pub fn thaw(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Ends every connection, as an operator may.
+    pub fn end_connections(&self) {
+        assert!(self.psql(
+            "select pg_terminate_backend(pid) from pg_stat_activity \
+             where backend_type = 'client backend' and pid <> pg_backend_pid()"
+        ));
+    }
+
+    /// Whether a commit waits for a second server, which there is not: so it hangs, as on a disk that hangs.
+    pub fn hang_commits(&self, hang: bool) {
+        let second = if hang { "nobody" } else { "" };
+        assert!(self.psql(&format!("alter system set synchronous_standby_names = '{second}'")));
+        assert!(self.psql("select pg_reload_conf()"));
+    }
+
+    /// Stops the server.
+    pub fn stop(&mut self) {
+        self.order("stop", false);
+    }
+
+    /// Starts it again.
+    pub fn start_again(&mut self) {
+        self.order("start", true);
+    }
+
+    fn order(&mut self, order: &str, runs: bool) {
+        writeln!(self.shell.stdin.as_mut().expect("its standard input"), "{order}").expect("give an order");
+        let deadline = Instant::now() + PATIENCE;
+        while self.psql("select 1") != runs {
+            assert!(Instant::now() < deadline, "PostgreSQL does not {order}:\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let file = std::fs::read_to_string(self.folder.join("cluster/postmaster.pid")).unwrap_or_default();
+        let Some(server) = file.lines().next().and_then(|line| line.parse::<i32>().ok()) else { return };
+        let is_child = |process: &i32| {
+            let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+            // After the name, in parentheses: the state and the parent.
+            let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1));
+            parent.is_some_and(|parent| parent == server.to_string())
+        };
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let processes = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let children: Vec<i32> = processes.filter(is_child).collect();
+        for process in [server].into_iter().chain(children).filter_map(Pid::from_raw) {
+            let _ = kill_process(process, signal);
+        }
     }
 
     /// The address of a new database with what `pg_dump` wrote of another.
@@ -66,13 +151,21 @@ impl Postgres {
 
     /// Ends the connection that holds the advisory lock of a database, as a restart of PostgreSQL does.
     pub fn end_lock_of(database: &str) {
+        assert!(Postgres::with_lock_of(database, "pg_terminate_backend(pid)"), "no connection holds the lock");
+    }
+
+    /// Whether a service holds the lock of a database.
+    pub fn lock_is_held(database: &str) -> bool {
+        Postgres::with_lock_of(database, "true")
+    }
+
+    fn with_lock_of(database: &str, does: &str) -> bool {
         let name = database.split_once("?host=").expect("an address of ours").0.rsplit('/').next().unwrap_or_default();
-        let ended = Postgres::cluster().psql(&format!(
-            "do $$ begin if not coalesce((select pg_terminate_backend(pid) from pg_locks join pg_database \
+        Postgres::cluster().psql(&format!(
+            "do $$ begin if not coalesce((select {does} from pg_locks join pg_database \
              on pg_database.oid = pg_locks.database where locktype = 'advisory' and datname = '{name}'), false) \
              then raise 'nobody holds it'; end if; end $$"
-        ));
-        assert!(ended, "no connection holds the lock of {name}");
+        ))
     }
 
     fn cluster() -> &'static Postgres {
@@ -90,7 +183,7 @@ impl Postgres {
             .spawn()
             .expect("start a shell");
         let mut cluster = Postgres { folder, binaries, shell };
-        let deadline = Instant::now() + Duration::from_secs(60);
+        let deadline = Instant::now() + PATIENCE;
         while !cluster.psql("select 1") {
             let ended = cluster.shell.try_wait().expect("wait");
             assert!(ended.is_none() && Instant::now() < deadline, "PostgreSQL does not start:\n{}", cluster.log());
@@ -110,6 +203,12 @@ impl Postgres {
             .arg(&self.folder)
             .output();
         output.is_ok_and(|output| output.status.success())
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.thaw();
     }
 }
 

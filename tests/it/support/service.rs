@@ -147,6 +147,11 @@ impl Effigy {
         child.wait().expect("wait");
     }
 
+    /// Sends the service a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(pid(self.child.as_ref().expect("the service runs")), signal).expect("signal");
+    }
+
     /// Asks the service to end (SIGTERM) and waits for it.
     pub async fn stop(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("the service runs");
