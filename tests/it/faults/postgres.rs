@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::future::{BoxFuture, join_all};
+use reqwest::{Body, Method};
 use serde_json::json;
 
 use super::is_clear;
@@ -140,4 +142,28 @@ async fn ended_connections_harm_the_requests_under_way() {
         admin.get(&format!("/image/v2/images/{id}")).await.expect(200);
     }
     all_is_well(&effigy, &admin, &image).await;
+}
+
+#[tokio::test]
+async fn killed_upload_is_free_again_when_the_service_has_started() {
+    let mut effigy = Effigy::prepared_on(&Postgres::database(), "");
+    effigy.run().await;
+    let admin = effigy.admin().await;
+    let id = admin.create_image("cut off", json!({})).await;
+    let body = futures::stream::once(async { Ok::<_, std::io::Error>(Bytes::from(vec![5; 100_000])) });
+    let body = Body::wrap_stream(futures::StreamExt::chain(body, futures::stream::pending()));
+    let request = admin.request(Method::PUT, &format!("/image/v2/images/{id}/file"));
+    let request = request.header("Content-Type", "application/octet-stream").body(body);
+    let upload = tokio::spawn(async move { Answer::try_of(request).await.ok() });
+    admin.image_becomes(&id, "saving").await;
+    effigy.kill9();
+    let _ = upload.await;
+    effigy.run().await;
+    // Its lease would hold for a minute.
+    let admin = effigy.admin().await;
+    eventually("the image is queued", Duration::from_secs(5), || async {
+        (admin.image(&id).await["status"] == "queued").then_some(())
+    })
+    .await;
+    admin.upload(&id, vec![6; 1000]).await.expect(204);
 }
