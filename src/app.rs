@@ -14,6 +14,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     api::{self, Rooms},
+    ballast::Ballast,
     config::Config,
     db::{Database, ServiceLock},
     exports::Exports,
@@ -135,6 +136,7 @@ impl App {
         };
         let sweep_interval = Duration::from_secs(self.config.store.sweep_interval_hours.max(1) * 3600);
         jobs::start(&self.rooms.jobs, &rooms, sweep_interval, stop, &workers);
+        workers.spawn(ballast(&self.config).tend(stop.clone()));
         workers.close();
         workers
     }
@@ -209,8 +211,16 @@ fn reachable(config: &Config, address: SocketAddr) -> String {
     public.unwrap_or_else(|| format!("http://{here}"))
 }
 
+fn ballast(config: &Config) -> Ballast {
+    let stores = config.stores.iter().filter(|(_, settings)| !settings.read_only);
+    let stores = stores.map(|(name, settings)| config.store_folder(name, settings));
+    Ballast::of([config.server.data.clone()].into_iter().chain(stores))
+}
+
 /// Opens the database that the settings name.
 pub async fn open_database(config: &Config) -> anyhow::Result<Database> {
+    // The first thing that a start writes is in the database.
+    ballast(config).give_up();
     match &config.database.url {
         Some(url) => {
             Database::postgres(url, config.database.connections).await.context("cannot open the PostgreSQL database")

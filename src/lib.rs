@@ -5,6 +5,8 @@
 
 /// Opens the parts, joins them, starts and stops the tasks.
 pub mod app;
+/// Room set aside for a full disk.
+pub mod ballast;
 /// The command line.
 pub mod cli;
 /// The settings: one struct for each section of the file.

@@ -1,6 +1,7 @@
 //! The program itself: starting, stopping, being killed, its settings and its health pages.
 
 mod first_start;
+mod full_disk;
 mod health;
 mod lifecycle;
 mod no_instances;

@@ -94,6 +94,11 @@ impl Effigy {
         self.run_until("/readyz").await;
     }
 
+    /// Starts the program and waits until it answers, ready or not.
+    pub async fn run_unready(&mut self) {
+        self.run_until("/healthz").await;
+    }
+
     /// Starts the program, which can have so many files open, and waits until it says it is ready.
     pub async fn run_with_files(&mut self, files: u64) {
         self.files = Some(files);
@@ -198,7 +203,7 @@ impl Effigy {
     pub async fn restart_unready_with(&mut self, settings: &str) {
         self.stop().await;
         settings.clone_into(&mut self.settings);
-        self.run_until("/healthz").await;
+        self.run_unready().await;
     }
 
     /// The service, which does not run, with other settings.
