@@ -56,7 +56,7 @@ def run(part, program, folder, quick):
     """One part with a service of its own."""
     own = folder / part.__name__
     own.mkdir()
-    service = Service(program, own, '[log]\nfilter = "warn"\n')
+    service = Service(program, own, '[log]\nfilter = "warn"\n[server]\nconnections_per_address = 20000\n')
     service.start()
     service.wait()
     try:
@@ -226,7 +226,7 @@ def slow_peer(service, image, n):
     """One of them: half have sent a part of something, half read nothing of a file."""
     head = "Host: effigy\r\nX-Auth-Token: " + service.token + "\r\n"
     file = f"GET /image/v2/images/{image}/file HTTP/1.1\r\n{head}\r\n"
-    body = f"POST /identity/v3/auth/tokens HTTP/1.1\r\n{head}Content-Length: 900000\r\n\r\n{{"
+    body = f"POST /identity/v3/auth/tokens HTTP/1.1\r\n{head}Content-Length: 9000\r\n\r\n{{"
     host, _, port = service.host.partition(":")
     connection = socket.create_connection((host, int(port)))
     connection.sendall(["GET /healthz HTTP/1.1\r\nX: ", file, body, file][n % 4].encode())

@@ -87,6 +87,7 @@ impl App {
             trusted_proxies: config.server.trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
             patience: config.server.patience(),
             quota: config.quota.clone(),
+            bodies: Default::default(),
             metrics: Default::default(),
             readiness: Default::default(),
             images,
@@ -112,6 +113,8 @@ impl App {
         let workers = self.start_jobs(&stop);
         let limits = api::listen::Limits {
             connections: self.connections,
+            per_address: self.config.server.connections_per_address.max(1),
+            unlimited: self.rooms.trusted_proxies.clone(),
             patience: self.config.server.patience(),
             grace: self.config.server.shutdown_grace(),
         };

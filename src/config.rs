@@ -62,6 +62,8 @@ pub struct Server {
     /// The addresses of the proxies in front, whose `X-Forwarded-For` tells where a request came from. Of everybody else
     /// the header is not believed. Without it, all clients of a proxy count as one.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Connections that one address may have (of IPv6: its /64); further ones are closed. Trusted proxies may have any number.
+    pub connections_per_address: usize,
     /// How long a client may keep the service waiting: for the head of a request or a JSON body, for bytes of an upload,
     /// and for taking some of an answer (a download, a console). Rates are measured over this time.
     pub patience_secs: u64,
@@ -76,6 +78,7 @@ impl Default for Server {
             listen: SocketAddr::from(([127, 0, 0, 1], 9292)),
             public_url: None,
             trusted_proxies: Vec::new(),
+            connections_per_address: 1024,
             patience_secs: 60,
             shutdown_grace_secs: 30,
         }

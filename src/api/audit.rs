@@ -8,8 +8,6 @@
 //! only the ones whose proof was judged. A change by somebody without a valid token changes nothing; it is answered 401
 //! and logged, so that strangers cannot fill the disk with events.
 
-use std::time::Duration;
-
 use axum::{
     body::Body,
     extract::{RawPathParams, Request},
@@ -21,7 +19,7 @@ use http_body_util::BodyExt as _;
 use serde_json::Value;
 
 use super::{
-    Api, Rooms, body,
+    Api, Rooms,
     client::Client,
     error::{self, ApiError, ErrorNote},
     trail::{RequestId, Trail, client_request_id},
@@ -76,6 +74,8 @@ const NAMED: &[(Method, &str, &str)] = &[
     (Method::PUT, "/image/v2/images/{}/stage", "image.stage"),
     (Method::POST, "/image/v2/images/{}/import", "image.import"),
     (Method::POST, "/effigy/v1/images/{}/generalize", "image.generalize"),
+    // The handler names it, once it has read the body.
+    (Method::POST, "/compute/v2.1/servers/{}/action", "instance.action"),
 ];
 
 const CHANGE_PASSWORD: &str = "user.change_password";
@@ -104,7 +104,7 @@ pub async fn watch(rooms: Api, action: String, request: Request, next: Next) -> 
         _ => Promise::Durable,
     };
     let task = tokio::spawn(async move {
-        let (event, request) = begin(&action, request, rooms.patience).await;
+        let (event, request) = begin(action, request).await;
         let trail = request.extensions().get::<Trail>().cloned().unwrap_or_default();
         let response = next.run(request).await;
         let (event, response) = finish(event, &trail, response).await;
@@ -141,19 +141,14 @@ async fn record(rooms: &Rooms, event: Event, trail: &Trail, promise: Promise) ->
 }
 
 /// The part of the event that is known before the request runs.
-async fn begin(action: &str, request: Request, patience: Duration) -> (Event, Request) {
-    let (mut parts, mut body) = request.into_parts();
-    let mut action = action.to_owned();
+async fn begin(action: String, request: Request) -> (Event, Request) {
+    let (mut parts, body) = request.into_parts();
     let params = {
         use axum::extract::FromRequestParts as _;
         RawPathParams::from_request_parts(&mut parts, &()).await.ok()
     };
     let target: Vec<String> =
         params.iter().flat_map(|params| params.iter()).map(|(_, value)| value.to_owned()).collect();
-    if action == "instance.action.create" {
-        let (kind, again) = instance_action(body, patience).await;
-        (action, body) = (kind, again);
-    }
     let address = parts.extensions.get::<Client>().and_then(|client| client.0);
     let event = Event {
         request_id: parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default(),
@@ -164,25 +159,6 @@ async fn begin(action: &str, request: Request, patience: Duration) -> (Event, Re
         ..Event::default()
     };
     (event, Request::from_parts(parts, body))
-}
-
-/// Nova's actions are named by the one key of their body.
-async fn instance_action(sent: Body, patience: Duration) -> (String, Body) {
-    let unknown = "instance.action".to_owned();
-    match body::read(sent, patience).await {
-        Ok(bytes) => {
-            let key =
-                serde_json::from_slice::<Value>(&bytes).ok().and_then(|body| body.as_object()?.keys().next().cloned());
-            let action = key.map_or(unknown, |key| {
-                let does = key.strip_prefix("os-").unwrap_or(&key);
-                let is_word = does.len() <= 40 && does.bytes().all(|byte| byte.is_ascii_alphanumeric());
-                if is_word { format!("instance.{does}") } else { "instance.action".into() }
-            });
-            (action, Body::from(bytes))
-        }
-        // The handler meets the same limit, the same end of patience or the same broken connection.
-        Err(error) => (unknown, Body::from_stream(futures::stream::once(async { Err::<bytes::Bytes, _>(error) }))),
-    }
 }
 
 /// Adds the part that is known once there is an answer.

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use super::{health::Readiness, metrics::Metrics};
+use super::{body::Bodies, health::Readiness, metrics::Metrics};
 use crate::{
     config::Quota,
     db::Database,
@@ -30,6 +30,8 @@ pub struct Rooms {
     pub trusted_proxies: Vec<IpAddr>,
     /// How long a client may keep the service waiting.
     pub patience: Duration,
+    /// The places for bodies that are read.
+    pub bodies: Bodies,
     /// The quota of one project.
     pub quota: Quota,
     /// The measurements.

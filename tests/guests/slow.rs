@@ -59,7 +59,7 @@ fn body(person: &Person, method: &str, path: &str) -> String {
 /// The head of a request that does not end.
 const HEAD: &str = "GET /healthz HTTP/1.1\r\nX: ";
 /// A stranger's attempt to sign in that does not end.
-const SIGN_IN: &str = "POST /identity/v3/auth/tokens HTTP/1.1\r\nHost: effigy\r\nContent-Length: 900000\r\n\r\n{";
+const SIGN_IN: &str = "POST /identity/v3/auth/tokens HTTP/1.1\r\nHost: effigy\r\nContent-Length: 9000\r\n\r\n{";
 
 /// How many files the service has open.
 fn open_files(effigy: &Effigy) -> usize {
@@ -112,7 +112,9 @@ fn room_for_slow() -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_slow_connections_hold_up_nobody() {
     let count = room_for_slow();
-    let effigy = Effigy::with(&format!("[server]\npatience_secs = {}\n", PATIENCE.as_secs())).await;
+    let effigy =
+        Effigy::with(&format!("[server]\nconnections_per_address = {SLOW}0\npatience_secs = {}\n", PATIENCE.as_secs()))
+            .await;
     let People { alice, bob, .. } = effigy.people().await;
     let image =
         alice.save_image("large", "raw", (0..8_u32 << 20).map(|n| (n.wrapping_mul(n) >> 11) as u8).collect()).await;

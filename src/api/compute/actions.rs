@@ -1,7 +1,7 @@
 //! `POST /servers/{id}/action`: one word, and what it takes.
 
 use axum::{
-    Json,
+    Extension, Json,
     extract::Path,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -20,6 +20,7 @@ use crate::{
         Rooms,
         caller::Asked,
         error::{Answer, ApiError},
+        trail::Trail,
     },
     error::{Error, Result},
     identity::Caller,
@@ -69,10 +70,14 @@ pub(super) async fn act(
     Asked { rooms, caller, url }: Asked,
     version: Microversion,
     Path(id): Path<String>,
+    trail: Extension<Trail>,
     Body(body): Body,
 ) -> Answer<Response> {
     let id = server_id(&id)?;
     let (word, argument) = one_action(body)?;
+    if let Some(action) = action_of(&word) {
+        trail.does(&action, None);
+    }
     let target = Target { rooms: &rooms, caller: &caller, id, version, url: &url };
     match word.as_str() {
         "os-start" => accepted(rooms.instances.start(&caller, id).await),
@@ -87,6 +92,13 @@ pub(super) async fn act(
         "os-getSerialConsole" if version.0 <= 5 => target.console(argument, "serial").await,
         _ => target.refuse(&word).await,
     }
+}
+
+/// The name of an action in the audit, if it is a plain word.
+fn action_of(word: &str) -> Option<String> {
+    let does = word.strip_prefix("os-").unwrap_or(word);
+    let is_plain = does.len() <= 40 && does.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_plain.then(|| format!("instance.{does}"))
 }
 
 fn one_action(body: Value) -> Result<(String, Value)> {

@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
 
 use crate::support::{Answer, Effigy, PASSWORD, Person, eventually};
 
@@ -98,4 +102,55 @@ async fn request_that_proves_nothing_leaves_no_event() {
     stranger.post(&path, body).await.expect(401);
     let judged = people.admin.get("/effigy/v1/audit?action=user.change_password").await.expect(200).json();
     assert_eq!(judged["events"][0]["user_name"], people.alice.user_id);
+}
+
+/// The beginning of the answer to what is sent over a connection of its own, which stays open.
+async fn said(effigy: &Effigy, sent: &str) -> (TcpStream, String) {
+    let mut stream = TcpStream::connect(effigy.url().trim_start_matches("http://")).await.expect("connect");
+    let mut answer = [0; 12];
+    // A connection that was closed at once may fail at either.
+    let read = match stream.write_all(sent.as_bytes()).await {
+        Ok(()) => stream.read(&mut answer).await.unwrap_or_default(),
+        Err(_) => 0,
+    };
+    (stream, String::from_utf8_lossy(&answer[..read]).into_owned())
+}
+
+#[tokio::test]
+async fn stranger_is_refused_before_the_body_is_read() {
+    let effigy = Effigy::start().await;
+    let instance = "00000000-0000-0000-0000-000000000000";
+    for url in [
+        "/image/v2/images".to_owned(),
+        "/compute/v2.1/servers".to_owned(),
+        format!("/compute/v2.1/servers/{instance}/action"),
+        "/identity/v3/users".to_owned(),
+    ] {
+        // The body never comes.
+        let head = format!("POST {url} HTTP/1.1\r\nHost: effigy\r\nContent-Length: 900000\r\n\r\n");
+        let answer = tokio::time::timeout(Duration::from_secs(30), said(&effigy, &head)).await;
+        assert_eq!(answer.unwrap_or_else(|_| panic!("{url} waits for the body")).1, "HTTP/1.1 401", "{url}");
+    }
+    let head = "POST /identity/v3/auth/tokens HTTP/1.1\r\nHost: effigy\r\nContent-Length: 900000\r\n\r\n";
+    let answer = tokio::time::timeout(Duration::from_secs(30), said(&effigy, head)).await;
+    assert_eq!(answer.expect("a sign-in waits for a huge body").1, "HTTP/1.1 413");
+}
+
+#[tokio::test]
+async fn one_address_takes_a_part_of_the_connections() {
+    let effigy = Effigy::with("[server]\nconnections_per_address = 4\n").await;
+    let ask = "GET /healthz HTTP/1.1\r\nHost: effigy\r\n\r\n";
+    let mut open = Vec::new();
+    for _ in 0..8 {
+        open.push(said(&effigy, ask).await);
+    }
+    let answered = open.iter().filter(|(_, answer)| answer == "HTTP/1.1 200").count();
+    // The support's own client may hold one of them.
+    assert!((3..=4).contains(&answered), "{answered} of 8");
+    assert!(open.iter().rev().take(4).all(|(_, answer)| answer.is_empty()), "further ones are closed");
+    drop(open);
+    eventually("their places are free", Duration::from_secs(30), || async {
+        (said(&effigy, ask).await.1 == "HTTP/1.1 200").then_some(())
+    })
+    .await;
 }

@@ -225,9 +225,8 @@ async fn a_bad_request_to_sign_in_is_a_400_that_repeats_no_secret() {
         assert_eq!(answer.json()["error"]["code"], 400);
         assert!(!answer.text().contains("1234567"), "{}", answer.text());
     }
-    let huge = "x".repeat(900_000);
-    stranger.try_sign_in("admin", &huge, Some("admin")).await.expect(401);
-    stranger.try_sign_in("admin", &"x".repeat(1 << 21), Some("admin")).await.expect(413);
+    stranger.try_sign_in("admin", &"x".repeat(10_000), Some("admin")).await.expect(401);
+    stranger.try_sign_in("admin", &"x".repeat(20_000), Some("admin")).await.expect(413);
     stranger.try_sign_in("admin\0", "x", Some("admin")).await.expect(400);
     let auth = json!({"identity": {"methods": ["totp"]}});
     stranger.post("/identity/v3/auth/tokens", json!({ "auth": auth })).await.expect(401);
