@@ -15,7 +15,7 @@ use crate::{
     model::{
         Step,
         fill::{Done, Ending, FillKind, Hold, Lease, NewFill, Reasons, Saved, Sign, StagedBytes, TakenFill, Target},
-        image::{Status, StoreNames},
+        image::{Image, Status, StoreNames},
         instance::StateChange,
         task::ImageTask,
         usage::Limits,
@@ -45,8 +45,9 @@ impl Database {
                 images::insert(&mut write, image, new.reserve_bytes, limits).await?;
                 image.id
             }
-            Target::Known(id, from) => {
-                let Some(owner) = claim(&mut write, id, from, &new).await? else { return Ok(Step::Lost) };
+            Target::Known(image) => {
+                let id = image.id;
+                let Some(owner) = claim(&mut write, image, &new).await? else { return Ok(Step::Lost) };
                 if new.lease.is_some() {
                     image_usage::charge_upload(&mut write, owner, new.reserve_bytes, limits).await?;
                 }
@@ -248,26 +249,31 @@ enum LastStep<'a> {
     Release,
 }
 
-/// Puts an image that is there into the state of the road; its owner, or `None` when it is in another state.
-async fn claim(write: &mut Write, id: ImageId, from: Status, new: &NewFill<'_>) -> Result<Option<ProjectId>> {
+/// Puts an image that is there into the state of the road; its owner, or `None` when it has changed since it was judged.
+async fn claim(write: &mut Write, image: &Image, new: &NewFill<'_>) -> Result<Option<ProjectId>> {
     let row = if new.kind == FillKind::Copy {
         // It stays as it is: only the stores it is in grow.
-        sqlx::query("update images set revision = revision + 1 where id = $1 and status = $2 returning owner")
-            .bind(id.to_string())
-            .bind(from.into_str())
+        let text = "update images set revision = revision + 1 \
+                    where id = $1 and status = $2 and revision = $3 returning owner";
+        sqlx::query(text)
+            .bind(image.id.to_string())
+            .bind(image.status.into_str())
+            .bind(image.revision)
             .fetch_optional(&mut **write)
             .await?
     } else {
         sqlx::query(
             "update images set status = $3, progress = $4, reason = null, charged_bytes = charged_bytes + $5, \
-             updated_ms = $6, revision = revision + 1 where id = $1 and status = $2 returning owner",
+             updated_ms = $6, revision = revision + 1 \
+             where id = $1 and status = $2 and revision = $7 returning owner",
         )
-        .bind(id.to_string())
-        .bind(from.into_str())
+        .bind(image.id.to_string())
+        .bind(image.status.into_str())
         .bind(new.kind.status().into_str())
         .bind((new.kind == FillKind::Import).then_some(0_i64))
         .bind(new.reserve_bytes)
         .bind(now_ms())
+        .bind(image.revision)
         .fetch_optional(&mut **write)
         .await?
     };

@@ -9,7 +9,6 @@ use super::{
     job::NewJob,
     task::ImageTask,
 };
-use crate::ids::ImageId;
 
 /// The holder of an image while its bytes are saved, and the time of its lease's end unless renewed.
 #[derive(Clone, Debug)]
@@ -129,8 +128,8 @@ pub struct NewFill<'a> {
 pub enum Target<'a> {
     /// A record that is made with the fill.
     New(&'a Image),
-    /// One that is there, in this state.
-    Known(ImageId, Status),
+    /// One that is there, unless it has changed since it was read and judged.
+    Known(&'a Image),
 }
 
 /// A fill that a job has taken up.

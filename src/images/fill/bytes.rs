@@ -15,7 +15,7 @@ use futures::Stream;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
 use super::{
-    super::{Image, Images, Status},
+    super::{CHANGE_ATTEMPTS, Image, Images, Status, changed_by_others},
     Fill, Filled,
     body::{Body, Piece},
     gate,
@@ -62,39 +62,45 @@ impl Images {
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
         E: fmt::Display,
     {
-        // A refusal is told after the body was drained, so it comes along.
-        let image = self.allowed(caller, id, ImageAction::Change).await;
         let mut body = Body::new(body, self.0.pace);
-        let saved = self.save(image, &declared, &mut body).await;
+        let saved = self.save(caller, id, &declared, &mut body).await;
+        // A refusal, too, is told after the body was drained.
         body.drain_after(&saved, &declared).await;
         saved
     }
 
-    async fn save(&self, image: Result<Image>, declared: &Declared, body: &mut Body) -> Result<()> {
-        let image = image?;
-        check_queued(&image)?;
-        self.check_formats(&image)?;
-        let (fill, mut intake, _slot) = self.begin_intake(&image, FillKind::Upload, declared).await?;
+    async fn save(&self, caller: &Caller, id: ImageId, declared: &Declared, body: &mut Body) -> Result<()> {
+        let (image, fill, mut intake, _slot) = self.begin_intake(caller, id, FillKind::Upload, declared).await?;
         let filled = fill.while_held(intake.fill(&fill, &image, declared, body)).await;
         fill.settle(filled).await
     }
 
-    /// Begins to take what a client sends to a queued image, with what is declared counted in advance. The permit is
-    /// its place among the uploads under way.
+    /// Begins to take what a client sends to a queued image, with what is declared counted in advance. The image is as it
+    /// was judged here: from now on nobody changes its formats. The permit is its place among the uploads under way.
     pub(super) async fn begin_intake(
         &self,
-        image: &Image,
+        caller: &Caller,
+        id: ImageId,
         kind: FillKind,
         declared: &Declared,
-    ) -> Result<(Fill, Intake, OwnedSemaphorePermit)> {
-        self.check_size(declared.size_bytes.unwrap_or_default())?;
-        let store = self.target(declared)?;
-        let slot = self.0.uploads.clone().try_acquire_owned().map_err(|_| {
-            Error::Unavailable("this service is receiving as many uploads as it can; try again later".into())
-        })?;
-        let reserved = declared.size_bytes.unwrap_or(RESERVE_STEP_BYTES.min(self.0.limits.bytes as u64));
-        let fill = Fill::begin(self, image.id, kind, reserved as i64).await?;
-        Ok((fill, Intake { store, reserved, received: 0, told: None }, slot))
+    ) -> Result<(Image, Fill, Intake, OwnedSemaphorePermit)> {
+        for _ in 0..CHANGE_ATTEMPTS {
+            let image = self.allowed(caller, id, ImageAction::Change).await?;
+            check_queued(&image)?;
+            if kind == FillKind::Upload {
+                self.check_formats(&image)?;
+            }
+            self.check_size(declared.size_bytes.unwrap_or_default())?;
+            let store = self.target(declared)?;
+            let slot = self.0.uploads.clone().try_acquire_owned().map_err(|_| {
+                Error::Unavailable("this service is receiving as many uploads as it can; try again later".into())
+            })?;
+            let reserved = declared.size_bytes.unwrap_or(RESERVE_STEP_BYTES.min(self.0.limits.bytes as u64));
+            if let Some(fill) = Fill::begin(self, &image, kind, reserved as i64).await? {
+                return Ok((image, fill, Intake { store, reserved, received: 0, told: None }, slot));
+            }
+        }
+        Err(changed_by_others(id))
     }
 
     /// The store that takes what is sent, with room for it.
@@ -254,11 +260,10 @@ impl Intake {
     }
 }
 
-pub(super) fn check_queued(image: &Image) -> Result<()> {
-    if image.status == Status::Queued { Ok(()) } else { Err(wrong_state(image)) }
-}
-
-pub(super) fn wrong_state(image: &Image) -> Error {
+fn check_queued(image: &Image) -> Result<()> {
     let (id, status) = (image.id, image.status);
-    Error::Conflict(format!("image {id} is {status}; a file is uploaded to a queued image, once"))
+    if status == Status::Queued {
+        return Ok(());
+    }
+    Err(Error::Conflict(format!("image {id} is {status}; a file is uploaded to a queued image, once")))
 }

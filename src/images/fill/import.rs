@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
-    super::{Image, Images, Status},
+    super::{CHANGE_ATTEMPTS, Image, Images, Status},
     Fill, Filled,
     bytes::Intake,
     stores::Targets,
@@ -49,6 +49,17 @@ impl Images {
     /// `Conflict` for an image in another state than the method needs, or without its formats; `Invalid` for an
     /// address or a store that will not do; `Refused` for a format that is not taken.
     pub async fn import(&self, caller: &Caller, id: ImageId, wanted: ImportImage) -> Result<JobId> {
+        for _ in 0..CHANGE_ATTEMPTS {
+            if let Some(task) = self.begin_import(caller, id, &wanted).await? {
+                return Ok(task);
+            }
+        }
+        let message = format!("image {id} is being changed by another request; look at its status");
+        Err(Error::Conflict(message))
+    }
+
+    /// The same; `None` when the image has changed since it was judged.
+    async fn begin_import(&self, caller: &Caller, id: ImageId, wanted: &ImportImage) -> Result<Option<JobId>> {
         let image = match &wanted.source {
             Some(_) => self.allowed(caller, id, ImageAction::Change).await?,
             None => {
@@ -63,12 +74,12 @@ impl Images {
             let message = "The image has no disk_format or no container_format: set both before it is imported.";
             return Err(Error::Conflict(message.into()));
         }
-        let Some(source) = wanted.source else {
-            return self.begin_copies(caller, image, wanted.targets, &wanted.input).await;
+        let Some(source) = &wanted.source else {
+            return self.begin_copies(caller, &image, &wanted.targets, &wanted.input).await;
         };
         let stores = self.targets(&wanted.targets)?.iter().map(|store| store.name.clone()).collect::<Vec<_>>();
         let mut task = task(caller, id, "api_image_import", &wanted.input)?;
-        match &source {
+        match source {
             Source::Web { uri } => drop(self.0.fetcher.accept(uri)?),
             Source::Glance { .. } if wanted.token.is_none() => {
                 return Err(Error::Invalid("This import needs a request with X-Auth-Token.".into()));
@@ -78,16 +89,16 @@ impl Images {
         if !matches!(source, Source::Glance { .. }) {
             self.check_formats(&image)?;
         }
-        let from = if source == Source::Staged { Status::Uploading } else { Status::Queued };
         let all_must_succeed = wanted.targets.all_must_succeed;
-        let work = Work::Import { image: id, source, stores: stores.clone(), all_must_succeed };
+        let work = Work::Import { image: id, source: source.clone(), stores: stores.clone(), all_must_succeed };
         let job = Queue::row(work, Some(caller))?;
         task.id = job.id;
-        if let Some(token) = wanted.token {
-            self.remote_tokens().insert(task.id, token);
+        // The job may begin before this goes on.
+        if let Some(token) = &wanted.token {
+            self.remote_tokens().insert(task.id, token.clone());
         }
         let new = NewFill {
-            image: Target::Known(id, from),
+            image: Target::Known(&image),
             kind: FillKind::Import,
             reserve_bytes: 0,
             lease: None,
@@ -96,13 +107,13 @@ impl Images {
             stores: &stores,
             instance: None,
         };
-        if self.0.db.begin_fill(new, self.0.limits).await? == Step::Lost {
+        let begun = self.0.db.begin_fill(new, self.0.limits).await;
+        if !matches!(begun, Ok(Step::Done)) {
             self.remote_tokens().remove(&task.id);
-            let message = format!("image {id} is being changed by another request; look at its status");
-            return Err(Error::Conflict(message));
+            return begun.map(|_| None);
         }
         self.0.queue.wake();
-        Ok(task.id)
+        Ok(Some(task.id))
     }
 
     /// Does an import. The body of its job.

@@ -44,7 +44,7 @@ pub use self::{
 };
 pub(in crate::images) use import::task;
 
-use super::{Images, Status, not_found};
+use super::{Image, Images};
 use crate::{
     db::now_ms,
     error::{Error, Result},
@@ -83,14 +83,15 @@ pub struct Fill {
 }
 
 impl Fill {
-    /// Begins what a request does itself, with `reserve_bytes` counted in the project's quota in advance.
+    /// Begins what a request does itself, with `reserve_bytes` counted in the project's quota in advance. `None` when the
+    /// image has changed since it was read: it is to be judged anew.
     ///
     /// # Errors
-    /// `Conflict` unless the image is queued; `OverQuota`.
-    async fn begin(images: &Images, id: ImageId, kind: FillKind, reserve_bytes: i64) -> Result<Fill> {
-        let fill = Fill::new(images, id, images.0.stop.child_token());
+    /// `OverQuota`.
+    async fn begin(images: &Images, image: &Image, kind: FillKind, reserve_bytes: i64) -> Result<Option<Fill>> {
+        let fill = Fill::new(images, image.id, images.0.stop.child_token());
         let new = NewFill {
-            image: Target::Known(id, Status::Queued),
+            image: Target::Known(image),
             kind,
             reserve_bytes,
             lease: Some(&fill.lease),
@@ -100,15 +101,11 @@ impl Fill {
             instance: None,
         };
         match images.0.db.begin_fill(new, images.0.limits).await {
-            Ok(Step::Done) => Ok(fill),
+            Ok(Step::Done) => Ok(Some(fill)),
             not_begun => {
                 // There is nothing to fail.
                 fill.forget();
-                not_begun?;
-                Err(match images.0.db.image(id, None).await? {
-                    Some((now, _)) => bytes::wrong_state(&now),
-                    None => not_found(id),
-                })
+                not_begun.map(|_| None)
             }
         }
     }

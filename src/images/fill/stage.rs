@@ -9,14 +9,14 @@ use bytes::Bytes;
 use futures::Stream;
 
 use super::{
-    super::{Image, Images},
+    super::Images,
     Fill,
     body::Body,
-    bytes::{Declared, Intake, check_queued},
+    bytes::{Declared, Intake},
 };
 use crate::{
     error::Result,
-    identity::{Caller, image_policy::ImageAction},
+    identity::Caller,
     ids::ImageId,
     model::fill::{Done, FillKind, StagedBytes},
     stores::Session,
@@ -32,18 +32,15 @@ impl Images {
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
         E: fmt::Display,
     {
-        // A refusal is told after the body was drained, so it comes along.
-        let image = self.allowed(caller, id, ImageAction::Change).await;
         let mut body = Body::new(body, self.0.pace);
-        let staged = self.take_in(image, &declared, &mut body).await;
+        let staged = self.take_in(caller, id, &declared, &mut body).await;
+        // A refusal, too, is told after the body was drained.
         body.drain_after(&staged, &declared).await;
         staged
     }
 
-    async fn take_in(&self, image: Result<Image>, declared: &Declared, body: &mut Body) -> Result<()> {
-        let image = image?;
-        check_queued(&image)?;
-        let (mut fill, mut intake, _slot) = self.begin_intake(&image, FillKind::Stage, declared).await?;
+    async fn take_in(&self, caller: &Caller, id: ImageId, declared: &Declared, body: &mut Body) -> Result<()> {
+        let (_, mut fill, mut intake, _slot) = self.begin_intake(caller, id, FillKind::Stage, declared).await?;
         let kept = match fill.while_held(intake.stage(&fill, declared, body)).await {
             Ok((staged, session)) => {
                 let hold = session.hold();
@@ -53,7 +50,7 @@ impl Images {
         };
         match kept {
             Ok(bytes) => {
-                tracing::info!(image.id = %image.id, bytes, "staged bytes for image {}", image.id);
+                tracing::info!(image.id = %id, bytes, "staged bytes for image {id}");
                 Ok(())
             }
             Err(error) => {

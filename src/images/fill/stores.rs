@@ -105,18 +105,18 @@ impl Images {
         Ok(Spread { first, others: takers, full, all_must_succeed: targets.all_must_succeed })
     }
 
-    /// Begins to copy an image to further stores; the task's id.
+    /// Begins to copy an image to further stores; the task's id, or `None` when the image has changed since it was read.
     ///
     /// # Errors
     /// `Invalid` for a store that has it already; `OverQuota`; `Conflict` while it is being copied.
     pub(super) async fn begin_copies(
         &self,
         caller: &Caller,
-        image: Image,
-        targets: Targets,
+        image: &Image,
+        targets: &Targets,
         input: &serde_json::Value,
-    ) -> Result<JobId> {
-        let mut stores: Vec<String> = self.targets(&targets)?.iter().map(|store| store.name.clone()).collect();
+    ) -> Result<Option<JobId>> {
+        let mut stores: Vec<String> = self.targets(targets)?.iter().map(|store| store.name.clone()).collect();
         if targets.stores.is_some()
             && let Some(present) = stores.iter().find(|store| image.stores.0.contains(store))
         {
@@ -128,14 +128,14 @@ impl Images {
             task.status = "success".into();
             task.result = Some(serde_json::json!({ "image_id": image.id }).to_string());
             self.0.db.note_copy(image.id, &task).await?;
-            return Ok(task.id);
+            return Ok(Some(task.id));
         }
         let all_must_succeed = targets.all_must_succeed;
         let work = Work::Copy { image: image.id, stores: stores.clone(), all_must_succeed };
         let job = Queue::row(work, Some(caller))?;
         task.id = job.id;
         let new = NewFill {
-            image: Target::Known(image.id, Status::Active),
+            image: Target::Known(image),
             kind: FillKind::Copy,
             reserve_bytes: 0,
             lease: None,
@@ -145,11 +145,14 @@ impl Images {
             instance: None,
         };
         if self.0.db.begin_fill(new, self.0.limits).await? == Step::Lost {
-            let id = image.id;
-            return Err(Error::Conflict(format!("image {id} is being copied or changed already; look at its tasks")));
+            if self.0.db.is_being_filled(image.id).await? {
+                let id = image.id;
+                return Err(Error::Conflict(format!("image {id} is being copied already; look at its tasks")));
+            }
+            return Ok(None);
         }
         self.0.queue.wake();
-        Ok(task.id)
+        Ok(Some(task.id))
     }
 
     /// Copies an image to further stores. The body of its job; a second run goes on where the first ended.

@@ -142,8 +142,9 @@ pub(super) async fn begin(
     bytes: i64,
     limits: Limits,
 ) -> Result<Step, Error> {
+    let Some((now, _)) = db.image(id, None).await? else { return Ok(Step::Lost) };
     let new = NewFill {
-        image: Target::Known(id, Status::Queued),
+        image: Target::Known(&Image { status: Status::Queued, ..now }),
         kind,
         reserve_bytes: bytes,
         lease: Some(lease),
@@ -333,6 +334,35 @@ async fn fill_of_a_job_is_begun_with_it_and_ends_once() {
         assert_eq!(status(&db, third.id).await, Status::Saving, "{name}");
         assert!(take_up(third.id, making.id, "run").await.is_some(), "{name}");
         sums_are_right(&db, name).await;
+    }
+}
+
+#[tokio::test]
+async fn a_fill_begins_with_the_row_that_was_judged() {
+    for Fresh { name, db, .. } in both().await {
+        for kind in [FillKind::Upload, FillKind::Stage, FillKind::Import] {
+            let shown = image(ProjectId::new(), "a", 5);
+            insert(&db, &shown).await;
+            let judged = db.image(shown.id, None).await.expect("read").expect("the image").0;
+            let changed = Image { disk_format: Some("vmdk".into()), ..judged.clone() };
+            assert_eq!(db.update_image(&changed).await.expect("update"), Step::Done, "{name}");
+            let now = db.image(shown.id, None).await.expect("read").expect("the image").0;
+            let (mine, making) = (lease("mine", 60_000), job());
+            let new = |image| NewFill {
+                image: Target::Known(image),
+                kind,
+                reserve_bytes: 0,
+                lease: Some(&mine).filter(|_| kind != FillKind::Import),
+                job: Some(&making).filter(|_| kind == FillKind::Import),
+                task: None,
+                stores: &[],
+                instance: None,
+            };
+            assert_eq!(db.begin_fill(new(&judged), LIMITS).await.expect("begin"), Step::Lost, "{name}: {kind}");
+            assert_eq!(status(&db, shown.id).await, Status::Queued, "{name}: {kind}");
+            assert_eq!(db.begin_fill(new(&now), LIMITS).await.expect("begin"), Step::Done, "{name}: {kind}");
+            sums_are_right(&db, name).await;
+        }
     }
 }
 

@@ -53,8 +53,9 @@ async fn staged(db: &Database, image: &Image, size_bytes: i64) {
 }
 
 async fn begin_import(db: &Database, from: Status, task: &ImageTask, job: &NewJob) -> Step {
+    let now = db.image(task.image, None).await.expect("read").expect("the image").0;
     let new = NewFill {
-        image: Target::Known(task.image, from),
+        image: Target::Known(&Image { status: from, ..now }),
         kind: FillKind::Import,
         reserve_bytes: 0,
         lease: None,
