@@ -22,12 +22,14 @@ mod process;
 mod source;
 pub mod statement;
 
-use std::sync::Arc;
+use std::{fs::File, sync::Arc};
 
 use tokio::sync::Semaphore;
 
-pub use source::{Overlaid, Source};
+pub use source::Source;
 pub use statement::{SigningKey, Statement, Verdict};
+
+use source::Overlaid;
 
 use crate::{
     config,
@@ -73,5 +75,22 @@ impl Inspector {
     pub async fn look(&self, disk: Arc<dyn Source>, scope: guest::Scope) -> Result<Result<guest::Report, String>> {
         let _turn = self.0.looks.acquire().await.map_err(Error::internal)?;
         process::look(&self.0.program, self.0.settings.user, disk, scope).await
+    }
+
+    /// The same for the disk of an instance at rest: an overlay over its base. Only one whose turn it is opens the
+    /// overlay, which has tables as large as its guest likes.
+    ///
+    /// # Errors
+    /// As [`Inspector::look`]; the overlay is not one of ours, or of a disk of another size.
+    pub async fn look_at_changes(
+        &self,
+        overlay: File,
+        base: chunks::Reader,
+        size_bytes: u64,
+        scope: guest::Scope,
+    ) -> Result<Result<guest::Report, String>> {
+        let _turn = self.0.looks.acquire().await.map_err(Error::internal)?;
+        let disk = Overlaid::open(overlay, base, size_bytes).await?;
+        process::look(&self.0.program, self.0.settings.user, Arc::new(disk), scope).await
     }
 }

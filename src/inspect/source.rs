@@ -35,32 +35,49 @@ impl Source for Reader {
     }
 }
 
-/// A stopped instance's disk: what it changed, over the disk it was launched from.
-pub struct Overlaid {
+/// A stopped instance's disk: what it changed, over the disk it was launched from. Where its bytes are is looked up in the
+/// overlay's tables for each read, so a guest has no say in how much memory that takes.
+pub(super) struct Overlaid {
     overlay: Arc<File>,
-    /// The clusters of the overlay, in the order of the disk.
-    extents: Vec<Extent>,
     base: Reader,
     size_bytes: u64,
+}
+
+/// A run of bytes of a read.
+enum Piece {
+    Overlay(Vec<u8>),
+    Zeroes(usize),
+    Base(u64, usize),
 }
 
 impl Overlaid {
     /// Opens the disk of an instance at rest.
     ///
     /// # Errors
-    /// The overlay is not one of ours.
-    pub async fn open(overlay: File, base: Reader, size_bytes: u64) -> Result<Overlaid> {
-        let map = move || -> std::result::Result<(File, Vec<Extent>), disks::Rejection> {
-            let file = qcow2::File::open(&overlay, Rules::Overlay)?;
-            let extents = file
-                .extents(0..file.virtual_size_bytes())
-                .filter(|extent| !matches!(extent, Ok(Extent { kind: Kind::Unallocated, .. })));
-            let extents = extents.collect::<std::result::Result<Vec<_>, _>>()?;
-            drop(file);
-            Ok((overlay, extents))
+    /// The overlay is not one of ours; `Conflict` when it is of a disk of another size.
+    pub(super) async fn open(overlay: File, base: Reader, size_bytes: u64) -> Result<Overlaid> {
+        let overlay = Arc::new(overlay);
+        let judged = overlay.clone();
+        let judge = move || qcow2::File::open(&*judged, Rules::Overlay).map(|file| file.virtual_size_bytes());
+        let found = tokio::task::spawn_blocking(judge).await.map_err(Error::internal)?.map_err(refused)?;
+        if found != size_bytes {
+            return Err(Error::Conflict(format!(
+                "The disk of this instance has {found} bytes where its record says {size_bytes}: it was replaced, so \
+                 nobody looks into it. Launch a new instance."
+            )));
+        }
+        Ok(Overlaid { overlay, base, size_bytes })
+    }
+
+    /// The bytes of a part of the disk, and where those are that the overlay does not have.
+    async fn pieces(&self, offset: u64, len: usize) -> io::Result<Vec<Piece>> {
+        let overlay = self.overlay.clone();
+        let read = move || {
+            let file = qcow2::File::reopen(&*overlay).map_err(io::Error::other)?;
+            let extents = file.extents(offset..offset + len as u64);
+            extents.map(|extent| piece(&overlay, &extent.map_err(io::Error::other)?)).collect()
         };
-        let (overlay, extents) = tokio::task::spawn_blocking(map).await.map_err(Error::internal)?.map_err(refused)?;
-        Ok(Overlaid { overlay: Arc::new(overlay), extents, base, size_bytes })
+        tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
     }
 
     /// The base's bytes; zeroes behind its end, where an instance's disk may go on.
@@ -73,14 +90,19 @@ impl Overlaid {
         filled.resize(len, 0);
         Ok(filled.freeze())
     }
+}
 
-    async fn of_overlay(&self, offset: u64, len: usize) -> io::Result<Vec<u8>> {
-        let overlay = self.overlay.clone();
-        let read = move || {
+/// On a blocking thread; no extent is longer than the read it is for.
+fn piece(overlay: &File, extent: &Extent) -> io::Result<Piece> {
+    let len = extent.len as usize;
+    match extent.kind {
+        Kind::Data { file_offset } => {
             let mut bytes = vec![0; len];
-            overlay.read_exact_at(&mut bytes, offset).map(|()| bytes)
-        };
-        tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
+            overlay.read_exact_at(&mut bytes, file_offset).map(|()| Piece::Overlay(bytes))
+        }
+        Kind::Zero => Ok(Piece::Zeroes(len)),
+        Kind::Unallocated => Ok(Piece::Base(extent.guest_offset, len)),
+        Kind::Compressed { .. } => Err(io::Error::other("an overlay with compressed clusters")),
     }
 }
 
@@ -92,28 +114,73 @@ impl Source for Overlaid {
 
     async fn read(&self, offset: u64, len: usize) -> io::Result<Bytes> {
         let mut bytes = BytesMut::with_capacity(len);
-        while bytes.len() < len {
-            let at = offset + bytes.len() as u64;
-            let left = (len - bytes.len()) as u64;
-            let next = self.extents.partition_point(|extent| extent.guest_offset + extent.len <= at);
-            match self.extents.get(next) {
-                Some(extent) if extent.guest_offset <= at => {
-                    let within = at - extent.guest_offset;
-                    let count = (extent.len - within).min(left) as usize; // At most `len`.
-                    match extent.kind {
-                        Kind::Data { file_offset } => {
-                            bytes.extend_from_slice(&self.of_overlay(file_offset + within, count).await?);
-                        }
-                        Kind::Zero | Kind::Unallocated => bytes.resize(bytes.len() + count, 0),
-                        Kind::Compressed { .. } => return Err(io::Error::other("an overlay with compressed clusters")),
-                    }
-                }
-                later => {
-                    let count = later.map_or(left, |extent| (extent.guest_offset - at).min(left)) as usize;
-                    bytes.extend_from_slice(&self.of_base(at, count).await?);
-                }
+        for piece in self.pieces(offset, len).await? {
+            match piece {
+                Piece::Overlay(of_overlay) => bytes.extend_from_slice(&of_overlay),
+                Piece::Zeroes(count) => bytes.resize(bytes.len() + count, 0),
+                Piece::Base(at, count) => bytes.extend_from_slice(&self.of_base(at, count).await?),
             }
         }
-        Ok(bytes.freeze())
+        if bytes.len() == len { Ok(bytes.freeze()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, process::Command};
+
+    use chunks::{Options, Store, suite::MemoryIndex};
+
+    use super::*;
+
+    const CLUSTER: usize = 65_536;
+
+    fn qemu(program: &str, arguments: &[&str]) {
+        let output = Command::new(program).args(arguments).output().expect("QEMU's tools are needed by this test");
+        assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// A base of `a`, and an overlay in which each second cluster is changed: to `b`, or to zeroes.
+    async fn disk(folder: &Path, clusters: usize) -> (File, Reader, Vec<u8>) {
+        let store = Store::open(&folder.join("store"), Arc::new(MemoryIndex::new()), Options::default()).await.unwrap();
+        let session = store.begin().await.unwrap();
+        let mut writer = session.writer();
+        let mut whole = vec![b'a'; clusters * CLUSTER];
+        // The disk goes on behind the end of its base.
+        whole[(clusters - 1) * CLUSTER..].fill(0);
+        writer.write(Bytes::from(whole[..(clusters - 1) * CLUSTER].to_vec())).await.unwrap();
+        let base = writer.finish().await.unwrap();
+        session.finish().await;
+        let path = folder.join("overlay");
+        std::fs::write(&path, qcow2::create_overlay(whole.len() as u64)).unwrap();
+        let mut arguments = vec!["-f".to_owned(), "qcow2".into(), path.to_str().unwrap().into()];
+        for cluster in (0..clusters - 1).step_by(2) {
+            let (at, is_zero) = (cluster * CLUSTER, cluster % 4 == 0);
+            let how = if is_zero { "-z" } else { "-P 98" };
+            arguments.extend(["-c".into(), format!("write {how} {at} {CLUSTER}")]);
+            whole[at..at + CLUSTER].fill(if is_zero { 0 } else { b'b' });
+        }
+        qemu("qemu-io", &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+        (File::open(path).unwrap(), store.reader(base.root).await.unwrap(), whole)
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_instances_disk_is_read_as_its_guest_left_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (overlay, base, whole) = disk(folder.path(), 40).await;
+        let disk = Overlaid::open(overlay, base, whole.len() as u64).await.unwrap();
+        for (offset, len) in [(0, 1 << 20), (65_000, 2000), (3, 300_000), (whole.len() - 70_000, 70_000)] {
+            let read = disk.read(offset as u64, len).await.unwrap();
+            assert!(read == whole[offset..offset + len], "{len} bytes at {offset}");
+        }
+        assert!(disk.read(whole.len() as u64 - 1, 2).await.is_err());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_overlay_of_another_size_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (overlay, base, whole) = disk(folder.path(), 8).await;
+        let refused = Overlaid::open(overlay, base, whole.len() as u64 - 512).await.err().expect("a refusal");
+        assert!(refused.to_string().contains("it was replaced"), "{refused}");
     }
 }

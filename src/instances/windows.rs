@@ -4,7 +4,7 @@
 //! A disk with no Windows in it passes at once; what cannot be told is refused like *not generalised*, in its own
 //! words. The owner can override both with a reason, which the image then carries.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use guest::{Scope, WindowsState};
 
@@ -12,7 +12,6 @@ use super::room::Room;
 use crate::{
     config::Rule,
     error::{Error, Result},
-    inspect::Overlaid,
     model::instance::InstanceRow,
 };
 
@@ -49,8 +48,8 @@ pub(super) async fn gate(
 async fn concern(room: &Room, row: &InstanceRow) -> Result<Option<String>> {
     let overlay = room.disk_of(row.id)?;
     let base = room.images.stores().reader(std::slice::from_ref(&row.make.base_store), &row.make.base_root).await?;
-    let disk = Overlaid::open(overlay, base, row.make.disk_bytes).await?;
-    let report = match room.images.inspector().look(Arc::new(disk), Scope::Windows).await? {
+    let inspector = room.images.inspector();
+    let report = match inspector.look_at_changes(overlay, base, row.make.disk_bytes, Scope::Windows).await? {
         Ok(report) => report,
         Err(why) => {
             return Ok(Some(format!(

@@ -47,6 +47,14 @@ impl<'a> File<'a> {
         Ok(Self { bytes, header, notes })
     }
 
+    /// Reads the header alone, of a file that [`File::open`] accepted and that has not changed since.
+    ///
+    /// # Errors
+    /// The first rule that the header breaks, or [`Rule::Unreadable`] when it cannot be read.
+    pub fn reopen(bytes: &'a dyn ReadAt) -> Result<Self, Rejection> {
+        Ok(Self { bytes, header: Header::read(bytes)?, notes: Vec::new() })
+    }
+
     /// The disk's size, a multiple of 512.
     pub fn virtual_size_bytes(&self) -> u64 {
         self.header.virtual_size_bytes
