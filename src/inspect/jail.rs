@@ -2,7 +2,8 @@
 //!
 //! It keeps one socket to ask for bytes, one pipe for its report, the memory and time that it needs. No
 //! file can be opened, no socket made, no process started or touched, no memory made executable by mistake or malice:
-//! the kernel refuses every call that is not on the list below, whatever the bytes of the disk made of the program.
+//! the kernel refuses every call that is not on the list below, whatever the bytes of the disk made of the program, and of
+//! those on it the two that could make memory executable when they ask for that.
 
 use std::{
     cell::RefCell,
@@ -19,7 +20,9 @@ use rustix::{
     process::{Gid, Resource, Rlimit, Uid, geteuid, setrlimit},
     thread::{set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid},
 };
-use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
+};
 
 /// The command line's word for it, which only the service uses.
 pub const COMMAND: &str = "inspect-disk";
@@ -164,11 +167,87 @@ const CALLS: [i64; 27] = [
     libc::SYS_exit_group,
 ];
 
+/// Of these, the ones that say what memory is for, in their third argument.
+const MAPPING_CALLS: [i64; 2] = [libc::SYS_mmap, libc::SYS_mprotect];
+
 fn filter() -> anyhow::Result<()> {
-    let rules: BTreeMap<i64, Vec<seccompiler::SeccompRule>> = CALLS.iter().map(|call| (*call, Vec::new())).collect();
+    Ok(seccompiler::apply_filter(&program()?)?)
+}
+
+fn program() -> anyhow::Result<BpfProgram> {
+    // A call without a rule of its own is let through whatever its arguments are.
+    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = CALLS.iter().map(|call| (*call, Vec::new())).collect();
+    let executable = libc::PROT_EXEC as u64;
+    let is_data = SeccompCondition::new(2, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(executable), 0)?;
+    for call in MAPPING_CALLS {
+        rules.insert(call, vec![SeccompRule::new(vec![is_data.clone()])?]);
+    }
     let arch = std::env::consts::ARCH.try_into()?;
     // EPERM for all others.
     let filter = SeccompFilter::new(rules, SeccompAction::Errno(1), SeccompAction::Allow, arch)?;
-    let program: BpfProgram = filter.try_into()?;
-    Ok(seccompiler::apply_filter(&program)?)
+    Ok(filter.try_into()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALLOW: u32 = 0x7fff_0000;
+    const EPERM: u32 = 0x0005_0001;
+
+    /// The filter's answer to a call, computed as the kernel does: `man 2 seccomp`, and its `struct seccomp_data`.
+    fn answer(program: &BpfProgram, call: i64, third: u64) -> u32 {
+        let arch: u32 = if cfg!(target_arch = "x86_64") { 0xc000_003e } else { 0xc000_00b7 };
+        let mut data = [0; 64];
+        data[..4].copy_from_slice(&(call as u32).to_le_bytes());
+        data[4..8].copy_from_slice(&arch.to_le_bytes());
+        data[32..40].copy_from_slice(&third.to_le_bytes());
+        let (mut at, mut held) = (0, 0_u32);
+        loop {
+            let step = &program[at];
+            at += 1;
+            let is_met = match step.code {
+                0x20 => {
+                    let word = &data[step.k as usize..][..4];
+                    held = u32::from_le_bytes(word.try_into().unwrap());
+                    continue;
+                }
+                0x54 => {
+                    held &= step.k;
+                    continue;
+                }
+                0x05 => {
+                    at += step.k as usize;
+                    continue;
+                }
+                0x06 => return step.k,
+                0x15 => held == step.k,
+                0x25 => held > step.k,
+                0x35 => held >= step.k,
+                other => panic!("an instruction that filters do not have: {other:#x}"),
+            };
+            at += usize::from(if is_met { step.jt } else { step.jf });
+        }
+    }
+
+    #[test]
+    fn no_memory_is_made_executable() {
+        let program = program().unwrap();
+        let (read, write, executable) = (libc::PROT_READ as u64, libc::PROT_WRITE as u64, libc::PROT_EXEC as u64);
+        for call in MAPPING_CALLS {
+            for data in [0, read, read | write] {
+                assert_eq!(answer(&program, call, data), ALLOW, "{call}: {data}");
+                assert_eq!(answer(&program, call, data | executable), EPERM, "{call}: {data}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_the_calls_of_the_list_are_let_through() {
+        let program = program().unwrap();
+        for call in 0..1000 {
+            let expected = if CALLS.contains(&call) { ALLOW } else { EPERM };
+            assert_eq!(answer(&program, call, 0), expected, "{call}");
+        }
+    }
 }
