@@ -13,12 +13,12 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    api::{self, Rooms},
+    api::{self, Rooms, metrics::Metrics},
     ballast::Ballast,
     config::Config,
     db::{Database, ServiceLock},
     exports::Exports,
-    identity::Identity,
+    identity::{Identity, first_start},
     images::{self, Images},
     inspect::{Inspector, SigningKey},
     instances::{Foundations, Instances, flavors::Flavors, key_pairs::KeyPairs},
@@ -88,7 +88,7 @@ impl App {
             patience: config.server.patience(),
             quota: config.quota.clone(),
             bodies: Default::default(),
-            metrics: Default::default(),
+            metrics: Metrics::new(first_start::metrics_token(data)?),
             readiness: Default::default(),
             images,
             stores,

@@ -1,13 +1,13 @@
-//! `/metrics`: what Prometheus reads.
+//! `/metrics`: what Prometheus reads, with the token in `DATA/metrics.token`.
 //!
 //! Base units (seconds, bytes), `_total` on counters, routes as templates and never as raw paths, so that the
-//! number of series is bounded by the code.
+//! number of series is bounded by the code. So are methods: a client may invent any.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
-    http::header,
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
 };
 use prometheus_client::{
@@ -26,22 +26,29 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use tokio::{sync::Mutex, time::Instant};
+
 use super::{Api, Rooms, error::Answer};
-use crate::error::Error;
+use crate::{error::Error, identity::passwords::Secret};
+
+/// How long a census holds: it counts whole tables.
+const CENSUS_HOLDS: Duration = Duration::from_secs(10);
+/// The methods that are counted by name.
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
 /// Upper bounds of the buckets of a request's duration, in seconds: from an answer out of the cache to a long upload.
 const DURATION_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 300.0];
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Answered {
-    method: String,
+    method: &'static str,
     route: String,
     code: u16,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Routed {
-    method: String,
+    method: &'static str,
     route: String,
 }
 
@@ -55,10 +62,14 @@ struct Inner {
     registry: Registry,
     requests: Family<Answered, Counter>,
     durations: Histograms,
+    token: blake3::Hash,
+    /// The last census as text, and when it was taken. Its lock lets one request count while the others wait for it.
+    census: Mutex<Option<(Instant, String)>>,
 }
 
-impl Default for Metrics {
-    fn default() -> Metrics {
+impl Metrics {
+    /// Nothing measured yet; shown to those who have this token.
+    pub fn new(token: Secret) -> Metrics {
         let mut registry = Registry::default();
         let requests = Family::default();
         let durations: Histograms = Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS));
@@ -75,18 +86,23 @@ impl Default for Metrics {
             durations.clone(),
         );
         registry.register_collector(Box::new(ThisProcess));
-        Metrics(Arc::new(Inner { registry, requests, durations }))
+        let token = blake3::hash(token.expose().as_bytes());
+        Metrics(Arc::new(Inner { registry, requests, durations, token, census: Mutex::default() }))
     }
-}
 
-impl Metrics {
+    /// Whether a request has the token.
+    fn are_for(&self, headers: &HeaderMap) -> bool {
+        let given = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let given = given.and_then(|value| value.strip_prefix("Bearer "));
+        // Hashes compare in constant time.
+        given.is_some_and(|token| blake3::hash(token.as_bytes()) == self.0.token)
+    }
+
     /// Counts one answered request.
     pub fn answered(&self, method: &str, route: &str, code: u16, took: Duration) {
-        let (method, route) = (method.to_owned(), route.to_owned());
-        self.0
-            .durations
-            .get_or_create(&Routed { method: method.clone(), route: route.clone() })
-            .observe(took.as_secs_f64());
+        let method = METHODS.into_iter().find(|known| *known == method).unwrap_or("other");
+        let route = route.to_owned();
+        self.0.durations.get_or_create(&Routed { method, route: route.clone() }).observe(took.as_secs_f64());
         self.0.requests.get_or_create(&Answered { method, route, code }).inc();
     }
 }
@@ -151,7 +167,7 @@ struct OfStores {
     state: &'static str,
 }
 
-/// The images, instances and stores of this moment, counted at each scrape.
+/// The images, instances and stores of this moment.
 async fn census(rooms: &Rooms) -> Answer<Registry> {
     let (images, bytes) = (Family::<OfImages, Gauge>::default(), Family::<OfImages, Gauge>::default());
     for counted in rooms.images.census().await? {
@@ -188,11 +204,30 @@ async fn census(rooms: &Rooms) -> Answer<Registry> {
     Ok(registry)
 }
 
+/// The census as text, at most some seconds old.
+async fn lately(rooms: &Rooms) -> Answer<String> {
+    let mut last = rooms.metrics.0.census.lock().await;
+    if let Some((at, text)) = &*last
+        && at.elapsed() < CENSUS_HOLDS
+    {
+        return Ok(text.clone());
+    }
+    let mut text = String::new();
+    encode_registry(&mut text, &census(rooms).await?).map_err(Error::internal)?;
+    *last = Some((Instant::now(), text.clone()));
+    Ok(text)
+}
+
 /// Everything measured, in OpenMetrics text.
-pub async fn show(State(rooms): State<Api>) -> Answer<Response> {
+pub async fn show(State(rooms): State<Api>, headers: HeaderMap) -> Answer<Response> {
+    if !rooms.metrics.are_for(&headers) {
+        let message =
+            "The metrics are for the operator: send the token in DATA/metrics.token as Authorization: Bearer.";
+        return Err(Error::Unauthenticated(message.into()).into());
+    }
     let mut text = String::new();
     encode_registry(&mut text, &rooms.metrics.0.registry).map_err(Error::internal)?;
-    encode_registry(&mut text, &census(&rooms).await?).map_err(Error::internal)?;
+    text.push_str(&lately(&rooms).await?);
     encode_eof(&mut text).map_err(Error::internal)?;
     Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
 }

@@ -156,9 +156,27 @@ fn keep_address(file: &Path, address: &str) -> Result<()> {
     if now == text { Ok(()) } else { write_private(file, &now) }
 }
 
+/// The token of `/metrics`, in `DATA/metrics.token`; made when there is none.
+///
+/// # Errors
+/// The file cannot be read or written, or there is nothing in it.
+pub fn metrics_token(data: &Path) -> Result<passwords::Secret> {
+    let file = data.join("metrics.token");
+    match std::fs::read_to_string(&file) {
+        Ok(text) if !text.trim().is_empty() => Ok(passwords::Secret::new(text.trim())),
+        Ok(_) => Err(Error::Internal(anyhow::anyhow!("{} is empty: delete it and another is made", file.display()))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let token = passwords::generate();
+            write_private(&file, token.expose())?;
+            Ok(token)
+        }
+        Err(error) => Err(Error::Internal(anyhow::anyhow!("cannot read {}: {error}", file.display()))),
+    }
+}
+
 /// Writes a file that only its owner reads, whole or not at all.
 fn write_private(file: &Path, text: &str) -> Result<()> {
-    let new: PathBuf = file.with_extension("yaml.new");
+    let new: PathBuf = file.with_extension("new");
     let write = || -> std::io::Result<()> {
         let _ = std::fs::remove_file(&new);
         let mut open = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;

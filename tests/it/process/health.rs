@@ -1,6 +1,8 @@
 //! The service's own pages, and what every answer carries.
 
-use crate::support::Effigy;
+use reqwest::Method;
+
+use crate::support::{Answer, Effigy};
 
 #[tokio::test]
 async fn health_pages_need_no_token() {
@@ -32,11 +34,41 @@ async fn store_without_its_reserve_takes_no_bytes_and_says_so() {
 async fn metrics_count_requests_by_route() {
     let effigy = Effigy::start().await;
     effigy.stranger().get("/healthz").await.expect(200);
-    let metrics = effigy.stranger().get("/metrics").await.expect(200).text();
+    let metrics = effigy.metrics().await;
     let counted = metrics.lines().any(|line| {
         line.starts_with("effigy_http_requests_total{") && line.contains("/healthz") && line.contains("200")
     });
     assert!(counted, "{metrics}");
+}
+
+#[tokio::test]
+async fn metrics_are_shown_to_their_token_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mut effigy = Effigy::start().await;
+    let admin = effigy.admin().await;
+    let refused = admin.get("/metrics").await.expect(401);
+    assert!(refused.text().contains("metrics.token"), "{}", refused.text());
+    let wrong = effigy.stranger().request(Method::GET, "/metrics").bearer_auth("wrong");
+    Answer::of(wrong).await.expect(401);
+    let file = effigy.data().join("metrics.token");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    // An operator may choose it.
+    std::fs::write(&file, "of my own choice\n").unwrap();
+    effigy.restart().await;
+    effigy.metrics().await;
+}
+
+#[tokio::test]
+async fn methods_that_clients_invent_are_counted_as_one() {
+    let effigy = Effigy::start().await;
+    for n in 0..3 {
+        let method = Method::from_bytes(format!("INVENTED{n}").as_bytes()).unwrap();
+        Answer::of(effigy.stranger().request(method, "/healthz")).await.expect(405);
+    }
+    let metrics = effigy.metrics().await;
+    let line = r#"effigy_http_requests_total{method="other",route="/healthz",code="405"} 3"#;
+    assert!(metrics.lines().any(|found| found == line), "{metrics}");
+    assert!(!metrics.contains("INVENTED"), "{metrics}");
 }
 
 #[tokio::test]
@@ -46,7 +78,7 @@ async fn metrics_count_what_there_is() {
     for name in ["a", "b"] {
         admin.save_image(name, "raw", vec![1; 1024]).await;
     }
-    let metrics = effigy.stranger().get("/metrics").await.expect(200).text();
+    let metrics = effigy.metrics().await;
     for line in [
         r#"effigy_images{status="active",visibility="private"} 2"#,
         r#"effigy_image_bytes{status="active",visibility="private"} 2048"#,

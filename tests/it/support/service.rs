@@ -305,6 +305,13 @@ impl Effigy {
         line.expect("a password in clouds.yaml").trim().trim_matches(['"', '\'']).to_owned()
     }
 
+    /// The page that Prometheus reads.
+    pub async fn metrics(&self) -> String {
+        let token = std::fs::read_to_string(self.data().join("metrics.token")).expect("metrics.token");
+        let request = self.stranger().request(reqwest::Method::GET, "/metrics").bearer_auth(token.trim());
+        super::Answer::of(request).await.expect(200).text()
+    }
+
     /// The people of the tests, made on first use of a fresh service.
     pub async fn people(&self) -> People {
         People::make(self).await
