@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::{BoxFuture, join_all};
 use reqwest::{Body, Method};
+use rustix::process::Signal;
 use serde_json::json;
 
 use super::is_clear;
@@ -111,6 +112,48 @@ async fn reads_go_on_while_commits_hang() {
     }
     postgres.hang_commits(false);
     all_is_well(&effigy, &admin, &image).await;
+}
+
+/// The service's connections in this state.
+fn sessions(state: &str) -> String {
+    format!("exists (select 1 from pg_stat_activity where application_name = '' and {state})")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lock_that_is_not_free_is_answered_503() {
+    let postgres = Postgres::alone();
+    let database = postgres.fresh();
+    let mut effigy = Effigy::prepared_on(&database, "");
+    effigy.run().await;
+    let admin = effigy.admin().await;
+    let held = postgres.hold(&database, "images");
+    is_clear(&in_time(admin.post("/image/v2/images", named("new"))).await);
+    assert!(effigy.log().contains("due to lock timeout"), "{}", effigy.log());
+    drop(held);
+    eventually("an image is made", PATIENCE, || async {
+        (in_time(admin.post("/image/v2/images", named("new"))).await.status == 201).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_service_holds_its_locks_for_seconds() {
+    let postgres = Postgres::alone();
+    let database = postgres.fresh();
+    let mut effigy = Effigy::prepared_on(&database, "");
+    effigy.run().await;
+    let admin = effigy.admin().await;
+    let held = postgres.hold(&database, "images");
+    let request = tokio::spawn(async move { admin.post("/image/v2/images", named("new")).await });
+    tokio::task::block_in_place(|| {
+        postgres.wait_until(&database, &sessions("wait_event_type = 'Lock'"));
+        effigy.signal(Signal::STOP);
+        drop(held);
+        postgres.wait_until(&database, &sessions("state = 'idle in transaction'"));
+        postgres.wait_until(&database, &format!("not {}", sessions("state = 'idle in transaction'")));
+    });
+    effigy.signal(Signal::CONT);
+    is_clear(&in_time(async { request.await.expect("an answer") }).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

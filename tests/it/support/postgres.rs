@@ -103,6 +103,35 @@ impl Postgres {
         assert!(self.psql("select pg_reload_conf()"));
     }
 
+    /// Locks a table against changes until the answer is dropped, as a person does who forgets a transaction.
+    pub fn hold(&self, database: &str, table: &str) -> Child {
+        let mut psql = Command::new(self.binaries.join("psql"));
+        let mut psql = psql.args(["-X", "-q", database]).stdin(Stdio::piped()).spawn().expect("run psql");
+        let orders = psql.stdin.as_mut().expect("its standard input");
+        writeln!(orders, "begin; lock table {table} in exclusive mode;").expect("give an order");
+        let held = format!(
+            "exists (select 1 from pg_locks where mode = 'ExclusiveLock' and relation = '{table}'::regclass and granted)"
+        );
+        self.wait_until(database, &held);
+        psql
+    }
+
+    /// Waits until a condition holds in a database.
+    pub fn wait_until(&self, database: &str, condition: &str) {
+        let deadline = Instant::now() + PATIENCE;
+        while !self.holds(database, condition) {
+            assert!(Instant::now() < deadline, "still not: {condition}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(25));
+        }
+    }
+
+    fn holds(&self, database: &str, condition: &str) -> bool {
+        let statement = format!("do $$ begin if not ({condition}) then raise 'no'; end if; end $$");
+        let mut psql = Command::new(self.binaries.join("psql"));
+        let output = psql.args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-c", &statement, database]).output();
+        output.expect("run psql").status.success()
+    }
+
     /// Stops the server.
     pub fn stop(&mut self) {
         self.order("stop", false);
