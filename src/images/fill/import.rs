@@ -4,7 +4,7 @@
 //! the bytes as if a client sent them ([`super::bytes`]). A failure puts the image back to `queued` with the reason,
 //! and gives up what was staged. A clean end of the service leaves the import to its next start.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 use tokio::time::Instant;
 
 use super::{
@@ -198,6 +198,20 @@ fn check_status(image: &Image, source: Option<&Source>, is_staged: bool) -> Resu
     Err(Error::Conflict(message))
 }
 
+/// The request without the queries of its addresses: they often are a secret, and everybody in the project reads tasks.
+fn without_queries(input: &Value) -> Value {
+    match input {
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (name.clone(), without_queries(value))).collect::<Map<_, _>>().into()
+        }
+        Value::String(text) if text.contains("://") => match text.split_once('?') {
+            Some((address, _)) => format!("{address}?...").into(),
+            None => input.clone(),
+        },
+        other => other.clone(),
+    }
+}
+
 /// The most bytes of a request that a task keeps: an image may have many tasks, and each is kept for days.
 const MAX_INPUT_BYTES: usize = 8 << 10;
 
@@ -205,7 +219,7 @@ pub(in crate::images) fn task(caller: &Caller, image: ImageId, kind: &str, input
     let Some(project) = &caller.project else {
         return Err(Error::Forbidden("An import needs a project: use a token that is scoped to one.".into()));
     };
-    let input = serde_json::to_string(input).map_err(Error::internal)?;
+    let input = serde_json::to_string(&without_queries(input)).map_err(Error::internal)?;
     if input.len() > MAX_INPUT_BYTES {
         return Err(Error::TooLarge(format!("The request of an import may have at most {MAX_INPUT_BYTES} bytes.")));
     }

@@ -194,3 +194,20 @@ async fn nothing_of_the_service_or_its_caller_goes_along() {
         assert!(head.starts_with("GET /"), "a proxy's request: {head}");
     }
 }
+
+#[tokio::test]
+async fn secret_in_the_query_of_an_address_is_used_and_not_shown() {
+    let source = Source::start(|path| match path {
+        "/x?key=secret" => Reply::file(&[7; 4096]),
+        _ => Reply::status("403 Forbidden"),
+    })
+    .await;
+    let effigy = Effigy::with(&source.settings()).await;
+    let People { alice, .. } = effigy.people().await;
+    let id = alice.create_image("a", json!({})).await;
+    import(&alice, &id, web(&source.at("/x?key=secret"))).await.expect(202);
+    alice.image_becomes(&id, "active").await;
+    let task = task_becomes(&alice, &id, "success").await;
+    assert_eq!(task["input"]["import_req"]["method"]["uri"], source.at("/x?..."));
+    assert!(!task.to_string().contains("secret"), "{task}");
+}

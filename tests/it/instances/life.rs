@@ -206,7 +206,7 @@ async fn open(world: &World, token: &str) -> std::io::Result<tokio::net::UnixStr
 /// Types into the guest's serial console.
 async fn type_in(world: &World, id: effigy::ids::InstanceId, keys: &[u8]) {
     let token = world.instances.remote_console(&world.alice, id, ConsoleKind::Serial).await.unwrap();
-    let mut serial = open(&world, &token.token).await.unwrap();
+    let mut serial = open(world, &token.token).await.unwrap();
     serial.write_all(keys).await.unwrap();
     // Closing would drop what QEMU has not read yet.
     tokio::time::sleep(Duration::from_millis(200)).await;
