@@ -13,7 +13,7 @@ use reqwest::Method;
 use crate::support::{Answer, Effigy};
 
 /// The pages that tell of today; a record of a decision tells of its day.
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -24,6 +24,7 @@ const PAGES: [&str; 13] = [
     "docs/console.md",
     "docs/formats.md",
     "docs/inspection.md",
+    "docs/limits.md",
     "docs/operations.md",
     "docs/quickstart.md",
     "docs/storage-format.md",
@@ -54,6 +55,47 @@ fn every_setting_is_documented_with_its_default_and_no_other() {
     assert_eq!(all.keys().cloned().collect::<BTreeSet<_>>(), known_in(""), "the sections");
     let parsed: Result<Config, _> = all.try_into();
     parsed.expect("the program takes the whole example");
+}
+
+#[test]
+fn every_documented_limit_is_the_programs() {
+    let page = read("docs/limits.md");
+    let mut checked = 0;
+    for line in page.lines().filter(|line| line.contains("` in `src/")) {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let documented: u64 = cells[2].parse().unwrap_or_else(|_| panic!("a number in {line}"));
+        let (constant, path) = cells[4].trim_matches('`').split_once("` in `").expect("a constant in a file");
+        let source = read(path);
+        let text = source.lines().find_map(|line| {
+            let (_, rest) = line.split_once(&format!("const {constant}: "))?;
+            Some(rest.split_once(" = ")?.1.trim_end_matches(';').to_owned())
+        });
+        let text = text.unwrap_or_else(|| panic!("no {constant} in {path}"));
+        assert_eq!(documented, number(&text), "{constant} in {path}, and docs/limits.md");
+        checked += 1;
+    }
+    assert!(checked > 30, "{checked} limits were found");
+}
+
+/// The value of a number as the sources write it: products, quotients and shifts, from left to right.
+fn number(text: &str) -> u64 {
+    let mut value = 0;
+    let mut operator = "";
+    for word in text.split(' ') {
+        match word.replace('_', "").parse::<u64>() {
+            Err(_) => operator = word,
+            Ok(next) => {
+                value = match operator {
+                    "" => next,
+                    "*" => value * next,
+                    "/" => value / next,
+                    "<<" => value << next,
+                    other => panic!("{other} in {text}"),
+                }
+            }
+        }
+    }
+    value
 }
 
 /// The keys that may stand below a header, in the words of the refusal of one that may not.
