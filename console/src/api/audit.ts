@@ -12,6 +12,8 @@ export interface AuditEvent {
   target_id: string | null
   outcome: string
   reason: string | null
+  /** How often: refused sign-ins of one hour are counted on their first. */
+  times: number
 }
 
 export const auditQuery = (wanted: { action: string; after: string; limit: number }) =>

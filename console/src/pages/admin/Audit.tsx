@@ -42,7 +42,7 @@ export function Audit() {
               { title: t('project.label'), key: 'project', width: 120, ellipsis: true, render: (_, { project_name }) => project_name ?? '–' },
               { title: t('column.action'), dataIndex: 'action', width: 230, ellipsis: true },
               { title: t('column.target'), dataIndex: 'target_id', ellipsis: true, render: (id: string | null) => <span className="mono">{id ?? '–'}</span> },
-              { title: t('column.outcome'), key: 'outcome', width: 110, render: (_, { outcome }) => (outcome === 'success' ? t('outcome.done') : <span style={{ color: 'var(--ant-color-error)' }}>{t('outcome.failed')}</span>) },
+              { title: t('column.outcome'), key: 'outcome', width: 110, render: (_, { outcome, times }) => (outcome === 'success' ? t('outcome.done') : <span style={{ color: 'var(--ant-color-error)' }}>{t('outcome.failed')}{times > 1 && ` ×${times}`}</span>) },
               { title: t('column.reason'), dataIndex: 'reason', ellipsis: true },
             ]}
           />
