@@ -81,7 +81,7 @@ impl Database {
         Ok(())
     }
 
-    /// Writes what a driver has decided.
+    /// Writes what a driver has decided. User data often is a secret, and a deleted instance has no more use for it.
     ///
     /// # Errors
     /// `Conflict` when somebody else has written the row.
@@ -170,7 +170,8 @@ async fn write_state_with(
     let changed = sqlx::query(
         "update instances set status = $4, task = $5, fault_code = $6, fault_message = $7, fault_ms = $8, \
          accel = $9, forwards = $10, capture_image = $11, launched_ms = $12, terminated_ms = $13, \
-         updated_ms = $14 where id = $1 and status = $2 and coalesce(task, '') = $3",
+         updated_ms = $14, user_data = case when $4 = 'DELETED' then null else user_data end \
+         where id = $1 and status = $2 and coalesce(task, '') = $3",
     )
     .bind(id.to_string())
     .bind(old.status.into_str())

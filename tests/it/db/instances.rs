@@ -40,7 +40,7 @@ fn instance(project: ProjectId, index: u32, number: u32) -> (InstanceRow, Action
             memory_mib: 64,
             key_name: None,
             public_key: None,
-            user_data: None,
+            user_data: Some("c2VjcmV0".into()),
             mac: Some("fa:16:3e:00:00:01".into()),
             launch_index: index,
             reservation_id: "r-1".into(),
@@ -174,6 +174,12 @@ async fn deleted_instance_gives_its_quota_number_and_root_back_and_keeps_its_his
         let deleted = InstanceState::new(Status::Deleted, None);
         let ends = History::Ends(None);
         db.set_instance_state(row.id, &deleting, &deleted, ends).await.expect(name);
+        let kept = async |id| db.instance(id).await.unwrap().expect("the row").make.user_data;
+        assert_eq!(
+            (kept(row.id).await, kept(made[2].0.id).await),
+            (None, Some("c2VjcmV0".into())),
+            "{name}: user data"
+        );
         let mut history = db.instance_actions(row.id, 10).await.unwrap();
         history.sort_by(|a, b| a.action.cmp(&b.action));
         let results: Vec<_> = history.iter().map(|a| (a.action.as_str(), a.result)).collect();

@@ -1,0 +1,2 @@
+-- User data often is a secret, and a deleted instance has no more use for it.
+update instances set user_data = null where status = 'DELETED';
