@@ -16,11 +16,8 @@ use std::{
     time::Duration,
 };
 
-use futures::{
-    FutureExt as _, StreamExt as _, TryFutureExt as _, TryStreamExt as _,
-    future::BoxFuture,
-    stream::{self, BoxStream},
-};
+use async_stream::try_stream;
+use futures::{FutureExt as _, TryStreamExt as _, future::BoxFuture, stream::BoxStream};
 use sqlx::{
     Any, AnyConnection, AnyPool, Connection as _, Describe, Either, Execute, Executor, SqlStr,
     any::{AnyPoolOptions, AnyQueryResult, AnyRow, AnyStatement, AnyTypeInfo},
@@ -235,23 +232,29 @@ impl Lease {
         (connection, Wait { waits: &self.waits, is_known: &mut self.is_known })
     }
 
-    async fn steps<'q>(&mut self, query: impl Execute<'q, Any> + 'q) -> sqlx::Result<Vec<Step>> {
-        let (connection, wait) = self.parts();
-        wait.until(connection.fetch_many(query).try_collect()).await
+    /// The steps as they come: a reader that has enough takes no more, and holds no more in memory.
+    fn steps<'e, 'q: 'e>(&'e mut self, query: impl Execute<'q, Any> + 'q) -> BoxStream<'e, sqlx::Result<Step>> {
+        let (connection, mut wait) = self.parts();
+        let mut steps = connection.fetch_many(query);
+        Box::pin(try_stream! {
+            while let Some(step) = wait.until(steps.try_next()).await? {
+                yield step;
+            }
+        })
     }
 
     async fn first<'q>(&mut self, query: impl Execute<'q, Any> + 'q) -> sqlx::Result<Option<AnyRow>> {
-        let (connection, wait) = self.parts();
+        let (connection, mut wait) = self.parts();
         wait.until(connection.fetch_optional(query)).await
     }
 
     async fn described(&mut self, sql: SqlStr) -> sqlx::Result<Describe<Any>> {
-        let (connection, wait) = self.parts();
+        let (connection, mut wait) = self.parts();
         wait.until(connection.describe(sql)).await
     }
 
     async fn prepared(&mut self, sql: SqlStr, parameters: &[AnyTypeInfo]) -> sqlx::Result<AnyStatement> {
-        let (connection, wait) = self.parts();
+        let (connection, mut wait) = self.parts();
         wait.until(connection.prepare_with(sql, parameters)).await
     }
 }
@@ -262,7 +265,7 @@ struct Wait<'l> {
 }
 
 impl Wait<'_> {
-    async fn until<T>(self, answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
+    async fn until<T>(&mut self, answer: impl Future<Output = sqlx::Result<T>>) -> sqlx::Result<T> {
         // If this future is dropped before the answer, the connection stays marked. SQLite ends what it has begun.
         let was_known = std::mem::replace(self.is_known, self.waits.0.is_none());
         let answer = self.waits.for_answer(answer).await;
@@ -313,8 +316,13 @@ impl<'c> Executor<'c> for Reads {
         'c: 'e,
         E: 'q + Execute<'q, Any>,
     {
-        let steps = async move { Lease::take(&self.pool, self.waits).await?.steps(query).await };
-        Box::pin(steps.map_ok(|steps| stream::iter(steps).map(Ok)).try_flatten_stream())
+        Box::pin(try_stream! {
+            let mut lease = Lease::take(&self.pool, self.waits).await?;
+            let mut steps = lease.steps(query);
+            while let Some(step) = steps.try_next().await? {
+                yield step;
+            }
+        })
     }
 
     fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, sqlx::Result<Option<AnyRow>>>
@@ -349,7 +357,7 @@ impl<'c> Executor<'c> for &'c mut Lease {
         'c: 'e,
         E: 'q + Execute<'q, Any>,
     {
-        Box::pin(self.steps(query).map_ok(|steps| stream::iter(steps).map(Ok)).try_flatten_stream())
+        self.steps(query)
     }
 
     fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, sqlx::Result<Option<AnyRow>>>
@@ -383,14 +391,14 @@ impl Write {
     pub(super) async fn begin(pool: &AnyPool, waits: Waits, begin: &'static str) -> sqlx::Result<Write> {
         let mut lease = Lease::take(pool, waits).await?;
         lease.is_open = true;
-        let begun = lease.steps(begin).await;
+        let begun = lease.first(begin).await;
         // A file that could not be opened for writing when its disk failed, SQLite opens for reading, and keeps it so.
         lease.is_known &= begun.is_ok();
         begun.map(|_| Write(lease))
     }
 
     pub(crate) async fn commit(mut self) -> sqlx::Result<()> {
-        self.0.steps("commit").await?;
+        self.0.first("commit").await?;
         self.0.is_open = false;
         Ok(())
     }
