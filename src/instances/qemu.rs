@@ -15,6 +15,7 @@ use std::{
     os::{fd::OwnedFd, unix::net::UnixListener},
     path::Path,
     process::Stdio,
+    sync::OnceLock,
 };
 
 use serde_json::{Value, json};
@@ -68,14 +69,19 @@ pub(super) struct Machine<'a> {
 pub(super) fn start(program: &Path, machine: &Machine<'_>, folder: &Folder) -> io::Result<(Child, Process)> {
     let monitor = folder.listen("qmp.sock")?;
     let serial = folder.listen("serial.sock")?;
-    let mut command = jailed(program, folder, machine.accel, 2 * machine.disk_bytes + FILE_SLACK_BYTES, &[]);
+    let mut command = match machine.mac {
+        Some(_) => Command::new("setsid"),
+        None => without_network(folder),
+    };
+    jail(&mut command, program, folder, machine.accel, 2 * machine.disk_bytes + FILE_SLACK_BYTES, &[]);
     command.args(arguments(machine)).stdin(inherited(monitor)).stdout(inherited(serial));
     spawn(command)
 }
 
 /// Starts the probe guest, whose serial port is the child's standard output. It ends with the service.
 pub(super) fn start_probe(program: &Path, folder: &Folder, image: &str, accel: Accel) -> io::Result<(Child, Process)> {
-    let mut command = jailed(program, folder, accel, FILE_SLACK_BYTES, &["--pdeathsig", "KILL"]);
+    let mut command = without_network(folder);
+    jail(&mut command, program, folder, accel, FILE_SLACK_BYTES, &["--pdeathsig", "KILL"]);
     let disk = json!({"driver": "raw", "node-name": "disk", "read-only": true,
         "file": {"driver": "file", "filename": image, "locking": "off"}});
     command.args(["-name", "guest=effigy-probe", "-machine", "pc", "-accel", accel.into_str(), "-m", "32"]);
@@ -108,7 +114,8 @@ pub(super) fn start_cleaner(program: &Path, cleaner: &Cleaner<'_>, folder: &Fold
     let bound_bytes = 2 * cleaner.disk_bytes + FILE_SLACK_BYTES;
     // setpriv asks for the signal before it becomes QEMU. A service that is killed before that leaves the guest to its
     // next start, which ends every process in a folder that no instance owns.
-    let mut command = jailed(program, folder, cleaner.accel, bound_bytes, &["--pdeathsig", "KILL"]);
+    let mut command = without_network(folder);
+    jail(&mut command, program, folder, cleaner.accel, bound_bytes, &["--pdeathsig", "KILL"]);
     let volumes: Vec<String> = cleaner.volumes.iter().map(u32::to_string).collect();
     let (word, volumes) = (cleaner.word, volumes.join(","));
     command.args(["-name", &guest_name(cleaner.id), "-machine", "pc", "-smp", "1", "-no-reboot"]);
@@ -136,9 +143,27 @@ fn inherited(listener: UnixListener) -> Stdio {
     Stdio::from(OwnedFd::from(listener))
 }
 
-/// The command line up to QEMU's own, shared by everything that is started.
-fn jailed(program: &Path, folder: &Folder, accel: Accel, file_bytes: u64, lifetime: &[&str]) -> Command {
+/// The beginning of the command line of a QEMU that has no network to serve. Where the service may make one, it gets an empty
+/// network of its own: were it taken over, it would reach no port of this host or of the operator's networks.
+fn without_network(folder: &Folder) -> Command {
+    static CAN_UNSHARE: OnceLock<bool> = OnceLock::new();
     let mut command = Command::new("setsid");
+    let can_unshare = || {
+        let tried = std::process::Command::new("unshare").args(["--net", "true"]).stderr(Stdio::null()).status();
+        let can = tried.is_ok_and(|status| status.success());
+        if !can {
+            tracing::warn!("this host gives QEMU no network of its own: instances without a network share the host's");
+        }
+        can
+    };
+    if folder.owner().is_some() && *CAN_UNSHARE.get_or_init(can_unshare) {
+        command.args(["unshare", "--net"]);
+    }
+    command
+}
+
+/// The command line up to QEMU's own, shared by everything that is started.
+fn jail(command: &mut Command, program: &Path, folder: &Folder, accel: Accel, file_bytes: u64, lifetime: &[&str]) {
     command.args(["prlimit", "--core=0", &format!("--fsize={file_bytes}"), "setpriv", "--no-new-privs"]);
     command.arg("--inh-caps=-all").args(lifetime);
     if let Some(user) = folder.owner() {
@@ -158,7 +183,6 @@ fn jailed(program: &Path, folder: &Folder, accel: Accel, file_bytes: u64, lifeti
         Ok(log) => command.stderr(log),
         Err(_) => command.stderr(Stdio::null()),
     };
-    command
 }
 
 /// The group that may use /dev/kvm, if one may.

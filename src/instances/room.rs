@@ -90,6 +90,12 @@ pub(super) struct Room {
 impl Room {
     pub(super) fn new(on: Foundations) -> Result<Room> {
         let is_root = rustix::process::geteuid().is_root();
+        if on.settings.enabled && !is_root {
+            tracing::warn!(
+                "not running as root: every QEMU is of this user, so a guest that takes its QEMU over reaches the database, \
+                 the keys and all disks"
+            );
+        }
         let probe_user = is_root.then(|| on.settings.uid_base + PROBE_NUMBER);
         let (settings, folder) = (on.settings, on.folder);
         let accel = Acceleration::new(settings.accel, settings.qemu.clone(), folder.clone(), probe_user);

@@ -186,6 +186,9 @@ async fn qemu_is_left_with_its_own_user_and_nothing_else() {
         assert!(field("Uid").parse::<u32>().unwrap() >= 900_000);
         assert_eq!(field("Groups"), "");
         is_kept_out(&world, pid, id);
+        // This instance has no network, and neither has its QEMU.
+        let network = |process: &str| std::fs::read_link(format!("/proc/{process}/ns/net")).unwrap();
+        assert_ne!(network(&pid.to_string()), network("self"));
     }
     world.clear(&[id]).await;
 }
