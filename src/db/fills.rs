@@ -305,13 +305,16 @@ async fn name_import(
     new: &NewFill<'_>,
     limits: Limits,
 ) -> Result<()> {
+    // Before its stores are named: the charge that is read is for those that have it.
+    let copies = if new.kind == FillKind::Copy { Copies::lock(write, id).await? } else { None };
     sqlx::query("update images set import_task = $2, importing_to = $3, failed_import = '' where id = $1")
         .bind(id.to_string())
         .bind(task.id.to_string())
         .bind(StoreNames(new.stores.to_vec()))
         .execute(&mut **write)
         .await?;
-    if let (FillKind::Copy, Some((_, copies))) = (new.kind, Copies::lock(write, id).await?) {
+    if let Some((_, mut copies)) = copies {
+        copies.begin(new.stores);
         copies.settle(write, id, limits).await?;
     }
     image_tasks::insert(write, task).await

@@ -23,14 +23,15 @@ use crate::{
 pub(super) struct Copies {
     pub(super) owner: ProjectId,
     pub(super) charged_bytes: i64,
-    size_bytes: i64,
+    /// The charge for each of its stores.
+    charged_each: i64,
     stores: StoreNames,
     importing_to: StoreNames,
     failed: StoreNames,
 }
 
 /// Reads the row that a statement changed, which locks it to the end of the transaction.
-const LISTS: &str = "returning owner, coalesce(size_bytes, 0), charged_bytes, stores, coalesce(importing_to, ''), \
+const LISTS: &str = "returning owner, charged_bytes, stores, coalesce(importing_to, ''), \
                      coalesce(failed_import, ''), status";
 
 impl Database {
@@ -97,18 +98,27 @@ impl Copies {
     pub(super) async fn lock(write: &mut Write, id: ImageId) -> Result<Option<(Status, Copies)>> {
         let text = format!("update images set charged_bytes = charged_bytes where id = $1 {LISTS}");
         let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id.to_string()).fetch_optional(&mut **write).await?;
-        row.map(|row| Ok((row.try_get(6)?, Copies::of(&row)?))).transpose()
+        row.map(|row| Ok((row.try_get(5)?, Copies::of(&row)?))).transpose()
     }
 
     fn of(row: &AnyRow) -> Result<Copies> {
+        let charged_bytes: i64 = row.try_get(1)?;
+        let (stores, importing_to): (StoreNames, StoreNames) = (row.try_get(2)?, row.try_get(3)?);
+        let count = stores.0.len() + importing_to.0.len();
         Ok(Copies {
             owner: row.try_get(0)?,
-            size_bytes: row.try_get(1)?,
-            charged_bytes: row.try_get(2)?,
-            stores: row.try_get(3)?,
-            importing_to: row.try_get(4)?,
-            failed: row.try_get(5)?,
+            charged_bytes,
+            charged_each: charged_bytes / count.max(1) as i64,
+            stores,
+            importing_to,
+            failed: row.try_get(4)?,
         })
+    }
+
+    /// Names the stores that a copy is for.
+    pub(super) fn begin(&mut self, stores: &[String]) {
+        self.importing_to = StoreNames(stores.to_vec());
+        self.failed = StoreNames::default();
     }
 
     /// The stores that were not reached do not get the image.
@@ -118,7 +128,7 @@ impl Copies {
 
     /// Writes the lists and charges the project what they come to.
     pub(super) async fn settle(&self, write: &mut Write, id: ImageId, limits: Limits) -> Result<()> {
-        let charged_bytes = self.size_bytes * (self.stores.0.len() + self.importing_to.0.len()) as i64;
+        let charged_bytes = self.charged_each * (self.stores.0.len() + self.importing_to.0.len()) as i64;
         image_usage::charge_bytes(write, self.owner, charged_bytes - self.charged_bytes, limits).await?;
         // An image that was never imported shows nothing of imports.
         let text = "update images set stores = $2, charged_bytes = $5, revision = revision + 1, \

@@ -49,6 +49,8 @@ pub struct Saved {
     pub checked_by: Option<i64>,
     /// Compressed bytes of the distinct chunks.
     pub stored_bytes: i64,
+    /// Of those, what only the disk has: the content that was compressed in the file, or lies in it at other places.
+    pub inflated_bytes: i64,
     /// The saves that keep them until the image is active, one in each store: none must have ended by then.
     pub holds: Vec<Hold>,
     /// The stores that an import was for and that did not take it.
@@ -56,9 +58,10 @@ pub struct Saved {
 }
 
 impl Saved {
-    /// The bytes the project is charged: the file, once for each store that has it (as Glance counts).
+    /// The bytes the project is charged: the file (as Glance counts) and what its disk takes besides, once for each store
+    /// that has them.
     pub fn charged_bytes(&self) -> i64 {
-        self.size_bytes * self.holds.len() as i64
+        (self.size_bytes + self.inflated_bytes) * self.holds.len() as i64
     }
 
     /// The stores that have it.

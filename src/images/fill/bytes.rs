@@ -196,6 +196,7 @@ impl Intake {
         let (file, md5, sha512) = (file?, md5?, sha512?);
         self.check_declared(declared, &md5, &sha512)?;
         let disk = gate::disk_of(session, image, file, fill.images.0.settings.max_size_bytes).await?;
+        let inflated_bytes = if disk.root == file.root { 0 } else { disk.further_bytes };
         Ok(Saved {
             size_bytes: file.size_bytes as i64,
             disk_bytes: disk.size_bytes as i64,
@@ -205,7 +206,8 @@ impl Intake {
             disk_root: Some(disk.root.to_string()),
             holds: vec![session.hold()],
             checked_by: Some(formats::CHECKER_VERSION),
-            stored_bytes: (file.stored_bytes + if disk.root == file.root { 0 } else { disk.further_bytes }) as i64,
+            stored_bytes: (file.stored_bytes + inflated_bytes) as i64,
+            inflated_bytes: inflated_bytes as i64,
             ..Saved::default()
         })
     }

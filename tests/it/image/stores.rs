@@ -10,7 +10,7 @@ use super::{
     imports::{import, task_becomes},
     path, usage,
 };
-use crate::support::{Answer, Effigy, People, Person, eventually, micro_disk};
+use crate::support::{Answer, Effigy, People, Person, eventually, micro_disk, qemu_img};
 
 /// Besides `local`: one that is read first, one that is read last, and one that takes nothing new.
 const STORES: &str = "[stores.fast]\nfolder = \"fast\"\nweight = 10\n\
@@ -388,4 +388,29 @@ async fn adding_a_location_is_not_implemented_and_changing_one_forbidden() {
     }
     let image = alice.image(&id).await;
     assert!(image.get("locations").is_none() && image.get("direct_url").is_none(), "{image}");
+}
+
+#[tokio::test]
+async fn content_that_was_compressed_in_its_file_counts_too_in_each_store() {
+    let effigy = Effigy::with(STORES).await;
+    let People { admin, alice, .. } = effigy.people().await;
+    let folder = tempfile::tempdir().unwrap();
+    let [disk, file] = ["disk.raw", "disk.qcow2"].map(|name| folder.path().join(name));
+    // Letters of sixteen kinds: every compressor halves them, and no two chunks are the same.
+    let letters: Vec<u8> = bytes(5, 16 << 20).into_iter().map(|byte| b'a' + byte % 16).collect();
+    std::fs::write(&disk, letters).unwrap();
+    qemu_img(&["convert", "-c", "-f", "raw", "-O", "qcow2"], &[&disk, &file]);
+    let file_mib = (std::fs::metadata(&file).unwrap().len() >> 20) as i64;
+    let id = alice.save_image("compressed", "qcow2", std::fs::read(&file).unwrap()).await;
+    let one = used_mib(&alice).await;
+    assert!(one > file_mib + 6, "{one} MiB are charged for {file_mib} MiB and what they inflate to");
+
+    import_to(&admin, &id, "copy-image", json!({"stores": ["archive"]})).await.expect(202);
+    task_becomes(&alice, &id, "success").await;
+    let two = used_mib(&alice).await;
+    assert!((2 * one..=2 * one + 1).contains(&two), "{two} MiB in two stores, {one} in one");
+    alice.delete(&in_store("archive", &id)).await.expect(204);
+    assert_eq!(used_mib(&alice).await, one);
+    alice.delete(&path(&id)).await.expect(204);
+    assert_eq!(used_mib(&alice).await, 0);
 }
