@@ -234,7 +234,7 @@ def slow_peer(service, image, n):
 
 
 def milliseconds(text):
-    """What wrk calls 950.00us, 11.80ms or 1.20s."""
+    """The milliseconds in a time as wrk writes it: 950.00us, 11.80ms or 1.20s."""
     number, unit = re.fullmatch(r"([\d.]+)(us|ms|s)", text).groups()
     return float(number) * {"us": 0.001, "ms": 1, "s": 1000}[unit]
 

@@ -1,9 +1,9 @@
 //! The named stores of a deployment, each with chunks of its own.
 //!
 //! An image's bytes lie in one store or in several; its row says in which. A content has the same root in all of them,
-//! so that a copy is proved by its name. Whoever reads takes the first store that has it, those of greater weight
-//! first; whoever writes names a store, or takes the default one. A store that is read-only takes nothing new, and
-//! still gives what it has and lets go of what is deleted.
+//! so that a copy is proved by its name. A reader takes the first store that has the content, those of greater weight
+//! first; a writer names a store, or takes the default one. A store that is read-only takes nothing new, and still
+//! gives the contents it has and lets go of deleted ones.
 
 use std::{
     collections::BTreeSet,

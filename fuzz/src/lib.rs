@@ -1,4 +1,4 @@
-//! What every fuzz target does with its bytes.
+//! The work that the fuzz targets share.
 //!
 //! Formats with tables far apart get files of a few pieces with zeroes between them: the fuzzer changes the pieces
 //! alone. Checksums are corrected, because no change would get past them otherwise.

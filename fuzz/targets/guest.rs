@@ -1,4 +1,4 @@
-//! What is on a disk: partition tables, file systems, registries.
+//! The readers of a disk's content: partition tables, file systems, registries.
 //!
 //! The input is a list of changes to one of the disks in the folder `$FUZZ_DISKS`, which are made of what the readers
 //! read: (sector among those that are not zero, place in it, length, bytes). A reader that panics is no finding, for

@@ -30,7 +30,7 @@ impl<S: Sync> FromRequestParts<S> for Query {
 }
 
 impl Query {
-    /// Reads the part of a URL after its question mark. What does not decode is kept as it is.
+    /// Reads the part of a URL after its question mark. A `%` that begins no escape is kept as it is.
     ///
     /// # Errors
     /// `Invalid` for more than [`MAX_PAIRS`].

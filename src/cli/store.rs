@@ -133,7 +133,7 @@ async fn sweep(store: &Store) -> anyhow::Result<(String, bool)> {
         first.moved_bytes + second.moved_bytes,
         second.condemned,
     );
-    // What stopped the first one may be over.
+    // The reason that stopped the first one may be over.
     Ok(match second.stopped {
         Some(why) => (format!("{done}\nleft undone: {why}"), false),
         None => (done, true),

@@ -165,7 +165,7 @@ impl Database {
         self.end_fill(id, holder, LastStep::Fail(reason), instance).await
     }
 
-    /// Lets a fill go that another run of its job goes on with. What is staged is kept.
+    /// Lets a fill go that another run of its job goes on with. Its staged bytes are kept.
     pub async fn release_fill(&self, id: ImageId, holder: &str) -> Result<Ending> {
         self.end_fill(id, holder, LastStep::Release, None).await
     }
@@ -209,8 +209,8 @@ impl Database {
         row.map(|row| Ok(StagedBytes { root: row.try_get(0)?, bytes: row.try_get(1)? })).transpose()
     }
 
-    /// The last step of a holder. Whatever has become of the image, the captured instance is free with it; unless
-    /// another run of the job holds the fill, which frees it later.
+    /// The last step of a holder. It frees the captured instance, whatever has become of the image; unless another run
+    /// of the job holds the fill, which frees the instance later.
     async fn end_fill(
         &self,
         id: ImageId,

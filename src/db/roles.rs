@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Every role that user `$1` holds on target `$2`, `$3`: granted there, inherited from above, through a group, or
-/// implied. What belongs to a domain gives only what it implies.
+/// implied. A role of a domain gives only the roles that it implies.
 const HELD: &str = "
     with recursive line (id, parent_id, domain_id) as (
         select id, parent_id, domain_id from projects where $2 = 'project' and id = $3

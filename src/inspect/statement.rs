@@ -198,7 +198,7 @@ impl Predicate {
     }
 }
 
-/// Why the content of a disk does not pass. Whatever was not looked at did not pass, either.
+/// Why the content of a disk does not pass. A part that was not looked at did not pass, either.
 fn reasons_of(report: &guest::Report) -> Vec<String> {
     let mut reasons: Vec<String> = unseen(report).collect();
     match &report.facts.family {

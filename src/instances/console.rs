@@ -30,7 +30,7 @@ const TOKEN_LIFE: Duration = Duration::from_secs(600);
 const MAX_TOKENS: usize = 10_000;
 
 /// Cuts a log that has grown too long: its end moves to `console.old`, and QEMU, which appends, goes on at the
-/// front. What the guest writes between the copy and the cut (microseconds) is lost, which only a flood can notice.
+/// front. Bytes that the guest writes between the copy and the cut (microseconds) are lost; only a flood can notice.
 pub(super) fn trim(folder: &Path) -> io::Result<()> {
     let mut log = match OpenOptions::new().read(true).write(true).open(folder.join("console.log")) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),

@@ -40,8 +40,8 @@ impl Instances {
         self.list_those(caller, wanted, |_| true).await
     }
 
-    /// The same, of those that `admits` lets through. What SQL cannot filter is read in batches, so that a page takes
-    /// the memory of a page; one that admits nothing takes that of a batch.
+    /// The same, of those that `admits` lets through. Rows that SQL cannot filter are read in batches, so that
+    /// a page takes the memory of a page; one that admits nothing takes that of a batch.
     ///
     /// # Errors
     /// As [`Instances::list`].

@@ -17,7 +17,7 @@ use crate::{
 
 /// A disk that has grown by less since the last look is at rest: its guest keeps its log, or its clock.
 const AT_REST_BYTES: u64 = 1 << 20;
-/// What the owner of a paused instance reads.
+/// The text that the owner of a paused instance reads.
 const WHY: &str = "Paused: the disk of its host is nearly full. The instance goes on by itself as soon as there is room: \
     delete instances or images that nobody needs, or ask the operator to make room.";
 

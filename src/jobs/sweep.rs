@@ -21,7 +21,7 @@ pub async fn sweep_all(stores: &Stores) -> Result<()> {
     outcome
 }
 
-/// Sweeps a store once. What is found unreachable is condemned, and removed by the next sweep.
+/// Sweeps a store once. Unreachable chunks are condemned, and the next sweep removes them.
 ///
 /// A sweep that finds another at work leaves the work to it.
 ///

@@ -1,4 +1,4 @@
-//! What the store can do, beside what the machine can do, in one run.
+//! The speed of the store, beside that of the machine, in one run.
 //!
 //! ```sh
 //! cargo bench -p effigy-chunks            # MIB=1024 DIR=/somewhere for another size or disk
@@ -103,7 +103,7 @@ fn mixed(len: usize) -> Bytes {
     bytes.into()
 }
 
-/// What each part of the work costs alone, on one thread.
+/// Prints the speed of each part of the work alone, on one thread.
 fn limits(noise: &Bytes, mixed: &Bytes, dir: &std::path::Path) {
     let bytes = noise.len() as u64;
     let mut copy = vec![0_u8; noise.len()];

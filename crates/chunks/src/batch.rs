@@ -23,7 +23,7 @@ pub(crate) const BATCH_CHUNKS: usize = 32;
 /// twice, plain and compressed: 16 MiB for a save.
 pub(crate) const BATCHES_AT_ONCE: usize = 4;
 
-/// What a chunk of the content becomes.
+/// The new value of a chunk of the content.
 #[derive(Debug, Clone)]
 pub(crate) enum Change {
     Data(Bytes),
@@ -53,7 +53,7 @@ pub(crate) struct Prepared {
     pub(crate) _permits: [OwnedSemaphorePermit; 2],
 }
 
-/// What the preparation needs.
+/// The things that the preparation of a batch uses: parts of the store, and the session's numbers.
 #[derive(Clone)]
 pub(crate) struct Workshop {
     pub(crate) segments: Arc<Segments>,

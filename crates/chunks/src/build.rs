@@ -33,7 +33,7 @@ pub(crate) enum Step {
     Finish { size_bytes: u64, done: oneshot::Sender<Content> },
 }
 
-/// What a content starts from.
+/// The content that a patch starts from.
 pub(crate) struct Base {
     pub(crate) manifest: Arc<Manifest>,
     pub(crate) content_bytes: u64,

@@ -1,7 +1,7 @@
 //! The check: proving that every content is whole and every row true.
 //!
-//! It runs beside saves and sweeps. What looks wrong is looked at again before it is reported: a
-//! content may have been deleted, or a chunk moved, between two of its steps.
+//! It runs beside saves and sweeps. A fault is looked at again before it is reported: a content may
+//! have been deleted, or a chunk moved, between two of its steps.
 
 use std::collections::{HashMap, HashSet};
 
@@ -27,19 +27,19 @@ pub enum Problem {
         root: Digest,
         /// The chunk that is missing or damaged.
         chunk: Digest,
-        /// What is wrong with it.
+        /// The chunk's fault, in words.
         reason: String,
     },
     /// A row points to something that is not its chunk.
     Row {
         /// The chunk.
         chunk: Digest,
-        /// What is wrong with it.
+        /// The row's fault, in words.
         reason: String,
     },
 }
 
-/// What is there and of no use. None of it is a fault: the sweep takes it in time.
+/// Chunks, bytes and files that are of no use. None of them is a fault: the sweep takes them in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Leftovers {
     /// Chunks that no root and no live session reaches.
@@ -54,7 +54,7 @@ pub struct Leftovers {
     pub unknown_files: u64,
 }
 
-/// What a check found.
+/// The result of a check.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CheckReport {
     /// Committed roots.
@@ -67,7 +67,7 @@ pub struct CheckReport {
     pub problems: Vec<Problem>,
     /// All problems.
     pub problem_count: u64,
-    /// What is there and of no use.
+    /// Chunks, bytes and files that are of no use.
     pub leftovers: Leftovers,
 }
 
@@ -305,7 +305,7 @@ async fn count_leftovers(inner: &Inner, committed: &[Digest], report: &mut Check
     for part in walk::parts(inner).await? {
         let mut marks = Marks::new(part.clone());
         for root in committed.iter().chain(&pinned) {
-            // What cannot be read was reported above, or was never there.
+            // A root that cannot be read was reported above, or was never there.
             let marked = marks.mark(&inner.contents, *root).await;
             if let Err(error) = fault(marked, *root)?.map_err(|(_, reason)| reason) {
                 tracing::debug!(root = %root, reason = %error, "a content is not whole");

@@ -19,10 +19,10 @@ use crate::windows::Windows;
 /// Chunks whose places are looked up together when one is wanted: 16 MiB of content, about what
 /// follows soon, in one statement.
 const PLACES_AT_ONCE: usize = 256;
-/// What nobody reads any more leaves the memory.
+/// Manifests, leaves and chunks that nobody reads for so long leave the memory.
 const IDLE_CACHE: Duration = Duration::from_secs(120);
 
-/// What reads go through; shared by all readers of a store.
+/// The index, the files and the caches that all readers of a store share.
 pub(crate) struct Contents {
     pub(crate) index: Arc<dyn Index>,
     pub(crate) files: Arc<Files>,
@@ -128,8 +128,8 @@ impl Contents {
         self.chunks.get(digest)
     }
 
-    /// Keeps a chunk in memory. What is a part of a longer buffer is copied, so that the cache
-    /// holds what it counts.
+    /// Keeps a chunk in memory. A chunk that is a part of a longer buffer is copied, so that the
+    /// cache holds no more bytes than it counts.
     pub(crate) fn keep(&self, digest: Digest, chunk: &Bytes, alone: bool) {
         let chunk = if alone { chunk.clone() } else { Bytes::copy_from_slice(chunk) };
         self.chunks.insert(digest, chunk);

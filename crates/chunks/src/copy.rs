@@ -12,10 +12,10 @@ use crate::session::Session;
 use crate::{CHUNK_BYTES, Content};
 
 impl Session {
-    /// Writes the content that `from` reads, which lies in another store. What this store has
-    /// already is not written again, and zeroes are not even read. The copy has the same root.
+    /// Writes the content that `from` reads, which lies in another store. Chunks that this store has
+    /// already are not written again, and zeroes are not even read. The copy has the same root.
     ///
-    /// Whoever calls this keeps the content in its own store meanwhile: see [`Session::pin`].
+    /// The caller keeps the content in the other store meanwhile: see [`Session::pin`].
     ///
     /// # Errors
     /// [`Error::Damaged`] and [`Error::Missing`] when it cannot be read there.

@@ -55,7 +55,7 @@ impl fmt::Debug for Digest {
     }
 }
 
-/// What was read as a digest is not 64 hexadecimal digits.
+/// A text that was read as a digest is not 64 hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a digest is 64 hexadecimal digits")]
 pub struct NotADigest;

@@ -1,4 +1,4 @@
-//! What can go wrong in the store.
+//! The errors of the store.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use crate::digest::Digest;
 /// The error of somebody else's code: the index or the list of roots.
 pub type ForeignError = Box<dyn std::error::Error + Send + Sync + 'static>;
 
-/// What can go wrong in the store.
+/// An error of the store.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// No chunk of this digest is in the store.
@@ -21,7 +21,7 @@ pub enum Error {
     Damaged {
         /// The chunk that was asked for.
         digest: Digest,
-        /// What was found instead.
+        /// The fault of its stored bytes, in words.
         reason: String,
     },
     /// The chunk is whole, but it is not the manifest it was taken for.
@@ -29,7 +29,7 @@ pub enum Error {
     NotAManifest {
         /// The chunk that was asked for.
         digest: Digest,
-        /// What is wrong with it.
+        /// Why it is no manifest, in words.
         reason: &'static str,
     },
     /// The session's lease has lapsed, and a sweep may have taken what it wrote: save again.
@@ -47,9 +47,9 @@ pub enum Error {
     /// The disk under the store has less free than is kept free.
     #[error("{} MiB are free under the store, which keeps {} MiB free", free_bytes >> 20, reserve_bytes >> 20)]
     NoRoom {
-        /// What is free.
+        /// The free bytes of the disk under the store.
         free_bytes: u64,
-        /// What is kept free.
+        /// The bytes that the store keeps free.
         reserve_bytes: u64,
     },
     /// A file could not be read or written.
@@ -57,7 +57,7 @@ pub enum Error {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: Arc<io::Error>,
     },
     /// The index could not answer.

@@ -17,7 +17,7 @@ use crate::record::{self, HEADER_BYTES, record_end};
 /// One read at most: so much that its set-up costs nothing beside it, so little that a window of
 /// 1 MiB keeps two cores busy.
 const RUN_BYTES: u64 = 512 << 10;
-/// What lies between two wanted records is read along when it is no more than a record.
+/// A gap between two wanted records is read along when it is no longer than this: about a record.
 const GAP_BYTES: u64 = 64 << 10;
 
 /// Chunks as they were asked for.

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use crate::digest::Digest;
 use crate::error::ForeignError;
 
-/// What an index answers.
+/// The answer of an index.
 pub type Answer<T> = Result<T, ForeignError>;
 
 /// Digests or rows in one call at most; an index may count on it.
@@ -102,7 +102,7 @@ pub struct Move {
     pub to: Location,
 }
 
-/// What a sweep goes by.
+/// The epochs that a sweep goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SweepRow {
     /// The epoch that this sweep began.
@@ -155,7 +155,7 @@ pub trait Index: Send + Sync + 'static {
     /// Returns the rows of these digests, in their order.
     async fn locate(&self, digests: &[Digest]) -> Answer<Vec<Option<Row>>>;
     /// Returns the good rows of these digests, in their order, after raising their epoch to at
-    /// least `epoch`. What is condemned or damaged is told as absent.
+    /// least `epoch`. A row that is condemned or damaged is told as absent.
     async fn claim(&self, epoch: u64, digests: &[Digest]) -> Answer<Vec<Option<Row>>>;
     /// Adds rows that point into `segment`, all or none; an error unless the segment is open, so
     /// that nothing is published into one that was taken from a dead owner. A row that is there

@@ -11,7 +11,7 @@
 //!   Store::sweep(roots)                                              (what no root reaches goes)
 //! ```
 //!
-//! What holds at every moment, crashes included:
+//! The invariants, which hold at every moment, crashes included:
 //! - A row is published after its bytes were synced, and a content's row, which is the caller's,
 //!   is committed after all of its chunks' rows. A crash leaves garbage, never a hole.
 //! - A record is never changed. It is verified by checksum and digest before a byte is handed out.
@@ -67,7 +67,7 @@ pub use usage::{Stats, Usage};
 /// qcow2 file and its disk share every chunk.
 pub const CHUNK_BYTES: usize = 65_536;
 
-/// What a save came to.
+/// The result of a save.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Content {
     /// The digest that identifies the content.

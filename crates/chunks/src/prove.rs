@@ -1,7 +1,7 @@
 //! Before a save counts on a chunk that it found already there, it knows that the chunk can be read.
 //!
 //! The bytes are at hand only until the save is acknowledged; rot that is found later cannot be undone with them. So a
-//! record that this process neither wrote nor verified lately is read and compared. What does not compare is
+//! record that this process neither wrote nor verified lately is read and compared. A chunk whose record differs is
 //! quarantined and told as absent: the save writes it anew, and with that heals every content that has it.
 
 use std::io;
@@ -26,7 +26,7 @@ pub(crate) async fn prove(
     bytes: &[Option<Bytes>],
     known: &mut [Option<Known>],
 ) -> Result<(), Error> {
-    // What is pending was written by this process a moment ago.
+    // This process wrote a pending chunk a moment ago.
     let found = |(at, known): (usize, &Option<Known>)| {
         known.as_ref().filter(|known| known.pending.is_none()).map(|known| (at, known.place()))
     };

@@ -29,7 +29,7 @@ pub(crate) const MAX_RAW_BYTES: usize = (8 << 20) + 64;
 /// zstd's fastest regular level: 400 MB/s a core in, 1,250 out.
 const ZSTD_LEVEL: i32 = 1;
 
-/// What a chunk is for; only a rebuild of the index from the segments asks.
+/// The purpose of a chunk; only a rebuild of the index from the segments asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Data = 0,
@@ -132,7 +132,7 @@ impl Zstd {
 /// header.
 pub(crate) fn encode(digest: Digest, kind: Kind, raw: &[u8], out: &mut Vec<u8>) -> Header {
     let start = out.len();
-    // What does not fit here is not worth its decompression.
+    // Compressed bytes that do not fit here are not worth their decompression.
     let room = raw.len() - raw.len() / 16;
     out.resize(start + HEADER_BYTES + room, 0);
     let payload = &mut out[start + HEADER_BYTES..];

@@ -1,9 +1,9 @@
 //! Clearing up after a store that died.
 //!
-//! What a dead store appended and did not publish is garbage by definition: its open segments are
-//! cut behind the last record that a row points to, and sealed. Nothing before that point is
-//! touched, whatever it looks like: it was synced before its rows were published, so if it is
-//! damaged, that is for the scrub to find and not for us to cut.
+//! Records that a dead store appended and did not publish are garbage by definition: its open
+//! segments are cut behind the last record that a row points to, and sealed. Nothing before that
+//! point is touched, whatever it looks like: it was synced before its rows were published, so if it
+//! is damaged, that is for the scrub to find and not for us to cut.
 
 use std::io;
 use std::os::unix::fs::FileExt;

@@ -26,7 +26,7 @@ pub struct ScrubOptions {
     pub time: Option<Duration>,
 }
 
-/// What a scrub found.
+/// The result of a scrub.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ScrubReport {
     /// Chunks read and compared.

@@ -94,7 +94,7 @@ pub(crate) struct Segments {
     owner: u64,
     segment_bytes: u64,
     reserve_bytes: u64,
-    /// What may be written before the file system is asked again.
+    /// The bytes that may be written before the file system is asked again for its free bytes.
     room: AtomicU64,
     pending: Mutex<HashMap<Digest, Pending>>,
     shelf: Mutex<Vec<(Arc<OpenSegment>, Instant)>>,
@@ -432,8 +432,8 @@ impl Segments {
         pending.shrink_to(MAX_RECORDS);
     }
 
-    /// Seals what lies on the shelf for longer than `idle`, and what is full. What fails is tried
-    /// again next time.
+    /// Seals the segments that lie on the shelf for longer than `idle`, and the full ones there. A
+    /// segment that fails to seal is tried again next time.
     pub(crate) async fn seal_idle(self: &Arc<Self>, idle: Duration) {
         let idle_segments: Vec<_> = {
             let mut shelf = lock(&self.shelf);

@@ -20,8 +20,8 @@ use crate::manifest::{MAX_CONTENT_BYTES, chunk_count};
 use crate::store::Inner;
 use crate::{CHUNK_BYTES, Content};
 
-/// A save that is under way. What its writers and patches wrote, and what they found already there,
-/// is safe from the sweep until it ends.
+/// A save that is under way. The chunks that its writers and patches wrote, and those that they
+/// found already there, are safe from the sweep until it ends.
 ///
 /// It has a row with a lease, which a task of its own prolongs. It ends by [`Session::finish`] or
 /// [`Session::abandon`]; dropping it is abandoning it. A session whose process dies ends when the
@@ -34,7 +34,7 @@ pub struct Session {
     hold: Arc<Hold>,
 }
 
-/// What keeps a session alive; its writers and patches share it.
+/// The state that keeps a session alive; its writers and patches share it.
 struct Hold {
     inner: Arc<Inner>,
     id: u64,

@@ -22,7 +22,7 @@ use crate::session::Session;
 const JANITOR_PERIOD: Duration = Duration::from_secs(5);
 /// How long a segment waits on the shelf for the next save.
 const SHELF_LIFE: Duration = Duration::from_secs(10);
-/// What all streams together may read ahead: enough for sixteen at full speed.
+/// The bytes that all streams together may read ahead: enough for sixteen at full speed.
 const READ_AHEAD_BYTES: usize = 64 << 20;
 /// Segments' places are kept in 32 bits, with room for a batch past the end.
 const LARGEST_SEGMENT_BYTES: u64 = 1 << 30;
@@ -69,7 +69,7 @@ pub(crate) struct Inner {
     pub(crate) segments: Arc<Segments>,
     pub(crate) options: Options,
     pub(crate) owner: u64,
-    /// What all saves together may have under way, in batches.
+    /// A permit for each batch that all saves together may have under way.
     pub(crate) batches: Arc<Semaphore>,
     ahead: Arc<Semaphore>,
     lock: std::sync::Mutex<Option<OwnerLock>>,

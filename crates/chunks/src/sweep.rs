@@ -54,7 +54,7 @@ const LIVE_PERCENT: u64 = 70;
 const SHORT_SEGMENT_BYTES: u64 = 4 << 20;
 const SHORT_SEGMENTS: usize = 16;
 
-/// What a sweep did.
+/// The result of a sweep.
 #[derive(Debug, Clone, Default)]
 pub struct SweepReport {
     /// The epoch that it began.
@@ -90,9 +90,9 @@ struct Sweep<'a> {
 }
 
 impl Store {
-    /// Deletes what neither a committed root nor a live session needs; see the module's head for
-    /// why this is safe beside saves. What is found unreachable is condemned, and removed by the
-    /// next sweep if it still is. [`Error::Busy`] when another sweep is at work. No chunk is
+    /// Deletes chunks that neither a committed root nor a live session needs; see the module's head
+    /// for why this is safe beside saves. Unreachable chunks are condemned, and the next sweep removes
+    /// those that are still unreachable. [`Error::Busy`] when another sweep is at work. No chunk is
     /// condemned or removed when a committed root cannot be read to its end; segments that are
     /// empty already are dropped, and others are compacted, all the same.
     pub async fn sweep(&self, roots: &dyn Roots) -> Result<SweepReport, Error> {
@@ -187,7 +187,7 @@ impl Sweep<'_> {
         Ok(())
     }
 
-    /// Counts what stays in each segment. What was removed is sorted, as the rows are.
+    /// Counts the bytes that stay in each segment, and those removed. `remove` is sorted.
     fn count(&mut self, rows: Vec<Row>, remove: &[Digest]) {
         for row in rows {
             let record = HEADER_BYTES as u64 + u64::from(row.location.stored_bytes);
@@ -212,7 +212,7 @@ impl Sweep<'_> {
         // The order of the least to copy first: with little room it makes the most.
         sealed.sort_by_key(live);
         let sealed: Vec<_> = sealed.into_iter().map(|segment| (segment, live(&segment))).collect();
-        // What costs no room gives the room for what does.
+        // Empty segments cost no room to drop, and give the room that the others need.
         for segment in empty {
             self.drop_segment(&segment).await?;
         }

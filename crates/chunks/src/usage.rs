@@ -12,7 +12,7 @@ use crate::recover::all_segments;
 use crate::store::Store;
 use crate::walk::{self, Part};
 
-/// What one content takes in the store.
+/// The bytes that one content takes in the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Usage {
     /// The content's length.
@@ -23,7 +23,7 @@ pub struct Usage {
     pub unique_bytes: u64,
 }
 
-/// What the whole store takes.
+/// The rows, segments and bytes of the whole store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stats {
     /// Counts over all rows.

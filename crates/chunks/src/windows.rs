@@ -38,7 +38,7 @@ impl Windows {
         let window = self.begin(key, read);
         let taken = window.clone().await;
         if taken.is_err() {
-            // Whoever asks next tries again.
+            // The next reader that asks tries again.
             self.lock().retain(|(_, _, kept)| !kept.ptr_eq(&window));
         }
         taken

@@ -24,11 +24,11 @@ pub(crate) struct Block {
 /// Takes one block after another.
 pub(crate) type Visit<'v> = dyn FnMut(Block) -> Result<(), Rejection> + 'v;
 
-/// What a file has besides blocks.
+/// The sizes of a file, and its tables.
 pub(crate) struct Layout {
     pub file_bytes: u64,
     pub virtual_size_bytes: u64,
-    /// What a block takes of the file.
+    /// The bytes of the file that a block takes.
     pub block_bytes: u64,
     pub tables: Tables,
 }

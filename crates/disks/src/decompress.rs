@@ -1,8 +1,8 @@
 //! The one layer of compression that a file may be wrapped in: gzip, zstd or xz.
 //!
-//! A [`Decoder`] reads compressed bytes from any source and gives the file's, a buffer at a time. Whatever the bytes
-//! say, it holds one window, stops at the output's limit, gives up what grows or takes time out of all proportion, and
-//! refuses what is compressed twice.
+//! A [`Decoder`] reads compressed bytes from any source and gives the file's, a buffer at a time. It holds one window,
+//! stops at the output's limit, gives up a file that grows or takes time out of all proportion, and refuses one that is
+//! compressed twice, whatever the bytes say.
 
 use std::fmt;
 use std::io::{self, BufReader, Read};
@@ -18,10 +18,10 @@ use crate::{ReadAt, Rejection, Rule};
 
 /// The window that a decoder may hold: that of `zstd --ultra -22` (2^27), and of `xz -9` twice over.
 const WINDOW_LOG: u32 = 27;
-/// What xz needs beside its window, in KiB; the next larger window is half as large again.
+/// The memory that xz needs beside its window, in KiB. It admits no larger window: the next is half as large again.
 const XZ_OVERHEAD_KIB: u32 = 1024;
-/// So much comes out of however little, because disks are mostly empty; from there on at most as many bytes for each
-/// byte that went in. Deflate reaches 1,032, xz and zstd many thousands, all with nothing but zeroes.
+/// Any input may give so many bytes, because disks are mostly empty; each byte of it allows [`MAX_RATIO`] more. Deflate
+/// reaches 1,032, xz and zstd many thousands, all with nothing but zeroes.
 const FREE_OUTPUT_BYTES: u64 = 1 << 30;
 const MAX_RATIO: u64 = 2000;
 /// A minute, and a second more for each megabyte: the slowest honest decoder is fifty times as fast.
@@ -79,7 +79,7 @@ pub struct Decoder<R: Read> {
     head: Vec<u8>,
     head_given: usize,
     looked: bool,
-    /// What was refused is refused for ever.
+    /// The refusal, which every later read repeats.
     refused: Option<Rejection>,
 }
 
@@ -209,7 +209,7 @@ impl<R: Read> Decoder<R> {
         }
     }
 
-    /// What a decoder's failure means for the file.
+    /// The refusal of the file that follows from a decoder's failure.
     fn refusal(&self, error: &io::Error) -> Rejection {
         let at = self.input_bytes();
         if self.meter.failed.load(Relaxed) {
@@ -238,7 +238,7 @@ impl<R: Read> fmt::Debug for Decoder<R> {
     }
 }
 
-/// What the source gave, and how long it was waited for.
+/// The bytes that the source gave, the time it was waited for, and whether it failed.
 #[derive(Debug, Default)]
 struct Meter {
     bytes: AtomicU64,

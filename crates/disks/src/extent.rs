@@ -62,7 +62,7 @@ pub trait Disk: std::fmt::Debug {
     /// [`crate::Rule::Corrupt`] or [`crate::Rule::Truncated`] when the bytes in the file do not inflate to them.
     fn inflate(&self, extent: &Extent) -> Result<Vec<u8>, Rejection>;
 
-    /// What is in the file that the disk does not have, in sentences for its owner.
+    /// Notes for the owner, in sentences: things in the file that the disk does not have, and the like.
     fn notes(&self) -> Vec<String> {
         Vec::new()
     }

@@ -3,7 +3,7 @@
 use crate::flat::Flat;
 use crate::{Disk, Format, ReadAt, Rejection, Rule, detect, qcow2, vdi, vhd, vhdx, vmdk};
 
-/// What a file must stay within.
+/// The limits that a file must stay within.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The largest disk that a file may hold.
@@ -28,7 +28,7 @@ pub struct Checked {
     pub format: Format,
     /// The size of the disk in the file, a multiple of 512.
     pub virtual_size_bytes: u64,
-    /// What the owner should know: things in the file that the disk does not have.
+    /// Notes for the owner, in sentences: things in the file that the disk does not have, and the like.
     pub notes: Vec<String>,
 }
 

@@ -47,7 +47,7 @@ impl Rule {
         }
     }
 
-    /// What a person can do, when a refusal has nothing more exact to say.
+    /// The remedy of a refusal that names none more exact.
     fn remedy(self) -> &'static str {
         match self {
             Rule::ExternalReference => "Write the image into one file: qemu-img convert -O qcow2 OLD NEW.",
@@ -81,9 +81,9 @@ pub struct Rejection {
     pub rule: Rule,
     /// Where in the file it was found, in bytes from its start.
     pub offset: Option<u64>,
-    /// What was found, in a sentence without anything quoted from the file.
+    /// The fault, in a sentence without anything quoted from the file.
     pub message: String,
-    /// What the person can do about it.
+    /// A remedy that the person can try.
     pub remedy: String,
 }
 
@@ -108,7 +108,7 @@ impl Rejection {
         if offset < longest { Self::truncated(at, message) } else { Self::corrupt(at, message) }
     }
 
-    /// What a reader of compressed bytes says of others.
+    /// The refusal to inflate an extent that is not compressed.
     pub(crate) fn not_compressed() -> Self {
         Self::new(Rule::Unreadable, None, "the extent is not compressed")
     }

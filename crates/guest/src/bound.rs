@@ -1,4 +1,4 @@
-//! The bounds of a look. Whoever meets one notes it here, and the report is *incomplete*: in a gate, a thing that was
+//! The bounds of a look. Code that meets one notes it here, and the report is *incomplete*: in a gate, a thing that was
 //! not looked at did not pass.
 
 use std::{cell::RefCell, collections::BTreeMap, rc::Rc};

@@ -45,7 +45,7 @@ impl Disk for std::fs::File {
     }
 }
 
-/// What is read at a time: file systems ask for a few hundred bytes here and there, mostly near each other.
+/// The bytes that are read at a time: file systems ask for a few hundred here and there, mostly near each other.
 const BLOCK_BYTES: u64 = 64 << 10;
 /// Blocks that are kept: 8 MiB, which holds the metadata that one walk comes back to.
 const KEPT_BLOCKS: usize = 128;

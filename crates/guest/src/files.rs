@@ -30,7 +30,7 @@ impl Problem {
     }
 }
 
-/// What a name stands for.
+/// The kind of thing that a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Folder,
@@ -46,7 +46,7 @@ pub(crate) struct Entry {
     pub(crate) kind: Kind,
 }
 
-/// What a path leads to, links followed.
+/// The kind and size of the thing that a path leads to, links followed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Stat {
     pub(crate) kind: Kind,
@@ -60,7 +60,7 @@ pub(crate) trait FileReader {
     /// The names in a folder; no more than one beyond [`MAX_ENTRIES`].
     fn list(&self, folder: &str) -> Result<Vec<Entry>, Problem>;
 
-    /// What a path leads to.
+    /// The kind and size of the thing that a path leads to.
     fn stat(&self, path: &str) -> Result<Stat, Problem>;
 
     /// At most `max` bytes of a file from an offset on; fewer only at its end.
@@ -70,7 +70,7 @@ pub(crate) trait FileReader {
     fn free_bytes(&self) -> Option<u64>;
 }
 
-/// The files of a volume. Whatever is there and cannot be read, or is not read to its end, is noted among the bounds.
+/// The files of a volume. A thing that is there and cannot be read, or is not read to its end, is noted as a bound.
 ///
 /// A reader may panic on a damaged volume: it is asked nothing more after it has.
 pub(crate) struct Files {
@@ -80,7 +80,7 @@ pub(crate) struct Files {
     partition: Option<u32>,
 }
 
-/// Turns a panic of a reader into an answer. What it worked on is given up with it.
+/// Turns a panic of a reader into an answer. A reader that panicked is given up.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, Problem>) -> Result<T, Problem> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or(Err(Problem::Panicked))
 }
@@ -103,7 +103,7 @@ impl Files {
         Ok(entries)
     }
 
-    /// What a path leads to.
+    /// The kind and size of the thing that a path leads to.
     pub(crate) fn stat(&self, path: &str) -> Result<Stat, Problem> {
         self.ask(path, |reader| reader.stat(path))
     }

@@ -1,4 +1,4 @@
-//! What guest is on a disk: bytes in, a report out.
+//! The guest on a disk: bytes in, a report out.
 //!
 //! ```text
 //! Disk ─► Bounded (cache, time, bytes) ─► table ─► volumes ─► files ─┬─► windows | linux ─► facts
@@ -38,7 +38,7 @@ use volumes::Content;
 /// The version of the rules. It rises when a rule is added or becomes stricter: reports of older rules are made anew.
 pub const RULES: u32 = 2;
 
-/// What one look may take.
+/// The time and the bytes that one look may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Time.

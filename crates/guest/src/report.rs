@@ -1,4 +1,4 @@
-//! What is told about a disk. Never a byte of a secret: a finding says what, where and what to do.
+//! The report on a disk. It never has a byte of a secret: a finding names the problem, its place and the remedy.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +18,7 @@ pub struct Report {
     pub facts: Facts,
     /// Windows, where there is one, or where nobody can tell that there is none.
     pub windows: Option<Windows>,
-    /// What should not be in a disk that is copied.
+    /// Things that should not be in a disk that is copied.
     pub findings: Vec<Finding>,
     /// There were more findings than are listed; those of the highest severity are.
     pub has_more_findings: bool,
@@ -70,7 +70,7 @@ pub enum Fact<T> {
 }
 
 impl<T> Fact<T> {
-    /// What is known.
+    /// The value, when it is known.
     pub fn known(&self) -> Option<&T> {
         match self {
             Fact::Known(value) => Some(value),
@@ -136,7 +136,7 @@ pub struct Facts {
 pub struct Windows {
     /// The verdict.
     pub state: WindowsState,
-    /// What it rests on, in a sentence.
+    /// The ground of the verdict, in a sentence.
     pub found: String,
 }
 
@@ -164,7 +164,7 @@ pub enum Severity {
     Low,
     /// Clones will be mistaken for one another, or something personal is left.
     Medium,
-    /// Whoever gets the image gets into something.
+    /// People with the image get access or secrets that are not theirs, or its Windows may not be generalised.
     High,
 }
 
@@ -182,7 +182,7 @@ pub struct Finding {
     pub place: String,
     /// Why it matters.
     pub why: String,
-    /// What to do about it.
+    /// The remedy.
     pub remedy: String,
 }
 

@@ -34,13 +34,13 @@ pub(crate) struct Partition {
     pub(crate) start: u64,
     pub(crate) len: u64,
     pub(crate) kind: PartitionKind,
-    /// What `PARTUUID=` in fstab says, in lower case.
+    /// The value of `PARTUUID=` in fstab, in lower case.
     pub(crate) uuid: String,
-    /// What `PARTLABEL=` says.
+    /// The value of `PARTLABEL=`.
     pub(crate) name: String,
 }
 
-/// What a table says that a partition is for.
+/// The purpose of a partition, as the table states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum PartitionKind {
     Mbr(u8),

@@ -2,7 +2,7 @@
 //!
 //! Microsoft documents two places where Setup notes the state of an installation: the registry's
 //! `Setup\State\ImageState`, and `Windows\Setup\State\State.ini`. Only when both say the same is it believed, and only
-//! when nothing hints that what is on the disk is not what Windows last meant to write.
+//! when nothing hints that writes of Windows are missing on the disk.
 
 use crate::{
     files::{Files, Problem, printable},
@@ -19,7 +19,7 @@ const VERSION_KEY: &str = r"Microsoft\Windows NT\CurrentVersion";
 /// State.ini has two lines.
 const MAX_INI_BYTES: usize = 4096;
 
-/// What there is of Windows on the volumes; the worst of it counts.
+/// The verdict on the Windows on the volumes; the worst of several counts.
 pub(crate) fn inspect(volumes: &[Volume]) -> Option<Windows> {
     let mut found: Vec<Windows> = volumes.iter().filter_map(of_volume).collect();
     if found.is_empty() {

@@ -17,7 +17,7 @@ use tokio::net::UnixListener;
 use tokio_util::sync::CancellationToken;
 
 const DISK_BYTES: usize = 256 << 20;
-/// What the service's chunks have.
+/// The size of the service's chunks.
 const CHUNK_BYTES: u64 = 64 << 10;
 /// Rounds of each pattern; the best of each server counts, as the machine is never quite quiet.
 const ROUNDS: usize = 5;

@@ -1,10 +1,10 @@
-//! What is served.
+//! The device: the bytes that a server reads from.
 
 use std::io;
 
 use bytes::Bytes;
 
-/// A run of what was read.
+/// A run of the bytes that were read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
     /// These bytes, sent without a copy.

@@ -17,7 +17,7 @@ const MAX_OPTIONS: usize = 64;
 
 const ALLOCATION: &[u8] = b"base:allocation";
 
-/// What the client and the server agreed on.
+/// The extensions that the client and the server agreed on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Agreed {
     pub structured: bool,

@@ -22,7 +22,7 @@ const MAX_IN_FLIGHT_BYTES: u64 = MAX_READ_BYTES as u64;
 const MAX_IN_FLIGHT_REQUESTS: usize = 256;
 /// How much of an answer to a question for the block status is sent: extents of 8 bytes.
 const MAX_EXTENTS: usize = 8 << 10;
-/// What a request without data counts for.
+/// The bytes that a request without data counts for.
 const LEAST_COST: u32 = 4 << 10;
 /// How long answers may take to be written once the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -52,7 +52,7 @@ where
     outcome
 }
 
-/// What is under way.
+/// The requests under way on one connection.
 #[derive(Debug, Default)]
 struct Exchange {
     in_flight_bytes: u64,
@@ -118,7 +118,7 @@ impl Exchange {
     }
 }
 
-/// What a request holds in memory while it is in flight.
+/// The bytes that a request holds in memory while it is in flight.
 fn cost(request: &Request) -> u32 {
     let bytes = if request.kind == CMD_READ { request.len } else { 0 };
     bytes.clamp(LEAST_COST, MAX_READ_BYTES)

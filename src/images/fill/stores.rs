@@ -1,8 +1,8 @@
 //! Images in several stores: copies to further ones, and out of one again.
 //!
 //! A copy has the same roots as what it is a copy of, and every byte of it was verified on the way. While it is under
-//! way the image is as it was; a store is among the image's as soon as its copy is whole. What a copy reads is pinned
-//! in the store that it reads from, so that it may be taken out there, or the image deleted, at any moment.
+//! way the image is as it was; a store is among the image's as soon as its copy is whole. The contents that a copy
+//! reads are pinned in their store, so that the image may be taken out of that store, or deleted, at any moment.
 
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -1,4 +1,4 @@
-//! What a crash leaves at every step: the folder and the index are copied before and after each
+//! The store after a crash at every step: the folder and the index are copied before and after each
 //! change of the index, and a store is opened on each copy.
 
 use std::collections::HashMap;
@@ -118,7 +118,7 @@ recorded! {
     set_scrub_position(segment: u64) -> ();
 }
 
-/// What the machine may do to bytes that were never synced.
+/// The fate of bytes that were never synced.
 #[derive(Clone, Copy, Debug)]
 enum Loss {
     /// The process died: the system still has them.

@@ -1,4 +1,4 @@
-//! What is saved is read back.
+//! Saved contents are read back.
 
 use bytes::Bytes;
 use chunks::{CHUNK_BYTES, Content, Digest, Error};

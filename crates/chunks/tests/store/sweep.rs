@@ -1,4 +1,4 @@
-//! What the sweep takes, and what it must not.
+//! The sweep: the things it takes, and those it must leave.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -98,7 +98,7 @@ async fn a_session_that_lapsed_cannot_end_its_save() {
     let session = hung.begin().await.unwrap();
     let mut writer = session.writer();
     writer.write(Bytes::from(noise(7, 500_000))).await.unwrap();
-    // What a sweep does when it finds the lease lapsed.
+    // A sweep does this when it finds the lease lapsed.
     place.index.end_session(session.id()).await.unwrap();
     assert!(matches!(writer.finish().await, Err(Error::SessionLost)));
     assert!(matches!(session.pin(chunks::Digest::of(b"x")).await, Err(Error::SessionLost)));

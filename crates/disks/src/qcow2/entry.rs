@@ -10,7 +10,7 @@ const COMPRESSED: u64 = 1 << 62;
 /// Version 3: the cluster reads as zeroes.
 const ZERO: u64 = 1;
 
-/// What an L2 entry says of one guest cluster.
+/// The content of one guest cluster, as an L2 entry states it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entry {
     /// Nothing: the backing file's bytes, or zeroes without one.
@@ -36,7 +36,7 @@ pub(crate) fn l1(header: &Header, word: u64) -> Result<Option<u64>, Problem> {
     host(header, word & OFFSET)
 }
 
-/// What an L2 entry says; `parts` is its second word in an image with subclusters.
+/// Reads an L2 entry; `parts` is its second word in an image with subclusters.
 pub(crate) fn l2(header: &Header, word: u64, parts: Option<u64>) -> Result<Entry, Problem> {
     if word & COMPRESSED != 0 {
         if word & COPIED != 0 {

@@ -65,7 +65,7 @@ impl<'a> File<'a> {
         self.header.cluster_bytes()
     }
 
-    /// What is in the file that the disk does not have, in sentences for its owner.
+    /// Notes for the owner, in sentences: things in the file that the disk does not have.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }

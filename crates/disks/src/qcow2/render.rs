@@ -101,7 +101,7 @@ impl Rendering {
         Pieces { rendering: self, at: range.start, end: range.end.min(self.size_bytes()) }
     }
 
-    /// What is written as the disk's size: whole sectors.
+    /// The disk's size as the file states it: whole sectors.
     fn virtual_size_bytes(&self) -> u64 {
         self.disk_bytes.next_multiple_of(512)
     }

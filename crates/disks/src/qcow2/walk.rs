@@ -14,7 +14,7 @@ use super::entry::{self, Entry};
 use super::header::Header;
 use super::snapshots;
 
-/// What the walk came by.
+/// The result of the walk.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Found {
     pub compressed_clusters: u64,

@@ -76,7 +76,7 @@ impl Items {
             LOGICAL_SECTOR => (&mut self.logical_sector, 4),
             PHYSICAL_SECTOR => (&mut self.physical_sector, 4),
             PARENT_LOCATOR => return Err(parent(at)),
-            // Whoever does not know a required item must not read the disk.
+            // A reader that does not know a required item must not read the disk.
             _ if u32_at(entry, 24) & 4 != 0 => {
                 let message = "the file needs metadata that is not known here";
                 return Err(Rejection::new(Rule::UnsupportedFeature, at, message));

@@ -109,7 +109,7 @@ impl File<'_> {
     }
 }
 
-/// What an entry of the block table says: three bits of state, and where the block is, in megabytes.
+/// Reads an entry of the block table: three bits of state, and the block's place, in megabytes.
 fn place(entry: u64) -> Result<Kind, &'static str> {
     match entry & 7 {
         // Not present, undefined, zero, unmapped; 5 is unmapped in the format's draft.

@@ -9,7 +9,7 @@ use super::header::{Header, SECTOR_BYTES};
 pub(super) const REMEDY: &str = "Write the disk into one file: qemu-img convert -f vmdk -O qcow2 OLD NEW, \
     or vmware-vdiskmanager -r OLD -t 0 NEW.";
 
-/// What an extent's line begins with.
+/// The words that an extent's line begins with.
 const ACCESS: [&str; 3] = ["rw", "rdonly", "noaccess"];
 /// "There is no parent."
 const NO_PARENT: &str = "ffffffff";

@@ -120,7 +120,7 @@ fn compression(head: &[u8], flags: u32) -> Result<bool, Rejection> {
 fn descriptor(head: &[u8]) -> Result<Range<u64>, Rejection> {
     let (sector, sectors) = (u64_at(head, 28), u64_at(head, 36));
     if sector == 0 {
-        // What is left of a disk in several files: the text lies in another one.
+        // The file is a part of a disk in several files: the descriptor lies in another one.
         return Err(Rejection::new(Rule::ExternalReference, 28, "the file is one of several that are a disk")
             .with_remedy(super::descriptor::REMEDY));
     }

@@ -9,7 +9,7 @@ use crate::support::sample_disk;
 
 const ALL: [Compression; 3] = [Compression::Gzip, Compression::Zstd, Compression::Xz];
 
-/// What the usual program makes of bytes that come piece by piece.
+/// The output of the usual program for bytes that come piece by piece.
 fn compressed(compression: Compression, options: &[&str], pieces: impl Iterator<Item = Vec<u8>>) -> Vec<u8> {
     let program = compression.to_string();
     let mut child = Command::new(&program)

@@ -1,7 +1,7 @@
 //! Files broken at random, beside QEMU and Nova's and Glance's inspector.
 //!
-//! What we accept of them must be the disk that QEMU sees, and nothing that the inspector calls unsafe. QEMU may refuse
-//! more than we do, and the inspector looks at little else than headers; what we refuse is not shown to either.
+//! A file that we accept must be the disk that QEMU sees, and nothing that the inspector calls unsafe. QEMU may refuse
+//! more than we do, and the inspector looks at little else than headers; neither is shown a file that we refuse.
 //!
 //! `FUZZ_SECONDS` says how long (5 when it does not); `FUZZ_SEED` where to begin; `OSLO_PYTHON` is a Python that has
 //! oslo.utils, and without it only QEMU is asked. `make fuzz` sets all three.
@@ -151,8 +151,8 @@ impl Drop for Inspector {
     }
 }
 
-/// What the inspector calls unsafe and we do not: it does not know qcow2's subclusters (bit 4), which QEMU has had
-/// since 5.2.
+/// Whether this is the known case that the inspector calls unsafe and we do not: it does not know qcow2's subclusters
+/// (bit 4), which QEMU has had since 5.2.
 fn is_known(format: Format, file: &[u8], answer: &str) -> bool {
     format == Format::Qcow2 && answer.contains("Unknown QCOW2 features") && file[79] & !0xf == 0x10
 }

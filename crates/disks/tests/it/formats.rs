@@ -4,7 +4,7 @@ use disks::{Format, Limits, Rule, check, detect};
 
 use crate::support::{Folder, LIMITS, disk_in, sample, sample_disk};
 
-/// What `qemu-img` writes in each format, and what it is.
+/// The drivers and options that `qemu-img` writes files with, and the format of each file.
 const WRITTEN: &[(&str, &[&str], Format)] = &[
     ("qcow2", &[], Format::Qcow2),
     ("qcow2", &["-o", "compat=0.10"], Format::Qcow2),

@@ -1,4 +1,4 @@
-//! What we map is what QEMU reads.
+//! Our map of a file gives the bytes that QEMU reads.
 
 use disks::qcow2::{Extent, File, Kind, Rules, create_overlay};
 use disks::{Format, check};

@@ -1,4 +1,4 @@
-//! What we write is what QEMU reads, and what it calls clean.
+//! QEMU reads the disk that we rendered, and calls the file clean.
 
 use disks::qcow2::{CLUSTER_BYTES, File, Rendering, Rules, create_overlay};
 use proptest::prelude::*;

@@ -258,7 +258,7 @@ fn a_footer_that_differs_from_the_header_in_any_field_is_refused() {
     assert_eq!(rule_after(Format::Vmdk, &file, |file| file.push(0)), Rule::Truncated);
 }
 
-/// What inflating the first compressed grain says after a change of the bytes at its place.
+/// The rule that the first compressed grain breaks when it is inflated after a change of the bytes at its place.
 fn inflated_after(change: impl FnOnce(&mut Vec<u8>, usize)) -> Rule {
     let mut file = stream();
     let grain = le32(&file, grains(&file)[0]) as usize * 512;

@@ -13,7 +13,7 @@ use crate::{
 const MAX_FILE_BYTES: usize = 256 << 10;
 /// Hashes that are tried, root's first: each try takes some milliseconds, by the hash's own design.
 const MAX_TRIED: usize = 8;
-/// What people and installers leave as a password, tried beside the account's own name.
+/// Passwords that people and installers leave, tried beside the account's own name.
 const WELL_KNOWN: [&str; 6] = ["password", "root", "toor", "admin", "changeme", "123456"];
 /// The most rounds of a hash that is tried; the default is 5,000.
 const MAX_ROUNDS: u64 = 20_000;
@@ -26,7 +26,7 @@ struct Account<'a> {
     hash: &'a str,
 }
 
-/// What is wrong with the accounts in a folder with `passwd` and `shadow`.
+/// The rules that accounts in a folder with `passwd` and `shadow` break, each with its place.
 pub(super) fn look(files: &Files, folder: &str) -> Vec<(&'static Rule, String)> {
     let read = |name: &str| files.text(&format!("{folder}/{name}"), MAX_FILE_BYTES).unwrap_or_default();
     let (passwd, shadow) = (read("passwd"), read("shadow"));

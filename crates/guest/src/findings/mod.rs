@@ -1,4 +1,4 @@
-//! What should not be in a disk that is copied, and where it is.
+//! Findings: things that should not be in a disk that is copied, each with its place.
 //!
 //! Every readable volume is looked at: a Linux root as `/`, volumes that its fstab mounts at their place, any other
 //! by itself. Of a file that may hold a secret only its place is told, never a byte.

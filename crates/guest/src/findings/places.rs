@@ -2,7 +2,7 @@
 
 use super::rules::{self, Rule};
 
-/// What must hold of a file to be a finding.
+/// The condition that makes a file a finding.
 #[derive(Clone, Copy)]
 pub(super) enum Test {
     /// It has content.

@@ -22,13 +22,13 @@ pub(crate) struct Volume {
     pub(crate) content: Content,
     pub(crate) files: Option<Files>,
     pub(crate) problem: Option<String>,
-    /// What `LABEL=` and `UUID=` in fstab say.
+    /// The values of `LABEL=` and `UUID=` in fstab.
     pub(crate) names: [String; 2],
-    /// Why Windows' last words may not all be in it, if so.
+    /// Why writes of Windows may be missing in it, if so.
     pub(crate) unfinished: Option<String>,
 }
 
-/// What is in a part of the disk.
+/// The content of a part of the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
     Ext(&'static str),

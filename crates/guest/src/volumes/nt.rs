@@ -33,7 +33,7 @@ impl Nt {
         Ok(Nt { files, reader: RefCell::new(reader) })
     }
 
-    /// Why what is in the volume may not be what its system last meant to write, if so.
+    /// Why writes of the volume's system may be missing in it, if so.
     pub(super) fn unfinished(&self) -> Result<Option<&'static str>, Problem> {
         let reader = &mut *self.reader.borrow_mut();
         let flags = self.files.volume_info(reader).map_err(problem)?.flags();

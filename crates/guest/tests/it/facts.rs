@@ -1,4 +1,4 @@
-//! What is told of a Linux, and of disks with none.
+//! The facts that are told of a Linux, and of disks with none.
 
 use guest::{Boot, Fact, Family, TableKind};
 

@@ -2,13 +2,13 @@
 
 use crate::support::{AROUND, Around, SYSTEMS, System, Tree, findings, look};
 
-/// What is planted where, and what must be found: the id, and the place if it is another.
+/// The id of the finding, the place of the file, and the file's text.
 type Plant = (&'static str, &'static str, &'static str);
 
 const KEY: &str = "-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0LWNhbmFyeQ==\n-----END OPENSSH PRIVATE KEY-----\n";
 const CANARY: &str = "secret-canary";
 
-/// What any file system can hold.
+/// The plants that any file system can hold.
 const PLANTS: &[Plant] = &[
     ("ssh_host_key", "/etc/ssh/ssh_host_ed25519_key", KEY),
     ("authorized_key", "/home/ann/.ssh/authorized_keys", "ssh-ed25519 AAAA secret-canary\n"),

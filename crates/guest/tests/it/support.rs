@@ -12,7 +12,7 @@ use guest::{Limits, Report, Scope};
 /// A folder of files to make a volume of.
 pub(crate) struct Tree(tempfile::TempDir);
 
-/// What a volume can be.
+/// The file system of a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum System {
     Ext4,
@@ -20,7 +20,7 @@ pub(crate) enum System {
     Ntfs,
 }
 
-/// What can be around a volume.
+/// The partition table around a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Around {
     Nothing,

@@ -43,7 +43,7 @@ pub(crate) async fn greeted(server: &Server) -> UnixStream {
     stream
 }
 
-/// What the server still sends until it hangs up.
+/// The bytes that the server still sends until it hangs up.
 pub(crate) async fn rest(mut stream: UnixStream) -> Vec<u8> {
     let mut rest = Vec::new();
     let read = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await;
