@@ -33,7 +33,7 @@ put_modules virtio_ring virtio virtio_pci_legacy_dev virtio_pci_modern_dev virti
     crc16 crc32c_generic libcrc32c mbcache jbd2 ext4
 echo "$order" >memory/modules/order
 cp "$here/cleaner-init" memory/init
-# What find calls for each file; the same program under the name that tells it what to do.
+# The command that find calls for each file: the same program, under the name that tells it what to do.
 ln -s ../init memory/bin/blank
 chmod +x memory/init
 pack_memory initramfs

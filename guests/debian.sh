@@ -41,7 +41,7 @@ locale: C.UTF-8
 END
 in_root systemctl --quiet enable serial-getty@ttyS0.service
 in_root systemctl --quiet mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer systemd-firstboot.service
-# What must be each instance's own is made at its first boot.
+# The host keys and the machine id must be each instance's own: its first boot makes them.
 rm -f root/etc/ssh/ssh_host_* root/var/lib/dbus/machine-id
 : >root/etc/machine-id
 

@@ -7,7 +7,7 @@
 ;   MICRO-READY <label> <boots: four hex digits> OK        (or DISK-ERR)
 ;
 ; so that a console log alone proves which image a clone came from and that its disk is its own.
-; The ACPI power button makes it say MICRO-DOWN and switch off. What it obeys on COM1:
+; The ACPI power button makes it say MICRO-DOWN and switch off. It obeys these letters on COM1:
 ;
 ;   w  writes sector 4 full of "MW", says !
 ;   f  writes 16 MiB of noise that does not compress, from 1 MiB on, each f further; says ! when done

@@ -3,8 +3,8 @@
 #
 #   guests/zoo.sh DIR
 #
-# What each file is to be judged as is said in zoo.tsv. Every accepted file holds the same disk of 4 MiB: the micro
-# guest where nasm is there, a label, bytes that do not compress, a cluster that does, and a last sector.
+# zoo.tsv lists the verdict on each file. Every accepted file holds the same disk of 4 MiB: the micro guest where nasm
+# is there, a label, bytes that do not compress, a cluster that does, and a last sector.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 dir=${1:?usage: zoo.sh DIR}

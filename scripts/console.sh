@@ -31,13 +31,13 @@ is_built() {
     [ -z "$(find src public index.html package-lock.json vite.config.ts -newer dist/index.html -print -quit)" ]
 }
 
-# Runs one of the folders of what a browser does.
+# Runs one of the folders of browser tests.
 browse() {
     install
     EFFIGY_BROWSE=$1 npx playwright test "${@:2}"
 }
 
-# Whoever has no Node has built no console, and there is nothing to test.
+# A machine without Node has built no console, and there is nothing to test.
 or_leave() {
     has_node && return
     echo "The console needs Node 20.19 or later and npm; it is neither built nor tested here." >&2

@@ -4,7 +4,7 @@
 #   scripts/fuzz.sh [TARGET...]      all of fuzz/targets, and `differ`, when none is named
 #
 # `guest-ext`, `guest-fat`, `guest-ntfs` (with the registry's hives) and `guest-table` are one target on other disks.
-# FUZZ_SECONDS (60) is for each target. What a target finds is written to .cache/fuzz/TARGET-*; run it again with
+# FUZZ_SECONDS (60) is for each target. A target writes its findings to .cache/fuzz/TARGET-*; run one again with
 # `target/fuzz/HOST/release/TARGET FILE`. `differ` holds what is accepted against qemu-img and oslo.utils.
 set -euo pipefail
 cd "$(dirname "$0")/.."

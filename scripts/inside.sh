@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What is inside an image, on a real Debian: clean as it is made, with traces of its first boot in the image that is
-# cast of it, and without them in the copy that is cleaned.
+# The verification of a real Debian: clean as it is made, with traces of its first boot in the image that a capture
+# makes of it, and without them in the cleaned copy.
 #
 #   scripts/inside.sh             (or: make inside)
 #

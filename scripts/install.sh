@@ -142,7 +142,7 @@ case " $* " in
     ;;
 esac
 
-# What Debian has no package of. It is built once, into the clone, and any version that is installed will do.
+# Debian has no package of cargo-deny. It is built once, into the clone, and any version that is installed will do.
 CARGO_DENY=0.20.2
 case " $* " in
 *" check "*)

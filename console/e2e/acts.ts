@@ -1,4 +1,4 @@
-// What a person does, in the words of the console.
+// The acts of a person, in the words of the console.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { expect, type Locator, type Page, test as base } from '@playwright/test'
@@ -82,7 +82,7 @@ export async function settled(page: Page) {
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
-/** What axe finds that is serious or critical. */
+/** The serious and critical findings of axe. */
 export async function findings(page: Page): Promise<string[]> {
   // The page's own policy refuses an injected element, so it is evaluated.
   await page.evaluate(`if (!globalThis.axe) { ${AXE} }`)

@@ -3,7 +3,7 @@ import { additional, expect, findings, row, select, settled, signIn, test } from
 
 const PAGES = ['/instances', '/launch', '/images?kind=public', '/images?kind=private', '/images?kind=shared', '/key-pairs', '/activity', '/flavors', '/projects', '/users', '/audit', '/images/00000000-0000-4000-8000-000000000000']
 
-/** What the admin's own project has on every page: an instance that runs, and its image. */
+/** The admin's own project has something for the pages to show: an instance that runs, and its image. */
 test.beforeAll(async ({ cloud }) => {
   const { service, admin, image } = cloud
   await service.instance(admin, 'axe-1', image)

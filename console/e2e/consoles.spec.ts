@@ -2,7 +2,7 @@ import { request } from 'node:http'
 import type { Page } from '@playwright/test'
 import { expect, GUEST, signIn, test } from './acts'
 
-/** What a WebSocket's handshake is answered: the status alone, or 101. */
+/** The HTTP status that answers a WebSocket's handshake; 101 opens it. */
 function handshake(url: string, origin?: string): Promise<number> {
   const { hostname, port, pathname, search } = new URL(url)
   const headers = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13', 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==', ...(origin && { origin }) }

@@ -105,7 +105,7 @@ test('an admin makes a project, a user and a role, and the audit tells', async (
   await expect(page).toHaveURL(/action=user.create/)
   await expect(page.getByRole('row', { name: /admin.*user\.create/ }).first()).toBeVisible()
 
-  // What only looks is no event, however often it looks.
+  // A request that only looks is no event, however often it is made.
   const { events } = await service.ask<{ events: unknown[] }>(cloud.admin, '/effigy/v1/audit?action=instance.getConsoleOutput')
   expect(events).toEqual([])
 

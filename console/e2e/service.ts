@@ -34,7 +34,7 @@ const CLEAN = {
   'bin/sh': '#!',
 }
 
-/** What somebody careless left; no secret is one. */
+/** The files that somebody careless left; no secret in them is real. */
 export const CARELESS = {
   'root/.ssh/id_rsa': '-----BEGIN RSA PRIVATE KEY-----\nc2VjcmV0LWNhbmFyeQ\n',
   'home/김/.aws/credentials': 'aws_secret_access_key = no\n',

@@ -55,7 +55,7 @@ test('the first load is under 500 kB, and brings no console of a guest', async (
   await page.close()
 })
 
-/** What each page asks the service when it is opened by its address: the session and the header's activity, and its own. */
+/** The requests of each page when it is opened by its address: the session and the header's activity, and its own. */
 const SHELL = ['GET /effigy/v1/images', 'GET /session']
 const ASKED: Record<string, string[]> = {
   '/sign-in': ['GET /session'],

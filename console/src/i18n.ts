@@ -8,7 +8,7 @@ export type Language = keyof typeof LANGUAGES
 const isLanguage = (word: string): word is Language => word in LANGUAGES
 const KEPT = 'effigy.language'
 
-/** What the person chose, or else what the browser prefers. */
+/** The language that the person chose, or else the one that the browser prefers. */
 function first(): Language {
   const kept = localStorage.getItem(KEPT)
   const wanted = [kept ?? '', ...navigator.languages].map((tag) => tag.split('-')[0] ?? '')

@@ -12,7 +12,7 @@ const queries = new QueryClient({
     queries: {
       staleTime: 1000,
       refetchOnWindowFocus: false,
-      // What the service refused, it refuses again.
+      // A request that the service refused would be refused again.
       retry: (count, error) => count < 2 && !(error instanceof ApiError && error.status >= 400 && error.status < 500),
     },
   },

@@ -8,7 +8,7 @@ import { SignIn } from './pages/SignIn'
 import { paths } from './paths'
 import { Theme } from './theme'
 
-/** What every page stands in; inside the router, so that links work in notices too. */
+/** The theme and the uploads around every page; inside the router, so that links work in notices too. */
 const root = (
   <Theme>
     <Uploads>

@@ -1,5 +1,5 @@
 # Sourced by the suites of commands: a check runs a command, says what came of it, and goes on.
-# What a check may say of a command (`shows`, `lists`, `refused`, ...) is in scripts/claims.sh.
+# The claims that a check may make of a command (`shows`, `lists`, `refused`, ...) are in scripts/claims.sh.
 
 source "$root/scripts/claims.sh"
 passed=0

@@ -38,7 +38,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Tally(unittest.TestResult):
-    """What became of each test. A class that could not be set up answers for all its tests."""
+    """The outcome of each test. A class that could not be set up answers for all its tests."""
 
     def __init__(self, tests):
         super().__init__()

@@ -43,7 +43,7 @@ async fn kill_during_uploads_loses_nothing_acknowledged() {
     for (image, file, acknowledged) in &saved {
         whole_or_queued(&people.alice, image, file, *acknowledged).await;
     }
-    // Whatever was cut off can be done again.
+    // Every upload that was cut off can be done again.
     for (image, file, _) in &saved {
         if people.alice.image(image).await["status"] == "queued" {
             people.alice.upload(image, file.clone()).await.expect(204);

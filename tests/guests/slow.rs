@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const OPENED_AT_ONCE: usize = 16;
 /// The files that the service has open besides vary by as many: the database's and the store's.
 const OTHER_FILES: usize = 50;
-/// What a slow connection may cost the service on average: one chunk of the file that waits for it.
+/// The memory that a slow connection may cost the service on average: one chunk of the file that waits for it.
 const BYTES_EACH: usize = 64 * 1024;
 /// No request of the others takes longer, on a machine however busy.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(30);
@@ -78,7 +78,7 @@ async fn files_become(effigy: &Effigy, at_most: usize) {
     eventually(&what, Duration::from_secs(60), || async { (open_files(effigy) <= at_most).then_some(()) }).await;
 }
 
-/// What people do; all of it is answered, and soon.
+/// The usual work of a person; all of it is answered, and soon.
 async fn work(person: &Person) {
     let file = vec![7; 300_000];
     let list = soon(person.get("/image/v2/images?limit=25")).await.expect(200);
@@ -202,7 +202,7 @@ async fn crowd_leaves_files_for_the_work_of_others() {
     for _ in 0..400 {
         crowd.push(slow(&effigy, HEAD).await);
     }
-    // Whoever comes now waits for a place, and has all it needs then.
+    // A client that comes now waits for a place, and has all it needs then.
     let image = alice.save_image("late", "raw", vec![5; 1 << 20]).await;
     assert_eq!(alice.download(&image).await.expect(200).body.len(), 1 << 20);
     assert!(!effigy.log().contains("Too many open files"), "{}", effigy.log());

@@ -177,7 +177,7 @@ fn every_documented_path_exists() {
         let is_in_path = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
         for word in line.split(|c| !is_in_path(c)) {
             let path = word.trim_end_matches(['.', '/']);
-            // What the service serves or makes has paths too; those of the tree are named from its root.
+            // URLs and the files that the service makes are paths too; those of the tree are named from its root.
             let is_ours = folders.iter().any(|folder| path.starts_with(folder) && path.len() > folder.len());
             if is_ours && !root().join(path).exists() {
                 wrong.push(format!("{page}: {path}"));

@@ -1,4 +1,4 @@
-/** What the API said, and the id that leads the operator to the reason. */
+/** The API's message, and the id that leads the operator to the reason. */
 export class ApiError extends Error {
   constructor(
     /** 0 when the service could not be reached. */

@@ -27,7 +27,7 @@ export interface Image {
   created_at: string
   updated_at: string
   tags: string[]
-  /** What the Image API leaves out. */
+  /** The fields that the Image API leaves out. */
   effigy: {
     progress: number | null
     reason: string | null
@@ -40,7 +40,7 @@ export interface Image {
   stores?: string
   os_glance_importing_to_stores?: string
   os_glance_failed_import?: string
-  /** What keeps it from being Public, when it is declared so; for its own project alone. */
+  /** The hold that keeps it from being Public, when it is declared so; for its own project alone. */
   effigy_public?: 'pending' | 'held'
   effigy_public_why?: string
   /** The same for one that is shared with others, or with everybody who asks. */
@@ -131,7 +131,7 @@ export interface Figures {
   compared_with: number
 }
 
-/** What an image takes, and how much of it no other image that the caller sees has. */
+/** The bytes that an image takes, and how many of them no other image has that the caller sees. */
 export const figuresQuery = (id: string) =>
   queryOptions({
     queryKey: ['images', 'figures', id],
@@ -175,7 +175,7 @@ export const membersQuery = (id: string) =>
     select: (answer: { members: Member[] }) => answer.members,
   })
 
-/** What other projects offer this one, and nobody here has accepted or rejected yet. */
+/** The images that other projects offer this one, and that nobody here has accepted or rejected yet. */
 export const offeredQuery = queryOptions({
   queryKey: ['images', 'offered'],
   queryFn: ({ signal }) => ask<{ images: Image[] }>('/image/v2/images?visibility=shared&member_status=pending&limit=100', { signal }),

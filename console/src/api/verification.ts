@@ -68,7 +68,7 @@ export interface Verification {
 
 export const isUnderWay = ({ state }: Verification) => state === 'waiting' || state === 'running'
 
-/** What was found inside an image. One that waits for its first verification is asked again, too. */
+/** The verification of an image, with its report. An image that waits for its first one is asked about again, too. */
 export const verificationQuery = (id: string) =>
   queryOptions({
     queryKey: ['images', 'verification', id],

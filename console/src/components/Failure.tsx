@@ -2,7 +2,7 @@ import { Alert, Button } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { useErrorText } from './useFail'
 
-/** What stands where something could not be loaded. */
+/** The notice in place of something that could not be loaded. */
 export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
   const { t } = useTranslation()
   const { what, id } = useErrorText()(error)

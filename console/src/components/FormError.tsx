@@ -2,7 +2,7 @@ import { Alert } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { useErrorText } from './useFail'
 
-/** What the service said to a form, with the id of the request; the form keeps what was typed. */
+/** The error of a form, with the id of the request; the form keeps what was typed. */
 export function FormError({ error }: { error: unknown }) {
   const { t } = useTranslation()
   const text = useErrorText()

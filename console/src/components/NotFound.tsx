@@ -4,7 +4,7 @@ import { Link } from 'react-router'
 import { paths } from '../paths'
 import { useSession } from './useSession'
 
-/** What stands at an address without a page; `title` says why there is none, where that is known. */
+/** The answer at an address without a page; `title` says why there is none, where that is known. */
 export function NotFound({ title }: { title?: string }) {
   const { t } = useTranslation()
   const home = useSession().runs_instances ? t('nav.instances') : t('nav.images')

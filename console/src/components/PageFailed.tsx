@@ -1,7 +1,7 @@
 import { Button, Result } from 'antd'
 import { useTranslation } from 'react-i18next'
 
-/** What is left of a page that could not be drawn: most often a new version was installed under it. */
+/** The stand-in for a page that could not be drawn: most often a new version was installed under it. */
 export function PageFailed() {
   const { t } = useTranslation()
   return (

@@ -16,7 +16,7 @@ export function ProjectPicker({ session }: { session: Session }) {
   const moved = useMutation({
     mutationFn: rescope,
     onSuccess: (fresh) => {
-      // What was loaded is another project's.
+      // The data that was loaded is another project's.
       queries.removeQueries({ predicate: (query) => query.queryKey[0] !== 'session' })
       queries.setQueryData(sessionQuery.queryKey, fresh)
       tellOtherTabs()

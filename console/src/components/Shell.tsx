@@ -18,7 +18,7 @@ import { ProjectPicker } from './ProjectPicker'
 import { LAST_PROJECT, SignInForm } from './SignInForm'
 import { listenToOtherTabs, tellOtherTabs } from './tabs'
 
-/** What surrounds every page; nothing of it is shown before somebody has signed in. */
+/** The frame around every page; nothing of it is shown before somebody has signed in. */
 export function Shell() {
   const location = useLocation()
   const session = useQuery(sessionQuery)

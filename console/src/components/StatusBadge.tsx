@@ -63,7 +63,7 @@ export function ImageStatusBadge({ image }: { image: Image }) {
   }
 }
 
-/** What the verification of an image came to. */
+/** The state of an image's verification: its verdict, that it runs, or that there was none. */
 export function VerdictBadge({ image }: { image: Image }) {
   const { t } = useTranslation()
   if (isBeingVerified(image)) return <StatusMark mood="moving">{t('verification.running')}</StatusMark>

@@ -12,7 +12,7 @@ export interface Doing {
   cancel?: () => void
 }
 
-/** What is under way: this browser's uploads, and the images of this project that are being made. */
+/** The work under way: this browser's uploads, and the images of this project that are being made. */
 export function useActivity(): Doing[] {
   const { uploads } = useUploads()
   const wanted = { kind: 'private' as const, status: 'in:saving,uploading,importing', limit: 100 }

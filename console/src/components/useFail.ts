@@ -3,7 +3,7 @@ import { createElement, useCallback } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ApiError } from '../api/errors'
 
-/** What an error says to a person: the API's words, and the id of the request. */
+/** An error in words for a person: the API's message, and the id of the request. */
 export function useErrorText() {
   const { t } = useTranslation()
   return useCallback(

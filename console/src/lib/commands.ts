@@ -1,4 +1,4 @@
-// The same thing as words for a terminal. Whatever a person typed stands in quotes in which nothing is special.
+// The console's actions as commands and as Terraform. Text that a person typed is quoted, and nothing in it is special.
 import type { Launch } from '../api/instances'
 
 /** A word for a POSIX shell. */

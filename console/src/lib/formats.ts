@@ -1,4 +1,4 @@
-// What the name of a file says of it.
+// A file's format and plain name, as its name tells them.
 
 export const FORMATS = ['qcow2', 'raw', 'vmdk', 'vhd', 'vhdx', 'vdi', 'iso']
 const ALSO: Record<string, string> = { qcow: 'qcow2', vpc: 'vhd' }

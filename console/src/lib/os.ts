@@ -1,6 +1,6 @@
 import type { Image } from '../api/images'
 
-/** What runs in it, as far as its record says. */
+/** The distribution and version in an image, as far as its record says. */
 export const osOf = (image: Image) => {
   const distro = image.os_distro
   const version = image.os_version

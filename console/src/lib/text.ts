@@ -4,5 +4,5 @@ const ESCAPES = new RegExp(
   'g',
 )
 
-/** What a guest printed, without what only a terminal would obey. */
+/** A guest's output, without the control sequences that only a terminal would obey. */
 export const plainText = (printed: string) => printed.replaceAll('\r\n', '\n').replace(ESCAPES, '')

@@ -64,7 +64,7 @@ test('another store than the default one is named where the client has a word fo
   const lines = uploadAsCommand({ ...plain, file: 'a.raw', store: 'archive' }).split('\n').filter((line) => line.startsWith('openstack'))
   expect(lines).toEqual(['openstack image create a \\', 'openstack image stage a \\', 'openstack image import a \\'])
   expect(importAsCommand({ ...plain, uri: 'https://x/', store: 'archive' })).toMatch(/--uri https:\/\/x\/ \\\n    --store archive$/)
-  // Whatever stands after --store is a store to the client.
+  // The client takes every word after --store for a store.
   expect(copyAsCommand('I', ['fast', 'archive'])).toMatch(/^openstack image import I [^]*--store fast archive$/)
   expect(removeFromStoreAsCommand('I', 'archive')).toMatch(/^openstack image delete I [^]*--store archive$/)
 })

@@ -7,7 +7,7 @@ import { bytes } from '../lib/bytes'
 import { paths } from '../paths'
 import { Empty } from '../ui/Empty'
 
-/** What is under way. */
+/** The page of uploads and images under way. */
 export function Activity() {
   const { t } = useTranslation()
   const doing = useActivity()

@@ -93,7 +93,7 @@ async fn action_not_offered_says_why_and_unknown_action_is_refused() {
         post_at(version, &people.alice, &path, action).await.expect(400).string("/badRequest/message");
     }
     at("2.1", &people.alice, Method::GET, &format!("/servers/{id}/diagnostics"), None).await.expect(501);
-    // What makes no sense in this state.
+    // An action that makes no sense in this state.
     post_at("2.1", &people.alice, &path, json!({"os-start": null})).await.expect(409);
 }
 

@@ -77,7 +77,7 @@ async fn list_pages_by_key_and_its_link_keeps_the_filters() {
         next = page["servers_links"][0]["href"].as_str().map(str::to_owned);
     }
     assert_eq!(seen, ["web-1", "web-2"]);
-    // What only the API judges is judged before the page is full.
+    // The host name, which only the API judges, is judged before the page is full.
     let by_hostname = "hostname=db&limit=1&sort_key=display_name&sort_dir=desc";
     assert_eq!(names(&people.alice, by_hostname).await, ["db"]);
     let marker = "/compute/v2.1/servers?marker=7c1bd0a2-5a0e-4f7e-9a0e-0f6f1a2b3c4d";

@@ -1,4 +1,4 @@
-//! Who may do what with servers.
+//! The policy of servers: who may do what.
 
 use reqwest::Method;
 use serde_json::json;

@@ -36,13 +36,13 @@ const BASE: [&str; 27] = [
     "user_id",
 ];
 
-/// What the microversions of the golden shapes add for everyone.
+/// The fields that the microversions of the golden shapes add for everyone.
 const SINCE_2_37: [&str; 3] = ["description", "locked", "tags"];
 const SINCE_2_69: [&str; 1] = ["trusted_image_certificates"];
 const SINCE_2_96: [&str; 4] =
     ["OS-EXT-SRV-ATTR:hostname", "locked_reason", "pinned_availability_zone", "server_groups"];
 
-/// What the admin sees besides, at 2.1 and from 2.16 on.
+/// The fields that the admin sees besides, at 2.1 and from 2.16 on.
 const ADMINS: [&str; 3] =
     ["OS-EXT-SRV-ATTR:host", "OS-EXT-SRV-ATTR:hypervisor_hostname", "OS-EXT-SRV-ATTR:instance_name"];
 const ADMINS_SINCE_2_16: [&str; 8] = [

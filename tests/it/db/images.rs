@@ -69,7 +69,7 @@ pub(super) async fn begin_session_in(db: &Database, store: &str) {
     assert_eq!(session.id, SESSION);
 }
 
-/// What a store keeps, sorted.
+/// The roots of a store: their digests, sorted.
 pub(super) async fn roots(db: &Database, store: &str) -> Vec<String> {
     let index = db.store_index(store).await.expect("index");
     let roots = chunks::Roots::roots(&index).await.expect("roots");

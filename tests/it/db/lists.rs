@@ -35,7 +35,7 @@ fn seen_of(project: Option<ProjectId>, visibility: Option<PageVisibility>, membe
     image_policy::seen(&viewer(project), visibility, membership).expect("a reader lists")
 }
 
-/// What is in the default list of this project, or of the admin.
+/// The parts of the default list of this project, or of the admin.
 fn seen(project: Option<ProjectId>) -> Vec<Part> {
     seen_of(project, None, Membership::Only(MemberStatus::Accepted))
 }

@@ -13,7 +13,7 @@ fn names(list: &Value, collection: &str) -> Vec<String> {
 async fn a_project_is_found_by_id_and_listed_by_name() {
     let effigy = Effigy::start().await;
     let people = effigy.people().await;
-    // What the command line does with a name: it is no id, so 404, then the list.
+    // The command line tries a name as an id, which is 404, and then asks for the list.
     people.admin.get("/identity/v3/projects/web").await.expect(404);
     let list = people.admin.get("/identity/v3/projects?name=web").await.expect(200).json();
     assert_eq!(names(&list, "projects"), ["web"]);

@@ -1,4 +1,4 @@
-//! What the API says about itself, and how it says that something is wrong.
+//! The API's descriptions of itself (versions, schemas, info), and the shape of its errors.
 
 use reqwest::Method;
 use serde_json::json;

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::support::{Effigy, People, Person, Reply, Source};
 
-/// What is said of every source that is not fetched from, whatever the reason.
+/// The message about every source that is not fetched from, whatever the reason.
 const ONE_TEXT: &str =
     "the source cannot be fetched: it must be a public http or https address that answers with a file";
 

@@ -166,7 +166,7 @@ async fn image_accepted_by_an_older_checker_is_judged_again_before_it_boots() {
     let file = effigy.data().join("effigy.db");
     effigy.stop().await;
     let db = Database::sqlite(&file).await.unwrap();
-    // What today's rules refuse: a file that is not what its record declares.
+    // A file that today's rules refuse: it is not what its record declares.
     let (mut image, _) = db.image(bad_id, None).await.unwrap().unwrap();
     image.disk_format = Some("qcow2".into());
     db.update_image(&image).await.unwrap();

@@ -1,4 +1,4 @@
-//! Who may do what: every cell of the policy's table, on the wire.
+//! The policy's table of who may do what: every cell of it, on the wire.
 
 use reqwest::Method;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use super::{RECORD, bytes, ids, path, share, someone};
 use crate::support::{Answer, Effigy, People, Person};
 
-/// What a cell says.
+/// The answer in a cell of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cell {
     /// Yes.
@@ -18,7 +18,7 @@ enum Cell {
 }
 use Cell::{F, H, Y};
 
-/// The lines of the table, each with what is tried for it. What is tried leaves the image as it was.
+/// The lines of the table, each with the actions that are tried for it. An attempt leaves the image as it was.
 const LINES: [&[&str]; 9] = [
     &["show"],
     &["download"],
@@ -31,7 +31,7 @@ const LINES: [&[&str]; 9] = [
     &["copy"],
 ];
 
-/// What an allowed attempt would change for the others.
+/// The actions that, where they are allowed, would change the image for the others.
 const CHANGES_IT: [&str; 6] = ["delete", "publish", "deactivate", "community", "share", "reject"];
 
 struct Cast {
@@ -120,8 +120,8 @@ async fn attempt(person: &Person, action: &str, id: &str, shared_with: &str) -> 
     }
 }
 
-/// What an answer means for the table. Where there is nothing to do, whoever may is told that, and not 403: an active
-/// image takes no bytes, nobody has that tag or is that member, no flavor is large enough.
+/// The cell that an answer stands for. Where there is nothing to do, a caller with the right is told that, and not 403:
+/// an active image takes no bytes, nobody has that tag or is that member, no flavor is large enough.
 fn cell(action: &str, answer: &Answer) -> Cell {
     let is_hidden = answer.text().contains("No image found with ID");
     match (action, answer.status) {
@@ -133,7 +133,7 @@ fn cell(action: &str, answer: &Answer) -> Cell {
     }
 }
 
-/// Tries every action as every persona, but what is skipped and what would change the image.
+/// Tries every action as every persona, but those that are skipped and those that would change the image.
 async fn table(cast: &Cast, id: &str, skipped: &[&str], expected: [[Cell; 9]; 7]) {
     let batch = cast.people.alice_batch.project_id.clone();
     for ((who, person), row) in cast.personas().into_iter().zip(expected) {
@@ -144,7 +144,7 @@ async fn table(cast: &Cast, id: &str, skipped: &[&str], expected: [[Cell; 9]; 7]
                     continue;
                 }
                 let answer = attempt(person, action, id, &batch).await;
-                // Who launches nothing at all is told that, whatever the image.
+                // A reader launches nothing at all, and is told that, whatever the image.
                 let is_reader = who.contains("reader") && *action == "launch" && answer.status == 403;
                 let found = if is_reader && wanted == H { H } else { cell(action, &answer) };
                 assert_eq!(found, wanted, "{who}: {action}: {} {}", answer.status, answer.text());
@@ -165,7 +165,7 @@ const SHARED_READER: [Cell; 9] = [Y, F, F, F, F, F, Y, F, F];
 const OTHER: [Cell; 9] = [Y, Y, Y, F, F, F, F, F, F];
 const OTHER_READER: [Cell; 9] = [Y, F, F, F, F, F, F, F, F];
 
-/// Whose default list the image is in.
+/// The personas whose default list the image is in.
 async fn listed(cast: &Cast, id: &str) -> Vec<&'static str> {
     let mut seen = Vec::new();
     for (who, person) in cast.personas() {
@@ -224,7 +224,7 @@ async fn pending_image_is_seen_and_rejected_one_is_not() {
 async fn community_and_public_images_are_everybodys_to_read() {
     let effigy = Effigy::with(RECORD).await;
     let cast = Cast::of(&effigy).await;
-    // What is not shared has no members to see.
+    // An image that is not shared has no members to see.
     let skipped = ["share", "unshare", "accept", "reject", "members", "member"];
     for visibility in ["community", "public"] {
         let id = cast.image(visibility).await;

@@ -51,11 +51,11 @@ async fn sharing_reaches_no_strangers_project() {
     let member = admin.post(&members_of(&id), json!({"member": bob.project_id})).await.expect(200).json();
     assert_eq!(member["status"], "pending");
     assert_eq!(ids(&bob, "").await, Vec::<String>::new());
-    // Even its own: what it is given is not its to give.
+    // So does the admin's own project: to share with it is not to accept for it.
     let member = admin.post(&members_of(&id), json!({"member": admin.project_id})).await.expect(200).json();
     assert_eq!(member["status"], "pending");
 
-    // What is shared is not shared on.
+    // A member does not share the image on.
     share(&alice, &id, &alice_batch).await;
     let onward = json!({"member": alice_batch.project_id});
     alice_batch.post(&members_of(&id), onward).await.expect(403);

@@ -80,7 +80,7 @@ async fn names(person: &Person, query: &str) -> Vec<String> {
     images.iter().map(|image| image["name"].as_str().unwrap_or_default().to_owned()).collect()
 }
 
-/// What a project has used: images, MiB, uploads.
+/// The project's usage: images, MiB, and uploads under way.
 async fn usage(person: &Person) -> (i64, i64, i64) {
     let usage = person.get("/image/v2/info/usage").await.expect(200).json();
     let of = |name: &str| usage["usage"][name]["usage"].as_i64().unwrap_or(-1);

@@ -1,4 +1,4 @@
-//! What an image service must not do, whoever asks.
+//! The things that an image service must not do, whoever asks.
 
 use std::time::Duration;
 

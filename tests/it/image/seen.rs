@@ -1,4 +1,5 @@
-//! Who sees what: an image is in somebody's lists exactly when it is shown to them, in every case there is.
+//! The images that each persona sees: an image is in somebody's lists exactly when it is shown to them, in every case
+//! there is.
 
 use reqwest::Method;
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! What an image takes, where it comes from, and what of that is told to whom.
+//! The bytes that an image takes, the images that it comes from, and how much of that is told to whom.
 
 use serde_json::{Value, json};
 

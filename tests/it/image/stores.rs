@@ -48,7 +48,7 @@ fn in_store(store: &str, id: &str) -> String {
     format!("/image/v2/stores/{store}/{id}")
 }
 
-/// What the project is charged for its files, in MiB.
+/// The MiB that the project is charged for its files.
 async fn used_mib(person: &Person) -> i64 {
     usage(person).await.1
 }

@@ -10,10 +10,10 @@ use crate::support::{Effigy, People, Person, cleaner, disk_of, eventually, linux
 /// How long a cleaning may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(400);
 
-/// What is cured.
+/// The rules whose findings are cured.
 const CURED: [&str; 5] = ["ssh_host_key", "shell_history", "machine_id", "cloud_init_state", "dhcp_lease"];
 
-/// What must not be found in the free space of a copy either.
+/// The secrets that must not be found in the free space of a copy either.
 const CANARIES: [&str; 3] = ["host-key-canary", "history-canary", "user-data-canary"];
 
 fn settings() -> String {

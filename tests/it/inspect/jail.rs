@@ -6,7 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-/// Whom the process becomes.
+/// The id of the user that the process becomes.
 const USER: u32 = 899_999;
 
 /// The process, and its disk's end of the socket.
@@ -24,7 +24,7 @@ fn stdio(command: &mut Command, socket: UnixStream) -> &mut Command {
     command.stdin(OwnedFd::from(socket)).stdout(Stdio::piped()).stderr(Stdio::null())
 }
 
-/// What a process has open, each as its kind.
+/// The kinds of the files that a process has open, sorted.
 fn open_files(pid: u32) -> Vec<String> {
     let files = std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
     let paths = files.map(|file| std::fs::read_link(file.unwrap().path()).unwrap().display().to_string());

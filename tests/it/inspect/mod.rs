@@ -1,4 +1,4 @@
-//! What is inside images, and what the service makes of it.
+//! The inspection of images, and the uses that the service makes of it.
 
 mod generalize;
 mod jail;

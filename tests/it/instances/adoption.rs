@@ -1,7 +1,7 @@
 //! Guests outlive the service, whatever ends it.
 //!
 //! A service that is killed is a runtime that is dropped with everything in it: no task runs to its end, every
-//! connection is cut. What `kill -9` does to the real program is shown in `process`.
+//! connection is cut. The tests in `process` show the effect of `kill -9` on the real program.
 
 use std::time::{Duration, Instant};
 

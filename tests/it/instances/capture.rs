@@ -142,7 +142,7 @@ async fn header_a_guest_wrote_at_its_first_sector_is_bytes_like_others() {
     world.instances.stop(&world.alice, id).await.unwrap();
     world.is(id, Status::Shutoff).await;
 
-    // What a guest with root can do to its own disk: a qcow2 header whose backing file is the host's.
+    // A guest with root can write this to its own disk: a qcow2 header whose backing file is the host's.
     let mut header = support::qcow2_of(&vec![0; 1 << 20], &[]);
     let name = canary.to_str().unwrap().as_bytes();
     header[8..16].copy_from_slice(&512_u64.to_be_bytes());

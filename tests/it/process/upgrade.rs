@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::support::{Effigy, PASSWORD, Person, Postgres, eventually};
 
-/// The stores and the sharing of the service that was killed. What it staged and noted is old when this test runs.
+/// The stores and the sharing of the service that was killed. Its staged files and audit events are kept, although they
+/// are old when this test runs.
 const SETTINGS: &str = "[stores.archive]\nfolder = \"archive\"\n[sharing]\nscope = \"any\"\n\
                         [import]\nkeep_staged_hours = 1000000\n[identity]\naudit_keep_days = 0\n";
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -64,7 +65,7 @@ async fn task_becomes(person: &Person, image: &str, status: &str) -> Value {
     .await
 }
 
-/// What was at rest is what it was, byte for byte.
+/// The images that were at rest are as they were, byte for byte.
 async fn images_are_as_they_were(admin: &Person, told: &Value) {
     for (name, before) in told["images"].as_object().expect("images") {
         let id = before["image"]["id"].as_str().expect("an id");
@@ -78,7 +79,7 @@ async fn images_are_as_they_were(admin: &Person, told: &Value) {
     assert_eq!(members["members"].as_array().map(Vec::len), Some(2), "{members}");
 }
 
-/// What the kill cut off is given up with a reason, or done after all.
+/// The work that the kill cut off is given up with a reason, or done after all.
 async fn unfinished_work_ends(left: &Left, admin: &Person, alice: &Person) {
     let saving = left.unfinished("saving");
     alice.image_becomes(&saving, "queued").await;

@@ -1,4 +1,4 @@
-//! What tests do again and again, each over the wire as a client would.
+//! The acts that tests repeat, each over the wire as a client would.
 
 use std::time::Duration;
 

@@ -113,7 +113,7 @@ impl Person {
     }
 }
 
-/// What came back.
+/// An HTTP answer, read whole.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The status code.
@@ -174,7 +174,7 @@ impl Answer {
     }
 }
 
-/// What a command printed and how it ended.
+/// A command's exit status and output.
 pub fn shown(output: &Output) -> String {
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     format!("{}\n{out}{err}", output.status)

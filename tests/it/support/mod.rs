@@ -1,4 +1,4 @@
-//! What every test stands on: the real program in a temporary folder, people who sign in to it, the
+//! The support of all tests: the real program in a temporary folder, people who sign in to it, the
 //! pinned `openstack` client, guests that boot, and a PostgreSQL of our own.
 //!
 //! ```ignore

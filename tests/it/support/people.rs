@@ -8,7 +8,7 @@ use super::{Effigy, Person};
 /// Everybody's password.
 pub const PASSWORD: &str = "correct horse battery";
 
-/// Who the tests speak as.
+/// The people that the tests speak as.
 pub struct People {
     /// The cloud's administrator.
     pub admin: Person,

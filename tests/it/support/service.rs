@@ -229,7 +229,7 @@ impl Effigy {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("EFFIGY") || name.starts_with("OS_")) {
             command.env_remove(name);
         }
-        // What a service must never use when it fetches: a proxy that answers nobody, and passwords at home.
+        // A service that fetches must use neither: a proxy that answers nobody, and the passwords in a home folder.
         command.env("http_proxy", "http://127.0.0.1:9").env("HTTPS_PROXY", "http://127.0.0.1:9");
         command.env("HOME", self.scratch());
         if let Some(faults) = &self.faults {

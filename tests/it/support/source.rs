@@ -11,7 +11,7 @@ use tokio::{
     sync::watch,
 };
 
-/// What the server sends for a path.
+/// The server's answer for a path.
 #[derive(Clone, Debug)]
 pub enum Reply {
     /// A whole answer, head and body, byte for byte.

@@ -12,7 +12,7 @@ import { Empty } from '../../ui/Empty'
 
 const PAGE = 50
 
-/** Who did what. */
+/** The audit events: who did what. */
 export function Audit() {
   const { t } = useTranslation()
   const { get, set } = useFilters()

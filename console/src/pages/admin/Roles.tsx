@@ -5,7 +5,7 @@ import { useTranslation } from 'react-i18next'
 import { type Assignment, assignmentsQuery, grant, type ProjectRecord, revoke, rolesQuery, usersQuery } from '../../api/identity'
 import { useFail } from '../../components/useFail'
 
-/** Who holds which role in a project. */
+/** The roles in a project, and the users who hold them. */
 export function Roles({ project, onClose }: { project: ProjectRecord; onClose: () => void }) {
   const { t } = useTranslation()
   const fail = useFail()

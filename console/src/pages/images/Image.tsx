@@ -22,7 +22,7 @@ import { useImageActions } from './useImageActions'
 import { VerificationCard } from './Verification'
 import { VisibilityTag } from './VisibilityTag'
 
-/** What is a record's own or said above; all else are properties. */
+/** The fields that are a record's own or said above; all others are properties. */
 const RECORD = new Set([
   'id', 'name', 'status', 'visibility', 'protected', 'os_hidden', 'disk_format', 'container_format', 'min_disk', 'min_ram',
   'size', 'virtual_size', 'checksum', 'os_hash_algo', 'os_hash_value', 'owner', 'created_at', 'updated_at', 'tags', 'effigy',

@@ -4,7 +4,7 @@ import type { Fact, Report, Volume } from '../../api/verification'
 import { bytes } from '../../lib/bytes'
 import { Facts } from '../../ui/Facts'
 
-/** The facts of a report as rows. What is not known says why, quietly. */
+/** The facts of a report as rows. A fact that is not known says why, quietly. */
 export function Inside({ report }: { report: Report }) {
   const { t } = useTranslation()
   const { facts, table, volumes, windows } = report

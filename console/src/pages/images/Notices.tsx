@@ -5,7 +5,7 @@ import type { Image } from '../../api/images'
 
 const text = (value: unknown) => (typeof value === 'string' ? value : '')
 
-/** What the page of an image says above all else: why it was not made, what holds it back, what somebody answers for. */
+/** The notices at the top of an image's page: why it was not made, what holds it back, what somebody answers for. */
 export function Notices({ image }: { image: Image }) {
   const { t } = useTranslation()
   const hold = image.effigy_public

@@ -5,7 +5,7 @@ import { decide, offeredQuery } from '../../api/images'
 import { useFail } from '../../components/useFail'
 import type { Project } from '../../api/session'
 
-/** What strangers' projects offer this one: it appears among the shared images when somebody here accepts it. */
+/** The images that strangers' projects offer this one; each joins the shared images once somebody here accepts it. */
 export function Offered({ project }: { project: Project }) {
   const { t } = useTranslation()
   const fail = useFail()

@@ -10,7 +10,7 @@ import { FindingsAlert } from './Findings'
 /** Whether the service did not make an image Public for what was found inside; it then asks for a reason. */
 export const isHeldBack = (error: unknown) => error instanceof ApiError && error.status === 409 && error.message.includes('effigy_public_reason')
 
-/** What was found inside images that are not to be Public, and an administrator's reason to let them be. */
+/** The findings inside images that are not to be Public, and an administrator's reason to let them be. */
 export function PublishImages({ images, onClose }: { images: Image[]; onClose: () => void }) {
   const { t } = useTranslation()
   const queries = useQueryClient()

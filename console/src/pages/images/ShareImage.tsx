@@ -16,7 +16,7 @@ interface Outcome {
   isAdded: boolean
   /** Why it failed, or nothing. */
   error?: string
-  /** What the service warns of, or nothing. */
+  /** The service's warning, or nothing. */
   warning?: string
 }
 
@@ -29,7 +29,7 @@ interface Entry {
 export function ShareImage({ image, onClose }: { image: Image; onClose: () => void }) {
   const { t } = useTranslation()
   const members = useQuery(membersQuery(image.id))
-  // What is handed on with the image; where nobody can tell, nothing is said before the service does.
+  // The findings handed on with the image; where nobody can tell, nothing is said before the service does.
   const verification = useQuery({ ...verificationQuery(image.id), retry: false })
   const text = useErrorText()
   // Fetched, and not "loading": one that failed is loading again each time it is asked, and the choice would be lost.

@@ -17,7 +17,7 @@ import { Findings } from './Findings'
 import { Inside } from './Inside'
 import { Statement } from './Statement'
 
-/** What was found inside an image, what it came to, and the statement of it. */
+/** The verification of an image: the findings inside, the verdict, and the statement of it. */
 export function VerificationCard({ image }: { image: Image }) {
   const { t } = useTranslation()
   const session = useSession()

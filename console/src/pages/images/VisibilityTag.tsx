@@ -2,7 +2,7 @@ import { Tag } from 'antd'
 import { useTranslation } from 'react-i18next'
 import type { Image } from '../../api/images'
 
-/** Who sees an image; one that is declared Public or shared and that others do not see yet says so, and why when pointed at. */
+/** An image's visibility. One declared Public or shared that others do not see yet says so, and why when pointed at. */
 export function VisibilityTag({ image: { visibility, effigy_public: hold, effigy_public_why: why, effigy_sharing: sharing, effigy_sharing_why: whyNot } }: { image: Image }) {
   const { t } = useTranslation()
   if (sharing) return <Tag className="held" title={whyNot}>{t(`hold.sharing.${sharing}`)}</Tag>

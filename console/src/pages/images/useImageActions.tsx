@@ -16,7 +16,7 @@ import { ShareImage } from './ShareImage'
 
 const ALONE: ImageAction[] = ['launch', 'edit', 'download', 'share']
 
-/** What can be done with the selected images, and the dialogs that it opens. */
+/** The actions on the selected images, and the dialogs that they open. */
 export function useImageActions(selected: Image[], onDeleted?: () => void) {
   const { t } = useTranslation()
   const session = useSession()
@@ -24,7 +24,7 @@ export function useImageActions(selected: Image[], onDeleted?: () => void) {
   const fail = useFail()
   const queries = useQueryClient()
   const [dialog, setDialog] = useState<'share' | 'edit' | 'delete' | null>(null)
-  // What the service did not make Public, for what was found inside.
+  // The images that the service did not make Public, for what was found inside.
   const [refused, setRefused] = useState<Image[]>([])
   const [one] = selected
 
@@ -40,7 +40,7 @@ export function useImageActions(selected: Image[], onDeleted?: () => void) {
     })
     await queries.invalidateQueries({ queryKey: ['images'] })
   }
-  // What is held back is asked for at once; what the service then does not make Public, too.
+  // The dialog for a reason shows the images held back before, and those that the service now does not make Public.
   const publish = async () => {
     const held = selected.filter(({ effigy_public: hold }) => hold)
     const others = selected.filter(({ effigy_public: hold }) => !hold)

@@ -10,7 +10,7 @@ import { useErrorText, useFail } from '../../components/useFail'
 import { FormError } from '../../components/FormError'
 import { paths } from '../../paths'
 
-/** What the service asks for when it refuses to copy a Windows that is not generalised, or that nobody can tell of. */
+/** Whether the service asks for a reason to copy a Windows that is not generalised, or that nobody can tell of. */
 const asksForReason = (error: unknown) => error instanceof ApiError && error.status === 409 && error.message.includes('effigy_sysprep_reason')
 
 interface Typed {
