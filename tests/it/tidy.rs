@@ -160,6 +160,44 @@ fn config_is_read_by_cli_and_app_only() {
 }
 
 #[test]
+fn sentences_in_comments_begin_with_their_subject() {
+    let mut wrong = Vec::new();
+    let mut folders: Vec<PathBuf> =
+        ["src", "crates", "tests", "benches", "fuzz", "scripts", "guests", "console/src", "console/e2e"]
+            .map(|folder| root().join(folder))
+            .into();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).into_iter().flatten() {
+            let path = entry.expect("an entry").path();
+            let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+            if path.is_dir() && !path.ends_with("target") {
+                folders.push(path);
+            } else if ["rs", "ts", "tsx", "css", "c", "sh", "py"].contains(&ending) {
+                let text = std::fs::read_to_string(&path).expect("a source file");
+                let mark = if ["sh", "py"].contains(&ending) { "#" } else { "//" };
+                wrong.extend(
+                    text.lines()
+                        .filter_map(|line| riddle(line, mark))
+                        .map(|said| format!("{}: {said}", path.display())),
+                );
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "name the thing (CONTRIBUTING.md):\n{}", wrong.join("\n"));
+}
+
+/// The comment of a line, if one of its sentences names nothing.
+fn riddle<'l>(line: &'l str, mark: &str) -> Option<&'l str> {
+    let whole = line.trim_start();
+    let is_comment = [mark, "/*", "* "].iter().any(|mark| whole.starts_with(mark));
+    let comment = if is_comment { whole } else { whole.split_once(&format!(" {mark} "))?.1 };
+    let comment = comment.trim_start_matches(['/', '*', '!', '#', ' ']);
+    let first = |sentence: &str| sentence.split(' ').next().unwrap_or_default().to_owned();
+    let is_riddle = |sentence: &str| ["What", "Who", "Whom", "Whoever", "Whatever"].contains(&&*first(sentence));
+    comment.split(". ").any(is_riddle).then_some(comment)
+}
+
+#[test]
 fn files_and_functions_are_short() {
     refuse(&everything(), |source| {
         let lines = source.text.lines().count();

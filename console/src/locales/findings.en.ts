@@ -1,4 +1,4 @@
-/** What may be found inside an image, by its stable id: its name, why it matters, what to do. */
+/** The findings inside an image by their stable ids, each with its name, why it matters, what to do. */
 export const findings = {
   ssh_host_key: { name: 'SSH host key', why: 'Every clone has the same SSH host key, and whoever has the image can pass for any of them.', remedy: 'Remove the key; the SSH server or cloud-init makes a new one at the next boot.' },
   authorized_key: { name: 'Key that signs in', why: 'Whoever has the other half of this key can sign in to every clone.', remedy: 'Remove the file; the cloud puts the launching user’s key there.' },

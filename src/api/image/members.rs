@@ -1,4 +1,4 @@
-//! Whom images are shared with.
+//! The members of images: the projects that they are shared with.
 
 use axum::{
     Json,
