@@ -1,4 +1,7 @@
-// What the compiler does not see: rules of hooks, promises that nobody waits for, and which layer may import which.
+// What the compiler does not see: rules of hooks, promises that nobody waits for, circles of imports, which layer may
+// import which, and pages that some people cannot use.
+import { createNodeResolver, importX } from 'eslint-plugin-import-x'
+import jsxA11y from 'eslint-plugin-jsx-a11y'
 import reactHooks from 'eslint-plugin-react-hooks'
 import { defineConfig } from 'eslint/config'
 import tseslint from 'typescript-eslint'
@@ -32,8 +35,21 @@ export default defineConfig(
   },
   {
     files: ['src/**/*.{ts,tsx}'],
-    plugins: { 'react-hooks': reactHooks },
-    rules: { 'react-hooks/rules-of-hooks': 'error', 'react-hooks/exhaustive-deps': 'error' },
+    extends: [jsxA11y.flatConfigs.strict],
+    plugins: { 'react-hooks': reactHooks, 'import-x': importX },
+    settings: {
+      'import-x/parsers': { '@typescript-eslint/parser': ['.ts', '.tsx'] },
+      'import-x/resolver-next': [createNodeResolver({ extensions: ['.ts', '.tsx', '.js'] })],
+    },
+    rules: {
+      'react-hooks/rules-of-hooks': 'error',
+      'react-hooks/exhaustive-deps': 'error',
+      'import-x/no-cycle': ['error', { ignoreExternal: true }],
+      // A dialog, a menu and the page to sign in on begin where the keyboard goes on; antd's components do it there.
+      'jsx-a11y/no-autofocus': ['error', { ignoreNonDOM: true }],
+      // The keyboard reaches what scrolls (group, log) and what says why something is grey (note).
+      'jsx-a11y/no-noninteractive-tabindex': ['error', { tags: [], roles: ['tabpanel', 'group', 'log', 'note'] }],
+    },
   },
   ...layers,
   {

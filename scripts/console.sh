@@ -2,7 +2,7 @@
 # Builds or tests the web console.
 #
 #   scripts/console.sh build      console/dist, which the program takes in when it is built
-#   scripts/console.sh check      its types, its lints (which layer may import which), and the claims of its logic
+#   scripts/console.sh check      its types, its lints (layers, circles, accessibility), and the claims of its logic
 #   scripts/console.sh test       what a person does with it, in a browser, on the program $EFFIGY with real guests
 #   scripts/console.sh pictures   the pictures of the user's guide, docs/pictures, taken of the program $EFFIGY
 #   scripts/console.sh look DIR   every page in every language, light and dark, as pictures to look at
