@@ -7,11 +7,12 @@
 use std::fmt::Write as _;
 
 use futures::TryStreamExt as _;
-use sqlx::{Any, AssertSqlSafe, Row as _, query::Query};
+use sqlx::Row as _;
 
 use super::{
     Database,
     images::{COLUMNS, property_label, tag_label},
+    statement::{Statement, Value, order_by, total_order},
 };
 use crate::{
     error::Result,
@@ -47,11 +48,7 @@ impl Database {
             return Ok(0);
         }
         let statement = Statement::counting(Page { parts, wanted, after: None });
-        let mut query = sqlx::query(AssertSqlSafe(statement.sql));
-        for value in statement.values {
-            query = value.bind(query);
-        }
-        query.fetch_all(self.reads()).await?.iter().map(|row| Ok(row.try_get::<i64, _>(0)?)).sum()
+        statement.query().fetch_all(self.reads()).await?.iter().map(|row| Ok(row.try_get::<i64, _>(0)?)).sum()
     }
 
     /// One page of the images of these parts. `after` is the marker's record.
@@ -71,11 +68,7 @@ impl Database {
             }
         }
         let statement = Statement::of(Page { parts, wanted: &wanted, after });
-        let mut query = sqlx::query(AssertSqlSafe(statement.sql));
-        for value in statement.values {
-            query = value.bind(query);
-        }
-        let mut rows = query.fetch(self.reads());
+        let mut rows = statement.query().fetch(self.reads());
         let (mut page, mut bytes) = (ImagePage::default(), 0);
         while bytes < PAGE_BYTES
             && let Some(row) = rows.try_next().await?
@@ -112,35 +105,11 @@ impl Condition {
     }
 }
 
-#[derive(Clone, Debug)]
-enum Value {
-    Text(String),
-    Number(i64),
-}
-
-type AnyQuery<'q> = Query<'q, Any, sqlx::any::AnyArguments>;
-
-impl Value {
-    fn bind(self, query: AnyQuery<'_>) -> AnyQuery<'_> {
-        match self {
-            Value::Text(text) => query.bind(text),
-            Value::Number(number) => query.bind(number),
-        }
-    }
-}
-
-/// A statement being written. The text has only our own words; everything that a client sent is bound as a value.
-#[derive(Default)]
-struct Statement {
-    sql: String,
-    values: Vec<Value>,
-}
-
 impl Statement {
     fn of(page: Page<'_>) -> Statement {
         let mut statement = Statement::default();
-        let order = total_order(&page.wanted.order);
-        let order_by = order_by(&order);
+        let order = total(&page.wanted.order);
+        let order_by = order_by(&order, sort_expression);
         // The conditions' values are bound once, whichever branches use them.
         let images = statement.choose_ids(page.wanted);
         let mut rest = statement.always(page.wanted);
@@ -148,8 +117,11 @@ impl Statement {
             statement.condition(condition, &mut rest);
         }
         if let Some(after) = page.after {
-            rest.push_str(" and ");
-            statement.after(&order, after, &mut rest);
+            let order: Vec<_> = order
+                .iter()
+                .map(|(key, direction)| (sort_expression(*key), *direction, sort_value(*key, after)))
+                .collect();
+            let _ = write!(rest, " and {}", statement.after(&order));
         }
         let limit = statement.value(Value::Number(i64::from(page.wanted.limit)));
         if let [only] = page.parts {
@@ -199,12 +171,6 @@ impl Statement {
             let _ = write!(statement.sql, "{union}select count(*) from {from} where {when}{rest}");
         }
         statement
-    }
-
-    /// Takes a value and returns its placeholder.
-    fn value(&mut self, value: Value) -> String {
-        self.values.push(value);
-        format!("${}", self.values.len())
     }
 
     /// The conditions of every list: nothing deleted, and hidden images only when they are asked for.
@@ -273,21 +239,6 @@ impl Statement {
         let place = self.value(Value::Text(label));
         let _ = write!(sql, " and exists (select 1 from image_labels l where l.label = {place} and l.image_id = i.id)");
     }
-
-    /// `a > x and (a <> x or (b > y and (b <> y or …)))` with the leading comparison loose, so an index can start there.
-    fn after(&mut self, order: &[(SortKey, Direction)], image: &Image, sql: &mut String) {
-        let Some(((key, direction), rest)) = order.split_first() else { return };
-        let expression = sort_expression(*key);
-        let place = self.value(sort_value(*key, image));
-        let sign = if *direction == Direction::Ascending { ">" } else { "<" };
-        if rest.is_empty() {
-            let _ = write!(sql, "{expression} {sign} {place}");
-            return;
-        }
-        let _ = write!(sql, "({expression} {sign}= {place} and ({expression} {sign} {place} or ");
-        self.after(rest, image, sql);
-        sql.push_str("))");
-    }
 }
 
 fn is_of_ids(condition: &Condition) -> bool {
@@ -311,27 +262,9 @@ fn containing(text: &str) -> String {
 }
 
 /// Creation and id, in the direction of the first key, make any order total.
-fn total_order(order: &[(SortKey, Direction)]) -> Vec<(SortKey, Direction)> {
+fn total(order: &[(SortKey, Direction)]) -> Vec<(SortKey, Direction)> {
     let direction = order.first().map_or(Direction::Descending, |(_, direction)| *direction);
-    let mut total = order.to_vec();
-    for key in [SortKey::CreatedMs, SortKey::Id] {
-        if !total.iter().any(|(had, _)| *had == key) {
-            total.push((key, direction));
-        }
-    }
-    // Columns after the id order nothing.
-    if let Some(at) = total.iter().position(|(key, _)| *key == SortKey::Id) {
-        total.truncate(at + 1);
-    }
-    total
-}
-
-fn order_by(order: &[(SortKey, Direction)]) -> String {
-    let terms = order.iter().map(|(key, direction)| {
-        let direction = if *direction == Direction::Ascending { "asc" } else { "desc" };
-        format!("{} {direction}", sort_expression(*key))
-    });
-    terms.collect::<Vec<_>>().join(", ")
+    total_order(order, &[(SortKey::CreatedMs, direction), (SortKey::Id, direction)])
 }
 
 fn sort_expression(key: SortKey) -> &'static str {

@@ -24,6 +24,7 @@ pub mod jobs;
 pub mod key_pairs;
 pub mod members;
 pub mod metadefs;
+mod statement;
 
 use std::{path::Path, time::Duration};
 

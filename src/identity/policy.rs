@@ -74,6 +74,13 @@ pub fn see_usage(caller: &Caller, project: ProjectId, what: &str) -> Result<()> 
     if is_own { Ok(()) } else { administer(caller, what) }
 }
 
+/// Whether the caller reads what the instances of this project used over a time; `None`: of every project.
+pub fn see_used(caller: &Caller, project: Option<ProjectId>) -> Result<()> {
+    let Some(project) = project else { return administer(caller, "see the usage of all projects") };
+    see_usage(caller, project, "see another project's usage")?;
+    if caller.is_admin() { Ok(()) } else { require(caller, Role::Reader, "list instances") }
+}
+
 // Flavors: everyone looks, the admin writes.
 
 /// The flavors that the caller lists; `is_public` narrows them for the admin, and means nothing to anyone else.

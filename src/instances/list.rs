@@ -2,7 +2,7 @@
 
 use super::{
     Instance, Instances,
-    types::{Direction, ListInstances, SortKey},
+    types::{Direction, ListInstances, ListUsed, SortKey, UsedInstance},
 };
 use crate::{
     db::now_ms,
@@ -75,6 +75,38 @@ impl Instances {
         Ok(listed)
     }
 
+    /// Hands over, one by one and by their ids, the instances that were there at some time: those that are, and the
+    /// deleted ones that changed since. They are read in batches, so that all of them take the memory of a batch.
+    ///
+    /// # Errors
+    /// `Forbidden` for what the caller may not see; `Invalid` for a marker that is not one of them; `take`'s own.
+    pub async fn visit_used(
+        &self,
+        caller: &Caller,
+        wanted: &ListUsed,
+        mut take: impl FnMut(UsedInstance) -> Result<()>,
+    ) -> Result<()> {
+        policy::see_used(caller, wanted.project)?;
+        if let Some(marker) = wanted.marker {
+            let found = self.0.db.instance(marker).await?.filter(|row| {
+                let is_seen = !row.is_deleted() || row.updated_ms >= wanted.since_ms;
+                is_seen && wanted.project.is_none_or(|project| row.project_id == project)
+            });
+            found.ok_or_else(|| no_such_marker(marker))?;
+        }
+        let mut left = wanted.limit.unwrap_or(u32::MAX);
+        let mut after = wanted.marker;
+        while left > 0 {
+            let limit = BATCH.min(left);
+            let batch = self.0.db.used_instances(wanted.project, wanted.since_ms, after, limit).await?;
+            let is_last = batch.len() < limit as usize;
+            after = batch.last().map(|instance| instance.id);
+            batch.into_iter().try_for_each(&mut take)?;
+            left = if is_last { 0 } else { left - limit };
+        }
+        Ok(())
+    }
+
     /// The present usage of a project: the caller's own or, for the admin, any.
     ///
     /// # Errors
@@ -134,8 +166,12 @@ impl Instances {
             };
             is_seen && project.is_none_or(|project| row.project_id == project)
         });
-        found.ok_or_else(|| Error::Invalid(format!("marker [{id}] not found")))
+        found.ok_or_else(|| no_such_marker(id))
     }
+}
+
+fn no_such_marker(id: InstanceId) -> Error {
+    Error::Invalid(format!("marker [{id}] not found"))
 }
 
 /// The filters that SQL cannot apply: patterns, and values within JSON.

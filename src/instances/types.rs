@@ -9,7 +9,7 @@ use super::{
 use crate::ids::{ImageId, InstanceId, ProjectId, UserId};
 pub use crate::model::{
     action::ActionResult,
-    instance::{Fault, Forward, Lock, Status, TaskState, Usage},
+    instance::{Fault, Forward, Lock, Status, TaskState, Usage, UsedInstance},
     instance_list::{Direction, SortKey},
 };
 
@@ -167,6 +167,19 @@ pub struct ListInstances {
     /// The order; empty: the newest first.
     pub sort: Vec<(SortKey, Direction)>,
     /// Only what follows this one.
+    pub marker: Option<InstanceId>,
+    /// How many at most; `None`: all.
+    pub limit: Option<u32>,
+}
+
+/// The instances that were there at some time since then.
+#[derive(Clone, Copy, Debug)]
+pub struct ListUsed {
+    /// Only this project's; `None`: every project's.
+    pub project: Option<ProjectId>,
+    /// The start of the time.
+    pub since_ms: i64,
+    /// Only those that follow this one.
     pub marker: Option<InstanceId>,
     /// How many at most; `None`: all.
     pub limit: Option<u32>,

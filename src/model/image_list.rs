@@ -3,6 +3,7 @@
 //! A list is a page of what the rules let the caller see (parts, made by `identity::image_policy`), cut down to what
 //! the caller asked for ([`ListImages`]). `db` translates both into one statement.
 
+pub use super::Direction;
 use super::{
     image::{Image, Visibility},
     member::MemberStatus,
@@ -153,12 +154,4 @@ pub enum SortKey {
     Id,
     CreatedMs,
     UpdatedMs,
-}
-
-/// The direction of the order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum Direction {
-    Ascending,
-    Descending,
 }

@@ -219,6 +219,19 @@ pub struct Usage {
     pub disk_gib: u64,
 }
 
+/// The part of an instance that its usage over a time is reckoned from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UsedInstance {
+    pub id: InstanceId,
+    pub project_id: ProjectId,
+    pub name: String,
+    pub flavor: Flavor,
+    pub status: Status,
+    pub created_ms: i64,
+    pub launched_ms: Option<i64>,
+    pub terminated_ms: Option<i64>,
+}
+
 /// The share of a quota that one launch takes, for each instance.
 #[derive(Clone, Copy, Debug)]
 pub struct Reservation {

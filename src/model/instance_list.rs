@@ -1,5 +1,6 @@
 //! Lists of instances, as the database is asked for them.
 
+pub use super::Direction;
 use super::instance::{InstanceRow, InstancesSeen, Status};
 use crate::ids::{ImageId, ProjectId, UserId};
 
@@ -67,13 +68,4 @@ pub enum SortKey {
     Status,
     /// Their id.
     Id,
-}
-
-/// The direction of the order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// The smallest first.
-    Ascending,
-    /// The largest first.
-    Descending,
 }

@@ -51,6 +51,13 @@ impl From<UnknownWord> for Error {
     }
 }
 
+/// The direction of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    Ascending,
+    Descending,
+}
+
 /// The outcome of a step that may have come too late: another change may have come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {

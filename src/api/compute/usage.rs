@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use axum::{Json, extract::Path};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{body::flag, link_next, microversion::Microversion, server_view::vm_state};
@@ -13,32 +14,28 @@ use crate::{
         Rooms,
         caller::Asked,
         error::Answer,
-        paging::{Page, Query, begin_after, no_such_marker},
+        paging::{Page, Query, no_such_marker},
         times,
     },
     db,
     error::{Error, Result},
-    identity::{Caller, policy},
+    identity::Caller,
     ids::ProjectId,
-    instances::{Instance, ListInstances},
+    instances::{ListUsed, UsedInstance},
 };
 
 /// Nova's default: the last four weeks.
 const FOUR_WEEKS_MS: i64 = 28 * 24 * 3600 * 1000;
 
+/// Instances that one answer tells of each by itself where there are no pages (before 2.40).
+const MAX_TOLD: usize = 10_000;
+
 /// `GET /os-simple-tenant-usage`
 pub(super) async fn list(Asked { rooms, caller, url }: Asked, version: Microversion, query: Query) -> Answer {
-    policy::administer(&caller, "see the usage of all projects")?;
-    let span = Span::read(&query)?;
-    let Page { items: all, next } = page(instances(&rooms, &caller, &span, None).await?, &query, version)?;
-    let mut by_project: BTreeMap<ProjectId, Vec<Instance>> = BTreeMap::new();
-    for instance in all {
-        by_project.entry(instance.project_id).or_default().push(instance);
-    }
     let is_detailed = query.all("detailed").any(|value| flag(value) == Some(true));
-    let usages: Vec<_> =
-        by_project.iter().map(|(project, instances)| span.usage(*project, instances, is_detailed)).collect();
-    let mut answer = json!({ "tenant_usages": usages });
+    let used = Used { span: Span::read(&query)?, is_detailed, projects: BTreeMap::new(), told: 0 };
+    let (used, next) = used.filled(&rooms, &caller, None, version, &query).await?;
+    let mut answer = json!({ "tenant_usages": used.projects.into_values().collect::<Vec<_>>() });
     let here = format!("{url}/compute/v2.1/os-simple-tenant-usage");
     link_next(&mut answer, "tenant_usages_links", &query, &here, next);
     Ok(Json(answer))
@@ -52,39 +49,97 @@ pub(super) async fn show(
     query: Query,
 ) -> Answer {
     let project: ProjectId = id.parse().map_err(|_| Error::NotFound(format!("There is no project {id}.")))?;
-    policy::see_usage(&caller, project, "see another project's usage")?;
-    let span = Span::read(&query)?;
-    let all = instances(&rooms, &caller, &span, Some(project)).await?;
-    let Page { items: all, next } = page(all, &query, version)?;
-    let usage = if all.is_empty() { json!({}) } else { span.usage(project, &all, true) };
-    let mut answer = json!({ "tenant_usage": usage });
+    let used = Used { span: Span::read(&query)?, is_detailed: true, projects: BTreeMap::new(), told: 0 };
+    let (mut used, next) = used.filled(&rooms, &caller, Some(project), version, &query).await?;
+    let usage = used.projects.remove(&project);
+    let mut answer = json!({ "tenant_usage": usage.map_or_else(|| json!({}), |usage| json!(usage)) });
     let here = format!("{url}/compute/v2.1/os-simple-tenant-usage/{id}");
     link_next(&mut answer, "tenant_usage_links", &query, &here, next);
     Ok(Json(answer))
 }
 
-/// From 2.40 on the instances come in pages, by their ids; novaclient asks on until a page is empty.
-fn page(mut instances: Vec<Instance>, query: &Query, version: Microversion) -> Result<Page<Instance>> {
-    if !version.since(40) {
-        return Ok(Page { items: instances, next: None });
-    }
-    let is_it = |instance: &Instance, marker: &str| instance.id.to_string() == marker;
-    begin_after(&mut instances, query.one("marker"), is_it, no_such_marker)?;
-    Ok(Page::cut(instances, query.limit_of_nova()?, |instance| instance.id.to_string()))
+/// The usage of projects, added up from one instance after another.
+struct Used {
+    span: Span,
+    /// Whether each instance is told by itself.
+    is_detailed: bool,
+    projects: BTreeMap<ProjectId, ProjectUsage>,
+    told: usize,
 }
 
-/// The instances that exist, and those that changed since the start, deleted ones included.
-async fn instances(rooms: &Rooms, caller: &Caller, span: &Span, project: Option<ProjectId>) -> Result<Vec<Instance>> {
-    let own = caller.project.as_ref().map(|own| own.id);
-    let all_projects = project.is_none() || project != own;
-    let present = ListInstances { all_projects, project, ..ListInstances::default() };
-    let changed = ListInstances { changes_since_ms: Some(span.start_ms), ..present.clone() };
-    let mut all = rooms.instances.list(caller, &present).await?;
-    let changed = rooms.instances.list(caller, &changed).await?;
-    all.extend(changed.into_iter().filter(|instance| instance.terminated_ms.is_some()));
-    all.sort_by_key(|instance| instance.id);
-    all.dedup_by_key(|instance| instance.id);
-    Ok(all)
+/// The usage of a project.
+#[derive(Serialize)]
+struct ProjectUsage {
+    tenant_id: ProjectId,
+    start: String,
+    stop: String,
+    total_hours: f64,
+    total_vcpus_usage: f64,
+    total_memory_mb_usage: f64,
+    total_local_gb_usage: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server_usages: Option<Vec<Value>>,
+}
+
+impl Used {
+    /// Adds what is asked for, and tells the marker of the next page. From 2.40 on the instances come in pages, by their
+    /// ids; novaclient asks on until a page is empty.
+    async fn filled(
+        mut self,
+        rooms: &Rooms,
+        caller: &Caller,
+        project: Option<ProjectId>,
+        version: Microversion,
+        query: &Query,
+    ) -> Result<(Used, Option<String>)> {
+        let mut wanted = ListUsed { project, since_ms: self.span.start_ms, marker: None, limit: None };
+        if !version.since(40) {
+            rooms.instances.visit_used(caller, &wanted, |instance| self.add(&instance)).await?;
+            return Ok((self, None));
+        }
+        let limit = query.limit_of_nova()?;
+        let marker = query.one("marker").map(|marker| marker.parse().map_err(|_| no_such_marker(marker)));
+        wanted.marker = marker.transpose()?;
+        wanted.limit = Some(limit as u32 + 1);
+        let mut page = Vec::new();
+        let take = |instance| {
+            page.push(instance);
+            Ok(())
+        };
+        rooms.instances.visit_used(caller, &wanted, take).await?;
+        let page = Page::cut(page, limit, |instance| instance.id.to_string());
+        page.items.iter().try_for_each(|instance| self.add(instance))?;
+        Ok((self, page.next))
+    }
+
+    fn add(&mut self, instance: &UsedInstance) -> Result<()> {
+        let (span, hours) = (&self.span, self.span.hours(instance));
+        let usage = self.projects.entry(instance.project_id).or_insert_with(|| ProjectUsage {
+            tenant_id: instance.project_id,
+            start: times::micros(span.start_ms),
+            stop: times::micros(span.stop_ms),
+            total_hours: 0.0,
+            total_vcpus_usage: 0.0,
+            total_memory_mb_usage: 0.0,
+            total_local_gb_usage: 0.0,
+            server_usages: self.is_detailed.then(Vec::new),
+        });
+        usage.total_hours += hours;
+        usage.total_vcpus_usage += hours * f64::from(instance.flavor.vcpus);
+        usage.total_memory_mb_usage += hours * instance.flavor.memory_mib as f64;
+        usage.total_local_gb_usage += hours * instance.flavor.disk_gib as f64;
+        if let Some(told) = &mut usage.server_usages {
+            self.told += 1;
+            if self.told > MAX_TOLD {
+                return Err(Error::Invalid(format!(
+                    "This usage is of more than {MAX_TOLD} instances: ask for it in pages, with microversion 2.40 or \
+                     later, or for a shorter time."
+                )));
+            }
+            told.push(span.one(instance, hours));
+        }
+        Ok(())
+    }
 }
 
 /// From when to when.
@@ -104,31 +159,14 @@ impl Span {
         Ok(Span { start_ms, stop_ms })
     }
 
-    fn hours(&self, instance: &Instance) -> f64 {
+    fn hours(&self, instance: &UsedInstance) -> f64 {
         let begun = instance.launched_ms.unwrap_or(instance.created_ms).max(self.start_ms);
         // A span may end tomorrow; an instance has not run until then.
         let ended = instance.terminated_ms.unwrap_or_else(db::now_ms).min(self.stop_ms);
         (ended - begun).max(0) as f64 / 3_600_000.0
     }
 
-    fn usage(&self, project: ProjectId, instances: &[Instance], is_detailed: bool) -> Value {
-        let sum = |weight: fn(&Instance) -> f64| instances.iter().map(|i| self.hours(i) * weight(i)).sum::<f64>();
-        let mut usage = json!({
-            "tenant_id": project,
-            "start": times::micros(self.start_ms),
-            "stop": times::micros(self.stop_ms),
-            "total_hours": sum(|_| 1.0),
-            "total_vcpus_usage": sum(|instance| f64::from(instance.flavor.vcpus)),
-            "total_memory_mb_usage": sum(|instance| instance.flavor.memory_mib as f64),
-            "total_local_gb_usage": sum(|instance| instance.flavor.disk_gib as f64),
-        });
-        if is_detailed {
-            usage["server_usages"] = instances.iter().map(|instance| self.one(instance)).collect();
-        }
-        usage
-    }
-
-    fn one(&self, instance: &Instance) -> Value {
+    fn one(&self, instance: &UsedInstance, hours: f64) -> Value {
         let end_ms = instance.terminated_ms.unwrap_or_else(db::now_ms);
         let begun_ms = instance.launched_ms.unwrap_or(instance.created_ms);
         json!({
@@ -139,7 +177,7 @@ impl Span {
             "vcpus": instance.flavor.vcpus,
             "memory_mb": instance.flavor.memory_mib,
             "local_gb": instance.flavor.disk_gib,
-            "hours": self.hours(instance),
+            "hours": hours,
             "started_at": times::micros(begun_ms),
             "ended_at": instance.terminated_ms.map(times::micros),
             "state": if instance.terminated_ms.is_some() { "terminated" } else { vm_state(instance.status) },

@@ -298,3 +298,32 @@ async fn instances_that_were_deleted_long_ago_are_forgotten_with_their_history()
         assert_eq!(db.instance_actions(made[2].0.id, 10).await.unwrap().len(), 1, "{name}");
     }
 }
+
+#[tokio::test]
+async fn usage_reads_what_lives_and_what_ended_since_in_pages_by_id() {
+    for Fresh { name, db, _folder, .. } in both().await {
+        let (project, other) = (ProjectId::new(), ProjectId::new());
+        let made = db.add_instances(&reservation(project, 5, 5), |i, n| instance(project, i, n)).await.unwrap();
+        db.add_instances(&reservation(other, 1, 1), |i, n| instance(other, i, n)).await.unwrap();
+        // They were last changed at 1000.
+        let before_ms = 1001;
+        for (row, _) in &made[..2] {
+            let gone = InstanceState { terminated_ms: Some(1), ..InstanceState::new(Status::Deleted, None) };
+            db.set_instance_state(row.id, &row.state, &gone, History::GoesOn).await.expect(name);
+        }
+        let mut ids: Vec<_> = made.iter().map(|(row, _)| row.id).collect();
+        ids.sort_unstable();
+        let (mut paged, mut after) = (Vec::new(), None);
+        loop {
+            let page = db.used_instances(Some(project), before_ms, after, 2).await.unwrap();
+            assert!(page.len() <= 2, "{name}");
+            let Some(last) = page.last() else { break };
+            after = Some(last.id);
+            paged.extend(page.into_iter().map(|used| used.id));
+        }
+        assert_eq!(paged, ids, "{name}: each one once, in order");
+        let later = db.used_instances(Some(project), i64::MAX, None, 100).await.unwrap();
+        assert_eq!(later.len(), 3, "{name}: those that ended before are left out");
+        assert_eq!(db.used_instances(None, before_ms, None, 100).await.unwrap().len(), 6, "{name}: of every project");
+    }
+}
