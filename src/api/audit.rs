@@ -27,6 +27,7 @@ use super::{
 use crate::{
     error::Result,
     identity::audit::{Event, Promise},
+    model::event::Outcome,
 };
 
 /// The largest answer that is read again for the id of what it made.
@@ -126,13 +127,13 @@ pub async fn watch(rooms: Api, action: String, request: Request, next: Next) -> 
 /// Records a request that was answered.
 async fn record(rooms: &Rooms, event: Event, trail: &Trail, promise: Promise) -> Result<()> {
     let noted = trail.noted();
-    match (event.action.as_str(), event.outcome.as_str()) {
+    match (event.action.as_str(), event.outcome) {
         // A POST that changes nothing; a console that follows a guest asks every other second.
         (CONSOLE_OUTPUT, _) => Ok(()),
-        (CHANGE_PASSWORD, "success") => rooms.identity.record_as(event, promise).await,
+        (CHANGE_PASSWORD, Outcome::Success) => rooms.identity.record_as(event, promise).await,
         // Strangers cause these. A body that is no attempt, and an attempt that was turned away for want of a turn, are
         // not recorded at all.
-        (SIGN_IN | CHANGE_PASSWORD, "failure") if noted.is_tried && event.status < 500 => {
+        (SIGN_IN | CHANGE_PASSWORD, Outcome::Failure) if noted.is_tried && event.status < 500 => {
             rooms.identity.record_refusal(event).await
         }
         _ if noted.caller.is_some() => rooms.identity.record_as(event, promise).await,
@@ -167,7 +168,7 @@ async fn finish(mut event: Event, trail: &Trail, response: Response) -> (Event, 
     let noted = trail.noted();
     event.status = i64::from(status.as_u16());
     let is_failure = status.is_client_error() || status.is_server_error();
-    event.outcome = if is_failure { "failure" } else { "success" }.to_owned();
+    event.outcome = if is_failure { Outcome::Failure } else { Outcome::Success };
     event.reason = response.extensions().get::<ErrorNote>().map(|note| note.message.clone());
     event.user_name = noted.tried;
     if let Some(caller) = noted.caller {

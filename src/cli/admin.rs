@@ -24,6 +24,7 @@ use crate::{
         roles::{Actor, Target},
         users::{ListUsers, User, UserFields},
     },
+    model::event::Outcome,
 };
 
 /// People, projects and roles, offline or beside a running service.
@@ -293,7 +294,7 @@ impl Desk {
             user_name: Some(self.caller.user.name.clone()),
             action: action.to_owned(),
             target_id: Some(target.to_owned()),
-            outcome: "success".into(),
+            outcome: Outcome::Success,
             ..Event::default()
         };
         Ok(self.identity.record(event).await?)

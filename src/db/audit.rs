@@ -31,7 +31,7 @@ impl Database {
             .bind(event.address.as_deref())
             .bind(&event.action)
             .bind(event.target_id.as_deref())
-            .bind(&event.outcome)
+            .bind(event.outcome)
             .bind(event.status)
             .bind(event.reason.as_deref())
             .bind(event.times)

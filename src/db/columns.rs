@@ -13,7 +13,7 @@ use sqlx::{
 
 use crate::{
     ids::{ImageId, InstanceId, JobId, ProjectId, UserId},
-    model::{action::ActionResult, fill::FillKind, image, instance, job, member, metadef, verification},
+    model::{action::ActionResult, event, fill::FillKind, image, instance, job, member, metadef, task, verification},
 };
 
 type AnyArgumentBuffer = <Any as Database>::ArgumentBuffer;
@@ -44,7 +44,8 @@ macro_rules! text {
 text!(ImageId, InstanceId, JobId, ProjectId, UserId);
 text!(image::Status, image::Visibility, image::PublicHold, image::StoreNames, FillKind);
 text!(instance::Status, instance::TaskState, ActionResult);
-text!(member::MemberStatus, verification::Verdict, job::Lane, metadef::Kind);
+text!(member::MemberStatus, verification::Verdict, job::Lane, job::JobState, metadef::Kind);
+text!(event::Outcome, task::TaskKind, task::TaskStatus);
 
 /// Values that are the text of their column, unread.
 macro_rules! kept {

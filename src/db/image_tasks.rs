@@ -1,12 +1,14 @@
 //! The rows of tasks: what clients see of an import. They change with the image they are about, in one transaction.
 
+use std::collections::BTreeMap;
+
 use sqlx::{Row as _, any::AnyRow};
 
-use super::{Database, Write, now_ms};
+use super::{Database, Write, columns::Json, now_ms};
 use crate::{
     error::Result,
     ids::{ImageId, JobId},
-    model::task::{ImageTask, TaskOrder, TaskPage},
+    model::task::{ImageTask, TaskOrder, TaskPage, TaskStatus},
 };
 
 /// How long an ended task is kept (Glance: `task_time_to_live`, 48 hours).
@@ -19,8 +21,8 @@ impl TaskOrder {
         match self {
             TaskOrder::Created => (None, String::new()),
             TaskOrder::Id => (Some("id"), word(|task| task.id.to_string())),
-            TaskOrder::Kind => (Some("kind"), word(|task| task.kind.clone())),
-            TaskOrder::Status => (Some("status"), word(|task| task.status.clone())),
+            TaskOrder::Kind => (Some("kind"), word(|task| task.kind.to_string())),
+            TaskOrder::Status => (Some("status"), word(|task| task.status.to_string())),
         }
     }
 }
@@ -74,8 +76,8 @@ impl Database {
              order by {first_order}created_ms {order}, id {order} limit $6"
         );
         let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(page.status.clone().unwrap_or_default())
-            .bind(page.kind.clone().unwrap_or_default())
+            .bind(page.status.map_or("", |status| status.into_str()))
+            .bind(page.kind.map_or("", |kind| kind.into_str()))
             .bind(page.image.map(|id| id.to_string()).unwrap_or_default())
             .bind(after.map(|task| task.id.to_string()).unwrap_or_default())
             .bind(after.map(|task| task.created_ms).unwrap_or_default())
@@ -101,12 +103,12 @@ pub(super) async fn insert(write: &mut Write, task: &ImageTask) -> Result<()> {
          created_ms, updated_ms, expires_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
     )
     .bind(task.id)
-    .bind(task.kind.clone())
+    .bind(task.kind)
     .bind(task.image)
     .bind(task.owner)
     .bind(task.user)
     .bind(task.request_id.clone())
-    .bind(task.status.clone())
+    .bind(task.status)
     .bind(task.input.clone())
     .bind(task.result.clone())
     .bind(task.message.clone())
@@ -129,21 +131,27 @@ pub(super) async fn note_those_of(write: &mut Write, image: ImageId, message: &s
 
 /// Ends the tasks of an image that failed.
 pub(super) async fn fail_those_of(write: &mut Write, image: ImageId, reason: &str) -> Result<()> {
-    end(write, image, "failure", None, reason).await
+    end(write, image, TaskStatus::Failure, None, reason).await
 }
 
 /// Ends the tasks of an image that is active now.
 pub(super) async fn succeed_those_of(write: &mut Write, image: ImageId) -> Result<()> {
-    end(write, image, "success", Some(format!("{{\"image_id\":\"{image}\"}}")), "").await
+    end(write, image, TaskStatus::Success, Some(Json(BTreeMap::from([("image_id", image)]))), "").await
 }
 
-async fn end(write: &mut Write, image: ImageId, status: &str, result: Option<String>, message: &str) -> Result<()> {
+async fn end(
+    write: &mut Write,
+    image: ImageId,
+    status: TaskStatus,
+    result: Option<Json<BTreeMap<&str, ImageId>>>,
+    message: &str,
+) -> Result<()> {
     sqlx::query(
         "update image_tasks set status = $2, result = $3, message = $4, updated_ms = $5, expires_ms = $6 \
          where image_id = $1 and status in ('pending', 'processing')",
     )
     .bind(image)
-    .bind(status.to_owned())
+    .bind(status)
     .bind(result)
     .bind(message.to_owned())
     .bind(now_ms())

@@ -6,7 +6,7 @@ use super::{Database, Write, now_ms};
 use crate::{
     error::Result,
     ids::JobId,
-    model::job::{HeldJob, JobRow, Lane, NewJob},
+    model::job::{HeldJob, JobRow, JobState, Lane, NewJob},
 };
 
 impl Database {
@@ -92,7 +92,7 @@ impl Database {
         )
         .bind(id)
         .bind(holder.to_owned())
-        .bind(if failure.is_some() { "failed" } else { "done" })
+        .bind(if failure.is_some() { JobState::Failed } else { JobState::Done })
         .bind(failure.map(str::to_owned))
         .bind(now_ms())
         .execute(&mut *write)

@@ -6,7 +6,10 @@ use super::{Database, now_ms};
 use crate::{
     error::Result,
     ids::ImageId,
-    model::verification::{Verdict, VerificationRow},
+    model::{
+        job::JobState,
+        verification::{Verdict, VerificationRow},
+    },
 };
 
 impl Database {
@@ -143,7 +146,7 @@ impl Database {
     }
 
     /// Where the job of this name is: its state and its percent.
-    pub async fn job_named(&self, once: &str) -> Result<Option<(String, Option<i64>)>> {
+    pub async fn job_named(&self, once: &str) -> Result<Option<(JobState, Option<i64>)>> {
         let row = sqlx::query("select state, progress from jobs where once = $1")
             .bind(once.to_owned())
             .fetch_optional(self.reads())

@@ -17,7 +17,7 @@ use crate::{
     error::{Error, Result},
     identity::{Caller, audit::Event, image_policy},
     ids::ImageId,
-    model::image::PublicHold,
+    model::{event::Outcome, image::PublicHold},
 };
 
 /// The property with an admin's reason for a public image that did not pass.
@@ -92,7 +92,7 @@ impl Images {
                 project_name: caller.project.as_ref().map(|project| project.name.clone()),
                 action: "image.public_override".into(),
                 target_id: Some(id.to_string()),
-                outcome: "success".into(),
+                outcome: Outcome::Success,
                 status: 200,
                 reason: Some(reason.unwrap_or_else(|| "the reason was withdrawn".into())),
                 ..Event::default()

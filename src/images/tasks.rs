@@ -14,7 +14,7 @@ use crate::{
     ids::{ImageId, JobId},
     model::{
         fill::{FillKind, NewFill, Target},
-        task::{TaskOrder, TaskPage},
+        task::{TaskKind, TaskOrder, TaskPage, TaskStatus},
     },
     queue::{Queue, Source, Work},
 };
@@ -26,9 +26,9 @@ const MAX_TASKS: u32 = 1000;
 #[derive(Clone, Debug, Default)]
 pub struct ListTasks {
     /// Only with this status.
-    pub status: Option<String>,
+    pub status: Option<TaskStatus>,
     /// Only of this kind.
-    pub kind: Option<String>,
+    pub kind: Option<TaskKind>,
     /// The page begins after this task.
     pub marker: Option<JobId>,
     /// The column that orders them, before their age.
@@ -119,7 +119,7 @@ impl Images {
         let source = Source::Web { uri: wanted.uri };
         let work = Work::Import { image: image.id, source, stores: stores.to_vec(), all_must_succeed: true };
         let job = Queue::row(work, Some(caller))?;
-        let mut task = task(caller, image.id, "import", &wanted.input)?;
+        let mut task = task(caller, image.id, TaskKind::Import, &wanted.input)?;
         task.id = job.id;
         self.apply_hold(&mut image).await?;
         self.record_override(caller, image.id, None, &image).await?;

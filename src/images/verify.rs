@@ -17,7 +17,12 @@ use crate::{
     identity::{Caller, image_policy::ImageAction},
     ids::ImageId,
     inspect::{Inspector, Statement, Verdict, formats, statement},
-    model::{Step, image::PublicHold, verification::VerificationRow},
+    model::{
+        Step,
+        image::PublicHold,
+        job::JobState,
+        verification::{VerificationRow, VerificationState},
+    },
     queue::{Job, Work},
 };
 
@@ -27,8 +32,8 @@ const ADD_AT_ONCE: u32 = 10_000;
 /// The state of an image's verification, and its result.
 #[derive(Clone, Debug)]
 pub struct Verification {
-    /// `none`, `waiting`, `running` or `done`.
-    pub state: String,
+    /// Where it is.
+    pub state: VerificationState,
     /// Percent, while it runs.
     pub progress: Option<i64>,
     /// The signed statement, as JSON.
@@ -54,9 +59,10 @@ impl Images {
         let job = self.0.db.job_named(&Work::verification_of(id)).await?;
         let statement = self.statement_of(&image).await?.ok();
         let (state, progress) = match job {
-            Some((state, progress)) => (state, progress.or(Some(0))),
-            None if row.is_some() => ("done".to_owned(), None),
-            None => ("none".to_owned(), None),
+            Some((JobState::Running, progress)) => (VerificationState::Running, progress.or(Some(0))),
+            Some((_, progress)) => (VerificationState::Waiting, progress.or(Some(0))),
+            None if row.is_some() => (VerificationState::Done, None),
+            None => (VerificationState::None, None),
         };
         Ok(Verification { state, progress, envelope: envelope.map_err(Error::internal)?, statement })
     }

@@ -1,5 +1,20 @@
 //! Audit events.
 
+use serde::Serialize;
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
+
+use super::UnknownWord;
+
+/// How the request of an event ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Display, EnumString, IntoStaticStr, VariantNames)]
+#[serde(into = "&'static str")]
+#[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<Outcome>)]
+pub enum Outcome {
+    #[default]
+    Success,
+    Failure,
+}
+
 /// An event: the user, the action, its object, the time, the client's address and the outcome.
 #[derive(Clone, Debug, Default)]
 pub struct Event {
@@ -25,8 +40,7 @@ pub struct Event {
     pub action: String,
     /// To what.
     pub target_id: Option<String>,
-    /// `success` or `failure`.
-    pub outcome: String,
+    pub outcome: Outcome,
     /// The status of the answer.
     pub status: i64,
     /// Why it failed.

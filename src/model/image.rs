@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use super::{UnknownWord, verification::Verdict};
@@ -11,7 +12,8 @@ use crate::{
 };
 
 /// Where an image is in its life; the diagram is in [`crate::images`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantNames)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Display, EnumString, IntoStaticStr, VariantNames)]
+#[serde(into = "&'static str")]
 #[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<Status>)]
 pub enum Status {
     /// A record without bytes.
@@ -31,7 +33,8 @@ pub enum Status {
 }
 
 /// The callers who see an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantNames)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Display, EnumString, IntoStaticStr, VariantNames)]
+#[serde(into = "&'static str")]
 #[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<Visibility>)]
 pub enum Visibility {
     /// Its project.
@@ -45,7 +48,8 @@ pub enum Visibility {
 }
 
 /// Why an image that is declared public or shared is not seen by others yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantNames)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Display, EnumString, IntoStaticStr, VariantNames)]
+#[serde(into = "&'static str")]
 #[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<PublicHold>)]
 pub enum PublicHold {
     /// It is not verified yet.

@@ -43,6 +43,16 @@ impl Lane {
     }
 }
 
+/// Where a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<JobState>)]
+pub enum JobState {
+    Waiting,
+    Running,
+    Done,
+    Failed,
+}
+
 /// A job to take on.
 #[derive(Clone, Debug)]
 pub struct NewJob {
@@ -82,8 +92,7 @@ pub struct JobRow {
     pub id: JobId,
     /// The work, as JSON.
     pub work: String,
-    /// waiting, running, done, failed.
-    pub state: String,
+    pub state: JobState,
     /// How many attempts have failed.
     pub failures: i64,
     /// Percent, while it runs.

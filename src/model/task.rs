@@ -1,14 +1,39 @@
 //! Tasks: what clients see of an import.
 
+use serde::Serialize;
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
+
+use super::UnknownWord;
 use crate::ids::{ImageId, JobId, ProjectId, UserId};
+
+/// Where a task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Display, EnumString, IntoStaticStr, VariantNames)]
+#[serde(into = "&'static str")]
+#[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<TaskStatus>)]
+pub enum TaskStatus {
+    Pending,
+    Processing,
+    Success,
+    Failure,
+}
+
+/// The ways to ask for an import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Display, EnumString, IntoStaticStr, VariantNames)]
+#[serde(into = "&'static str")]
+#[strum(serialize_all = "snake_case", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<TaskKind>)]
+pub enum TaskKind {
+    /// A task was made.
+    Import,
+    /// An image was told to import.
+    ApiImageImport,
+}
 
 /// A task.
 #[derive(Clone, Debug)]
 pub struct ImageTask {
     /// Its id, and its job's.
     pub id: JobId,
-    /// `api_image_import`, or `import` for one that was made as a task.
-    pub kind: String,
+    pub kind: TaskKind,
     /// The image it makes.
     pub image: ImageId,
     /// The project that asked.
@@ -17,8 +42,7 @@ pub struct ImageTask {
     pub user: UserId,
     /// The request that asked.
     pub request_id: String,
-    /// pending, processing, success, failure.
-    pub status: String,
+    pub status: TaskStatus,
     /// The request, as JSON.
     pub input: String,
     /// The result, as JSON.
@@ -48,9 +72,9 @@ pub enum TaskOrder {
 #[derive(Clone, Debug, Default)]
 pub struct TaskPage {
     /// Only with this status.
-    pub status: Option<String>,
+    pub status: Option<TaskStatus>,
     /// Only of this kind.
-    pub kind: Option<String>,
+    pub kind: Option<TaskKind>,
     /// Only of this image.
     pub image: Option<ImageId>,
     /// Only after this one, in the page's order.

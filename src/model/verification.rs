@@ -18,6 +18,17 @@ pub enum Verdict {
     Failed,
 }
 
+/// Where the verification of an image is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Display, EnumString, IntoStaticStr, VariantNames)]
+#[serde(into = "&'static str")]
+#[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<VerificationState>)]
+pub enum VerificationState {
+    None,
+    Waiting,
+    Running,
+    Done,
+}
+
 /// The statement about an image.
 #[derive(Clone, Debug)]
 pub struct VerificationRow {

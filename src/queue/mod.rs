@@ -217,7 +217,7 @@ fn wait_ms(failures: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::ImageId;
+    use crate::{ids::ImageId, model::job::JobState};
 
     async fn queue(folder: &tempfile::TempDir) -> Queue {
         Queue::new(Database::sqlite(&folder.path().join("rows.db")).await.unwrap())
@@ -272,11 +272,11 @@ mod tests {
         let held = queue.db.claim_job(Lane::Back, "me", lease).await.unwrap().unwrap();
         queue.end_failed(held.id, "me", 1, &Error::Unavailable("later".into())).await.unwrap();
         let row = queue.db.job(held.id).await.unwrap().unwrap();
-        assert_eq!((row.state.as_str(), row.failures, row.reason.as_deref()), ("waiting", 1, Some("later")));
+        assert_eq!((row.state, row.failures, row.reason.as_deref()), (JobState::Waiting, 1, Some("later")));
         assert!(queue.db.claim_job(Lane::Back, "me", lease).await.unwrap().is_none(), "it does not wait");
         queue.add(Work::Sweep, None).await.unwrap();
         let held = queue.db.claim_job(Lane::Back, "me", lease).await.unwrap().unwrap();
         queue.end_failed(held.id, "me", 1, &Error::Gone("deleted".into())).await.unwrap();
-        assert_eq!(queue.db.job(held.id).await.unwrap().unwrap().state, "failed");
+        assert_eq!(queue.db.job(held.id).await.unwrap().unwrap().state, JobState::Failed);
     }
 }

@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::Value;
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
     api::times,
-    error::{Error, Result},
+    error::Result,
     ids::{ImageId, ProjectId},
     images::{Image, Status, Visibility},
-    inspect,
-    model::image::{PublicHold, StoreNames},
+    model::{
+        image::{PublicHold, StoreNames},
+        verification::Verdict,
+    },
 };
 
 /// An image: its record as the Image API has it, its properties among the fields, and `effigy`, which only this API
@@ -23,8 +24,8 @@ pub(super) struct ShownImage {
     #[schema(value_type = String, format = Uuid)]
     id: ImageId,
     name: Option<String>,
-    status: ShownStatus,
-    visibility: ShownVisibility,
+    status: Status,
+    visibility: Visibility,
     /// Left out of lists that do not ask for hidden images.
     os_hidden: bool,
     /// Cannot be deleted while this is set.
@@ -70,16 +71,16 @@ pub(super) struct ShownImage {
     tags: Vec<String>,
     /// There for an image that is declared public and is not public yet.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Hold, required = false)]
-    effigy_public: Option<Hold>,
+    #[schema(value_type = PublicHold, required = false)]
+    effigy_public: Option<PublicHold>,
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     effigy_public_why: Option<String>,
     /// There for an image that is shared or community and that others do not see yet.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Hold, required = false)]
-    effigy_sharing: Option<Hold>,
+    #[schema(value_type = PublicHold, required = false)]
+    effigy_sharing: Option<PublicHold>,
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
@@ -114,44 +115,6 @@ struct Beside {
     file: Option<Origin>,
 }
 
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(as = ImageStatus)]
-enum ShownStatus {
-    Queued,
-    Saving,
-    Uploading,
-    Importing,
-    Active,
-    Deactivated,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(as = ImageVisibility)]
-enum ShownVisibility {
-    Public,
-    Community,
-    Shared,
-    Private,
-}
-
-/// `pending`: nothing is stated of it yet. `held`: the statement keeps it back.
-#[derive(Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(as = PublicHold)]
-enum Hold {
-    Pending,
-    Held,
-}
-
-#[derive(Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum Verdict {
-    Passed,
-    Failed,
-}
-
 /// `uploaded`: the bytes are kept as they came. `rendered`: they are made from the disk while they are read.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -174,8 +137,8 @@ pub(super) fn shown(image: Image) -> Result<ShownImage> {
     };
     Ok(ShownImage {
         id: image.id,
-        status: status(image.status)?,
-        visibility: visibility(image.visibility),
+        status: image.status,
+        visibility: image.visibility,
         os_hidden: image.hidden,
         protected: image.protected,
         min_disk: image.min_disk_gib,
@@ -194,7 +157,7 @@ pub(super) fn shown(image: Image) -> Result<ShownImage> {
         effigy: Beside {
             progress: image.progress,
             reason: image.reason,
-            verdict: image.verdict.map(verdict),
+            verdict: image.verdict,
             stored_bytes: image.stored_bytes,
             has_disk: image.disk_root.is_some(),
             file: match (&image.file_root, &image.disk_root) {
@@ -212,49 +175,9 @@ pub(super) fn shown(image: Image) -> Result<ShownImage> {
         os_glance_import_task: image.import_task,
         os_glance_importing_to_stores: image.importing_to.as_ref().map(StoreNames::to_string),
         os_glance_failed_import: image.failed_import.as_ref().map(StoreNames::to_string),
-        effigy_public: public.0.map(hold),
+        effigy_public: public.0,
         effigy_public_why: public.1,
-        effigy_sharing: sharing.0.map(hold),
+        effigy_sharing: sharing.0,
         effigy_sharing_why: sharing.1,
     })
-}
-
-fn status(status: Status) -> Result<ShownStatus> {
-    Ok(match status {
-        Status::Queued => ShownStatus::Queued,
-        Status::Saving => ShownStatus::Saving,
-        Status::Uploading => ShownStatus::Uploading,
-        Status::Importing => ShownStatus::Importing,
-        Status::Active => ShownStatus::Active,
-        Status::Deactivated => ShownStatus::Deactivated,
-        Status::Deleted => return Err(Error::internal(anyhow::anyhow!("a deleted image is shown to nobody"))),
-    })
-}
-
-fn visibility(visibility: Visibility) -> ShownVisibility {
-    match visibility {
-        Visibility::Public => ShownVisibility::Public,
-        Visibility::Community => ShownVisibility::Community,
-        Visibility::Shared => ShownVisibility::Shared,
-        Visibility::Private => ShownVisibility::Private,
-    }
-}
-
-fn verdict(verdict: inspect::Verdict) -> Verdict {
-    match verdict {
-        inspect::Verdict::Passed => Verdict::Passed,
-        inspect::Verdict::Failed => Verdict::Failed,
-    }
-}
-
-fn hold(hold: PublicHold) -> Hold {
-    match hold {
-        PublicHold::Pending => Hold::Pending,
-        PublicHold::Held => Hold::Held,
-    }
-}
-
-/// One of the words that a row keeps.
-pub(super) fn known<T: DeserializeOwned>(word: String) -> Result<T> {
-    serde_json::from_value(Value::String(word)).map_err(Error::internal)
 }

@@ -17,6 +17,7 @@ mod image;
 mod images;
 mod instances;
 mod verification;
+mod words;
 
 /// Every URL of Effigy's own API, and the document that describes them.
 pub fn routes() -> Router<Api> {

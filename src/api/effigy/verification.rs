@@ -8,10 +8,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{
-    document::Refusals,
-    image::{Verdict, known},
-};
+use super::document::Refusals;
 use crate::{
     api::{
         Api,
@@ -21,7 +18,8 @@ use crate::{
     },
     error::{Error, Result},
     images::Verification,
-    inspect::{self, Statement},
+    inspect::{Statement, Verdict},
+    model::verification::VerificationState,
 };
 
 /// Where the verification of an image is, and what it came to. The statement's fields are null when
@@ -29,7 +27,7 @@ use crate::{
 #[derive(Serialize, ToSchema)]
 #[schema(as = Verification)]
 pub(super) struct Shown {
-    state: Progress,
+    state: VerificationState,
     /// Percent, while it runs.
     progress: Option<i64>,
     verdict: Option<Verdict>,
@@ -41,16 +39,6 @@ pub(super) struct Shown {
     verifier: Option<String>,
     report: Option<guest::Report>,
     statement: Option<Envelope>,
-}
-
-#[derive(Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(as = VerificationState)]
-enum Progress {
-    None,
-    Waiting,
-    Running,
-    Done,
 }
 
 /// The signed statement: an in-toto statement in a DSSE envelope. `effigy verify` checks it.
@@ -125,7 +113,7 @@ pub(super) async fn key(State(rooms): State<Api>) -> Json<Key> {
 
 fn shown(verification: Verification) -> Result<Shown> {
     let mut shown = Shown {
-        state: known(verification.state)?,
+        state: verification.state,
         progress: verification.progress,
         verdict: None,
         reasons: None,
@@ -135,10 +123,7 @@ fn shown(verification: Verification) -> Result<Shown> {
         statement: verification.envelope.map(serde_json::from_value).transpose().map_err(Error::internal)?,
     };
     if let Some(Statement { predicate, .. }) = verification.statement {
-        shown.verdict = Some(match predicate.verdict {
-            inspect::Verdict::Passed => Verdict::Passed,
-            inspect::Verdict::Failed => Verdict::Failed,
-        });
+        shown.verdict = Some(predicate.verdict);
         shown.reasons = Some(predicate.reasons);
         shown.verified_at = Some(predicate.verified_at);
         shown.verifier = Some(predicate.verifier);

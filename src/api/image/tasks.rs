@@ -8,6 +8,7 @@ use axum::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
+use strum::VariantNames as _;
 
 use super::{image_id, render::seconds};
 use crate::{
@@ -19,12 +20,11 @@ use crate::{
     },
     error::{Error, Result},
     images::{Attributes, ImageTask, ListTasks, NewTask, TaskOrder},
+    model::task::{TaskKind, TaskStatus},
 };
 
 /// Where tasks are.
 const TASKS: &str = "/v2/tasks";
-const STATUSES: [&str; 4] = ["pending", "processing", "success", "failure"];
-const KINDS: [&str; 2] = ["import", "api_image_import"];
 
 /// The body of a new task.
 #[derive(Debug, Deserialize)]
@@ -103,19 +103,18 @@ pub(super) async fn delete(Asked { rooms, caller, .. }: Asked, Path(_task): Path
 fn read(query: &Query) -> Result<ListTasks> {
     let mut wanted = ListTasks { limit: paging::PAGE, ..ListTasks::default() };
     for (name, value) in query.pairs() {
-        let one_of = |words: &[&str]| match words.contains(&value) {
-            true => Ok(Some(value.to_owned())),
-            false => Err(Error::Invalid(format!("Invalid {name} value: it must be one of {}.", words.join(", ")))),
-        };
+        let must_be =
+            |words: &[&str]| Error::Invalid(format!("Invalid {name} value: it must be one of {}.", words.join(", ")));
         match name {
             "limit" => wanted.limit = paging::limit(Some(value), paging::PAGE)?,
             "marker" => {
                 let marker = value.parse().map_err(|_| Error::Invalid("Invalid marker format".into()))?;
                 wanted.marker = Some(marker);
             }
-            "status" => wanted.status = one_of(&STATUSES)?,
-            "type" => wanted.kind = one_of(&KINDS)?,
-            "sort_dir" => wanted.is_ascending = one_of(&["asc", "desc"])?.as_deref() == Some("asc"),
+            "status" => wanted.status = Some(value.parse().map_err(|_| must_be(TaskStatus::VARIANTS))?),
+            "type" => wanted.kind = Some(value.parse().map_err(|_| must_be(TaskKind::VARIANTS))?),
+            "sort_dir" if !["asc", "desc"].contains(&value) => return Err(must_be(&["asc", "desc"])),
+            "sort_dir" => wanted.is_ascending = value == "asc",
             "sort_key" => wanted.order = order(value)?,
             _ => return Err(Error::Invalid(format!("Tasks are not filtered by '{name}'."))),
         }

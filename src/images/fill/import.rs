@@ -21,7 +21,7 @@ use crate::{
     model::{
         Step,
         fill::{FillKind, NewFill, Target},
-        task::ImageTask,
+        task::{ImageTask, TaskKind, TaskStatus},
     },
     queue::{Job, Queue, Source, Work},
 };
@@ -78,7 +78,7 @@ impl Images {
             return self.begin_copies(caller, &image, &wanted.targets, &wanted.input).await;
         };
         let stores = self.targets(&wanted.targets)?.iter().map(|store| store.name.clone()).collect::<Vec<_>>();
-        let mut task = task(caller, id, "api_image_import", &wanted.input)?;
+        let mut task = task(caller, id, TaskKind::ApiImageImport, &wanted.input)?;
         match source {
             Source::Web { uri } => drop(self.0.fetcher.accept(uri)?),
             Source::Glance { .. } if wanted.token.is_none() => {
@@ -215,7 +215,7 @@ fn without_queries(input: &Value) -> Value {
 /// The most bytes of a request that a task keeps: an image may have many tasks, and each is kept for days.
 const MAX_INPUT_BYTES: usize = 8 << 10;
 
-pub(in crate::images) fn task(caller: &Caller, image: ImageId, kind: &str, input: &Value) -> Result<ImageTask> {
+pub(in crate::images) fn task(caller: &Caller, image: ImageId, kind: TaskKind, input: &Value) -> Result<ImageTask> {
     let Some(project) = &caller.project else {
         return Err(Error::Forbidden("An import needs a project: use a token that is scoped to one.".into()));
     };
@@ -225,12 +225,12 @@ pub(in crate::images) fn task(caller: &Caller, image: ImageId, kind: &str, input
     }
     Ok(ImageTask {
         id: JobId::new(),
-        kind: kind.into(),
+        kind,
         image,
         owner: project.id,
         user: caller.user.id,
         request_id: caller.request_id.clone(),
-        status: "pending".into(),
+        status: TaskStatus::Pending,
         input,
         result: None,
         message: String::new(),

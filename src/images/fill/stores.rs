@@ -20,6 +20,7 @@ use crate::{
         Step,
         fill::{CopyStep, Done, Ending, FillKind, NewFill, Target},
         image::StoreNames,
+        task::{TaskKind, TaskStatus},
     },
     queue::{Job, Queue, Work},
     stores::{Session, Store, abandon, replicate},
@@ -123,9 +124,9 @@ impl Images {
             return Err(Error::Invalid(format!("Image is already present at store '{present}'")));
         }
         stores.retain(|store| !image.stores.0.contains(store));
-        let mut task = task(caller, image.id, "api_image_import", input)?;
+        let mut task = task(caller, image.id, TaskKind::ApiImageImport, input)?;
         if stores.is_empty() {
-            task.status = "success".into();
+            task.status = TaskStatus::Success;
             task.result = Some(serde_json::json!({ "image_id": image.id }).to_string());
             self.0.db.note_copy(image.id, &task).await?;
             return Ok(Some(task.id));

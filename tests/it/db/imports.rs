@@ -9,7 +9,7 @@ use effigy::{
         fill::{Done, Ending, FillKind, NewFill, Sign, StagedBytes, TakenFill, Target},
         image::{Image, Status, StoreNames},
         job::{Lane, NewJob},
-        task::{ImageTask, TaskOrder, TaskPage},
+        task::{ImageTask, TaskKind, TaskOrder, TaskPage, TaskStatus},
         usage::Limits,
     },
 };
@@ -26,12 +26,12 @@ fn task(image: &Image, created_ms: i64) -> (ImageTask, NewJob) {
     let id = JobId::new();
     let task = ImageTask {
         id,
-        kind: "api_image_import".into(),
+        kind: TaskKind::ApiImageImport,
         image: image.id,
         owner: image.owner,
         user: UserId::new(),
         request_id: "req-test".into(),
-        status: "pending".into(),
+        status: TaskStatus::Pending,
         input: "{}".into(),
         result: None,
         message: String::new(),
@@ -71,7 +71,7 @@ async fn take_up(db: &Database, image: ImageId, job: JobId, holder: &str, ms: i6
     db.take_up_fill(image, job, &lease(holder, ms)).await.expect("take up")
 }
 
-async fn task_status(db: &Database, id: JobId) -> String {
+async fn task_status(db: &Database, id: JobId) -> TaskStatus {
     db.image_task(id).await.expect("read").expect("the task").status
 }
 
@@ -94,7 +94,7 @@ async fn staged_bytes_are_counted_kept_and_become_the_image() {
         sums_are_right(&db, name).await;
         let sign = Sign { more_bytes: 50, progress: Some((Some(50), "half".into())) };
         db.renew_fill(shown.id, &lease("import", 60_000), &sign, LIMITS).await.expect("progress");
-        assert_eq!(task_status(&db, task.id).await, "processing", "{name}");
+        assert_eq!(task_status(&db, task.id).await, TaskStatus::Processing, "{name}");
         assert_eq!(db.release_fill(shown.id, "import").await.expect("release"), Ending::Done, "{name}");
         let used = db.image_usage(shown.owner).await.expect("usage");
         assert_eq!((used.bytes, used.uploads), (300, 0), "{name}: what was reserved is given back");
@@ -110,7 +110,7 @@ async fn staged_bytes_are_counted_kept_and_become_the_image() {
             (Some(StoreNames::default()), Some(StoreNames::default())),
             "{name}"
         );
-        assert_eq!(task_status(&db, task.id).await, "success", "{name}");
+        assert_eq!(task_status(&db, task.id).await, TaskStatus::Success, "{name}");
         let used = db.image_usage(shown.owner).await.expect("usage");
         assert_eq!((used.bytes, used.staged_bytes, used.uploads), (300, 0, 0), "{name}");
         sums_are_right(&db, name).await;
@@ -149,7 +149,7 @@ async fn failed_import_gives_everything_back_and_ends_its_task() {
                 assert_eq!(fail(&db, shown.id, "x", "deleted").await, Ending::Gone, "{name}");
             }
             if way != "stale" {
-                assert_eq!(task_status(&db, task.id).await, "failure", "{name} {way}");
+                assert_eq!(task_status(&db, task.id).await, TaskStatus::Failure, "{name} {way}");
             }
             if !way.starts_with("deleted") {
                 assert_eq!(status(&db, shown.id).await, Status::Queued, "{name} {way}");
@@ -211,7 +211,7 @@ async fn tasks_are_paged_filtered_and_forgotten() {
         assert_eq!(ids(db.image_tasks(&next).await.expect("page")), [tasks[0].id], "{name}");
         take_up(&db, tasks[1].image, jobs[1], "x", 60_000).await.expect("the fill");
         assert_eq!(fail(&db, tasks[1].image, "x", "no").await, Ending::Done, "{name}");
-        let failed = TaskPage { status: Some("failure".into()), is_ascending: true, ..all.clone() };
+        let failed = TaskPage { status: Some(TaskStatus::Failure), is_ascending: true, ..all.clone() };
         assert_eq!(ids(db.image_tasks(&failed).await.expect("page")), [tasks[1].id], "{name}");
         let by_status = TaskPage { order: TaskOrder::Status, ..all.clone() };
         let first = db.image_tasks(&by_status).await.expect("page");
@@ -222,6 +222,6 @@ async fn tasks_are_paged_filtered_and_forgotten() {
         assert_eq!(ids(db.image_tasks(&of_image).await.expect("page")), [tasks[2].id], "{name}");
         db.forget_image_tasks(i64::MAX).await.expect("forget");
         assert!(db.image_task(tasks[1].id).await.expect("read").is_none(), "{name}");
-        assert_eq!(task_status(&db, tasks[2].id).await, "pending", "{name}: forgotten before its end");
+        assert_eq!(task_status(&db, tasks[2].id).await, TaskStatus::Pending, "{name}: forgotten before its end");
     }
 }

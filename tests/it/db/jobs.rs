@@ -3,7 +3,7 @@
 use effigy::{
     db::Database,
     ids::{JobId, ProjectId},
-    model::job::{Lane, NewJob},
+    model::job::{JobState, Lane, NewJob},
 };
 
 use super::{Fresh, both};
@@ -20,7 +20,7 @@ fn job(once: Option<&str>, run_at_ms: i64) -> NewJob {
     }
 }
 
-async fn state(db: &Database, id: JobId) -> Option<String> {
+async fn state(db: &Database, id: JobId) -> Option<JobState> {
     db.job(id).await.expect("read").map(|row| row.state)
 }
 
@@ -55,11 +55,11 @@ async fn job_of_one_name_waits_or_runs_once() {
         assert_eq!(state(&db, second.id).await, None, "{name}");
         db.claim_job(Lane::Front, "me", 60_000).await.expect("claim").expect("a job");
         db.end_job(first.id, "another", None).await.expect("end");
-        assert_eq!(state(&db, first.id).await.as_deref(), Some("running"), "{name}: another ended my job");
+        assert_eq!(state(&db, first.id).await, Some(JobState::Running), "{name}: another ended my job");
         db.end_job(first.id, "me", None).await.expect("end");
-        assert_eq!(state(&db, first.id).await.as_deref(), Some("done"), "{name}");
+        assert_eq!(state(&db, first.id).await, Some(JobState::Done), "{name}");
         db.add_job(&second).await.expect("add");
-        assert_eq!(state(&db, second.id).await.as_deref(), Some("waiting"), "{name}");
+        assert_eq!(state(&db, second.id).await, Some(JobState::Waiting), "{name}");
         assert_eq!(db.forget_jobs(i64::MAX).await.expect("forget"), 1, "{name}");
     }
 }
