@@ -17,6 +17,7 @@ use crate::{
     error::{Error, Result},
     identity::{
         DEFAULT_DOMAIN, Scope, Session,
+        access_rules::parse_rules,
         catalog::{Endpoint, Listed},
         passwords::Secret,
         sign_in::{Named, Proof, WantedScope},
@@ -24,6 +25,8 @@ use crate::{
 };
 
 const SUBJECT: HeaderName = HeaderName::from_static("x-subject-token");
+/// Which version of access rules a validator enforces.
+const ACCESS_RULES: HeaderName = HeaderName::from_static("openstack-identity-access-rules");
 
 #[derive(Deserialize)]
 pub(super) struct SignIn {
@@ -108,7 +111,7 @@ pub(super) async fn issue(
     trail.tries(&proofs);
     let (token, session) = rooms.identity.sign_in(&proofs, &scope, client.0).await?;
     let services = rooms.identity.catalog(&base.0).await?;
-    let shown = shown(&session, with_catalog(&query).then_some(&services));
+    let shown = shown(&session, with_catalog(&query).then_some(&services))?;
     Ok((StatusCode::CREATED, subject(&token), Json(shown)).into_response())
 }
 
@@ -116,8 +119,15 @@ pub(super) async fn issue(
 pub(super) async fn show(Asked { rooms, caller, url }: Asked, query: Query, headers: HeaderMap) -> Answer<Response> {
     let token = asked_for(&headers)?;
     let session = rooms.identity.show_token(&caller, token).await?;
+    // As Keystone: a service that does not know of access rules would let the token do everything there.
+    let is_bound = session.credential.as_ref().is_some_and(|credential| credential.access_rules.is_some());
+    if is_bound && !knows_access_rules(&headers) {
+        let message = "The token is bound by access rules: validate it with keystonemiddleware 7 or later, \
+                       or with the header OpenStack-Identity-Access-Rules: 1.0, and enforce them.";
+        return Err(Error::NotFound(message.into()).into());
+    }
     let services = rooms.identity.catalog(&url).await?;
-    let shown = shown(&session, with_catalog(&query).then_some(&services));
+    let shown = shown(&session, with_catalog(&query).then_some(&services))?;
     Ok((subject(token), Json(shown)).into_response())
 }
 
@@ -140,6 +150,11 @@ pub(super) async fn catalog(Asked { rooms, caller, url }: Asked) -> Answer {
 fn asked_for(headers: &HeaderMap) -> Result<&str> {
     let token = headers.get(SUBJECT).and_then(|value| value.to_str().ok());
     token.ok_or_else(|| Error::Invalid("Name the token in the header X-Subject-Token.".into()))
+}
+
+fn knows_access_rules(headers: &HeaderMap) -> bool {
+    let version = headers.get(ACCESS_RULES).and_then(|value| value.to_str().ok()?.trim().parse::<f64>().ok());
+    version.is_some_and(|version| version >= 1.0)
 }
 
 fn subject(token: &str) -> [(HeaderName, HeaderValue); 2] {
@@ -218,7 +233,7 @@ fn scope(scope: Option<Value>) -> Result<WantedScope> {
 }
 
 /// A session as Keystone shows a token.
-fn shown(session: &Session, services: Option<&Vec<Listed>>) -> Value {
+fn shown(session: &Session, services: Option<&Vec<Listed>>) -> Result<Value> {
     let mut token = json!({
         "methods": session.methods,
         "user": {
@@ -232,7 +247,7 @@ fn shown(session: &Session, services: Option<&Vec<Listed>>) -> Value {
         "expires_at": times::micros_z(session.expires_ms),
     });
     match &session.scope {
-        Scope::Unscoped => return json!({"token": token}),
+        Scope::Unscoped => return Ok(json!({"token": token})),
         Scope::Project(project, domain) => {
             token["project"] = json!({
                 "id": project.id,
@@ -253,8 +268,11 @@ fn shown(session: &Session, services: Option<&Vec<Listed>>) -> Value {
         let restricted = !credential.unrestricted;
         token["application_credential"] =
             json!({"id": credential.id, "name": credential.name, "restricted": restricted});
+        if credential.access_rules.is_some() {
+            token["application_credential"]["access_rules"] = json!(parse_rules(credential.access_rules.as_deref())?);
+        }
     }
-    json!({"token": token})
+    Ok(json!({"token": token}))
 }
 
 fn listed(services: &[Listed]) -> Value {

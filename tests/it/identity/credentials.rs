@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Effigy, Person, id_of};
 
-async fn make(person: &Person, fields: Value) -> Answer {
+pub(super) async fn make(person: &Person, fields: Value) -> Answer {
     let path = format!("/identity/v3/users/{}/application_credentials", person.user_id);
     // As the command line sends it: every field, with nothing in it.
     let mut body = json!({"name": "machine", "description": null, "secret": null, "roles": [], "expires_at": null,
@@ -14,7 +14,7 @@ async fn make(person: &Person, fields: Value) -> Answer {
     person.post(&path, json!({ "application_credential": body })).await
 }
 
-async fn sign_in(effigy: &Effigy, id: &str, secret: &str) -> Answer {
+pub(super) async fn sign_in(effigy: &Effigy, id: &str, secret: &str) -> Answer {
     let auth = json!({"auth": {"identity": {"methods": ["application_credential"],
                      "application_credential": {"id": id, "secret": secret}}}});
     effigy.stranger().post("/identity/v3/auth/tokens", auth).await

@@ -1,5 +1,6 @@
 //! The Identity API, as a client sees it.
 
+mod access_rules;
 mod admin;
 mod audit;
 mod catalog;

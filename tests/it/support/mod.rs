@@ -25,7 +25,7 @@ pub use cli::{Cli, clients};
 pub use disks::*;
 pub use faults::Faults;
 pub use guests::*;
-pub use http::{Answer, Person};
+pub use http::{Answer, Person, shown};
 pub use people::{PASSWORD, People, id_of};
 pub use postgres::Postgres;
 pub use service::Effigy;
