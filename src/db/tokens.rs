@@ -27,15 +27,16 @@ const LIVE_TOKEN: &str = "
        and (t.credential_id is null or c.id is not null)";
 
 impl Database {
-    /// Keeps a token, if what its proof rested on still stands; says whether it was kept.
+    /// Keeps a token, if what its proof rested on still stands; says whether it was kept. With the token that it was
+    /// exchanged for it ends.
     pub(crate) async fn insert_token(&self, token: &NewToken<'_>) -> Result<bool> {
         let mut write = self.write().await?;
         let kept = sqlx::query(
             "insert into tokens (digest, user_id, scope_kind, scope_id, methods, audit_id, first_audit_id,
-                                 credential_id, issued_ms, expires_ms)
-             select $1, u.id, $3, $4, $5, $6, $7, $8, $9, $10 from users u
+                                 credential_id, issued_ms, expires_ms, parent)
+             select $1, u.id, $3, $4, $5, $6, $7, $8, $9, $10, $12 from users u
               where u.id = $2 and u.enabled = 1 and u.password_changed_ms = $11
-                and ($12 = '' or exists (select 1 from tokens t where t.digest = $12))",
+                and (cast($12 as text) is null or exists (select 1 from tokens t where t.digest = $12))",
         )
         .bind(token.digest)
         .bind(token.user_id)
@@ -48,10 +49,16 @@ impl Database {
         .bind(token.issued_ms)
         .bind(token.expires_ms)
         .bind(token.password_changed_ms)
-        .bind(token.parent.unwrap_or_default())
+        .bind(token.parent)
         .execute(&mut *write)
-        .await?
-        .rows_affected();
+        .await;
+        let kept = match kept {
+            // PostgreSQL: the token that it was exchanged for ended between the question and the answer.
+            Err(error) if error.as_database_error().is_some_and(|error| error.is_foreign_key_violation()) => {
+                return Ok(false);
+            }
+            other => other?.rows_affected(),
+        };
         write.commit().await?;
         Ok(kept == 1)
     }
@@ -62,9 +69,21 @@ impl Database {
         Ok(row.as_ref().map(token).transpose()?)
     }
 
-    /// Ends one token; says whether it was there.
+    /// Ends one token and what was exchanged for it; says whether it was there.
     pub(crate) async fn delete_token(&self, digest: &str) -> Result<bool> {
         let mut write = self.write().await?;
+        let gone = sqlx::query("delete from tokens where digest = $1").bind(digest).execute(&mut *write).await?;
+        write.commit().await?;
+        Ok(gone.rows_affected() == 1)
+    }
+
+    /// Ends one token alone: what was exchanged for it rests on the token that it was exchanged for itself.
+    pub(crate) async fn delete_token_alone(&self, digest: &str) -> Result<bool> {
+        let mut write = self.write().await?;
+        sqlx::query("update tokens set parent = (select t.parent from tokens t where t.digest = $1) where parent = $1")
+            .bind(digest)
+            .execute(&mut *write)
+            .await?;
         let gone = sqlx::query("delete from tokens where digest = $1").bind(digest).execute(&mut *write).await?;
         write.commit().await?;
         Ok(gone.rows_affected() == 1)

@@ -221,16 +221,32 @@ impl Identity {
         Ok(found)
     }
 
-    /// Ends a token.
+    /// Ends a token, and with it what was exchanged for it.
     ///
     /// # Errors
     /// `NotFound` when it is not valid, `Forbidden` when it is another user's and the caller is not an admin.
     pub async fn revoke_token(&self, caller: &Caller, subject: &str) -> Result<()> {
-        let found = self.session(subject).await?.ok_or_else(no_such_token)?;
-        policy::end_token(caller, &found)?;
+        let found = self.token_to_end(caller, subject).await?;
         let was_there = self.db.delete_token(&found.digest).await?;
         self.sessions.forget();
         was_there.then_some(()).ok_or_else(no_such_token)
+    }
+
+    /// Ends a token alone: its holder goes on with one that was exchanged for it.
+    ///
+    /// # Errors
+    /// As [`Identity::revoke_token`].
+    pub async fn revoke_token_alone(&self, caller: &Caller, subject: &str) -> Result<()> {
+        let found = self.token_to_end(caller, subject).await?;
+        let was_there = self.db.delete_token_alone(&found.digest).await?;
+        self.sessions.forget();
+        was_there.then_some(()).ok_or_else(no_such_token)
+    }
+
+    async fn token_to_end(&self, caller: &Caller, subject: &str) -> Result<Arc<Session>> {
+        let found = self.session(subject).await?.ok_or_else(no_such_token)?;
+        policy::end_token(caller, &found)?;
+        Ok(found)
     }
 }
 

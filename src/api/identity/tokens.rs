@@ -131,9 +131,13 @@ pub(super) async fn show(Asked { rooms, caller, url }: Asked, query: Query, head
     Ok((subject(token), Json(shown)).into_response())
 }
 
-/// `DELETE /v3/auth/tokens`
-pub(super) async fn revoke(Asked { rooms, caller, .. }: Asked, headers: HeaderMap) -> Answer<StatusCode> {
-    rooms.identity.revoke_token(&caller, asked_for(&headers)?).await?;
+/// `DELETE /v3/auth/tokens`; with `cascade=false` what was exchanged for the token stays (Keystone's word).
+pub(super) async fn revoke(Asked { rooms, caller, .. }: Asked, query: Query, headers: HeaderMap) -> Answer<StatusCode> {
+    let token = asked_for(&headers)?;
+    match query.one("cascade").map(str::to_ascii_lowercase).as_deref() {
+        Some("false" | "0" | "no" | "off" | "f" | "n") => rooms.identity.revoke_token_alone(&caller, token).await?,
+        _ => rooms.identity.revoke_token(&caller, token).await?,
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 

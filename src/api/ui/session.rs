@@ -89,11 +89,11 @@ async fn settle(
     move_to(rooms, caller, &token, project.id.clone()).await
 }
 
-/// Exchanges the token for one in another project; the old one ends.
+/// Exchanges the token for one in another project; the old one ends alone.
 async fn move_to(rooms: &Rooms, caller: &Caller, token: &str, project: String) -> Result<(String, Session)> {
     let scope = WantedScope::Project(Named::Id(project));
     let moved = rooms.identity.sign_in(&[Proof::Token(Secret::new(token))], &scope, caller.address).await?;
-    rooms.identity.revoke_token(caller, token).await?;
+    rooms.identity.revoke_token_alone(caller, token).await?;
     Ok(moved)
 }
 

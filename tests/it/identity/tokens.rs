@@ -231,3 +231,45 @@ async fn a_bad_request_to_sign_in_is_a_400_that_repeats_no_secret() {
     let auth = json!({"identity": {"methods": ["totp"]}});
     stranger.post("/identity/v3/auth/tokens", json!({ "auth": auth })).await.expect(401);
 }
+
+/// The same person with the token of an exchange.
+async fn exchanged(person: &Person, scope: Value) -> Person {
+    let answer = exchange(person, scope).await.expect(201);
+    let mut moved = person.clone();
+    answer.header("x-subject-token").unwrap().clone_into(&mut moved.token);
+    moved
+}
+
+#[tokio::test]
+async fn what_was_exchanged_for_a_token_ends_with_it_and_nothing_else_does() {
+    let effigy = Effigy::start().await;
+    let people = effigy.people().await;
+    let batch = || json!({"project": {"id": people.alice_batch.project_id}});
+    let web = || json!({"project": {"id": people.alice.project_id}});
+    let child = exchanged(&people.alice, batch()).await;
+    let grandchild = exchanged(&child, json!("unscoped")).await;
+    let great_grandchild = exchanged(&grandchild, web()).await;
+    let sibling = exchanged(&people.alice, batch()).await;
+    let left = exchanged(&people.alice, batch()).await;
+    let heir = exchanged(&left, web()).await;
+    let end = async |token: &str, query: &str| {
+        let request = people.admin.request(Method::DELETE, &format!("/identity/v3/auth/tokens{query}"));
+        Answer::of(request.header("X-Subject-Token", token)).await.expect(204);
+    };
+    end(&left.token, "?cascade=false").await;
+    check(&left, &left).await.expect(401);
+    check(&heir, &heir).await.expect(200);
+    end(&child.token, "").await;
+    for ended in [&child, &grandchild, &great_grandchild] {
+        check(ended, ended).await.expect(401);
+    }
+    for stays in [&people.alice, &sibling, &people.alice_batch] {
+        check(stays, stays).await.expect(200);
+    }
+    // The heir rests on the token before.
+    end(&people.alice.token, "").await;
+    for ended in [&sibling, &heir] {
+        check(ended, ended).await.expect(401);
+    }
+    check(&people.alice_batch, &people.alice_batch).await.expect(200);
+}
