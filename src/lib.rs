@@ -1,6 +1,7 @@
 //! Effigy: a cloud's VM image service in one program.
 //!
 //! The modules that hold the program together come first, then the rooms by name. Each room's door is its `mod.rs`.
+#![allow(missing_docs, reason = "a field says itself what it is; `tests/it/tidy.rs` asks for the docs of functions")]
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may stop at the first surprise"))]
 
 /// Opens the parts, joins them, starts and stops the tasks.

@@ -32,11 +32,8 @@ pub struct Stores(Arc<[Arc<Store>]>);
 /// The settings of a store.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// Its name.
     pub name: String,
-    /// Its description, for people.
     pub description: String,
-    /// The folder of its chunks.
     pub folder: PathBuf,
     /// Of several stores with the same bytes the one with the greatest weight is read.
     pub weight: i32,
@@ -53,7 +50,6 @@ pub struct Store {
     settings: Settings,
     /// Where its chunks lie, and what keeps them.
     pub index: StoreIndex,
-    /// The chunks.
     pub chunks: chunks::Store,
     /// Whether the last sweep of this process left something undone.
     sweep_stopped: AtomicBool,
@@ -64,7 +60,6 @@ pub struct Store {
 /// A content, and the store that it is read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The store's name.
     pub store: String,
     /// The root of the content's manifest.
     pub root: Digest,
@@ -72,7 +67,6 @@ pub struct Place {
 
 /// A save under way in one of the stores.
 pub struct Session {
-    /// The store.
     pub store: Arc<Store>,
     /// The session that keeps the written chunks until a row does.
     pub chunks: chunks::Session,

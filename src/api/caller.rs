@@ -23,7 +23,6 @@ use crate::{
 pub struct Asked {
     /// The rooms that can answer.
     pub rooms: Api,
-    /// The user who asks.
     pub caller: Caller,
     /// The address clients know the service by, for links.
     pub url: String,

@@ -137,7 +137,6 @@ pub fn limit(text: Option<&str>, default: u32) -> Result<u32> {
 /// A part of a list, and the marker of the next one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Page<T> {
-    /// The rows of the page.
     pub items: Vec<T>,
     /// The marker of the next page: the last row of this one.
     pub next: Option<String>,

@@ -16,11 +16,8 @@ use crate::{
 
 /// The parts that every handler can reach: the open rooms, and the settings that are HTTP's own.
 pub struct Rooms {
-    /// The rows.
     pub db: Database,
-    /// Users, projects, roles, tokens and the policy.
     pub identity: Identity,
-    /// The flavors of instances.
     pub flavors: Flavors,
     /// The keys people sign in with.
     pub key_pairs: KeyPairs,
@@ -34,18 +31,13 @@ pub struct Rooms {
     pub bodies: Bodies,
     /// The quota of one project.
     pub quota: Quota,
-    /// The measurements.
     pub metrics: Metrics,
     /// Whether the service could work when it was last asked.
     pub readiness: Readiness,
-    /// Image records and their bytes.
     pub images: Images,
-    /// Where bytes are kept.
     pub stores: Stores,
     /// The definitions of properties: their names and values.
     pub metadefs: Metadefs,
-    /// Work that outlives a request.
     pub jobs: Queue,
-    /// Instances and the QEMU processes behind them.
     pub instances: Instances,
 }

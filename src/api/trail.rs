@@ -24,7 +24,6 @@ pub struct Trail(Arc<Mutex<Noted>>);
 /// The notes.
 #[derive(Clone, Debug, Default)]
 pub struct Noted {
-    /// The caller.
     pub caller: Option<Caller>,
     /// The user who tried to sign in, as the request named it.
     pub tried: Option<String>,

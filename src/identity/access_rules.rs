@@ -24,7 +24,6 @@ pub struct AccessRule {
     pub id: String,
     /// The kind of service: `identity`, `image`, `compute`, `network`.
     pub service: String,
-    /// The method.
     pub method: String,
     /// The path after the service's own prefix: `*` or `{name}` for one segment, `**` for the rest.
     pub path: String,

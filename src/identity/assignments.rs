@@ -14,11 +14,8 @@ use crate::{db::ALL, error::Result, model::role::Grants};
 /// The assignments to list; `None` asks for all.
 #[derive(Clone, Debug, Default)]
 pub struct ListAssignments {
-    /// Of this actor.
     pub actor: Option<Actor>,
-    /// On this target.
     pub target: Option<Target>,
-    /// Of this role.
     pub role_id: Option<String>,
     /// The roles that users hold in effect: groups opened, inherited and implied roles added.
     pub is_effective: bool,

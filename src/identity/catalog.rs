@@ -44,44 +44,34 @@ const MAX_URL_CHARS: usize = 2048;
 /// A service with its endpoints, as a token's catalog shows it.
 #[derive(Clone, Debug)]
 pub struct Listed {
-    /// The service.
     pub service: Service,
-    /// Where it is.
     pub endpoints: Vec<Endpoint>,
 }
 
 /// The fields to set on a service; `None` leaves it as it is.
 #[derive(Clone, Debug, Default)]
 pub struct ServiceFields {
-    /// Its kind.
     pub kind: Option<String>,
-    /// Its name.
     pub name: Option<String>,
-    /// Its description, for people.
     pub description: Option<String>,
-    /// Whether it is in the catalog.
     pub enabled: Option<bool>,
 }
 
 /// The fields to set on an endpoint; `None` leaves it as it is.
 #[derive(Clone, Debug, Default)]
 pub struct EndpointFields {
-    /// The service it belongs to.
     pub service_id: Option<String>,
     /// `public`, `internal` or `admin`.
     pub interface: Option<String>,
     /// Its region; one that is not known yet is made.
     pub region_id: Option<String>,
-    /// Its address.
     pub url: Option<String>,
-    /// Whether it is in the catalog.
     pub enabled: Option<bool>,
 }
 
 /// The fields to set on a region; `None` leaves it as it is.
 #[derive(Clone, Debug, Default)]
 pub struct RegionFields {
-    /// Its description, for people.
     pub description: Option<String>,
     /// The region it is a part of; `Some(None)` for none.
     pub parent_region_id: Option<Option<String>>,

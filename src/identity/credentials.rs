@@ -26,7 +26,6 @@ const MAX_CREDENTIALS: i64 = 256;
 pub struct NewCredential {
     /// Its name, unique for its user.
     pub name: String,
-    /// Its description, for people.
     pub description: Option<String>,
     /// The secret, when the maker chose one.
     pub secret: Option<Secret>,
@@ -36,7 +35,6 @@ pub struct NewCredential {
     pub expires_ms: Option<i64>,
     /// The same in its maker's words.
     pub expires_at: Option<String>,
-    /// Whether it may make and delete credentials.
     pub unrestricted: bool,
     /// The requests that it may make; empty for every request.
     pub access_rules: Vec<AccessRule>,
@@ -45,9 +43,7 @@ pub struct NewCredential {
 /// An application credential as its user sees it.
 #[derive(Clone, Debug)]
 pub struct Credential {
-    /// The row.
     pub row: CredentialRow,
-    /// The roles it holds.
     pub roles: Vec<RoleRef>,
     /// The requests that it may make; empty for every request.
     pub access_rules: Vec<AccessRule>,

@@ -7,9 +7,7 @@ pub use crate::model::people::Domain;
 /// The fields to set on a domain; `None` leaves it as it is.
 #[derive(Clone, Debug, Default)]
 pub struct DomainFields {
-    /// Its name.
     pub name: Option<String>,
-    /// Its description, for people.
     pub description: Option<String>,
     /// Whether its users may sign in.
     pub enabled: Option<bool>,
@@ -18,13 +16,9 @@ pub struct DomainFields {
 /// The domains to list; `None` asks for all.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ListDomains<'a> {
-    /// Of this name.
     pub name: Option<&'a str>,
-    /// Enabled, or not.
     pub enabled: Option<bool>,
-    /// After this domain.
     pub marker: Option<&'a str>,
-    /// At most so many.
     pub limit: u32,
 }
 

@@ -12,11 +12,9 @@ pub use crate::model::people::{Group, Groups as ListGroups};
 /// The fields to set on a group; `None` leaves it as it is.
 #[derive(Clone, Debug, Default)]
 pub struct GroupFields {
-    /// Its name.
     pub name: Option<String>,
     /// Its domain; cannot be changed.
     pub domain_id: Option<String>,
-    /// Its description, for people.
     pub description: Option<String>,
 }
 

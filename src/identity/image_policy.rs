@@ -50,9 +50,7 @@ pub enum ImageAction {
 /// The facts of an image that the rules need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImageFacts {
-    /// The project it belongs to.
     pub owner: ProjectId,
-    /// Its visibility.
     pub visibility: Visibility,
     /// Whether it is declared public or shared, and held back.
     pub is_held_back: bool,

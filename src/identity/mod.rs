@@ -90,9 +90,7 @@ impl Role {
 /// A user as a request carries it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserRef {
-    /// Its id.
     pub id: UserId,
-    /// Its name.
     pub name: String,
     /// The id of its domain (`default` at first).
     pub domain_id: String,
@@ -101,18 +99,14 @@ pub struct UserRef {
 /// A project as a request carries it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProjectRef {
-    /// Its id.
     pub id: ProjectId,
-    /// Its name.
     pub name: String,
-    /// The id of its domain.
     pub domain_id: String,
 }
 
 /// This request's user, project and roles. Jobs carry the caller that asked for them, so it can be stored.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Caller {
-    /// The user who asks.
     pub user: UserRef,
     /// In which project; `None` for an unscoped token.
     pub project: Option<ProjectRef>,

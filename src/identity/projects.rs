@@ -23,7 +23,6 @@ const MAX_DEPTH: usize = 5;
 /// The fields to set on a project; `None` leaves it as it is.
 #[derive(Clone, Debug, Default)]
 pub struct ProjectFields {
-    /// Its name.
     pub name: Option<String>,
     /// Its domain; cannot be changed.
     pub domain_id: Option<String>,
@@ -31,11 +30,9 @@ pub struct ProjectFields {
     pub parent_id: Option<String>,
     /// Whether to make a domain.
     pub is_domain: Option<bool>,
-    /// Its description, for people.
     pub description: Option<String>,
     /// Whether users may work in it.
     pub enabled: Option<bool>,
-    /// Its tags.
     pub tags: Option<Vec<String>>,
 }
 

@@ -12,7 +12,6 @@ use crate::{
 /// The user or the group that is granted a role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// A user.
     User(String),
     /// A group, and through it each of its members.
     Group(String),
@@ -21,11 +20,8 @@ pub enum Actor {
 /// Where a role is granted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
-    /// In a project.
     Project(String),
-    /// On a domain.
     Domain(String),
-    /// On the whole system.
     System,
     /// In every project below this one, and not in itself.
     BelowProject(String),
@@ -36,9 +32,7 @@ pub enum Target {
 /// The fields of a new role.
 #[derive(Clone, Debug, Default)]
 pub struct NewRole {
-    /// Its name.
     pub name: String,
-    /// Its description, for people.
     pub description: Option<String>,
     /// The domain it shall belong to.
     pub domain_id: Option<String>,

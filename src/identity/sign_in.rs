@@ -34,7 +34,6 @@ pub enum Named {
     Id(String),
     /// By its name, in the domain of this id or name.
     Name {
-        /// Its name.
         name: String,
         /// The id or the name of its domain.
         domain: String,
@@ -78,11 +77,9 @@ pub enum WantedScope {
     Default,
     /// Nowhere.
     Unscoped,
-    /// A project.
     Project(Named),
     /// A domain, by id or name.
     Domain(String),
-    /// The whole system.
     System,
 }
 

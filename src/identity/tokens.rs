@@ -29,27 +29,21 @@ const MAX_TOKEN_BYTES: usize = 255;
 /// A domain as a session carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DomainRef {
-    /// Its id.
     pub id: String,
-    /// Its name.
     pub name: String,
 }
 
 /// A role as a session carries it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleRef {
-    /// Its id.
     pub id: String,
-    /// Its name.
     pub name: String,
 }
 
 /// The application credential behind a session.
 #[derive(Clone, Debug)]
 pub struct CredentialRef {
-    /// Its id.
     pub id: String,
-    /// Its name.
     pub name: String,
     /// Whether it may make and delete application credentials.
     pub unrestricted: bool,
@@ -64,9 +58,7 @@ pub enum Scope {
     Unscoped,
     /// In a project of this domain.
     Project(ProjectRef, DomainRef),
-    /// On a domain.
     Domain(DomainRef),
-    /// On the whole system.
     System,
 }
 
@@ -77,7 +69,6 @@ pub struct Session {
     pub digest: String,
     /// Whose it is.
     pub user: UserRef,
-    /// The user's domain.
     pub user_domain: DomainRef,
     /// Where the roles hold.
     pub scope: Scope,
@@ -87,11 +78,8 @@ pub struct Session {
     pub methods: Vec<String>,
     /// This token's audit id, then the first of its chain when that is another.
     pub audit_ids: Vec<String>,
-    /// The application credential it was issued for.
     pub credential: Option<CredentialRef>,
-    /// When it was issued.
     pub issued_ms: i64,
-    /// When it ends.
     pub expires_ms: i64,
     /// The state of the user's password it rests on.
     pub password_changed_ms: i64,

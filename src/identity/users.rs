@@ -13,15 +13,12 @@ use crate::{
 /// The fields to set on a user; `None` leaves it as it is, `Some(None)` clears it.
 #[derive(Clone, Debug, Default)]
 pub struct UserFields {
-    /// Its name.
     pub name: Option<String>,
     /// Its domain; cannot be changed.
     pub domain_id: Option<String>,
-    /// Its description, for people.
     pub description: Option<Option<String>>,
     /// Where to write to it.
     pub email: Option<Option<String>>,
-    /// Whether it may sign in.
     pub enabled: Option<bool>,
     /// Where it works when it does not say.
     pub default_project_id: Option<Option<String>>,

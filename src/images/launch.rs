@@ -16,19 +16,13 @@ const MAX_ANCESTORS: usize = 32;
 /// The image that an instance is launched from.
 #[derive(Clone, Debug)]
 pub struct LaunchSource {
-    /// The image.
     pub id: ImageId,
-    /// Its name.
     pub name: Option<String>,
     /// Its disk. An instance's row keeps it there, also when the image is deleted.
     pub disk: Place,
-    /// How large the disk is.
     pub virtual_size_bytes: u64,
-    /// The smallest disk it boots on.
     pub min_disk_gib: u64,
-    /// The least memory it boots with.
     pub min_ram_mib: u64,
-    /// The image's properties.
     pub properties: BTreeMap<String, String>,
 }
 

@@ -114,13 +114,9 @@ struct Inner {
 /// The settings that this part reads.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// `[images]`
     pub images: config::Images,
-    /// `[import]`
     pub import: config::Import,
-    /// `[sharing]`
     pub sharing: config::Sharing,
-    /// `[quota]`
     pub quota: config::Quota,
     /// How long a client may keep an upload waiting.
     pub patience: Duration,

@@ -31,9 +31,7 @@ static ZEROES: [u8; 65_536] = [0; 65_536];
 
 /// An image's file, open for reading.
 pub struct File {
-    /// Its image.
     pub image: Image,
-    /// How many bytes it has.
     pub size_bytes: u64,
     content: Content,
 }

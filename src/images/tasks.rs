@@ -25,28 +25,21 @@ const MAX_TASKS: u32 = 1000;
 /// The conditions of a list of tasks.
 #[derive(Clone, Debug, Default)]
 pub struct ListTasks {
-    /// Only with this status.
     pub status: Option<TaskStatus>,
-    /// Only of this kind.
     pub kind: Option<TaskKind>,
-    /// The page begins after this task.
     pub marker: Option<JobId>,
     /// The column that orders them, before their age.
     pub order: TaskOrder,
     /// The smallest and the oldest first, not the greatest and the newest.
     pub is_ascending: bool,
-    /// How many at most.
     pub limit: u32,
 }
 
 /// An import that is asked for as a task: the image is made with it.
 #[derive(Clone, Debug)]
 pub struct NewTask {
-    /// Where the bytes are.
     pub uri: String,
-    /// The image's attributes.
     pub attributes: Attributes,
-    /// The input as it came.
     pub input: Value,
 }
 

@@ -32,7 +32,6 @@ const ADD_AT_ONCE: u32 = 10_000;
 /// The state of an image's verification, and its result.
 #[derive(Clone, Debug)]
 pub struct Verification {
-    /// Where it is.
     pub state: VerificationState,
     /// Percent, while it runs.
     pub progress: Option<i64>,

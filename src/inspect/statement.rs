@@ -141,11 +141,9 @@ fn authenticated(payload: &[u8]) -> Vec<u8> {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Predicate {
-    /// The verdict.
     pub verdict: Verdict,
     /// Why it failed, a sentence each.
     pub reasons: Vec<String>,
-    /// The version of the rules of formats.
     pub format_rules: i64,
     /// The version of the rules of what is inside.
     pub guest_rules: u32,
@@ -160,7 +158,6 @@ pub struct Predicate {
 /// The subject of a statement.
 #[derive(Clone, Debug)]
 pub struct Subject {
-    /// The image's id.
     pub image: String,
     /// The digest of its disk's manifest.
     pub disk_root: String,
@@ -171,9 +168,7 @@ pub struct Subject {
 /// A statement whose signature is right.
 #[derive(Clone, Debug)]
 pub struct Statement {
-    /// Its subject.
     pub subject: Subject,
-    /// Its predicate.
     pub predicate: Predicate,
 }
 

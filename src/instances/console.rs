@@ -97,7 +97,6 @@ fn last_lines(text: &str, count: usize) -> &str {
 /// The console that a token stands for, and the caller who asked: the right to open it is theirs, and is judged anew.
 #[derive(Clone)]
 pub struct Ticket {
-    /// The instance.
     pub instance: InstanceId,
     /// Its screen or its serial line.
     pub kind: ConsoleKind,

@@ -57,7 +57,6 @@ impl From<io::Error> for QmpError {
 pub(super) struct Event {
     /// Its name, such as `SHUTDOWN`.
     pub(super) event: String,
-    /// Its data.
     #[serde(default)]
     pub(super) data: Value,
 }

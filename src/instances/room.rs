@@ -46,7 +46,6 @@ const CLEANER_NUMBER: u32 = 99_998;
 
 /// The parts that the room stands on.
 pub struct Foundations {
-    /// The rows.
     pub db: Database,
     /// Where instances are launched from, and what they are captured into.
     pub images: Images,
@@ -56,9 +55,7 @@ pub struct Foundations {
     pub flavors: Flavors,
     /// The keys that sign in to instances.
     pub key_pairs: KeyPairs,
-    /// `[instances]`
     pub settings: config::Instances,
-    /// `[quota]`
     pub quota: config::Quota,
     /// The folder of their folders.
     pub folder: PathBuf,

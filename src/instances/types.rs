@@ -37,13 +37,10 @@ pub enum Nic {
 pub struct Launch {
     /// The name of the instances; with more than one, `-1`, `-2`, … follow it.
     pub name: String,
-    /// The image to launch from.
     pub image: ImageId,
-    /// The id of the flavor.
     pub flavor: String,
     /// How many at least (all or nothing below this).
     pub min_count: u32,
-    /// How many at most.
     pub max_count: u32,
     /// The name of the caller's key pair to put into the guests.
     pub key_name: Option<String>,
@@ -53,34 +50,23 @@ pub struct Launch {
     pub metadata: Metadata,
     /// The user's own labels.
     pub tags: Tags,
-    /// Free text.
     pub description: Option<String>,
     /// The host name the guests are told; `None`: made from the name.
     pub hostname: Option<HostName>,
-    /// Whether they have a network.
     pub nic: Nic,
 }
 
 /// An instance, as its owner sees it.
 #[derive(Clone, Debug)]
 pub struct Instance {
-    /// Its id.
     pub id: InstanceId,
-    /// The project that owns it.
     pub project_id: ProjectId,
-    /// The user who launched it.
     pub user_id: UserId,
-    /// Its name.
     pub name: String,
-    /// Free text.
     pub description: Option<String>,
-    /// Where it is in its life.
     pub status: Status,
-    /// The task that is being done to it.
     pub task: Option<TaskState>,
-    /// The image it was launched from.
     pub image: Option<ImageId>,
-    /// That image's name, then.
     pub image_name: String,
     /// Its flavor, as it was at the launch.
     pub flavor: Flavor,
@@ -94,15 +80,11 @@ pub struct Instance {
     pub addresses: Option<Addresses>,
     /// When it was asked for, in milliseconds since 1970, as all times here.
     pub created_ms: i64,
-    /// When it last changed.
     pub updated_ms: i64,
-    /// When it first ran.
     pub launched_ms: Option<i64>,
-    /// When it was deleted.
     pub terminated_ms: Option<i64>,
     /// Why its status is `ERROR`.
     pub fault: Option<Fault>,
-    /// The lock that keeps it from being changed, if there is one.
     pub lock: Option<Lock>,
     /// The host that runs it (for admins).
     pub host: String,
@@ -136,19 +118,15 @@ pub struct ListInstances {
     pub all_projects: bool,
     /// With `all_projects`: only this project's.
     pub project: Option<ProjectId>,
-    /// Only this user's.
     pub user: Option<UserId>,
     /// Only names this matches.
     pub name: Option<regex::Regex>,
     /// Only those in one of these; empty: in any.
     pub status: Vec<Status>,
-    /// Only those launched from this image.
     pub image: Option<ImageId>,
     /// Only those of the flavor with this id.
     pub flavor: Option<String>,
-    /// Only those with this key pair.
     pub key_name: Option<String>,
-    /// Only those launched by this call.
     pub reservation_id: Option<String>,
     /// Only those with all of these tags.
     pub tags: Vec<String>,
@@ -160,13 +138,10 @@ pub struct ListInstances {
     pub not_tags_any: Vec<String>,
     /// Only those that changed at this time or later; brings deleted ones too.
     pub changes_since_ms: Option<i64>,
-    /// Only those that changed at this time or earlier.
     pub changes_before_ms: Option<i64>,
-    /// Only deleted ones (admin only), instead of none of them.
     pub deleted: bool,
     /// The order; empty: the newest first.
     pub sort: Vec<(SortKey, Direction)>,
-    /// Only what follows this one.
     pub marker: Option<InstanceId>,
     /// How many at most; `None`: all.
     pub limit: Option<u32>,
@@ -179,7 +154,6 @@ pub struct ListUsed {
     pub project: Option<ProjectId>,
     /// The start of the time.
     pub since_ms: i64,
-    /// Only those that follow this one.
     pub marker: Option<InstanceId>,
     /// How many at most; `None`: all.
     pub limit: Option<u32>,
@@ -188,7 +162,6 @@ pub struct ListUsed {
 /// Fields of an instance its owner may change; `None` leaves as it is.
 #[derive(Clone, Debug, Default)]
 pub struct Changes {
-    /// The new name.
     pub name: Option<String>,
     /// The new description; `Some(None)` removes it.
     pub description: Option<Option<String>>,
@@ -208,11 +181,8 @@ pub enum ConsoleKind {
 /// The right to open one console of one instance, for a short while.
 #[derive(Clone, Debug)]
 pub struct ConsoleToken {
-    /// The secret.
     pub token: String,
-    /// The kind of the console.
     pub kind: ConsoleKind,
-    /// The instance.
     pub instance: InstanceId,
     /// The time until which it can be opened.
     pub expires_ms: i64,
@@ -223,17 +193,12 @@ pub struct ConsoleToken {
 pub struct ActionRecord {
     /// The action: `create`, `stop`, `forceOff`, `start`, `reboot`, `createImage`, `delete`.
     pub action: String,
-    /// The instance.
     pub instance_id: InstanceId,
-    /// The request that asked for it.
     pub request_id: String,
-    /// The user who asked.
     pub user_id: UserId,
     /// The project of the request.
     pub project_id: ProjectId,
-    /// When it began.
     pub start_ms: i64,
-    /// When it ended.
     pub finish_ms: Option<i64>,
     /// How it ended; `None` while it runs.
     pub result: Option<ActionResult>,

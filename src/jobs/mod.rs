@@ -29,9 +29,7 @@ const LAPSE_CHECK: Duration = Duration::from_secs(10);
 /// The rooms that jobs work in. Cheap to clone.
 #[derive(Clone)]
 pub struct Rooms {
-    /// Images.
     pub images: Images,
-    /// Instances.
     pub instances: Instances,
     /// The audit's events, which the clock forgets in time.
     pub identity: Identity,

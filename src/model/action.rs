@@ -18,21 +18,14 @@ pub enum ActionResult {
 /// One thing somebody did to an instance.
 #[derive(Clone, Debug)]
 pub struct ActionRow {
-    /// Its own id.
     pub id: String,
-    /// The action.
     pub action: String,
-    /// The instance.
     pub instance_id: InstanceId,
-    /// The request that asked for it.
     pub request_id: String,
-    /// The user who asked.
     pub user_id: UserId,
     /// The project of the request.
     pub project_id: ProjectId,
-    /// When it began.
     pub start_ms: i64,
-    /// When it ended.
     pub finish_ms: Option<i64>,
     /// How it ended; `None` while it runs.
     pub result: Option<ActionResult>,

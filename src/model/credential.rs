@@ -3,9 +3,7 @@
 /// An application credential.
 #[derive(Clone, Debug)]
 pub struct CredentialRow {
-    /// Its id.
     pub id: String,
-    /// Its owner.
     pub user_id: String,
     /// The project it works in.
     pub project_id: String,
@@ -17,24 +15,19 @@ pub struct CredentialRow {
     pub secret: String,
     /// Whether it may make and delete application credentials.
     pub unrestricted: bool,
-    /// When it ends.
     pub expires_ms: Option<i64>,
     /// The same in its maker's words, to the microsecond.
     pub expires_at: Option<String>,
     /// A JSON array of rules; `None` allows every request.
     pub access_rules: Option<String>,
-    /// When it was made.
     pub created_ms: i64,
 }
 
 /// An access rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessRuleRow {
-    /// Its id.
     pub id: String,
-    /// The kind of service.
     pub service: String,
-    /// The method.
     pub method: String,
     /// The path below the service's own prefix.
     pub path: String,
@@ -45,7 +38,6 @@ pub struct AccessRuleRow {
 pub struct NewToken<'a> {
     /// The digest of the token, in hex.
     pub digest: &'a str,
-    /// Its owner.
     pub user_id: &'a str,
     /// `unscoped`, `project`, `domain` or `system`.
     pub scope_kind: &'a str,
@@ -57,11 +49,8 @@ pub struct NewToken<'a> {
     pub audit_id: &'a str,
     /// The audit id of the token that this chain of rescopes began with.
     pub first_audit_id: &'a str,
-    /// The application credential it was issued for.
     pub credential_id: Option<&'a str>,
-    /// When it was issued.
     pub issued_ms: i64,
-    /// When it ends.
     pub expires_ms: i64,
     /// The state of the user's password that the proof rested on.
     pub password_changed_ms: i64,
@@ -86,24 +75,17 @@ pub struct TokenRow {
     pub audit_id: String,
     /// The audit id that the chain of rescopes began with.
     pub first_audit_id: String,
-    /// The application credential it was issued for.
     pub credential: Option<TokenCredential>,
-    /// When it was issued.
     pub issued_ms: i64,
-    /// When it ends.
     pub expires_ms: i64,
-    /// The state of the user's password.
     pub password_changed_ms: i64,
 }
 
 /// The application credential behind a token.
 #[derive(Clone, Debug)]
 pub struct TokenCredential {
-    /// Its id.
     pub id: String,
-    /// Its name.
     pub name: String,
-    /// Whether it may make further credentials.
     pub unrestricted: bool,
     /// Its access rules as JSON; `None` allows every request.
     pub access_rules: Option<String>,

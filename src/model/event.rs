@@ -20,7 +20,6 @@ pub enum Outcome {
 pub struct Event {
     /// Its id; ids grow with time.
     pub id: String,
-    /// When.
     pub at_ms: i64,
     /// Our id of the request.
     pub request_id: String,
@@ -32,11 +31,9 @@ pub struct Event {
     pub user_name: Option<String>,
     /// The project of the request.
     pub project_id: Option<String>,
-    /// The name of the project.
     pub project_name: Option<String>,
     /// From where.
     pub address: Option<String>,
-    /// The action.
     pub action: String,
     /// To what.
     pub target_id: Option<String>,
@@ -52,18 +49,12 @@ pub struct Event {
 /// The conditions of a list of events; `None` admits all.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Events<'a> {
-    /// By this user.
     pub user_id: Option<&'a str>,
-    /// In this project.
     pub project_id: Option<&'a str>,
-    /// Of this action.
     pub action: Option<&'a str>,
     /// To this thing, or to a part of it.
     pub target_id: Option<&'a str>,
-    /// Of this request.
     pub request_id: Option<&'a str>,
-    /// Before this event.
     pub marker: Option<&'a str>,
-    /// At most so many.
     pub limit: u32,
 }

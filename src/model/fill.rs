@@ -22,7 +22,6 @@ pub struct Lease {
 /// A save under way in one of the stores: what keeps its chunks until a row does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hold {
-    /// The store's name.
     pub store: String,
     /// The number of its session there.
     pub session: u64,
@@ -31,9 +30,7 @@ pub struct Hold {
 /// The result of a fill.
 #[derive(Clone, Debug, Default)]
 pub struct Saved {
-    /// Bytes of the file.
     pub size_bytes: i64,
-    /// Bytes of the disk.
     pub disk_bytes: i64,
     /// MD5 of the file, when it is known.
     pub checksum: Option<String>,
@@ -108,15 +105,12 @@ impl FillKind {
 /// A fill that begins.
 #[derive(Clone, Copy)]
 pub struct NewFill<'a> {
-    /// The image.
     pub image: Target<'a>,
-    /// The road.
     pub kind: FillKind,
     /// Bytes that are counted in the project's quota in advance.
     pub reserve_bytes: i64,
     /// The holder that starts work at once; `None` when a job will take it up.
     pub lease: Option<&'a Lease>,
-    /// The job that will be.
     pub job: Option<&'a NewJob>,
     /// The task under which clients watch it.
     pub task: Option<&'a ImageTask>,
@@ -138,7 +132,6 @@ pub enum Target<'a> {
 /// A fill that a job has taken up.
 #[derive(Clone, Debug)]
 pub struct TakenFill {
-    /// The road.
     pub kind: FillKind,
     /// The bytes that wait to be imported.
     pub staged: Option<StagedBytes>,
@@ -149,7 +142,6 @@ pub struct TakenFill {
 pub struct StagedBytes {
     /// The root of their manifest.
     pub root: String,
-    /// How many there are.
     pub bytes: i64,
 }
 

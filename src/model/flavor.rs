@@ -13,9 +13,7 @@ pub struct Flavor {
     pub id: String,
     /// Its name; no two flavors share one.
     pub name: String,
-    /// Virtual CPUs.
     pub vcpus: u32,
-    /// Memory.
     pub memory_mib: u64,
     /// The least size of the disk; 0 means as large as the image's.
     pub disk_gib: u64,
@@ -27,7 +25,6 @@ pub struct Flavor {
     pub swap_mib: u64,
     /// Kept and shown.
     pub rxtx_factor: f64,
-    /// Whether every project sees it.
     pub is_public: bool,
     /// For people.
     pub description: Option<String>,
@@ -40,10 +37,7 @@ pub struct Flavor {
 pub enum FlavorsSeen {
     /// Public ones, and those the project has access to.
     By(ProjectId),
-    /// Public ones only.
     Public,
-    /// Those that are not public only.
     NotPublic,
-    /// Every one.
     All,
 }

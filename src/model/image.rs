@@ -125,31 +125,20 @@ impl std::fmt::Display for StoreNames {
 /// An image's record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Image {
-    /// Its id.
     pub id: ImageId,
-    /// The project it belongs to.
     pub owner: ProjectId,
-    /// Its name.
     pub name: Option<String>,
-    /// Where it is in its life.
     pub status: Status,
-    /// The callers who see it.
     pub visibility: Visibility,
     /// Left out of lists that do not ask for hidden images.
     pub hidden: bool,
     /// Cannot be deleted while this is set.
     pub protected: bool,
-    /// The format of its file.
     pub disk_format: Option<String>,
-    /// The container around the file.
     pub container_format: Option<String>,
-    /// The smallest disk it boots on.
     pub min_disk_gib: i64,
-    /// The least memory it boots with.
     pub min_ram_mib: i64,
-    /// How many bytes its file has.
     pub size_bytes: Option<i64>,
-    /// How many bytes its disk has.
     pub disk_bytes: Option<i64>,
     /// The file's MD5, in hex.
     pub checksum: Option<String>,
@@ -165,27 +154,20 @@ pub struct Image {
     pub stored_bytes: Option<i64>,
     /// The stores that hold its bytes, staged ones too.
     pub stores: StoreNames,
-    /// Its tags.
     pub tags: Tags,
-    /// Its properties.
     pub properties: Properties,
-    /// When it was made.
     pub created_ms: i64,
-    /// When it last changed.
     pub updated_ms: i64,
     /// Grows with every change.
     pub revision: i64,
     /// Percent, while it is being made.
     pub progress: Option<i64>,
-    /// Why the last save failed.
     pub reason: Option<String>,
     /// Why an image that is declared public or shared is not seen by others yet.
     pub public_hold: Option<PublicHold>,
-    /// Why.
     pub public_why: Option<String>,
     /// The result of its verification by today's rules: for people to see, never to decide by.
     pub verdict: Option<Verdict>,
-    /// The task at work on it.
     pub import_task: Option<String>,
     /// The stores it is being imported to; `None` before its first import.
     pub importing_to: Option<StoreNames>,

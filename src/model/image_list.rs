@@ -19,20 +19,16 @@ pub struct ListImages {
     pub membership: Option<Membership>,
     /// Hidden images instead of the others.
     pub hidden: bool,
-    /// The other conditions of the list.
     pub conditions: Vec<Condition>,
     /// The order, newest first unless something is said; made total by creation and id.
     pub order: Vec<(SortKey, Direction)>,
-    /// The page begins after this image.
     pub marker: Option<ImageId>,
-    /// How many at most.
     pub limit: u32,
 }
 
 /// A page of a list.
 #[derive(Debug, Default)]
 pub struct ImagePage {
-    /// The images of the page.
     pub images: Vec<Image>,
     /// Whether there may be a next page. A page ends early where its images are large.
     pub is_more: bool,
@@ -91,11 +87,9 @@ pub enum Kind {
 pub enum Condition {
     /// A column has one of these texts.
     TextIn(TextColumn, Vec<String>),
-    /// The image is protected, or is not.
     Protected(bool),
     /// A number of the image compares in this way with this one.
     Number(NumberColumn, Comparison, i64),
-    /// The image has this tag.
     Tag(String),
     /// The image has this property with this value.
     Property(String, String),
@@ -105,7 +99,6 @@ pub enum Condition {
 
 /// A column of text that lists filter by.
 #[derive(Clone, Copy, Debug)]
-#[allow(missing_docs, reason = "the names are the columns'")]
 pub enum TextColumn {
     Id,
     Name,
@@ -119,7 +112,6 @@ pub enum TextColumn {
 
 /// A column of numbers that lists filter by.
 #[derive(Clone, Copy, Debug)]
-#[allow(missing_docs, reason = "the names are the columns'")]
 pub enum NumberColumn {
     SizeBytes,
     MinDiskGib,
@@ -132,7 +124,6 @@ pub enum NumberColumn {
 
 /// How numbers compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names say it")]
 pub enum Comparison {
     Equal,
     NotEqual,
@@ -144,7 +135,6 @@ pub enum Comparison {
 
 /// The columns that order lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names are the columns'")]
 pub enum SortKey {
     Name,
     Status,

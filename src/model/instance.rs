@@ -53,7 +53,6 @@ pub enum TaskState {
 /// One TCP port of a guest, open on this host's 127.0.0.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forward {
-    /// The port in the guest.
     pub guest_port: u16,
     /// The port on 127.0.0.1.
     pub host_port: u16,
@@ -66,7 +65,6 @@ pub struct Fault {
     pub code: u16,
     /// The failure, and the way out of it.
     pub message: String,
-    /// When.
     pub created_ms: i64,
 }
 
@@ -82,21 +80,16 @@ pub struct Lock {
 /// The part of a row that an instance's driver writes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InstanceState {
-    /// Where it is in its life.
     pub status: Status,
-    /// The task that is being done to it.
     pub task: Option<TaskState>,
     /// Why its status is `ERROR` or `PAUSED`.
     pub fault: Option<Fault>,
     /// How its instructions run.
     pub accel: Option<String>,
-    /// Its open ports.
     pub forwards: Vec<Forward>,
     /// The image that is being made of it.
     pub capture: Option<ImageId>,
-    /// When it first ran.
     pub launched_ms: Option<i64>,
-    /// When it was deleted.
     pub terminated_ms: Option<i64>,
 }
 
@@ -119,7 +112,6 @@ impl InstanceState {
 /// The decision of an instance's driver, for a transaction that writes it together with something else.
 #[derive(Clone, Debug)]
 pub struct StateChange {
-    /// The instance.
     pub id: InstanceId,
     /// Its state as the driver knows it.
     pub old: InstanceState,
@@ -132,29 +124,19 @@ pub struct StateChange {
 /// The part of a row that is settled when an instance is made.
 #[derive(Clone, Debug)]
 pub struct InstanceMake {
-    /// The image's id.
     pub image: ImageId,
-    /// The image's name.
     pub image_name: String,
     /// The image's properties that say what its guest needs or is.
     pub hardware: BTreeMap<String, String>,
     /// The digest of the manifest under the overlay, in hex.
     pub base_root: String,
-    /// The store that holds it.
     pub base_store: String,
-    /// The size of that disk.
     pub base_bytes: u64,
-    /// The size of the instance's disk.
     pub disk_bytes: u64,
-    /// The flavor, as it was then.
     pub flavor: Flavor,
-    /// Its CPUs.
     pub vcpus: u32,
-    /// Its memory.
     pub memory_mib: u64,
-    /// The key pair's name.
     pub key_name: Option<String>,
-    /// Its public key.
     pub public_key: Option<String>,
     /// Data for the first boot, base64.
     pub user_data: Option<String>,
@@ -162,22 +144,16 @@ pub struct InstanceMake {
     pub mac: Option<String>,
     /// Its place among those of one call.
     pub launch_index: u32,
-    /// The call's id.
     pub reservation_id: String,
 }
 
 /// One instance.
 #[derive(Clone, Debug)]
 pub struct InstanceRow {
-    /// Its id.
     pub id: InstanceId,
-    /// Its owner.
     pub project_id: ProjectId,
-    /// The user who launched it.
     pub user_id: UserId,
-    /// Its name.
     pub name: String,
-    /// Free text.
     pub description: Option<String>,
     /// The host name its guest is told.
     pub hostname: String,
@@ -187,15 +163,12 @@ pub struct InstanceRow {
     pub tags: Vec<String>,
     /// The part that never changes.
     pub make: InstanceMake,
-    /// The lock that keeps it from being changed, if there is one.
     pub lock: Option<Lock>,
     /// The lowest number no other living instance has.
     pub number: u32,
     /// The part that the driver writes.
     pub state: InstanceState,
-    /// When it was asked for.
     pub created_ms: i64,
-    /// When it last changed.
     pub updated_ms: i64,
 }
 
@@ -211,9 +184,7 @@ impl InstanceRow {
 pub struct Usage {
     /// Instances that are not deleted.
     pub instances: u64,
-    /// Their virtual CPUs.
     pub vcpus: u64,
-    /// Their memory.
     pub memory_mib: u64,
     /// The greatest size of their disks, each rounded up.
     pub disk_gib: u64,
@@ -237,15 +208,10 @@ pub struct UsedInstance {
 pub struct Reservation {
     /// The project that pays.
     pub project: ProjectId,
-    /// How many instances at least.
     pub min: u32,
-    /// How many at most.
     pub max: u32,
-    /// CPUs of each.
     pub vcpus: u32,
-    /// Memory of each.
     pub memory_mib: u64,
-    /// The size of the disk of each.
     pub disk_bytes: u64,
     /// The whole quota of the project.
     pub quota: Usage,
@@ -256,9 +222,7 @@ pub struct Reservation {
 /// The instances that a list shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InstancesSeen {
-    /// Those that are not deleted.
     Living,
-    /// Those that are deleted.
     Deleted,
     /// Both, if they changed at this time or later.
     ChangedSince(i64),

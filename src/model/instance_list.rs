@@ -7,29 +7,20 @@ use crate::ids::{ImageId, ProjectId, UserId};
 /// The conditions of a page of instances.
 #[derive(Clone, Debug)]
 pub struct InstancePage {
-    /// Only of this project; `None`: of all.
     pub project: Option<ProjectId>,
     /// Living ones, deleted ones, or both.
     pub seen: InstancesSeen,
-    /// Only those that changed at this time or later.
     pub changes_since_ms: Option<i64>,
-    /// Only those that changed at this time or earlier.
     pub changes_before_ms: Option<i64>,
-    /// Only this user's.
     pub user: Option<UserId>,
     /// Only those in one of these; empty: in any.
     pub status: Vec<Status>,
-    /// Only those launched from this image.
     pub image: Option<ImageId>,
-    /// Only those with this key pair.
     pub key_name: Option<String>,
-    /// Only those launched by this call.
     pub reservation_id: Option<String>,
     /// The order; the greatest id first among what is equal.
     pub order: Vec<(SortKey, Direction)>,
-    /// The page begins after this instance.
     pub after: Option<InstanceRow>,
-    /// How many at most.
     pub limit: u32,
 }
 
@@ -56,16 +47,10 @@ impl InstancePage {
 /// The columns that sort instances.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SortKey {
-    /// When they were asked for.
     Created,
-    /// When they last changed.
     Updated,
-    /// When they first ran.
     Launched,
-    /// Their name.
     Name,
-    /// Their status.
     Status,
-    /// Their id.
     Id,
 }

@@ -56,7 +56,6 @@ pub enum JobState {
 /// A job to take on.
 #[derive(Clone, Debug)]
 pub struct NewJob {
-    /// Its id.
     pub id: JobId,
     /// The lane whose workers take it.
     pub lane: Lane,
@@ -75,7 +74,6 @@ pub struct NewJob {
 /// A job that a worker holds.
 #[derive(Clone, Debug)]
 pub struct HeldJob {
-    /// Its id.
     pub id: JobId,
     /// The work, as JSON.
     pub work: String,
@@ -88,15 +86,12 @@ pub struct HeldJob {
 /// A job as operators see it.
 #[derive(Clone, Debug)]
 pub struct JobRow {
-    /// Its id.
     pub id: JobId,
     /// The work, as JSON.
     pub work: String,
     pub state: JobState,
-    /// How many attempts have failed.
     pub failures: i64,
     /// Percent, while it runs.
     pub progress: Option<i64>,
-    /// Why the last attempt failed.
     pub reason: Option<String>,
 }

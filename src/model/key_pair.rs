@@ -7,7 +7,6 @@ use crate::ids::UserId;
 pub struct KeyPair {
     /// The number of the row; clients show it.
     pub id: i64,
-    /// Its owner.
     pub user_id: UserId,
     /// Its name; a user has no two of one name.
     pub name: String,
@@ -15,6 +14,5 @@ pub struct KeyPair {
     pub public_key: String,
     /// The md5 of the key, in hex pairs with colons.
     pub fingerprint: String,
-    /// When it was made.
     pub created_ms: i64,
 }

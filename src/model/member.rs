@@ -20,14 +20,9 @@ pub enum MemberStatus {
 /// A project that an image is shared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// The image.
     pub image: ImageId,
-    /// The project.
     pub project: ProjectId,
-    /// The answer of the project.
     pub status: MemberStatus,
-    /// Since when.
     pub created_ms: i64,
-    /// When the status last changed.
     pub updated_ms: i64,
 }

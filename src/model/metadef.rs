@@ -12,17 +12,13 @@ pub struct Namespace {
     pub name: String,
     /// The name that people see.
     pub display_name: Option<String>,
-    /// Its description.
     pub description: Option<String>,
     /// Whether everybody sees it, or only its project.
     pub is_public: bool,
     /// Cannot be deleted while this is set.
     pub protected: bool,
-    /// The project it belongs to.
     pub owner: ProjectId,
-    /// When it was made.
     pub created_ms: i64,
-    /// When it last changed.
     pub updated_ms: i64,
 }
 
@@ -43,25 +39,18 @@ pub enum Kind {
 /// Something in a namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
-    /// Its kind.
     pub kind: Kind,
-    /// Its name.
     pub name: String,
     /// All the rest, as a JSON object.
     pub body: String,
-    /// When it was made.
     pub created_ms: i64,
-    /// When it last changed.
     pub updated_ms: i64,
 }
 
 /// A resource type that definitions are for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResourceType {
-    /// Its name.
     pub name: String,
-    /// When it was first named.
     pub created_ms: i64,
-    /// When it last changed.
     pub updated_ms: i64,
 }

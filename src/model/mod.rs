@@ -1,8 +1,8 @@
 //! The records that the service keeps, as values: types only, without SQL and without behaviour.
 //!
-//! `db` reads and writes them, and the rooms hand them out as their own. One file for each noun, as everywhere. An enum's words are written once, for `strum`: `into_str` and `parse`
-//! read them, and they are the words of the wire and of the database.
-#![allow(missing_docs, reason = "`into_str` is derived, and a derived method cannot have any")]
+//! `db` reads and writes them, and the rooms hand them out as their own. One file for each noun, as everywhere. An
+//! enum's words are written once, for `strum`: `into_str` and `parse` read them, and they are the words of the wire and of
+//! the database.
 
 pub mod action;
 pub mod catalog;

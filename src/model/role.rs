@@ -3,9 +3,7 @@
 /// A role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleRecord {
-    /// Its id.
     pub id: String,
-    /// Its name.
     pub name: String,
     /// Its purpose.
     pub description: Option<String>,
@@ -25,7 +23,6 @@ pub struct Grant {
     pub target_kind: String,
     /// The project or domain; `all` for the system.
     pub target_id: String,
-    /// The role.
     pub role_id: String,
 }
 
@@ -40,6 +37,5 @@ pub struct Grants<'a> {
     pub target_kind: Option<&'a str>,
     /// The project or domain; `all` for the system.
     pub target_id: Option<&'a str>,
-    /// The role.
     pub role_id: Option<&'a str>,
 }

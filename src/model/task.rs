@@ -34,13 +34,9 @@ pub struct ImageTask {
     /// Its id, and its job's.
     pub id: JobId,
     pub kind: TaskKind,
-    /// The image it makes.
     pub image: ImageId,
-    /// The project that asked.
     pub owner: ProjectId,
-    /// The user who asked.
     pub user: UserId,
-    /// The request that asked.
     pub request_id: String,
     pub status: TaskStatus,
     /// The request, as JSON.
@@ -49,9 +45,7 @@ pub struct ImageTask {
     pub result: Option<String>,
     /// How far it is, or why it failed.
     pub message: String,
-    /// When it was asked for.
     pub created_ms: i64,
-    /// When it last changed.
     pub updated_ms: i64,
     /// When it is forgotten.
     pub expires_ms: Option<i64>,
@@ -59,7 +53,6 @@ pub struct ImageTask {
 
 /// The columns that order tasks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs, reason = "the names are the columns'")]
 pub enum TaskOrder {
     #[default]
     Created,
@@ -71,11 +64,8 @@ pub enum TaskOrder {
 /// The conditions of a list of tasks.
 #[derive(Clone, Debug, Default)]
 pub struct TaskPage {
-    /// Only with this status.
     pub status: Option<TaskStatus>,
-    /// Only of this kind.
     pub kind: Option<TaskKind>,
-    /// Only of this image.
     pub image: Option<ImageId>,
     /// Only after this one, in the page's order.
     pub after: Option<ImageTask>,
@@ -83,6 +73,5 @@ pub struct TaskPage {
     pub order: TaskOrder,
     /// The smallest and the oldest first.
     pub is_ascending: bool,
-    /// How many at most.
     pub limit: u32,
 }

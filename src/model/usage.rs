@@ -3,7 +3,6 @@
 /// The quota of a project.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Images.
     pub images: i64,
     /// Bytes of files.
     pub bytes: i64,
@@ -21,11 +20,9 @@ impl Limits {
 /// The usage of a project.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ImageUsage {
-    /// Images.
     pub images: i64,
     /// Bytes of files and reservations.
     pub bytes: i64,
-    /// Uploads under way.
     pub uploads: i64,
     /// Of the bytes, those that are staged or being imported.
     pub staged_bytes: i64,
@@ -34,12 +31,8 @@ pub struct ImageUsage {
 /// The images of one status and visibility.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImagesCounted {
-    /// Their status.
     pub status: String,
-    /// Their visibility.
     pub visibility: String,
-    /// How many.
     pub images: i64,
-    /// The bytes of their files.
     pub bytes: i64,
 }

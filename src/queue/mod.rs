@@ -42,9 +42,7 @@ const MAX_FAILURES: i64 = 8;
 /// A job as the worker that runs it knows it.
 #[derive(Clone)]
 pub struct Job {
-    /// Its id.
     pub id: JobId,
-    /// The work.
     pub work: Work,
     /// The caller who asked for it; `None` for the service's own housekeeping.
     pub caller: Option<Caller>,

@@ -16,17 +16,10 @@ pub enum Work {
     /// Captures a stopped instance's disk into an image that was begun for it.
     // Rows of earlier versions have the old word.
     #[serde(alias = "snapshot")]
-    Capture {
-        /// The image.
-        image: ImageId,
-        /// The instance.
-        instance: InstanceId,
-    },
+    Capture { image: ImageId, instance: InstanceId },
     /// Makes an image of bytes that are staged or elsewhere.
     Import {
-        /// The image.
         image: ImageId,
-        /// Where the bytes are.
         source: Source,
         /// The stores they are for, the first of them first; none in rows from before stores had names.
         #[serde(default)]
@@ -37,7 +30,6 @@ pub enum Work {
     },
     /// Copies an image to further stores.
     Copy {
-        /// The image.
         image: ImageId,
         /// The stores.
         stores: Vec<String>,
@@ -45,10 +37,7 @@ pub enum Work {
         all_must_succeed: bool,
     },
     /// Computes the checksums of an image's rendered file.
-    Checksum {
-        /// The image.
-        image: ImageId,
-    },
+    Checksum { image: ImageId },
     /// Fills an image that was begun as a cleaned copy of another.
     #[serde(alias = "generalize")]
     Clean {
@@ -58,10 +47,7 @@ pub enum Work {
         source: ImageId,
     },
     /// Looks into an image, and states what is there.
-    Verify {
-        /// The image.
-        image: ImageId,
-    },
+    Verify { image: ImageId },
     /// Deletes chunks that nothing refers to.
     Sweep,
     /// Reads chunks again and verifies them.

@@ -228,6 +228,24 @@ fn every_file_says_what_it_is() {
 }
 
 #[test]
+fn public_functions_of_the_program_are_documented() {
+    // The compiler asks it of the leaf crates, there of every field too.
+    refuse(&sources("src"), |source| {
+        let lines: Vec<&str> = source.text.split("#[cfg(test)]").next().unwrap_or_default().lines().collect();
+        let is_public = |line: &str| {
+            let line = line.trim_start();
+            ["pub fn ", "pub async fn ", "pub const fn "].iter().any(|start| line.starts_with(start))
+        };
+        let is_documented = |at: usize| {
+            let above = lines[..at].iter().rev().map(|line| line.trim_start());
+            above.skip_while(|line| line.starts_with("#[")).next().is_some_and(|line| line.starts_with("///"))
+        };
+        let public = (0..lines.len()).filter(|at| is_public(lines[*at]));
+        public.filter(|at| !is_documented(*at)).map(|at| format!("line {}: {}", at + 1, lines[at].trim())).collect()
+    });
+}
+
+#[test]
 fn leaf_crates_stand_alone() {
     let leaves = ["chunks", "nbd", "disks", "guest"];
     for leaf in leaves {

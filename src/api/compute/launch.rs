@@ -28,7 +28,6 @@ pub(super) struct Asked {
     pub wants_reservation: bool,
     /// The administrator's password, given or made.
     pub admin_password: String,
-    /// Whether the servers have a network.
     pub has_network: bool,
 }
 

@@ -24,7 +24,6 @@ const REGEX_BYTES: usize = 1 << 18;
 pub(super) struct Wanted {
     /// The filters that the room applies.
     pub list: ListInstances,
-    /// How many at most.
     pub limit: usize,
     /// The filters that are applied here.
     rest: Vec<Rest>,

@@ -33,11 +33,8 @@ use crate::{
 /// A client's declaration about the bytes it sends.
 #[derive(Clone, Debug, Default)]
 pub struct Declared {
-    /// How many there are.
     pub size_bytes: Option<u64>,
-    /// Their MD5, in hex.
     pub md5: Option<String>,
-    /// Their SHA-512, in hex.
     pub sha512: Option<String>,
     /// The client sends nothing before it is told to go on (`Expect: 100-continue`).
     pub waits_to_be_asked: bool,
@@ -151,7 +148,6 @@ impl Images {
 
 /// Bytes on their way into a store.
 pub(super) struct Intake {
-    /// Where they go.
     pub(super) store: Arc<Store>,
     /// How many are counted in the project's quota.
     pub(super) reserved: u64,

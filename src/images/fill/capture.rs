@@ -22,21 +22,15 @@ use crate::{
 /// An image that is to be made of an instance.
 #[derive(Clone, Debug)]
 pub struct CaptureOf {
-    /// The new image's id.
     pub image: ImageId,
-    /// The instance.
     pub instance: InstanceId,
-    /// The image it was launched from.
     pub base_image: Option<ImageId>,
-    /// The new image's name.
     pub name: String,
     /// Properties that the new image gets: what the caller asked for, and what the base image's guests need.
     pub properties: BTreeMap<String, String>,
     /// How many bytes the file may come to, counted in the project's quota until it is known.
     pub expected_bytes: u64,
-    /// The smallest disk it boots on.
     pub min_disk_gib: u64,
-    /// The least memory it boots with.
     pub min_ram_mib: u64,
 }
 

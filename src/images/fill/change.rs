@@ -36,9 +36,7 @@ pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 pub struct Changed {
     /// The changes, as a qcow2 overlay of our own making.
     pub overlay: File,
-    /// The disk below the overlay.
     pub base: Place,
-    /// The size of the disk.
     pub disk_bytes: u64,
 }
 

@@ -27,11 +27,8 @@ const MAX_NAME_CHARS: usize = 255;
 /// An image of which a cleaned copy can be made, and whose bytes the caller may have.
 #[derive(Clone, Debug)]
 pub struct Cleanable {
-    /// The image.
     pub id: ImageId,
-    /// Its disk.
     pub disk: Place,
-    /// How large the disk is.
     pub disk_bytes: u64,
     /// The partitions with an ext2, ext3 or ext4, by number; 0 for a disk that is one file system.
     pub volumes: Vec<u32>,

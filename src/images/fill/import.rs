@@ -34,7 +34,6 @@ pub const METHODS: [&str; 4] = ["glance-direct", "web-download", "copy-image", "
 pub struct ImportImage {
     /// Where from; `None` copies the image from one store to others.
     pub source: Option<Source>,
-    /// The stores it is for.
     pub targets: Targets,
     /// The request as it came, which the task shows.
     pub input: Value,
