@@ -154,3 +154,38 @@ pub(super) fn count<T: TryFrom<i64, Error: std::error::Error + Send + Sync + 'st
 ) -> sqlx::Result<T> {
     row.try_get::<Count<T>, _>(column).map(|count| count.0)
 }
+
+/// How rows of a statement become values of this type, a column for each field: under the field's name, or the one that
+/// is said; as it is, or as `flag`, `json` or `count`.
+macro_rules! from_row {
+    ($type:ident { $($field:ident $(= $column:literal)? $(as $read:ident)?),+ $(,)? }) => {
+        impl sqlx::FromRow<'_, sqlx::any::AnyRow> for $type {
+            fn from_row(row: &sqlx::any::AnyRow) -> sqlx::Result<$type> {
+                use $crate::db::columns::{get, named};
+                Ok($type { $($field: get!(row, named!($field $(, $column)?) $(, $read)?)),+ })
+            }
+        }
+    };
+}
+
+/// The name of a field's column.
+macro_rules! named {
+    ($field:ident) => {
+        stringify!($field)
+    };
+    ($field:ident, $column:literal) => {
+        $column
+    };
+}
+
+/// Reads a column.
+macro_rules! get {
+    ($row:ident, $column:expr) => {
+        sqlx::Row::try_get($row, $column)?
+    };
+    ($row:ident, $column:expr, $read:ident) => {
+        $crate::db::columns::$read($row, $column)?
+    };
+}
+
+pub(super) use {from_row, get, named};

@@ -1,27 +1,17 @@
 //! Domains: each has names of its own for users, groups and projects.
 
-use sqlx::{Row as _, any::AnyRow};
-
-use super::{Database, Write, columns::flag, is_duplicate};
+use super::{Database, Write, columns::from_row, is_duplicate, statement::sql};
 use crate::{error::Result, model::people::Domain};
 
 impl Database {
     /// One domain by its id.
     pub(crate) async fn domain(&self, id: &str) -> Result<Option<Domain>> {
-        let row = sqlx::query("select id, name, description, enabled from domains where id = $1")
-            .bind(id)
-            .fetch_optional(self.reads())
-            .await?;
-        Ok(row.as_ref().map(domain).transpose()?)
+        sql!("select id, name, description, enabled from domains where id = $1", id).row(self).await
     }
 
     /// One domain by its name.
     pub(crate) async fn domain_named(&self, name: &str) -> Result<Option<Domain>> {
-        let row = sqlx::query("select id, name, description, enabled from domains where name = $1")
-            .bind(name)
-            .fetch_optional(self.reads())
-            .await?;
-        Ok(row.as_ref().map(domain).transpose()?)
+        sql!("select id, name, description, enabled from domains where name = $1", name).row(self).await
     }
 
     /// Domains in the order of their names, after `marker`, at most `limit`.
@@ -32,19 +22,11 @@ impl Database {
         marker: Option<&str>,
         limit: u32,
     ) -> Result<Vec<Domain>> {
-        let rows = sqlx::query(
-            "select d.id, d.name, d.description, d.enabled from domains d
+        let text = "select d.id, d.name, d.description, d.enabled from domains d
               where (cast($1 as text) is null or d.name = $1) and (cast($2 as bigint) is null or d.enabled = $2)
                 and (cast($3 as text) is null or d.name > (select m.name from domains m where m.id = $3))
-              order by d.name limit $4",
-        )
-        .bind(name)
-        .bind(enabled.map(i64::from))
-        .bind(marker)
-        .bind(i64::from(limit))
-        .fetch_all(self.reads())
-        .await?;
-        Ok(rows.iter().map(domain).collect::<sqlx::Result<_>>()?)
+              order by d.name limit $4";
+        sql!(text, name, enabled.map(i64::from), marker, i64::from(limit)).rows(self).await
     }
 
     /// Keeps a new domain; false when its name is taken.
@@ -100,7 +82,7 @@ impl Database {
             "delete from roles where domain_id = $1",
             "delete from domains where id = $1",
         ] {
-            sqlx::query(statement).bind(id).execute(&mut *write).await?;
+            sql!(statement, id).run(&mut write).await?;
         }
         write.commit().await?;
         Ok(true)
@@ -108,35 +90,23 @@ impl Database {
 }
 
 pub(super) async fn insert_domain(write: &mut Write, domain: &Domain) -> Result<bool> {
-    let made = sqlx::query(
+    sql!(
         "insert into domains (id, name, description, enabled) values ($1, $2, $3, $4) on conflict do nothing",
+        &domain.id,
+        &domain.name,
+        &domain.description,
+        i64::from(domain.enabled)
     )
-    .bind(&domain.id)
-    .bind(&domain.name)
-    .bind(&domain.description)
-    .bind(i64::from(domain.enabled))
-    .execute(&mut **write)
-    .await?;
-    Ok(made.rows_affected() == 1)
+    .run(write)
+    .await
+    .map(|rows| rows == 1)
 }
 
 async fn end_tokens(write: &mut Write, domain_id: &str) -> Result<()> {
-    sqlx::query(
-        "delete from tokens where (scope_kind = 'domain' and scope_id = $1)
+    let text = "delete from tokens where (scope_kind = 'domain' and scope_id = $1)
             or (scope_kind = 'project' and scope_id in (select id from projects where domain_id = $1))
-            or user_id in (select id from users where domain_id = $1)",
-    )
-    .bind(domain_id)
-    .execute(&mut **write)
-    .await?;
-    Ok(())
+            or user_id in (select id from users where domain_id = $1)";
+    sql!(text, domain_id).run(write).await.map(drop)
 }
 
-fn domain(row: &AnyRow) -> sqlx::Result<Domain> {
-    Ok(Domain {
-        id: row.try_get("id")?,
-        name: row.try_get("name")?,
-        description: row.try_get("description")?,
-        enabled: flag(row, "enabled")?,
-    })
-}
+from_row!(Domain { id, name, description, enabled as flag });

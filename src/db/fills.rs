@@ -7,7 +7,7 @@ use sqlx::Row as _;
 
 use super::{
     Database, Write, chunks::hold_session, image_copies::Copies, image_tasks, image_usage, images, instances, jobs,
-    now_ms,
+    now_ms, statement::sql,
 };
 use crate::{
     error::Result,
@@ -86,12 +86,8 @@ impl Database {
             // An import waited its turn in its queue: it needs no second place among the uploads.
             image_usage::charge_upload(&mut write, held.copies.owner, 0, Limits::NONE).await?;
         }
-        sqlx::query("update fills set holder = $2, lease_until_ms = $3 where image_id = $1")
-            .bind(id.to_string())
-            .bind(lease.holder.clone())
-            .bind(now_ms() + lease.ms)
-            .execute(&mut *write)
-            .await?;
+        let text = "update fills set holder = $2, lease_until_ms = $3 where image_id = $1";
+        sql!(text, id, &lease.holder, now_ms() + lease.ms).run(&mut write).await?;
         image_tasks::note_those_of(&mut write, id, "").await?;
         write.commit().await?;
         Ok(Some(TakenFill { kind: held.kind, staged: held.staged }))
@@ -108,26 +104,17 @@ impl Database {
             Ok(held) => held,
             Err(ending) => return Ok(ending),
         };
-        sqlx::query("update fills set lease_until_ms = $2 where image_id = $1")
-            .bind(id.to_string())
-            .bind(now_ms() + lease.ms)
-            .execute(&mut *write)
-            .await?;
+        let text = "update fills set lease_until_ms = $2 where image_id = $1";
+        sql!(text, id, now_ms() + lease.ms).run(&mut write).await?;
         if let Some((percent, words)) = &sign.progress {
-            sqlx::query("update images set progress = $2, revision = revision + 1 where id = $1")
-                .bind(id.to_string())
-                .bind(*percent)
-                .execute(&mut *write)
-                .await?;
+            let text = "update images set progress = $2, revision = revision + 1 where id = $1";
+            sql!(text, id, *percent).run(&mut write).await?;
             image_tasks::note_those_of(&mut write, id, words).await?;
         }
         if sign.more_bytes > 0 {
             image_usage::charge_bytes(&mut write, held.copies.owner, sign.more_bytes, limits).await?;
-            sqlx::query("update images set charged_bytes = charged_bytes + $2 where id = $1")
-                .bind(id.to_string())
-                .bind(sign.more_bytes)
-                .execute(&mut *write)
-                .await?;
+            let text = "update images set charged_bytes = charged_bytes + $2 where id = $1";
+            sql!(text, id, sign.more_bytes).run(&mut write).await?;
         }
         if matches!(held.kind, FillKind::Stage | FillKind::Import) {
             image_usage::check_staged(&mut write, held.copies.owner, limits).await?;
@@ -282,19 +269,19 @@ async fn claim(write: &mut Write, image: &Image, new: &NewFill<'_>) -> Result<Op
 
 /// Adds the fill's row. An image has one fill at a time; only bytes that are wholly staged become an import.
 async fn insert(write: &mut Write, id: ImageId, new: &NewFill<'_>) -> Result<Step> {
-    let inserted = sqlx::query(
+    sql!(
         "insert into fills (image_id, kind, job_id, holder, lease_until_ms) values ($1, $2, $3, $4, $5) \
          on conflict (image_id) do update set kind = 'import', job_id = $3 \
          where $2 = 'import' and fills.kind = 'stage' and fills.holder is null and fills.staged_root is not null",
+        id,
+        new.kind,
+        new.job.map(|job| job.id.to_string()),
+        new.lease.map(|lease| lease.holder.clone()),
+        new.lease.map(|lease| now_ms() + lease.ms)
     )
-    .bind(id.to_string())
-    .bind(new.kind)
-    .bind(new.job.map(|job| job.id.to_string()))
-    .bind(new.lease.map(|lease| lease.holder.clone()))
-    .bind(new.lease.map(|lease| now_ms() + lease.ms))
-    .execute(&mut **write)
-    .await?;
-    Ok(Step::of(inserted.rows_affected()))
+    .run(write)
+    .await
+    .map(Step::of)
 }
 
 /// Names the task and the stores of an import or a copy on the image, as clients see them.
@@ -307,12 +294,8 @@ async fn name_import(
 ) -> Result<()> {
     // Before its stores are named: the charge that is read is for those that have it.
     let copies = if new.kind == FillKind::Copy { Copies::lock(write, id).await? } else { None };
-    sqlx::query("update images set import_task = $2, importing_to = $3, failed_import = '' where id = $1")
-        .bind(id.to_string())
-        .bind(task.id.to_string())
-        .bind(StoreNames(new.stores.to_vec()))
-        .execute(&mut **write)
-        .await?;
+    let text = "update images set import_task = $2, importing_to = $3, failed_import = '' where id = $1";
+    sql!(text, id, task.id, StoreNames(new.stores.to_vec())).run(write).await?;
     if let Some((_, mut copies)) = copies {
         copies.begin(new.stores);
         copies.settle(write, id, limits).await?;
@@ -428,28 +411,28 @@ async fn set_active(write: &mut Write, id: ImageId, saved: &Saved) -> Result<()>
     for hold in &saved.holds {
         hold_session(write, hold).await?;
     }
-    sqlx::query(
+    sql!(
         "update images set status = 'active', progress = null, reason = null, size_bytes = $2, disk_bytes = $3, \
          checksum = $4, os_hash = $5, file_root = $6, disk_root = $7, rendering = $8, stored_bytes = $9, \
          checked_by = $10, updated_ms = $11, charged_bytes = $12, stores = $13, revision = revision + 1, \
          import_task = null, failed_import = case when importing_to is null then null else $14 end, \
          importing_to = case when importing_to is null then null else '' end where id = $1",
+        id,
+        saved.size_bytes,
+        saved.disk_bytes,
+        &saved.checksum,
+        &saved.os_hash,
+        &saved.file_root,
+        &saved.disk_root,
+        saved.rendering,
+        saved.stored_bytes,
+        saved.checked_by,
+        now_ms(),
+        saved.charged_bytes(),
+        saved.stores(),
+        &saved.failed_stores
     )
-    .bind(id.to_string())
-    .bind(saved.size_bytes)
-    .bind(saved.disk_bytes)
-    .bind(saved.checksum.clone())
-    .bind(saved.os_hash.clone())
-    .bind(saved.file_root.clone())
-    .bind(saved.disk_root.clone())
-    .bind(saved.rendering)
-    .bind(saved.stored_bytes)
-    .bind(saved.checked_by)
-    .bind(now_ms())
-    .bind(saved.charged_bytes())
-    .bind(saved.stores())
-    .bind(&saved.failed_stores)
-    .execute(&mut **write)
+    .run(write)
     .await?;
     delete(write, id).await?;
     image_tasks::succeed_those_of(write, id).await
@@ -458,26 +441,12 @@ async fn set_active(write: &mut Write, id: ImageId, saved: &Saved) -> Result<()>
 /// The image stays in uploading, held by nobody, with the bytes that wait.
 async fn set_staged(write: &mut Write, id: ImageId, staged: &StagedBytes, hold: &Hold) -> Result<()> {
     hold_session(write, hold).await?;
-    sqlx::query(
-        "update fills set staged_root = $2, staged_bytes = $3, staged_ms = $4, holder = null, lease_until_ms = null \
-         where image_id = $1",
-    )
-    .bind(id.to_string())
-    .bind(staged.root.clone())
-    .bind(staged.bytes)
-    .bind(now_ms())
-    .execute(&mut **write)
-    .await?;
-    sqlx::query(
-        "update images set charged_bytes = $2, stores = $3, updated_ms = $4, revision = revision + 1 where id = $1",
-    )
-    .bind(id.to_string())
-    .bind(staged.bytes)
-    .bind(hold.store.clone())
-    .bind(now_ms())
-    .execute(&mut **write)
-    .await?;
-    Ok(())
+    let text = "update fills set staged_root = $2, staged_bytes = $3, staged_ms = $4, holder = null, lease_until_ms = null \
+         where image_id = $1";
+    sql!(text, id, &staged.root, staged.bytes, now_ms()).run(write).await?;
+    let text =
+        "update images set charged_bytes = $2, stores = $3, updated_ms = $4, revision = revision + 1 where id = $1";
+    sql!(text, id, staged.bytes, &hold.store, now_ms()).run(write).await.map(drop)
 }
 
 async fn fail(write: &mut Write, id: ImageId, held: &Held, reason: &str) -> Result<()> {
@@ -489,17 +458,11 @@ async fn fail(write: &mut Write, id: ImageId, held: &Held, reason: &str) -> Resu
         return end_task(write, id, Some(reason)).await;
     }
     settle(write, held, 0, Limits::NONE).await?;
-    sqlx::query(
-        "update images set status = 'queued', progress = null, charged_bytes = 0, reason = $2, updated_ms = $3, \
+    let text = "update images set status = 'queued', progress = null, charged_bytes = 0, reason = $2, updated_ms = $3, \
          revision = revision + 1, stores = '', \
          failed_import = case when import_task is null then failed_import else importing_to end, \
-         importing_to = case when importing_to is null then null else '' end, import_task = null where id = $1",
-    )
-    .bind(id.to_string())
-    .bind(reason.to_owned())
-    .bind(now_ms())
-    .execute(&mut **write)
-    .await?;
+         importing_to = case when importing_to is null then null else '' end, import_task = null where id = $1";
+    sql!(text, id, reason, now_ms()).run(write).await?;
     image_tasks::fail_those_of(write, id, reason).await
 }
 
@@ -509,17 +472,16 @@ async fn release(write: &mut Write, id: ImageId, held: &Held) -> Result<()> {
         let staged_bytes = held.staged.as_ref().map_or(0, |staged| staged.bytes);
         settle(write, held, staged_bytes, Limits::NONE).await?;
         let text = "update images set charged_bytes = $2 where id = $1";
-        sqlx::query(text).bind(id.to_string()).bind(staged_bytes).execute(&mut **write).await?;
+        sql!(text, id, staged_bytes).run(write).await?;
     }
     let text = "update fills set holder = null, lease_until_ms = null where image_id = $1";
-    sqlx::query(text).bind(id.to_string()).execute(&mut **write).await?;
-    Ok(())
+    sql!(text, id).run(write).await.map(drop)
 }
 
 /// The copying has ended, and its task with it.
 async fn end_task(write: &mut Write, id: ImageId, failure: Option<&str>) -> Result<()> {
     let text = "update images set import_task = null, revision = revision + 1 where id = $1";
-    sqlx::query(text).bind(id.to_string()).execute(&mut **write).await?;
+    sql!(text, id).run(write).await?;
     match failure {
         Some(reason) => image_tasks::fail_those_of(write, id, reason).await,
         None => image_tasks::succeed_those_of(write, id).await,
@@ -535,6 +497,5 @@ async fn remove(write: &mut Write, id: ImageId, held: &Held) -> Result<()> {
 }
 
 async fn delete(write: &mut Write, id: ImageId) -> Result<()> {
-    sqlx::query("delete from fills where image_id = $1").bind(id.to_string()).execute(&mut **write).await?;
-    Ok(())
+    sql!("delete from fills where image_id = $1", id).run(write).await.map(drop)
 }

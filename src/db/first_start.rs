@@ -2,7 +2,7 @@
 
 use sqlx::Row as _;
 
-use super::{Database, domains, projects, roles, users};
+use super::{Database, domains, projects, roles, statement::sql, users};
 use crate::{
     error::Result,
     model::{
@@ -65,9 +65,6 @@ impl Database {
 }
 
 async fn note(write: &mut super::Write, name: &str) -> Result<bool> {
-    let noted = sqlx::query("insert into meta (name, value) values ($1, 'yes') on conflict do nothing")
-        .bind(name)
-        .execute(&mut **write)
-        .await?;
-    Ok(noted.rows_affected() == 1)
+    let text = "insert into meta (name, value) values ($1, 'yes') on conflict do nothing";
+    sql!(text, name).run(write).await.map(|rows| rows == 1)
 }

@@ -2,13 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{Row as _, any::AnyRow};
+use sqlx::Row as _;
 
-use super::{
-    Database,
-    columns::{count, flag, json},
-    is_duplicate, now_ms,
-};
+use super::{Database, columns::from_row, is_duplicate, now_ms, statement::sql};
 use crate::{
     error::{Error, Result},
     ids::ProjectId,
@@ -31,15 +27,13 @@ impl Database {
             FlavorsSeen::All => ("$1 = ''", String::new()),
         };
         let text = format!("select {COLUMNS} from flavors where {filter} order by memory_mib, vcpus, id");
-        let rows = sqlx::query(sqlx::AssertSqlSafe(text)).bind(project).fetch_all(self.reads()).await?;
-        rows.iter().map(flavor).collect()
+        sql!(sqlx::AssertSqlSafe(text), project).rows(self).await
     }
 
     /// The flavor of this id.
     pub async fn flavor(&self, id: &str) -> Result<Option<Flavor>> {
         let text = format!("select {COLUMNS} from flavors where id = $1");
-        let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id).fetch_optional(self.reads()).await?;
-        row.as_ref().map(flavor).transpose()
+        sql!(sqlx::AssertSqlSafe(text), id).row(self).await
     }
 
     /// Adds a flavor; `Conflict` when its id or name is taken.
@@ -75,23 +69,17 @@ impl Database {
 
     /// Changes a flavor's description; says whether there was one of this id.
     pub async fn describe_flavor(&self, id: &str, description: Option<&str>) -> Result<bool> {
-        let mut write = self.write().await?;
-        let changed = sqlx::query("update flavors set description = $2 where id = $1")
-            .bind(id)
-            .bind(description)
-            .execute(&mut *write)
-            .await?;
-        write.commit().await?;
-        Ok(changed.rows_affected() == 1)
+        let text = "update flavors set description = $2 where id = $1";
+        sql!(text, id, description).commit(self).await.map(|rows| rows == 1)
     }
 
     /// Deletes a flavor; says whether there was one of this id. Instances made with it keep their copy.
     pub async fn delete_flavor(&self, id: &str) -> Result<bool> {
         let mut write = self.write().await?;
-        sqlx::query("delete from flavor_access where flavor_id = $1").bind(id).execute(&mut *write).await?;
-        let gone = sqlx::query("delete from flavors where id = $1").bind(id).execute(&mut *write).await?;
+        sql!("delete from flavor_access where flavor_id = $1", id).run(&mut write).await?;
+        let gone = sql!("delete from flavors where id = $1", id).run(&mut write).await?;
         write.commit().await?;
-        Ok(gone.rows_affected() == 1)
+        Ok(gone == 1)
     }
 
     /// Changes a flavor's extra specs, one change at a time; `None` when there is no such flavor.
@@ -102,8 +90,8 @@ impl Database {
     ) -> Result<Option<BTreeMap<String, String>>> {
         let mut write = self.write().await?;
         // Touching the row first locks it on PostgreSQL; on SQLite the transaction already excludes other writers.
-        let locked = sqlx::query("update flavors set id = id where id = $1").bind(id).execute(&mut *write).await?;
-        if locked.rows_affected() == 0 {
+        let locked = sql!("update flavors set id = id where id = $1", id).run(&mut write).await?;
+        if locked == 0 {
             return Ok(None);
         }
         let text: String = sqlx::query("select extra_specs from flavors where id = $1")
@@ -113,11 +101,8 @@ impl Database {
             .try_get(0)?;
         let mut specs = serde_json::from_str(&text).map_err(Error::internal)?;
         change(&mut specs)?;
-        sqlx::query("update flavors set extra_specs = $2 where id = $1")
-            .bind(id)
-            .bind(serde_json::to_string(&specs).map_err(Error::internal)?)
-            .execute(&mut *write)
-            .await?;
+        let text = "update flavors set extra_specs = $2 where id = $1";
+        sql!(text, id, serde_json::to_string(&specs).map_err(Error::internal)?).run(&mut write).await?;
         write.commit().await?;
         Ok(Some(specs))
     }
@@ -133,41 +118,18 @@ impl Database {
 
     /// Lets a project see a flavor; says whether it did not before.
     pub async fn add_flavor_access(&self, id: &str, project: ProjectId) -> Result<bool> {
-        let mut write = self.write().await?;
-        let added = sqlx::query("insert into flavor_access values ($1, $2) on conflict do nothing")
-            .bind(id)
-            .bind(project.to_string())
-            .execute(&mut *write)
-            .await?;
-        write.commit().await?;
-        Ok(added.rows_affected() == 1)
+        let text = "insert into flavor_access values ($1, $2) on conflict do nothing";
+        sql!(text, id, project).commit(self).await.map(|rows| rows == 1)
     }
 
     /// Ends a project's sight of a flavor; says whether it had it.
     pub async fn remove_flavor_access(&self, id: &str, project: ProjectId) -> Result<bool> {
-        let mut write = self.write().await?;
-        let gone = sqlx::query("delete from flavor_access where flavor_id = $1 and project_id = $2")
-            .bind(id)
-            .bind(project.to_string())
-            .execute(&mut *write)
-            .await?;
-        write.commit().await?;
-        Ok(gone.rows_affected() == 1)
+        let text = "delete from flavor_access where flavor_id = $1 and project_id = $2";
+        sql!(text, id, project).commit(self).await.map(|rows| rows == 1)
     }
 }
 
-fn flavor(row: &AnyRow) -> Result<Flavor> {
-    Ok(Flavor {
-        id: row.try_get("id")?,
-        name: row.try_get("name")?,
-        vcpus: count(row, "vcpus")?,
-        memory_mib: count(row, "memory_mib")?,
-        disk_gib: count(row, "disk_gib")?,
-        ephemeral_gib: count(row, "ephemeral_gib")?,
-        swap_mib: count(row, "swap_mib")?,
-        rxtx_factor: row.try_get("rxtx_factor")?,
-        is_public: flag(row, "is_public")?,
-        description: row.try_get("description")?,
-        extra_specs: json(row, "extra_specs")?,
-    })
-}
+from_row!(Flavor {
+    id, name, vcpus as count, memory_mib as count, disk_gib as count, ephemeral_gib as count, swap_mib as count,
+    rxtx_factor, is_public as flag, description, extra_specs as json,
+});

@@ -1,8 +1,6 @@
 //! Groups and their members.
 
-use sqlx::{Row as _, any::AnyRow};
-
-use super::{Database, Write, is_duplicate};
+use super::{Database, Write, columns::from_row, is_duplicate, statement::sql};
 use crate::{
     error::Result,
     model::people::{Group, Groups},
@@ -11,49 +9,41 @@ use crate::{
 impl Database {
     /// One group by its id.
     pub(crate) async fn group(&self, id: &str) -> Result<Option<Group>> {
-        let row = sqlx::query("select id, domain_id, name, description from user_groups where id = $1")
-            .bind(id)
-            .fetch_optional(self.reads())
-            .await?;
-        Ok(row.as_ref().map(group).transpose()?)
+        sql!("select id, domain_id, name, description from user_groups where id = $1", id).row(self).await
     }
 
     /// Groups in the order of their names.
     pub(crate) async fn groups(&self, wanted: &Groups<'_>) -> Result<Vec<Group>> {
-        let rows = sqlx::query(
+        sql!(
             "select g.id, g.domain_id, g.name, g.description from user_groups g
               where (cast($1 as text) is null or g.domain_id = $1) and (cast($2 as text) is null or g.name = $2)
                 and (cast($3 as text) is null or g.id in (select group_id from group_members where user_id = $3))
                 and (cast($4 as text) is null or
                      (g.name, g.id) > (select m.name, m.id from user_groups m where m.id = $4))
               order by g.name, g.id limit $5",
+            wanted.domain_id,
+            wanted.name,
+            wanted.user_id,
+            wanted.marker,
+            i64::from(wanted.limit)
         )
-        .bind(wanted.domain_id)
-        .bind(wanted.name)
-        .bind(wanted.user_id)
-        .bind(wanted.marker)
-        .bind(i64::from(wanted.limit))
-        .fetch_all(self.reads())
-        .await?;
-        Ok(rows.iter().map(group).collect::<sqlx::Result<_>>()?)
+        .rows(self)
+        .await
     }
 
     /// Keeps a new group; false when its name is taken in its domain.
     pub(crate) async fn insert_group(&self, group: &Group) -> Result<bool> {
-        let mut write = self.write().await?;
-        let made = sqlx::query(
+        sql!(
             "insert into user_groups (id, domain_id, name, description) values ($1, $2, $3, $4)
              on conflict do nothing",
+            &group.id,
+            &group.domain_id,
+            &group.name,
+            &group.description
         )
-        .bind(&group.id)
-        .bind(&group.domain_id)
-        .bind(&group.name)
-        .bind(&group.description)
-        .execute(&mut *write)
-        .await?
-        .rows_affected();
-        write.commit().await?;
-        Ok(made == 1)
+        .commit(self)
+        .await
+        .map(|rows| rows == 1)
     }
 
     /// Changes a group's name and description. `None` when the name is taken, false when the group is gone.
@@ -76,53 +66,33 @@ impl Database {
     /// Deletes a group with its grants, and ends its members' tokens where it held roles; false when it is gone.
     pub(crate) async fn delete_group(&self, id: &str) -> Result<bool> {
         let mut write = self.write().await?;
-        sqlx::query(
+        let text =
             "delete from tokens where user_id in (select user_id from group_members where group_id = $1) and exists
                (select 1 from grants g where g.actor_kind = 'group' and g.actor_id = $1
-                   and g.target_kind = tokens.scope_kind and g.target_id = tokens.scope_id)",
-        )
-        .bind(id)
-        .execute(&mut *write)
-        .await?;
-        sqlx::query("delete from grants where actor_kind = 'group' and actor_id = $1")
-            .bind(id)
-            .execute(&mut *write)
-            .await?;
-        let gone =
-            sqlx::query("delete from user_groups where id = $1").bind(id).execute(&mut *write).await?.rows_affected();
+                   and g.target_kind = tokens.scope_kind and g.target_id = tokens.scope_id)";
+        sql!(text, id).run(&mut write).await?;
+        sql!("delete from grants where actor_kind = 'group' and actor_id = $1", id).run(&mut write).await?;
+        let gone = sql!("delete from user_groups where id = $1", id).run(&mut write).await?;
         write.commit().await?;
         Ok(gone == 1)
     }
 
     /// The ids of a group's members.
     pub(crate) async fn group_member_ids(&self, group_id: &str) -> Result<Vec<String>> {
-        let rows = sqlx::query("select user_id from group_members where group_id = $1 order by user_id")
-            .bind(group_id)
-            .fetch_all(self.reads())
-            .await?;
-        Ok(rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>()?)
+        sql!("select user_id from group_members where group_id = $1 order by user_id", group_id).column(self).await
     }
 
     /// Puts a user into a group; doing it again changes nothing.
     pub(crate) async fn insert_group_member(&self, group_id: &str, user_id: &str) -> Result<()> {
-        let mut write = self.write().await?;
-        sqlx::query("insert into group_members (group_id, user_id) values ($1, $2) on conflict do nothing")
-            .bind(group_id)
-            .bind(user_id)
-            .execute(&mut *write)
-            .await?;
-        Ok(write.commit().await?)
+        let text = "insert into group_members (group_id, user_id) values ($1, $2) on conflict do nothing";
+        sql!(text, group_id, user_id).commit(self).await.map(drop)
     }
 
     /// Takes a user out of a group, and ends its tokens where the group holds roles; false when it was not in it.
     pub(crate) async fn delete_group_member(&self, group_id: &str, user_id: &str) -> Result<bool> {
         let mut write = self.write().await?;
-        let gone = sqlx::query("delete from group_members where group_id = $1 and user_id = $2")
-            .bind(group_id)
-            .bind(user_id)
-            .execute(&mut *write)
-            .await?
-            .rows_affected();
+        let text = "delete from group_members where group_id = $1 and user_id = $2";
+        let gone = sql!(text, group_id, user_id).run(&mut write).await?;
         end_tokens(&mut write, group_id, user_id).await?;
         write.commit().await?;
         Ok(gone == 1)
@@ -130,23 +100,10 @@ impl Database {
 }
 
 async fn end_tokens(write: &mut Write, group_id: &str, user_id: &str) -> Result<()> {
-    sqlx::query(
-        "delete from tokens where user_id = $2 and exists
+    let text = "delete from tokens where user_id = $2 and exists
            (select 1 from grants g where g.actor_kind = 'group' and g.actor_id = $1
-               and g.target_kind = tokens.scope_kind and g.target_id = tokens.scope_id)",
-    )
-    .bind(group_id)
-    .bind(user_id)
-    .execute(&mut **write)
-    .await?;
-    Ok(())
+               and g.target_kind = tokens.scope_kind and g.target_id = tokens.scope_id)";
+    sql!(text, group_id, user_id).run(write).await.map(drop)
 }
 
-fn group(row: &AnyRow) -> sqlx::Result<Group> {
-    Ok(Group {
-        id: row.try_get("id")?,
-        domain_id: row.try_get("domain_id")?,
-        name: row.try_get("name")?,
-        description: row.try_get("description")?,
-    })
-}
+from_row!(Group { id, domain_id, name, description });

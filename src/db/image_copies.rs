@@ -5,7 +5,7 @@
 
 use sqlx::{Row as _, any::AnyRow};
 
-use super::{Database, Write, chunks::hold_session, fills::lock_own, image_tasks, image_usage, now_ms};
+use super::{Database, Write, chunks::hold_session, fills::lock_own, image_tasks, image_usage, now_ms, statement::sql};
 use crate::{
     error::Result,
     ids::{ImageId, ProjectId},
@@ -87,7 +87,7 @@ impl Database {
         let mut write = self.write().await?;
         image_tasks::insert(&mut write, task).await?;
         let text = "update images set importing_to = '', failed_import = '' where id = $1";
-        sqlx::query(text).bind(id.to_string()).execute(&mut *write).await?;
+        sql!(text, id).run(&mut write).await?;
         write.commit().await?;
         Ok(())
     }
@@ -134,14 +134,6 @@ impl Copies {
         let text = "update images set stores = $2, charged_bytes = $5, revision = revision + 1, \
                     importing_to = case when importing_to is null then null else $3 end, \
                     failed_import = case when failed_import is null then null else $4 end where id = $1";
-        sqlx::query(text)
-            .bind(id.to_string())
-            .bind(&self.stores)
-            .bind(&self.importing_to)
-            .bind(&self.failed)
-            .bind(charged_bytes)
-            .execute(&mut **write)
-            .await?;
-        Ok(())
+        sql!(text, id, &self.stores, &self.importing_to, &self.failed, charged_bytes).run(write).await.map(drop)
     }
 }

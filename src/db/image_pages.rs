@@ -48,7 +48,7 @@ impl Database {
             return Ok(0);
         }
         let statement = Statement::counting(Page { parts, wanted, after: None });
-        statement.query().fetch_all(self.reads()).await?.iter().map(|row| Ok(row.try_get::<i64, _>(0)?)).sum()
+        Ok(statement.sql().column::<i64>(self).await?.into_iter().sum())
     }
 
     /// One page of the images of these parts. `after` is the marker's record.
@@ -68,7 +68,7 @@ impl Database {
             }
         }
         let statement = Statement::of(Page { parts, wanted: &wanted, after });
-        let mut rows = statement.query().fetch(self.reads());
+        let mut rows = statement.sql().0.fetch(self.reads());
         let (mut page, mut bytes) = (ImagePage::default(), 0);
         while bytes < PAGE_BYTES
             && let Some(row) = rows.try_next().await?
@@ -127,20 +127,20 @@ impl Statement {
         if let [only] = page.parts {
             let (from, when) = statement.branch(only, images);
             let sql = format!("select {COLUMNS} from {from} where {when}{rest} order by {order_by} limit {limit}");
-            statement.sql.push_str(&sql);
+            statement.text.push_str(&sql);
             return statement;
         }
         // Ids first, a page of them from each branch; the wide rows only of those that make the page.
-        let _ = write!(statement.sql, "select {COLUMNS} from images i where i.id in (select id from (");
+        let _ = write!(statement.text, "select {COLUMNS} from images i where i.id in (select id from (");
         for (n, part) in page.parts.iter().enumerate() {
             let (from, when) = statement.branch(part, images);
             let union = if n > 0 { " union all " } else { "" };
             let _ = write!(
-                statement.sql,
+                statement.text,
                 "{union}select id from (select i.id from {from} where {when}{rest} order by {order_by} limit {limit}) as b{n}"
             );
         }
-        let _ = write!(statement.sql, ") as seen) order by {order_by} limit {limit}");
+        let _ = write!(statement.text, ") as seen) order by {order_by} limit {limit}");
         statement
     }
 
@@ -154,7 +154,7 @@ impl Statement {
         if chosen.is_empty() {
             return "images";
         }
-        let _ = write!(self.sql, "with chosen as materialized (select i.* from images i where 1 = 1{chosen}) ");
+        let _ = write!(self.text, "with chosen as materialized (select i.* from images i where 1 = 1{chosen}) ");
         "chosen"
     }
 
@@ -168,7 +168,7 @@ impl Statement {
         for (n, part) in page.parts.iter().enumerate() {
             let union = if n > 0 { " union all " } else { "" };
             let (from, when) = statement.branch(part, "images");
-            let _ = write!(statement.sql, "{union}select count(*) from {from} where {when}{rest}");
+            let _ = write!(statement.text, "{union}select count(*) from {from} where {when}{rest}");
         }
         statement
     }

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::{Row as _, any::AnyRow};
-
-use super::{Database, Write, columns::Json, now_ms};
+use super::{
+    Database, Write,
+    columns::{Json, from_row},
+    now_ms,
+    statement::sql,
+};
 use crate::{
     error::Result,
     ids::{ImageId, JobId},
@@ -30,32 +33,16 @@ impl TaskOrder {
 const COLUMNS: &str = "id, kind, image_id, owner, user_id, request_id, status, input, result, message, created_ms, \
                        updated_ms, expires_ms";
 
-impl ImageTask {
-    fn of(row: &AnyRow) -> Result<ImageTask> {
-        Ok(ImageTask {
-            id: row.try_get(0)?,
-            kind: row.try_get(1)?,
-            image: row.try_get(2)?,
-            owner: row.try_get(3)?,
-            user: row.try_get(4)?,
-            request_id: row.try_get(5)?,
-            status: row.try_get(6)?,
-            input: row.try_get(7)?,
-            result: row.try_get(8)?,
-            message: row.try_get(9)?,
-            created_ms: row.try_get(10)?,
-            updated_ms: row.try_get(11)?,
-            expires_ms: row.try_get(12)?,
-        })
-    }
-}
+from_row!(ImageTask {
+    id, kind, image = "image_id", owner, user = "user_id", request_id, status, input, result, message, created_ms,
+    updated_ms, expires_ms,
+});
 
 impl Database {
     /// A task.
     pub async fn image_task(&self, id: JobId) -> Result<Option<ImageTask>> {
         let sql = format!("select {COLUMNS} from image_tasks where id = $1");
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(id).fetch_optional(self.reads()).await?;
-        row.as_ref().map(ImageTask::of).transpose()
+        sql!(sqlx::AssertSqlSafe(sql), id).row(self).await
     }
 
     /// A page of tasks.
@@ -75,49 +62,47 @@ impl Database {
                   or {later} and (created_ms {sign} $5 or created_ms = $5 and id {sign} $4)) \
              order by {first_order}created_ms {order}, id {order} limit $6"
         );
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql))
-            .bind(page.status.map_or("", |status| status.into_str()))
-            .bind(page.kind.map_or("", |kind| kind.into_str()))
-            .bind(page.image.map(|id| id.to_string()).unwrap_or_default())
-            .bind(after.map(|task| task.id.to_string()).unwrap_or_default())
-            .bind(after.map(|task| task.created_ms).unwrap_or_default())
-            .bind(i64::from(page.limit))
-            .bind(word)
-            .fetch_all(self.reads())
-            .await?;
-        rows.iter().map(ImageTask::of).collect()
+        sql!(
+            sqlx::AssertSqlSafe(sql),
+            page.status.map_or("", |status| status.into_str()),
+            page.kind.map_or("", |kind| kind.into_str()),
+            page.image.map(|id| id.to_string()).unwrap_or_default(),
+            after.map(|task| task.id.to_string()).unwrap_or_default(),
+            after.map(|task| task.created_ms).unwrap_or_default(),
+            i64::from(page.limit),
+            word
+        )
+        .rows(self)
+        .await
     }
 
     /// Forgets tasks whose time is over.
     pub async fn forget_image_tasks(&self, now_ms: i64) -> Result<()> {
-        let mut write = self.write().await?;
-        sqlx::query("delete from image_tasks where expires_ms < $1").bind(now_ms).execute(&mut *write).await?;
-        write.commit().await?;
-        Ok(())
+        sql!("delete from image_tasks where expires_ms < $1", now_ms).commit(self).await.map(drop)
     }
 }
 
 pub(super) async fn insert(write: &mut Write, task: &ImageTask) -> Result<()> {
-    sqlx::query(
+    sql!(
         "insert into image_tasks (id, kind, image_id, owner, user_id, request_id, status, input, result, message, \
          created_ms, updated_ms, expires_ms) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+        task.id,
+        task.kind,
+        task.image,
+        task.owner,
+        task.user,
+        &task.request_id,
+        task.status,
+        &task.input,
+        &task.result,
+        &task.message,
+        task.created_ms,
+        task.updated_ms,
+        task.expires_ms
     )
-    .bind(task.id)
-    .bind(task.kind)
-    .bind(task.image)
-    .bind(task.owner)
-    .bind(task.user)
-    .bind(task.request_id.clone())
-    .bind(task.status)
-    .bind(task.input.clone())
-    .bind(task.result.clone())
-    .bind(task.message.clone())
-    .bind(task.created_ms)
-    .bind(task.updated_ms)
-    .bind(task.expires_ms)
-    .execute(&mut **write)
-    .await?;
-    Ok(())
+    .run(write)
+    .await
+    .map(drop)
 }
 
 /// Notes how far the tasks of an image are that have not ended.
@@ -146,17 +131,7 @@ async fn end(
     result: Option<Json<BTreeMap<&str, ImageId>>>,
     message: &str,
 ) -> Result<()> {
-    sqlx::query(
-        "update image_tasks set status = $2, result = $3, message = $4, updated_ms = $5, expires_ms = $6 \
-         where image_id = $1 and status in ('pending', 'processing')",
-    )
-    .bind(image)
-    .bind(status)
-    .bind(result)
-    .bind(message.to_owned())
-    .bind(now_ms())
-    .bind(now_ms() + KEEP_ENDED_MS)
-    .execute(&mut **write)
-    .await?;
-    Ok(())
+    let text = "update image_tasks set status = $2, result = $3, message = $4, updated_ms = $5, expires_ms = $6 \
+         where image_id = $1 and status in ('pending', 'processing')";
+    sql!(text, image, status, result, message, now_ms(), now_ms() + KEEP_ENDED_MS).run(write).await.map(drop)
 }

@@ -3,7 +3,7 @@
 
 use sqlx::Row as _;
 
-use super::{Database, Write};
+use super::{Database, Write, statement::sql};
 use crate::{
     error::{Error, Result},
     ids::ProjectId,
@@ -30,36 +30,25 @@ impl Database {
 
     /// The projects whose kept sums are not those of their images: none, unless an invariant is broken.
     pub async fn image_usage_errors(&self) -> Result<Vec<String>> {
-        let rows = sqlx::query(
-            "select u.project_id from image_usage u left join (select owner, count(*) as images, \
+        let text = "select u.project_id from image_usage u left join (select owner, count(*) as images, \
              cast(sum(charged_bytes) as bigint) as bytes, \
              cast(sum(case when f.image_id is null then 0 else 1 end) as bigint) as uploads \
              from images left join fills f on f.image_id = id and f.holder is not null \
              and f.kind in ('upload', 'stage', 'import') group by owner) i on i.owner = u.project_id \
              where u.images <> coalesce(i.images, 0) or u.bytes <> coalesce(i.bytes, 0) \
              or u.uploads <> coalesce(i.uploads, 0) \
-             union select owner from images where owner not in (select project_id from image_usage)",
-        )
-        .fetch_all(self.reads())
-        .await?;
-        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+             union select owner from images where owner not in (select project_id from image_usage)";
+        sql!(text).column(self).await
     }
 }
 
 /// Counts one more image.
 pub(super) async fn charge_image(write: &mut Write, project: ProjectId, bytes: i64, limits: Limits) -> Result<()> {
     make_row(write, project).await?;
-    let taken = sqlx::query(
-        "update image_usage set images = images + 1, bytes = bytes + $2 \
-         where project_id = $1 and images < $3 and bytes + $2 <= $4",
-    )
-    .bind(project.to_string())
-    .bind(bytes)
-    .bind(limits.images)
-    .bind(limits.bytes)
-    .execute(&mut **write)
-    .await?;
-    if taken.rows_affected() == 1 {
+    let text = "update image_usage set images = images + 1, bytes = bytes + $2 \
+         where project_id = $1 and images < $3 and bytes + $2 <= $4";
+    let taken = sql!(text, project, bytes, limits.images, limits.bytes).run(write).await?;
+    if taken == 1 {
         return Ok(());
     }
     Err(refusal(write, project, bytes, limits).await?)
@@ -67,27 +56,16 @@ pub(super) async fn charge_image(write: &mut Write, project: ProjectId, bytes: i
 
 /// Counts one image less.
 pub(super) async fn release_image(write: &mut Write, project: ProjectId, bytes: i64) -> Result<()> {
-    sqlx::query("update image_usage set images = images - 1, bytes = bytes - $2 where project_id = $1")
-        .bind(project.to_string())
-        .bind(bytes)
-        .execute(&mut **write)
-        .await?;
-    Ok(())
+    let text = "update image_usage set images = images - 1, bytes = bytes - $2 where project_id = $1";
+    sql!(text, project, bytes).run(write).await.map(drop)
 }
 
 /// Counts an upload that begins, and its first reservation.
 pub(super) async fn charge_upload(write: &mut Write, project: ProjectId, bytes: i64, limits: Limits) -> Result<()> {
-    let taken = sqlx::query(
-        "update image_usage set uploads = uploads + 1, bytes = bytes + $2 \
-         where project_id = $1 and uploads < $3 and bytes + $2 <= $4",
-    )
-    .bind(project.to_string())
-    .bind(bytes)
-    .bind(limits.uploads)
-    .bind(limits.bytes)
-    .execute(&mut **write)
-    .await?;
-    if taken.rows_affected() == 1 {
+    let text = "update image_usage set uploads = uploads + 1, bytes = bytes + $2 \
+         where project_id = $1 and uploads < $3 and bytes + $2 <= $4";
+    let taken = sql!(text, project, bytes, limits.uploads, limits.bytes).run(write).await?;
+    if taken == 1 {
         return Ok(());
     }
     Err(refusal(write, project, bytes, limits).await?)
@@ -95,23 +73,15 @@ pub(super) async fn charge_upload(write: &mut Write, project: ProjectId, bytes: 
 
 /// Counts an upload that ended; `bytes` is what its reservation and its file differ by.
 pub(super) async fn release_upload(write: &mut Write, project: ProjectId, bytes: i64) -> Result<()> {
-    sqlx::query("update image_usage set uploads = uploads - 1, bytes = bytes - $2 where project_id = $1")
-        .bind(project.to_string())
-        .bind(bytes)
-        .execute(&mut **write)
-        .await?;
-    Ok(())
+    let text = "update image_usage set uploads = uploads - 1, bytes = bytes - $2 where project_id = $1";
+    sql!(text, project, bytes).run(write).await.map(drop)
 }
 
 /// Counts more bytes, if the limit allows.
 pub(super) async fn charge_bytes(write: &mut Write, project: ProjectId, bytes: i64, limits: Limits) -> Result<()> {
-    let taken = sqlx::query("update image_usage set bytes = bytes + $2 where project_id = $1 and bytes + $2 <= $3")
-        .bind(project.to_string())
-        .bind(bytes)
-        .bind(limits.bytes)
-        .execute(&mut **write)
-        .await?;
-    if taken.rows_affected() == 1 {
+    let text = "update image_usage set bytes = bytes + $2 where project_id = $1 and bytes + $2 <= $3";
+    let taken = sql!(text, project, bytes, limits.bytes).run(write).await?;
+    if taken == 1 {
         return Ok(());
     }
     Err(refusal(write, project, bytes, limits).await?)
@@ -136,13 +106,9 @@ pub(super) async fn move_between(write: &mut Write, from: ProjectId, to: Project
 }
 
 async fn make_row(write: &mut Write, project: ProjectId) -> Result<()> {
-    sqlx::query(
-        "insert into image_usage (project_id, images, bytes, uploads) values ($1, 0, 0, 0) on conflict do nothing",
-    )
-    .bind(project.to_string())
-    .execute(&mut **write)
-    .await?;
-    Ok(())
+    let text =
+        "insert into image_usage (project_id, images, bytes, uploads) values ($1, 0, 0, 0) on conflict do nothing";
+    sql!(text, project).run(write).await.map(drop)
 }
 
 /// Says which limit was in the way.

@@ -2,13 +2,13 @@
 
 use std::fmt::Write as _;
 
-use sqlx::{AssertSqlSafe, Row as _, any::AnyRow};
+use sqlx::AssertSqlSafe;
 
 use super::{
     Database,
-    columns::json,
-    instances::{COLUMNS, instance},
-    statement::{Statement, Value, order_by, total_order},
+    columns::from_row,
+    instances::COLUMNS,
+    statement::{Statement, Value, order_by, sql, total_order},
 };
 use crate::{
     error::Result,
@@ -27,7 +27,7 @@ impl Database {
 
     /// One page of instances.
     pub async fn instance_page(&self, page: &InstancePage) -> Result<Vec<InstanceRow>> {
-        selecting(page).query().fetch_all(self.reads()).await?.iter().map(instance).collect()
+        selecting(page).sql().rows(self).await
     }
 
     /// Instances that there are, and deleted ones that changed since, by their ids.
@@ -41,7 +41,7 @@ impl Database {
         let mut statement = Statement::default();
         let since = statement.value(Value::Number(since_ms));
         let _ = write!(
-            statement.sql,
+            statement.text,
             "select id, project_id, name, flavor, status, created_ms, launched_ms, terminated_ms from instances \
              where (status <> 'DELETED' or updated_ms >= {since})"
         );
@@ -53,9 +53,8 @@ impl Database {
             }
         }
         let limit = statement.value(Value::Number(i64::from(limit)));
-        let _ = write!(statement.sql, " order by id limit {limit}");
-        let rows = statement.query().fetch_all(self.reads()).await?;
-        Ok(rows.iter().map(used).collect::<sqlx::Result<_>>()?)
+        let _ = write!(statement.text, " order by id limit {limit}");
+        statement.sql().rows(self).await
     }
 
     /// Forgets deleted instances that have not changed since, and what was done to them, at most so many; says how
@@ -66,7 +65,7 @@ impl Database {
         let mut write = self.write().await?;
         // The history first: the same instances are chosen again while their rows are there.
         let history = format!("delete from instance_actions where instance_id in ({old})");
-        sqlx::query(AssertSqlSafe(history)).bind(before_ms).bind(i64::from(at_most)).execute(&mut *write).await?;
+        sql!(AssertSqlSafe(history), before_ms, i64::from(at_most)).run(&mut write).await?;
         let rows = format!("delete from instances where id in ({old})");
         let rows = sqlx::query(AssertSqlSafe(rows)).bind(before_ms).bind(i64::from(at_most));
         let forgotten = rows.execute(&mut *write).await?.rows_affected();
@@ -82,7 +81,7 @@ fn selecting(page: &InstancePage) -> Statement {
         InstancesSeen::Deleted => "status = 'DELETED'",
         InstancesSeen::ChangedSince(_) => "1 = 1",
     };
-    let _ = write!(statement.sql, "select {COLUMNS} from instances where {seen}");
+    let _ = write!(statement.text, "select {COLUMNS} from instances where {seen}");
     if let InstancesSeen::ChangedSince(since) = page.seen {
         statement.and("updated_ms >=", Value::Number(since));
     }
@@ -103,17 +102,17 @@ fn selecting(page: &InstancePage) -> Statement {
     }
     if !page.status.is_empty() {
         let words: Vec<_> = page.status.iter().map(|status| format!("'{status}'")).collect();
-        let _ = write!(statement.sql, " and status in ({})", words.join(", "));
+        let _ = write!(statement.text, " and status in ({})", words.join(", "));
     }
     let order = total_order(&page.order, &[(SortKey::Id, Direction::Descending)]);
     if let Some(after) = &page.after {
         let order: Vec<_> =
             order.iter().map(|(key, direction)| (column(*key), *direction, sort_value(*key, after))).collect();
         let after = statement.after(&order);
-        let _ = write!(statement.sql, " and {after}");
+        let _ = write!(statement.text, " and {after}");
     }
     let limit = statement.value(Value::Number(i64::from(page.limit)));
-    let _ = write!(statement.sql, " order by {} limit {limit}", order_by(&order, column));
+    let _ = write!(statement.text, " order by {} limit {limit}", order_by(&order, column));
     statement
 }
 
@@ -139,15 +138,4 @@ fn sort_value(key: SortKey, row: &InstanceRow) -> Value {
     }
 }
 
-fn used(row: &AnyRow) -> sqlx::Result<UsedInstance> {
-    Ok(UsedInstance {
-        id: row.try_get("id")?,
-        project_id: row.try_get("project_id")?,
-        name: row.try_get("name")?,
-        flavor: json(row, "flavor")?,
-        status: row.try_get("status")?,
-        created_ms: row.try_get("created_ms")?,
-        launched_ms: row.try_get("launched_ms")?,
-        terminated_ms: row.try_get("terminated_ms")?,
-    })
-}
+from_row!(UsedInstance { id, project_id, name, flavor as json, status, created_ms, launched_ms, terminated_ms });

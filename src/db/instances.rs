@@ -3,13 +3,14 @@
 //! A row's state ([`InstanceState`]) is written only by the instance's driver, by compare-and-set; names, labels
 //! and descriptions are written for their owner and never touch the state.
 
-use sqlx::{Row as _, any::AnyRow};
+use sqlx::{FromRow, Row as _, any::AnyRow};
 
 use super::{
     Database, Write,
-    columns::{Json, count, json},
+    columns::{Json, count, from_row, json},
     instance_actions::{finish_actions, insert_action},
     now_ms,
+    statement::sql,
 };
 use crate::{
     error::{Error, Result},
@@ -60,8 +61,7 @@ impl Database {
     /// One instance, deleted or not.
     pub async fn instance(&self, id: InstanceId) -> Result<Option<InstanceRow>> {
         let text = format!("select {COLUMNS} from instances where id = $1");
-        let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id).fetch_optional(self.reads()).await?;
-        row.as_ref().map(instance).transpose()
+        sql!(sqlx::AssertSqlSafe(text), id).row(self).await
     }
 
     /// Writes a driver's new state where the old one still stands, and with it what that means for the history.
@@ -109,22 +109,22 @@ impl Database {
         }
         let text = format!("select {COLUMNS} from instances where id = $1");
         let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id).fetch_one(&mut *write).await?;
-        let mut row = instance(&row)?;
+        let mut row = InstanceRow::from_row(&row)?;
         change(&mut row)?;
         row.updated_ms = now_ms();
-        sqlx::query(
+        sql!(
             "update instances set name = $2, description = $3, hostname = $4, metadata = $5, tags = $6, \
              updated_ms = $7, locked = $8 where id = $1",
+            id,
+            &row.name,
+            &row.description,
+            &row.hostname,
+            Json(&row.metadata),
+            Json(&row.tags),
+            row.updated_ms,
+            row.lock.as_ref().map(Json)
         )
-        .bind(id)
-        .bind(&row.name)
-        .bind(row.description.as_deref())
-        .bind(&row.hostname)
-        .bind(Json(&row.metadata))
-        .bind(Json(&row.tags))
-        .bind(row.updated_ms)
-        .bind(row.lock.as_ref().map(Json))
-        .execute(&mut *write)
+        .run(&mut write)
         .await?;
         write.commit().await?;
         Ok(Some(row))
@@ -133,7 +133,7 @@ impl Database {
     /// The usage of a project's instances.
     pub async fn instance_usage(&self, project: ProjectId) -> Result<Usage> {
         let row = sqlx::query(USAGE).bind(project).fetch_one(self.reads()).await?;
-        usage(&row)
+        Ok(Usage::from_row(&row)?)
     }
 
     /// Memory of the instances that run or are about to, without this one.
@@ -203,19 +203,14 @@ async fn write_state_with(
 }
 
 async fn take_turn(write: &mut Write, name: &str) -> Result<()> {
-    sqlx::query(
-        "insert into instance_locks (name, turn) values ($1, 1) \
-         on conflict (name) do update set turn = instance_locks.turn + 1",
-    )
-    .bind(name)
-    .execute(&mut **write)
-    .await?;
-    Ok(())
+    let text = "insert into instance_locks (name, turn) values ($1, 1) \
+         on conflict (name) do update set turn = instance_locks.turn + 1";
+    sql!(text, name).run(write).await.map(drop)
 }
 
 async fn fitting(write: &mut Write, wanted: &Reservation) -> Result<u32> {
     let row = sqlx::query(USAGE).bind(wanted.project.to_string()).fetch_one(&mut **write).await?;
-    let (used, quota) = (usage(&row)?, wanted.quota);
+    let (used, quota) = (Usage::from_row(&row)?, wanted.quota);
     let text = "select cast(coalesce(sum(memory_mib), 0) as bigint) from instances \
                 where status in ('BUILD', 'ACTIVE', 'PAUSED', 'REBOOT') or task = 'powering-on'";
     let running: i64 = sqlx::query_scalar(text).fetch_one(&mut **write).await?;
@@ -252,85 +247,52 @@ fn no_room(asked_mib: u64, running_mib: u64, wanted: &Reservation) -> String {
 
 async fn insert(write: &mut Write, row: &InstanceRow) -> Result<()> {
     let (make, state) = (&row.make, &row.state);
-    sqlx::query(
-        "insert into instances (id, project_id, user_id, name, description, hostname, status, task, image_id, \
+    sql!("insert into instances (id, project_id, user_id, name, description, hostname, status, task, image_id, \
          image_name, hardware, base_root, base_store, base_bytes, disk_bytes, flavor, vcpus, memory_mib, key_name, \
          public_key, user_data, metadata, tags, mac, forwards, launch_index, reservation_id, number, created_ms, updated_ms) \
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-         $22, $23, $24, $25, $26, $27, $28, $29, $30)",
-    )
-    .bind(row.id)
-    .bind(row.project_id)
-    .bind(row.user_id)
-    .bind(&row.name)
-    .bind(row.description.as_deref())
-    .bind(&row.hostname)
-    .bind(state.status)
-    .bind(state.task)
-    .bind(make.image)
-    .bind(&make.image_name)
-    .bind(Json(&make.hardware))
-    .bind(&make.base_root)
-    .bind(&make.base_store)
-    .bind(make.base_bytes as i64)
-    .bind(make.disk_bytes as i64)
-    .bind(Json(&make.flavor))
-    .bind(i64::from(make.vcpus))
-    .bind(make.memory_mib as i64)
-    .bind(make.key_name.as_deref())
-    .bind(make.public_key.as_deref())
-    .bind(make.user_data.as_deref())
-    .bind(Json(&row.metadata))
-    .bind(Json(&row.tags))
-    .bind(make.mac.as_deref())
-    .bind(Json(&state.forwards))
-    .bind(i64::from(make.launch_index))
-    .bind(&make.reservation_id)
-    .bind(i64::from(row.number))
-    .bind(row.created_ms)
-    .bind(row.updated_ms)
-    .execute(&mut **write)
-    .await?;
-    Ok(())
+         $22, $23, $24, $25, $26, $27, $28, $29, $30)", row.id, row.project_id, row.user_id, &row.name, &row.description, &row.hostname, state.status, state.task, make.image, &make.image_name, Json(&make.hardware), &make.base_root, &make.base_store, make.base_bytes as i64, make.disk_bytes as i64, Json(&make.flavor), i64::from(make.vcpus), make.memory_mib as i64, &make.key_name, &make.public_key, &make.user_data, Json(&row.metadata), Json(&row.tags), &make.mac, Json(&state.forwards), i64::from(make.launch_index), &make.reservation_id, i64::from(row.number), row.created_ms, row.updated_ms).run(write).await.map(drop)
 }
 
-pub(super) fn instance(row: &AnyRow) -> Result<InstanceRow> {
-    Ok(InstanceRow {
-        id: row.try_get("id")?,
-        project_id: row.try_get("project_id")?,
-        user_id: row.try_get("user_id")?,
-        name: row.try_get("name")?,
-        description: row.try_get("description")?,
-        hostname: row.try_get("hostname")?,
-        metadata: json(row, "metadata")?,
-        tags: json(row, "tags")?,
-        make: InstanceMake {
-            image: row.try_get("image_id")?,
-            image_name: row.try_get("image_name")?,
-            hardware: json(row, "hardware")?,
-            base_root: row.try_get("base_root")?,
-            base_store: row.try_get("base_store")?,
-            base_bytes: count(row, "base_bytes")?,
-            disk_bytes: count(row, "disk_bytes")?,
-            flavor: json(row, "flavor")?,
-            vcpus: count(row, "vcpus")?,
-            memory_mib: count(row, "memory_mib")?,
-            key_name: row.try_get("key_name")?,
-            public_key: row.try_get("public_key")?,
-            user_data: row.try_get("user_data")?,
-            mac: row.try_get("mac")?,
-            launch_index: count(row, "launch_index")?,
-            reservation_id: row.try_get("reservation_id")?,
-        },
-        lock: row.try_get::<Option<Json<_>>, _>("locked")?.map(|lock| lock.0),
-        number: count(row, "number")?,
-        state: state(row)?,
-        created_ms: row.try_get("created_ms")?,
-        updated_ms: row.try_get("updated_ms")?,
-    })
+impl FromRow<'_, AnyRow> for InstanceRow {
+    fn from_row(row: &AnyRow) -> sqlx::Result<InstanceRow> {
+        Ok(InstanceRow {
+            id: row.try_get("id")?,
+            project_id: row.try_get("project_id")?,
+            user_id: row.try_get("user_id")?,
+            name: row.try_get("name")?,
+            description: row.try_get("description")?,
+            hostname: row.try_get("hostname")?,
+            metadata: json(row, "metadata")?,
+            tags: json(row, "tags")?,
+            make: InstanceMake {
+                image: row.try_get("image_id")?,
+                image_name: row.try_get("image_name")?,
+                hardware: json(row, "hardware")?,
+                base_root: row.try_get("base_root")?,
+                base_store: row.try_get("base_store")?,
+                base_bytes: count(row, "base_bytes")?,
+                disk_bytes: count(row, "disk_bytes")?,
+                flavor: json(row, "flavor")?,
+                vcpus: count(row, "vcpus")?,
+                memory_mib: count(row, "memory_mib")?,
+                key_name: row.try_get("key_name")?,
+                public_key: row.try_get("public_key")?,
+                user_data: row.try_get("user_data")?,
+                mac: row.try_get("mac")?,
+                launch_index: count(row, "launch_index")?,
+                reservation_id: row.try_get("reservation_id")?,
+            },
+            lock: row.try_get::<Option<Json<_>>, _>("locked")?.map(|lock| lock.0),
+            number: count(row, "number")?,
+            state: state(row)?,
+            created_ms: row.try_get("created_ms")?,
+            updated_ms: row.try_get("updated_ms")?,
+        })
+    }
 }
 
-fn state(row: &AnyRow) -> Result<InstanceState> {
+fn state(row: &AnyRow) -> sqlx::Result<InstanceState> {
     let message: Option<String> = row.try_get("fault_message")?;
     let fault = match message {
         Some(message) => Some(Fault { code: count(row, "fault_code")?, message, created_ms: row.try_get("fault_ms")? }),
@@ -348,11 +310,4 @@ fn state(row: &AnyRow) -> Result<InstanceState> {
     })
 }
 
-fn usage(row: &AnyRow) -> Result<Usage> {
-    Ok(Usage {
-        instances: count(row, "instances")?,
-        vcpus: count(row, "vcpus")?,
-        memory_mib: count(row, "memory_mib")?,
-        disk_gib: count(row, "disk_gib")?,
-    })
-}
+from_row!(Usage { instances as count, vcpus as count, memory_mib as count, disk_gib as count });

@@ -1,8 +1,8 @@
 //! The rows of jobs: work that outlives its request.
 
-use sqlx::{Row as _, any::AnyRow};
+use sqlx::{FromRow as _, Row as _};
 
-use super::{Database, Write, now_ms};
+use super::{Database, Write, columns::from_row, now_ms, statement::sql};
 use crate::{
     error::Result,
     ids::JobId,
@@ -45,155 +45,86 @@ impl Database {
         .fetch_optional(&mut *write)
         .await?;
         write.commit().await?;
-        row.map(|row| {
-            Ok(HeldJob {
-                id: row.try_get(0)?,
-                work: row.try_get(1)?,
-                caller: row.try_get(2)?,
-                failures: row.try_get(3)?,
-            })
-        })
-        .transpose()
+        Ok(row.as_ref().map(HeldJob::from_row).transpose()?)
     }
 
     /// Shows a sign of life; false when another has taken the job.
     pub async fn renew_job(&self, id: JobId, holder: &str, lease_ms: i64) -> Result<bool> {
-        let mut write = self.write().await?;
-        let done =
-            sqlx::query("update jobs set lease_until_ms = $3 where id = $1 and holder = $2 and state = 'running'")
-                .bind(id)
-                .bind(holder.to_owned())
-                .bind(now_ms() + lease_ms)
-                .execute(&mut *write)
-                .await?;
-        write.commit().await?;
-        Ok(done.rows_affected() == 1)
+        let text = "update jobs set lease_until_ms = $3 where id = $1 and holder = $2 and state = 'running'";
+        sql!(text, id, holder, now_ms() + lease_ms).commit(self).await.map(|rows| rows == 1)
     }
 
     /// Notes how far the job is.
     pub async fn set_job_progress(&self, id: JobId, percent: i64) -> Result<()> {
-        let mut write = self.write().await?;
-        sqlx::query("update jobs set progress = $2, updated_ms = $3 where id = $1")
-            .bind(id)
-            .bind(percent)
-            .bind(now_ms())
-            .execute(&mut *write)
-            .await?;
-        write.commit().await?;
-        Ok(())
+        let text = "update jobs set progress = $2, updated_ms = $3 where id = $1";
+        sql!(text, id, percent, now_ms()).commit(self).await.map(drop)
     }
 
     /// Ends a job, well or (with a reason) not.
     pub async fn end_job(&self, id: JobId, holder: &str, failure: Option<&str>) -> Result<()> {
-        let mut write = self.write().await?;
-        sqlx::query(
+        sql!(
             "update jobs set state = $3, reason = $4, once = null, holder = null, lease_until_ms = null, \
              updated_ms = $5 where id = $1 and holder = $2",
+            id,
+            holder,
+            if failure.is_some() { JobState::Failed } else { JobState::Done },
+            failure.map(str::to_owned),
+            now_ms()
         )
-        .bind(id)
-        .bind(holder.to_owned())
-        .bind(if failure.is_some() { JobState::Failed } else { JobState::Done })
-        .bind(failure.map(str::to_owned))
-        .bind(now_ms())
-        .execute(&mut *write)
-        .await?;
-        write.commit().await?;
-        Ok(())
+        .commit(self)
+        .await
+        .map(drop)
     }
 
     /// Puts a job back for another attempt.
     pub async fn retry_job(&self, id: JobId, holder: &str, run_at_ms: i64, reason: &str) -> Result<()> {
-        let mut write = self.write().await?;
-        sqlx::query(
-            "update jobs set state = 'waiting', failures = failures + 1, run_at_ms = $3, reason = $4, \
-             holder = null, lease_until_ms = null, updated_ms = $5 where id = $1 and holder = $2",
-        )
-        .bind(id)
-        .bind(holder.to_owned())
-        .bind(run_at_ms)
-        .bind(reason.to_owned())
-        .bind(now_ms())
-        .execute(&mut *write)
-        .await?;
-        write.commit().await?;
-        Ok(())
+        let text = "update jobs set state = 'waiting', failures = failures + 1, run_at_ms = $3, reason = $4, \
+             holder = null, lease_until_ms = null, updated_ms = $5 where id = $1 and holder = $2";
+        sql!(text, id, holder, run_at_ms, reason, now_ms()).commit(self).await.map(drop)
     }
 
     /// Puts back a job that was left unfinished without having failed.
     pub async fn release_job(&self, id: JobId, holder: &str) -> Result<()> {
-        let mut write = self.write().await?;
-        sqlx::query(
-            "update jobs set state = 'waiting', holder = null, lease_until_ms = null where id = $1 and holder = $2",
-        )
-        .bind(id)
-        .bind(holder.to_owned())
-        .execute(&mut *write)
-        .await?;
-        write.commit().await?;
-        Ok(())
+        let text =
+            "update jobs set state = 'waiting', holder = null, lease_until_ms = null where id = $1 and holder = $2";
+        sql!(text, id, holder).commit(self).await.map(drop)
     }
 
     /// Puts every running job back, when it is known that nobody runs them: at the start of the only service.
     pub async fn release_jobs(&self) -> Result<u64> {
-        let mut write = self.write().await?;
-        let done = sqlx::query(
-            "update jobs set state = 'waiting', holder = null, lease_until_ms = null where state = 'running'",
-        )
-        .execute(&mut *write)
-        .await?;
-        write.commit().await?;
-        Ok(done.rows_affected())
+        let text = "update jobs set state = 'waiting', holder = null, lease_until_ms = null where state = 'running'";
+        sql!(text).commit(self).await
     }
 
     /// Forgets jobs that ended before `before_ms`.
     pub async fn forget_jobs(&self, before_ms: i64) -> Result<u64> {
-        let mut write = self.write().await?;
-        let done = sqlx::query("delete from jobs where state in ('done', 'failed') and updated_ms < $1")
-            .bind(before_ms)
-            .execute(&mut *write)
-            .await?;
-        write.commit().await?;
-        Ok(done.rows_affected())
+        sql!("delete from jobs where state in ('done', 'failed') and updated_ms < $1", before_ms).commit(self).await
     }
 
     /// A job.
     pub async fn job(&self, id: JobId) -> Result<Option<JobRow>> {
-        let row = sqlx::query("select id, work, state, failures, progress, reason from jobs where id = $1")
-            .bind(id)
-            .fetch_optional(self.reads())
-            .await?;
-        row.as_ref().map(JobRow::of).transpose()
+        sql!("select id, work, state, failures, progress, reason from jobs where id = $1", id).row(self).await
     }
 }
 
-impl JobRow {
-    fn of(row: &AnyRow) -> Result<JobRow> {
-        Ok(JobRow {
-            id: row.try_get(0)?,
-            work: row.try_get(1)?,
-            state: row.try_get(2)?,
-            failures: row.try_get(3)?,
-            progress: row.try_get(4)?,
-            reason: row.try_get(5)?,
-        })
-    }
-}
+from_row!(HeldJob { id, work, caller, failures });
+from_row!(JobRow { id, work, state, failures, progress, reason });
 
 /// Takes on a job as part of a larger transaction.
 pub(super) async fn insert(write: &mut Write, job: &NewJob) -> Result<()> {
-    sqlx::query(
+    sql!(
         "insert into jobs (id, lane, work, caller, once, project_id, state, failures, run_at_ms, created_ms, \
          updated_ms) values ($1, $2, $3, $4, $5, $6, 'waiting', 0, $7, $8, $8) on conflict do nothing",
+        job.id,
+        job.lane,
+        &job.work,
+        &job.caller,
+        &job.once,
+        job.project.map(|project| project.to_string()),
+        job.run_at_ms,
+        now_ms()
     )
-    .bind(job.id)
-    .bind(job.lane)
-    .bind(job.work.clone())
-    .bind(job.caller.clone())
-    .bind(job.once.clone())
-    .bind(job.project.map(|project| project.to_string()))
-    .bind(job.run_at_ms)
-    .bind(now_ms())
-    .execute(&mut **write)
-    .await?;
-    Ok(())
+    .run(write)
+    .await
+    .map(drop)
 }

@@ -1,8 +1,8 @@
 //! Key pairs: public halves only.
 
-use sqlx::{Row as _, any::AnyRow};
+use sqlx::{FromRow as _, Row as _};
 
-use super::{Database, is_duplicate, now_ms};
+use super::{Database, columns::from_row, is_duplicate, now_ms, statement::sql};
 use crate::{
     error::{Error, Result},
     ids::UserId,
@@ -15,24 +15,13 @@ impl Database {
     /// A page of a user's key pairs by name, after the one named `marker`.
     pub async fn key_pairs(&self, user: UserId, marker: &str, limit: u32) -> Result<Vec<KeyPair>> {
         let text = format!("select {COLUMNS} from key_pairs where user_id = $1 and name > $2 order by name limit $3");
-        let rows = sqlx::query(sqlx::AssertSqlSafe(text))
-            .bind(user.to_string())
-            .bind(marker)
-            .bind(i64::from(limit))
-            .fetch_all(self.reads())
-            .await?;
-        rows.iter().map(key_pair).collect()
+        sql!(sqlx::AssertSqlSafe(text), user, marker, i64::from(limit)).rows(self).await
     }
 
     /// A user's key pair of this name.
     pub async fn key_pair(&self, user: UserId, name: &str) -> Result<Option<KeyPair>> {
         let text = format!("select {COLUMNS} from key_pairs where user_id = $1 and name = $2");
-        let row = sqlx::query(sqlx::AssertSqlSafe(text))
-            .bind(user.to_string())
-            .bind(name)
-            .fetch_optional(self.reads())
-            .await?;
-        row.as_ref().map(key_pair).transpose()
+        sql!(sqlx::AssertSqlSafe(text), user, name).row(self).await
     }
 
     /// Adds a key pair, unless the user has `quota` of them; `Conflict` when the user has one of this name.
@@ -62,7 +51,7 @@ impl Database {
         .fetch_one(&mut *write)
         .await;
         let added = match added {
-            Ok(row) => key_pair(&row)?,
+            Ok(row) => KeyPair::from_row(&row)?,
             Err(error) if is_duplicate(&error) => {
                 return Err(Error::Conflict(format!("Key pair '{name}' already exists.")));
             }
@@ -79,24 +68,9 @@ impl Database {
 
     /// Deletes a user's key pair; says whether there was one of this name.
     pub async fn delete_key_pair(&self, user: UserId, name: &str) -> Result<bool> {
-        let mut write = self.write().await?;
-        let gone = sqlx::query("delete from key_pairs where user_id = $1 and name = $2")
-            .bind(user.to_string())
-            .bind(name)
-            .execute(&mut *write)
-            .await?;
-        write.commit().await?;
-        Ok(gone.rows_affected() == 1)
+        let text = "delete from key_pairs where user_id = $1 and name = $2";
+        sql!(text, user, name).commit(self).await.map(|rows| rows == 1)
     }
 }
 
-fn key_pair(row: &AnyRow) -> Result<KeyPair> {
-    Ok(KeyPair {
-        id: row.try_get("id")?,
-        user_id: row.try_get("user_id")?,
-        name: row.try_get("name")?,
-        public_key: row.try_get("public_key")?,
-        fingerprint: row.try_get("fingerprint")?,
-        created_ms: row.try_get("created_ms")?,
-    })
-}
+from_row!(KeyPair { id, user_id, name, public_key, fingerprint, created_ms });

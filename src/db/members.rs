@@ -1,8 +1,8 @@
 //! The projects that images are shared with.
 
-use sqlx::{Row as _, any::AnyRow};
+use sqlx::Row as _;
 
-use super::{Database, is_duplicate, now_ms};
+use super::{Database, columns::from_row, is_duplicate, now_ms, statement::sql};
 use crate::{
     error::{Error, Result},
     ids::{ImageId, ProjectId},
@@ -15,17 +15,7 @@ use crate::{
 
 const COLUMNS: &str = "image_id, project_id, status, created_ms, updated_ms";
 
-impl Member {
-    fn of(row: &AnyRow) -> Result<Member> {
-        Ok(Member {
-            image: row.try_get(0)?,
-            project: row.try_get(1)?,
-            status: row.try_get(2)?,
-            created_ms: row.try_get(3)?,
-            updated_ms: row.try_get(4)?,
-        })
-    }
-}
+from_row!(Member { image = "image_id", project = "project_id", status, created_ms, updated_ms });
 
 impl Database {
     /// Shares the image with a project, unless it has changed since it was read; a private image becomes a shared one
@@ -36,18 +26,18 @@ impl Database {
     pub async fn add_member(&self, member: &Member, shared: &Image, at_most: i64) -> Result<Step> {
         let mut write = self.write().await?;
         let image = member.image.to_string();
-        let done = sqlx::query(
+        let done = sql!(
             "update images set visibility = 'shared', public_hold = $4, public_why = $5, updated_ms = $2, \
              revision = revision + 1 where id = $1 and revision = $3 and status <> 'deleted'",
+            &image,
+            now_ms(),
+            shared.revision,
+            shared.public_hold,
+            &shared.public_why
         )
-        .bind(image.clone())
-        .bind(now_ms())
-        .bind(shared.revision)
-        .bind(shared.public_hold)
-        .bind(shared.public_why.clone())
-        .execute(&mut *write)
+        .run(&mut write)
         .await?;
-        if done.rows_affected() == 0 {
+        if done == 0 {
             return Ok(Step::Lost);
         }
         let inserted = sqlx::query(
@@ -82,42 +72,24 @@ impl Database {
     /// Everybody the image is shared with, in the order they were added.
     pub async fn members(&self, image: ImageId) -> Result<Vec<Member>> {
         let sql = format!("select {COLUMNS} from image_members where image_id = $1 order by created_ms, project_id");
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(image).fetch_all(self.reads()).await?;
-        rows.iter().map(Member::of).collect()
+        sql!(sqlx::AssertSqlSafe(sql), image).rows(self).await
     }
 
     /// One member.
     pub async fn member(&self, image: ImageId, project: ProjectId) -> Result<Option<Member>> {
         let sql = format!("select {COLUMNS} from image_members where image_id = $1 and project_id = $2");
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(image).bind(project).fetch_optional(self.reads()).await?;
-        row.as_ref().map(Member::of).transpose()
+        sql!(sqlx::AssertSqlSafe(sql), image, project).row(self).await
     }
 
     /// Notes what a project has made of an image.
     pub async fn set_member_status(&self, image: ImageId, project: ProjectId, status: MemberStatus) -> Result<Step> {
-        let mut write = self.write().await?;
-        let done = sqlx::query(
-            "update image_members set status = $3, updated_ms = $4 where image_id = $1 and project_id = $2",
-        )
-        .bind(image)
-        .bind(project)
-        .bind(status)
-        .bind(now_ms())
-        .execute(&mut *write)
-        .await?;
-        write.commit().await?;
-        Ok(if done.rows_affected() == 1 { Step::Done } else { Step::Lost })
+        let text = "update image_members set status = $3, updated_ms = $4 where image_id = $1 and project_id = $2";
+        sql!(text, image, project, status, now_ms()).commit(self).await.map(Step::of)
     }
 
     /// Ends the sharing with a project.
     pub async fn remove_member(&self, image: ImageId, project: ProjectId) -> Result<Step> {
-        let mut write = self.write().await?;
-        let done = sqlx::query("delete from image_members where image_id = $1 and project_id = $2")
-            .bind(image)
-            .bind(project)
-            .execute(&mut *write)
-            .await?;
-        write.commit().await?;
-        Ok(if done.rows_affected() == 1 { Step::Done } else { Step::Lost })
+        let text = "delete from image_members where image_id = $1 and project_id = $2";
+        sql!(text, image, project).commit(self).await.map(Step::of)
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use sqlx::{Row as _, any::AnyRow};
+use sqlx::{FromRow as _, Row as _};
 
-use super::{Database, Write, columns::flag, is_duplicate, now_ms};
+use super::{Database, Write, columns::from_row, is_duplicate, now_ms, statement::sql};
 use crate::{
     error::{Error, Result},
     model::{
@@ -13,50 +13,31 @@ use crate::{
     },
 };
 
-const NAMESPACE: &str = "name, display_name, description, visibility, protected, owner, created_ms, updated_ms";
+const NAMESPACE: &str = "name, display_name, description, case visibility when 'public' then 1 else 0 end as is_public, \
+                         protected, owner, created_ms, updated_ms";
 
-impl Namespace {
-    fn of(row: &AnyRow) -> Result<Namespace> {
-        Ok(Namespace {
-            name: row.try_get(0)?,
-            display_name: row.try_get(1)?,
-            description: row.try_get(2)?,
-            is_public: row.try_get::<String, _>(3)? == "public",
-            protected: flag(row, 4)?,
-            owner: row.try_get(5)?,
-            created_ms: row.try_get(6)?,
-            updated_ms: row.try_get(7)?,
-        })
-    }
+from_row!(Namespace {
+    name, display_name, description, is_public as flag, protected as flag, owner, created_ms, updated_ms,
+});
+from_row!(Item { kind, name, body, created_ms, updated_ms });
+from_row!(ResourceType { name, created_ms, updated_ms });
 
-    fn visibility(&self) -> &'static str {
-        if self.is_public { "public" } else { "private" }
-    }
-}
-
-fn item(kind: Kind, row: &AnyRow) -> Result<Item> {
-    Ok(Item {
-        kind,
-        name: row.try_get(0)?,
-        body: row.try_get(1)?,
-        created_ms: row.try_get(2)?,
-        updated_ms: row.try_get(3)?,
-    })
+/// The word that a namespace's row holds.
+fn visibility(namespace: &Namespace) -> &'static str {
+    if namespace.is_public { "public" } else { "private" }
 }
 
 impl Database {
     /// Every namespace.
     pub async fn metadef_namespaces(&self) -> Result<Vec<Namespace>> {
         let sql = format!("select {NAMESPACE} from metadef_namespaces order by name");
-        let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(self.reads()).await?;
-        rows.iter().map(Namespace::of).collect()
+        sql!(sqlx::AssertSqlSafe(sql)).rows(self).await
     }
 
     /// One namespace.
     pub async fn metadef_namespace(&self, name: &str) -> Result<Option<Namespace>> {
         let sql = format!("select {NAMESPACE} from metadef_namespaces where name = $1");
-        let row = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(name.to_owned()).fetch_optional(self.reads()).await?;
-        row.as_ref().map(Namespace::of).transpose()
+        sql!(sqlx::AssertSqlSafe(sql), name).row(self).await
     }
 
     /// Adds a namespace with what is in it.
@@ -103,7 +84,7 @@ impl Database {
         .bind(namespace.name.clone())
         .bind(namespace.display_name.clone())
         .bind(namespace.description.clone())
-        .bind(namespace.visibility())
+        .bind(visibility(namespace))
         .bind(i64::from(namespace.protected))
         .bind(namespace.owner)
         .bind(namespace.updated_ms)
@@ -116,34 +97,27 @@ impl Database {
 
     /// Deletes a namespace and all that is in it, unless it is protected.
     pub async fn delete_metadef_namespace(&self, name: &str) -> Result<Step> {
-        let mut write = self.write().await?;
         let text = "delete from metadef_namespaces where name = $1 and protected = 0";
-        let deleted = sqlx::query(text).bind(name.to_owned()).execute(&mut *write).await?;
-        write.commit().await?;
-        Ok(Step::of(deleted.rows_affected()))
+        sql!(text, name).commit(self).await.map(Step::of)
     }
 
     /// The resource types that each namespace is about.
     pub async fn metadef_types_by_namespace(&self) -> Result<HashMap<String, Vec<Item>>> {
-        let text =
-            "select name, body, created_ms, updated_ms, namespace from metadef_items where kind = $1 order by name";
+        let text = "select kind, name, body, created_ms, updated_ms, namespace from metadef_items where kind = $1 order by name";
         let mut types: HashMap<String, Vec<Item>> = HashMap::new();
         for row in sqlx::query(text).bind(Kind::ResourceType).fetch_all(self.reads()).await? {
-            types.entry(row.try_get(4)?).or_default().push(item(Kind::ResourceType, &row)?);
+            types.entry(row.try_get("namespace")?).or_default().push(Item::from_row(&row)?);
         }
         Ok(types)
     }
 
     /// The contents of a namespace of these kinds.
     pub async fn metadef_items(&self, namespace: &str, kinds: &[Kind]) -> Result<Vec<Item>> {
-        let text = "select name, body, created_ms, updated_ms from metadef_items \
+        let text = "select kind, name, body, created_ms, updated_ms from metadef_items \
                     where namespace = $1 and kind = $2 order by name";
         let mut items = Vec::new();
         for kind in kinds {
-            let statement = sqlx::query(text).bind(namespace.to_owned()).bind(kind);
-            for row in statement.fetch_all(self.reads()).await? {
-                items.push(item(*kind, &row)?);
-            }
+            items.extend(sql!(text, namespace, kind).rows::<Item>(self).await?);
         }
         Ok(items)
     }
@@ -215,11 +189,7 @@ impl Database {
     /// Every resource type that was ever named.
     pub async fn metadef_resource_types(&self) -> Result<Vec<ResourceType>> {
         let text = "select name, created_ms, updated_ms from metadef_resource_types order by name";
-        let rows = sqlx::query(text).fetch_all(self.reads()).await?;
-        let read = |row: &AnyRow| {
-            Ok(ResourceType { name: row.try_get(0)?, created_ms: row.try_get(1)?, updated_ms: row.try_get(2)? })
-        };
-        rows.iter().map(read).collect()
+        sql!(text).rows(self).await
     }
 }
 
@@ -231,7 +201,7 @@ async fn insert_namespace(write: &mut Write, namespace: &Namespace) -> Result<()
     .bind(namespace.name.clone())
     .bind(namespace.display_name.clone())
     .bind(namespace.description.clone())
-    .bind(namespace.visibility())
+    .bind(visibility(namespace))
     .bind(i64::from(namespace.protected))
     .bind(namespace.owner)
     .bind(namespace.created_ms)
@@ -270,14 +240,12 @@ async fn insert_items(write: &mut Write, namespace: &str, items: &[Item]) -> Res
 async fn insert_resource_type(write: &mut Write, name: &str) -> Result<()> {
     let text = "insert into metadef_resource_types (name, created_ms, updated_ms) values ($1, $2, $2) \
                 on conflict do nothing";
-    sqlx::query(text).bind(name.to_owned()).bind(now_ms()).execute(&mut **write).await?;
-    Ok(())
+    sql!(text, name, now_ms()).run(write).await.map(drop)
 }
 
 async fn clear(write: &mut Write, namespace: &str, kind: Kind) -> Result<()> {
     let text = "delete from metadef_items where namespace = $1 and kind = $2";
-    sqlx::query(text).bind(namespace.to_owned()).bind(kind).execute(&mut **write).await?;
-    Ok(())
+    sql!(text, namespace, kind).run(write).await.map(drop)
 }
 
 fn taken(error: sqlx::Error, name: &str) -> Error {

@@ -1,8 +1,6 @@
 //! Projects.
 
-use sqlx::{Row as _, any::AnyRow};
-
-use super::{Database, Write, columns::flag, is_duplicate};
+use super::{Database, Write, columns::from_row, is_duplicate, statement::sql};
 use crate::{
     error::Result,
     model::people::{Project, Projects},
@@ -12,7 +10,8 @@ use crate::{
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "select p.id, p.domain_id, p.name, p.description, p.enabled, p.tags, p.parent_id from projects p ",
+            "select p.id, p.domain_id, p.name, p.description, p.enabled, p.tags, p.parent_id, 0 as is_domain ",
+            "from projects p ",
             $rest
         )
     };
@@ -31,27 +30,28 @@ const BELOW: &str = "
 impl Database {
     /// One project by its id.
     pub(crate) async fn project(&self, id: &str) -> Result<Option<Project>> {
-        let row = sqlx::query(select!("where p.id = $1")).bind(id).fetch_optional(self.reads()).await?;
-        Ok(row.as_ref().map(project).transpose()?)
+        sql!(select!("where p.id = $1"), id).row(self).await
     }
 
     /// One project by its name and its domain's id or name.
     pub(crate) async fn project_named(&self, name: &str, domain: &str) -> Result<Option<Project>> {
-        let row = sqlx::query(select!(
-            "join domains d on d.id = p.domain_id where p.name = $1 and (d.id = $2 or d.name = $2)
+        sql!(
+            select!(
+                "join domains d on d.id = p.domain_id where p.name = $1 and (d.id = $2 or d.name = $2)
              order by case when d.id = $2 then 0 else 1 end"
-        ))
-        .bind(name)
-        .bind(domain)
-        .fetch_optional(self.reads())
-        .await?;
-        Ok(row.as_ref().map(project).transpose()?)
+            ),
+            name,
+            domain
+        )
+        .row(self)
+        .await
     }
 
     /// Projects in the order of their names.
     pub(crate) async fn projects(&self, wanted: &Projects<'_>) -> Result<Vec<Project>> {
-        let rows = sqlx::query(select!(
-            "where (cast($1 as text) is null or p.domain_id = $1) and (cast($2 as text) is null or p.name = $2)
+        sql!(
+            select!(
+                "where (cast($1 as text) is null or p.domain_id = $1) and (cast($2 as text) is null or p.name = $2)
                and (cast($3 as bigint) is null or p.enabled = $3)
                and (cast($4 as text) is null or p.id in (
                      with recursive granted (kind, id) as (
@@ -71,17 +71,17 @@ impl Database {
                and (cast($5 as text) is null or
                     (p.name, p.id) > (select m.name, m.id from projects m where m.id = $5))
              order by p.name, p.id limit $6"
-        ))
-        .bind(wanted.domain_id)
-        .bind(wanted.name)
-        .bind(wanted.enabled.map(i64::from))
-        .bind(wanted.user_id)
-        .bind(wanted.marker)
-        .bind(i64::from(wanted.limit))
-        .bind(wanted.parent_id)
-        .fetch_all(self.reads())
-        .await?;
-        Ok(rows.iter().map(project).collect::<sqlx::Result<_>>()?)
+            ),
+            wanted.domain_id,
+            wanted.name,
+            wanted.enabled.map(i64::from),
+            wanted.user_id,
+            wanted.marker,
+            i64::from(wanted.limit),
+            wanted.parent_id
+        )
+        .rows(self)
+        .await
     }
 
     /// The projects above this one, the nearest first.
@@ -98,8 +98,7 @@ impl Database {
 
     /// The ids of every project below the target of a grant of kind `below-project` or `below-domain`.
     pub(crate) async fn projects_below(&self, kind: &str, id: &str) -> Result<Vec<String>> {
-        let rows = sqlx::query(BELOW).bind(kind).bind(id).fetch_all(self.reads()).await?;
-        Ok(rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>()?)
+        sql!(BELOW, kind, id).column(self).await
     }
 
     /// Keeps a new project; false when its name is taken in its domain.
@@ -138,55 +137,34 @@ impl Database {
     pub(crate) async fn delete_project(&self, id: &str) -> Result<bool> {
         let mut write = self.write().await?;
         end_tokens(&mut write, id).await?;
-        sqlx::query("delete from grants where target_kind in ('project', 'below-project') and target_id = $1")
-            .bind(id)
-            .execute(&mut *write)
-            .await?;
-        sqlx::query("update users set default_project_id = null where default_project_id = $1")
-            .bind(id)
-            .execute(&mut *write)
-            .await?;
-        let gone =
-            sqlx::query("delete from projects where id = $1").bind(id).execute(&mut *write).await?.rows_affected();
+        let text = "delete from grants where target_kind in ('project', 'below-project') and target_id = $1";
+        sql!(text, id).run(&mut write).await?;
+        sql!("update users set default_project_id = null where default_project_id = $1", id).run(&mut write).await?;
+        let gone = sql!("delete from projects where id = $1", id).run(&mut write).await?;
         write.commit().await?;
         Ok(gone == 1)
     }
 }
 
 pub(super) async fn insert_project(write: &mut Write, project: &Project) -> Result<bool> {
-    let made = sqlx::query(
+    sql!(
         "insert into projects (id, domain_id, name, description, enabled, tags, parent_id)
          values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
+        &project.id,
+        &project.domain_id,
+        &project.name,
+        &project.description,
+        i64::from(project.enabled),
+        &project.tags,
+        &project.parent_id
     )
-    .bind(&project.id)
-    .bind(&project.domain_id)
-    .bind(&project.name)
-    .bind(&project.description)
-    .bind(i64::from(project.enabled))
-    .bind(&project.tags)
-    .bind(project.parent_id.as_deref())
-    .execute(&mut **write)
-    .await?;
-    Ok(made.rows_affected() == 1)
+    .run(write)
+    .await
+    .map(|rows| rows == 1)
 }
 
 async fn end_tokens(write: &mut Write, project_id: &str) -> Result<()> {
-    sqlx::query("delete from tokens where scope_kind = 'project' and scope_id = $1")
-        .bind(project_id)
-        .execute(&mut **write)
-        .await?;
-    Ok(())
+    sql!("delete from tokens where scope_kind = 'project' and scope_id = $1", project_id).run(write).await.map(drop)
 }
 
-fn project(row: &AnyRow) -> sqlx::Result<Project> {
-    Ok(Project {
-        id: row.try_get("id")?,
-        domain_id: row.try_get("domain_id")?,
-        name: row.try_get("name")?,
-        description: row.try_get("description")?,
-        enabled: flag(row, "enabled")?,
-        tags: row.try_get("tags")?,
-        parent_id: row.try_get("parent_id")?,
-        is_domain: false,
-    })
-}
+from_row!(Project { id, domain_id, name, description, enabled as flag, tags, parent_id, is_domain as flag });

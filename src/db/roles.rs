@@ -1,8 +1,8 @@
 //! Roles, what they imply, and who was granted which.
 
-use sqlx::{Row as _, any::AnyRow};
+use sqlx::{FromRow as _, Row as _};
 
-use super::{Database, Write};
+use super::{Database, Write, columns::from_row, statement::sql};
 use crate::{
     error::Result,
     model::role::{Grant, Grants, RoleRecord},
@@ -54,35 +54,24 @@ impl Database {
         target_kind: &str,
         target_id: &str,
     ) -> Result<Vec<RoleRecord>> {
-        let rows = sqlx::query(HELD).bind(user_id).bind(target_kind).bind(target_id).fetch_all(self.reads()).await?;
-        Ok(rows.iter().map(role).collect::<sqlx::Result<_>>()?)
+        sql!(HELD, user_id, target_kind, target_id).rows(self).await
     }
 
     /// The roles of an application credential, and what they imply.
     pub(crate) async fn credential_roles_held(&self, credential_id: &str) -> Result<Vec<RoleRecord>> {
-        let rows = sqlx::query(CREDENTIAL_HELD).bind(credential_id).fetch_all(self.reads()).await?;
-        Ok(rows.iter().map(role).collect::<sqlx::Result<_>>()?)
+        sql!(CREDENTIAL_HELD, credential_id).rows(self).await
     }
 
     /// Every role, or those of this name.
     pub(crate) async fn roles(&self, name: Option<&str>) -> Result<Vec<RoleRecord>> {
-        let rows = sqlx::query(
-            "select id, name, description, domain_id from roles where cast($1 as text) is null or name = $1
-              order by name",
-        )
-        .bind(name)
-        .fetch_all(self.reads())
-        .await?;
-        Ok(rows.iter().map(role).collect::<sqlx::Result<_>>()?)
+        let text = "select id, name, description, domain_id from roles where cast($1 as text) is null or name = $1
+              order by name";
+        sql!(text, name).rows(self).await
     }
 
     /// One role.
     pub(crate) async fn role(&self, id: &str) -> Result<Option<RoleRecord>> {
-        let row = sqlx::query("select id, name, description, domain_id from roles where id = $1")
-            .bind(id)
-            .fetch_optional(self.reads())
-            .await?;
-        Ok(row.as_ref().map(role).transpose()?)
+        sql!("select id, name, description, domain_id from roles where id = $1", id).row(self).await
     }
 
     /// Makes a role; false when the name is taken.
@@ -95,39 +84,27 @@ impl Database {
 
     /// Changes a role's name and description; false when it is gone.
     pub(crate) async fn update_role(&self, role: &RoleRecord) -> Result<bool> {
-        let mut write = self.write().await?;
-        let changed = sqlx::query("update roles set name = $2, description = $3 where id = $1")
-            .bind(&role.id)
-            .bind(&role.name)
-            .bind(role.description.as_deref())
-            .execute(&mut *write)
-            .await?
-            .rows_affected();
-        write.commit().await?;
-        Ok(changed == 1)
+        let text = "update roles set name = $2, description = $3 where id = $1";
+        sql!(text, &role.id, &role.name, &role.description).commit(self).await.map(|rows| rows == 1)
     }
 
     /// Deletes a role with its grants, and ends the tokens and credentials of everyone who held it.
     pub(crate) async fn delete_role(&self, id: &str) -> Result<bool> {
         let mut write = self.write().await?;
-        sqlx::query(
-            "delete from application_credentials where id in
-               (select credential_id from application_credential_roles where role_id = $1)",
-        )
-        .bind(id)
-        .execute(&mut *write)
-        .await?;
+        let text = "delete from application_credentials where id in
+               (select credential_id from application_credential_roles where role_id = $1)";
+        sql!(text, id).run(&mut write).await?;
         let holders: Vec<Grant> = sqlx::query("select * from grants where role_id = $1")
             .bind(id)
             .fetch_all(&mut *write)
             .await?
             .iter()
-            .map(grant)
+            .map(Grant::from_row)
             .collect::<sqlx::Result<_>>()?;
         for holder in &holders {
             end_tokens_of(&mut write, holder).await?;
         }
-        let gone = sqlx::query("delete from roles where id = $1").bind(id).execute(&mut *write).await?.rows_affected();
+        let gone = sql!("delete from roles where id = $1", id).run(&mut write).await?;
         write.commit().await?;
         Ok(gone == 1)
     }
@@ -147,15 +124,8 @@ impl Database {
 
     /// Ends an implication; false when there was none.
     pub(crate) async fn delete_implication(&self, prior_id: &str, implied_id: &str) -> Result<bool> {
-        let mut write = self.write().await?;
-        let gone = sqlx::query("delete from role_implications where prior_id = $1 and implied_id = $2")
-            .bind(prior_id)
-            .bind(implied_id)
-            .execute(&mut *write)
-            .await?
-            .rows_affected();
-        write.commit().await?;
-        Ok(gone == 1)
+        let text = "delete from role_implications where prior_id = $1 and implied_id = $2";
+        sql!(text, prior_id, implied_id).commit(self).await.map(|rows| rows == 1)
     }
 
     /// Grants a role; granting it again changes nothing.
@@ -168,18 +138,17 @@ impl Database {
     /// Takes a grant back, and ends the tokens and application credentials that rested on it.
     pub(crate) async fn delete_grant(&self, grant: &Grant) -> Result<bool> {
         let mut write = self.write().await?;
-        let gone = sqlx::query(
+        let gone = sql!(
             "delete from grants where actor_kind = $1 and actor_id = $2 and target_kind = $3 and target_id = $4
                 and role_id = $5",
+            &grant.actor_kind,
+            &grant.actor_id,
+            &grant.target_kind,
+            &grant.target_id,
+            &grant.role_id
         )
-        .bind(&grant.actor_kind)
-        .bind(&grant.actor_id)
-        .bind(&grant.target_kind)
-        .bind(&grant.target_id)
-        .bind(&grant.role_id)
-        .execute(&mut *write)
-        .await?
-        .rows_affected();
+        .run(&mut write)
+        .await?;
         if gone == 1 {
             end_tokens_of(&mut write, grant).await?;
         }
@@ -189,67 +158,53 @@ impl Database {
 
     /// Every grant of the actors, targets and role asked for; `None` asks for all.
     pub(crate) async fn grants(&self, wanted: &Grants<'_>) -> Result<Vec<Grant>> {
-        let rows = sqlx::query(
+        sql!(
             "select actor_kind, actor_id, target_kind, target_id, role_id from grants
               where (cast($1 as text) is null or actor_kind = $1) and (cast($2 as text) is null or actor_id = $2)
                 and (cast($3 as text) is null or target_kind = $3) and (cast($4 as text) is null or target_id = $4)
                 and (cast($5 as text) is null or role_id = $5)
               order by target_kind, target_id, actor_kind, actor_id, role_id",
+            wanted.actor_kind,
+            wanted.actor_id,
+            wanted.target_kind,
+            wanted.target_id,
+            wanted.role_id
         )
-        .bind(wanted.actor_kind)
-        .bind(wanted.actor_id)
-        .bind(wanted.target_kind)
-        .bind(wanted.target_id)
-        .bind(wanted.role_id)
-        .fetch_all(self.reads())
-        .await?;
-        Ok(rows.iter().map(grant).collect::<sqlx::Result<_>>()?)
+        .rows(self)
+        .await
     }
 }
 
 pub(super) async fn insert_role(write: &mut Write, role: &RoleRecord) -> Result<bool> {
-    let made = sqlx::query(
-        "insert into roles (id, name, description, domain_id) values ($1, $2, $3, $4) on conflict do nothing",
-    )
-    .bind(&role.id)
-    .bind(&role.name)
-    .bind(role.description.as_deref())
-    .bind(role.domain_id.as_deref())
-    .execute(&mut **write)
-    .await?;
-    Ok(made.rows_affected() == 1)
+    let text = "insert into roles (id, name, description, domain_id) values ($1, $2, $3, $4) on conflict do nothing";
+    sql!(text, &role.id, &role.name, &role.description, &role.domain_id).run(write).await.map(|rows| rows == 1)
 }
 
 pub(super) async fn insert_implication(write: &mut Write, prior_id: &str, implied_id: &str) -> Result<()> {
-    sqlx::query("insert into role_implications (prior_id, implied_id) values ($1, $2) on conflict do nothing")
-        .bind(prior_id)
-        .bind(implied_id)
-        .execute(&mut **write)
-        .await?;
-    Ok(())
+    let text = "insert into role_implications (prior_id, implied_id) values ($1, $2) on conflict do nothing";
+    sql!(text, prior_id, implied_id).run(write).await.map(drop)
 }
 
 pub(super) async fn insert_grant(write: &mut Write, grant: &Grant) -> Result<()> {
-    sqlx::query(
+    sql!(
         "insert into grants (actor_kind, actor_id, target_kind, target_id, role_id) values ($1, $2, $3, $4, $5)
          on conflict do nothing",
+        &grant.actor_kind,
+        &grant.actor_id,
+        &grant.target_kind,
+        &grant.target_id,
+        &grant.role_id
     )
-    .bind(&grant.actor_kind)
-    .bind(&grant.actor_id)
-    .bind(&grant.target_kind)
-    .bind(&grant.target_id)
-    .bind(&grant.role_id)
-    .execute(&mut **write)
-    .await?;
-    Ok(())
+    .run(write)
+    .await
+    .map(drop)
 }
 
 /// Ends the tokens that rest on a grant. Application credentials that name the role are dropped with a user's own
 /// grant; one that rests on a group's grant is refused when it is used.
 async fn end_tokens_of(write: &mut Write, grant: &Grant) -> Result<()> {
     if grant.actor_kind == "user" {
-        sqlx::query(
-            "delete from application_credentials where user_id = $1 and id in
+        let text = "delete from application_credentials where user_id = $1 and id in
                (select credential_id from application_credential_roles where role_id = $4) and project_id in (
                   with recursive below (id) as (
                       select id from projects where ($2 = 'below-project' and parent_id = $3)
@@ -257,46 +212,17 @@ async fn end_tokens_of(write: &mut Write, grant: &Grant) -> Result<()> {
                       union
                       select p.id from projects p join below b on p.parent_id = b.id and $2 <> 'project'
                   )
-                  select id from below)",
-        )
-        .bind(&grant.actor_id)
-        .bind(&grant.target_kind)
-        .bind(&grant.target_id)
-        .bind(&grant.role_id)
-        .execute(&mut **write)
-        .await?;
+                  select id from below)";
+        sql!(text, &grant.actor_id, &grant.target_kind, &grant.target_id, &grant.role_id).run(write).await?;
     }
-    sqlx::query(
-        "delete from tokens where
+    let text = "delete from tokens where
            ((scope_kind = $3 and scope_id = $4) or
             (scope_kind = 'project' and $3 in ('below-project', 'below-domain'))) and
            (($1 = 'user' and user_id = $2) or
-            ($1 = 'group' and user_id in (select user_id from group_members where group_id = $2)))",
-    )
-    .bind(&grant.actor_kind)
-    .bind(&grant.actor_id)
-    .bind(&grant.target_kind)
-    .bind(&grant.target_id)
-    .execute(&mut **write)
-    .await?;
-    Ok(())
+            ($1 = 'group' and user_id in (select user_id from group_members where group_id = $2)))";
+    sql!(text, &grant.actor_kind, &grant.actor_id, &grant.target_kind, &grant.target_id).run(write).await.map(drop)
 }
 
-fn role(row: &AnyRow) -> sqlx::Result<RoleRecord> {
-    Ok(RoleRecord {
-        id: row.try_get("id")?,
-        name: row.try_get("name")?,
-        description: row.try_get("description")?,
-        domain_id: row.try_get("domain_id")?,
-    })
-}
+from_row!(RoleRecord { id, name, description, domain_id });
 
-fn grant(row: &AnyRow) -> sqlx::Result<Grant> {
-    Ok(Grant {
-        actor_kind: row.try_get("actor_kind")?,
-        actor_id: row.try_get("actor_id")?,
-        target_kind: row.try_get("target_kind")?,
-        target_id: row.try_get("target_id")?,
-        role_id: row.try_get("role_id")?,
-    })
-}
+from_row!(Grant { actor_kind, actor_id, target_kind, target_id, role_id });

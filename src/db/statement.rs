@@ -1,10 +1,61 @@
-//! Statements that are put together: pages of what somebody filters and sorts.
+//! Statements: [`Sql`], the text with the values of its places, and those that are put together, pages of what somebody
+//! filters and sorts.
 
 use std::fmt::Write as _;
 
-use sqlx::{Any, AssertSqlSafe, any::AnyArguments, query::Query};
+use sqlx::{
+    Any, AssertSqlSafe, Decode, FromRow, Row as _, Type,
+    any::{AnyArguments, AnyRow},
+    query::Query,
+};
 
-use crate::model::Direction;
+use super::{Database, Write};
+use crate::{error::Result, model::Direction};
+
+/// A statement with the values of its places.
+pub(super) struct Sql<'q>(pub(super) Query<'q, Any, AnyArguments>);
+
+/// A statement of this text, with values for `$1`, `$2`, … in their order.
+macro_rules! sql {
+    ($text:expr $(, $value:expr)* $(,)?) => {
+        $crate::db::statement::Sql(sqlx::query($text)$(.bind($value))*)
+    };
+}
+
+pub(super) use sql;
+
+impl Sql<'_> {
+    /// Its rows.
+    pub(super) async fn rows<T: for<'r> FromRow<'r, AnyRow>>(self, db: &Database) -> Result<Vec<T>> {
+        let rows = self.0.fetch_all(db.reads()).await?;
+        Ok(rows.iter().map(T::from_row).collect::<sqlx::Result<_>>()?)
+    }
+
+    /// Its one row, if there is one.
+    pub(super) async fn row<T: for<'r> FromRow<'r, AnyRow>>(self, db: &Database) -> Result<Option<T>> {
+        let row = self.0.fetch_optional(db.reads()).await?;
+        Ok(row.as_ref().map(T::from_row).transpose()?)
+    }
+
+    /// The first column of its rows.
+    pub(super) async fn column<T: for<'r> Decode<'r, Any> + Type<Any>>(self, db: &Database) -> Result<Vec<T>> {
+        let rows = self.0.fetch_all(db.reads()).await?;
+        Ok(rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>()?)
+    }
+
+    /// Makes its change as a step of a transaction; tells how many rows changed.
+    pub(super) async fn run(self, write: &mut Write) -> Result<u64> {
+        Ok(self.0.execute(&mut **write).await?.rows_affected())
+    }
+
+    /// Makes its change as a transaction of its own; tells how many rows changed.
+    pub(super) async fn commit(self, db: &Database) -> Result<u64> {
+        let mut write = db.write().await?;
+        let changed = self.run(&mut write).await?;
+        write.commit().await?;
+        Ok(changed)
+    }
+}
 
 /// A value that a client sent.
 #[derive(Clone, Debug)]
@@ -16,7 +67,7 @@ pub(super) enum Value {
 /// A statement being written. Its text has only our own words; everything that a client sent is bound as a value.
 #[derive(Default)]
 pub(super) struct Statement {
-    pub(super) sql: String,
+    pub(super) text: String,
     values: Vec<Value>,
 }
 
@@ -30,7 +81,7 @@ impl Statement {
     /// Adds a condition on a value.
     pub(super) fn and(&mut self, condition: &str, value: Value) {
         let place = self.value(value);
-        let _ = write!(self.sql, " and {condition} {place}");
+        let _ = write!(self.text, " and {condition} {place}");
     }
 
     /// The condition of what follows a row, whose values these are, in this order: `a >= x and (a > x or (b >= y and …))`.
@@ -47,12 +98,12 @@ impl Statement {
     }
 
     /// The statement with its values.
-    pub(super) fn query(self) -> Query<'static, Any, AnyArguments> {
+    pub(super) fn sql(self) -> Sql<'static> {
         let bind = |query: Query<'static, Any, AnyArguments>, value| match value {
             Value::Text(text) => query.bind(text),
             Value::Number(number) => query.bind(number),
         };
-        self.values.into_iter().fold(sqlx::query(AssertSqlSafe(self.sql)), bind)
+        Sql(self.values.into_iter().fold(sqlx::query(AssertSqlSafe(self.text)), bind))
     }
 }
 

@@ -1,8 +1,8 @@
 //! Tokens, and the sign-ins they begin with.
 
-use sqlx::{Row as _, any::AnyRow};
+use sqlx::{FromRow, Row as _, any::AnyRow};
 
-use super::{Database, columns::flag};
+use super::{Database, columns::flag, statement::sql};
 use crate::{
     error::Result,
     model::credential::{NewToken, TokenCredential, TokenRow},
@@ -65,70 +65,65 @@ impl Database {
 
     /// The token of this digest, if everything it rests on stands.
     pub(crate) async fn live_token(&self, digest: &str, now_ms: i64) -> Result<Option<TokenRow>> {
-        let row = sqlx::query(LIVE_TOKEN).bind(digest).bind(now_ms).fetch_optional(self.reads()).await?;
-        Ok(row.as_ref().map(token).transpose()?)
+        sql!(LIVE_TOKEN, digest, now_ms).row(self).await
     }
 
     /// Ends one token and what was exchanged for it; says whether it was there.
     pub(crate) async fn delete_token(&self, digest: &str) -> Result<bool> {
-        let mut write = self.write().await?;
-        let gone = sqlx::query("delete from tokens where digest = $1").bind(digest).execute(&mut *write).await?;
-        write.commit().await?;
-        Ok(gone.rows_affected() == 1)
+        sql!("delete from tokens where digest = $1", digest).commit(self).await.map(|rows| rows == 1)
     }
 
     /// Ends one token alone: what was exchanged for it rests on the token that it was exchanged for itself.
     pub(crate) async fn delete_token_alone(&self, digest: &str) -> Result<bool> {
         let mut write = self.write().await?;
-        sqlx::query("update tokens set parent = (select t.parent from tokens t where t.digest = $1) where parent = $1")
-            .bind(digest)
-            .execute(&mut *write)
-            .await?;
-        let gone = sqlx::query("delete from tokens where digest = $1").bind(digest).execute(&mut *write).await?;
+        let text = "update tokens set parent = (select t.parent from tokens t where t.digest = $1) where parent = $1";
+        sql!(text, digest).run(&mut write).await?;
+        let gone = sql!("delete from tokens where digest = $1", digest).run(&mut write).await?;
         write.commit().await?;
-        Ok(gone.rows_affected() == 1)
+        Ok(gone == 1)
     }
 
     /// Forgets the tokens whose time has passed.
     pub(crate) async fn delete_expired_tokens(&self, now_ms: i64) -> Result<()> {
-        let mut write = self.write().await?;
-        sqlx::query("delete from tokens where expires_ms <= $1").bind(now_ms).execute(&mut *write).await?;
-        Ok(write.commit().await?)
+        sql!("delete from tokens where expires_ms <= $1", now_ms).commit(self).await.map(drop)
     }
 }
 
-fn token(row: &AnyRow) -> sqlx::Result<TokenRow> {
-    let four = |a: &str, b: &str, c: &str, d: &str| -> sqlx::Result<Option<[String; 4]>> {
-        Ok(match row.try_get::<Option<String>, _>(a)? {
+impl FromRow<'_, AnyRow> for TokenRow {
+    fn from_row(row: &AnyRow) -> sqlx::Result<TokenRow> {
+        let four = |a: &str, b: &str, c: &str, d: &str| -> sqlx::Result<Option<[String; 4]>> {
+            Ok(match row.try_get::<Option<String>, _>(a)? {
+                None => None,
+                Some(id) => Some([id, row.try_get(b)?, row.try_get(c)?, row.try_get(d)?]),
+            })
+        };
+        let user =
+            four("user_id", "user_name", "user_domain_id", "user_domain_name")?.ok_or(sqlx::Error::RowNotFound)?;
+        let domain = match row.try_get::<Option<String>, _>("scope_domain_id")? {
             None => None,
-            Some(id) => Some([id, row.try_get(b)?, row.try_get(c)?, row.try_get(d)?]),
+            Some(id) => Some([id, row.try_get("scope_domain_name")?]),
+        };
+        let credential = match row.try_get::<Option<String>, _>("credential_id")? {
+            None => None,
+            Some(id) => Some(TokenCredential {
+                id,
+                name: row.try_get("credential_name")?,
+                unrestricted: flag(row, "unrestricted")?,
+                access_rules: row.try_get("access_rules")?,
+            }),
+        };
+        Ok(TokenRow {
+            user,
+            scope_kind: row.try_get("scope_kind")?,
+            project: four("project_id", "project_name", "project_domain_id", "project_domain_name")?,
+            domain,
+            methods: row.try_get("methods")?,
+            audit_id: row.try_get("audit_id")?,
+            first_audit_id: row.try_get("first_audit_id")?,
+            credential,
+            issued_ms: row.try_get("issued_ms")?,
+            expires_ms: row.try_get("expires_ms")?,
+            password_changed_ms: row.try_get("password_changed_ms")?,
         })
-    };
-    let user = four("user_id", "user_name", "user_domain_id", "user_domain_name")?.ok_or(sqlx::Error::RowNotFound)?;
-    let domain = match row.try_get::<Option<String>, _>("scope_domain_id")? {
-        None => None,
-        Some(id) => Some([id, row.try_get("scope_domain_name")?]),
-    };
-    let credential = match row.try_get::<Option<String>, _>("credential_id")? {
-        None => None,
-        Some(id) => Some(TokenCredential {
-            id,
-            name: row.try_get("credential_name")?,
-            unrestricted: flag(row, "unrestricted")?,
-            access_rules: row.try_get("access_rules")?,
-        }),
-    };
-    Ok(TokenRow {
-        user,
-        scope_kind: row.try_get("scope_kind")?,
-        project: four("project_id", "project_name", "project_domain_id", "project_domain_name")?,
-        domain,
-        methods: row.try_get("methods")?,
-        audit_id: row.try_get("audit_id")?,
-        first_audit_id: row.try_get("first_audit_id")?,
-        credential,
-        issued_ms: row.try_get("issued_ms")?,
-        expires_ms: row.try_get("expires_ms")?,
-        password_changed_ms: row.try_get("password_changed_ms")?,
-    })
+    }
 }

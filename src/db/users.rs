@@ -1,8 +1,6 @@
 //! Users and their passwords' hashes.
 
-use sqlx::{Row as _, any::AnyRow};
-
-use super::{Database, Write, columns::flag, is_duplicate, now_ms};
+use super::{Database, Write, columns::from_row, is_duplicate, now_ms, statement::sql};
 use crate::{
     error::Result,
     model::people::{User, Users},
@@ -22,41 +20,42 @@ macro_rules! select {
 impl Database {
     /// One user by its id.
     pub(crate) async fn user(&self, id: &str) -> Result<Option<User>> {
-        let row = sqlx::query(select!("where u.id = $1")).bind(id).fetch_optional(self.reads()).await?;
-        Ok(row.as_ref().map(user).transpose()?)
+        sql!(select!("where u.id = $1"), id).row(self).await
     }
 
     /// One user by its name and its domain's id or name.
     pub(crate) async fn user_named(&self, name: &str, domain: &str) -> Result<Option<User>> {
-        let row = sqlx::query(select!(
-            "join domains d on d.id = u.domain_id where u.name = $1 and (d.id = $2 or d.name = $2)
+        sql!(
+            select!(
+                "join domains d on d.id = u.domain_id where u.name = $1 and (d.id = $2 or d.name = $2)
              order by case when d.id = $2 then 0 else 1 end"
-        ))
-        .bind(name)
-        .bind(domain)
-        .fetch_optional(self.reads())
-        .await?;
-        Ok(row.as_ref().map(user).transpose()?)
+            ),
+            name,
+            domain
+        )
+        .row(self)
+        .await
     }
 
     /// Users in the order of their names.
     pub(crate) async fn users(&self, wanted: &Users<'_>) -> Result<Vec<User>> {
-        let rows = sqlx::query(select!(
-            "where (cast($1 as text) is null or u.domain_id = $1) and (cast($2 as text) is null or u.name = $2)
+        sql!(
+            select!(
+                "where (cast($1 as text) is null or u.domain_id = $1) and (cast($2 as text) is null or u.name = $2)
                and (cast($3 as bigint) is null or u.enabled = $3)
                and (cast($4 as text) is null or u.id in (select user_id from group_members where group_id = $4))
                and (cast($5 as text) is null or (u.name, u.id) > (select m.name, m.id from users m where m.id = $5))
              order by u.name, u.id limit $6"
-        ))
-        .bind(wanted.domain_id)
-        .bind(wanted.name)
-        .bind(wanted.enabled.map(i64::from))
-        .bind(wanted.group_id)
-        .bind(wanted.marker)
-        .bind(i64::from(wanted.limit))
-        .fetch_all(self.reads())
-        .await?;
-        Ok(rows.iter().map(user).collect::<sqlx::Result<_>>()?)
+            ),
+            wanted.domain_id,
+            wanted.name,
+            wanted.enabled.map(i64::from),
+            wanted.group_id,
+            wanted.marker,
+            i64::from(wanted.limit)
+        )
+        .rows(self)
+        .await
     }
 
     /// Keeps a new user; false when its name is taken in its domain.
@@ -119,53 +118,38 @@ impl Database {
     /// Deletes a user with its grants, tokens, groups and application credentials; false when it is gone.
     pub(crate) async fn delete_user(&self, id: &str) -> Result<bool> {
         let mut write = self.write().await?;
-        sqlx::query("delete from grants where actor_kind = 'user' and actor_id = $1")
-            .bind(id)
-            .execute(&mut *write)
-            .await?;
-        let gone = sqlx::query("delete from users where id = $1").bind(id).execute(&mut *write).await?.rows_affected();
+        sql!("delete from grants where actor_kind = 'user' and actor_id = $1", id).run(&mut write).await?;
+        let gone = sql!("delete from users where id = $1", id).run(&mut write).await?;
         write.commit().await?;
         Ok(gone == 1)
     }
 }
 
 pub(super) async fn insert_user(write: &mut Write, user: &User) -> Result<bool> {
-    let made = sqlx::query(
+    sql!(
         "insert into users (id, domain_id, name, description, email, enabled, default_project_id, password,
                             password_changed_ms, extra)
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing",
+        &user.id,
+        &user.domain_id,
+        &user.name,
+        &user.description,
+        &user.email,
+        i64::from(user.enabled),
+        &user.default_project_id,
+        &user.password,
+        user.password_changed_ms,
+        &user.extra
     )
-    .bind(&user.id)
-    .bind(&user.domain_id)
-    .bind(&user.name)
-    .bind(user.description.as_deref())
-    .bind(user.email.as_deref())
-    .bind(i64::from(user.enabled))
-    .bind(user.default_project_id.as_deref())
-    .bind(user.password.as_deref())
-    .bind(user.password_changed_ms)
-    .bind(&user.extra)
-    .execute(&mut **write)
-    .await?;
-    Ok(made.rows_affected() == 1)
+    .run(write)
+    .await
+    .map(|rows| rows == 1)
 }
 
 async fn end_tokens(write: &mut Write, user_id: &str) -> Result<()> {
-    sqlx::query("delete from tokens where user_id = $1").bind(user_id).execute(&mut **write).await?;
-    Ok(())
+    sql!("delete from tokens where user_id = $1", user_id).run(write).await.map(drop)
 }
 
-fn user(row: &AnyRow) -> sqlx::Result<User> {
-    Ok(User {
-        id: row.try_get("id")?,
-        domain_id: row.try_get("domain_id")?,
-        name: row.try_get("name")?,
-        description: row.try_get("description")?,
-        email: row.try_get("email")?,
-        enabled: flag(row, "enabled")?,
-        default_project_id: row.try_get("default_project_id")?,
-        password: row.try_get("password")?,
-        password_changed_ms: row.try_get("password_changed_ms")?,
-        extra: row.try_get("extra")?,
-    })
-}
+from_row!(User {
+    id, domain_id, name, description, email, enabled as flag, default_project_id, password, password_changed_ms, extra,
+});

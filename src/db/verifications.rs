@@ -2,7 +2,7 @@
 
 use sqlx::Row as _;
 
-use super::{Database, now_ms};
+use super::{Database, columns::from_row, now_ms, statement::sql};
 use crate::{
     error::Result,
     ids::ImageId,
@@ -15,29 +15,15 @@ use crate::{
 impl Database {
     /// The report about this disk by these rules.
     pub async fn disk_report(&self, root: &str, rules: i64) -> Result<Option<String>> {
-        let row = sqlx::query("select report from disk_reports where root = $1 and rules = $2")
-            .bind(root.to_owned())
-            .bind(rules)
-            .fetch_optional(self.reads())
-            .await?;
-        row.map(|row| Ok(row.try_get(0)?)).transpose()
+        let report = sql!("select report from disk_reports where root = $1 and rules = $2", root, rules);
+        Ok(report.row::<(String,)>(self).await?.map(|(report,)| report))
     }
 
     /// Keeps what was found on a disk.
     pub async fn keep_disk_report(&self, root: &str, rules: i64, report: &str) -> Result<()> {
-        let mut write = self.write().await?;
-        sqlx::query(
-            "insert into disk_reports (root, rules, report, made_ms) values ($1, $2, $3, $4) \
-             on conflict (root) do update set rules = $2, report = $3, made_ms = $4",
-        )
-        .bind(root.to_owned())
-        .bind(rules)
-        .bind(report.to_owned())
-        .bind(now_ms())
-        .execute(&mut *write)
-        .await?;
-        write.commit().await?;
-        Ok(())
+        let text = "insert into disk_reports (root, rules, report, made_ms) values ($1, $2, $3, $4) \
+             on conflict (root) do update set rules = $2, report = $3, made_ms = $4";
+        sql!(text, root, rules, report, now_ms()).commit(self).await.map(drop)
     }
 
     /// Forgets what was found on disks that no image has any more.
@@ -45,39 +31,24 @@ impl Database {
         let mut write = self.write().await?;
         let unused = "delete from disk_reports where not exists \
                       (select 1 from images i where i.disk_root = disk_reports.root)";
-        sqlx::query(unused).execute(&mut *write).await?;
+        sql!(unused).run(&mut write).await?;
         write.commit().await?;
         Ok(())
     }
 
     /// The statement about an image.
     pub async fn verification(&self, image: ImageId) -> Result<Option<VerificationRow>> {
-        let row = sqlx::query("select disk_root, rules, statement from verifications where image_id = $1")
-            .bind(image)
-            .fetch_optional(self.reads())
-            .await?;
-        row.map(|row| {
-            Ok(VerificationRow { disk_root: row.try_get(0)?, rules: row.try_get(1)?, statement: row.try_get(2)? })
-        })
-        .transpose()
+        sql!("select disk_root, rules, statement from verifications where image_id = $1", image).row(self).await
     }
 
     /// Keeps what was stated of an image that still has this disk, and beside its record, where lists read it, the
     /// verdict; false when it has not, or is gone.
     pub async fn keep_verification(&self, image: ImageId, row: &VerificationRow, verdict: Verdict) -> Result<bool> {
         let mut write = self.write().await?;
-        let done = sqlx::query(
-            "insert into verifications (image_id, disk_root, rules, statement, made_ms) \
+        let text = "insert into verifications (image_id, disk_root, rules, statement, made_ms) \
              select i.id, $2, $3, $4, $5 from images i where i.id = $1 and i.disk_root = $2 and i.status <> 'deleted' \
-             on conflict (image_id) do update set disk_root = $2, rules = $3, statement = $4, made_ms = $5",
-        )
-        .bind(image)
-        .bind(row.disk_root.clone())
-        .bind(row.rules.clone())
-        .bind(row.statement.clone())
-        .bind(now_ms())
-        .execute(&mut *write)
-        .await?;
+             on conflict (image_id) do update set disk_root = $2, rules = $3, statement = $4, made_ms = $5";
+        let done = sql!(text, image, &row.disk_root, &row.rules, &row.statement, now_ms()).run(&mut write).await?;
         // No change that anybody made: neither a new revision nor a new time.
         sqlx::query("update images set verdict = $3 where id = $1 and disk_root = $2")
             .bind(image)
@@ -86,21 +57,15 @@ impl Database {
             .execute(&mut *write)
             .await?;
         write.commit().await?;
-        Ok(done.rows_affected() == 1)
+        Ok(done == 1)
     }
 
     /// Images with bytes of which nothing is stated by these rules, the oldest first.
     pub async fn unverified_images(&self, rules: &str, limit: u32) -> Result<Vec<ImageId>> {
-        let rows = sqlx::query(
-            "select i.id from images i left join verifications v on v.image_id = i.id and v.disk_root = i.disk_root \
+        let text = "select i.id from images i left join verifications v on v.image_id = i.id and v.disk_root = i.disk_root \
              and v.rules = $1 where i.disk_root is not null and i.status in ('active', 'deactivated') \
-             and v.image_id is null order by i.created_ms, i.id limit $2",
-        )
-        .bind(rules.to_owned())
-        .bind(i64::from(limit))
-        .fetch_all(self.reads())
-        .await?;
-        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+             and v.image_id is null order by i.created_ms, i.id limit $2";
+        sql!(text, rules, i64::from(limit)).column(self).await
     }
 
     /// Forgets the verdicts that are not by these rules.
@@ -108,7 +73,7 @@ impl Database {
         let mut write = self.write().await?;
         let old = "update images set verdict = null where verdict is not null and not exists \
                    (select 1 from verifications v where v.image_id = images.id and v.rules = $1)";
-        sqlx::query(old).bind(rules.to_owned()).execute(&mut *write).await?;
+        sql!(old, rules).run(&mut write).await?;
         write.commit().await?;
         Ok(())
     }
@@ -116,14 +81,9 @@ impl Database {
     /// Images that are declared public, those that are shared and held back, and where that `can_be_held`, all that are
     /// shared.
     pub async fn offered_images(&self, can_be_held: bool) -> Result<Vec<ImageId>> {
-        let rows = sqlx::query(
-            "select id from images where status <> 'deleted' and (visibility = 'public' \
-             or visibility in ('shared', 'community') and (public_hold is not null or 1 = $1))",
-        )
-        .bind(i64::from(can_be_held))
-        .fetch_all(self.reads())
-        .await?;
-        rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+        let text = "select id from images where status <> 'deleted' and (visibility = 'public' \
+             or visibility in ('shared', 'community') and (public_hold is not null or 1 = $1))";
+        sql!(text, i64::from(can_be_held)).column(self).await
     }
 
     /// The version of the rules that an uploaded file was judged by last.
@@ -135,22 +95,13 @@ impl Database {
 
     /// Notes by which rules an uploaded file was judged.
     pub async fn set_checked_by(&self, image: ImageId, version: i64) -> Result<()> {
-        let mut write = self.write().await?;
-        sqlx::query("update images set checked_by = $2 where id = $1")
-            .bind(image)
-            .bind(version)
-            .execute(&mut *write)
-            .await?;
-        write.commit().await?;
-        Ok(())
+        sql!("update images set checked_by = $2 where id = $1", image, version).commit(self).await.map(drop)
     }
 
     /// Where the job of this name is: its state and its percent.
     pub async fn job_named(&self, once: &str) -> Result<Option<(JobState, Option<i64>)>> {
-        let row = sqlx::query("select state, progress from jobs where once = $1")
-            .bind(once.to_owned())
-            .fetch_optional(self.reads())
-            .await?;
-        row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).transpose()
+        sql!("select state, progress from jobs where once = $1", once).row(self).await
     }
 }
+
+from_row!(VerificationRow { disk_root, rules, statement });
