@@ -178,11 +178,13 @@ pub struct Images {
     pub max_uploads: usize,
     /// An upload slower than this many bytes a second, over `server.patience_secs`, is given up.
     pub min_upload_rate: u64,
+    /// Seconds for which an upload's bytes are waited for in all; each MiB that came adds one.
+    pub upload_timeout_secs: u64,
 }
 
 impl Default for Images {
     fn default() -> Images {
-        Images { max_size_bytes: 1 << 40, max_uploads: 64, min_upload_rate: 1024 }
+        Images { max_size_bytes: 1 << 40, max_uploads: 64, min_upload_rate: 1024, upload_timeout_secs: 6 * 3600 }
     }
 }
 

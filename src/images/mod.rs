@@ -142,7 +142,11 @@ impl Images {
             queue,
             uploads: Arc::new(Semaphore::new(settings.images.max_uploads)),
             counting: Semaphore::new(COUNTS_AT_ONCE),
-            pace: fill::Pace { min_bytes_a_second: settings.images.min_upload_rate, window: settings.patience },
+            pace: fill::Pace {
+                min_bytes_a_second: settings.images.min_upload_rate,
+                window: settings.patience,
+                total: Duration::from_secs(settings.images.upload_timeout_secs),
+            },
             settings: settings.images,
             sharing: settings.sharing.scope,
             inspector: settings.inspector,

@@ -35,12 +35,24 @@ enum Origin {
     Source,
 }
 
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Origin::Client => "upload",
+            Origin::Source => "source",
+        })
+    }
+}
+
 /// How fast bytes must come.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::images) struct Pace {
     pub(in crate::images) min_bytes_a_second: u64,
     /// How long nothing may come, and over how much time of waiting the rate is measured.
     pub(in crate::images) window: Duration,
+    /// How long bytes are waited for in all. Each MiB that came adds a second: who sends much may take long, and nobody
+    /// keeps a place for good by sending just fast enough.
+    pub(in crate::images) total: Duration,
 }
 
 /// How fast a client sends. Only waiting for it counts, not the time in which we were busy.
@@ -49,6 +61,8 @@ struct Rate {
     /// Time spent waiting, and the bytes that came in it, since the rate was last judged.
     waited: Duration,
     came: u64,
+    /// The time spent waiting since the beginning.
+    waited_in_all: Duration,
 }
 
 impl Body {
@@ -59,7 +73,7 @@ impl Body {
     {
         // Asked again after its end, when the last piece came with it.
         let stream = stream.map(|bytes| bytes.map_err(|error| error.to_string())).fuse();
-        let rate = Rate { pace, waited: Duration::ZERO, came: 0 };
+        let rate = Rate { pace, waited: Duration::ZERO, came: 0, waited_in_all: Duration::ZERO };
         Body { stream: Box::pin(stream), origin: Origin::Client, rate, received: 0 }
     }
 
@@ -92,6 +106,9 @@ impl Body {
         self.received += size as u64;
         if !self.rate.is_enough(waited, size as u64) {
             return Err(self.too_slow());
+        }
+        if self.rate.is_over(self.received) {
+            return Err(self.too_long());
         }
         Ok(Some(Arc::new(piece)))
     }
@@ -131,13 +148,19 @@ impl Body {
     }
 
     fn too_slow(&self) -> Error {
-        let what = match self.origin {
-            Origin::Client => "upload",
-            Origin::Source => "source",
-        };
         Error::Invalid(format!(
-            "the {what} was slower than {} bytes a second and was ended after {} bytes",
-            self.rate.pace.min_bytes_a_second, self.received
+            "the {} was slower than {} bytes a second and was ended after {} bytes",
+            self.origin, self.rate.pace.min_bytes_a_second, self.received
+        ))
+    }
+
+    fn too_long(&self) -> Error {
+        Error::Invalid(format!(
+            "the {} took longer than {} seconds (images.upload_timeout_secs) and one more for each MiB, and was ended \
+             after {} bytes: use a faster line, or ask the operator for more time",
+            self.origin,
+            self.rate.pace.total.as_secs(),
+            self.received
         ))
     }
 }
@@ -146,6 +169,7 @@ impl Rate {
     /// Counts these bytes and the time waited for them; judges once a window of waiting is full.
     fn is_enough(&mut self, waited: Duration, bytes: u64) -> bool {
         self.waited += waited;
+        self.waited_in_all += waited;
         self.came += bytes;
         if self.waited < self.pace.window {
             return true;
@@ -154,13 +178,19 @@ impl Rate {
         (self.waited, self.came) = (Duration::ZERO, 0);
         is_enough
     }
+
+    /// Whether more time was spent waiting than there is for so many bytes.
+    fn is_over(&self, received: u64) -> bool {
+        self.waited_in_all > self.pace.total.saturating_add(Duration::from_secs(received >> 20))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const PACE: Pace = Pace { min_bytes_a_second: 1, window: Duration::from_secs(60) };
+    const PACE: Pace =
+        Pace { min_bytes_a_second: 1, window: Duration::from_secs(60), total: Duration::from_secs(1000) };
 
     fn frames(sizes: &[usize]) -> impl Stream<Item = Result<Bytes, std::io::Error>> + Send + 'static {
         let frames: Vec<_> = sizes.iter().map(|size| Ok(Bytes::from(vec![7; *size]))).collect();
@@ -182,10 +212,24 @@ mod tests {
     #[test]
     fn a_slow_client_is_given_up_and_a_steady_one_is_not() {
         let judge = |bytes: u64| {
-            let mut rate = Rate { pace: PACE, waited: Duration::ZERO, came: 0 };
+            let mut rate = Rate { pace: PACE, waited: Duration::ZERO, came: 0, waited_in_all: Duration::ZERO };
             (0..100).all(|_| rate.is_enough(Duration::from_secs(10), bytes))
         };
         assert!(!judge(9));
         assert!(judge(10));
+    }
+
+    #[test]
+    fn time_for_a_body_grows_with_its_bytes() {
+        let ends_after = |bytes_a_second: u64| {
+            let mut rate = Rate { pace: PACE, waited: Duration::ZERO, came: 0, waited_in_all: Duration::ZERO };
+            (1..100_000).find(|seconds| {
+                rate.is_enough(Duration::from_secs(1), bytes_a_second);
+                rate.is_over(seconds * bytes_a_second)
+            })
+        };
+        assert_eq!(ends_after(1024), Some(1001));
+        assert_eq!(ends_after(512 << 10), Some(2001));
+        assert_eq!(ends_after(1 << 20), None);
     }
 }

@@ -41,7 +41,10 @@ impl Images {
                 Ok(Opened {
                     image: image.clone(),
                     declared,
-                    body: Body::of_source(stream, Pace { min_bytes_a_second: ANY_RATE, ..pace }),
+                    body: Body::of_source(
+                        stream,
+                        Pace { min_bytes_a_second: ANY_RATE, total: std::time::Duration::MAX, ..pace },
+                    ),
                 })
             }
             Source::Web { uri } => {

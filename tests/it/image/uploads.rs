@@ -278,3 +278,30 @@ async fn stopping_service_gives_up_uploads_that_outlast_its_grace() {
     let extras = alice.get(&format!("/effigy/v1/images/{id}")).await.expect(200).json();
     assert!(extras["effigy"]["reason"].as_str().is_some_and(|reason| reason.contains("service")), "{extras}");
 }
+
+#[tokio::test]
+async fn upload_that_takes_too_long_ends_however_steadily_it_comes() {
+    let effigy = Effigy::with("[images]\nupload_timeout_secs = 1\nmax_uploads = 1\n").await;
+    let People { alice, .. } = effigy.people().await;
+    for (end, status) in [("file", "saving"), ("stage", "uploading")] {
+        let id = alice.create_image("a", json!({})).await;
+        let (sender, body) = by_hand();
+        sender.send(Ok(Bytes::from(bytes(1, 10_000)))).unwrap();
+        let request = alice.request(Method::PUT, &format!("{}/{end}", path(&id)));
+        let request = request.header("Content-Type", "application/octet-stream").body(body);
+        let upload = tokio::spawn(async move { Answer::of(request).await });
+        alice.image_becomes(&id, status).await;
+        // A hundred times the least rate, without an end.
+        let refused = eventually("the upload is ended", PATIENCE, || async {
+            let _ = sender.send(Ok(Bytes::from(bytes(1, 4000))));
+            upload.is_finished().then_some(())
+        });
+        refused.await;
+        let refused = upload.await.unwrap().expect(400).text();
+        assert!(refused.contains("images.upload_timeout_secs"), "{refused}");
+        queued_again(&alice, &id).await;
+        // Its place is free for the next, and what comes in time is taken.
+        alice.upload(&id, bytes(2, 1 << 20)).await.expect(204);
+        alice.delete(&path(&id)).await.expect(204);
+    }
+}
