@@ -63,7 +63,7 @@ const LEASE: Duration = Duration::from_secs(60);
 /// How often a fill shows that it lives: several times a lease, so that one slow statement loses nothing. It is also
 /// how soon an upload notices that its image was deleted.
 const RENEWAL: Duration = Duration::from_secs(5);
-/// How long a job waits for a database that is away before it tells it again that the fill has failed.
+/// How long a database that is away is waited for before it is told again that the fill has failed.
 const RETRY: Duration = Duration::from_secs(1);
 
 /// The right to take the last step of a fill. Dropping it fails the fill.
@@ -242,14 +242,33 @@ impl Fill {
                 // Somebody wrote the instance's row by hand. Its driver waits for us, and reads the row afterwards.
                 instance = None;
             }
-            // The lease of a request's fill lapses. A job's fill would wait for a job that may never run again.
-            if !self.is_of_job || self.stop.is_cancelled() {
+            if self.stop.is_cancelled() {
+                break;
+            }
+            // The client of a request waits for its answer. A job's fill would wait for a job that may never run again.
+            if !self.is_of_job {
+                self.fail_in_the_background(reason);
                 break;
             }
             tracing::warn!(image.id = %self.id, "cannot give up the fill of image {}: {error}; trying again", self.id);
             tokio::time::sleep(RETRY).await;
         }
         self.is_over = true;
+    }
+
+    /// The same once the database answers: until its lease lapses the image could not be used.
+    fn fail_in_the_background(&self, reason: String) {
+        let (images, id, lease, stop) = (self.images.clone(), self.id, self.lease.clone(), self.stop.clone());
+        // Where the runtime is ending as well, the next start finds the lease and does the same.
+        self.images.0.fills.spawn(async move {
+            while let Err(error) = give_up(&images, id, &lease, &reason, None).await {
+                tracing::warn!(image.id = %id, "cannot give up the fill of image {id}: {error}; trying again");
+                tokio::select! {
+                    () = tokio::time::sleep(RETRY) => {}
+                    () = stop.cancelled() => break,
+                }
+            }
+        });
     }
 
     /// Lets it go as it is, for the next run of its job.
@@ -288,19 +307,12 @@ impl Drop for Fill {
         if self.is_over {
             return;
         }
-        let (images, id, lease) = (self.images.clone(), self.id, self.lease.clone());
-        let is_released = self.is_of_job && self.stop.is_cancelled();
-        // Where the runtime is ending as well, the next start finds the lease and does the same.
-        self.images.0.fills.spawn(async move {
-            if is_released {
-                release(&images, id, &lease).await;
-            } else {
-                let reason = "the service failed while it saved the bytes; send them again";
-                if let Err(error) = give_up(&images, id, &lease, reason, None).await {
-                    tracing::warn!(image.id = %id, "the fill of image {id} waits for its lease to lapse: {error}");
-                }
-            }
-        });
+        if self.is_of_job && self.stop.is_cancelled() {
+            let (images, id, lease) = (self.images.clone(), self.id, self.lease.clone());
+            self.images.0.fills.spawn(async move { release(&images, id, &lease).await });
+        } else {
+            self.fail_in_the_background("the service failed while it saved the bytes; send them again".into());
+        }
     }
 }
 

@@ -210,3 +210,33 @@ async fn killed_upload_is_free_again_when_the_service_has_started() {
     .await;
     admin.upload(&id, vec![6; 1000]).await.expect(204);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn upload_cut_off_while_postgres_is_away_is_free_when_it_is_back() {
+    let mut postgres = Postgres::alone();
+    let effigy = service(&postgres).await;
+    let admin = effigy.admin().await;
+    let kept = admin.save_image("kept", "raw", vec![7; 100_000]).await;
+    let id = admin.create_image("cut off", json!({})).await;
+    let (sender, pieces) = futures::channel::mpsc::unbounded::<Result<Bytes, std::io::Error>>();
+    sender.unbounded_send(Ok(Bytes::from(vec![5; 100_000]))).unwrap();
+    let request = admin.request(Method::PUT, &format!("/image/v2/images/{id}/file"));
+    let request = request.header("Content-Type", "application/octet-stream").body(Body::wrap_stream(pieces));
+    let upload = tokio::spawn(async move { Answer::try_of(request).await.ok() });
+    admin.image_becomes(&id, "saving").await;
+    postgres.stop();
+    sender.unbounded_send(Err(std::io::Error::other("the network is gone"))).unwrap();
+    let _ = upload.await;
+    eventually("the service has met it", PATIENCE, || async {
+        effigy.log().contains("cannot give up the fill").then_some(())
+    })
+    .await;
+    postgres.start_again();
+    all_is_well(&effigy, &admin, &kept).await;
+    // Its lease would hold for a minute.
+    eventually("the image is queued", Duration::from_secs(5), || async {
+        (admin.image(&id).await["status"] == "queued").then_some(())
+    })
+    .await;
+    admin.upload(&id, vec![6; 1000]).await.expect(204);
+}
