@@ -41,10 +41,12 @@ serve_images() {
 
 # There are three stores. Any project may share with any other, as with Glance: the suites share with strangers. An account that
 # was locked opens again while its test waits. Images are fetched from this machine: from the web server here, and
-# from the service itself as from another region's.
+# from the service itself, which therefore knows its own address.
 write_settings() {
     port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
     cat >"$folder/effigy.toml" <<END
+[server]
+public_url = "http://127.0.0.1:$port"
 [sharing]
 scope = "any"
 [stores.archive]

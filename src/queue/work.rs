@@ -103,8 +103,10 @@ pub enum Source {
         interface: String,
         /// The image there.
         image: ImageId,
-        /// The address this service was asked at, which the catalog's own entries begin with.
-        base: String,
+        /// The address that the operator gave this service, which the catalog's own entries begin with. The one that a
+        /// request came to is its sender's word, and the token must not follow it.
+        #[serde(default)]
+        base: Option<String>,
     },
 }
 

@@ -22,13 +22,13 @@ pub(super) async fn methods(_: Asked) -> Json<Value> {
 
 /// `POST …/import`. The answer has no body, and so no media type.
 pub(super) async fn begin(
-    Asked { rooms, caller, url }: Asked,
+    Asked { rooms, caller, .. }: Asked,
     Path(image): Path<String>,
     headers: HeaderMap,
     JsonBody(body): JsonBody<Value>,
 ) -> Answer<StatusCode> {
     let id = image_id(&image)?;
-    let source = source(&body, url)?;
+    let source = source(&body, rooms.public_url.clone())?;
     let token = headers.get("x-auth-token").and_then(|token| token.to_str().ok());
     let token = token.filter(|_| matches!(source, Some(Source::Glance { .. }))).map(str::to_owned);
     let targets = stores::wanted(&rooms, &body, &headers)?;
@@ -40,7 +40,7 @@ pub(super) async fn begin(
 }
 
 /// The method; `None` is a copy between stores.
-fn source(body: &Value, base: String) -> Result<Option<Source>> {
+fn source(body: &Value, base: Option<String>) -> Result<Option<Source>> {
     let method = body.get("method").ok_or_else(|| bad("Import request requires a 'method' field."))?;
     let name = method.get("name").and_then(Value::as_str);
     let text = |field: &str| method.get(field).and_then(Value::as_str).map(str::to_owned);

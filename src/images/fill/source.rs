@@ -55,7 +55,7 @@ impl Images {
                 let token = self.remote_tokens().get(&job.id).cloned().ok_or_else(|| {
                     Error::Invalid("the service has been restarted and kept no token; import it again".into())
                 })?;
-                let endpoint = self.endpoint(base, region, interface).await?;
+                let endpoint = self.endpoint(base.as_deref(), region, interface).await?;
                 let (image, sha512) = self.remote_record(&endpoint, *remote, &token, image).await?;
                 self.check_formats(&image)?;
                 let file = self.0.fetcher.accept(&format!("{endpoint}/images/{remote}/file"))?;
@@ -67,8 +67,8 @@ impl Images {
     }
 
     /// The address of the image service of a region, below which are its images.
-    async fn endpoint(&self, base: &str, region: &str, interface: &str) -> Result<String> {
-        let catalog = self.0.identity.catalog(base).await?;
+    async fn endpoint(&self, base: Option<&str>, region: &str, interface: &str) -> Result<String> {
+        let catalog = self.0.identity.catalog(base.unwrap_or_default().trim_end_matches('/')).await?;
         let images = catalog.iter().filter(|listed| listed.service.kind == "image");
         let mut endpoints = images.flat_map(|listed| &listed.endpoints);
         let found =
@@ -77,6 +77,12 @@ impl Images {
             return Err(Error::Invalid("the catalog has no image service in that region with that interface".into()));
         };
         let url = found.url.trim_end_matches('/');
+        // An address of this service's own begins with the one that its operator gave it, or with nothing.
+        if url.starts_with('/') {
+            let message = "the image service of that region is this one, which does not know its own address: its \
+                           operator sets server.public_url, or give another region";
+            return Err(Error::Invalid(message.into()));
+        }
         Ok(if url.ends_with("/v2") { url.to_owned() } else { format!("{url}/v2") })
     }
 

@@ -395,3 +395,29 @@ async fn tasks_are_made_and_seen_by_admins_and_deleted_by_nobody() {
         admin.post("/image/v2/tasks", bad).await.expect(400);
     }
 }
+
+#[tokio::test]
+async fn a_token_goes_to_no_host_that_the_request_itself_names() {
+    let stranger = Source::start(|_| Reply::file(b"{}")).await;
+    let mut effigy = Effigy::with(&stranger.settings()).await;
+    let People { alice, .. } = effigy.people().await;
+    let theirs = alice.save_image("theirs", "raw", bytes(1, 4096)).await;
+    let ours = alice.create_image("ours", json!({})).await;
+    let method = json!({"name": "glance-download", "glance_region": "RegionOne", "glance_image_id": theirs});
+    let request = alice.request(reqwest::Method::POST, &format!("{}/import", path(&ours)));
+    let request = request.header("Host", stranger.address.to_string()).json(&json!({ "method": method }));
+    Answer::of(request).await.expect(202);
+    let task = task_becomes(&alice, &ours, "failure").await;
+    assert!(task["message"].as_str().unwrap().contains("server.public_url"), "{task}");
+    assert_eq!(stranger.asked(), Vec::<String>::new());
+    // The address that the operator wrote down is this service's own.
+    let port = effigy.url().rsplit(':').next().unwrap().to_owned();
+    let settings = format!(
+        "[server]\npublic_url = \"{}\"\n[import]\nallowed_hosts = [\"127.0.0.1\"]\nallowed_ports = [{port}]\n",
+        effigy.url()
+    );
+    effigy.restart_with(&settings).await;
+    import(&alice, &ours, method).await.expect(202);
+    alice.image_becomes(&ours, "active").await;
+    assert!(alice.download(&ours).await.expect(200).body == bytes(1, 4096));
+}
