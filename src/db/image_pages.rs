@@ -26,8 +26,9 @@ use crate::{
     },
 };
 
-/// A tag or property that so few images have is answered from its label; one that more have is looked for along the
-/// page's order, where it is found soon.
+/// A tag or property that so few images have is answered from its label, for whoever sees all images; one that more have
+/// is looked for along the page's order, where it is found soon. To others the time would tell which labels the images
+/// of strangers have: theirs is always looked for along the order, among the images that they see.
 const FEW: usize = 200;
 
 /// A page ends after so many bytes of properties and tags, however many images it may have.
@@ -56,17 +57,7 @@ impl Database {
         if parts.is_empty() {
             return Ok(ImagePage::default());
         }
-        let mut wanted = wanted.clone();
-        for condition in &mut wanted.conditions {
-            if let Some(label) = condition.label()
-                && let Some(ids) = self.labelled(label).await?
-            {
-                if ids.is_empty() {
-                    return Ok(ImagePage::default());
-                }
-                *condition = Condition::TextIn(TextColumn::Id, ids);
-            }
-        }
+        let Some(wanted) = self.narrowed(parts, wanted).await? else { return Ok(ImagePage::default()) };
         let statement = Statement::of(Page { parts, wanted: &wanted, after });
         let mut rows = statement.sql().0.fetch(self.reads());
         let (mut page, mut bytes) = (ImagePage::default(), 0);
@@ -79,6 +70,26 @@ impl Database {
         }
         page.is_more = bytes >= PAGE_BYTES || page.images.len() == wanted.limit as usize;
         Ok(page)
+    }
+
+    /// The same question with the ids of the images that have a label in its place, where they are few and the caller
+    /// sees all images; `None` when none has it.
+    pub async fn narrowed(&self, parts: &[Part], wanted: &ListImages) -> Result<Option<ListImages>> {
+        let mut wanted = wanted.clone();
+        if !matches!(parts, [Part::Every(_)]) {
+            return Ok(Some(wanted));
+        }
+        for condition in &mut wanted.conditions {
+            if let Some(label) = condition.label()
+                && let Some(ids) = self.labelled(label).await?
+            {
+                if ids.is_empty() {
+                    return Ok(None);
+                }
+                *condition = Condition::TextIn(TextColumn::Id, ids);
+            }
+        }
+        Ok(Some(wanted))
     }
 
     /// The images with this label, if they are few.

@@ -261,3 +261,24 @@ async fn page_ends_early_where_its_images_are_large() {
         assert_eq!((first.images.len(), rest.images.len()), (32, 8), "{name}");
     }
 }
+
+#[tokio::test]
+async fn labels_of_strangers_images_change_nothing_that_is_asked() {
+    for Fresh { name, db, .. } in both().await {
+        let (own, stranger) = (ProjectId::new(), ProjectId::new());
+        let mut theirs = image(stranger, "theirs", 1);
+        theirs.tags = Tags::of(&["theirs".to_owned()].into());
+        theirs.properties = Properties::of(&[("os".to_owned(), "theirs".to_owned())].into());
+        insert(&db, &theirs).await;
+        let nobodys = Condition::Tag("nobody's".into());
+        for label in [Condition::Tag("theirs".into()), Condition::Property("os".into(), "theirs".into()), nobodys] {
+            let wanted = ListImages { conditions: vec![label], ..page() };
+            let asked = db.narrowed(&seen(Some(own)), &wanted).await.expect("a question").expect("the same question");
+            assert_eq!(format!("{asked:?}"), format!("{wanted:?}"), "{name}");
+            assert!(db.image_page(&seen(Some(own)), &wanted, None).await.expect("page").images.is_empty());
+        }
+        // The administrator sees them all, and is answered from the label.
+        let wanted = ListImages { conditions: vec![Condition::Tag("nobody's".into())], ..page() };
+        assert!(db.narrowed(&seen(None), &wanted).await.expect("a question").is_none(), "{name}");
+    }
+}
