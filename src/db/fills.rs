@@ -6,8 +6,13 @@
 use sqlx::Row as _;
 
 use super::{
-    Database, Write, chunks::hold_session, image_copies::Copies, image_tasks, image_usage, images, instances, jobs,
-    now_ms, statement::sql,
+    Database, Write,
+    chunks::hold_session,
+    image_copies::Copies,
+    image_tasks,
+    image_usage::{self, Change},
+    images, instances, jobs, now_ms,
+    statement::sql,
 };
 use crate::{
     error::Result,
@@ -49,7 +54,8 @@ impl Database {
                 let id = image.id;
                 let Some(owner) = claim(&mut write, image, &new).await? else { return Ok(Step::Lost) };
                 if new.lease.is_some() {
-                    image_usage::charge_upload(&mut write, owner, new.reserve_bytes, limits).await?;
+                    let upload = Change { uploads: 1, bytes: new.reserve_bytes, ..Change::default() };
+                    image_usage::count(&mut write, owner, upload, limits).await?;
                 }
                 if new.kind == FillKind::Stage {
                     image_usage::check_staged(&mut write, owner, limits).await?;
@@ -84,7 +90,8 @@ impl Database {
         }
         if held.kind.is_an_upload() && !held.is_held {
             // An import waited its turn in its queue: it needs no second place among the uploads.
-            image_usage::charge_upload(&mut write, held.copies.owner, 0, Limits::NONE).await?;
+            let upload = Change { uploads: 1, ..Change::default() };
+            image_usage::count(&mut write, held.copies.owner, upload, Limits::NONE).await?;
         }
         let text = "update fills set holder = $2, lease_until_ms = $3 where image_id = $1";
         sql!(text, id, &lease.holder, now_ms() + lease.ms).run(&mut write).await?;
@@ -112,7 +119,8 @@ impl Database {
             image_tasks::note_those_of(&mut write, id, words).await?;
         }
         if sign.more_bytes > 0 {
-            image_usage::charge_bytes(&mut write, held.copies.owner, sign.more_bytes, limits).await?;
+            let more = Change { bytes: sign.more_bytes, ..Change::default() };
+            image_usage::count(&mut write, held.copies.owner, more, limits).await?;
             let text = "update images set charged_bytes = charged_bytes + $2 where id = $1";
             sql!(text, id, sign.more_bytes).run(&mut write).await?;
         }
@@ -377,11 +385,8 @@ async fn settle(write: &mut Write, held: &Held, charged_bytes: i64, limits: Limi
     let more = charged_bytes - held.copies.charged_bytes;
     // The reserved bytes are settled even where the quota was lowered meanwhile.
     let limits = if more > 0 { limits } else { Limits::NONE };
-    image_usage::charge_bytes(write, held.copies.owner, more, limits).await?;
-    if held.takes_an_upload() {
-        image_usage::release_upload(write, held.copies.owner, 0).await?;
-    }
-    Ok(())
+    let change = Change { bytes: more, uploads: -i64::from(held.takes_an_upload()), ..Change::default() };
+    image_usage::count(write, held.copies.owner, change, limits).await
 }
 
 async fn finish(write: &mut Write, id: ImageId, held: &Held, done: Done<'_>, limits: Limits) -> Result<()> {
@@ -491,7 +496,8 @@ async fn end_task(write: &mut Write, id: ImageId, failure: Option<&str>) -> Resu
 /// Removes an image that was deleted while somebody was at work on it.
 async fn remove(write: &mut Write, id: ImageId, held: &Held) -> Result<()> {
     if held.takes_an_upload() {
-        image_usage::release_upload(write, held.copies.owner, 0).await?;
+        let ended = Change { uploads: -1, ..Change::default() };
+        image_usage::count(write, held.copies.owner, ended, Limits::NONE).await?;
     }
     images::remove(write, id).await
 }

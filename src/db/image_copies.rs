@@ -5,7 +5,15 @@
 
 use sqlx::{Row as _, any::AnyRow};
 
-use super::{Database, Write, chunks::hold_session, fills::lock_own, image_tasks, image_usage, now_ms, statement::sql};
+use super::{
+    Database, Write,
+    chunks::hold_session,
+    fills::lock_own,
+    image_tasks,
+    image_usage::{self, Change},
+    now_ms,
+    statement::sql,
+};
 use crate::{
     error::Result,
     ids::{ImageId, ProjectId},
@@ -129,7 +137,8 @@ impl Copies {
     /// Writes the lists and charges the project what they come to.
     pub(super) async fn settle(&self, write: &mut Write, id: ImageId, limits: Limits) -> Result<()> {
         let charged_bytes = self.charged_each * (self.stores.0.len() + self.importing_to.0.len()) as i64;
-        image_usage::charge_bytes(write, self.owner, charged_bytes - self.charged_bytes, limits).await?;
+        let more = Change { bytes: charged_bytes - self.charged_bytes, ..Change::default() };
+        image_usage::count(write, self.owner, more, limits).await?;
         // An image that was never imported shows nothing of imports.
         let text = "update images set stores = $2, charged_bytes = $5, revision = revision + 1, \
                     importing_to = case when importing_to is null then null else $3 end, \

@@ -19,11 +19,11 @@ impl Database {
     /// The usage of the project.
     pub async fn image_usage(&self, project: ProjectId) -> Result<ImageUsage> {
         let row = sqlx::query("select images, bytes, uploads from image_usage where project_id = $1")
-            .bind(project.to_string())
+            .bind(project)
             .fetch_optional(self.reads())
             .await?;
         let Some(row) = row else { return Ok(ImageUsage::default()) };
-        let staged = sqlx::query(STAGED).bind(project.to_string()).fetch_one(self.reads()).await?;
+        let staged = sqlx::query(STAGED).bind(project).fetch_one(self.reads()).await?;
         let (images, bytes, uploads) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         Ok(ImageUsage { images, bytes, uploads, staged_bytes: staged.try_get(0)? })
     }
@@ -42,67 +42,37 @@ impl Database {
     }
 }
 
-/// Counts one more image.
-pub(super) async fn charge_image(write: &mut Write, project: ProjectId, bytes: i64, limits: Limits) -> Result<()> {
-    make_row(write, project).await?;
-    let text = "update image_usage set images = images + 1, bytes = bytes + $2 \
-         where project_id = $1 and images < $3 and bytes + $2 <= $4";
-    let taken = sql!(text, project, bytes, limits.images, limits.bytes).run(write).await?;
-    if taken == 1 {
-        return Ok(());
+/// A change of a project's usage: more of each, or less.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Change {
+    pub(super) images: i64,
+    pub(super) uploads: i64,
+    pub(super) bytes: i64,
+}
+
+/// Counts a change, if the limits of what grows allow it.
+pub(super) async fn count(write: &mut Write, project: ProjectId, change: Change, limits: Limits) -> Result<()> {
+    if change.images > 0 {
+        make_row(write, project).await?;
     }
-    Err(refusal(write, project, bytes, limits).await?)
-}
-
-/// Counts one image less.
-pub(super) async fn release_image(write: &mut Write, project: ProjectId, bytes: i64) -> Result<()> {
-    let text = "update image_usage set images = images - 1, bytes = bytes - $2 where project_id = $1";
-    sql!(text, project, bytes).run(write).await.map(drop)
-}
-
-/// Counts an upload that begins, and its first reservation.
-pub(super) async fn charge_upload(write: &mut Write, project: ProjectId, bytes: i64, limits: Limits) -> Result<()> {
-    let text = "update image_usage set uploads = uploads + 1, bytes = bytes + $2 \
-         where project_id = $1 and uploads < $3 and bytes + $2 <= $4";
-    let taken = sql!(text, project, bytes, limits.uploads, limits.bytes).run(write).await?;
-    if taken == 1 {
-        return Ok(());
-    }
-    Err(refusal(write, project, bytes, limits).await?)
-}
-
-/// Counts an upload that ended; `bytes` is what its reservation and its file differ by.
-pub(super) async fn release_upload(write: &mut Write, project: ProjectId, bytes: i64) -> Result<()> {
-    let text = "update image_usage set uploads = uploads - 1, bytes = bytes - $2 where project_id = $1";
-    sql!(text, project, bytes).run(write).await.map(drop)
-}
-
-/// Counts more bytes, if the limit allows.
-pub(super) async fn charge_bytes(write: &mut Write, project: ProjectId, bytes: i64, limits: Limits) -> Result<()> {
-    let text = "update image_usage set bytes = bytes + $2 where project_id = $1 and bytes + $2 <= $3";
-    let taken = sql!(text, project, bytes, limits.bytes).run(write).await?;
-    if taken == 1 {
-        return Ok(());
-    }
-    Err(refusal(write, project, bytes, limits).await?)
+    let Change { images, uploads, bytes } = change;
+    let text = "update image_usage set images = images + $2, uploads = uploads + $3, bytes = bytes + $4 \
+                where project_id = $1 and ($2 <= 0 or images < $5) and ($3 <= 0 or uploads < $6) and bytes + $4 <= $7";
+    let counted =
+        sql!(text, project, images, uploads, bytes, limits.images, limits.uploads, limits.bytes).run(write).await?;
+    if counted == 1 { Ok(()) } else { Err(refusal(write, project, bytes, limits).await?) }
 }
 
 /// Refuses when more is staged than the limit allows; the transaction has counted the bytes already.
 pub(super) async fn check_staged(write: &mut Write, project: ProjectId, limits: Limits) -> Result<()> {
-    let staged = sqlx::query(STAGED).bind(project.to_string()).fetch_one(&mut **write).await?;
-    if staged.try_get::<i64, _>(0)? <= limits.staged_bytes {
-        return Ok(());
-    }
-    Err(Error::OverQuota(format!(
-        "the project may have {} bytes staged or being imported at a time; import or delete what is staged first",
-        limits.staged_bytes
-    )))
+    let staged = sqlx::query(STAGED).bind(project).fetch_one(&mut **write).await?;
+    if staged.try_get::<i64, _>(0)? <= limits.staged_bytes { Ok(()) } else { Err(limits.too_much_staged()) }
 }
 
 /// Moves an image from one project's usage to another's. Only admins do this, past the limits.
 pub(super) async fn move_between(write: &mut Write, from: ProjectId, to: ProjectId, bytes: i64) -> Result<()> {
-    release_image(write, from, bytes).await?;
-    charge_image(write, to, bytes, Limits::NONE).await
+    count(write, from, Change { images: -1, bytes: -bytes, ..Change::default() }, Limits::NONE).await?;
+    count(write, to, Change { images: 1, bytes, ..Change::default() }, Limits::NONE).await
 }
 
 async fn make_row(write: &mut Write, project: ProjectId) -> Result<()> {
@@ -114,20 +84,10 @@ async fn make_row(write: &mut Write, project: ProjectId) -> Result<()> {
 /// Says which limit was in the way.
 async fn refusal(write: &mut Write, project: ProjectId, bytes: i64, limits: Limits) -> Result<Error> {
     let row = sqlx::query("select images, bytes, uploads from image_usage where project_id = $1")
-        .bind(project.to_string())
+        .bind(project)
         .fetch_one(&mut **write)
         .await?;
     let used =
         ImageUsage { images: row.try_get(0)?, bytes: row.try_get(1)?, uploads: row.try_get(2)?, staged_bytes: 0 };
-    Ok(Error::OverQuota(if used.bytes.saturating_add(bytes) > limits.bytes {
-        format!(
-            "the project's images use {} of its {} bytes, and this needs {bytes} more; \
-             delete images, or ask for a larger quota",
-            used.bytes, limits.bytes
-        )
-    } else if used.images >= limits.images {
-        format!("the project has all of its {} images; delete some, or ask for a larger quota", limits.images)
-    } else {
-        format!("the project has all of its {} uploads under way; wait for one to end", limits.uploads)
-    }))
+    Ok(limits.in_the_way_of(used, bytes))
 }

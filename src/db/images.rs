@@ -9,6 +9,7 @@ use sqlx::{
 use super::{
     Database, Write,
     columns::{Flag, flag},
+    image_usage::{self, Change},
     is_duplicate, now_ms,
 };
 use crate::{
@@ -172,7 +173,7 @@ impl Database {
                     "an image cannot change its owner while bytes are being saved to it".into(),
                 ));
             }
-            super::image_usage::move_between(&mut write, owner, image.owner, before.try_get(1)?).await?;
+            image_usage::move_between(&mut write, owner, image.owner, before.try_get(1)?).await?;
         }
         let step = update(&mut write, image).await?;
         if step == Step::Done {
@@ -249,7 +250,8 @@ pub(super) async fn insert(write: &mut Write, image: &Image, charged_bytes: i64,
     if sqlx::query(text).bind(image.id).fetch_optional(&mut **write).await?.is_some() {
         return Err(Error::Conflict(format!("an image had the id {} and was deleted: an id is used once", image.id)));
     }
-    super::image_usage::charge_image(write, image.owner, charged_bytes, limits).await?;
+    let one = Change { images: 1, bytes: charged_bytes, ..Change::default() };
+    image_usage::count(write, image.owner, one, limits).await?;
     let places: Vec<String> = (1..=SAID.len()).map(|place| format!("${}", place + 7)).collect();
     let text = format!(
         "insert into images (id, status, created_ms, updated_ms, revision, charged_bytes, progress, {}) \
@@ -323,7 +325,9 @@ pub(super) async fn remove(write: &mut Write, id: ImageId) -> Result<()> {
         .await?;
     if let Some(row) = row {
         sqlx::query("insert into deleted_images (id) values ($1)").bind(id).execute(&mut **write).await?;
-        super::image_usage::release_image(write, row.try_get(0)?, row.try_get(1)?).await?;
+        let bytes: i64 = row.try_get(1)?;
+        let one_less = Change { images: -1, bytes: -bytes, ..Change::default() };
+        image_usage::count(write, row.try_get(0)?, one_less, Limits::NONE).await?;
         super::image_tasks::fail_those_of(write, id, "the image was deleted").await?;
     }
     Ok(())

@@ -117,14 +117,10 @@ impl Images {
         self.apply_hold(&mut image).await?;
         self.record_override(caller, image.id, None, &image).await?;
         let new = NewFill {
-            image: Target::New(&image),
-            kind: FillKind::Import,
-            reserve_bytes: 0,
-            lease: None,
             job: Some(&job),
             task: Some(&task),
             stores: &stores,
-            instance: None,
+            ..NewFill::of(FillKind::Import, Target::New(&image))
         };
         self.0.db.begin_fill(new, self.0.limits).await?;
         self.0.queue.wake();

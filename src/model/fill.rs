@@ -120,6 +120,13 @@ pub struct NewFill<'a> {
     pub instance: Option<&'a StateChange>,
 }
 
+impl<'a> NewFill<'a> {
+    /// A fill that nobody holds yet and of which nothing more is known.
+    pub fn of(kind: FillKind, image: Target<'a>) -> NewFill<'a> {
+        NewFill { image, kind, reserve_bytes: 0, lease: None, job: None, task: None, stores: &[], instance: None }
+    }
+}
+
 /// The image of a fill.
 #[derive(Clone, Copy)]
 pub enum Target<'a> {

@@ -1,5 +1,7 @@
 //! Usage and quotas of projects.
 
+use crate::error::Error;
+
 /// The quota of a project.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -15,6 +17,29 @@ pub struct Limits {
 impl Limits {
     /// No limit at all, for what gives back or what only an admin does.
     pub const NONE: Limits = Limits { images: i64::MAX, bytes: i64::MAX, uploads: i64::MAX, staged_bytes: i64::MAX };
+
+    /// The refusal of more bytes, an image or an upload, which names the limit that was in the way.
+    pub fn in_the_way_of(&self, used: ImageUsage, more_bytes: i64) -> Error {
+        Error::OverQuota(if used.bytes.saturating_add(more_bytes) > self.bytes {
+            format!(
+                "the project's images use {} of its {} bytes, and this needs {more_bytes} more; \
+                 delete images, or ask for a larger quota",
+                used.bytes, self.bytes
+            )
+        } else if used.images >= self.images {
+            format!("the project has all of its {} images; delete some, or ask for a larger quota", self.images)
+        } else {
+            format!("the project has all of its {} uploads under way; wait for one to end", self.uploads)
+        })
+    }
+
+    /// The refusal of more staged bytes.
+    pub fn too_much_staged(&self) -> Error {
+        Error::OverQuota(format!(
+            "the project may have {} bytes staged or being imported at a time; import or delete what is staged first",
+            self.staged_bytes
+        ))
+    }
 }
 
 /// The usage of a project.

@@ -76,14 +76,10 @@ impl Images {
         let image = made_image(caller, made, self.0.sharing)?;
         let job = Queue::row(work, Some(caller))?;
         let new = NewFill {
-            image: Target::New(&image),
-            kind,
             reserve_bytes: i64::try_from(expected_bytes).unwrap_or(i64::MAX),
-            lease: None,
             job: Some(&job),
-            task: None,
-            stores: &[],
             instance,
+            ..NewFill::of(kind, Target::New(&image))
         };
         self.0.db.begin_fill(new, self.0.limits).await?;
         self.0.queue.wake();

@@ -97,14 +97,10 @@ impl Images {
             self.remote_tokens().insert(task.id, token.clone());
         }
         let new = NewFill {
-            image: Target::Known(&image),
-            kind: FillKind::Import,
-            reserve_bytes: 0,
-            lease: None,
             job: Some(&job),
             task: Some(&task),
             stores: &stores,
-            instance: None,
+            ..NewFill::of(FillKind::Import, Target::Known(&image))
         };
         let begun = self.0.db.begin_fill(new, self.0.limits).await;
         if !matches!(begun, Ok(Step::Done)) {

@@ -90,16 +90,7 @@ impl Fill {
     /// `OverQuota`.
     async fn begin(images: &Images, image: &Image, kind: FillKind, reserve_bytes: i64) -> Result<Option<Fill>> {
         let fill = Fill::new(images, image.id, images.0.stop.child_token());
-        let new = NewFill {
-            image: Target::Known(image),
-            kind,
-            reserve_bytes,
-            lease: Some(&fill.lease),
-            job: None,
-            task: None,
-            stores: &[],
-            instance: None,
-        };
+        let new = NewFill { reserve_bytes, lease: Some(&fill.lease), ..NewFill::of(kind, Target::Known(image)) };
         match images.0.db.begin_fill(new, images.0.limits).await {
             Ok(Step::Done) => Ok(Some(fill)),
             not_begun => {

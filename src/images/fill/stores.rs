@@ -136,14 +136,10 @@ impl Images {
         let job = Queue::row(work, Some(caller))?;
         task.id = job.id;
         let new = NewFill {
-            image: Target::Known(image),
-            kind: FillKind::Copy,
-            reserve_bytes: 0,
-            lease: None,
             job: Some(&job),
             task: Some(&task),
             stores: &stores,
-            instance: None,
+            ..NewFill::of(FillKind::Copy, Target::Known(image))
         };
         if self.0.db.begin_fill(new, self.0.limits).await? == Step::Lost {
             if self.0.db.is_being_filled(image.id).await? {

@@ -143,31 +143,14 @@ pub(super) async fn begin(
     limits: Limits,
 ) -> Result<Step, Error> {
     let Some((now, _)) = db.image(id, None).await? else { return Ok(Step::Lost) };
-    let new = NewFill {
-        image: Target::Known(&Image { status: Status::Queued, ..now }),
-        kind,
-        reserve_bytes: bytes,
-        lease: Some(lease),
-        job: None,
-        task: None,
-        stores: &[],
-        instance: None,
-    };
+    let image = Image { status: Status::Queued, ..now };
+    let new = NewFill { reserve_bytes: bytes, lease: Some(lease), ..NewFill::of(kind, Target::Known(&image)) };
     db.begin_fill(new, limits).await
 }
 
 /// A new image that a job will fill.
 async fn begin_made(db: &Database, image: &Image, bytes: i64, job: &NewJob) {
-    let new = NewFill {
-        image: Target::New(image),
-        kind: FillKind::Capture,
-        reserve_bytes: bytes,
-        lease: None,
-        job: Some(job),
-        task: None,
-        stores: &[],
-        instance: None,
-    };
+    let new = NewFill { reserve_bytes: bytes, job: Some(job), ..NewFill::of(FillKind::Capture, Target::New(image)) };
     assert_eq!(db.begin_fill(new, LIMITS).await.expect("begin"), Step::Done);
 }
 
@@ -349,14 +332,9 @@ async fn a_fill_begins_with_the_row_that_was_judged() {
             let now = db.image(shown.id, None).await.expect("read").expect("the image").0;
             let (mine, making) = (lease("mine", 60_000), job());
             let new = |image| NewFill {
-                image: Target::Known(image),
-                kind,
-                reserve_bytes: 0,
                 lease: Some(&mine).filter(|_| kind != FillKind::Import),
                 job: Some(&making).filter(|_| kind == FillKind::Import),
-                task: None,
-                stores: &[],
-                instance: None,
+                ..NewFill::of(kind, Target::Known(image))
             };
             assert_eq!(db.begin_fill(new(&judged), LIMITS).await.expect("begin"), Step::Lost, "{name}: {kind}");
             assert_eq!(status(&db, shown.id).await, Status::Queued, "{name}: {kind}");

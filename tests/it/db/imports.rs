@@ -54,15 +54,12 @@ async fn staged(db: &Database, image: &Image, size_bytes: i64) {
 
 async fn begin_import(db: &Database, from: Status, task: &ImageTask, job: &NewJob) -> Step {
     let now = db.image(task.image, None).await.expect("read").expect("the image").0;
+    let image = Image { status: from, ..now };
     let new = NewFill {
-        image: Target::Known(&Image { status: from, ..now }),
-        kind: FillKind::Import,
-        reserve_bytes: 0,
-        lease: None,
         job: Some(job),
         task: Some(task),
         stores: &["local".into()],
-        instance: None,
+        ..NewFill::of(FillKind::Import, Target::Known(&image))
     };
     db.begin_fill(new, LIMITS).await.expect("begin")
 }
