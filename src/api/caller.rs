@@ -12,10 +12,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    identity::{
-        Caller,
-        access_rules::{AccessRule, parse_rules},
-    },
+    identity::{Caller, access_rules::AccessRule},
 };
 
 /// The rooms, the caller and the address: every handler whose request must have a caller takes this.
@@ -56,14 +53,14 @@ impl FromRequestParts<Api> for Asked {
 /// keystonemiddleware judges the path below the service's own prefix, so that is what the rules are written for.
 fn check_access_rules(caller: &Caller, parts: &Parts) -> Result<(), Error> {
     let credential = caller.session.as_ref().and_then(|session| session.credential.as_ref());
-    let Some(rules) = credential.and_then(|credential| credential.access_rules.as_deref()) else { return Ok(()) };
+    let Some(rules) = credential.and_then(|credential| credential.access_rules.as_ref()) else { return Ok(()) };
     let path = parts.extensions.get::<WholeUri>().map_or(parts.uri.path(), |uri| uri.0.path());
     let (service, rest) = match path[1..].split_once('/') {
         Some((service, rest)) => (service, format!("/{rest}")),
         None => (&path[1..], "/".to_owned()),
     };
     let allows = |rule: &AccessRule| rule.allows(service, parts.method.as_str(), &rest);
-    if parse_rules(Some(rules))?.iter().any(allows) {
+    if rules.read()?.iter().any(allows) {
         return Ok(());
     }
     // keystonemiddleware answers 401 here.

@@ -1,17 +1,17 @@
 //! The access rules of application credentials, which outlive them.
 
 use super::{Database, columns::from_row, statement::sql};
-use crate::{error::Result, model::credential::AccessRuleRow};
+use crate::{error::Result, model::credential::AccessRule};
 
 impl Database {
     /// A user's access rules.
-    pub(crate) async fn access_rules(&self, user_id: &str) -> Result<Vec<AccessRuleRow>> {
+    pub(crate) async fn access_rules(&self, user_id: &str) -> Result<Vec<AccessRule>> {
         let text = "select id, service, method, path from access_rules where user_id = $1 order by id";
         sql!(text, user_id).rows(self).await
     }
 
     /// Keeps a user's access rules; one that is there stays.
-    pub(crate) async fn insert_access_rules(&self, user_id: &str, rules: &[AccessRuleRow]) -> Result<()> {
+    pub(crate) async fn insert_access_rules(&self, user_id: &str, rules: &[AccessRule]) -> Result<()> {
         let mut write = self.write().await?;
         for rule in rules {
             let text = "insert into access_rules (id, user_id, service, method, path) values ($1, $2, $3, $4, $5)
@@ -28,4 +28,4 @@ impl Database {
     }
 }
 
-from_row!(AccessRuleRow { id, service, method, path });
+from_row!(AccessRule { id, service, method, path });

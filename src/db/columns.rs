@@ -13,7 +13,10 @@ use sqlx::{
 
 use crate::{
     ids::{ImageId, InstanceId, JobId, ProjectId, UserId},
-    model::{action::ActionResult, event, fill::FillKind, image, instance, job, member, metadef, task, verification},
+    model::{
+        Kept, action::ActionResult, credential::ScopeKind, event, fill::FillKind, image, instance, job, member,
+        metadef, role, task, verification,
+    },
 };
 
 type AnyArgumentBuffer = <Any as Database>::ArgumentBuffer;
@@ -46,31 +49,25 @@ text!(image::Status, image::Visibility, image::PublicHold, image::StoreNames, Fi
 text!(instance::Status, instance::TaskState, ActionResult);
 text!(member::MemberStatus, verification::Verdict, job::Lane, job::JobState, metadef::Kind);
 text!(event::Outcome, task::TaskKind, task::TaskStatus);
+text!(ScopeKind, role::ActorKind, role::TargetKind);
 
-/// Values that are the text of their column, unread.
-macro_rules! kept {
-    ($($value:ty),+ $(,)?) => {$(
-        impl Type<Any> for $value {
-            fn type_info() -> AnyTypeInfo {
-                <str as Type<Any>>::type_info()
-            }
-        }
-
-        impl Encode<'_, Any> for $value {
-            fn encode_by_ref(&self, buffer: &mut AnyArgumentBuffer) -> Result<IsNull, BoxDynError> {
-                <&str as Encode<Any>>::encode(self.as_json(), buffer)
-            }
-        }
-
-        impl<'r> Decode<'r, Any> for $value {
-            fn decode(value: AnyValueRef<'r>) -> Result<$value, BoxDynError> {
-                Ok(<$value>::kept(<String as Decode<Any>>::decode(value)?))
-            }
-        }
-    )+};
+impl<T> Type<Any> for Kept<T> {
+    fn type_info() -> AnyTypeInfo {
+        <str as Type<Any>>::type_info()
+    }
 }
 
-kept!(image::Tags, image::Properties);
+impl<T> Encode<'_, Any> for Kept<T> {
+    fn encode_by_ref(&self, buffer: &mut AnyArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        <&str as Encode<Any>>::encode(self.as_json(), buffer)
+    }
+}
+
+impl<'r, T> Decode<'r, Any> for Kept<T> {
+    fn decode(value: AnyValueRef<'r>) -> Result<Kept<T>, BoxDynError> {
+        Ok(Kept::from_row(<String as Decode<Any>>::decode(value)?))
+    }
+}
 
 /// A flag, which is 0 or 1: SQLite has no booleans.
 pub(super) struct Flag(pub(super) bool);

@@ -3,7 +3,10 @@
 use super::{Database, Write, columns::from_row, is_duplicate, statement::sql};
 use crate::{
     error::Result,
-    model::people::{Project, Projects},
+    model::{
+        people::{Project, Projects},
+        role::TargetKind,
+    },
 };
 
 /// One list of columns for every question about projects.
@@ -97,7 +100,7 @@ impl Database {
     }
 
     /// The ids of every project below the target of a grant of kind `below-project` or `below-domain`.
-    pub(crate) async fn projects_below(&self, kind: &str, id: &str) -> Result<Vec<String>> {
+    pub(crate) async fn projects_below(&self, kind: TargetKind, id: &str) -> Result<Vec<String>> {
         sql!(BELOW, kind, id).column(self).await
     }
 

@@ -5,7 +5,10 @@ use sqlx::{FromRow as _, Row as _};
 use super::{Database, Write, columns::from_row, statement::sql};
 use crate::{
     error::Result,
-    model::role::{Grant, Grants, RoleRecord},
+    model::{
+        credential::ScopeKind,
+        role::{ActorKind, Grant, Grants, RoleRecord},
+    },
 };
 
 /// Every role that user `$1` holds on target `$2`, `$3`: granted there, inherited from above, through a group, or
@@ -48,13 +51,8 @@ const CREDENTIAL_HELD: &str = "
 
 impl Database {
     /// Every role a user holds on a target: granted, inherited, through a group, or implied.
-    pub(crate) async fn roles_held(
-        &self,
-        user_id: &str,
-        target_kind: &str,
-        target_id: &str,
-    ) -> Result<Vec<RoleRecord>> {
-        sql!(HELD, user_id, target_kind, target_id).rows(self).await
+    pub(crate) async fn roles_held(&self, user_id: &str, scope: ScopeKind, target_id: &str) -> Result<Vec<RoleRecord>> {
+        sql!(HELD, user_id, scope, target_id).rows(self).await
     }
 
     /// The roles of an application credential, and what they imply.
@@ -141,9 +139,9 @@ impl Database {
         let gone = sql!(
             "delete from grants where actor_kind = $1 and actor_id = $2 and target_kind = $3 and target_id = $4
                 and role_id = $5",
-            &grant.actor_kind,
+            grant.actor_kind,
             &grant.actor_id,
-            &grant.target_kind,
+            grant.target_kind,
             &grant.target_id,
             &grant.role_id
         )
@@ -189,9 +187,9 @@ pub(super) async fn insert_grant(write: &mut Write, grant: &Grant) -> Result<()>
     sql!(
         "insert into grants (actor_kind, actor_id, target_kind, target_id, role_id) values ($1, $2, $3, $4, $5)
          on conflict do nothing",
-        &grant.actor_kind,
+        grant.actor_kind,
         &grant.actor_id,
-        &grant.target_kind,
+        grant.target_kind,
         &grant.target_id,
         &grant.role_id
     )
@@ -203,7 +201,7 @@ pub(super) async fn insert_grant(write: &mut Write, grant: &Grant) -> Result<()>
 /// Ends the tokens that rest on a grant. Application credentials that name the role are dropped with a user's own
 /// grant; one that rests on a group's grant is refused when it is used.
 async fn end_tokens_of(write: &mut Write, grant: &Grant) -> Result<()> {
-    if grant.actor_kind == "user" {
+    if grant.actor_kind == ActorKind::User {
         let text = "delete from application_credentials where user_id = $1 and id in
                (select credential_id from application_credential_roles where role_id = $4) and project_id in (
                   with recursive below (id) as (
@@ -213,14 +211,14 @@ async fn end_tokens_of(write: &mut Write, grant: &Grant) -> Result<()> {
                       select p.id from projects p join below b on p.parent_id = b.id and $2 <> 'project'
                   )
                   select id from below)";
-        sql!(text, &grant.actor_id, &grant.target_kind, &grant.target_id, &grant.role_id).run(write).await?;
+        sql!(text, &grant.actor_id, grant.target_kind, &grant.target_id, &grant.role_id).run(write).await?;
     }
     let text = "delete from tokens where
            ((scope_kind = $3 and scope_id = $4) or
             (scope_kind = 'project' and $3 in ('below-project', 'below-domain'))) and
            (($1 = 'user' and user_id = $2) or
             ($1 = 'group' and user_id in (select user_id from group_members where group_id = $2)))";
-    sql!(text, &grant.actor_kind, &grant.actor_id, &grant.target_kind, &grant.target_id).run(write).await.map(drop)
+    sql!(text, grant.actor_kind, &grant.actor_id, grant.target_kind, &grant.target_id).run(write).await.map(drop)
 }
 
 from_row!(RoleRecord { id, name, description, domain_id });

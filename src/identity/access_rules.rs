@@ -3,31 +3,17 @@
 //! A rule is its user's: it outlives the credential it was made with, so that the next one can name it by its id, and
 //! is deleted by itself once no credential has it.
 
-use serde::{Deserialize, Serialize};
-
 use super::{Caller, Identity, credentials::new_id, policy};
+pub use crate::model::credential::AccessRule;
 use crate::{
     error::{Error, Result},
     ids::UserId,
-    model::credential::AccessRuleRow,
 };
 
 /// Access rules of one credential.
 const MAX_RULES: usize = 128;
 /// Access rules of one user, those of credentials that are gone included.
 const MAX_KEPT_RULES: usize = 2048;
-
-/// A use that a credential allows: requests to `service` with `method` on `path`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccessRule {
-    /// Its id; made by us.
-    pub id: String,
-    /// The kind of service: `identity`, `image`, `compute`, `network`.
-    pub service: String,
-    pub method: String,
-    /// The path after the service's own prefix: `*` or `{name}` for one segment, `**` for the rest.
-    pub path: String,
-}
 
 impl AccessRule {
     /// A new rule.
@@ -45,8 +31,7 @@ impl Identity {
     /// Every access rule of a user.
     pub async fn access_rules(&self, caller: &Caller, user: UserId) -> Result<Vec<AccessRule>> {
         policy::see_credentials(caller, user)?;
-        let mut rules: Vec<AccessRule> =
-            self.db.access_rules(&user.to_string()).await?.into_iter().map(of_row).collect();
+        let mut rules = self.db.access_rules(&user.to_string()).await?;
         // The rules of credentials that are older than the table of rules.
         for rule in self.used_rules(user).await? {
             if !rules.iter().any(|known| known.id == rule.id) {
@@ -75,32 +60,16 @@ impl Identity {
         if kept + rules.len() > MAX_KEPT_RULES {
             return Err(Error::Forbidden(format!("A user has at most {MAX_KEPT_RULES} access rules: delete some.")));
         }
-        let rows: Vec<AccessRuleRow> = rules.iter().cloned().map(row_of).collect();
-        self.db.insert_access_rules(&user.to_string(), &rows).await
+        self.db.insert_access_rules(&user.to_string(), rules).await
     }
 
     async fn used_rules(&self, user: UserId) -> Result<Vec<AccessRule>> {
         let mut used = Vec::new();
         for row in self.db.credentials(&user.to_string(), None).await? {
-            used.extend(parse_rules(row.access_rules.as_deref())?);
+            used.extend(row.access_rules.map_or(Ok(Vec::new()), |rules| rules.read())?);
         }
         Ok(used)
     }
-}
-
-fn of_row(row: AccessRuleRow) -> AccessRule {
-    let AccessRuleRow { id, service, method, path } = row;
-    AccessRule { id, service, method, path }
-}
-
-fn row_of(rule: AccessRule) -> AccessRuleRow {
-    let AccessRule { id, service, method, path } = rule;
-    AccessRuleRow { id, service, method, path }
-}
-
-/// The rules kept in a row.
-pub fn parse_rules(json: Option<&str>) -> Result<Vec<AccessRule>> {
-    json.map_or(Ok(Vec::new()), |json| serde_json::from_str(json).map_err(Error::internal))
 }
 
 pub(super) fn check_rules(rules: &[AccessRule]) -> Result<()> {

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     Caller, Identity, policy,
-    roles::{Actor, Grant, Target},
+    roles::{Actor, ActorKind, Grant, Target, TargetKind},
 };
 use crate::{db::ALL, error::Result, model::role::Grants};
 
@@ -30,7 +30,7 @@ impl Identity {
         let actor = wanted.actor.as_ref().map(Actor::row);
         let target = wanted.target.as_ref().map(Target::row);
         // In effect, a user's roles come through its groups too, and any role may be an implied one.
-        let asks_actor = |(kind, _): &(&str, &str)| !(wanted.is_effective && *kind == "user");
+        let asks_actor = |(kind, _): &(ActorKind, &str)| !(wanted.is_effective && *kind == ActorKind::User);
         let narrow = actor.filter(asks_actor);
         let grants = Grants {
             actor_kind: narrow.map(|(kind, _)| kind),
@@ -41,8 +41,9 @@ impl Identity {
         if !wanted.is_effective {
             let mut rows = self.db.grants(&Grants { target_id: target.map(|(_, id)| id), ..grants }).await?;
             rows.retain(|row| {
-                let kind = row.target_kind.trim_start_matches("below-");
-                target.is_none_or(|(wanted, _)| wanted == kind) && (!wanted.is_inherited || kind != row.target_kind)
+                let kind = row.target_kind.place();
+                target.is_none_or(|(wanted, _)| wanted == kind)
+                    && (!wanted.is_inherited || row.target_kind.is_inherited())
             });
             return Ok(rows);
         }
@@ -58,7 +59,7 @@ impl Identity {
         }
         let mut rows = self.in_effect(rows, wanted.target.as_ref()).await?;
         rows.retain(|row| {
-            actor.is_none_or(|(kind, id)| kind == "group" || row.actor_id == id)
+            actor.is_none_or(|(kind, id)| kind == ActorKind::Group || row.actor_id == id)
                 && wanted.role_id.as_ref().is_none_or(|role| row.role_id == *role)
         });
         Ok(rows)
@@ -75,11 +76,12 @@ impl Identity {
             names.insert(role.id, [role.name, String::new(), String::new()]);
         }
         for row in rows {
-            for (kind, id) in [(&row.actor_kind, &row.actor_id), (&row.target_kind, &row.target_id)] {
+            let target = row.target_kind.place().into_str();
+            for (kind, id) in [(row.actor_kind.into_str(), &row.actor_id), (target, &row.target_id)] {
                 if names.contains_key(id) {
                     continue;
                 }
-                let named = match kind.trim_start_matches("below-") {
+                let named = match kind {
                     "user" => self.db.user(id).await?.map(|user| (user.name, user.domain_id)),
                     "group" => self.db.group(id).await?.map(|group| (group.name, group.domain_id)),
                     "project" => self.db.project(id).await?.map(|project| (project.name, project.domain_id)),
@@ -95,13 +97,13 @@ impl Identity {
     }
 
     /// The targets whose grants count on this one: itself, and what its projects inherit from.
-    async fn places(&self, target: &Target) -> Result<Vec<(&'static str, String)>> {
+    async fn places(&self, target: &Target) -> Result<Vec<(TargetKind, String)>> {
         let (kind, id) = target.row();
         let mut places = vec![(kind, id.to_owned())];
         if let Target::Project(id) = target {
-            places.push(("below-domain", self.some_project(id).await?.domain_id));
+            places.push((TargetKind::BelowDomain, self.some_project(id).await?.domain_id));
             let above = self.db.projects_above(id).await?;
-            places.extend(above.into_iter().map(|project| ("below-project", project.id)));
+            places.extend(above.into_iter().map(|project| (TargetKind::BelowProject, project.id)));
         }
         Ok(places)
     }
@@ -120,16 +122,16 @@ impl Identity {
             .collect();
         let mut effect: Vec<Grant> = Vec::new();
         for row in rows {
-            let users = match row.actor_kind.as_str() {
-                "group" => self.db.group_member_ids(&row.actor_id).await?,
-                _ => vec![row.actor_id.clone()],
+            let users = match row.actor_kind {
+                ActorKind::Group => self.db.group_member_ids(&row.actor_id).await?,
+                ActorKind::User => vec![row.actor_id.clone()],
             };
-            let targets = match (row.target_kind.starts_with("below-"), asked) {
-                (false, _) => vec![(row.target_kind.clone(), row.target_id.clone())],
-                (true, Some(Target::Project(id))) => vec![("project".to_owned(), id.clone())],
+            let targets = match (row.target_kind.is_inherited(), asked) {
+                (false, _) => vec![(row.target_kind, row.target_id.clone())],
+                (true, Some(Target::Project(id))) => vec![(TargetKind::Project, id.clone())],
                 (true, _) => {
-                    let below = self.db.projects_below(&row.target_kind, &row.target_id).await?;
-                    below.into_iter().map(|id| ("project".to_owned(), id)).collect()
+                    let below = self.db.projects_below(row.target_kind, &row.target_id).await?;
+                    below.into_iter().map(|id| (TargetKind::Project, id)).collect()
                 }
             };
             let mut roles = with_implied(&row.role_id, &pairs);
@@ -137,9 +139,9 @@ impl Identity {
             for role_id in &roles {
                 for user in &users {
                     effect.extend(targets.iter().map(|(target_kind, target_id)| Grant {
-                        actor_kind: "user".into(),
+                        actor_kind: ActorKind::User,
                         actor_id: user.clone(),
-                        target_kind: target_kind.clone(),
+                        target_kind: *target_kind,
                         target_id: target_id.clone(),
                         role_id: role_id.clone(),
                     }));

@@ -3,6 +3,8 @@
 //! Effigy's own services and endpoints have no rows: their ids are the same everywhere, their addresses are the one
 //! the client came to. They cannot be changed. Beside them an admin may register other services.
 
+use serde::Deserialize;
+
 use super::{Caller, Identity, check_name, check_text, credentials::new_id, policy};
 use crate::error::{Error, Result};
 pub use crate::model::catalog::{Endpoint, Region, Service};
@@ -49,8 +51,9 @@ pub struct Listed {
 }
 
 /// The fields to set on a service; `None` leaves it as it is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct ServiceFields {
+    #[serde(rename = "type")]
     pub kind: Option<String>,
     pub name: Option<String>,
     pub description: Option<String>,

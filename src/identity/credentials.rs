@@ -6,7 +6,7 @@
 pub use super::access_rules::AccessRule;
 use super::{
     Caller, Identity, RoleRef,
-    access_rules::{check_rules, parse_rules},
+    access_rules::check_rules,
     passwords::Secret,
     policy, share_of,
     tokens::{new_token, random},
@@ -15,7 +15,7 @@ use crate::{
     db::now_ms,
     error::{Error, Result},
     ids::UserId,
-    model::credential::CredentialRow,
+    model::{Kept, credential::CredentialRow},
 };
 
 /// Application credentials of one user: enough for every machine of a person, few enough to review.
@@ -86,7 +86,6 @@ impl Identity {
                 (secret, kept)
             }
         };
-        let rules = serde_json::to_string(&new.access_rules).map_err(Error::internal)?;
         let row = CredentialRow {
             id: new_id(),
             user_id: user.to_string(),
@@ -97,7 +96,7 @@ impl Identity {
             unrestricted: new.unrestricted,
             expires_ms: new.expires_ms,
             expires_at: new.expires_at,
-            access_rules: (!new.access_rules.is_empty()).then_some(rules),
+            access_rules: (!new.access_rules.is_empty()).then(|| Kept::of(&new.access_rules)),
             created_ms: now_ms(),
         };
         let role_ids: Vec<String> = roles.iter().map(|role| role.id.clone()).collect();
@@ -137,7 +136,7 @@ impl Identity {
         let all = self.db.roles(None).await?;
         let roles = all.into_iter().filter(|role| ids.contains(&role.id));
         let roles = roles.map(|role| RoleRef { id: role.id, name: role.name }).collect();
-        let access_rules = parse_rules(row.access_rules.as_deref())?;
+        let access_rules = row.access_rules.as_ref().map_or(Ok(Vec::new()), Kept::read)?;
         Ok(Credential { row, roles, access_rules })
     }
 }

@@ -1,11 +1,16 @@
 //! Domains: each has names of its own for users, groups and projects.
 
+use serde::Deserialize;
+
 use super::{Caller, DEFAULT_DOMAIN, Identity, check_short_name, check_text, credentials::new_id, policy};
-use crate::error::{Error, Result};
 pub use crate::model::people::Domain;
+use crate::{
+    error::{Error, Result},
+    model::credential::ScopeKind,
+};
 
 /// The fields to set on a domain; `None` leaves it as it is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct DomainFields {
     pub name: Option<String>,
     pub description: Option<String>,
@@ -45,7 +50,7 @@ impl Identity {
         let user = caller.user.id.to_string();
         let mut own = Vec::new();
         for domain in self.db.domains(None, Some(true), None, crate::db::ALL).await? {
-            if !self.db.roles_held(&user, "domain", &domain.id).await?.is_empty() {
+            if !self.db.roles_held(&user, ScopeKind::Domain, &domain.id).await?.is_empty() {
                 own.push(domain);
             }
         }

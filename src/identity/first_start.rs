@@ -12,8 +12,9 @@ use crate::{
     error::{Error, Result},
     ids::{ProjectId, UserId},
     model::{
+        Kept,
         people::{Domain, Project, User},
-        role::{Grant, RoleRecord},
+        role::{ActorKind, Grant, RoleRecord, TargetKind},
     },
 };
 
@@ -101,7 +102,7 @@ impl Identity {
             name: "admin".into(),
             description: "The operators' project".into(),
             enabled: true,
-            tags: "[]".into(),
+            tags: Kept::default(),
             parent_id: None,
             is_domain: false,
         };
@@ -115,18 +116,22 @@ impl Identity {
             default_project_id: Some(project.id.clone()),
             password: Some(self.passwords.hash(password, share_of(None)).await?),
             password_changed_ms: now_ms(),
-            extra: "{}".into(),
+            extra: Kept::default(),
         };
         let admin = self.db.roles(Some("admin")).await?.pop();
         let admin = admin.ok_or_else(|| Error::Conflict("the role 'admin' was deleted".into()))?;
-        let grant = |target_kind: &str, target_id: &str| Grant {
-            actor_kind: "user".into(),
+        let grant = |target_kind, target_id: &str| Grant {
+            actor_kind: ActorKind::User,
             actor_id: user.id.clone(),
-            target_kind: target_kind.into(),
+            target_kind,
             target_id: target_id.into(),
             role_id: admin.id.clone(),
         };
-        let grants = vec![grant("project", &project.id), grant("domain", DEFAULT_DOMAIN), grant("system", "all")];
+        let grants = vec![
+            grant(TargetKind::Project, &project.id),
+            grant(TargetKind::Domain, DEFAULT_DOMAIN),
+            grant(TargetKind::System, "all"),
+        ];
         Ok((user, project, grants))
     }
 }

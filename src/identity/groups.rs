@@ -1,5 +1,7 @@
 //! Groups: users who are granted roles together.
 
+use serde::Deserialize;
+
 use super::{
     Caller, Identity, check_name, check_text,
     credentials::new_id,
@@ -10,7 +12,7 @@ use crate::error::{Error, Result};
 pub use crate::model::people::{Group, Groups as ListGroups};
 
 /// The fields to set on a group; `None` leaves it as it is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct GroupFields {
     pub name: Option<String>,
     /// Its domain; cannot be changed.

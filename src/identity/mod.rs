@@ -31,6 +31,7 @@ use crate::{
     db::Database,
     error::{Error, Result},
     ids::{ProjectId, UserId},
+    model::credential::ScopeKind,
 };
 
 pub mod access_rules;
@@ -214,7 +215,7 @@ impl Identity {
 
     /// Whether a user holds a role, any role, in a project.
     pub async fn belongs(&self, user: UserId, project: ProjectId) -> Result<bool> {
-        Ok(!self.db.roles_held(&user.to_string(), "project", &project.to_string()).await?.is_empty())
+        Ok(!self.db.roles_held(&user.to_string(), ScopeKind::Project, &project.to_string()).await?.is_empty())
     }
 }
 

@@ -236,7 +236,10 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::identity::{CredentialRef, DomainRef, ProjectRef, RoleRef, Scope, UserRef};
+    use crate::{
+        identity::{CredentialRef, DomainRef, ProjectRef, RoleRef, Scope, UserRef},
+        model::Kept,
+    };
 
     /// Somebody of the default domain with these roles in a project; with `credential`, by an application credential.
     fn caller(user: UserId, project: ProjectId, roles: &[&str], credential: Option<(bool, bool)>) -> Caller {
@@ -246,7 +249,7 @@ mod tests {
             id: String::new(),
             name: String::new(),
             unrestricted,
-            access_rules: has_rules.then(|| "[]".to_owned()),
+            access_rules: has_rules.then(Kept::default),
         });
         let session = Session {
             digest: String::new(),

@@ -8,8 +8,7 @@ use crate::error::{Error, Result};
 impl Identity {
     /// The tags of a project, sorted.
     pub async fn project_tags(&self, caller: &Caller, id: &str) -> Result<BTreeSet<String>> {
-        let project = self.project(caller, id).await?;
-        serde_json::from_str(&project.tags).map_err(Error::internal)
+        self.project(caller, id).await?.tags.read()
     }
 
     /// Whether a project has a tag; `NotFound` when it has not.
@@ -50,8 +49,8 @@ impl Identity {
         change: impl FnOnce(BTreeSet<String>) -> Result<BTreeSet<String>>,
     ) -> Result<BTreeSet<String>> {
         let mut project = self.some_project(id).await?;
-        let tags = change(serde_json::from_str(&project.tags).map_err(Error::internal)?)?;
-        project.tags = checked_tags(tags.iter().cloned())?;
+        let tags = change(project.tags.read()?)?;
+        project.tags = checked_tags(&tags)?;
         self.db.update_project(&project).await?;
         Ok(tags)
     }

@@ -4,6 +4,10 @@
 //! ([`super::roles`]), nothing else is. A domain is shown as a project to the admin who asks for it so
 //! (`is_domain`), as Keystone does.
 
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
 use super::{
     Caller, Identity, check_short_name, check_text,
     domains::{Domain, DomainFields, ListDomains},
@@ -13,6 +17,7 @@ pub use crate::model::people::{Project, Projects as ListProjects};
 use crate::{
     error::{Error, Result},
     ids::{ProjectId, UserId},
+    model::{Kept, role::TargetKind},
 };
 
 /// Tags of one project, as Keystone allows.
@@ -21,7 +26,7 @@ const MAX_TAGS: usize = 80;
 const MAX_DEPTH: usize = 5;
 
 /// The fields to set on a project; `None` leaves it as it is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct ProjectFields {
     pub name: Option<String>,
     /// Its domain; cannot be changed.
@@ -50,7 +55,7 @@ impl Identity {
             name: String::new(),
             description: String::new(),
             enabled: true,
-            tags: "[]".into(),
+            tags: Kept::default(),
             parent_id,
             is_domain: false,
         };
@@ -126,7 +131,7 @@ impl Identity {
         if project.is_domain {
             return self.delete_domain(caller, &project.id).await;
         }
-        if !self.db.projects_below("below-project", &project.id).await?.is_empty() {
+        if !self.db.projects_below(TargetKind::BelowProject, &project.id).await?.is_empty() {
             return Err(Error::Forbidden("There are projects below this one: delete them first.".into()));
         }
         let was_there = self.db.delete_project(&project.id).await?;
@@ -178,7 +183,7 @@ impl Identity {
             return Err(Error::Forbidden("A project above is disabled: enable that first.".into()));
         }
         if !enabled {
-            for below in self.db.projects_below("below-project", &project.id).await? {
+            for below in self.db.projects_below(TargetKind::BelowProject, &project.id).await? {
                 if self.db.project(&below).await?.is_some_and(|below| below.enabled) {
                     return Err(Error::Forbidden("A project below is enabled: disable that first.".into()));
                 }
@@ -211,7 +216,7 @@ fn as_project(domain: Domain) -> Project {
         name: domain.name,
         description: domain.description,
         enabled: domain.enabled,
-        tags: "[]".into(),
+        tags: Kept::default(),
         parent_id: None,
         is_domain: true,
     }
@@ -231,7 +236,7 @@ fn apply(project: &mut Project, fields: ProjectFields) -> Result<()> {
         project.name = name;
     }
     if let Some(tags) = fields.tags {
-        project.tags = checked_tags(tags)?;
+        project.tags = checked_tags(&tags.into_iter().collect())?;
     }
     project.description = fields.description.unwrap_or_else(|| std::mem::take(&mut project.description));
     check_text(&project.description)?;
@@ -239,16 +244,15 @@ fn apply(project: &mut Project, fields: ProjectFields) -> Result<()> {
     Ok(())
 }
 
-/// Tags in the form they are kept in: a JSON array, sorted.
-pub(super) fn checked_tags(tags: impl IntoIterator<Item = String>) -> Result<String> {
-    let tags: std::collections::BTreeSet<String> = tags.into_iter().collect();
+/// Tags as they are kept.
+pub(super) fn checked_tags(tags: &BTreeSet<String>) -> Result<Kept<BTreeSet<String>>> {
     let is_plain = |tag: &String| !tag.is_empty() && tag.chars().count() <= 255 && !tag.contains([',', '/', '\0']);
     if tags.len() > MAX_TAGS || !tags.iter().all(is_plain) {
         return Err(Error::Invalid(format!(
             "A project has at most {MAX_TAGS} tags of 1 to 255 characters without ',' and '/'."
         )));
     }
-    serde_json::to_string(&tags).map_err(Error::internal)
+    Ok(Kept::of(tags))
 }
 
 fn missing(id: &str) -> Error {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Caller, Identity, check_name, check_text, credentials::new_id, policy};
-pub use crate::model::role::{Grant, RoleRecord};
+pub use crate::model::role::{ActorKind, Grant, RoleRecord, TargetKind};
 use crate::{
     error::{Error, Result},
     model::role::Grants,
@@ -165,9 +165,9 @@ impl Identity {
         policy::administer(caller, "list role assignments")?;
         let grant = self.addressed(actor, target).await?;
         let wanted = Grants {
-            actor_kind: Some(&grant.actor_kind),
+            actor_kind: Some(grant.actor_kind),
             actor_id: Some(&grant.actor_id),
-            target_kind: Some(&grant.target_kind),
+            target_kind: Some(grant.target_kind),
             target_id: Some(&grant.target_id),
             role_id: None,
         };
@@ -213,9 +213,9 @@ impl Identity {
         };
         let ((actor_kind, actor_id), (target_kind, target_id)) = (actor.row(), target.row());
         Ok(Grant {
-            actor_kind: actor_kind.into(),
+            actor_kind,
             actor_id: actor_id.into(),
-            target_kind: target_kind.into(),
+            target_kind,
             target_id: target_id.into(),
             role_id: String::new(),
         })
@@ -223,22 +223,22 @@ impl Identity {
 }
 
 impl Actor {
-    pub(super) fn row(&self) -> (&'static str, &str) {
+    pub(super) fn row(&self) -> (ActorKind, &str) {
         match self {
-            Actor::User(id) => ("user", id),
-            Actor::Group(id) => ("group", id),
+            Actor::User(id) => (ActorKind::User, id),
+            Actor::Group(id) => (ActorKind::Group, id),
         }
     }
 }
 
 impl Target {
-    pub(super) fn row(&self) -> (&'static str, &str) {
+    pub(super) fn row(&self) -> (TargetKind, &str) {
         match self {
-            Target::Project(id) => ("project", id),
-            Target::Domain(id) => ("domain", id),
-            Target::System => ("system", "all"),
-            Target::BelowProject(id) => ("below-project", id),
-            Target::BelowDomain(id) => ("below-domain", id),
+            Target::Project(id) => (TargetKind::Project, id),
+            Target::Domain(id) => (TargetKind::Domain, id),
+            Target::System => (TargetKind::System, "all"),
+            Target::BelowProject(id) => (TargetKind::BelowProject, id),
+            Target::BelowDomain(id) => (TargetKind::BelowDomain, id),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::{
     db::now_ms,
     error::{Error, Result},
     model::{
-        credential::{CredentialRow, NewToken},
+        credential::{CredentialRow, NewToken, ScopeKind},
         people::User,
     },
 };
@@ -93,13 +93,13 @@ struct Proven {
 
 /// A scope that the user holds roles in.
 struct Granted {
-    kind: &'static str,
+    kind: ScopeKind,
     id: String,
 }
 
 impl Granted {
     fn unscoped() -> Granted {
-        Granted { kind: "unscoped", id: String::new() }
+        Granted { kind: ScopeKind::Unscoped, id: String::new() }
     }
 }
 
@@ -241,7 +241,7 @@ impl Identity {
 
     async fn grant(&self, proven: &Proven, scope: &WantedScope) -> Result<Granted> {
         if let Some(credential) = &proven.credential {
-            let own = Granted { kind: "project", id: credential.project_id.clone() };
+            let own = Granted { kind: ScopeKind::Project, id: credential.project_id.clone() };
             return match scope {
                 WantedScope::Default => Ok(own),
                 WantedScope::Project(Named::Id(id)) if *id == credential.project_id => Ok(own),
@@ -254,25 +254,25 @@ impl Identity {
             WantedScope::Unscoped => return Ok(Granted::unscoped()),
             WantedScope::Default => {
                 let id = proven.user.default_project_id.clone();
-                let wanted = id.map(|id| Granted { kind: "project", id });
+                let wanted = id.map(|id| Granted { kind: ScopeKind::Project, id });
                 return Ok(match wanted {
                     Some(wanted) if self.is_held(proven, &wanted).await? => wanted,
                     _ => Granted::unscoped(),
                 });
             }
-            WantedScope::Project(Named::Id(id)) => Granted { kind: "project", id: id.clone() },
+            WantedScope::Project(Named::Id(id)) => Granted { kind: ScopeKind::Project, id: id.clone() },
             WantedScope::Project(Named::Name { name, domain }) => {
                 let id = self.db.project_named(name, domain).await?.map(|project| project.id).unwrap_or_default();
-                Granted { kind: "project", id }
+                Granted { kind: ScopeKind::Project, id }
             }
             WantedScope::Domain(domain) => {
                 let found = match self.db.domain(domain).await? {
                     Some(found) => Some(found),
                     None => self.db.domain_named(domain).await?,
                 };
-                Granted { kind: "domain", id: found.map(|domain| domain.id).unwrap_or_default() }
+                Granted { kind: ScopeKind::Domain, id: found.map(|domain| domain.id).unwrap_or_default() }
             }
-            WantedScope::System => Granted { kind: "system", id: "all".into() },
+            WantedScope::System => Granted { kind: ScopeKind::System, id: "all".into() },
         };
         if self.is_held(proven, &granted).await? { Ok(granted) } else { Err(unauthenticated()) }
     }

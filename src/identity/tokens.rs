@@ -14,7 +14,10 @@ use super::{Caller, Identity, ProjectRef, Role, UserRef, policy, unauthenticated
 use crate::{
     db::now_ms,
     error::{Error, Result},
-    model::credential::TokenRow,
+    model::{
+        Kept,
+        credential::{AccessRule, ScopeKind, TokenRow},
+    },
 };
 
 /// A session is believed this long after its rows were read. Revocation is promised to hold within a second.
@@ -47,8 +50,8 @@ pub struct CredentialRef {
     pub name: String,
     /// Whether it may make and delete application credentials.
     pub unrestricted: bool,
-    /// Its access rules as JSON; `None` allows every request.
-    pub access_rules: Option<String>,
+    /// `None` allows every request.
+    pub access_rules: Option<Kept<Vec<AccessRule>>>,
 }
 
 /// Where a session's roles hold.
@@ -165,9 +168,11 @@ impl Identity {
         let user_id = &row.user[0];
         let mut roles = match &scope {
             Scope::Unscoped => Vec::new(),
-            Scope::Project(project, _) => self.db.roles_held(user_id, "project", &project.id.to_string()).await?,
-            Scope::Domain(domain) => self.db.roles_held(user_id, "domain", &domain.id).await?,
-            Scope::System => self.db.roles_held(user_id, "system", "all").await?,
+            Scope::Project(project, _) => {
+                self.db.roles_held(user_id, ScopeKind::Project, &project.id.to_string()).await?
+            }
+            Scope::Domain(domain) => self.db.roles_held(user_id, ScopeKind::Domain, &domain.id).await?,
+            Scope::System => self.db.roles_held(user_id, ScopeKind::System, "all").await?,
         };
         if let Some(credential) = &row.credential {
             let given = self.db.credential_roles_held(&credential.id).await?;
@@ -248,7 +253,7 @@ fn scope_of(row: &TokenRow) -> Scope {
     }
     match &row.domain {
         Some([id, name]) => Scope::Domain(DomainRef { id: id.clone(), name: name.clone() }),
-        None if row.scope_kind == "system" => Scope::System,
+        None if row.scope_kind == ScopeKind::System => Scope::System,
         None => Scope::Unscoped,
     }
 }

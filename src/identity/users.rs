@@ -8,6 +8,7 @@ use crate::{
     db::now_ms,
     error::{Error, Result},
     ids::UserId,
+    model::Kept,
 };
 
 /// The fields to set on a user; `None` leaves it as it is, `Some(None)` clears it.
@@ -45,7 +46,7 @@ impl Identity {
             default_project_id: None,
             password: None,
             password_changed_ms: now_ms(),
-            extra: "{}".into(),
+            extra: Kept::default(),
         };
         let password = fields.password.clone();
         apply(&mut user, UserFields { name: Some(fields.name.clone().unwrap_or_default()), ..fields })?;
@@ -159,15 +160,15 @@ fn apply(user: &mut User, fields: UserFields) -> Result<()> {
     }
     user.enabled = fields.enabled.unwrap_or(user.enabled);
     if !fields.extra.is_empty() {
-        let mut extra: serde_json::Map<_, _> = serde_json::from_str(&user.extra).map_err(Error::internal)?;
+        let mut extra = user.extra.read()?;
         extra.extend(fields.extra);
         extra.retain(|_, value| !value.is_null());
-        let text = serde_json::to_string(&extra).map_err(Error::internal)?;
+        user.extra = Kept::of(&extra);
         // PostgreSQL keeps no NUL.
+        let text = user.extra.as_json();
         if text.len() > MAX_EXTRA_BYTES || text.contains("\\u0000") {
             return Err(Error::Invalid(format!("Other fields of a user may have at most {MAX_EXTRA_BYTES} bytes.")));
         }
-        user.extra = text;
     }
     Ok(())
 }

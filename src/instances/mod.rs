@@ -58,7 +58,7 @@ use crate::{
     error::{Error, Result},
     identity::{Caller, policy},
     ids::{ImageId, InstanceId},
-    model::{action::ActionRow, instance::InstanceRow},
+    model::instance::InstanceRow,
 };
 
 /// How long after the start of the service the probe guest is booted, unless an instance is wanted before.
@@ -270,11 +270,10 @@ impl Instances {
     }
 
     /// The actions on an instance, the newest first; also on a deleted one.
-    pub async fn actions(&self, caller: &Caller, id: InstanceId) -> Result<Vec<ActionRecord>> {
+    pub async fn actions(&self, caller: &Caller, id: InstanceId) -> Result<Vec<ActionRow>> {
         let row = self.0.db.instance(id).await?.ok_or_else(|| policy::no_such_instance(id))?;
         policy::see_instance(caller, row.project_id, id)?;
-        let rows = self.0.db.instance_actions(id, MAX_ACTIONS).await?;
-        Ok(rows.into_iter().map(record).collect())
+        self.0.db.instance_actions(id, MAX_ACTIONS).await
     }
 
     /// Begins to capture a stopped instance into an image; a job does the work.
@@ -366,19 +365,5 @@ fn action(caller: &Caller, row: &InstanceRow, what: &str) -> ActionRow {
         finish_ms: None,
         result: None,
         message: None,
-    }
-}
-
-fn record(row: ActionRow) -> ActionRecord {
-    ActionRecord {
-        action: row.action,
-        instance_id: row.instance_id,
-        request_id: row.request_id,
-        user_id: row.user_id,
-        project_id: row.project_id,
-        start_ms: row.start_ms,
-        finish_ms: row.finish_ms,
-        result: row.result,
-        message: row.message,
     }
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::ids::{ImageId, InstanceId, ProjectId, UserId};
 pub use crate::model::{
-    action::ActionResult,
+    action::{ActionResult, ActionRow},
     instance::{Fault, Forward, Lock, Status, TaskState, Usage, UsedInstance},
     instance_list::{Direction, SortKey},
 };
@@ -186,22 +186,4 @@ pub struct ConsoleToken {
     pub instance: InstanceId,
     /// The time until which it can be opened.
     pub expires_ms: i64,
-}
-
-/// One thing somebody did to an instance.
-#[derive(Clone, Debug)]
-pub struct ActionRecord {
-    /// The action: `create`, `stop`, `forceOff`, `start`, `reboot`, `createImage`, `delete`.
-    pub action: String,
-    pub instance_id: InstanceId,
-    pub request_id: String,
-    pub user_id: UserId,
-    /// The project of the request.
-    pub project_id: ProjectId,
-    pub start_ms: i64,
-    pub finish_ms: Option<i64>,
-    /// How it ended; `None` while it runs.
-    pub result: Option<ActionResult>,
-    /// Why it failed.
-    pub message: Option<String>,
 }

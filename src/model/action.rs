@@ -19,6 +19,7 @@ pub enum ActionResult {
 #[derive(Clone, Debug)]
 pub struct ActionRow {
     pub id: String,
+    /// `create`, `stop`, `forceOff`, `start`, `reboot`, `createImage`, `delete`.
     pub action: String,
     pub instance_id: InstanceId,
     pub request_id: String,

@@ -1,5 +1,10 @@
 //! Credentials: tokens and application credentials.
 
+use serde::{Deserialize, Serialize};
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
+
+use super::{Kept, UnknownWord};
+
 /// An application credential.
 #[derive(Clone, Debug)]
 pub struct CredentialRow {
@@ -18,19 +23,31 @@ pub struct CredentialRow {
     pub expires_ms: Option<i64>,
     /// The same in its maker's words, to the microsecond.
     pub expires_at: Option<String>,
-    /// A JSON array of rules; `None` allows every request.
-    pub access_rules: Option<String>,
+    /// `None` allows every request.
+    pub access_rules: Option<Kept<Vec<AccessRule>>>,
     pub created_ms: i64,
 }
 
-/// An access rule.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AccessRuleRow {
+/// A use that a credential allows: requests to `service` with `method` on `path`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessRule {
+    /// Its id; made by us.
     pub id: String,
+    /// The kind of service: `identity`, `image`, `compute`, `network`.
     pub service: String,
     pub method: String,
-    /// The path below the service's own prefix.
+    /// The path after the service's own prefix: `*` or `{name}` for one segment, `**` for the rest.
     pub path: String,
+}
+
+/// The place in which a token's roles hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<ScopeKind>)]
+pub enum ScopeKind {
+    Unscoped,
+    Project,
+    Domain,
+    System,
 }
 
 /// A token to be kept.
@@ -39,8 +56,7 @@ pub struct NewToken<'a> {
     /// The digest of the token, in hex.
     pub digest: &'a str,
     pub user_id: &'a str,
-    /// `unscoped`, `project`, `domain` or `system`.
-    pub scope_kind: &'a str,
+    pub scope_kind: ScopeKind,
     /// The project or domain; `all` for the system, empty without a scope.
     pub scope_id: &'a str,
     /// How the user proved who it is, comma-separated.
@@ -63,8 +79,7 @@ pub struct NewToken<'a> {
 pub struct TokenRow {
     /// Its user: id, name, domain id, domain name.
     pub user: [String; 4],
-    /// `unscoped`, `project`, `domain` or `system`.
-    pub scope_kind: String,
+    pub scope_kind: ScopeKind,
     /// The project: id, name, domain id, domain name.
     pub project: Option<[String; 4]>,
     /// The domain of a domain scope: id, name.
@@ -87,6 +102,6 @@ pub struct TokenCredential {
     pub id: String,
     pub name: String,
     pub unrestricted: bool,
-    /// Its access rules as JSON; `None` allows every request.
-    pub access_rules: Option<String>,
+    /// `None` allows every request.
+    pub access_rules: Option<Kept<Vec<AccessRule>>>,
 }

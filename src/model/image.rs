@@ -5,11 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
-use super::{UnknownWord, verification::Verdict};
-use crate::{
-    error::{Error, Result},
-    ids::{ImageId, ProjectId},
-};
+use super::{Kept, UnknownWord, verification::Verdict};
+use crate::ids::{ImageId, ProjectId};
 
 /// Where an image is in its life; the diagram is in [`crate::images`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Display, EnumString, IntoStaticStr, VariantNames)]
@@ -58,51 +55,11 @@ pub enum PublicHold {
     Held,
 }
 
-/// An image's tags. They are kept as JSON, which lists show as it is, and read by whoever changes them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tags(String);
+/// An image's tags.
+pub type Tags = Kept<BTreeSet<String>>;
 
-/// An image's properties, kept as JSON as tags are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Properties(String);
-
-macro_rules! kept {
-    ($kept:ident, $value:ty, $empty:literal) => {
-        impl $kept {
-            /// The value that a row holds.
-            pub(crate) fn kept(json: String) -> $kept {
-                $kept(json)
-            }
-
-            /// The JSON of these.
-            pub fn of(value: &$value) -> $kept {
-                $kept(serde_json::to_string(value).expect("texts are JSON"))
-            }
-
-            /// Reads them.
-            ///
-            /// # Errors
-            /// `Internal` for a damaged row.
-            pub fn read(&self) -> Result<$value> {
-                serde_json::from_str(&self.0).map_err(Error::internal)
-            }
-
-            /// Their JSON.
-            pub fn as_json(&self) -> &str {
-                &self.0
-            }
-        }
-
-        impl Default for $kept {
-            fn default() -> $kept {
-                $kept($empty.to_owned())
-            }
-        }
-    };
-}
-
-kept!(Tags, BTreeSet<String>, "[]");
-kept!(Properties, BTreeMap<String, String>, "{}");
+/// An image's properties.
+pub type Properties = Kept<BTreeMap<String, String>>;
 
 /// The names of some stores, which a row joins by commas.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -24,9 +24,12 @@ pub mod task;
 pub mod usage;
 pub mod verification;
 
+use std::marker::PhantomData;
+
+use serde::{Serialize, de::DeserializeOwned};
 use strum::VariantNames;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// The longest part of a client's text that is repeated to it.
 const SHOWN: usize = 64;
@@ -48,6 +51,46 @@ impl UnknownWord {
 impl From<UnknownWord> for Error {
     fn from(error: UnknownWord) -> Error {
         Error::Invalid(error.to_string())
+    }
+}
+
+/// A value that a row keeps as JSON. Lists show it as it is; whoever changes it reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept<T> {
+    json: String,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T: Serialize + DeserializeOwned> Kept<T> {
+    /// The value in its JSON.
+    pub fn of(value: &T) -> Kept<T> {
+        Kept::from_row(serde_json::to_string(value).expect("what rows keep can be written as JSON"))
+    }
+
+    /// Reads the value.
+    ///
+    /// # Errors
+    /// `Internal` for a damaged row.
+    pub fn read(&self) -> Result<T> {
+        serde_json::from_str(&self.json).map_err(Error::internal)
+    }
+}
+
+impl<T> Kept<T> {
+    /// The value that a row holds.
+    pub(crate) fn from_row(json: String) -> Kept<T> {
+        Kept { json, value: PhantomData }
+    }
+
+    /// Its JSON.
+    pub fn as_json(&self) -> &str {
+        &self.json
+    }
+}
+
+impl<T: Serialize + DeserializeOwned + Default> Default for Kept<T> {
+    fn default() -> Kept<T> {
+        Kept::of(&T::default())
     }
 }
 

@@ -1,5 +1,11 @@
 //! Domains and what is in them: users, groups and projects.
 
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::Kept;
+
 /// A domain.
 #[derive(Clone, Debug)]
 pub struct Domain {
@@ -27,8 +33,8 @@ pub struct User {
     /// An argon2id hash in PHC form; `None` for a user without a password.
     pub password: Option<String>,
     pub password_changed_ms: i64,
-    /// Further attributes that clients wrote: a JSON object.
-    pub extra: String,
+    /// Further attributes that clients wrote.
+    pub extra: Kept<Map<String, Value>>,
 }
 
 /// The conditions of a list of users; `None` admits all.
@@ -72,8 +78,7 @@ pub struct Project {
     pub description: String,
     /// Whether anybody may work in it.
     pub enabled: bool,
-    /// A JSON array of strings.
-    pub tags: String,
+    pub tags: Kept<BTreeSet<String>>,
     /// The project it stands below; `None` for one that stands below its domain.
     pub parent_id: Option<String>,
     /// Whether it is a domain, shown as a project.

@@ -1,5 +1,9 @@
 //! Roles, and who was granted which.
 
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
+
+use super::UnknownWord;
+
 /// A role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoleRecord {
@@ -11,16 +15,48 @@ pub struct RoleRecord {
     pub domain_id: Option<String>,
 }
 
+/// The kinds of actors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<ActorKind>)]
+pub enum ActorKind {
+    User,
+    Group,
+}
+
+/// The kinds of targets. A role below a target is inherited by the projects below it and not held on the target itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Display, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<TargetKind>)]
+pub enum TargetKind {
+    Project,
+    Domain,
+    System,
+    BelowProject,
+    BelowDomain,
+}
+
+impl TargetKind {
+    /// The kind of the thing that is named.
+    pub fn place(self) -> TargetKind {
+        match self {
+            TargetKind::BelowProject => TargetKind::Project,
+            TargetKind::BelowDomain => TargetKind::Domain,
+            place => place,
+        }
+    }
+
+    /// Whether the projects below inherit the role.
+    pub fn is_inherited(self) -> bool {
+        self != self.place()
+    }
+}
+
 /// One grant: this actor holds this role on this target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Grant {
-    /// `user` or `group`.
-    pub actor_kind: String,
+    pub actor_kind: ActorKind,
     /// The user or group.
     pub actor_id: String,
-    /// `project`, `domain` or `system`; `below-project` or `below-domain` for a role that is inherited by the
-    /// projects below and not held on the target itself.
-    pub target_kind: String,
+    pub target_kind: TargetKind,
     /// The project or domain; `all` for the system.
     pub target_id: String,
     pub role_id: String,
@@ -29,12 +65,10 @@ pub struct Grant {
 /// The conditions of a list of grants; `None` admits all.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Grants<'a> {
-    /// `user` or `group`.
-    pub actor_kind: Option<&'a str>,
+    pub actor_kind: Option<ActorKind>,
     /// The user or group.
     pub actor_id: Option<&'a str>,
-    /// As in [`Grant`].
-    pub target_kind: Option<&'a str>,
+    pub target_kind: Option<TargetKind>,
     /// The project or domain; `all` for the system.
     pub target_id: Option<&'a str>,
     pub role_id: Option<&'a str>,

@@ -13,7 +13,7 @@ use crate::{
     },
     error::{Error, Result},
     identity::policy,
-    instances::ActionRecord,
+    instances::ActionRow,
 };
 
 /// `GET /servers/{id}/os-instance-actions`
@@ -33,7 +33,7 @@ pub(super) async fn list(
 }
 
 /// Pages and times count from 2.58 (and 2.66) on; before, everything is one page.
-fn page(mut records: Vec<ActionRecord>, query: &Query, version: Microversion) -> Result<Page<ActionRecord>> {
+fn page(mut records: Vec<ActionRow>, query: &Query, version: Microversion) -> Result<Page<ActionRow>> {
     if !version.since(58) {
         return Ok(Page { items: records, next: None });
     }
@@ -45,7 +45,7 @@ fn page(mut records: Vec<ActionRecord>, query: &Query, version: Microversion) ->
         let before = times::parse("changes-before", before)?;
         records.retain(|record| updated_ms(record) <= before);
     }
-    let is_it = |record: &ActionRecord, marker: &str| record.request_id == marker;
+    let is_it = |record: &ActionRow, marker: &str| record.request_id == marker;
     begin_after(&mut records, query.one("marker"), is_it, no_such_marker)?;
     Ok(Page::cut(records, query.limit_of_nova()?, |record| record.request_id.clone()))
 }
@@ -68,7 +68,7 @@ pub(super) async fn show(
     Ok(Json(json!({ "instanceAction": action })))
 }
 
-fn brief(record: &ActionRecord, version: Microversion) -> Value {
+fn brief(record: &ActionRow, version: Microversion) -> Value {
     let mut action = json!({
         "action": record.action,
         "instance_uuid": record.instance_id,
@@ -85,7 +85,7 @@ fn brief(record: &ActionRecord, version: Microversion) -> Value {
 }
 
 /// An action has one event here: the work itself.
-fn event(record: &ActionRecord, version: Microversion, is_admin: bool) -> Value {
+fn event(record: &ActionRow, version: Microversion, is_admin: bool) -> Value {
     let mut event = json!({
         "event": format!("compute_{}", record.action),
         "start_time": times::micros(record.start_ms),
@@ -101,6 +101,6 @@ fn event(record: &ActionRecord, version: Microversion, is_admin: bool) -> Value 
     event
 }
 
-fn updated_ms(record: &ActionRecord) -> i64 {
+fn updated_ms(record: &ActionRow) -> i64 {
     record.finish_ms.unwrap_or(record.start_ms)
 }

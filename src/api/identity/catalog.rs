@@ -21,7 +21,7 @@ impl Collection for Services {
     const ONE: &'static str = "service";
     const MANY: &'static str = "services";
     type Row = Service;
-    type Fields = ServiceGiven;
+    type Fields = ServiceFields;
 
     fn id(row: &Service) -> &str {
         &row.id
@@ -44,7 +44,7 @@ impl Collection for Services {
     }
 
     async fn create(asked: &Asked, given: Self::Fields) -> Result<Service> {
-        asked.rooms.identity.put_service(&asked.caller, None, given.into()).await
+        asked.rooms.identity.put_service(&asked.caller, None, given).await
     }
 
     async fn show(asked: &Asked, id: &str) -> Result<Service> {
@@ -53,27 +53,11 @@ impl Collection for Services {
     }
 
     async fn update(asked: &Asked, id: &str, given: Self::Fields) -> Result<Service> {
-        asked.rooms.identity.put_service(&asked.caller, Some(id), given.into()).await
+        asked.rooms.identity.put_service(&asked.caller, Some(id), given).await
     }
 
     async fn delete(asked: &Asked, id: &str) -> Result<()> {
         asked.rooms.identity.delete_service(&asked.caller, id).await
-    }
-}
-
-#[derive(Deserialize)]
-pub(super) struct ServiceGiven {
-    #[serde(rename = "type")]
-    kind: Option<String>,
-    name: Option<String>,
-    description: Option<String>,
-    enabled: Option<bool>,
-}
-
-impl From<ServiceGiven> for ServiceFields {
-    fn from(given: ServiceGiven) -> ServiceFields {
-        let ServiceGiven { kind, name, description, enabled } = given;
-        ServiceFields { kind, name, description, enabled }
     }
 }
 

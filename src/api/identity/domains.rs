@@ -1,7 +1,6 @@
 //! `/v3/domains`.
 
 use axum::Json;
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
@@ -14,19 +13,6 @@ use crate::{
     identity::domains::{Domain, DomainFields, ListDomains},
 };
 
-#[derive(Deserialize)]
-pub(super) struct Fields {
-    name: Option<String>,
-    description: Option<String>,
-    enabled: Option<bool>,
-}
-
-impl From<Fields> for DomainFields {
-    fn from(fields: Fields) -> DomainFields {
-        DomainFields { name: fields.name, description: fields.description, enabled: fields.enabled }
-    }
-}
-
 /// `/v3/domains`
 pub(super) struct Domains;
 
@@ -34,7 +20,7 @@ impl Collection for Domains {
     const ONE: &'static str = "domain";
     const MANY: &'static str = "domains";
     type Row = Domain;
-    type Fields = Fields;
+    type Fields = DomainFields;
 
     fn id(row: &Domain) -> &str {
         &row.id
@@ -56,7 +42,7 @@ impl Collection for Domains {
     }
 
     async fn create(asked: &Asked, fields: Self::Fields) -> Result<Domain> {
-        asked.rooms.identity.create_domain(&asked.caller, fields.into()).await
+        asked.rooms.identity.create_domain(&asked.caller, fields).await
     }
 
     async fn show(asked: &Asked, id: &str) -> Result<Domain> {
@@ -64,7 +50,7 @@ impl Collection for Domains {
     }
 
     async fn update(asked: &Asked, id: &str, fields: Self::Fields) -> Result<Domain> {
-        asked.rooms.identity.update_domain(&asked.caller, id, fields.into()).await
+        asked.rooms.identity.update_domain(&asked.caller, id, fields).await
     }
 
     async fn delete(asked: &Asked, id: &str) -> Result<()> {

@@ -25,7 +25,7 @@ use crate::{
     error::{Error, Result},
     identity::{
         assignments::ListAssignments,
-        roles::{Actor, Grant, Target},
+        roles::{Actor, Grant, Target, TargetKind},
     },
 };
 
@@ -156,19 +156,22 @@ fn shown(filters: &Filters, row: &Grant, names: Option<&HashMap<String, [String;
         }
         Value::Object(shown)
     };
-    let (scope, place, end) = match (row.target_kind.as_str(), row.target_kind.strip_prefix("below-")) {
-        (_, Some(kind)) => (
+    let kind = row.target_kind.place().into_str();
+    let (scope, place, end) = match row.target_kind {
+        TargetKind::System => (json!({"system": {"all": true}}), kind.to_owned(), ""),
+        TargetKind::Project | TargetKind::Domain => {
+            (json!({kind: named(&row.target_id)}), format!("{kind}s/{}", row.target_id), "")
+        }
+        TargetKind::BelowProject | TargetKind::BelowDomain => (
             json!({kind: named(&row.target_id), "OS-INHERIT:inherited_to": "projects"}),
             format!("OS-INHERIT/{kind}s/{}", row.target_id),
             "/inherited_to_projects",
         ),
-        ("system", _) => (json!({"system": {"all": true}}), "system".to_owned(), ""),
-        (kind, _) => (json!({kind: named(&row.target_id)}), format!("{kind}s/{}", row.target_id), ""),
     };
     let link = format!("/v3/{place}/{}s/{}/roles/{}{end}", row.actor_kind, row.actor_id, row.role_id);
     json!({
         "role": named(&row.role_id),
-        &row.actor_kind: named(&row.actor_id),
+        (row.actor_kind.into_str()): named(&row.actor_id),
         "scope": scope,
         "links": {"assignment": filters.base_of(&link)},
     })

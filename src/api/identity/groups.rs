@@ -1,7 +1,6 @@
 //! `/v3/groups`, and the groups of a user.
 
 use axum::{Json, extract::Path, http::StatusCode};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
@@ -14,19 +13,6 @@ use crate::{
     identity::groups::{Group, GroupFields, ListGroups},
 };
 
-#[derive(Deserialize)]
-pub(super) struct Fields {
-    name: Option<String>,
-    domain_id: Option<String>,
-    description: Option<String>,
-}
-
-impl From<Fields> for GroupFields {
-    fn from(fields: Fields) -> GroupFields {
-        GroupFields { name: fields.name, domain_id: fields.domain_id, description: fields.description }
-    }
-}
-
 /// `/v3/groups`
 pub(super) struct Groups;
 
@@ -34,7 +20,7 @@ impl Collection for Groups {
     const ONE: &'static str = "group";
     const MANY: &'static str = "groups";
     type Row = Group;
-    type Fields = Fields;
+    type Fields = GroupFields;
 
     fn id(row: &Group) -> &str {
         &row.id
@@ -54,7 +40,7 @@ impl Collection for Groups {
     }
 
     async fn create(asked: &Asked, fields: Self::Fields) -> Result<Group> {
-        asked.rooms.identity.create_group(&asked.caller, fields.into()).await
+        asked.rooms.identity.create_group(&asked.caller, fields).await
     }
 
     async fn show(asked: &Asked, id: &str) -> Result<Group> {
@@ -62,7 +48,7 @@ impl Collection for Groups {
     }
 
     async fn update(asked: &Asked, id: &str, fields: Self::Fields) -> Result<Group> {
-        asked.rooms.identity.update_group(&asked.caller, id, fields.into()).await
+        asked.rooms.identity.update_group(&asked.caller, id, fields).await
     }
 
     async fn delete(asked: &Asked, id: &str) -> Result<()> {

@@ -1,7 +1,6 @@
 //! `/v3/projects`, and the projects of a user.
 
 use axum::{Json, extract::Path};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{
@@ -14,31 +13,6 @@ use crate::{
     identity::projects::{ListProjects, Project, ProjectFields},
 };
 
-#[derive(Deserialize)]
-pub(super) struct Fields {
-    name: Option<String>,
-    domain_id: Option<String>,
-    description: Option<String>,
-    enabled: Option<bool>,
-    tags: Option<Vec<String>>,
-    parent_id: Option<String>,
-    is_domain: Option<bool>,
-}
-
-impl From<Fields> for ProjectFields {
-    fn from(fields: Fields) -> ProjectFields {
-        ProjectFields {
-            name: fields.name,
-            domain_id: fields.domain_id,
-            parent_id: fields.parent_id,
-            is_domain: fields.is_domain,
-            description: fields.description,
-            enabled: fields.enabled,
-            tags: fields.tags,
-        }
-    }
-}
-
 /// `/v3/projects`
 pub(super) struct Projects;
 
@@ -46,14 +20,13 @@ impl Collection for Projects {
     const ONE: &'static str = "project";
     const MANY: &'static str = "projects";
     type Row = Project;
-    type Fields = Fields;
+    type Fields = ProjectFields;
 
     fn id(row: &Project) -> &str {
         &row.id
     }
 
     fn shown(project: &Project) -> Value {
-        let tags: Value = serde_json::from_str(&project.tags).unwrap_or_default();
         json!({
             "id": project.id,
             "name": project.name,
@@ -62,7 +35,7 @@ impl Collection for Projects {
             "is_domain": project.is_domain,
             "description": project.description,
             "enabled": project.enabled,
-            "tags": tags,
+            "tags": project.tags.read().unwrap_or_default(),
             "options": {},
         })
     }
@@ -75,7 +48,7 @@ impl Collection for Projects {
     }
 
     async fn create(asked: &Asked, fields: Self::Fields) -> Result<Project> {
-        asked.rooms.identity.create_project(&asked.caller, fields.into()).await
+        asked.rooms.identity.create_project(&asked.caller, fields).await
     }
 
     async fn show(asked: &Asked, id: &str) -> Result<Project> {
@@ -83,7 +56,7 @@ impl Collection for Projects {
     }
 
     async fn update(asked: &Asked, id: &str, fields: Self::Fields) -> Result<Project> {
-        asked.rooms.identity.update_project(&asked.caller, id, fields.into()).await
+        asked.rooms.identity.update_project(&asked.caller, id, fields).await
     }
 
     async fn delete(asked: &Asked, id: &str) -> Result<()> {

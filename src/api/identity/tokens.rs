@@ -17,7 +17,6 @@ use crate::{
     error::{Error, Result},
     identity::{
         DEFAULT_DOMAIN, Scope, Session,
-        access_rules::parse_rules,
         catalog::{Endpoint, Listed},
         passwords::Secret,
         sign_in::{Named, Proof, WantedScope},
@@ -272,8 +271,8 @@ fn shown(session: &Session, services: Option<&Vec<Listed>>) -> Result<Value> {
         let restricted = !credential.unrestricted;
         token["application_credential"] =
             json!({"id": credential.id, "name": credential.name, "restricted": restricted});
-        if credential.access_rules.is_some() {
-            token["application_credential"]["access_rules"] = json!(parse_rules(credential.access_rules.as_deref())?);
+        if let Some(rules) = &credential.access_rules {
+            token["application_credential"]["access_rules"] = json!(rules.read()?);
         }
     }
     Ok(json!({"token": token}))

@@ -89,7 +89,7 @@ impl Collection for Users {
                 shown[name] = value.clone().into();
             }
         }
-        let extra: Map<String, Value> = serde_json::from_str(&user.extra).unwrap_or_default();
+        let extra = user.extra.read().unwrap_or_default();
         for (name, value) in extra {
             shown[name] = value;
         }
