@@ -14,7 +14,7 @@ macro_rules! id {
 
         impl $name {
             /// A name nobody has had before.
-            #[allow(clippy::new_without_default, reason = "a random name is no default")]
+            #[allow(clippy::new_without_default, reason = "a random name is not a default")]
             pub fn new() -> $name {
                 $name(Uuid::new_v4())
             }

@@ -284,7 +284,7 @@ async fn find_rows_without_segment(inner: &Inner, report: &mut CheckReport) -> R
         while let Some(mut rows) = pages.next().await? {
             rows.retain(|row| !known.contains(&row.location.segment));
             for row in rows {
-                // A segment made after the list was taken is no surprise.
+                // A segment that was made after the list was taken surprises nobody.
                 let made =
                     inner.index.segments(row.location.segment.saturating_sub(1), 1).await.map_err(Error::index)?;
                 let made = made.first().is_some_and(|made| made.id == row.location.segment);

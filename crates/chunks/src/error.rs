@@ -29,7 +29,7 @@ pub enum Error {
     NotAManifest {
         /// The chunk that was asked for.
         digest: Digest,
-        /// Why it is no manifest, in words.
+        /// Why it is not a manifest, in words.
         reason: &'static str,
     },
     /// The session's lease has lapsed, and a sweep may have taken what it wrote: save again.

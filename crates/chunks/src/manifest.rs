@@ -92,7 +92,7 @@ pub(crate) fn decode_leaf(leaf: Digest, bytes: &[u8]) -> Result<Vec<Digest>, Err
         return no("it does not start as a leaf");
     }
     if chunks.len() % 32 != 0 || chunks.len() / 32 > LEAF_CHUNKS as usize {
-        return no("its length is no leaf's");
+        return no("its length is not that of a leaf");
     }
     Ok(digests(chunks))
 }

@@ -10,7 +10,8 @@ use std::{
 
 use crate::bound::{Bound, Bounds};
 
-/// Bytes of a known size that can be read at any offset.
+/// Bytes of a known size that can be read at any offset. The crate of disk formats has such a trait too: leaf
+/// crates stand alone, so neither takes the other's.
 pub trait Disk {
     /// The size in bytes.
     fn size_bytes(&self) -> u64;

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The largest compiled filter: a regular expression must not take memory at its sender's will. Of several of one name
-/// the last one counts, as for Nova, and it alone is compiled.
+/// the last one counts, as for Nova, and only that one is compiled.
 const REGEX_BYTES: usize = 1 << 18;
 
 /// The query of a list, read.

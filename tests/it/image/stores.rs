@@ -295,7 +295,7 @@ async fn instance_keeps_its_disk_in_the_store_it_was_launched_from_and_is_cast_f
     let cast = alice.cast(&instance, "cast").await;
     assert_eq!(alice.image_becomes(&cast, "active").await["stores"], "fast");
 
-    // A store that is being emptied takes nothing new: what is cast goes to the default one, whole.
+    // A store that is being emptied takes nothing new: a capture goes to the default one, whole.
     effigy.restart_with(&STORES.replace("weight = 10", "read_only = true")).await;
     let again = alice.cast(&instance, "again").await;
     assert_eq!(alice.image_becomes(&again, "active").await["stores"], "local");

@@ -1,4 +1,4 @@
-//! A Public image has passed its verification, or an admin said why not (G10): every road to *public*.
+//! A Public image has passed its verification, or an admin said why not: every road to *public*.
 
 use effigy::{
     db::Database,

@@ -1,4 +1,4 @@
-//! A Windows is cast into an image only when it is generalised (G4).
+//! An instance of Windows is captured into an image only when it is generalised.
 
 use serde_json::{Value, json};
 

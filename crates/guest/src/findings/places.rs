@@ -9,7 +9,7 @@ pub(super) enum Test {
     HasContent,
     /// It holds a private key.
     PrivateKey,
-    /// A line of it that is no comment contains one of these, in whatever case.
+    /// A line of it that is not a comment contains one of these, in whatever case.
     Says(&'static [&'static str]),
     /// It is a machine-id of its own.
     MachineId,
