@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build console demo demo-stop test console-test guide guide-pictures inside conformance faults fuzz guests bench check fmt clean-demo
+.PHONY: help build console demo demo-stop test console-test guide guide-pictures inside conformance faults siege fuzz guests bench check fmt clean-demo
 
 # Where the demonstration keeps everything.
 EFFIGY_DEMO ?= $(CURDIR)/.demo
@@ -36,6 +36,7 @@ test: console ## every test: the crates, the service, real guests and clients, T
 	@scripts/clients.sh >/dev/null
 	cargo test --workspace --locked
 	cargo test --workspace --locked --test guests -- --test-threads=1
+	FAULTS_MINUTES=3 cargo test --locked --test faults
 	EFFIGY=$(abspath $(TARGET))/debug/effigy scripts/conformance.sh tempest.api.image
 	@scripts/console.sh check
 	EFFIGY=$(abspath $(TARGET))/debug/effigy scripts/console.sh test
@@ -50,9 +51,13 @@ fuzz: ## broken disk files, for FUZZ_SECONDS (60) a format; beside QEMU and oslo
 	@scripts/install.sh build run clients test fuzz
 	@scripts/fuzz.sh
 
-faults: ## file calls that fail under the service, FAULTS_ROUNDS (20) rounds of each claim
-	@scripts/install.sh build run test
-	FAULTS_ROUNDS=$${FAULTS_ROUNDS:-20} cargo test --locked --test it faults::
+faults: ## campaigns of kills, power cuts, failing and full disks, rot and sieges, for FAULTS_MINUTES (60)
+	@scripts/install.sh build run guests test
+	FAULTS_MINUTES=$${FAULTS_MINUTES:-60} cargo test --locked --test faults
+
+siege: ## a stranger, then a member, at every bound at once beside another project's work, for FAULTS_MINUTES (60)
+	@scripts/install.sh build run guests test
+	FAULTS_MINUTES=$${FAULTS_MINUTES:-60} cargo test --locked --test faults -- siege
 
 guide-pictures: build ## the pictures of docs/console.md, in English and Korean
 	@scripts/install.sh run guests browser pictures

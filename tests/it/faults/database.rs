@@ -2,17 +2,17 @@
 
 use serde_json::json;
 
-use super::{is_clear, rounds, service};
+use super::{is_clear, service};
 
 /// Makes images until the fault has been met, and 20 more; answers the ids that were acknowledged.
-async fn make_through(rule: &str, nth: usize) -> usize {
+async fn make_through(rule: &str) -> usize {
     let (mut effigy, faults) = service().await;
     let admin = effigy.admin().await;
     let (call, file, outcome) = {
         let words: Vec<&str> = rule.split(' ').collect();
         (words[0], words[1], words[2])
     };
-    faults.lay(&format!("{call} */{file} {nth} {outcome}"));
+    faults.lay(&format!("{call} */{file} 1 {outcome}"));
     let (mut kept, mut failed, mut left) = (Vec::new(), 0, 20);
     // A checkpoint writes the file itself only after some hundred changes.
     for number in 0..600 {
@@ -44,25 +44,19 @@ async fn make_through(rule: &str, nth: usize) -> usize {
 
 #[tokio::test]
 async fn a_failed_write_harms_one_request() {
-    for round in 1..=rounds() {
-        for outcome in ["EIO", "ENOSPC", "SHORT"] {
-            make_through(&format!("pwrite effigy.db-wal {outcome}"), round).await;
-        }
+    for outcome in ["EIO", "ENOSPC", "SHORT"] {
+        make_through(&format!("pwrite effigy.db-wal {outcome}")).await;
     }
 }
 
 #[tokio::test]
 async fn a_failed_sync_harms_one_request() {
-    for round in 1..=rounds() {
-        make_through("sync effigy.db-wal EIO", round).await;
-    }
+    make_through("sync effigy.db-wal EIO").await;
 }
 
 #[tokio::test]
 async fn a_failed_checkpoint_harms_one_request() {
-    for round in 1..=rounds() {
-        for (call, outcome) in [("pwrite", "ENOSPC"), ("sync", "EIO")] {
-            make_through(&format!("{call} effigy.db {outcome}"), round).await;
-        }
+    for (call, outcome) in [("pwrite", "ENOSPC"), ("sync", "EIO")] {
+        make_through(&format!("{call} effigy.db {outcome}")).await;
     }
 }

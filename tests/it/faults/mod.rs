@@ -1,7 +1,7 @@
 //! File calls that fail under the running service, one at a time: the request that meets it may fail, and nothing else.
 //! And a PostgreSQL that is silent, away, or ends its connections.
 //!
-//! `FAULTS_ROUNDS` repeats each claim with other calls (`make faults`).
+//! Each is one claim. `tests/faults` has campaigns, which make faults at random for as long as one lets them.
 
 mod database;
 mod outage;
@@ -16,11 +16,6 @@ async fn service() -> (Effigy, Faults) {
     let faults = effigy.faults();
     effigy.run().await;
     (effigy, faults)
-}
-
-/// How often each claim is tried.
-fn rounds() -> usize {
-    std::env::var("FAULTS_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(1)
 }
 
 /// Holds a failed answer to its words: it is a 503, and says when to come back.

@@ -1,67 +1,22 @@
 //! A file system of its own that others fill to the last byte, or the last inode: what frees room goes on.
 
-use std::{
-    fs::File,
-    io::{Read as _, Write as _},
-    path::PathBuf,
-    process::Command,
-    time::Duration,
-};
+use std::{fs::File, io::Read as _, time::Duration};
 
-use crate::support::{Effigy, eventually};
+use serde_json::json;
+
+use crate::support::{Effigy, Small, eventually, micro_disk, qcow2_of};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A small file system in the place of a data folder, for as long as it lives.
-struct Small(PathBuf);
-
-impl Small {
-    /// Mounts it; `None` where this user may mount nothing.
-    fn mount(folder: PathBuf, options: &str) -> Option<Small> {
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "none"]).arg(&folder).status();
-        if mounted.is_ok_and(|status| status.success()) {
-            return Some(Small(folder));
-        }
-        #[allow(clippy::print_stderr, reason = "the test is less than its name")]
-        {
-            eprintln!("NOT RUN: a small file system cannot be mounted here; root can.");
-        }
-        None
-    }
-
-    /// Takes every byte that is left.
-    fn fill(&self) {
-        let mut file = File::options().create(true).append(true).open(self.0.join("filler")).expect("a file");
-        for piece in [1 << 20, 4096] {
-            while file.write_all(&vec![1; piece]).is_ok() {}
-        }
-    }
-
-    /// Takes every inode that is left.
-    fn fill_with_files(&self) {
-        std::fs::create_dir_all(self.0.join("fillers")).ok();
-        let mut n = 0;
-        while File::create(self.0.join(format!("fillers/{n}"))).is_ok() {
-            n += 1;
-        }
-    }
-
-    fn clear(&self) {
-        std::fs::remove_file(self.0.join("filler")).ok();
-        std::fs::remove_dir_all(self.0.join("fillers")).ok();
-    }
-
-    fn has_ballast(&self) -> bool {
-        std::fs::read_dir(self.0.join("ballast")).is_ok_and(|files| files.count() == 16)
-    }
+/// A file system of this kind in the place of the data folder; `None` where this user may mount nothing.
+fn mounted(effigy: &Effigy, options: &str) -> Option<Small> {
+    let small = Small::tmpfs(effigy.data(), options);
+    #[allow(clippy::print_stderr, reason = "the test is less than its name")]
+    small.inspect_err(|why| eprintln!("NOT RUN: a small file system cannot be mounted here; root can: {why}")).ok()
 }
 
-impl Drop for Small {
-    fn drop(&mut self) {
-        // The service may be about to end still: the mount goes when the last file in it is closed.
-        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
-    }
+fn has_ballast(small: &Small) -> bool {
+    std::fs::read_dir(small.folder().join("ballast")).is_ok_and(|files| files.count() == 16)
 }
 
 fn random(count: usize) -> Vec<u8> {
@@ -71,13 +26,13 @@ fn random(count: usize) -> Vec<u8> {
 }
 
 async fn ballast_is_there(small: &Small) {
-    eventually("room is set aside", PATIENCE, || async { small.has_ballast().then_some(()) }).await;
+    eventually("room is set aside", PATIENCE, || async { has_ballast(small).then_some(()) }).await;
 }
 
 /// A service on a small file system with an image of 40 MiB, and its ballast.
 async fn on_a_small_disk(options: &str) -> Option<(Small, Effigy, String)> {
     let mut effigy = Effigy::prepared_on_sqlite("[store]\nreserve_mib = 8\n[instances]\nenabled = false\n");
-    let small = Small::mount(effigy.data(), options)?;
+    let small = mounted(&effigy, options)?;
     effigy.run().await;
     let image = effigy.admin().await.save_image("large", "raw", random(40 << 20)).await;
     ballast_is_there(&small).await;
@@ -137,11 +92,69 @@ async fn service_is_well_again_after_all_its_ballast_was_eaten() {
     let admin = effigy.admin().await;
     eventually("nothing is left", PATIENCE, || async {
         small.fill();
-        let left = std::fs::read_dir(small.0.join("ballast")).expect("the folder").count();
+        let left = std::fs::read_dir(small.folder().join("ballast")).expect("the folder").count();
         (left == 0).then_some(())
     })
     .await;
     small.clear();
     ballast_is_there(&small).await;
     admin.save_image("after", "raw", random(1 << 20)).await;
+}
+
+#[tokio::test]
+async fn file_that_unpacks_to_much_is_refused_before_it_takes_the_reserve() {
+    let mut effigy = Effigy::prepared_on_sqlite("[store]\nreserve_mib = 100\n[instances]\nenabled = false\n");
+    let Some(small) = mounted(&effigy, "size=200m") else { return };
+    effigy.run().await;
+    let admin = effigy.admin().await;
+    // It repeats itself after 31,000 bytes, twice in a chunk and 67 times in a cluster: 4 MiB in the file, beside 10 of
+    // tables, and 120 in the store.
+    let disk: Vec<u8> = (0..128).flat_map(|_| random(31_000).repeat(68)[..2 << 20].to_vec()).collect();
+    let file = qcow2_of(&disk, &["-c", "-o", "cluster_size=2M,compression_type=zstd"]);
+    assert!(file.len() < 16 << 20);
+    let id = admin.create_image("bomb", json!({"disk_format": "qcow2"})).await;
+    let refused = admin.upload(&id, file).await.expect(503);
+    assert!(refused.text().contains("store.reserve_mib"), "{}", refused.text());
+    // The database writes on, the chunks do not.
+    assert!(small.free_bytes() >= 92 << 20, "{} MiB are free", small.free_bytes() >> 20);
+    assert_eq!(admin.image(&id).await["status"], "queued");
+}
+
+#[tokio::test]
+async fn saving_and_deleting_again_and_again_never_fills_the_store() {
+    let mut effigy = Effigy::prepared_on_sqlite("[store]\nreserve_mib = 16\n[instances]\nenabled = false\n");
+    let Some(_small) = mounted(&effigy, "size=160m") else { return };
+    effigy.run().await;
+    let admin = effigy.admin().await;
+    for _ in 0..5 {
+        let (id, file) = (admin.create_image("passing", json!({})).await, random(40 << 20));
+        eventually("there is room for one", PATIENCE, || async {
+            let answer = admin.upload(&id, file.clone()).await;
+            assert!([204, 503].contains(&answer.status), "{}", answer.text());
+            (answer.status == 204).then_some(())
+        })
+        .await;
+        admin.delete(&format!("/image/v2/images/{id}")).await.expect(204);
+    }
+}
+
+#[tokio::test]
+async fn guest_that_fills_the_disk_is_paused_says_so_and_goes_on_when_there_is_room() {
+    let settings = "[instances]\naccel = \"tcg\"\nreserve_mib = 96\n[store]\nreserve_mib = 8\n";
+    let mut effigy = Effigy::prepared_on_sqlite(settings);
+    let Some(small) = mounted(&effigy, "size=400m") else { return };
+    effigy.run().await;
+    let admin = effigy.admin().await;
+    let golden = admin.save_image("golden", "raw", micro_disk("golden", 256 << 20)).await;
+    let guest = admin.launched("writer", &golden).await;
+    admin.console_says(&guest, "golden 0001 OK").await;
+    small.fill_but(100 << 20);
+    admin.types(&guest, "f").await;
+    let paused = admin.instance_becomes(&guest, "PAUSED").await;
+    assert!(paused["fault"]["message"].as_str().is_some_and(|why| why.contains("nearly full")), "{paused}");
+    assert!(small.free_bytes() > 48 << 20, "{} MiB are free", small.free_bytes() >> 20);
+    small.clear();
+    let shown = admin.instance_becomes(&guest, "ACTIVE").await;
+    assert!(shown["fault"].is_null(), "{shown}");
+    admin.console_says(&guest, "!").await;
 }

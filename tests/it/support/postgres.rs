@@ -48,6 +48,8 @@ start
 while read -r order; do
     case $order in
         stop) kill -INT "$server"; wait "$server" || true ;;
+        # Every process of it ends at once, and the next start recovers.
+        kill) kill -QUIT "$server"; wait "$server" || true ;;
         start) start ;;
     esac
 done
@@ -135,6 +137,11 @@ impl Postgres {
     /// Stops the server.
     pub fn stop(&mut self) {
         self.order("stop", false);
+    }
+
+    /// Ends the server as a crash does.
+    pub fn kill(&mut self) {
+        self.order("kill", false);
     }
 
     /// Starts it again.

@@ -21,8 +21,8 @@ pub struct Effigy {
     settings: String,
     /// The settings of the database under test, where that is not the default one.
     database: String,
-    /// How many files the program may have open, where that is not the test's own limit.
-    files: Option<u64>,
+    /// The command that starts the program, where its limits or its control group are not the test's own.
+    wrapper: Vec<String>,
     /// The file calls that fail, where a test lays faults.
     faults: Option<Faults>,
     child: Option<Child>,
@@ -58,7 +58,7 @@ impl Effigy {
             folder,
             settings: settings.to_owned(),
             database,
-            files: None,
+            wrapper: Vec::new(),
             faults: None,
             child: None,
             listen: "127.0.0.1:0".into(),
@@ -101,7 +101,14 @@ impl Effigy {
 
     /// Starts the program, which can have so many files open, and waits until it says it is ready.
     pub async fn run_with_files(&mut self, files: u64) {
-        self.files = Some(files);
+        self.wrapper = vec!["prlimit".into(), format!("--nofile={files}")];
+        self.run().await;
+    }
+
+    /// Starts the program in a control group, and waits until it says it is ready.
+    pub async fn run_in_group(&mut self, group: &Path) {
+        let script = "echo $$ >\"$0/cgroup.procs\" && exec \"$@\"";
+        self.wrapper = vec!["sh".into(), "-c".into(), script.into(), group.display().to_string()];
         self.run().await;
     }
 
@@ -150,6 +157,16 @@ impl Effigy {
         let mut child = self.child.take().expect("the service runs");
         child.kill().expect("kill");
         child.wait().expect("wait");
+    }
+
+    /// Waits for a service that a fault is to kill, and kills one that meets no fault in this time.
+    pub async fn is_killed_within(&mut self, patience: Duration) {
+        let deadline = Instant::now() + patience;
+        let child = self.child.as_mut().expect("the service runs");
+        while child.try_wait().expect("wait").is_none() && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        self.kill9();
     }
 
     /// Sends the service a signal.
@@ -221,11 +238,11 @@ impl Effigy {
 
     /// The program with this data folder and these settings, for its other commands.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let program = env!("CARGO_BIN_EXE_effigy");
-        let mut command = Command::new(if self.files.is_some() { "prlimit" } else { program });
-        if let Some(files) = self.files {
-            command.arg(format!("--nofile={files}")).arg(program);
-        }
+        // Another build of the program, for long campaigns and figures.
+        let program = std::env::var("EFFIGY_PROGRAM").unwrap_or_else(|_| env!("CARGO_BIN_EXE_effigy").into());
+        let mut words = self.wrapper.iter().chain([&program]);
+        let mut command = Command::new(words.next().expect("the program at least"));
+        command.args(words);
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("EFFIGY") || name.starts_with("OS_")) {
             command.env_remove(name);
         }
