@@ -56,6 +56,7 @@ pub fn start(queue: &Queue, rooms: &Rooms, sweep_interval: Duration, stop: &Canc
             tracing::error!(%error, "cannot add the verifications that are due: {error}");
         }
     });
+    tasks.spawn(sweep::keep_room(rooms.stores.clone(), stop.clone()));
     tasks.spawn(keep_time(queue.clone(), rooms.clone(), sweep_interval, stop.clone()));
 }
 
