@@ -51,9 +51,10 @@ pub(super) async fn readyz(State(rooms): State<Api>) -> Response {
 /// Asks every part. The reasons are fixed words, for anybody reads them; the errors go to the log.
 async fn look(rooms: &Api) -> (StatusCode, Value) {
     let store = rooms.stores.default_store();
-    let (database, writable) = tokio::join!(
+    let (database, writable, chunks) = tokio::join!(
         is_proved("the database", rooms.db.prove_writable()),
         is_proved("the default store", store.prove_writable()),
+        damage(rooms),
     );
     let has_room = is_proved("the room of the default store", async { store.check_room() }).await;
     let store = match (writable, has_room) {
@@ -68,9 +69,24 @@ async fn look(rooms: &Api) -> (StatusCode, Value) {
         "ready": is_ready,
         "database": if database { "ok" } else { "cannot be written" },
         "store": store,
+        "chunks": chunks,
         "sweeping": if is_sweep_stopped { "left something undone" } else { "ok" },
     });
     (if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, shown)
+}
+
+/// Whether every chunk can be read, as far as reads and scrubs have told: most of what is stored can be, so the service is
+/// ready all the same.
+async fn damage(rooms: &Api) -> &'static str {
+    for store in rooms.stores.all() {
+        match timeout(PROOF, store.index.damaged_chunks()).await {
+            Ok(Ok(0)) => {}
+            Ok(Ok(_)) => return "some are damaged",
+            // The database's own word tells it.
+            Ok(Err(_)) | Err(_) => return "not known",
+        }
+    }
+    "ok"
 }
 
 async fn is_proved(part: &str, proof: impl Future<Output = Result<()>>) -> bool {

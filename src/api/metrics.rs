@@ -186,10 +186,12 @@ async fn census(rooms: &Rooms) -> Answer<Registry> {
             stores.get_or_create(&labels).set(i64::try_from(bytes).unwrap_or(i64::MAX));
         }
     }
-    let stopped = Family::<OfStore, Gauge>::default();
+    let (stopped, damaged) = (Family::<OfStore, Gauge>::default(), Family::<OfStore, Gauge>::default());
     for store in rooms.stores.all() {
         let labels = OfStore { store: store.name.clone() };
         stopped.get_or_create(&labels).set(store.is_sweep_stopped().into());
+        let chunks = store.index.damaged_chunks().await?;
+        damaged.get_or_create(&labels).set(i64::try_from(chunks).unwrap_or(i64::MAX));
     }
     let uploads = Gauge::<i64>::default();
     uploads.set(rooms.images.uploads_under_way() as i64);
@@ -197,6 +199,8 @@ async fn census(rooms: &Rooms) -> Answer<Registry> {
     registry.register_with_unit("effigy_store", "Bytes of sealed segments, and of free disk", Unit::Bytes, stores);
     let help = "1 when the last sweep left something undone; the log says why";
     registry.register("effigy_store_sweep_stopped", help, stopped);
+    let help = "Chunks that are known to be damaged; effigy store check names the images";
+    registry.register("effigy_store_damaged_chunks", help, damaged);
     registry.register("effigy_uploads_in_progress", "Uploads and stagings under way", uploads);
     registry.register("effigy_images", "Images", images);
     registry.register_with_unit("effigy_image", "Bytes of the images' files", Unit::Bytes, bytes);

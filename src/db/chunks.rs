@@ -198,6 +198,11 @@ impl StoreIndex {
         Ok(self.number(text).await?.unwrap_or(0))
     }
 
+    /// Counts the chunks that are known to be damaged, out of an index that has no others.
+    pub async fn damaged_chunks(&self) -> Result<u64> {
+        Ok(self.number("select count(*) from chunks where store = $1 and damaged = 1").await?.unwrap_or(0))
+    }
+
     /// Names the images and instances that a content belongs to, for people.
     pub(crate) async fn names_of_root(&self, root: &str) -> Result<Vec<String>> {
         let text = format!(

@@ -1,10 +1,12 @@
 //! `effigy store …` beside a running service.
 
-use std::os::unix::fs::FileExt as _;
+use std::{os::unix::fs::FileExt as _, time::Duration};
 
 use serde_json::json;
 
-use crate::support::Effigy;
+use crate::support::{Effigy, eventually};
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs a command on the store; says whether it succeeded, and what it printed.
 fn store(effigy: &Effigy, command: &str) -> (bool, String) {
@@ -48,10 +50,7 @@ async fn damage_is_found_named_and_healed_by_the_same_upload() {
     let mut effigy = Effigy::start().await;
     let image = effigy.admin().await.save_image("hurt", "raw", noise(2_000_000)).await;
     effigy.stop().await;
-    let segments = std::fs::read_dir(effigy.data().join("store/segments")).unwrap();
-    let longest = segments.map(|file| file.unwrap()).max_by_key(|file| file.metadata().unwrap().len()).unwrap();
-    let file = std::fs::OpenOptions::new().write(true).open(longest.path()).unwrap();
-    file.write_all_at(b"not what was saved", 500_000).unwrap();
+    hurt(&effigy);
 
     let (sound, said) = store(&effigy, "scrub");
     assert!(!sound && said.contains(&image), "{said}");
@@ -61,6 +60,69 @@ async fn damage_is_found_named_and_healed_by_the_same_upload() {
     effigy.admin().await.save_image("again", "raw", noise(2_000_000)).await;
     let (sound, said) = store(&effigy, "check");
     assert!(sound, "{said}");
+}
+
+/// Writes over the middle of the longest segment of a service that does not run.
+fn hurt(effigy: &Effigy) {
+    let segments = std::fs::read_dir(effigy.data().join("store/segments")).unwrap();
+    let longest = segments.map(|file| file.unwrap()).max_by_key(|file| file.metadata().unwrap().len()).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(longest.path()).unwrap();
+    file.write_all_at(b"not what was saved", 500_000).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn save_over_damage_that_nobody_noticed_heals_it_before_it_is_acknowledged() {
+    let mut effigy = Effigy::start().await;
+    let first = effigy.admin().await.save_image("first", "raw", noise(2_000_000)).await;
+    effigy.stop().await;
+    hurt(&effigy);
+    effigy.run().await;
+    let admin = effigy.admin().await;
+    let second = admin.save_image("second", "raw", noise(2_000_000)).await;
+    // Killed at once: no later work may be what heals.
+    effigy.kill9();
+    effigy.run().await;
+    for id in [first, second] {
+        assert!(admin.download(&id).await.expect(200).body == noise(2_000_000), "{id}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn damage_is_told_by_readyz_and_the_metrics_until_it_is_healed() {
+    let mut effigy = Effigy::start().await;
+    effigy.admin().await.save_image("hurt", "raw", noise(2_000_000)).await;
+    effigy.stop().await;
+    hurt(&effigy);
+    store(&effigy, "scrub");
+    effigy.run().await;
+    let line = r#"effigy_store_damaged_chunks{store="local"} 1"#;
+    assert_eq!(effigy.stranger().get("/readyz").await.expect(200).json()["chunks"], "some are damaged");
+    assert!(effigy.metrics().await.lines().any(|found| found == line), "{}", effigy.metrics().await);
+    effigy.admin().await.save_image("again", "raw", noise(2_000_000)).await;
+    eventually("it is healed", PATIENCE, || async {
+        let shown = effigy.stranger().get("/readyz").await.expect(200).json();
+        (shown["chunks"] == "ok" && !effigy.metrics().await.contains(line)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sweep_that_a_damaged_root_stops_is_told_by_readyz_and_the_metrics() {
+    let mut effigy = Effigy::start().await;
+    effigy.admin().await.save_image("hurt", "raw", noise(2_000_000)).await;
+    effigy.stop().await;
+    for segment in std::fs::read_dir(effigy.data().join("store/segments")).unwrap() {
+        let path = segment.unwrap().path();
+        let length = std::fs::metadata(&path).unwrap().len();
+        std::fs::write(&path, vec![0; length as usize]).unwrap();
+    }
+    // A store with less room than this is swept at once.
+    let mut effigy = effigy.with_settings("[store]\nreserve_mib = 1000000000000\n");
+    effigy.run_unready().await;
+    let line = r#"effigy_store_sweep_stopped{store="local"} 1"#;
+    eventually("it is told", PATIENCE, || async { effigy.metrics().await.contains(line).then_some(()) }).await;
+    let shown = effigy.stranger().get("/readyz").await.json();
+    assert_eq!(shown["sweeping"], "left something undone");
 }
 
 #[tokio::test(flavor = "multi_thread")]
