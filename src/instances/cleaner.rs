@@ -74,6 +74,7 @@ impl Instances {
         let cleaner = Cleaner { id, disk_bytes: source.disk_bytes, accel, word: &word, volumes: &source.volumes };
         let started = qemu::start_cleaner(&self.0.settings.qemu, &cleaner, &folder.0);
         let (child, process) = started.map_err(|error| Error::internal(anyhow::anyhow!("QEMU: {error}")))?;
+        self.0.bound(id, &process, 1, qemu::CLEANER_MEMORY_MIB.into());
         let guest = Guest { process, folder };
         let heard = tokio::time::timeout(PATIENCE, hear(child, &word, percent)).await;
         let heard = heard

@@ -406,6 +406,7 @@ impl Driver {
         self.deadline = None;
         let Some(running) = self.running.take() else { return };
         Process::forget(&self.folder);
+        self.room.clear_bounds();
         let expected = running.has_shut_down().await;
         match self.row.state.task {
             Some(TaskState::Rebooting | TaskState::RebootingHard) => self.begin_start().await,
@@ -459,6 +460,7 @@ impl Driver {
         if let Some(running) = self.running.take() {
             running.process.kill();
             running.process.ended().await;
+            self.room.clear_bounds();
         }
         if let Some(export) = self.export.take() {
             export.stop().await;

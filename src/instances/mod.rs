@@ -21,6 +21,7 @@ pub mod key_pairs;
 mod accel;
 mod adopt;
 mod capture;
+mod cgroup;
 mod cleaner;
 mod config_drive;
 mod console;

@@ -96,7 +96,7 @@ pub(super) const CLEANER_KERNEL: &str = "kernel";
 pub(super) const CLEANER_MEMORY: &str = "initramfs";
 
 /// Memory of the cleaner: 40 MiB are its own, the rest is for the tables of the file systems that it checks.
-const CLEANER_MEMORY_MIB: u32 = 256;
+pub(super) const CLEANER_MEMORY_MIB: u32 = 256;
 
 /// The guest that cleans a copy of an image's disk ([`super::cleaner`]).
 pub(super) struct Cleaner<'a> {

@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     accel::Acceleration,
+    cgroup::Groups,
     console::Consoles,
     driver::{Driver, MAILBOX, Message},
     flavors::Flavors,
@@ -76,6 +77,7 @@ pub(super) struct Room {
     pub(super) starts: Semaphore,
     pub(super) host: String,
     pub(super) host_memory_mib: u64,
+    groups: Option<Groups>,
     /// Whether the file system of the disks has room.
     pub(super) space: watch::Receiver<Space>,
     pub(super) tasks: TaskTracker,
@@ -114,6 +116,7 @@ impl Room {
             tokio::spawn(space::watch(watched, settings.reserve_mib.saturating_mul(1 << 20), space));
         }
         Ok(Room {
+            groups: if settings.enabled { Groups::announced() } else { None },
             space: watching,
             db: on.db,
             images: on.images,
@@ -189,6 +192,21 @@ impl Room {
         driver.send(message(reply)).await.map_err(|_| policy::no_such_instance(id))?;
         // A driver that ends without an answer has deleted its instance, or the service is ending.
         answer.await.map_err(|_| policy::no_such_instance(id))?
+    }
+
+    /// Bounds a QEMU that has just started, where the host can.
+    pub(super) fn bound(&self, id: InstanceId, process: &Process, vcpus: u32, memory_mib: u64) {
+        let Some(groups) = &self.groups else { return };
+        if let Err(error) = groups.put(id, process.pid(), vcpus, memory_mib) {
+            tracing::error!(instance.id = %id, %error, "the QEMU of {id} has no bounds of its own: {error}");
+        }
+    }
+
+    /// Removes the bounds of QEMUs that have ended.
+    pub(super) fn clear_bounds(&self) {
+        if let Some(groups) = &self.groups {
+            groups.clear();
+        }
     }
 
     /// Where an instance's files are.

@@ -97,6 +97,7 @@ async fn attempt(room: &Room, row: &InstanceRow, folder: &Folder, accel: Accel) 
         .map_err(|error| with_last_words(format!("QEMU cannot be started: {error}.")))?;
     let mut unclaimed = Unclaimed(Some(process));
     let process = unclaimed.0.as_ref().expect("it was just put there");
+    room.bound(row.id, process, row.make.vcpus, row.make.memory_mib);
     let facts = Facts { accel: Some(accel.into_str().to_owned()), forwards: forwards.clone() };
     process.record(folder, facts).map_err(|error| format!("The instance's process cannot be recorded: {error}."))?;
     let greeted = tokio::select! {

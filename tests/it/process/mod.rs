@@ -2,6 +2,7 @@
 
 mod first_start;
 mod full_disk;
+mod groups;
 mod health;
 mod lifecycle;
 mod no_instances;
