@@ -1,7 +1,5 @@
 //! Application credentials.
 
-use sqlx::Row as _;
-
 use super::{Database, columns::from_row, statement::sql};
 use crate::{error::Result, model::credential::CredentialRow};
 
@@ -36,11 +34,8 @@ impl Database {
 
     /// How many application credentials a user has.
     pub(crate) async fn count_credentials(&self, user_id: &str) -> Result<i64> {
-        let row = sqlx::query("select count(*) from application_credentials where user_id = $1")
-            .bind(user_id)
-            .fetch_one(self.reads())
-            .await?;
-        Ok(row.try_get(0)?)
+        let count = sql!("select count(*) from application_credentials where user_id = $1", user_id);
+        Ok(count.row(self).await?.map_or(0, |(count,)| count))
     }
 
     /// Keeps a new application credential with its roles; false when its name is taken.

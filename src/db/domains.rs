@@ -1,6 +1,6 @@
 //! Domains: each has names of its own for users, groups and projects.
 
-use super::{Database, Write, columns::from_row, is_duplicate, statement::sql};
+use super::{Database, Write, columns::from_row, statement::sql};
 use crate::{error::Result, model::people::Domain};
 
 impl Database {
@@ -41,17 +41,16 @@ impl Database {
     /// `None` when the new name is taken, false when the domain is gone.
     pub(crate) async fn update_domain(&self, domain: &Domain) -> Result<Option<bool>> {
         let mut write = self.write().await?;
-        let changed = sqlx::query("update domains set name = $2, description = $3, enabled = $4 where id = $1")
-            .bind(&domain.id)
-            .bind(&domain.name)
-            .bind(&domain.description)
-            .bind(i64::from(domain.enabled))
-            .execute(&mut *write)
-            .await;
-        let changed = match changed {
-            Err(error) if is_duplicate(&error) => return Ok(None),
-            other => other?.rows_affected(),
-        };
+        let changed = sql!(
+            "update domains set name = $2, description = $3, enabled = $4 where id = $1",
+            &domain.id,
+            &domain.name,
+            &domain.description,
+            i64::from(domain.enabled)
+        )
+        .run_unless_taken(&mut write)
+        .await?;
+        let Some(changed) = changed else { return Ok(None) };
         if !domain.enabled {
             end_tokens(&mut write, &domain.id).await?;
         }

@@ -170,12 +170,10 @@ impl Database {
     /// but an import whose service died under it fails, in case its source is what the service died of.
     pub async fn lapse_fills(&self, lease_ms: i64, staged_ms: i64, reasons: Reasons<'_>) -> Result<Vec<ImageId>> {
         let due = format!("select image_id from fills where {}", lapsed("$1", "$2"));
-        let due = sqlx::query(sqlx::AssertSqlSafe(due)).bind(lease_ms).bind(staged_ms);
         // Asked without the writer's place in the queue: there hardly ever is any.
-        let due = due.fetch_all(self.reads()).await?;
+        let due: Vec<ImageId> = sql!(sqlx::AssertSqlSafe(due), lease_ms, staged_ms).column(self).await?;
         let mut failed = Vec::new();
-        for row in &due {
-            let id = row.try_get(0)?;
+        for id in due {
             let mut write = self.write().await?;
             let Some(held) = lock(&mut write, id, Whose::Lapsed { lease_ms, staged_ms }).await? else { continue };
             match held.status {
@@ -200,8 +198,7 @@ impl Database {
     /// The bytes that wait to be imported into an image.
     pub async fn staged_bytes(&self, id: ImageId) -> Result<Option<StagedBytes>> {
         let text = "select staged_root, staged_bytes from fills where image_id = $1 and staged_root is not null";
-        let row = sqlx::query(text).bind(id.to_string()).fetch_optional(self.reads()).await?;
-        row.map(|row| Ok(StagedBytes { root: row.try_get(0)?, bytes: row.try_get(1)? })).transpose()
+        Ok(sql!(text, id).row(self).await?.map(|(root, bytes)| StagedBytes { root, bytes }))
     }
 
     /// The last step of a holder. It frees the captured instance, whatever has become of the image; unless another run

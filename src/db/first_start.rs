@@ -1,7 +1,5 @@
 //! The rows that a database needs before anybody can sign in.
 
-use sqlx::Row as _;
-
 use super::{Database, domains, projects, roles, statement::sql, users};
 use crate::{
     error::Result,
@@ -59,8 +57,7 @@ impl Database {
     }
 
     async fn fact(&self, name: &str) -> Result<Option<String>> {
-        let row = sqlx::query("select value from meta where name = $1").bind(name).fetch_optional(self.reads()).await?;
-        Ok(row.map(|row| row.try_get(0)).transpose()?)
+        Ok(sql!("select value from meta where name = $1", name).row(self).await?.map(|(value,)| value))
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sqlx::Row as _;
 
-use super::{Database, columns::from_row, is_duplicate, now_ms, statement::sql};
+use super::{Database, columns::from_row, now_ms, statement::sql};
 use crate::{
     error::{Error, Result},
     ids::ProjectId,
@@ -39,31 +39,28 @@ impl Database {
     /// Adds a flavor; `Conflict` when its id or name is taken.
     pub async fn add_flavor(&self, flavor: &Flavor) -> Result<()> {
         let mut write = self.write().await?;
-        let added = sqlx::query(
+        let added = sql!(
             "insert into flavors (id, name, vcpus, memory_mib, disk_gib, ephemeral_gib, swap_mib, rxtx_factor, \
              is_public, description, extra_specs, created_ms) \
              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        )
-        .bind(&flavor.id)
-        .bind(&flavor.name)
-        .bind(i64::from(flavor.vcpus))
-        .bind(flavor.memory_mib as i64)
-        .bind(flavor.disk_gib as i64)
-        .bind(flavor.ephemeral_gib as i64)
-        .bind(flavor.swap_mib as i64)
-        .bind(flavor.rxtx_factor)
-        .bind(i64::from(flavor.is_public))
-        .bind(flavor.description.as_deref())
-        .bind(serde_json::to_string(&flavor.extra_specs).map_err(Error::internal)?)
-        .bind(now_ms())
-        .execute(&mut *write)
-        .await;
-        match added {
-            Ok(_) => Ok(write.commit().await?),
-            Err(error) if is_duplicate(&error) => {
+            &flavor.id,
+            &flavor.name,
+            i64::from(flavor.vcpus),
+            flavor.memory_mib as i64,
+            flavor.disk_gib as i64,
+            flavor.ephemeral_gib as i64,
+            flavor.swap_mib as i64,
+            flavor.rxtx_factor,
+            i64::from(flavor.is_public),
+            &flavor.description,
+            serde_json::to_string(&flavor.extra_specs).map_err(Error::internal)?,
+            now_ms()
+        );
+        match added.run_unless_taken(&mut write).await? {
+            Some(_) => Ok(write.commit().await?),
+            None => {
                 Err(Error::Conflict(format!("Flavor with name {} or ID {} already exists.", flavor.name, flavor.id)))
             }
-            Err(error) => Err(error.into()),
         }
     }
 
@@ -109,11 +106,7 @@ impl Database {
 
     /// The projects that see a flavor which is not public.
     pub async fn flavor_access(&self, id: &str) -> Result<Vec<ProjectId>> {
-        let rows = sqlx::query("select project_id from flavor_access where flavor_id = $1 order by project_id")
-            .bind(id)
-            .fetch_all(self.reads())
-            .await?;
-        rows.iter().map(|row| row.try_get::<String, _>(0)?.parse().map_err(Error::internal)).collect()
+        sql!("select project_id from flavor_access where flavor_id = $1 order by project_id", id).column(self).await
     }
 
     /// Lets a project see a flavor; says whether it did not before.

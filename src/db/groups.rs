@@ -1,6 +1,6 @@
 //! Groups and their members.
 
-use super::{Database, Write, columns::from_row, is_duplicate, statement::sql};
+use super::{Database, Write, columns::from_row, statement::sql};
 use crate::{
     error::Result,
     model::people::{Group, Groups},
@@ -49,16 +49,15 @@ impl Database {
     /// Changes a group's name and description. `None` when the name is taken, false when the group is gone.
     pub(crate) async fn update_group(&self, group: &Group) -> Result<Option<bool>> {
         let mut write = self.write().await?;
-        let changed = sqlx::query("update user_groups set name = $2, description = $3 where id = $1")
-            .bind(&group.id)
-            .bind(&group.name)
-            .bind(&group.description)
-            .execute(&mut *write)
-            .await;
-        let changed = match changed {
-            Err(error) if is_duplicate(&error) => return Ok(None),
-            other => other?.rows_affected(),
-        };
+        let changed = sql!(
+            "update user_groups set name = $2, description = $3 where id = $1",
+            &group.id,
+            &group.name,
+            &group.description
+        )
+        .run_unless_taken(&mut write)
+        .await?;
+        let Some(changed) = changed else { return Ok(None) };
         write.commit().await?;
         Ok(Some(changed == 1))
     }

@@ -109,9 +109,7 @@ pub(super) async fn insert(write: &mut Write, task: &ImageTask) -> Result<()> {
 pub(super) async fn note_those_of(write: &mut Write, image: ImageId, message: &str) -> Result<()> {
     let text = "update image_tasks set status = 'processing', message = $2, updated_ms = $3 \
                 where image_id = $1 and status in ('pending', 'processing')";
-    let statement = sqlx::query(text).bind(image).bind(message.to_owned()).bind(now_ms());
-    statement.execute(&mut **write).await?;
-    Ok(())
+    sql!(text, image, message, now_ms()).run(write).await.map(drop)
 }
 
 /// Ends the tasks of an image that failed.

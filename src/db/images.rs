@@ -11,6 +11,7 @@ use super::{
     columns::{Flag, flag},
     image_usage::{self, Change},
     is_duplicate, now_ms,
+    statement::sql,
 };
 use crate::{
     error::{Error, Result},
@@ -185,19 +186,9 @@ impl Database {
 
     /// Withholds an active image or gives it back, if it is in `from`.
     pub async fn change_status(&self, id: ImageId, from: Status, to: Status) -> Result<Step> {
-        let mut write = self.write().await?;
-        let done = sqlx::query(
-            "update images set status = $3, updated_ms = $4, revision = revision + 1 \
-             where id = $1 and status = $2 and status in ('active', 'deactivated')",
-        )
-        .bind(id.to_string())
-        .bind(from.into_str())
-        .bind(to.into_str())
-        .bind(now_ms())
-        .execute(&mut *write)
-        .await?;
-        write.commit().await?;
-        Ok(Step::of(done.rows_affected()))
+        let text = "update images set status = $3, updated_ms = $4, revision = revision + 1 \
+             where id = $1 and status = $2 and status in ('active', 'deactivated')";
+        sql!(text, id, from.into_str(), to.into_str(), now_ms()).commit(self).await.map(Step::of)
     }
 
     /// Deletes the image. While somebody is at work on its bytes it stays as `deleted`, seen by nobody, until they have
@@ -206,8 +197,8 @@ impl Database {
         let mut write = self.write().await?;
         let hide = "update images set status = 'deleted', revision = revision + 1 \
                     where id = $1 and revision = $2 and status <> 'deleted'";
-        let hidden = sqlx::query(hide).bind(id.to_string()).bind(revision).execute(&mut *write).await?;
-        if hidden.rows_affected() == 0 {
+        let hidden = sql!(hide, id, revision).run(&mut write).await?;
+        if hidden == 0 {
             return Ok(Step::Lost);
         }
         let text = "select 1 from fills where image_id = $1 and holder is not null and kind <> 'copy'";
@@ -220,26 +211,16 @@ impl Database {
 
     /// Notes the checksums of a file that was rendered, once they are known.
     pub async fn set_checksums(&self, id: ImageId, checksum: &str, os_hash: &str) -> Result<()> {
-        let mut write = self.write().await?;
-        sqlx::query(
-            "update images set checksum = $2, os_hash = $3, revision = revision + 1 \
-             where id = $1 and status in ('active', 'deactivated') and checksum is null",
-        )
-        .bind(id.to_string())
-        .bind(checksum.to_owned())
-        .bind(os_hash.to_owned())
-        .execute(&mut *write)
-        .await?;
-        write.commit().await?;
-        Ok(())
+        let text = "update images set checksum = $2, os_hash = $3, revision = revision + 1 \
+             where id = $1 and status in ('active', 'deactivated') and checksum is null";
+        sql!(text, id, checksum, os_hash).commit(self).await.map(drop)
     }
 
     /// The images whose file, disk or staged bytes are this content.
     pub async fn images_of_root(&self, root: &str) -> Result<Vec<ImageId>> {
         let text = "select id from images where file_root = $1 or disk_root = $1 \
                     union select image_id from fills where staged_root = $1";
-        let rows = sqlx::query(text).bind(root).fetch_all(self.reads()).await?;
-        Ok(rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>()?)
+        sql!(text, root).column(self).await
     }
 }
 
@@ -303,16 +284,12 @@ pub(super) fn property_label(name: &str, value: &str) -> String {
 
 async fn write_labels(write: &mut Write, image: &Image) -> Result<()> {
     let id = image.id.to_string();
-    sqlx::query("delete from image_labels where image_id = $1").bind(id.clone()).execute(&mut **write).await?;
+    sql!("delete from image_labels where image_id = $1", &id).run(write).await?;
     let (tags, properties) = (image.tags.read()?, image.properties.read()?);
     let labels = tags.iter().map(|tag| tag_label(tag));
     let labels = labels.chain(properties.iter().map(|(name, value)| property_label(name, value)));
     for label in labels {
-        sqlx::query("insert into image_labels (label, image_id) values ($1, $2)")
-            .bind(label)
-            .bind(id.clone())
-            .execute(&mut **write)
-            .await?;
+        sql!("insert into image_labels (label, image_id) values ($1, $2)", label, &id).run(write).await?;
     }
     Ok(())
 }
@@ -324,7 +301,7 @@ pub(super) async fn remove(write: &mut Write, id: ImageId) -> Result<()> {
         .fetch_optional(&mut **write)
         .await?;
     if let Some(row) = row {
-        sqlx::query("insert into deleted_images (id) values ($1)").bind(id).execute(&mut **write).await?;
+        sql!("insert into deleted_images (id) values ($1)", id).run(write).await?;
         let bytes: i64 = row.try_get(1)?;
         let one_less = Change { images: -1, bytes: -bytes, ..Change::default() };
         image_usage::count(write, row.try_get(0)?, one_less, Limits::NONE).await?;

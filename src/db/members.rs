@@ -2,7 +2,7 @@
 
 use sqlx::Row as _;
 
-use super::{Database, columns::from_row, is_duplicate, now_ms, statement::sql};
+use super::{Database, columns::from_row, now_ms, statement::sql};
 use crate::{
     error::{Error, Result},
     ids::{ImageId, ProjectId},
@@ -40,23 +40,17 @@ impl Database {
         if done == 0 {
             return Ok(Step::Lost);
         }
-        let inserted = sqlx::query(
+        let inserted = sql!(
             "insert into image_members (image_id, project_id, status, created_ms, updated_ms) values ($1, $2, $3, $4, $5)",
-        )
-        .bind(image.clone())
-        .bind(member.project)
-        .bind(member.status)
-        .bind(member.created_ms)
-        .bind(member.updated_ms)
-        .execute(&mut *write)
-        .await;
-        match inserted {
-            Err(error) if is_duplicate(&error) => {
-                let message = format!("image {image} is shared with project {} already", member.project);
-                return Err(Error::Conflict(message));
-            }
-            Err(error) => return Err(error.into()),
-            Ok(_) => {}
+            &image,
+            member.project,
+            member.status,
+            member.created_ms,
+            member.updated_ms
+        );
+        if inserted.run_unless_taken(&mut write).await?.is_none() {
+            let message = format!("image {image} is shared with project {} already", member.project);
+            return Err(Error::Conflict(message));
         }
         let count = sqlx::query("select count(*) from image_members where image_id = $1")
             .bind(image)

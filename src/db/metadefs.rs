@@ -76,23 +76,23 @@ impl Database {
     /// `Conflict` when another has its new name.
     pub async fn update_metadef_namespace(&self, old: &str, namespace: &Namespace) -> Result<Step> {
         let mut write = self.write().await?;
-        let updated = sqlx::query(
+        let updated = sql!(
             "update metadef_namespaces set name = $2, display_name = $3, description = $4, visibility = $5, \
              protected = $6, owner = $7, updated_ms = $8 where name = $1",
+            old,
+            &namespace.name,
+            &namespace.display_name,
+            &namespace.description,
+            visibility(namespace),
+            i64::from(namespace.protected),
+            namespace.owner,
+            namespace.updated_ms
         )
-        .bind(old.to_owned())
-        .bind(namespace.name.clone())
-        .bind(namespace.display_name.clone())
-        .bind(namespace.description.clone())
-        .bind(visibility(namespace))
-        .bind(i64::from(namespace.protected))
-        .bind(namespace.owner)
-        .bind(namespace.updated_ms)
-        .execute(&mut *write)
-        .await
-        .map_err(|error| taken(error, &namespace.name))?;
+        .run_unless_taken(&mut write)
+        .await?
+        .ok_or_else(|| taken(&namespace.name))?;
         write.commit().await?;
-        Ok(Step::of(updated.rows_affected()))
+        Ok(Step::of(updated))
     }
 
     /// Deletes a namespace and all that is in it, unless it is protected.
@@ -151,21 +151,21 @@ impl Database {
     /// `Conflict` when another of its kind has its new name.
     pub async fn update_metadef_item(&self, namespace: &str, old: &str, item: &Item) -> Result<Step> {
         let mut write = self.write().await?;
-        let updated = sqlx::query(
+        let updated = sql!(
             "update metadef_items set name = $4, body = $5, updated_ms = $6 \
              where namespace = $1 and kind = $2 and name = $3",
+            namespace,
+            item.kind,
+            old,
+            &item.name,
+            &item.body,
+            item.updated_ms
         )
-        .bind(namespace.to_owned())
-        .bind(item.kind)
-        .bind(old.to_owned())
-        .bind(item.name.clone())
-        .bind(item.body.clone())
-        .bind(item.updated_ms)
-        .execute(&mut *write)
-        .await
-        .map_err(|error| taken(error, &item.name))?;
+        .run_unless_taken(&mut write)
+        .await?
+        .ok_or_else(|| taken(&item.name))?;
         write.commit().await?;
-        Ok(Step::of(updated.rows_affected()))
+        Ok(Step::of(updated))
     }
 
     /// Deletes an item.
@@ -194,21 +194,21 @@ impl Database {
 }
 
 async fn insert_namespace(write: &mut Write, namespace: &Namespace) -> Result<()> {
-    sqlx::query(
+    sql!(
         "insert into metadef_namespaces (name, display_name, description, visibility, protected, owner, created_ms, \
          updated_ms) values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        &namespace.name,
+        &namespace.display_name,
+        &namespace.description,
+        visibility(namespace),
+        i64::from(namespace.protected),
+        namespace.owner,
+        namespace.created_ms,
+        namespace.updated_ms
     )
-    .bind(namespace.name.clone())
-    .bind(namespace.display_name.clone())
-    .bind(namespace.description.clone())
-    .bind(visibility(namespace))
-    .bind(i64::from(namespace.protected))
-    .bind(namespace.owner)
-    .bind(namespace.created_ms)
-    .bind(namespace.updated_ms)
-    .execute(&mut **write)
-    .await
-    .map_err(|error| taken(error, &namespace.name))?;
+    .run_unless_taken(write)
+    .await?
+    .ok_or_else(|| taken(&namespace.name))?;
     Ok(())
 }
 
@@ -228,7 +228,8 @@ async fn insert_items(write: &mut Write, namespace: &str, items: &[Item]) -> Res
         .await
         .map_err(|error| match error.as_database_error().is_some_and(|e| e.is_foreign_key_violation()) {
             true => Error::NotFound(format!("Metadata definition namespace={namespace} was not found.")),
-            false => taken(error, &item.name),
+            false if is_duplicate(&error) => taken(&item.name),
+            false => error.into(),
         })?;
         if item.kind == Kind::ResourceType {
             insert_resource_type(write, &item.name).await?;
@@ -248,9 +249,6 @@ async fn clear(write: &mut Write, namespace: &str, kind: Kind) -> Result<()> {
     sql!(text, namespace, kind).run(write).await.map(drop)
 }
 
-fn taken(error: sqlx::Error, name: &str) -> Error {
-    if is_duplicate(&error) {
-        return Error::Conflict(format!("A metadata definition with the name '{name}' already exists."));
-    }
-    error.into()
+fn taken(name: &str) -> Error {
+    Error::Conflict(format!("A metadata definition with the name '{name}' already exists."))
 }

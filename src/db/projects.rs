@@ -1,6 +1,6 @@
 //! Projects.
 
-use super::{Database, Write, columns::from_row, is_duplicate, statement::sql};
+use super::{Database, Write, columns::from_row, statement::sql};
 use crate::{
     error::Result,
     model::{
@@ -116,19 +116,17 @@ impl Database {
     /// `None` when the new name is taken, false when the project is gone.
     pub(crate) async fn update_project(&self, project: &Project) -> Result<Option<bool>> {
         let mut write = self.write().await?;
-        let changed =
-            sqlx::query("update projects set name = $2, description = $3, enabled = $4, tags = $5 where id = $1")
-                .bind(&project.id)
-                .bind(&project.name)
-                .bind(&project.description)
-                .bind(i64::from(project.enabled))
-                .bind(&project.tags)
-                .execute(&mut *write)
-                .await;
-        let changed = match changed {
-            Err(error) if is_duplicate(&error) => return Ok(None),
-            other => other?.rows_affected(),
-        };
+        let changed = sql!(
+            "update projects set name = $2, description = $3, enabled = $4, tags = $5 where id = $1",
+            &project.id,
+            &project.name,
+            &project.description,
+            i64::from(project.enabled),
+            &project.tags
+        )
+        .run_unless_taken(&mut write)
+        .await?;
+        let Some(changed) = changed else { return Ok(None) };
         if !project.enabled {
             end_tokens(&mut write, &project.id).await?;
         }

@@ -1,6 +1,6 @@
 //! Roles, what they imply, and who was granted which.
 
-use sqlx::{FromRow as _, Row as _};
+use sqlx::FromRow as _;
 
 use super::{Database, Write, columns::from_row, statement::sql};
 use crate::{
@@ -109,8 +109,7 @@ impl Database {
 
     /// Every pair of a prior and an implied role id.
     pub(crate) async fn role_implications(&self) -> Result<Vec<(String, String)>> {
-        let rows = sqlx::query("select prior_id, implied_id from role_implications").fetch_all(self.reads()).await?;
-        Ok(rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<sqlx::Result<_>>()?)
+        sql!("select prior_id, implied_id from role_implications").rows(self).await
     }
 
     /// Lets one role imply another.

@@ -9,7 +9,7 @@ use sqlx::{
     query::Query,
 };
 
-use super::{Database, Write};
+use super::{Database, Write, is_duplicate};
 use crate::{error::Result, model::Direction};
 
 /// A statement with the values of its places.
@@ -46,6 +46,14 @@ impl Sql<'_> {
     /// Makes its change as a step of a transaction; tells how many rows changed.
     pub(super) async fn run(self, write: &mut Write) -> Result<u64> {
         Ok(self.0.execute(&mut **write).await?.rows_affected())
+    }
+
+    /// The same; `None` where it broke a unique constraint, which ends the transaction too.
+    pub(super) async fn run_unless_taken(self, write: &mut Write) -> Result<Option<u64>> {
+        match self.0.execute(&mut **write).await {
+            Err(error) if is_duplicate(&error) => Ok(None),
+            changed => Ok(Some(changed?.rows_affected())),
+        }
     }
 
     /// Makes its change as a transaction of its own; tells how many rows changed.

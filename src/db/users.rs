@@ -1,6 +1,6 @@
 //! Users and their passwords' hashes.
 
-use super::{Database, Write, columns::from_row, is_duplicate, now_ms, statement::sql};
+use super::{Database, Write, columns::from_row, now_ms, statement::sql};
 use crate::{
     error::Result,
     model::people::{User, Users},
@@ -70,24 +70,21 @@ impl Database {
     /// `None` when the new name is taken, false when the user is gone.
     pub(crate) async fn update_user(&self, user: &User) -> Result<Option<bool>> {
         let mut write = self.write().await?;
-        let changed = sqlx::query(
+        let changed = sql!(
             "update users set name = $2, description = $3, email = $4, enabled = $5, default_project_id = $6,
                     extra = $7
               where id = $1",
+            &user.id,
+            &user.name,
+            &user.description,
+            &user.email,
+            i64::from(user.enabled),
+            &user.default_project_id,
+            &user.extra
         )
-        .bind(&user.id)
-        .bind(&user.name)
-        .bind(user.description.as_deref())
-        .bind(user.email.as_deref())
-        .bind(i64::from(user.enabled))
-        .bind(user.default_project_id.as_deref())
-        .bind(&user.extra)
-        .execute(&mut *write)
-        .await;
-        let changed = match changed {
-            Err(error) if is_duplicate(&error) => return Ok(None),
-            other => other?.rows_affected(),
-        };
+        .run_unless_taken(&mut write)
+        .await?;
+        let Some(changed) = changed else { return Ok(None) };
         if !user.enabled {
             end_tokens(&mut write, &user.id).await?;
         }

@@ -237,8 +237,8 @@ fn public_functions_of_the_program_are_documented() {
             ["pub fn ", "pub async fn ", "pub const fn "].iter().any(|start| line.starts_with(start))
         };
         let is_documented = |at: usize| {
-            let above = lines[..at].iter().rev().map(|line| line.trim_start());
-            above.skip_while(|line| line.starts_with("#[")).next().is_some_and(|line| line.starts_with("///"))
+            let mut above = lines[..at].iter().rev().map(|line| line.trim_start());
+            above.find(|line| !line.starts_with("#[")).is_some_and(|line| line.starts_with("///"))
         };
         let public = (0..lines.len()).filter(|at| is_public(lines[*at]));
         public.filter(|at| !is_documented(*at)).map(|at| format!("line {}: {}", at + 1, lines[at].trim())).collect()
