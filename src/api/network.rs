@@ -28,6 +28,28 @@ use crate::{
 /// Words of a query that are not filters.
 const NO_FILTERS: [&str; 6] = ["fields", "limit", "marker", "sort_key", "sort_dir", "page_reverse"];
 
+/// The fields of a port: there may be no port to read them from.
+const PORT_FIELDS: [&str; 18] = [
+    "id",
+    "name",
+    "description",
+    "effigy:forwards",
+    "network_id",
+    "device_id",
+    "device_owner",
+    "mac_address",
+    "fixed_ips",
+    "status",
+    "admin_state_up",
+    "security_groups",
+    "port_security_enabled",
+    "allowed_address_pairs",
+    "binding:vnic_type",
+    "tags",
+    "tenant_id",
+    "project_id",
+];
+
 /// Every URL below `/network`.
 pub fn routes() -> Router<Api> {
     let empty = ["floatingips", "routers", "agents", "availability_zones", "subnetpools", "address-scopes", "trunks"];
@@ -95,16 +117,16 @@ async fn resources(PublicUrl(url): PublicUrl) -> Json<Value> {
     Json(json!({"resources": all.map(resource)}))
 }
 
-async fn networks(_: Asked, query: Query) -> Json<Value> {
-    Json(json!({"networks": filtered(vec![network_view()], &query)}))
+async fn networks(_: Asked, query: Query) -> Answer {
+    Ok(Json(json!({"networks": filtered(vec![network_view()], &query)?})))
 }
 
 async fn network(_: Asked, Path(id): Path<String>) -> Answer {
     one_of("network", vec![network_view()], &id)
 }
 
-async fn subnets(_: Asked, query: Query) -> Json<Value> {
-    Json(json!({"subnets": filtered(vec![subnet_view()], &query)}))
+async fn subnets(_: Asked, query: Query) -> Answer {
+    Ok(Json(json!({"subnets": filtered(vec![subnet_view()], &query)?})))
 }
 
 async fn subnet(_: Asked, Path(id): Path<String>) -> Answer {
@@ -112,6 +134,7 @@ async fn subnet(_: Asked, Path(id): Path<String>) -> Answer {
 }
 
 async fn ports(Asked { rooms, caller, url }: Asked, query: Query) -> Answer {
+    query.only(&[&PORT_FIELDS[..], &NO_FILTERS].concat())?;
     let limit = query.limit_of_nova()?;
     let marker = query.one("marker").map(|id| one::instance_of(id).ok_or_else(|| no_such_marker(id))).transpose()?;
     let mine = ListInstances {
@@ -123,7 +146,7 @@ async fn ports(Asked { rooms, caller, url }: Asked, query: Query) -> Answer {
     let is_wanted = |instance: &Instance| port_view(instance).is_some_and(|port| matches(&port, &query));
     let found = rooms.instances.list_those(&caller, &mine, is_wanted).await?;
     let page = Page::full(found, limit, |instance| one::port_id(instance.id).to_string());
-    let mut answer = json!({"ports": filtered(page.items.iter().filter_map(port_view).collect(), &query)});
+    let mut answer = json!({"ports": filtered(page.items.iter().filter_map(port_view).collect(), &query)?});
     if let Some(marker) = page.next {
         let next = query.after(&format!("{url}/network/v2.0/ports"), &marker);
         answer["ports_links"] = json!([{"rel": "next", "href": next}]);
@@ -141,7 +164,7 @@ async fn port(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>) -> Ans
 }
 
 async fn security_groups(Asked { caller, .. }: Asked, query: Query) -> Answer {
-    Ok(Json(json!({"security_groups": filtered(vec![group_view(&caller)?], &query)})))
+    Ok(Json(json!({"security_groups": filtered(vec![group_view(&caller)?], &query)?})))
 }
 
 async fn security_group(Asked { caller, .. }: Asked, Path(id): Path<String>) -> Answer {
@@ -149,7 +172,7 @@ async fn security_group(Asked { caller, .. }: Asked, Path(id): Path<String>) -> 
 }
 
 async fn rules(Asked { caller, .. }: Asked, query: Query) -> Answer {
-    Ok(Json(json!({"security_group_rules": filtered(rule_views(&caller)?, &query)})))
+    Ok(Json(json!({"security_group_rules": filtered(rule_views(&caller)?, &query)?})))
 }
 
 async fn rule(Asked { caller, .. }: Asked, Path(id): Path<String>) -> Answer {
@@ -261,7 +284,7 @@ fn port_view(instance: &Instance) -> Option<Value> {
         .iter()
         .map(|forward| json!({"guest_port": forward.guest_port, "host": format!("127.0.0.1:{}", forward.host_port)}))
         .collect();
-    Some(json!({
+    let view = json!({
         "id": one::port_id(instance.id),
         "name": "",
         "description": forwards.join(", "),
@@ -280,7 +303,9 @@ fn port_view(instance: &Instance) -> Option<Value> {
         "tags": [],
         "tenant_id": instance.project_id,
         "project_id": instance.project_id,
-    }))
+    });
+    debug_assert!(PORT_FIELDS.iter().all(|field| view.get(field).is_some()), "a filter that no port has");
+    Some(view)
 }
 
 fn group_view(caller: &Caller) -> Result<Value> {
@@ -326,11 +351,17 @@ fn extension_view() -> Value {
     })
 }
 
-/// The objects whose fields have one of the values asked for, cut to the `fields` asked for. A field that no object has
-/// is not a filter.
-fn filtered(all: Vec<Value>, query: &Query) -> Vec<Value> {
+/// The objects whose fields have one of the values asked for, cut to the `fields` asked for.
+///
+/// # Errors
+/// `Invalid` for a field that the objects do not have.
+fn filtered(all: Vec<Value>, query: &Query) -> Result<Vec<Value>> {
+    if let Some(Value::Object(example)) = all.first() {
+        let known: Vec<_> = example.keys().map(String::as_str).chain(NO_FILTERS).collect();
+        query.only(&known)?;
+    }
     let fields: Vec<_> = query.all("fields").collect();
-    all.into_iter().filter(|object| matches(object, query)).map(|object| cut(object, &fields)).collect()
+    Ok(all.into_iter().filter(|object| matches(object, query)).map(|object| cut(object, &fields)).collect::<Vec<_>>())
 }
 
 fn matches(object: &Value, query: &Query) -> bool {
@@ -342,7 +373,11 @@ fn is(held: &Value, wanted: &str) -> bool {
     match held {
         Value::String(text) => text == wanted,
         Value::Bool(flag) => flag.to_string() == wanted.to_ascii_lowercase() || wanted == if *flag { "1" } else { "0" },
-        Value::Array(list) => list.iter().any(|entry| entry.as_str() == Some(wanted)),
+        Value::Array(list) => list.iter().any(|entry| match (entry, wanted.split_once('=')) {
+            // Neutron: `fixed_ips=ip_address=10.0.2.15`.
+            (Value::Object(fields), Some((name, value))) => fields.get(name).is_some_and(|held| held == value),
+            _ => entry.as_str() == Some(wanted),
+        }),
         Value::Number(number) => number.to_string() == wanted,
         Value::Null | Value::Object(_) => false,
     }

@@ -65,6 +65,17 @@ impl Query {
         self.all(name).next()
     }
 
+    /// Refuses a query with another name than these.
+    ///
+    /// # Errors
+    /// `Invalid` by the first such name: left out, a filter would make a list one of everything.
+    pub fn only(&self, known: &[&str]) -> Result<()> {
+        match self.pairs().find(|(name, _)| !known.contains(name)) {
+            Some((name, _)) => Err(unknown_filter(name, known)),
+            None => Ok(()),
+        }
+    }
+
     /// The largest page that is asked for: Nova takes a limit of 0 as the largest there is.
     ///
     /// # Errors
@@ -174,6 +185,12 @@ pub fn begin_after<T>(
         rows.drain(..=at);
     }
     Ok(())
+}
+
+/// The answer to a filter that a list does not know.
+pub fn unknown_filter(name: &str, known: &[&str]) -> Error {
+    let shown: String = name.chars().take(64).collect();
+    Error::Invalid(format!("This list has no filter '{shown}'. It knows: {}.", known.join(", ")))
 }
 
 /// Nova's words for a marker that the list does not have.

@@ -1,7 +1,14 @@
 //! Domains: each has names of its own for users, groups and projects.
 
-use super::{Database, Write, columns::from_row, statement::sql};
-use crate::{error::Result, model::people::Domain};
+use super::{
+    Database, Write,
+    columns::from_row,
+    statement::{at_most, sql},
+};
+use crate::{
+    error::Result,
+    model::people::{Domain, Domains},
+};
 
 impl Database {
     /// One domain by its id.
@@ -14,19 +21,17 @@ impl Database {
         sql!("select id, name, description, enabled from domains where name = $1", name).row(self).await
     }
 
-    /// Domains in the order of their names, after `marker`, at most `limit`.
-    pub(crate) async fn domains(
-        &self,
-        name: Option<&str>,
-        enabled: Option<bool>,
-        marker: Option<&str>,
-        limit: u32,
-    ) -> Result<Vec<Domain>> {
+    /// Domains in the order of their names.
+    pub(crate) async fn domains(&self, wanted: &Domains<'_>) -> Result<Vec<Domain>> {
         let text = "select d.id, d.name, d.description, d.enabled from domains d
               where (cast($1 as text) is null or d.name = $1) and (cast($2 as bigint) is null or d.enabled = $2)
                 and (cast($3 as text) is null or d.name > (select m.name from domains m where m.id = $3))
               order by d.name limit $4";
-        sql!(text, name, enabled.map(i64::from), marker, i64::from(limit)).rows(self).await
+        let limit = at_most(wanted.limit, !wanted.parts.is_empty());
+        let passes = |domain: &Domain| wanted.parts.iter().all(|part| part.is_in(&domain.name));
+        sql!(text, wanted.name, wanted.enabled.map(i64::from), wanted.marker, limit)
+            .first(self, wanted.limit, passes)
+            .await
     }
 
     /// Keeps a new domain; false when its name is taken.

@@ -1,6 +1,10 @@
 //! Groups and their members.
 
-use super::{Database, Write, columns::from_row, statement::sql};
+use super::{
+    Database, Write,
+    columns::from_row,
+    statement::{at_most, sql},
+};
 use crate::{
     error::Result,
     model::people::{Group, Groups},
@@ -14,6 +18,7 @@ impl Database {
 
     /// Groups in the order of their names.
     pub(crate) async fn groups(&self, wanted: &Groups<'_>) -> Result<Vec<Group>> {
+        let passes = |group: &Group| wanted.parts.iter().all(|part| part.is_in(&group.name));
         sql!(
             "select g.id, g.domain_id, g.name, g.description from user_groups g
               where (cast($1 as text) is null or g.domain_id = $1) and (cast($2 as text) is null or g.name = $2)
@@ -25,9 +30,9 @@ impl Database {
             wanted.name,
             wanted.user_id,
             wanted.marker,
-            i64::from(wanted.limit)
+            at_most(wanted.limit, !wanted.parts.is_empty())
         )
-        .rows(self)
+        .first(self, wanted.limit, passes)
         .await
     }
 

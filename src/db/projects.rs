@@ -1,6 +1,10 @@
 //! Projects.
 
-use super::{Database, Write, columns::from_row, statement::sql};
+use super::{
+    Database, Write,
+    columns::from_row,
+    statement::{at_most, sql},
+};
 use crate::{
     error::Result,
     model::{
@@ -52,6 +56,11 @@ impl Database {
 
     /// Projects in the order of their names.
     pub(crate) async fn projects(&self, wanted: &Projects<'_>) -> Result<Vec<Project>> {
+        let passes = |project: &Project| {
+            let tags = || project.tags.read().unwrap_or_default();
+            wanted.parts.iter().all(|part| part.is_in(&project.name))
+                && wanted.tags.is_none_or(|wanted| wanted.admit(&tags()))
+        };
         sql!(
             select!(
                 "where (cast($1 as text) is null or p.domain_id = $1) and (cast($2 as text) is null or p.name = $2)
@@ -80,10 +89,10 @@ impl Database {
             wanted.enabled.map(i64::from),
             wanted.user_id,
             wanted.marker,
-            i64::from(wanted.limit),
+            at_most(wanted.limit, wanted.tags.is_some() || !wanted.parts.is_empty()),
             wanted.parent_id
         )
-        .rows(self)
+        .first(self, wanted.limit, passes)
         .await
     }
 

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use futures::TryStreamExt as _;
 use sqlx::{
     Any, AssertSqlSafe, Decode, FromRow, Row as _, Type,
     any::{AnyArguments, AnyRow},
@@ -29,6 +30,22 @@ impl Sql<'_> {
     pub(super) async fn rows<T: for<'r> FromRow<'r, AnyRow>>(self, db: &Database) -> Result<Vec<T>> {
         let rows = self.0.fetch_all(db.reads()).await?;
         Ok(rows.iter().map(T::from_row).collect::<sqlx::Result<_>>()?)
+    }
+
+    /// The first of its rows that pass, at most `limit`: for what SQLite and PostgreSQL have no common words for.
+    pub(super) async fn first<T: for<'r> FromRow<'r, AnyRow>>(
+        self,
+        db: &Database,
+        limit: u32,
+        passes: impl Fn(&T) -> bool,
+    ) -> Result<Vec<T>> {
+        let (mut rows, mut found) = (self.0.fetch(db.reads()), Vec::new());
+        while found.len() < limit as usize
+            && let Some(row) = rows.try_next().await?
+        {
+            found.extend(Some(T::from_row(&row)?).filter(&passes));
+        }
+        Ok(found)
     }
 
     /// Its one row, if there is one.
@@ -63,6 +80,11 @@ impl Sql<'_> {
         write.commit().await?;
         Ok(changed)
     }
+}
+
+/// The limit of a statement: none, where [`Sql::first`] still leaves rows out.
+pub(super) fn at_most(limit: u32, is_judged_later: bool) -> i64 {
+    if is_judged_later { i64::MAX } else { i64::from(limit) }
 }
 
 /// A value that a client sent.

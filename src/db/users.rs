@@ -1,6 +1,11 @@
 //! Users and their passwords' hashes.
 
-use super::{Database, Write, columns::from_row, now_ms, statement::sql};
+use super::{
+    Database, Write,
+    columns::from_row,
+    now_ms,
+    statement::{at_most, sql},
+};
 use crate::{
     error::Result,
     model::people::{User, Users},
@@ -39,6 +44,7 @@ impl Database {
 
     /// Users in the order of their names.
     pub(crate) async fn users(&self, wanted: &Users<'_>) -> Result<Vec<User>> {
+        let passes = |user: &User| wanted.parts.iter().all(|part| part.is_in(&user.name));
         sql!(
             select!(
                 "where (cast($1 as text) is null or u.domain_id = $1) and (cast($2 as text) is null or u.name = $2)
@@ -52,9 +58,9 @@ impl Database {
             wanted.enabled.map(i64::from),
             wanted.group_id,
             wanted.marker,
-            i64::from(wanted.limit)
+            at_most(wanted.limit, !wanted.parts.is_empty())
         )
-        .rows(self)
+        .first(self, wanted.limit, passes)
         .await
     }
 

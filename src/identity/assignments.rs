@@ -6,10 +6,16 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    Caller, Identity, policy,
+    Caller, Identity,
+    domains::ListDomains,
+    policy,
     roles::{Actor, ActorKind, Grant, Target, TargetKind},
 };
-use crate::{db::ALL, error::Result, model::role::Grants};
+use crate::{
+    db::ALL,
+    error::{Error, Result},
+    model::role::Grants,
+};
 
 /// The assignments to list; `None` asks for all.
 #[derive(Clone, Debug, Default)]
@@ -21,12 +27,38 @@ pub struct ListAssignments {
     pub is_effective: bool,
     /// Only what is inherited by projects below.
     pub is_inherited: bool,
+    /// On the projects below the target as well.
+    pub has_subtree: bool,
 }
 
 impl Identity {
     /// Role assignments, as granted or in effect.
+    ///
+    /// # Errors
+    /// `Invalid` for a subtree of anything but a project or, as in Keystone, a domain that is named as one.
     pub async fn assignments(&self, caller: &Caller, wanted: &ListAssignments) -> Result<Vec<Grant>> {
         policy::administer(caller, "list role assignments")?;
+        let root = match &wanted.target {
+            _ if !wanted.has_subtree => return self.assignments_on(wanted).await,
+            Some(Target::Project(root)) => root,
+            _ => return Err(Error::Invalid("include_subtree needs scope.project.id, the root of the subtree.".into())),
+        };
+        let mut projects = match self.db.domain(root).await? {
+            Some(_) => self.db.projects_below(TargetKind::BelowDomain, root).await?,
+            None => self.db.projects_below(TargetKind::BelowProject, root).await?,
+        };
+        if self.db.project(root).await?.is_some() {
+            projects.insert(0, root.clone());
+        }
+        let mut rows = Vec::new();
+        for project in projects {
+            let here = ListAssignments { target: Some(Target::Project(project)), ..wanted.clone() };
+            rows.extend(self.assignments_on(&here).await?);
+        }
+        Ok(rows)
+    }
+
+    async fn assignments_on(&self, wanted: &ListAssignments) -> Result<Vec<Grant>> {
         let actor = wanted.actor.as_ref().map(Actor::row);
         let target = wanted.target.as_ref().map(Target::row);
         // In effect, a user's roles come through its groups too, and any role may be an implied one.
@@ -68,8 +100,8 @@ impl Identity {
     /// The names of the ids in these assignments: name, domain id, domain name; the last two empty for a role.
     pub async fn names_of(&self, caller: &Caller, rows: &[Grant]) -> Result<HashMap<String, [String; 3]>> {
         policy::administer(caller, "list role assignments")?;
-        let domains: HashMap<String, String> =
-            self.db.domains(None, None, None, ALL).await?.into_iter().map(|domain| (domain.id, domain.name)).collect();
+        let domains = self.db.domains(&ListDomains { limit: ALL, ..ListDomains::default() }).await?;
+        let domains: HashMap<String, String> = domains.into_iter().map(|domain| (domain.id, domain.name)).collect();
         let mut names: HashMap<String, [String; 3]> =
             domains.iter().map(|(id, name)| (id.clone(), [name.clone(), String::new(), String::new()])).collect();
         for role in self.db.roles(None).await? {

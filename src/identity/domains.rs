@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{Caller, DEFAULT_DOMAIN, Identity, check_short_name, check_text, credentials::new_id, policy};
-pub use crate::model::people::Domain;
+pub use crate::model::people::{Domain, Domains as ListDomains};
 use crate::{
     error::{Error, Result},
     model::credential::ScopeKind,
@@ -16,15 +16,6 @@ pub struct DomainFields {
     pub description: Option<String>,
     /// Whether its users may sign in.
     pub enabled: Option<bool>,
-}
-
-/// The domains to list; `None` asks for all.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ListDomains<'a> {
-    pub name: Option<&'a str>,
-    pub enabled: Option<bool>,
-    pub marker: Option<&'a str>,
-    pub limit: u32,
 }
 
 impl Identity {
@@ -42,14 +33,15 @@ impl Identity {
     /// Every domain, in pages.
     pub async fn domains(&self, caller: &Caller, wanted: &ListDomains<'_>) -> Result<Vec<Domain>> {
         policy::administer(caller, "list domains")?;
-        self.db.domains(wanted.name, wanted.enabled, wanted.marker, wanted.limit).await
+        self.db.domains(wanted).await
     }
 
     /// The domains on which the caller itself holds a role.
     pub async fn own_domains(&self, caller: &Caller) -> Result<Vec<Domain>> {
         let user = caller.user.id.to_string();
         let mut own = Vec::new();
-        for domain in self.db.domains(None, Some(true), None, crate::db::ALL).await? {
+        let enabled = ListDomains { enabled: Some(true), limit: crate::db::ALL, ..ListDomains::default() };
+        for domain in self.db.domains(&enabled).await? {
             if !self.db.roles_held(&user, ScopeKind::Domain, &domain.id).await?.is_empty() {
                 own.push(domain);
             }

@@ -13,7 +13,7 @@ use super::{
     domains::{Domain, DomainFields, ListDomains},
     policy,
 };
-pub use crate::model::people::{Project, Projects as ListProjects};
+pub use crate::model::people::{Project, Projects as ListProjects, WantedTags};
 use crate::{
     error::{Error, Result},
     ids::{ProjectId, UserId},

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{Caller, Identity, check_name, check_text, passwords::Secret, policy, share_of, sign_in::Named};
-pub use crate::model::people::{User, Users as ListUsers};
+pub use crate::model::people::{NamePart, User, Users as ListUsers};
 use crate::{
     db::now_ms,
     error::{Error, Result},

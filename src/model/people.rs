@@ -6,6 +6,53 @@ use serde_json::{Map, Value};
 
 use super::Kept;
 
+/// A part of a name that is looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamePart {
+    place: Place,
+    ignores_case: bool,
+    text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Anywhere,
+    Start,
+    End,
+}
+
+impl NamePart {
+    /// Reads a comparator of Keystone: `contains`, `startswith` or `endswith`, with an `i` before it where the case does
+    /// not count. `None` for any other word.
+    pub fn read(comparator: &str, text: &str) -> Option<NamePart> {
+        let (ignores_case, word) = match comparator.strip_prefix('i') {
+            Some(word) => (true, word),
+            None => (false, comparator),
+        };
+        let place = match word {
+            "contains" => Place::Anywhere,
+            "startswith" => Place::Start,
+            "endswith" => Place::End,
+            _ => return None,
+        };
+        let text = if ignores_case { text.to_lowercase() } else { text.to_owned() };
+        Some(NamePart { place, ignores_case, text })
+    }
+
+    /// Whether a name has it.
+    pub fn is_in(&self, name: &str) -> bool {
+        if self.ignores_case { self.is_at_place(&name.to_lowercase()) } else { self.is_at_place(name) }
+    }
+
+    fn is_at_place(&self, name: &str) -> bool {
+        match self.place {
+            Place::Anywhere => name.contains(&self.text),
+            Place::Start => name.starts_with(&self.text),
+            Place::End => name.ends_with(&self.text),
+        }
+    }
+}
+
 /// A domain.
 #[derive(Clone, Debug)]
 pub struct Domain {
@@ -15,6 +62,17 @@ pub struct Domain {
     pub description: String,
     /// Whether anybody of it may sign in.
     pub enabled: bool,
+}
+
+/// The conditions of a list of domains; `None` admits all.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Domains<'a> {
+    pub name: Option<&'a str>,
+    /// With all of these in their names.
+    pub parts: &'a [NamePart],
+    pub enabled: Option<bool>,
+    pub marker: Option<&'a str>,
+    pub limit: u32,
 }
 
 /// A user.
@@ -42,6 +100,8 @@ pub struct User {
 pub struct Users<'a> {
     pub domain_id: Option<&'a str>,
     pub name: Option<&'a str>,
+    /// With all of these in their names.
+    pub parts: &'a [NamePart],
     pub enabled: Option<bool>,
     pub group_id: Option<&'a str>,
     pub marker: Option<&'a str>,
@@ -63,6 +123,8 @@ pub struct Group {
 pub struct Groups<'a> {
     pub domain_id: Option<&'a str>,
     pub name: Option<&'a str>,
+    /// With all of these in their names.
+    pub parts: &'a [NamePart],
     pub user_id: Option<&'a str>,
     pub marker: Option<&'a str>,
     pub limit: u32,
@@ -90,6 +152,9 @@ pub struct Project {
 pub struct Projects<'a> {
     pub domain_id: Option<&'a str>,
     pub name: Option<&'a str>,
+    /// With all of these in their names.
+    pub parts: &'a [NamePart],
+    pub tags: Option<&'a WantedTags>,
     pub enabled: Option<bool>,
     /// In which this user holds a role, granted there or inherited.
     pub user_id: Option<&'a str>,
@@ -97,4 +162,28 @@ pub struct Projects<'a> {
     pub parent_id: Option<&'a str>,
     pub marker: Option<&'a str>,
     pub limit: u32,
+}
+
+/// The conditions on a project's tags; an empty list admits all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WantedTags {
+    /// It has all of these.
+    pub all: Vec<String>,
+    /// It has one of these.
+    pub any: Vec<String>,
+    /// It has not all of these.
+    pub not_all: Vec<String>,
+    /// It has none of these.
+    pub none: Vec<String>,
+}
+
+impl WantedTags {
+    /// Whether a project with these tags is wanted.
+    pub fn admit(&self, tags: &BTreeSet<String>) -> bool {
+        let has = |tag: &String| tags.contains(tag);
+        self.all.iter().all(has)
+            && (self.any.is_empty() || self.any.iter().any(has))
+            && (self.not_all.is_empty() || !self.not_all.iter().all(has))
+            && !self.none.iter().any(has)
+    }
 }

@@ -52,6 +52,7 @@ pub(super) async fn detail(Asked { rooms, caller, url }: Asked, version: Microve
 
 /// Flavors are few: the page is cut here.
 async fn page(rooms: &Rooms, caller: &Caller, query: &Query) -> Result<Page<Flavor>> {
+    query.only(&["is_public", "minRam", "minDisk", "sort_key", "sort_dir", "limit", "marker"])?;
     let is_public = match query.one("is_public") {
         None => Some(true),
         Some("None" | "none") => None,

@@ -11,6 +11,7 @@ use crate::{
         caller::Asked,
         error::{Answer, ApiError},
         links::PublicUrl,
+        paging::Query,
         times,
     },
     db,
@@ -36,8 +37,9 @@ pub(super) async fn zones_with_hosts(Asked { caller, .. }: Asked) -> Answer {
 }
 
 /// `GET /os-services`
-pub(super) async fn services(Asked { caller, .. }: Asked, version: Microversion) -> Answer {
+pub(super) async fn services(Asked { caller, .. }: Asked, version: Microversion, query: Query) -> Answer {
     policy::administer(&caller, "list services")?;
+    query.only(&["binary", "host", "limit", "marker"])?;
     let mut service = json!({
         "id": 1,
         "binary": "effigy",
@@ -54,19 +56,35 @@ pub(super) async fn services(Asked { caller, .. }: Asked, version: Microversion)
     if version.since(53) {
         service["id"] = json!(host_id());
     }
-    Ok(Json(json!({ "services": [service] })))
+    let is_wanted = ["binary", "host"].iter().all(|name| query.all(name).all(|wanted| service[name] == wanted));
+    Ok(Json(json!({ "services": Some(service).filter(|_| is_wanted).as_slice() })))
 }
 
 /// `GET /os-hypervisors`
-pub(super) async fn hypervisors(Asked { caller, .. }: Asked, version: Microversion) -> Answer {
+pub(super) async fn hypervisors(Asked { caller, .. }: Asked, version: Microversion, query: Query) -> Answer {
     policy::administer(&caller, "list hypervisors")?;
+    check_pattern(&query)?;
     Ok(Json(json!({ "hypervisors": [brief(version)] })))
 }
 
 /// `GET /os-hypervisors/detail`
-pub(super) async fn hypervisors_detail(Asked { rooms, caller, .. }: Asked, version: Microversion) -> Answer {
+pub(super) async fn hypervisors_detail(
+    Asked { rooms, caller, .. }: Asked,
+    version: Microversion,
+    query: Query,
+) -> Answer {
+    check_pattern(&query)?;
     let load = load(&rooms, &caller).await?;
     Ok(Json(json!({ "hypervisors": [full(&rooms, &load, version)] })))
+}
+
+/// Refuses what the one hypervisor is not called; Nova answers so too.
+fn check_pattern(query: &Query) -> Result<()> {
+    query.only(&["hypervisor_hostname_pattern", "with_servers", "limit", "marker"])?;
+    match query.all("hypervisor_hostname_pattern").find(|part| !host_name().contains(part)) {
+        Some(part) => Err(Error::NotFound(format!("No hypervisor matching '{part}' could be found."))),
+        None => Ok(()),
+    }
 }
 
 /// `GET /os-hypervisors/{id}`

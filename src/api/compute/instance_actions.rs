@@ -23,6 +23,7 @@ pub(super) async fn list(
     Path(id): Path<String>,
     query: Query,
 ) -> Answer {
+    query.only(&["changes-since", "changes-before", "limit", "marker"])?;
     let records = rooms.instances.actions(&caller, server_id(&id)?).await?;
     let page = page(records, &query, version)?;
     let shown: Vec<_> = page.items.iter().map(|record| brief(record, version)).collect();

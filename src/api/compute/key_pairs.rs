@@ -22,6 +22,7 @@ use crate::{
 
 /// `GET /os-keypairs`
 pub(super) async fn list(Asked { rooms, caller, url }: Asked, version: Microversion, query: Query) -> Answer {
+    query.only(&["user_id", "limit", "marker"])?;
     // Pages begin with 2.35.
     let (marker, limit) = match version.since(35) {
         true => (query.one("marker"), query.limit_of_nova()?),

@@ -1,18 +1,19 @@
 //! The filters, the order and the page of a list of servers.
 //!
 //! The room filters by what it keeps; the few words it does not know are judged here, one instance at a time, before
-//! the page is full. A word that Nova has and no instance can match matches none; an unknown word is ignored, as
-//! Nova ignores it.
+//! the page is full. A word that Nova has and no instance can match matches none. An unknown word is refused, and so is
+//! the admin's word from somebody else: Nova ignores both, and lists everything.
 
 use regex::{Regex, RegexBuilder};
 
 use super::{body::flag, hosts, server_view};
 use crate::{
     api::{
-        paging::{Query, no_such_marker},
+        paging::{Query, no_such_marker, unknown_filter},
         times,
     },
     error::{Error, Result},
+    ids::ProjectId,
     instances::{Direction, Instance, ListInstances, SortKey, Status},
 };
 
@@ -31,7 +32,49 @@ pub(super) struct Wanted {
     pub is_empty: bool,
 }
 
+/// The words of a query.
+const KNOWN: [&str; 37] = [
+    "name",
+    "ip",
+    "ip6",
+    "status",
+    "image",
+    "flavor",
+    "key_name",
+    "reservation_id",
+    "all_tenants",
+    "project_id",
+    "tenant_id",
+    "user_id",
+    "deleted",
+    "soft_deleted",
+    "changes-since",
+    "changes-before",
+    "tags",
+    "tags-any",
+    "not-tags",
+    "not-tags-any",
+    "host",
+    "hypervisor_hostname",
+    "node",
+    "uuid",
+    "vm_state",
+    "task_state",
+    "power_state",
+    "hostname",
+    "description",
+    "launch_index",
+    "availability_zone",
+    "locked",
+    "config_drive",
+    "limit",
+    "marker",
+    "sort_key",
+    "sort_dir",
+];
+
 enum Rest {
+    Project(ProjectId),
     Ip(Regex),
     Host(String),
     Uuid(String),
@@ -63,7 +106,7 @@ impl Wanted {
             match name {
                 "sort_key" => wanted.sort(value, directions.next())?,
                 "status" => wanted.status(value),
-                "name" | "ip" => {}
+                "name" | "ip" | "sort_dir" | "limit" => {}
                 _ => wanted.filter(name, value, is_admin)?,
             }
         }
@@ -93,16 +136,17 @@ impl Wanted {
             "marker" => list.marker = Some(value.parse().map_err(|_| no_such_marker(value))?),
             // An empty value means yes: `?all_tenants`.
             "all_tenants" => list.all_projects = value.is_empty() || strict_flag("all_tenants", value)?,
-            "project_id" | "tenant_id" if is_admin => match value.parse() {
-                Ok(id) => list.project = Some(id),
+            "project_id" | "tenant_id" => match value.parse() {
+                Ok(id) if is_admin => list.project = Some(id),
+                // Others list their own project, whichever they name.
+                Ok(id) => self.rest.push(Rest::Project(id)),
                 Err(_) => self.is_empty = true,
             },
             "user_id" => match value.parse() {
                 Ok(id) => list.user = Some(id),
                 Err(_) => self.is_empty = true,
             },
-            // Nova ignores it from everyone but the admin.
-            "deleted" => list.deleted = is_admin && strict_flag("deleted", value)?,
+            "deleted" => list.deleted = strict_flag("deleted", value)?,
             "changes-since" => list.changes_since_ms = Some(times::parse("changes-since", value)?),
             "changes-before" => list.changes_before_ms = Some(times::parse("changes-before", value)?),
             "tags" => list.tags = words(value),
@@ -118,6 +162,9 @@ impl Wanted {
         let text = value.to_owned();
         self.rest.push(match name {
             "host" | "hypervisor_hostname" | "node" if is_admin => Rest::Host(text),
+            "host" | "hypervisor_hostname" | "node" => {
+                return Err(Error::Forbidden(format!("Only the admin filters servers by {name}.")));
+            }
             "uuid" => Rest::Uuid(text),
             "vm_state" => Rest::VmState(text),
             "task_state" => Rest::TaskState(text),
@@ -136,7 +183,7 @@ impl Wanted {
                 self.is_empty |= flag(value) == Some(false);
                 return Ok(());
             }
-            _ => return Ok(()),
+            _ => return Err(unknown_filter(name, &KNOWN)),
         });
         Ok(())
     }
@@ -201,6 +248,7 @@ impl Wanted {
     /// Whether everything that is judged here lets the instance through.
     pub(super) fn admits(&self, instance: &Instance) -> bool {
         self.rest.iter().all(|rest| match rest {
+            Rest::Project(project) => instance.project_id == *project,
             Rest::Ip(pattern) => instance.addresses.as_ref().is_some_and(|a| pattern.is_match(&a.fixed_ip)),
             Rest::Host(host) => instance.host == *host,
             Rest::Uuid(id) => instance.id.to_string() == *id,
@@ -262,6 +310,17 @@ mod tests {
         let wanted = read("name=(&name=web&ip=(&ip=10").unwrap();
         assert_eq!((wanted.list.name.unwrap().as_str(), wanted.rest.len()), ("web", 1));
         assert_eq!(read("sort_key=uuid&sort_key=uuid").unwrap().list.sort.len(), 1);
+    }
+
+    #[test]
+    fn every_word_that_a_refusal_names_is_known_and_no_other_is() {
+        for word in KNOWN {
+            let read = Wanted::read(&Query::read(&format!("{word}=1")).unwrap(), true);
+            let said = read.err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(!said.contains("no filter"), "{word}: {said}");
+        }
+        assert!(matches!(read("display_name=x"), Err(Error::Invalid(said)) if said.contains("reservation_id")));
+        assert!(matches!(read("host=x"), Err(Error::Forbidden(_))));
     }
 
     #[test]

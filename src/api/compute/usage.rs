@@ -150,6 +150,7 @@ struct Span {
 
 impl Span {
     fn read(query: &Query) -> Result<Span> {
+        query.only(&["start", "end", "detailed", "limit", "marker"])?;
         let stop_ms = query.one("end").map(|text| times::parse("end", text)).transpose()?.unwrap_or_else(db::now_ms);
         let start_ms = query.one("start").map(|text| times::parse("start", text)).transpose()?;
         let start_ms = start_ms.unwrap_or(stop_ms - FOUR_WEEKS_MS);

@@ -9,7 +9,7 @@ use crate::{
     api::{
         caller::Asked,
         error::{Answer, ErrorBody},
-        identity::lists::{Filters, Links},
+        identity::lists::{Links, Unread},
         times,
     },
     identity::audit::{Event, ListEvents},
@@ -71,12 +71,13 @@ struct Shown {
     ),
     responses(
         (status = 200, description = "A page of the events", body = Page),
-        (status = 400, description = "A page that there is not", body = ErrorBody),
+        (status = 400, description = "A filter or page that there is not", body = ErrorBody),
         (status = 403, description = "The caller is not an administrator", body = ErrorBody),
         Refusals,
     ),
 )]
-pub(super) async fn list(Asked { rooms, caller, .. }: Asked, filters: Filters) -> Answer<Json<Page>> {
+pub(super) async fn list(Asked { rooms, caller, .. }: Asked, unread: Unread) -> Answer<Json<Page>> {
+    let filters = unread.knowing(&["user_id", "project_id", "action", "target_id", "request_id"])?;
     let wanted = ListEvents {
         user_id: filters.text("user_id"),
         project_id: filters.text("project_id"),

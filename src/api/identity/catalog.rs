@@ -20,6 +20,7 @@ pub(super) struct Services;
 impl Collection for Services {
     const ONE: &'static str = "service";
     const MANY: &'static str = "services";
+    const FILTERS: &'static [&'static str] = &["name", "type"];
     type Row = Service;
     type Fields = ServiceFields;
 
@@ -39,7 +40,8 @@ impl Collection for Services {
 
     async fn list(asked: &Asked, filters: &Filters) -> Result<Vec<Service>> {
         let mut rows = asked.rooms.identity.services(&asked.caller).await?;
-        rows.retain(|row| is(filters.text("type"), &row.kind) && is(filters.text("name"), &row.name));
+        rows.retain(|row| is(filters.text("type"), &row.kind) && filters.is_named(&row.name));
+        filters.begin(&mut rows, Services::id)?;
         Ok(rows)
     }
 
@@ -67,6 +69,8 @@ pub(super) struct Endpoints;
 impl Collection for Endpoints {
     const ONE: &'static str = "endpoint";
     const MANY: &'static str = "endpoints";
+    // Clients of Keystone's older versions send the last two.
+    const FILTERS: &'static [&'static str] = &["interface", "service_id", "region_id", "region", "enabled"];
     type Row = Endpoint;
     type Fields = EndpointGiven;
 
@@ -91,8 +95,12 @@ impl Collection for Endpoints {
         rows.retain(|row| {
             is(filters.text("service_id"), &row.service_id)
                 && is(filters.text("interface"), &row.interface)
-                && is(filters.text("region_id"), row.region_id.as_deref().unwrap_or_default())
+                && ["region_id", "region"]
+                    .iter()
+                    .all(|name| is(filters.text(name), row.region_id.as_deref().unwrap_or_default()))
+                && filters.flag("enabled").is_none_or(|enabled| enabled == row.enabled)
         });
+        filters.begin(&mut rows, Endpoints::id)?;
         Ok(rows)
     }
 
@@ -143,6 +151,7 @@ pub(super) struct Regions;
 impl Collection for Regions {
     const ONE: &'static str = "region";
     const MANY: &'static str = "regions";
+    const FILTERS: &'static [&'static str] = &["parent_region_id"];
     type Row = Region;
     type Fields = RegionGiven;
 
@@ -161,7 +170,8 @@ impl Collection for Regions {
     async fn list(asked: &Asked, filters: &Filters) -> Result<Vec<Region>> {
         let mut rows = asked.rooms.identity.regions(&asked.caller).await?;
         let parent = filters.text("parent_region_id");
-        rows.retain(|row| is(parent, row.parent_region_id.as_deref().unwrap_or_default()));
+        rows.retain(|row| parent.is_none_or(|parent| row.parent_region_id.as_deref() == Some(parent)));
+        filters.begin(&mut rows, Regions::id)?;
         Ok(rows)
     }
 

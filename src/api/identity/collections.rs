@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{Api, body::JsonBody, caller::Asked, error::Answer},
-    lists::Filters,
+    lists::{Filters, Unread},
 };
 use crate::error::Result;
 
@@ -27,6 +27,8 @@ pub(super) trait Collection: 'static {
     const ONE: &'static str;
     /// All things, as URLs and lists call them.
     const MANY: &'static str;
+    /// The filters of its list.
+    const FILTERS: &'static [&'static str];
     /// One record, as the room knows it.
     type Row: Send + 'static;
     /// The fields that a body may have.
@@ -57,7 +59,8 @@ pub(super) fn routes<C: Collection>() -> Router<Api> {
         .route(&format!("/v3/{}/{{{}}}", C::MANY, C::ONE), one)
 }
 
-async fn list<C: Collection>(asked: Asked, filters: Filters) -> Answer {
+async fn list<C: Collection>(asked: Asked, unread: Unread) -> Answer {
+    let filters = unread.knowing(C::FILTERS)?;
     let rows = C::list(&asked, &filters).await?;
     Ok(Json(listed::<C>(&asked.url, &filters, rows)))
 }

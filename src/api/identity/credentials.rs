@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::{
     super::{body::JsonBody, caller::Asked, error::Answer, times},
-    lists::Filters,
+    lists::Unread,
 };
 use crate::{
     error::{Error, Result},
@@ -51,39 +51,36 @@ struct RuleFields {
 
 /// `POST /v3/users/{id}/application_credentials`
 pub(super) async fn create(
-    Asked { rooms, caller, .. }: Asked,
+    Asked { rooms, caller, url }: Asked,
     Path(user): Path<String>,
-    filters: Filters,
     JsonBody(body): JsonBody<Body>,
 ) -> Answer<(StatusCode, Json<Value>)> {
     let user = user_id(&user)?;
     let known = rooms.identity.access_rules(&caller, user).await?;
     let new = checked(body.application_credential, &known)?;
     let (credential, secret) = rooms.identity.create_credential(&caller, user, new).await?;
-    let mut shown = shown(&filters.base_of(&format!("/v3/users/{user}/application_credentials")), &credential);
+    let mut shown = shown(&credentials_of(&url, user), &credential);
     shown["secret"] = secret.expose().into();
     Ok((StatusCode::CREATED, Json(json!({"application_credential": shown}))))
 }
 
 /// `GET /v3/users/{id}/application_credentials`
-pub(super) async fn list(Asked { rooms, caller, .. }: Asked, Path(user): Path<String>, filters: Filters) -> Answer {
+pub(super) async fn list(Asked { rooms, caller, url }: Asked, Path(user): Path<String>, unread: Unread) -> Answer {
+    let filters = unread.knowing(&["name"])?;
     let user = user_id(&user)?;
-    let rows = rooms.identity.credentials(&caller, user, filters.text("name")).await?;
-    let here = filters.base_of(&format!("/v3/users/{user}/application_credentials"));
+    let mut rows = rooms.identity.credentials(&caller, user, filters.text("name")).await?;
+    rows.retain(|credential| filters.is_named(&credential.row.name));
+    filters.begin(&mut rows, |credential| &credential.row.id)?;
+    let here = credentials_of(&url, user);
     let show = |credential: &Credential| shown(&here, credential);
     Ok(Json(filters.shown("application_credentials", rows, |credential| &credential.row.id, show)))
 }
 
 /// `GET /v3/users/{id}/application_credentials/{credential}`
-pub(super) async fn show(
-    Asked { rooms, caller, .. }: Asked,
-    Path((user, id)): Path<(String, String)>,
-    filters: Filters,
-) -> Answer {
+pub(super) async fn show(Asked { rooms, caller, url }: Asked, Path((user, id)): Path<(String, String)>) -> Answer {
     let user = user_id(&user)?;
     let credential = rooms.identity.credential(&caller, user, &id).await?;
-    let here = filters.base_of(&format!("/v3/users/{user}/application_credentials"));
-    Ok(Json(json!({"application_credential": shown(&here, &credential)})))
+    Ok(Json(json!({"application_credential": shown(&credentials_of(&url, user), &credential)})))
 }
 
 /// `DELETE /v3/users/{id}/application_credentials/{credential}`
@@ -96,8 +93,10 @@ pub(super) async fn delete(
 }
 
 /// `GET /v3/users/{id}/access_rules`
-pub(super) async fn rules(Asked { rooms, caller, .. }: Asked, Path(user): Path<String>, filters: Filters) -> Answer {
-    let rows = rooms.identity.access_rules(&caller, user_id(&user)?).await?;
+pub(super) async fn rules(Asked { rooms, caller, .. }: Asked, Path(user): Path<String>, unread: Unread) -> Answer {
+    let filters = unread.knowing(&[])?;
+    let mut rows = rooms.identity.access_rules(&caller, user_id(&user)?).await?;
+    filters.begin(&mut rows, |rule| &rule.id)?;
     Ok(Json(filters.shown("access_rules", rows, |rule| &rule.id, |rule| json!(rule))))
 }
 
@@ -116,6 +115,10 @@ pub(super) async fn delete_rule(
 ) -> Answer<StatusCode> {
     rooms.identity.delete_access_rule(&caller, user_id(&user)?, &id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+fn credentials_of(url: &str, user: UserId) -> String {
+    format!("{url}/identity/v3/users/{user}/application_credentials")
 }
 
 fn user_id(text: &str) -> Result<UserId> {

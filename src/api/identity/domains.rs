@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     super::{caller::Asked, error::Answer},
     collections::{Collection, listed},
-    lists::Filters,
+    lists::{Filters, Unread},
 };
 use crate::{
     error::Result,
@@ -19,6 +19,7 @@ pub(super) struct Domains;
 impl Collection for Domains {
     const ONE: &'static str = "domain";
     const MANY: &'static str = "domains";
+    const FILTERS: &'static [&'static str] = &["name", "enabled"];
     type Row = Domain;
     type Fields = DomainFields;
 
@@ -59,14 +60,18 @@ impl Collection for Domains {
 }
 
 /// `GET /v3/auth/domains`
-pub(super) async fn own(Asked { rooms, caller, url }: Asked, filters: Filters) -> Answer {
-    let rows = rooms.identity.own_domains(&caller).await?;
+pub(super) async fn own(Asked { rooms, caller, url }: Asked, unread: Unread) -> Answer {
+    let filters = unread.knowing(&["name"])?;
+    let mut rows = rooms.identity.own_domains(&caller).await?;
+    rows.retain(|row| filters.is_named(&row.name));
+    filters.begin(&mut rows, Domains::id)?;
     Ok(Json(listed::<Domains>(&url, &filters, rows)))
 }
 
 pub(super) fn wanted(filters: &Filters) -> ListDomains<'_> {
     ListDomains {
         name: filters.text("name"),
+        parts: filters.parts(),
         enabled: filters.flag("enabled"),
         marker: filters.marker(),
         limit: filters.one_more(),

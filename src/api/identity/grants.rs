@@ -17,8 +17,8 @@ use super::{
         caller::Asked,
         error::{Answer, ApiError},
     },
-    collections::listed,
-    lists::Filters,
+    collections::{Collection as _, listed},
+    lists::{Filters, Unread},
     roles::Roles,
 };
 use crate::{
@@ -78,8 +78,10 @@ impl FromRequestParts<Api> for Meant {
     }
 }
 
-async fn list(Asked { rooms, caller, url }: Asked, Meant { actor, target, .. }: Meant, filters: Filters) -> Answer {
-    let rows = rooms.identity.granted_roles(&caller, actor, target).await?;
+async fn list(Asked { rooms, caller, url }: Asked, Meant { actor, target, .. }: Meant, unread: Unread) -> Answer {
+    let filters = unread.knowing(&[])?;
+    let mut rows = rooms.identity.granted_roles(&caller, actor, target).await?;
+    filters.begin(&mut rows, Roles::id)?;
     Ok(Json(listed::<Roles>(&url, &filters, rows)))
 }
 
@@ -102,17 +104,29 @@ async fn revoke(Asked { rooms, caller, .. }: Asked, Meant { actor, target, role 
 }
 
 /// `GET /v3/role_assignments`
-async fn assignments(Asked { rooms, caller, .. }: Asked, filters: Filters) -> Answer {
+async fn assignments(Asked { rooms, caller, url }: Asked, unread: Unread) -> Answer {
+    let filters = unread.knowing(&[
+        "user.id",
+        "group.id",
+        "role.id",
+        "scope.project.id",
+        "scope.domain.id",
+        "scope.system",
+        "scope.OS-INHERIT:inherited_to",
+        "effective",
+        "include_names",
+        "include_subtree",
+    ])?;
     let wanted = wanted(&filters)?;
     let rows = rooms.identity.assignments(&caller, &wanted).await?;
     let names = match is_set(&filters, "include_names") {
         true => Some(rooms.identity.names_of(&caller, &rows).await?),
         false => None,
     };
-    let shown: Vec<Value> = rows.iter().map(|row| shown(&filters, row, names.as_ref())).collect();
+    let shown: Vec<Value> = rows.iter().map(|row| shown(&url, row, names.as_ref())).collect();
     Ok(Json(json!({
         "role_assignments": shown,
-        "links": {"self": filters.base_of("/v3/role_assignments"), "next": null, "previous": null},
+        "links": {"self": format!("{url}/identity/v3/role_assignments"), "next": null, "previous": null},
     })))
 }
 
@@ -141,11 +155,12 @@ fn wanted(filters: &Filters) -> Result<ListAssignments> {
         target: project.or(domain).or(system),
         role_id: text("role.id"),
         is_effective,
+        has_subtree: is_set(filters, "include_subtree"),
         is_inherited: filters.text("scope.OS-INHERIT:inherited_to") == Some("projects"),
     })
 }
 
-fn shown(filters: &Filters, row: &Grant, names: Option<&HashMap<String, [String; 3]>>) -> Value {
+fn shown(url: &str, row: &Grant, names: Option<&HashMap<String, [String; 3]>>) -> Value {
     let named = |id: &str| {
         let mut shown = Map::from_iter([("id".to_owned(), Value::from(id))]);
         if let Some([name, domain_id, domain_name]) = names.and_then(|names| names.get(id)) {
@@ -173,6 +188,6 @@ fn shown(filters: &Filters, row: &Grant, names: Option<&HashMap<String, [String;
         "role": named(&row.role_id),
         (row.actor_kind.into_str()): named(&row.actor_id),
         "scope": scope,
-        "links": {"assignment": filters.base_of(&link)},
+        "links": {"assignment": format!("{url}/identity{link}")},
     })
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{
     super::{caller::Asked, error::Answer},
     collections::{Collection, listed},
-    lists::Filters,
+    lists::{Filters, Unread},
 };
 use crate::{
     error::Result,
@@ -19,6 +19,7 @@ pub(super) struct Groups;
 impl Collection for Groups {
     const ONE: &'static str = "group";
     const MANY: &'static str = "groups";
+    const FILTERS: &'static [&'static str] = &["name", "domain_id"];
     type Row = Group;
     type Fields = GroupFields;
 
@@ -57,7 +58,8 @@ impl Collection for Groups {
 }
 
 /// `GET /v3/users/{id}/groups`
-pub(super) async fn of_user(Asked { rooms, caller, url }: Asked, Path(user): Path<String>, filters: Filters) -> Answer {
+pub(super) async fn of_user(Asked { rooms, caller, url }: Asked, Path(user): Path<String>, unread: Unread) -> Answer {
+    let filters = unread.knowing(Groups::FILTERS)?;
     let rows = rooms.identity.groups_of(&caller, &user, &wanted(&filters)).await?;
     Ok(Json(listed::<Groups>(&url, &filters, rows)))
 }
@@ -93,6 +95,7 @@ fn wanted(filters: &Filters) -> ListGroups<'_> {
     ListGroups {
         domain_id: filters.text("domain_id"),
         name: filters.text("name"),
+        parts: filters.parts(),
         user_id: None,
         marker: filters.marker(),
         limit: filters.one_more(),

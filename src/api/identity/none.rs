@@ -1,30 +1,32 @@
 //! Lists that clients ask for and that are truly empty here.
 
 use axum::Json;
-use serde_json::Value;
 
-use super::{super::caller::Asked, lists::Filters};
+use super::{
+    super::{caller::Asked, error::Answer},
+    lists::Unread,
+};
 
-fn none(name: &str, filters: &Filters) -> Json<Value> {
-    Json(filters.shown(name, Vec::<String>::new(), |id| id, |id| id.as_str().into()))
+fn none(name: &str, unread: Unread, known: &'static [&'static str]) -> Answer {
+    Ok(Json(unread.knowing(known)?.shown(name, Vec::<String>::new(), |id| id, |id| id.as_str().into())))
 }
 
 /// `GET /v3/registered_limits`
-pub(super) async fn registered_limits(_: Asked, filters: Filters) -> Json<Value> {
-    none("registered_limits", &filters)
+pub(super) async fn registered_limits(_: Asked, unread: Unread) -> Answer {
+    none("registered_limits", unread, &["service_id", "region_id", "resource_name"])
 }
 
 /// `GET /v3/limits`
-pub(super) async fn limits(_: Asked, filters: Filters) -> Json<Value> {
-    none("limits", &filters)
+pub(super) async fn limits(_: Asked, unread: Unread) -> Answer {
+    none("limits", unread, &["service_id", "region_id", "resource_name", "project_id", "domain_id"])
 }
 
 /// `GET /v3/credentials`
-pub(super) async fn credentials(_: Asked, filters: Filters) -> Json<Value> {
-    none("credentials", &filters)
+pub(super) async fn credentials(_: Asked, unread: Unread) -> Answer {
+    none("credentials", unread, &["user_id", "type"])
 }
 
 /// `GET /v3/policies`
-pub(super) async fn policies(_: Asked, filters: Filters) -> Json<Value> {
-    none("policies", &filters)
+pub(super) async fn policies(_: Asked, unread: Unread) -> Answer {
+    none("policies", unread, &["type"])
 }

@@ -4,15 +4,12 @@ use axum::{Json, extract::Path, http::StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    super::{body::JsonBody, caller::Asked, error::Answer},
-    lists::Filters,
-};
+use super::super::{body::JsonBody, caller::Asked, error::Answer};
 
 /// `GET /v3/projects/{id}/tags`
-pub(super) async fn list(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>, filters: Filters) -> Answer {
+pub(super) async fn list(Asked { rooms, caller, url }: Asked, Path(id): Path<String>) -> Answer {
     let tags = rooms.identity.project_tags(&caller, &id).await?;
-    Ok(Json(json!({"tags": tags, "links": links(&filters, &id)})))
+    Ok(Json(json!({"tags": tags, "links": links(&url, &id)})))
 }
 
 #[derive(Deserialize)]
@@ -22,13 +19,12 @@ pub(super) struct Body {
 
 /// `PUT /v3/projects/{id}/tags`
 pub(super) async fn replace(
-    Asked { rooms, caller, .. }: Asked,
+    Asked { rooms, caller, url }: Asked,
     Path(id): Path<String>,
-    filters: Filters,
     JsonBody(body): JsonBody<Body>,
 ) -> Answer {
     let tags = rooms.identity.set_project_tags(&caller, &id, body.tags).await?;
-    Ok(Json(json!({"tags": tags, "links": links(&filters, &id)})))
+    Ok(Json(json!({"tags": tags, "links": links(&url, &id)})))
 }
 
 /// `DELETE /v3/projects/{id}/tags`
@@ -64,6 +60,6 @@ pub(super) async fn remove(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn links(filters: &Filters, id: &str) -> Value {
-    json!({"self": filters.base_of(&format!("/v3/projects/{id}/tags")), "next": null, "previous": null})
+fn links(url: &str, id: &str) -> Value {
+    json!({"self": format!("{url}/identity/v3/projects/{id}/tags"), "next": null, "previous": null})
 }

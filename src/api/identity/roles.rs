@@ -33,6 +33,7 @@ pub(super) struct Roles;
 impl Collection for Roles {
     const ONE: &'static str = "role";
     const MANY: &'static str = "roles";
+    const FILTERS: &'static [&'static str] = &["name", "domain_id"];
     type Row = RoleRecord;
     type Fields = Fields;
 
@@ -52,8 +53,11 @@ impl Collection for Roles {
 
     async fn list(asked: &Asked, filters: &Filters) -> Result<Vec<RoleRecord>> {
         // Without a domain it is the roles of the whole cloud; some clients write that as null.
-        let domain = filters.text("domain_id").filter(|domain| !["null", "None"].contains(domain));
-        asked.rooms.identity.roles(&asked.caller, filters.text("name"), domain).await
+        let domain = filters.text("domain_id").filter(|domain| !["null", "None", ""].contains(domain));
+        let mut rows = asked.rooms.identity.roles(&asked.caller, filters.text("name"), domain).await?;
+        rows.retain(|row| filters.is_named(&row.name));
+        filters.begin(&mut rows, Roles::id)?;
+        Ok(rows)
     }
 
     async fn create(asked: &Asked, role: Self::Fields) -> Result<RoleRecord> {

@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    super::{Api, body::JsonBody, caller::Asked, client::Client, error::Answer, trail::Trail},
+    super::{Api, body::JsonBody, caller::Asked, client::Client, error::Answer, times, trail::Trail},
     collections::{Collection, listed},
-    lists::{Filters, set},
+    lists::{Filters, Unread, set},
 };
 use crate::{
     error::Result,
@@ -62,6 +62,8 @@ pub(super) struct Users;
 impl Collection for Users {
     const ONE: &'static str = "user";
     const MANY: &'static str = "users";
+    const FILTERS: &'static [&'static str] =
+        &["name", "domain_id", "enabled", "password_expires_at", "idp_id", "protocol_id", "unique_id"];
     type Row = User;
     type Fields = Fields;
 
@@ -97,7 +99,7 @@ impl Collection for Users {
     }
 
     async fn list(asked: &Asked, filters: &Filters) -> Result<Vec<User>> {
-        asked.rooms.identity.users(&asked.caller, &wanted(filters, None)).await
+        asked.rooms.identity.users(&asked.caller, &wanted(filters, None)?).await
     }
 
     async fn create(asked: &Asked, fields: Self::Fields) -> Result<User> {
@@ -118,12 +120,9 @@ impl Collection for Users {
 }
 
 /// `GET /v3/groups/{id}/users`
-pub(super) async fn of_group(
-    Asked { rooms, caller, url }: Asked,
-    Path(group): Path<String>,
-    filters: Filters,
-) -> Answer {
-    let rows = rooms.identity.members(&caller, &group, &wanted(&filters, Some(&group))).await?;
+pub(super) async fn of_group(Asked { rooms, caller, url }: Asked, Path(group): Path<String>, unread: Unread) -> Answer {
+    let filters = unread.knowing(Users::FILTERS)?;
+    let rows = rooms.identity.members(&caller, &group, &wanted(&filters, Some(&group))?).await?;
     Ok(Json(listed::<Users>(&url, &filters, rows)))
 }
 
@@ -151,13 +150,22 @@ pub(super) async fn change_password(
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn wanted<'a>(filters: &'a Filters, group_id: Option<&'a str>) -> ListUsers<'a> {
-    ListUsers {
+fn wanted<'a>(filters: &'a Filters, group_id: Option<&'a str>) -> Result<ListUsers<'a>> {
+    if let Some(text) = filters.text("password_expires_at") {
+        let operators = ["lt", "lte", "gt", "gte", "eq", "neq"];
+        let compared = text.split_once(':').filter(|(operator, _)| operators.contains(operator));
+        times::parse("password_expires_at", compared.map_or(text, |(_, time)| time))?;
+    }
+    // No password ends by itself, and no user is one of another identity provider: such a filter leaves none.
+    let leaves_none = ["password_expires_at", "idp_id", "protocol_id", "unique_id"];
+    let leaves_none = leaves_none.iter().any(|name| filters.text(name).is_some());
+    Ok(ListUsers {
         domain_id: filters.text("domain_id"),
         name: filters.text("name"),
+        parts: filters.parts(),
         enabled: filters.flag("enabled"),
         group_id,
         marker: filters.marker(),
-        limit: filters.one_more(),
-    }
+        limit: if leaves_none { 0 } else { filters.one_more() },
+    })
 }

@@ -52,7 +52,7 @@ async fn resource_types(Asked { rooms, caller, .. }: Asked) -> Answer {
 }
 
 async fn list(Asked { rooms, caller, .. }: Asked, query: Query) -> Answer {
-    let wanted = Wanted::parse(&query)?;
+    let wanted = Wanted::parse(&query, &["visibility", "resource_types", "sort_key", "sort_dir", "limit", "marker"])?;
     let mut seen = rooms.metadefs.list(&caller).await?;
     seen.retain(|(namespace, types)| wanted.shows(namespace, types));
     let page = wanted.page_of(seen, Key::of_namespace)?;
@@ -109,7 +109,7 @@ async fn items(
     Path(namespace): Path<String>,
     query: Query,
 ) -> Answer {
-    let wanted = Wanted::parse(&query)?;
+    let wanted = Wanted::parse(&query, &["sort_key", "sort_dir", "limit", "marker"])?;
     let items = rooms.metadefs.items(&caller, &namespace, kind).await?;
     let page = wanted.page_of(items, Key::of_item)?;
     let shown = page.items.iter().map(|item| view::in_list(kind, &namespace, item)).collect();
@@ -232,7 +232,8 @@ impl Key<'_> {
 }
 
 impl Wanted {
-    fn parse(query: &Query) -> Result<Wanted> {
+    fn parse(query: &Query, known: &[&str]) -> Result<Wanted> {
+        query.only(known)?;
         let limit = paging::PAGE as usize;
         let mut wanted = Wanted {
             visibility: None,

@@ -116,7 +116,10 @@ fn read(query: &Query) -> Result<ListTasks> {
             "sort_dir" if !["asc", "desc"].contains(&value) => return Err(must_be(&["asc", "desc"])),
             "sort_dir" => wanted.is_ascending = value == "asc",
             "sort_key" => wanted.order = order(value)?,
-            _ => return Err(Error::Invalid(format!("Tasks are not filtered by '{name}'."))),
+            _ => {
+                let known = ["status", "type", "sort_key", "sort_dir", "limit", "marker"];
+                return Err(paging::unknown_filter(name, &known));
+            }
         }
     }
     Ok(wanted)

@@ -43,7 +43,8 @@ async fn filters_keep_only_the_servers_that_match() {
         ("ip6=fe80".into(), vec![]),
         ("changes-since=2020-01-01T00:00:00Z&name=db".into(), vec!["db"]),
         ("changes-since=2090-01-01T00:00:00Z".into(), vec![]),
-        ("project_id=0&name=db".into(), vec!["db"]),
+        ("project_id=0&name=db".into(), vec![]),
+        (format!("project_id={}&name=db", people.alice.project_id), vec!["db"]),
     ] {
         assert_eq!(names(alice, &query).await, expected, "{query}");
     }
@@ -82,6 +83,17 @@ async fn list_pages_by_key_and_its_link_keeps_the_filters() {
     assert_eq!(names(&people.alice, by_hostname).await, ["db"]);
     let marker = "/compute/v2.1/servers?marker=7c1bd0a2-5a0e-4f7e-9a0e-0f6f1a2b3c4d";
     people.alice.get(marker).await.expect(400);
+}
+
+#[tokio::test]
+async fn filter_of_the_admins_is_refused_to_others_and_not_left_out() {
+    let (_effigy, people, _) = three().await;
+    for word in ["host", "node", "hypervisor_hostname"] {
+        people.alice.get(&format!("/compute/v2.1/servers?{word}=elsewhere")).await.expect(403);
+        assert_eq!(names(&people.admin, &format!("all_tenants=1&{word}=elsewhere")).await, [""; 0]);
+    }
+    people.alice.get("/compute/v2.1/servers?deleted=true").await.expect(403);
+    assert_eq!(names(&people.alice, "deleted=false&name=db").await, ["db"]);
 }
 
 #[tokio::test]

@@ -5,6 +5,8 @@ mod admin;
 mod audit;
 mod catalog;
 mod credentials;
+mod filters;
+
 mod people;
 mod roles;
 mod strangers;
