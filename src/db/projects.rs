@@ -2,7 +2,7 @@
 
 use super::{
     Database, Write,
-    columns::from_row,
+    columns::{Json, from_row},
     statement::{at_most, sql},
 };
 use crate::{
@@ -17,7 +17,8 @@ use crate::{
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "select p.id, p.domain_id, p.name, p.description, p.enabled, p.tags, p.parent_id, 0 as is_domain ",
+            "select p.id, p.domain_id, p.name, p.description, p.enabled, p.tags, p.parent_id, p.options, ",
+            "0 as is_domain ",
             "from projects p ",
             $rest
         )
@@ -126,12 +127,13 @@ impl Database {
     pub(crate) async fn update_project(&self, project: &Project) -> Result<Option<bool>> {
         let mut write = self.write().await?;
         let changed = sql!(
-            "update projects set name = $2, description = $3, enabled = $4, tags = $5 where id = $1",
+            "update projects set name = $2, description = $3, enabled = $4, tags = $5, options = $6 where id = $1",
             &project.id,
             &project.name,
             &project.description,
             i64::from(project.enabled),
-            &project.tags
+            &project.tags,
+            Json(&project.options)
         )
         .run_unless_taken(&mut write)
         .await?;
@@ -158,15 +160,16 @@ impl Database {
 
 pub(super) async fn insert_project(write: &mut Write, project: &Project) -> Result<bool> {
     sql!(
-        "insert into projects (id, domain_id, name, description, enabled, tags, parent_id)
-         values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
+        "insert into projects (id, domain_id, name, description, enabled, tags, parent_id, options)
+         values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing",
         &project.id,
         &project.domain_id,
         &project.name,
         &project.description,
         i64::from(project.enabled),
         &project.tags,
-        &project.parent_id
+        &project.parent_id,
+        Json(&project.options)
     )
     .run(write)
     .await
@@ -177,4 +180,4 @@ async fn end_tokens(write: &mut Write, project_id: &str) -> Result<()> {
     sql!("delete from tokens where scope_kind = 'project' and scope_id = $1", project_id).run(write).await.map(drop)
 }
 
-from_row!(Project { id, domain_id, name, description, enabled as flag, tags, parent_id, is_domain as flag });
+from_row!(Project { id, domain_id, name, description, enabled as flag, tags, parent_id, options as json, is_domain as flag });

@@ -2,7 +2,11 @@
 
 use sqlx::FromRow as _;
 
-use super::{Database, Write, columns::from_row, statement::sql};
+use super::{
+    Database, Write,
+    columns::{Json, from_row},
+    statement::sql,
+};
 use crate::{
     error::Result,
     model::{
@@ -36,7 +40,7 @@ const HELD: &str = "
         union
         select i.implied_id from role_implications i join held h on i.prior_id = h.role_id
     )
-    select r.id, r.name, r.description, r.domain_id from roles r join held h on h.role_id = r.id
+    select r.id, r.name, r.description, r.domain_id, r.options from roles r join held h on h.role_id = r.id
      where r.domain_id is null order by r.name";
 
 /// The roles of application credential `$1`, and what they imply.
@@ -46,7 +50,7 @@ const CREDENTIAL_HELD: &str = "
         union
         select i.implied_id from role_implications i join held h on i.prior_id = h.role_id
     )
-    select r.id, r.name, r.description, r.domain_id from roles r join held h on h.role_id = r.id
+    select r.id, r.name, r.description, r.domain_id, r.options from roles r join held h on h.role_id = r.id
      where r.domain_id is null order by r.name";
 
 impl Database {
@@ -62,14 +66,14 @@ impl Database {
 
     /// Every role, or those of this name.
     pub(crate) async fn roles(&self, name: Option<&str>) -> Result<Vec<RoleRecord>> {
-        let text = "select id, name, description, domain_id from roles where cast($1 as text) is null or name = $1
-              order by name";
+        let text = "select id, name, description, domain_id, options from roles
+              where cast($1 as text) is null or name = $1 order by name";
         sql!(text, name).rows(self).await
     }
 
     /// One role.
     pub(crate) async fn role(&self, id: &str) -> Result<Option<RoleRecord>> {
-        sql!("select id, name, description, domain_id from roles where id = $1", id).row(self).await
+        sql!("select id, name, description, domain_id, options from roles where id = $1", id).row(self).await
     }
 
     /// Makes a role; false when the name is taken.
@@ -80,10 +84,13 @@ impl Database {
         Ok(made)
     }
 
-    /// Changes a role's name and description; false when it is gone.
+    /// Changes a role's name, description and options; false when it is gone.
     pub(crate) async fn update_role(&self, role: &RoleRecord) -> Result<bool> {
-        let text = "update roles set name = $2, description = $3 where id = $1";
-        sql!(text, &role.id, &role.name, &role.description).commit(self).await.map(|rows| rows == 1)
+        let text = "update roles set name = $2, description = $3, options = $4 where id = $1";
+        sql!(text, &role.id, &role.name, &role.description, Json(&role.options))
+            .commit(self)
+            .await
+            .map(|rows| rows == 1)
     }
 
     /// Deletes a role with its grants, and ends the tokens and credentials of everyone who held it.
@@ -173,8 +180,12 @@ impl Database {
 }
 
 pub(super) async fn insert_role(write: &mut Write, role: &RoleRecord) -> Result<bool> {
-    let text = "insert into roles (id, name, description, domain_id) values ($1, $2, $3, $4) on conflict do nothing";
-    sql!(text, &role.id, &role.name, &role.description, &role.domain_id).run(write).await.map(|rows| rows == 1)
+    let text = "insert into roles (id, name, description, domain_id, options) values ($1, $2, $3, $4, $5)
+         on conflict do nothing";
+    sql!(text, &role.id, &role.name, &role.description, &role.domain_id, Json(&role.options))
+        .run(write)
+        .await
+        .map(|rows| rows == 1)
 }
 
 pub(super) async fn insert_implication(write: &mut Write, prior_id: &str, implied_id: &str) -> Result<()> {
@@ -220,6 +231,6 @@ async fn end_tokens_of(write: &mut Write, grant: &Grant) -> Result<()> {
     sql!(text, grant.actor_kind, &grant.actor_id, grant.target_kind, &grant.target_id).run(write).await.map(drop)
 }
 
-from_row!(RoleRecord { id, name, description, domain_id });
+from_row!(RoleRecord { id, name, description, domain_id, options as json });
 
 from_row!(Grant { actor_kind, actor_id, target_kind, target_id, role_id });

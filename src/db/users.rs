@@ -2,7 +2,7 @@
 
 use super::{
     Database, Write,
-    columns::from_row,
+    columns::{Json, from_row},
     now_ms,
     statement::{at_most, sql},
 };
@@ -16,7 +16,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "select u.id, u.domain_id, u.name, u.description, u.email, u.enabled, u.default_project_id, ",
-            "u.password, u.password_changed_ms, u.extra from users u ",
+            "u.password, u.password_changed_ms, u.extra, u.options from users u ",
             $rest
         )
     };
@@ -78,7 +78,7 @@ impl Database {
         let mut write = self.write().await?;
         let changed = sql!(
             "update users set name = $2, description = $3, email = $4, enabled = $5, default_project_id = $6,
-                    extra = $7
+                    extra = $7, options = $8
               where id = $1",
             &user.id,
             &user.name,
@@ -86,7 +86,8 @@ impl Database {
             &user.email,
             i64::from(user.enabled),
             &user.default_project_id,
-            &user.extra
+            &user.extra,
+            Json(&user.options)
         )
         .run_unless_taken(&mut write)
         .await?;
@@ -131,8 +132,8 @@ impl Database {
 pub(super) async fn insert_user(write: &mut Write, user: &User) -> Result<bool> {
     sql!(
         "insert into users (id, domain_id, name, description, email, enabled, default_project_id, password,
-                            password_changed_ms, extra)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing",
+                            password_changed_ms, extra, options)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict do nothing",
         &user.id,
         &user.domain_id,
         &user.name,
@@ -142,7 +143,8 @@ pub(super) async fn insert_user(write: &mut Write, user: &User) -> Result<bool> 
         &user.default_project_id,
         &user.password,
         user.password_changed_ms,
-        &user.extra
+        &user.extra,
+        Json(&user.options)
     )
     .run(write)
     .await
@@ -155,4 +157,5 @@ async fn end_tokens(write: &mut Write, user_id: &str) -> Result<()> {
 
 from_row!(User {
     id, domain_id, name, description, email, enabled as flag, default_project_id, password, password_changed_ms, extra,
+    options as json,
 });

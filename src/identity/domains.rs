@@ -1,8 +1,14 @@
 //! Domains: each has names of its own for users, groups and projects.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use super::{Caller, DEFAULT_DOMAIN, Identity, check_short_name, check_text, credentials::new_id, policy};
+use super::{
+    Caller, DEFAULT_DOMAIN, Identity, check_short_name, check_text,
+    credentials::new_id,
+    options::{Options, check_change, check_mutable, set_of_thing},
+    policy,
+};
 pub use crate::model::people::{Domain, Domains as ListDomains};
 use crate::{
     error::{Error, Result},
@@ -16,13 +22,22 @@ pub struct DomainFields {
     pub description: Option<String>,
     /// Whether its users may sign in.
     pub enabled: Option<bool>,
+    /// Null takes one away.
+    #[serde(default)]
+    pub options: Map<String, Value>,
 }
 
 impl Identity {
     /// Makes a domain.
     pub async fn create_domain(&self, caller: &Caller, fields: DomainFields) -> Result<Domain> {
         policy::administer(caller, "create domains")?;
-        let mut domain = Domain { id: new_id(), name: String::new(), description: String::new(), enabled: true };
+        let mut domain = Domain {
+            id: new_id(),
+            name: String::new(),
+            description: String::new(),
+            enabled: true,
+            options: Options::new(),
+        };
         apply(&mut domain, DomainFields { name: Some(fields.name.clone().unwrap_or_default()), ..fields })?;
         if !self.db.insert_domain(&domain).await? {
             return Err(taken(&domain.name));
@@ -62,6 +77,8 @@ impl Identity {
         if domain.id == DEFAULT_DOMAIN && fields.enabled == Some(false) {
             return Err(Error::Forbidden("The default domain cannot be disabled: its admin could not undo it.".into()));
         }
+        let is_alone = fields.name.is_none() && fields.description.is_none() && fields.enabled.is_none();
+        check_change(&domain.options, &fields.options, is_alone)?;
         apply(&mut domain, fields)?;
         let changed = self.db.update_domain(&domain).await?;
         self.sessions.forget();
@@ -76,6 +93,7 @@ impl Identity {
     pub async fn delete_domain(&self, caller: &Caller, id: &str) -> Result<()> {
         policy::administer(caller, "delete domains")?;
         let domain = self.db.domain(id).await?.ok_or_else(|| missing(id))?;
+        check_mutable(&domain.options)?;
         if domain.enabled || domain.id == DEFAULT_DOMAIN {
             return Err(Error::Forbidden("Disable the domain first; the default domain cannot be deleted.".into()));
         }
@@ -99,7 +117,8 @@ fn apply(domain: &mut Domain, fields: DomainFields) -> Result<()> {
     }
     domain.description = fields.description.unwrap_or_else(|| std::mem::take(&mut domain.description));
     domain.enabled = fields.enabled.unwrap_or(domain.enabled);
-    check_text(&domain.description)
+    check_text(&domain.description)?;
+    set_of_thing(&mut domain.options, fields.options)
 }
 
 fn missing(id: &str) -> Error {

@@ -13,7 +13,7 @@ use crate::{
     ids::{ProjectId, UserId},
     model::{
         Kept,
-        people::{Domain, Project, User},
+        people::{Domain, Options, Project, User},
         role::{ActorKind, Grant, RoleRecord, TargetKind},
     },
 };
@@ -36,6 +36,7 @@ pub(super) async fn seed(db: &Database) -> Result<()> {
         name: "Default".into(),
         description: "The default domain".into(),
         enabled: true,
+        options: Options::new(),
     };
     let roles: Vec<RoleRecord> = ROLES
         .iter()
@@ -44,6 +45,7 @@ pub(super) async fn seed(db: &Database) -> Result<()> {
             name: (*name).into(),
             description: Some((*what).into()),
             domain_id: None,
+            options: Options::new(),
         })
         .collect();
     let id = |name: &str| roles.iter().find(|role| role.name == name).map(|role| role.id.clone());
@@ -105,6 +107,7 @@ impl Identity {
             tags: Kept::default(),
             parent_id: None,
             is_domain: false,
+            options: Options::new(),
         };
         let user = User {
             id: UserId::new().to_string(),
@@ -117,6 +120,7 @@ impl Identity {
             password: Some(self.passwords.hash(password, share_of(None)).await?),
             password_changed_ms: now_ms(),
             extra: Kept::default(),
+            options: Options::new(),
         };
         let admin = self.db.roles(Some("admin")).await?.pop();
         let admin = admin.ok_or_else(|| Error::Conflict("the role 'admin' was deleted".into()))?;

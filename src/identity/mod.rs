@@ -44,6 +44,7 @@ mod failures;
 pub mod first_start;
 pub mod groups;
 pub mod image_policy;
+mod options;
 pub mod passwords;
 pub mod policy;
 pub mod project_tags;

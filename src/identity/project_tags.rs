@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Caller, Identity, policy, projects::checked_tags};
+use super::{Caller, Identity, options::check_mutable, policy, projects::checked_tags};
 use crate::error::{Error, Result};
 
 impl Identity {
@@ -49,6 +49,7 @@ impl Identity {
         change: impl FnOnce(BTreeSet<String>) -> Result<BTreeSet<String>>,
     ) -> Result<BTreeSet<String>> {
         let mut project = self.some_project(id).await?;
+        check_mutable(&project.options)?;
         let tags = change(project.tags.read()?)?;
         project.tags = checked_tags(&tags)?;
         self.db.update_project(&project).await?;

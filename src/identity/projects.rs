@@ -7,10 +7,12 @@
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::{
     Caller, Identity, check_short_name, check_text,
     domains::{Domain, DomainFields, ListDomains},
+    options::{Options, check_change, check_mutable, set_of_thing},
     policy,
 };
 pub use crate::model::people::{Project, Projects as ListProjects, WantedTags};
@@ -39,6 +41,9 @@ pub struct ProjectFields {
     /// Whether users may work in it.
     pub enabled: Option<bool>,
     pub tags: Option<Vec<String>>,
+    /// Null takes one away.
+    #[serde(default)]
+    pub options: Map<String, Value>,
 }
 
 impl Identity {
@@ -58,6 +63,7 @@ impl Identity {
             tags: Kept::default(),
             parent_id,
             is_domain: false,
+            options: Options::new(),
         };
         apply(&mut project, ProjectFields { name: Some(fields.name.clone().unwrap_or_default()), ..fields })?;
         if !self.db.insert_project(&project).await? {
@@ -110,6 +116,9 @@ impl Identity {
         if project.is_domain {
             return self.update_domain(caller, &project.id, as_domain(fields)?).await.map(as_project);
         }
+        let is_alone =
+            fields.name.is_none() && fields.description.is_none() && fields.enabled.is_none() && fields.tags.is_none();
+        check_change(&project.options, &fields.options, is_alone)?;
         stays(&project, &fields)?;
         if let Some(enabled) = fields.enabled.filter(|enabled| *enabled != project.enabled) {
             self.check_line(&project, enabled).await?;
@@ -131,6 +140,7 @@ impl Identity {
         if project.is_domain {
             return self.delete_domain(caller, &project.id).await;
         }
+        check_mutable(&project.options)?;
         if !self.db.projects_below(TargetKind::BelowProject, &project.id).await?.is_empty() {
             return Err(Error::Forbidden("There are projects below this one: delete them first.".into()));
         }
@@ -219,15 +229,17 @@ fn as_project(domain: Domain) -> Project {
         tags: Kept::default(),
         parent_id: None,
         is_domain: true,
+        options: domain.options,
     }
 }
 
 fn as_domain(fields: ProjectFields) -> Result<DomainFields> {
     let is_plain = fields.domain_id.is_none() && fields.parent_id.is_none() && fields.is_domain != Some(false);
-    if !is_plain || fields.tags.is_some_and(|tags| !tags.is_empty()) {
+    if !is_plain || fields.tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
         return Err(Error::Invalid("A domain has no domain, no parent and no tags.".into()));
     }
-    Ok(DomainFields { name: fields.name, description: fields.description, enabled: fields.enabled })
+    let ProjectFields { name, description, enabled, options, .. } = fields;
+    Ok(DomainFields { name, description, enabled, options })
 }
 
 fn apply(project: &mut Project, fields: ProjectFields) -> Result<()> {
@@ -241,7 +253,7 @@ fn apply(project: &mut Project, fields: ProjectFields) -> Result<()> {
     project.description = fields.description.unwrap_or_else(|| std::mem::take(&mut project.description));
     check_text(&project.description)?;
     project.enabled = fields.enabled.unwrap_or(project.enabled);
-    Ok(())
+    set_of_thing(&mut project.options, fields.options)
 }
 
 /// Tags as they are kept.

@@ -2,7 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Caller, Identity, check_name, check_text, credentials::new_id, policy};
+use serde_json::{Map, Value};
+
+use super::{
+    Caller, Identity, check_name, check_text,
+    credentials::new_id,
+    options::{Options, check_change, check_mutable, set_of_thing},
+    policy,
+};
 pub use crate::model::role::{ActorKind, Grant, RoleRecord, TargetKind};
 use crate::{
     error::{Error, Result},
@@ -36,6 +43,8 @@ pub struct NewRole {
     pub description: Option<String>,
     /// The domain it shall belong to.
     pub domain_id: Option<String>,
+    /// Null takes one away.
+    pub options: Map<String, Value>,
 }
 
 /// The roles of Effigy's own rules; renaming or deleting one would lock every admin out.
@@ -58,28 +67,33 @@ impl Identity {
     /// Makes a role. It gives no right by itself; it may imply others.
     pub async fn create_role(&self, caller: &Caller, fields: NewRole) -> Result<RoleRecord> {
         policy::administer(caller, "create roles")?;
-        let NewRole { name, description, domain_id } = fields;
+        let NewRole { name, description, domain_id, options: given } = fields;
         check_name(&name)?;
         check_text(description.as_deref().unwrap_or_default())?;
         if let Some(domain) = &domain_id {
             self.domain(caller, domain).await?;
         }
-        let role = RoleRecord { id: new_id(), name, description, domain_id };
+        let mut options = Options::new();
+        set_of_thing(&mut options, given)?;
+        let role = RoleRecord { id: new_id(), name, description, domain_id, options };
         let made = self.db.insert_role(&role).await?;
         made.then_some(()).ok_or_else(|| taken(&role.name))?;
         Ok(role)
     }
 
-    /// Changes a role's name or description.
+    /// Changes a role's name, description or options.
     pub async fn update_role(
         &self,
         caller: &Caller,
         id: &str,
         name: Option<String>,
         description: Option<Option<String>>,
+        options: Map<String, Value>,
     ) -> Result<RoleRecord> {
         policy::administer(caller, "change roles")?;
         let mut role = self.db.role(id).await?.ok_or_else(|| missing(id))?;
+        check_change(&role.options, &options, name.is_none() && description.is_none())?;
+        set_of_thing(&mut role.options, options)?;
         if let Some(name) = name.filter(|name| *name != role.name) {
             check_name(&name)?;
             keep(&role)?;
@@ -97,7 +111,9 @@ impl Identity {
     /// Deletes a role with its grants; the tokens and credentials that rest on it end.
     pub async fn delete_role(&self, caller: &Caller, id: &str) -> Result<()> {
         policy::administer(caller, "delete roles")?;
-        keep(&self.db.role(id).await?.ok_or_else(|| missing(id))?)?;
+        let role = self.db.role(id).await?.ok_or_else(|| missing(id))?;
+        check_mutable(&role.options)?;
+        keep(&role)?;
         let was_there = self.db.delete_role(id).await?;
         self.sessions.forget();
         was_there.then_some(()).ok_or_else(|| missing(id))

@@ -8,6 +8,7 @@ use std::{net::IpAddr, sync::atomic::Ordering};
 use super::{
     DEFAULT_DOMAIN, Identity, Session,
     failures::{Rule, Tried, tried},
+    options,
     passwords::Secret,
     share_of,
     tokens::{new_audit_id, new_token, no_such_token},
@@ -158,7 +159,8 @@ impl Identity {
         // hardly one slips past the count of the others.
         let (is_right, _turn) = self.passwords.verify(hash, password, share).await?;
         let changed_ms = user.as_ref().map_or(0, |user| user.password_changed_ms);
-        let is_locked = self.failures.is_locked(&tried, now_ms(), changed_ms);
+        let may_be_locked = user.as_ref().is_none_or(|user| !options::is_on(&user.options, options::NEVER_LOCKED));
+        let is_locked = may_be_locked && self.failures.is_locked(&tried, now_ms(), changed_ms);
         let may = domain.is_some_and(|domain| domain.enabled) && user.as_ref().is_some_and(|user| user.enabled);
         match user {
             Some(user) if is_right && may && !is_locked => {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{Caller, Identity, check_name, check_text, passwords::Secret, policy, share_of, sign_in::Named};
+use super::{Caller, Identity, check_name, check_text, options, passwords::Secret, policy, share_of, sign_in::Named};
 pub use crate::model::people::{NamePart, User, Users as ListUsers};
 use crate::{
     db::now_ms,
@@ -25,6 +25,8 @@ pub struct UserFields {
     pub default_project_id: Option<Option<String>>,
     /// Its password; ends its tokens.
     pub password: Option<Secret>,
+    /// Null takes one away.
+    pub options: serde_json::Map<String, serde_json::Value>,
     /// Other fields that clients write; null takes a word away (Keystone: `extra`).
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
@@ -47,6 +49,7 @@ impl Identity {
             password: None,
             password_changed_ms: now_ms(),
             extra: Kept::default(),
+            options: options::Options::new(),
         };
         let password = fields.password.clone();
         apply(&mut user, UserFields { name: Some(fields.name.clone().unwrap_or_default()), ..fields })?;
@@ -108,6 +111,10 @@ impl Identity {
         from: Option<IpAddr>,
     ) -> Result<()> {
         let user = self.check_password(&Named::Id(id.to_owned()), original, share_of(from)).await?;
+        if options::is_on(&user.options, options::LOCK_PASSWORD) {
+            let message = "The administrator has locked this password (lock_password): ask for a new one.";
+            return Err(Error::Invalid(message.into()));
+        }
         if original == password {
             return Err(Error::Invalid("The new password must differ from the old one.".into()));
         }
@@ -159,6 +166,7 @@ fn apply(user: &mut User, fields: UserFields) -> Result<()> {
         user.default_project_id = id;
     }
     user.enabled = fields.enabled.unwrap_or(user.enabled);
+    options::set_of_user(&mut user.options, fields.options)?;
     if !fields.extra.is_empty() {
         let mut extra = user.extra.read()?;
         extra.extend(fields.extra);

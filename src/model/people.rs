@@ -1,10 +1,13 @@
 //! Domains and what is in them: users, groups and projects.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
 use super::Kept;
+
+/// Options by their names: `identity::options` says what each does.
+pub type Options = BTreeMap<String, bool>;
 
 /// A part of a name that is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +65,7 @@ pub struct Domain {
     pub description: String,
     /// Whether anybody of it may sign in.
     pub enabled: bool,
+    pub options: Options,
 }
 
 /// The conditions of a list of domains; `None` admits all.
@@ -93,6 +97,7 @@ pub struct User {
     pub password_changed_ms: i64,
     /// Further attributes that clients wrote.
     pub extra: Kept<Map<String, Value>>,
+    pub options: Options,
 }
 
 /// The conditions of a list of users; `None` admits all.
@@ -145,6 +150,7 @@ pub struct Project {
     pub parent_id: Option<String>,
     /// Whether it is a domain, shown as a project.
     pub is_domain: bool,
+    pub options: Options,
 }
 
 /// The conditions of a list of projects; `None` admits all.

@@ -2,7 +2,7 @@
 
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
-use super::UnknownWord;
+use super::{UnknownWord, people::Options};
 
 /// A role.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +13,7 @@ pub struct RoleRecord {
     pub description: Option<String>,
     /// The domain it belongs to: such a role gives only what it implies. `None` for a role of the whole cloud.
     pub domain_id: Option<String>,
+    pub options: Options,
 }
 
 /// The kinds of actors.

@@ -34,7 +34,7 @@ impl Collection for Domains {
             "description": domain.description,
             "enabled": domain.enabled,
             "tags": [],
-            "options": {},
+            "options": domain.options,
         })
     }
 

@@ -40,7 +40,7 @@ impl Collection for Projects {
             "description": project.description,
             "enabled": project.enabled,
             "tags": project.tags.read().unwrap_or_default(),
-            "options": {},
+            "options": project.options,
         })
     }
 

@@ -7,7 +7,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     super::{caller::Asked, error::Answer},
@@ -25,6 +25,7 @@ pub(super) struct Fields {
     #[serde(default, deserialize_with = "set")]
     description: Option<Option<String>>,
     domain_id: Option<String>,
+    options: Option<Map<String, Value>>,
 }
 
 /// `/v3/roles`
@@ -47,7 +48,7 @@ impl Collection for Roles {
             "name": role.name,
             "domain_id": role.domain_id,
             "description": role.description,
-            "options": {},
+            "options": role.options,
         })
     }
 
@@ -65,6 +66,7 @@ impl Collection for Roles {
             name: role.name.unwrap_or_default(),
             description: role.description.flatten(),
             domain_id: role.domain_id,
+            options: role.options.unwrap_or_default(),
         };
         asked.rooms.identity.create_role(&asked.caller, new).await
     }
@@ -74,7 +76,11 @@ impl Collection for Roles {
     }
 
     async fn update(asked: &Asked, id: &str, role: Self::Fields) -> Result<RoleRecord> {
-        asked.rooms.identity.update_role(&asked.caller, id, role.name, role.description).await
+        asked
+            .rooms
+            .identity
+            .update_role(&asked.caller, id, role.name, role.description, role.options.unwrap_or_default())
+            .await
     }
 
     async fn delete(asked: &Asked, id: &str) -> Result<()> {

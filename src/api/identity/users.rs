@@ -33,12 +33,13 @@ pub(super) struct Fields {
     #[serde(default, deserialize_with = "set")]
     default_project_id: Option<Option<String>>,
     password: Option<Secret>,
+    options: Option<Map<String, Value>>,
     #[serde(flatten)]
     extra: Map<String, Value>,
 }
 
 /// Words of a user that are Effigy's to write; a client that sends them back changes nothing.
-const OWN_WORDS: [&str; 6] = ["id", "links", "options", "password_expires_at", "federated", "original_password"];
+const OWN_WORDS: [&str; 5] = ["id", "links", "password_expires_at", "federated", "original_password"];
 
 impl From<Fields> for UserFields {
     fn from(mut fields: Fields) -> UserFields {
@@ -51,6 +52,7 @@ impl From<Fields> for UserFields {
             enabled: fields.enabled,
             default_project_id: fields.default_project_id,
             password: fields.password,
+            options: fields.options.unwrap_or_default(),
             extra: fields.extra,
         }
     }
@@ -78,7 +80,7 @@ impl Collection for Users {
             "domain_id": user.domain_id,
             "enabled": user.enabled,
             "password_expires_at": null,
-            "options": {},
+            "options": user.options,
         });
         // Keystone shows what was set and nothing else of these.
         let given = [

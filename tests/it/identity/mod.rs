@@ -6,7 +6,7 @@ mod audit;
 mod catalog;
 mod credentials;
 mod filters;
-
+mod options;
 mod people;
 mod roles;
 mod strangers;
