@@ -19,8 +19,8 @@ use crate::{
 
 /// How long a service that was hurt may take until it is ready.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long an image may be on its way: the lease of an upload whose end could not be written, and a look at it.
-const LEASE: Duration = Duration::from_secs(100);
+/// How long an image may be on its way: a job that was cut off tries again after a while.
+const ON_ITS_WAY: Duration = Duration::from_secs(60);
 
 /// The values that a part of an image may have.
 #[derive(Clone, Debug)]
@@ -156,7 +156,7 @@ impl Ledger {
 
     async fn image_holds(&self, plan: &Plan, person: &Person, id: &str) {
         let path = format!("/image/v2/images/{id}");
-        let shown = eventually(&format!("image {id} is at rest"), LEASE, || async {
+        let shown = eventually(&format!("image {id} is at rest"), ON_ITS_WAY, || async {
             let answer = person.get(&path).await;
             if answer.status == 404 {
                 return Some(None);

@@ -240,6 +240,16 @@ async fn uploads_racing_for_the_last_of_a_quota_do_not_overshoot_it() {
 }
 
 #[tokio::test]
+async fn upload_of_unknown_length_needs_no_more_of_a_quota_than_its_bytes() {
+    let effigy = Effigy::with("[quota]\nimage_bytes = 2097152\n").await;
+    let People { alice, .. } = effigy.people().await;
+    let id = alice.create_image("small", json!({})).await;
+    let pieces = [Ok::<_, std::io::Error>(Bytes::from(bytes(1, 1 << 20)))];
+    alice.upload(&id, Body::wrap_stream(futures::stream::iter(pieces))).await.expect(204);
+    assert_eq!(usage(&alice).await, (1, 1, 0));
+}
+
+#[tokio::test]
 async fn uploads_at_once_are_bounded() {
     let effigy = Effigy::with("[quota]\nuploads = 1\n").await;
     let People { alice, .. } = effigy.people().await;
