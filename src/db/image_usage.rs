@@ -52,15 +52,27 @@ pub(super) struct Change {
 
 /// Counts a change, if the limits of what grows allow it.
 pub(super) async fn count(write: &mut Write, project: ProjectId, change: Change, limits: Limits) -> Result<()> {
+    if is_counted(write, project, change, limits).await? {
+        return Ok(());
+    }
+    // A project has no row before its first image.
     if change.images > 0 {
         make_row(write, project).await?;
+        if is_counted(write, project, change, limits).await? {
+            return Ok(());
+        }
     }
+    Err(refusal(write, project, change.bytes, limits).await?)
+}
+
+async fn is_counted(write: &mut Write, project: ProjectId, change: Change, limits: Limits) -> Result<bool> {
     let Change { images, uploads, bytes } = change;
     let text = "update image_usage set images = images + $2, uploads = uploads + $3, bytes = bytes + $4 \
-                where project_id = $1 and ($2 <= 0 or images < $5) and ($3 <= 0 or uploads < $6) and bytes + $4 <= $7";
+                where project_id = $1 and ($2 <= 0 or images < $5) and ($3 <= 0 or uploads < $6) \
+                and ($4 <= 0 or bytes + $4 <= $7)";
     let counted =
         sql!(text, project, images, uploads, bytes, limits.images, limits.uploads, limits.bytes).run(write).await?;
-    if counted == 1 { Ok(()) } else { Err(refusal(write, project, bytes, limits).await?) }
+    Ok(counted == 1)
 }
 
 /// Refuses when more is staged than the limit allows; the transaction has counted the bytes already.

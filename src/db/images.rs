@@ -227,16 +227,12 @@ impl Database {
 /// Adds an image to its owner's usage and to the table. An id is used once: those who launch by the id of an image that
 /// was deleted must not be given somebody else's.
 pub(super) async fn insert(write: &mut Write, image: &Image, charged_bytes: i64, limits: Limits) -> Result<()> {
-    let text = "select 1 from deleted_images where id = $1";
-    if sqlx::query(text).bind(image.id).fetch_optional(&mut **write).await?.is_some() {
-        return Err(Error::Conflict(format!("an image had the id {} and was deleted: an id is used once", image.id)));
-    }
     let one = Change { images: 1, bytes: charged_bytes, ..Change::default() };
     image_usage::count(write, image.owner, one, limits).await?;
     let places: Vec<String> = (1..=SAID.len()).map(|place| format!("${}", place + 7)).collect();
     let text = format!(
         "insert into images (id, status, created_ms, updated_ms, revision, charged_bytes, progress, {}) \
-         values ($1, $2, $3, $4, $5, $6, $7, {})",
+         select $1, $2, $3, $4, $5, $6, $7, {} where not exists (select 1 from deleted_images where id = $1)",
         SAID.join(", "),
         places.join(", ")
     );
@@ -254,7 +250,10 @@ pub(super) async fn insert(write: &mut Write, image: &Image, charged_bytes: i64,
             Err(Error::Conflict(format!("an image with the id {} exists already", image.id)))
         }
         Err(error) => Err(error.into()),
-        Ok(_) => write_labels(write, image).await,
+        Ok(done) if done.rows_affected() == 0 => {
+            Err(Error::Conflict(format!("an image had the id {} and was deleted: an id is used once", image.id)))
+        }
+        Ok(_) => insert_labels(write, image).await,
     }
 }
 
@@ -283,8 +282,13 @@ pub(super) fn property_label(name: &str, value: &str) -> String {
 }
 
 async fn write_labels(write: &mut Write, image: &Image) -> Result<()> {
+    sql!("delete from image_labels where image_id = $1", image.id).run(write).await?;
+    insert_labels(write, image).await
+}
+
+/// The labels of an image that has none yet.
+async fn insert_labels(write: &mut Write, image: &Image) -> Result<()> {
     let id = image.id.to_string();
-    sql!("delete from image_labels where image_id = $1", &id).run(write).await?;
     let (tags, properties) = (image.tags.read()?, image.properties.read()?);
     let labels = tags.iter().map(|tag| tag_label(tag));
     let labels = labels.chain(properties.iter().map(|(name, value)| property_label(name, value)));

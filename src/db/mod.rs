@@ -104,6 +104,8 @@ impl Database {
             })
         };
         install_default_drivers();
+        // A file gives no sign of life that is worth asking for before each loan.
+        let prepared = |pool: AnyPoolOptions| prepared(pool.test_before_acquire(false));
         let writes = prepared(connections::pool(1)).connect(&url).await?;
         SQLITE.run(&writes).await.map_err(Error::internal)?;
         let reads = prepared(connections::pool(4)).connect(&url).await?;
