@@ -25,15 +25,18 @@ pub(super) async fn finish_actions(write: &mut Write, id: InstanceId, failure: O
 
 pub(super) async fn insert_action(write: &mut Write, action: &ActionRow) -> Result<()> {
     sql!(
-        "insert into instance_actions (id, instance_id, action, request_id, user_id, project_id, start_ms) \
-         values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into instance_actions (id, instance_id, action, request_id, user_id, project_id, start_ms, finish_ms, \
+         result, message) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         &action.id,
         action.instance_id,
         &action.action,
         &action.request_id,
         action.user_id,
         action.project_id,
-        action.start_ms
+        action.start_ms,
+        action.finish_ms,
+        action.result,
+        action.message.as_deref()
     )
     .run(write)
     .await

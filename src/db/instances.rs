@@ -199,6 +199,10 @@ async fn write_state_with(
             insert_action(write, action).await
         }
         History::Ends(failure) => finish_actions(write, id, failure).await,
+        History::Happens(action) => {
+            finish_actions(write, id, action.message.as_deref()).await?;
+            insert_action(write, action).await
+        }
     }
 }
 

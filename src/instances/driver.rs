@@ -39,7 +39,7 @@ use crate::{
     exports::ExportHandle,
     ids::ImageId,
     model::{
-        action::{ActionRow, History},
+        action::{ActionResult, ActionRow, History},
         instance::{InstanceRow, InstanceState},
     },
     stores::Place,
@@ -220,7 +220,7 @@ impl Driver {
             && self.running.is_none()
             && let Err(full) = self.room.host_has_room(&self.row).await
         {
-            self.settle(before, Some(&full.to_string())).await;
+            self.settle(before, History::Ends(Some(&full.to_string()))).await;
             return Err(full);
         }
         Ok(())
@@ -290,7 +290,7 @@ impl Driver {
     async fn is_on(&mut self, mut new: InstanceState) {
         (new.status, new.task, new.fault) = (Status::Active, None, None);
         new.launched_ms.get_or_insert_with(now_ms);
-        self.settle(new, None).await;
+        self.settle(new, History::Ends(None)).await;
         let (id, accel) = (self.row.id, self.row.state.accel.as_deref().unwrap_or(Accel::Tcg.into_str()));
         tracing::info!(instance.id = %id, accel, "instance {id} runs");
     }
@@ -432,7 +432,27 @@ impl Driver {
         self.export = None;
         let mut new = self.row.state.clone();
         (new.status, new.task, new.fault) = (Status::Shutoff, None, None);
-        self.settle(new, surprise).await;
+        let Some(why) = surprise else { return self.settle(new, History::Ends(None)).await };
+        new.fault = Some(Fault { code: 500, message: why.to_owned(), created_ms: now_ms() });
+        let happened = self.happened("stop", why);
+        self.settle(new, History::Happens(&happened)).await;
+    }
+
+    /// The entry in the history for something that nobody asked for; it is the owner's.
+    fn happened(&self, action: &str, why: &str) -> ActionRow {
+        let now = now_ms();
+        ActionRow {
+            id: uuid::Uuid::new_v4().to_string(),
+            action: action.to_owned(),
+            instance_id: self.row.id,
+            request_id: format!("req-{}", uuid::Uuid::new_v4()),
+            user_id: self.row.user_id,
+            project_id: self.row.project_id,
+            start_ms: now,
+            finish_ms: Some(now),
+            result: Some(ActionResult::Error),
+            message: Some(why.to_owned()),
+        }
     }
 
     async fn has_failed(&mut self, why: &str) {
@@ -443,7 +463,7 @@ impl Driver {
         let mut new = self.row.state.clone();
         (new.status, new.task) = (Status::Error, None);
         new.fault = Some(Fault { code: 500, message: why.to_owned(), created_ms: now_ms() });
-        self.settle(new, Some(why)).await;
+        self.settle(new, History::Ends(Some(why))).await;
     }
 
     // Ending.
@@ -474,7 +494,7 @@ impl Driver {
         let mut new = self.row.state.clone();
         (new.status, new.task, new.terminated_ms) = (Status::Deleted, None, Some(now_ms()));
         new.forwards.clear();
-        self.settle(new, None).await;
+        self.settle(new, History::Ends(None)).await;
         let id = self.row.id;
         tracing::info!(instance.id = %id, "deleted instance {id}");
     }
@@ -527,8 +547,8 @@ impl Driver {
 
     /// Writes a new state that is true already, and that what was being done has ended, however long the database is
     /// away.
-    async fn settle(&mut self, new: InstanceState, failure: Option<&str>) {
-        while let Err(error) = self.write_with(new.clone(), History::Ends(failure)).await {
+    async fn settle(&mut self, new: InstanceState, history: History<'_>) {
+        while let Err(error) = self.write_with(new.clone(), history).await {
             let id = self.row.id;
             tracing::error!(instance.id = %id, "the state of instance {id} cannot be written: {error}; trying again");
             tokio::time::sleep(RETRY).await;

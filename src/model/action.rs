@@ -43,4 +43,6 @@ pub enum History<'a> {
     Begins(&'a ActionRow),
     /// The running action has ended, well or with this failure.
     Ends(Option<&'a str>),
+    /// This happened though nobody asked for it, and ends what was running with its message.
+    Happens(&'a ActionRow),
 }
