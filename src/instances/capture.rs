@@ -170,6 +170,11 @@ impl Room {
     }
 }
 
+/// The properties that tell of which flavor the instance was, by name and by memory in MiB: an image of it boots where
+/// that much is, and nobody knows of how much less. (`min_ram` would forbid less.)
+const FLAVOR: &str = "effigy_flavor";
+const FLAVOR_RAM: &str = "effigy_flavor_ram";
+
 /// Begins a capture, as the door says.
 pub(super) async fn begin(
     room: &Room,
@@ -184,6 +189,9 @@ pub(super) async fn begin(
     let begun = async {
         let warning = windows::gate(room, &row, metadata.pairs()).await?;
         let mut properties = row.make.hardware.clone();
+        let flavor = &row.make.flavor;
+        properties.insert(FLAVOR.to_owned(), flavor.name.clone());
+        properties.insert(FLAVOR_RAM.to_owned(), row.make.memory_mib.to_string());
         properties.extend(metadata.0);
         properties.extend(warning.map(|warning| (windows::WARNING.to_owned(), warning)));
         let image = ImageId::new();
