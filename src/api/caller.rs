@@ -32,7 +32,7 @@ impl FromRequestParts<Api> for Asked {
         // The console's cookie counts only where no token is named.
         let token = match parts.headers.get("x-auth-token") {
             Some(token) => token.to_str().ok(),
-            None => cookie::token(rooms, &parts.method, &parts.headers)?,
+            None => cookie::token(rooms, parts)?,
         };
         let token = token.ok_or_else(unauthenticated)?;
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();

@@ -99,6 +99,11 @@ impl Instances {
         self.0.settings.enabled
     }
 
+    /// Whether cleaned copies can be made here (`inspect.cleaner`).
+    pub fn can_clean(&self) -> bool {
+        cleaner::check(&self.0).is_ok()
+    }
+
     /// Lets the drivers go; the guests go on, and the next service adopts them.
     pub async fn close(&self) {
         self.0.close().await;

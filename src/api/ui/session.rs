@@ -5,7 +5,7 @@
 use axum::{
     Extension, Json,
     extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
@@ -58,7 +58,7 @@ pub(super) async fn begin(
 ) -> Answer<Response> {
     cookie::check_origin(&rooms, &headers)?;
     // A browser that cannot be given a cookie is refused before the password is checked.
-    cookie::begin(&headers, "")?;
+    cookie::begin(&headers, "", None)?;
     let domain = body.domain.filter(|domain| !domain.is_empty()).unwrap_or_else(|| DEFAULT_DOMAIN.into());
     let proofs = [Proof::Password { user: Named::Name { name: body.user, domain }, password: body.password }];
     trail.tries(&proofs);
@@ -67,7 +67,11 @@ pub(super) async fn begin(
     let (token, session) = settle(&rooms, &caller, token, session, body.project).await?;
     let caller = rooms.identity.caller(&token, caller.request_id, client.0).await?;
     let shown = shown(&rooms, &caller, &session).await?;
-    Ok((StatusCode::CREATED, headers_with(cookie::begin(&headers, &token)?), Json(shown)).into_response())
+    let begun = (StatusCode::CREATED, Json(shown)).into_response();
+    // Another person may have signed in here before, in the same projects.
+    let mut cookies = cookie::end(&headers);
+    cookies.extend(cookie::begin(&headers, &token, id_of(&session).as_deref())?);
+    Ok(with(begun, cookies))
 }
 
 /// Moves a fresh session into the project worked in last, or else into any, when it is in none yet.
@@ -86,15 +90,13 @@ async fn settle(
     let Some(project) = last.or_else(|| own.first().filter(|_| session.project().is_none())) else {
         return Ok((token, session));
     };
-    move_to(rooms, caller, &token, project.id.clone()).await
+    enter(rooms, caller, &token, project.id.clone()).await
 }
 
-/// Exchanges the token for one in another project; the old one ends alone.
-async fn move_to(rooms: &Rooms, caller: &Caller, token: &str, project: String) -> Result<(String, Session)> {
+/// Exchanges the token for one in another project. The old one goes on: other tabs and uploads work with it.
+async fn enter(rooms: &Rooms, caller: &Caller, token: &str, project: String) -> Result<(String, Session)> {
     let scope = WantedScope::Project(Named::Id(project));
-    let moved = rooms.identity.sign_in(&[Proof::Token(Secret::new(token))], &scope, caller.address).await?;
-    rooms.identity.revoke_token_alone(caller, token).await?;
-    Ok(moved)
+    rooms.identity.sign_in(&[Proof::Token(Secret::new(token))], &scope, caller.address).await
 }
 
 /// `GET /session`
@@ -104,7 +106,7 @@ pub(super) async fn show(Asked { rooms, caller, .. }: Asked) -> Answer<Response>
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(shown)).into_response())
 }
 
-/// `PUT /session`
+/// `PUT /session`: brings the session into a project, beside those that it is in.
 pub(super) async fn rescope(
     Asked { rooms, caller, .. }: Asked,
     Extension(request): Extension<RequestId>,
@@ -112,30 +114,39 @@ pub(super) async fn rescope(
     JsonBody(body): JsonBody<Rescope>,
 ) -> Answer<Response> {
     let token = cookie::read(&headers).ok_or_else(caller::unauthenticated)?;
-    let (token, session) = move_to(&rooms, &caller, token, body.project).await.map_err(|error| match error {
+    let (token, session) = enter(&rooms, &caller, token, body.project).await.map_err(|error| match error {
         // The session itself lives: it is the project that is not this person's.
         Error::Unauthenticated(_) => Error::Forbidden("You have no role in this project.".into()),
         other => other,
     })?;
     let caller = rooms.identity.caller(&token, request.0, caller.address).await?;
     let shown = shown(&rooms, &caller, &session).await?;
-    Ok((headers_with(cookie::begin(&headers, &token)?), Json(shown)).into_response())
+    Ok(with(Json(shown).into_response(), cookie::begin(&headers, &token, id_of(&session).as_deref())?))
 }
 
-/// `DELETE /session`
+/// `DELETE /session`: in every project.
 pub(super) async fn end(Asked { rooms, caller, .. }: Asked, headers: HeaderMap) -> Answer<Response> {
-    if let Some(token) = cookie::read(&headers) {
-        rooms.identity.revoke_token(&caller, token).await?;
+    for token in cookie::tokens(&headers) {
+        match rooms.identity.revoke_token(&caller, token).await {
+            // One that has ended, or that ended with another of them.
+            Ok(()) | Err(Error::NotFound(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    for cookie in cookie::end(&headers) {
+    Ok(with(StatusCode::NO_CONTENT.into_response(), cookie::end(&headers)))
+}
+
+/// An answer that nobody keeps, with these cookies.
+fn with(mut response: Response, cookies: Vec<HeaderValue>) -> Response {
+    for cookie in cookies {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
-    Ok(response)
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
 }
 
-fn headers_with(cookie: HeaderValue) -> [(HeaderName, HeaderValue); 2] {
-    [(header::SET_COOKIE, cookie), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))]
+fn id_of(session: &Session) -> Option<String> {
+    session.project().map(|project| project.id.to_string())
 }
 
 fn enabled() -> ListProjects<'static> {
@@ -156,6 +167,7 @@ async fn shown(rooms: &Rooms, caller: &Caller, session: &Session) -> Result<Valu
         "expires_at": times::micros_z(session.expires_ms),
         "sharing": rooms.images.sharing(),
         "runs_instances": rooms.instances.are_enabled(),
+        "cleans": rooms.instances.can_clean(),
         "stores": rooms.stores.all().len(),
         "version": env!("CARGO_PKG_VERSION"),
     }))
