@@ -3,7 +3,7 @@
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -15,6 +15,7 @@ use super::{
     error::{self, ApiError, Dialect},
     links::PublicUrl,
     trail::{RequestId, Trail, WholeUri, client_request_id},
+    ui,
 };
 
 /// Gives the request its id and a span, and the answer its common headers.
@@ -61,7 +62,12 @@ pub(super) async fn no_instances() -> ApiError {
 }
 
 /// The answer to a URL that does not exist.
-pub(super) async fn no_such_url() -> Response {
+pub(super) async fn no_such_url(method: Method, headers: HeaderMap) -> Response {
+    // A person typed it: the console has a page that says so, and the way on.
+    let is_person = headers.get(header::ACCEPT).is_some_and(|accept| accept.to_str().is_ok_and(|text| text.contains("text/html")));
+    if method == Method::GET && is_person {
+        return (StatusCode::NOT_FOUND, ui::page(headers).await).into_response();
+    }
     let missing = ApiError::new(StatusCode::NOT_FOUND, "There is nothing at this URL.");
     error::render(Dialect::Keystone, missing.into_response()).await
 }

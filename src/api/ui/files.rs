@@ -31,7 +31,7 @@ const NOT_BUILT: &str = "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-
     <code>/compute</code>.</p></html>\n";
 
 /// Any page of the console.
-pub(super) async fn page(headers: HeaderMap) -> Response {
+pub(in crate::api) async fn page(headers: HeaderMap) -> Response {
     match found("index.html", &headers) {
         Some(file) => answer(file, "text/html; charset=utf-8", "no-cache"),
         None => answer((NOT_BUILT.as_bytes(), None), "text/html; charset=utf-8", "no-store"),

@@ -10,6 +10,8 @@ use super::Api;
 mod files;
 mod session;
 
+pub(super) use files::page;
+
 /// The console's pages: each is the same document, which reads its own address.
 const PAGES: [&str; 12] = [
     "/sign-in",
