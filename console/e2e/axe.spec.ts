@@ -57,7 +57,7 @@ for (const mode of ['light', 'dark'] as const) {
     await dialog(page, 'Delete this instance?', () => additional(page, 'Delete'))
     await page.goto(`${service.url}/images?kind=private`)
     await dialog(page, 'Upload image', () => page.getByRole('button', { name: 'Upload image' }).click())
-    const own = await service.image(cloud.admin, { name: `axe-${mode}` })
+    const own = await service.microImage(cloud.admin, { name: `axe-${mode}` })
     await page.goto(`${service.url}/images/${own}`)
     await dialog(page, 'Share image', () => page.getByRole('button', { name: 'Share with other projects' }).click())
     const more = async (item: string) => {
@@ -74,7 +74,7 @@ for (const mode of ['light', 'dark'] as const) {
       await dialog(page, name, () => page.getByRole('button', { name }).click())
     }
     await page.goto(`${service.url}/projects`)
-    await dialog(page, 'People of web', () => page.getByRole('row', { name: /^web / }).getByRole('button', { name: 'People' }).click())
+    await dialog(page, 'Members of web', () => page.getByRole('row', { name: /^web / }).getByRole('button', { name: 'Members' }).click())
     await page.goto(`${service.url}/images/${image}`)
     await expect(row(page, 'none')).toHaveCount(0)
   })

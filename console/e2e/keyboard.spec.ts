@@ -55,7 +55,7 @@ async function launch(page: Page, name: string, image: string, tab: string, coun
   await tabTo(page, page.getByLabel('Count', { exact: true }))
   await page.keyboard.press('ControlOrMeta+a')
   await page.keyboard.type(String(count))
-  await tabTo(page, page.getByRole('radio', { name: 'Own network of the instance' }))
+  await tabTo(page, page.getByRole('radio', { name: 'Isolated network (SSH by port)' }))
   await press(page, 'ArrowDown', page.getByRole('radio', { name: 'No network' }))
   await push(page, page.getByRole('button', { name: 'Launch instance' }))
   await expect(page.getByRole('heading', { name: 'Instances' })).toBeVisible()

@@ -54,7 +54,7 @@ for (const [language, locale, words] of [['ko', 'ko-KR', ko], ['ja', 'ja-JP', ja
 test('the guide’s words are the Korean console’s words', async ({ browser, cloud }) => {
   const page = await open(browser, cloud.service, 'ko-KR')
   await page.getByRole('button', { name: '추가 기능' }).click()
-  await expect(page.getByRole('menuitem', { name: 'Instance Shutdown' })).toBeVisible()
+  await expect(page.getByRole('menuitem', { name: '인스턴스 종료(Shutdown)' })).toBeVisible()
   await expect(page.getByRole('menuitem', { name: 'Image 생성' })).toBeVisible()
   await page.keyboard.press('Escape')
   await page.getByRole('navigation').getByRole('link', { name: 'Image' }).click()

@@ -37,7 +37,7 @@ test('a dialog and a menu appear where they stay', async ({ page, cloud }) => {
 
 test('what is chosen in the share dialog stays while an answer fails and is asked for again', async ({ page, cloud }) => {
   const { service } = cloud
-  await service.image(await service.alice(), { name: 'chosen' })
+  await service.microImage(await service.alice(), { name: 'chosen' })
   let answered = 0
   await page.route('**/verification', async (route) => {
     answered++

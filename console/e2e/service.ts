@@ -201,21 +201,29 @@ export class Service {
   }
 
   /** An instance that was just asked for. */
-  private async launched(token: string, name: string, image: string): Promise<string> {
-    const { flavors } = await this.ask<{ flavors: Id[] }>(token, '/compute/v2.1/flavors')
-    const server = { name, imageRef: image, flavorRef: flavors[0]?.id, networks: 'none' }
+  private async launched(token: string, name: string, image: string, flavor?: string): Promise<string> {
+    const { flavors } = await this.ask<{ flavors: (Id & { name: string })[] }>(token, '/compute/v2.1/flavors')
+    const server = { name, imageRef: image, flavorRef: (flavors.find((one) => one.name === flavor) ?? flavors[0])?.id, networks: 'none' }
     return (await this.ask<{ server: Id }>(token, '/compute/v2.1/servers', 'POST', { server }, NEWEST)).server.id
   }
 
   /** An instance that is off, whatever is on its disk. */
-  async stopped(token: string, name: string, image: string): Promise<string> {
-    const id = await this.launched(token, name, image)
+  async stopped(token: string, name: string, image: string, flavor?: string): Promise<string> {
+    const id = await this.launched(token, name, image, flavor)
     const becomes = (status: string) =>
       this.until(`${name} is ${status}`, async () => (await this.ask<{ server: { status: string } }>(token, `/compute/v2.1/servers/${id}`)).server.status === status)
     await becomes('ACTIVE')
     await this.ask(token, `/effigy/v1/instances/${id}/actions/force-off`, 'POST')
     await becomes('SHUTOFF')
     return id
+  }
+
+  /** Ends an instance's QEMU, as the host's kernel does when memory runs out. */
+  killGuest(id: string) {
+    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+      const command = join('/proc', pid, 'cmdline')
+      if (existsSync(command) && readFileSync(command, 'utf8').includes(`guest=effigy-${id}`)) process.kill(Number(pid), 'SIGKILL')
+    }
   }
 
   async log(token: string, id: string): Promise<string> {

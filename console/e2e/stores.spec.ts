@@ -85,7 +85,7 @@ test('an upload goes into the chosen store, an administrator copies it to anothe
   await expect(local).toBeChecked()
   await local.uncheck()
   await dialog.getByRole('button', { name: 'Copy to these stores' }).click()
-  await expect(dialog).toContainText('This is needed')
+  await expect(dialog).toContainText('Required')
   await local.check()
   await expect(dialog.getByRole('group', { name: 'As openstack command' })).toContainText('--store local')
   await settled(admin)
@@ -112,7 +112,7 @@ test('an upload goes into the chosen store, an administrator copies it to anothe
   await expect(removal(page, 'local')).toBeDisabled()
 
   // It is whole: it is downloaded, and boots.
-  const id = page.url().split('/').at(-1) ?? ''
+  const id = new URL(page.url()).pathname.split('/').at(-1) ?? ''
   const token = await service.alice()
   const file = await fetch(`${service.url}/image/v2/images/${id}/file`, { headers: { 'x-auth-token': token } })
   expect(Buffer.from(await file.arrayBuffer()).equals(readFileSync(path))).toBe(true)
@@ -131,7 +131,7 @@ test('a copy is seen on its way, and comes by itself', async ({ page, several })
   await signIn(page, service.url, 'admin', service.adminPassword())
   await page.goto(`${service.url}/images/${id}`)
   const seen = inStore(page, 'archive').getByText('Being copied').waitFor()
-  const busy = card(page).getByRole('note', { name: 'Something is being done to it' }).waitFor()
+  const busy = card(page).getByRole('note', { name: 'Busy: another action is running.' }).waitFor()
   await copy(page)
   await Promise.all([seen, busy])
   await expect(removal(page, 'archive')).toBeEnabled()

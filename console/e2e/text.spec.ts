@@ -6,7 +6,7 @@ test('names and properties that hold markup are shown as text', async ({ page, c
   const { service } = cloud
   const token = await service.alice()
   const fields = { name: `${MARKUP} \u001b[31m\u202e`, note: '<script>document.title="owned"</script>', tags: ['<b>bold</b>'] }
-  const id = await service.image(token, fields)
+  const id = await service.image(token, fields, new Uint8Array(1 << 20))
   await signIn(page, service.url)
   await page.goto(`${service.url}/images?kind=private`)
   await page.getByRole('link', { name: '<img src=x' }).click()

@@ -108,6 +108,6 @@ test('import from a URL is there exactly where the service lists it', async ({ p
   await expect(dialog.getByLabel('Name')).toHaveValue('inside')
   await dialog.getByRole('button', { name: 'Import', exact: true }).click()
   // An address inside the network: refused at once, or the record says why nothing came.
-  const refused = dialog.getByRole('alert').or(row(page, 'inside').getByText('Not made'))
+  const refused = dialog.getByRole('alert').or(row(page, 'inside').getByText('Failed'))
   await expect(refused.first()).toBeVisible()
 })

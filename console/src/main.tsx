@@ -11,10 +11,13 @@ const queries = new QueryClient({
   defaultOptions: {
     queries: {
       staleTime: 1000,
-      refetchOnWindowFocus: false,
+      // A browser that believes itself offline is asked all the same: the service may be on this machine.
+      networkMode: 'always',
+      refetchOnReconnect: true,
       // A request that the service refused would be refused again.
       retry: (count, error) => count < 2 && !(error instanceof ApiError && error.status >= 400 && error.status < 500),
     },
+    mutations: { networkMode: 'always' },
   },
 })
 

@@ -1,27 +1,55 @@
-/** The only place that spells a URL of the console. */
-export const paths = {
+import { currentProject } from './api/http'
+
+/** Every page's address, as the router knows it; the service answers the same ones (src/api/ui/mod.rs). */
+export const PAGES = {
   /** The first page that the deployment has. */
   home: '/',
   signIn: '/sign-in',
   instances: '/instances',
-  instance: (id: string) => `/instances/${id}`,
+  instance: '/instances/:id',
   launch: '/launch',
-  launchFrom: (image: string) => `/launch?image=${image}`,
   images: '/images',
-  imagesOf: (kind: string) => `/images?kind=${kind}`,
-  image: (id: string) => `/images/${id}`,
+  image: '/images/:id',
   keyPairs: '/key-pairs',
   activity: '/activity',
   flavors: '/flavors',
   projects: '/projects',
   users: '/users',
   audit: '/audit',
+} as const
+
+/** A page in the tab's project, which the address names: so a link can be sent, and another tab can work elsewhere. */
+function here(path: string, words: Record<string, string> = {}): string {
+  const project = currentProject()
+  const search = new URLSearchParams(project === undefined ? words : { ...words, project }).toString()
+  return search === '' ? path : `${path}?${search}`
 }
+
+/** Links to the pages: the only place that makes one. */
+export const paths = {
+  get home() { return here(PAGES.home) },
+  get instances() { return here(PAGES.instances) },
+  instance: (id: string) => here(`/instances/${id}`),
+  get launch() { return here(PAGES.launch) },
+  launchFrom: (image: string) => here(PAGES.launch, { image }),
+  get images() { return here(PAGES.images) },
+  imagesOf: (kind: string) => here(PAGES.images, { kind }),
+  image: (id: string) => here(`/images/${id}`),
+  get keyPairs() { return here(PAGES.keyPairs) },
+  get activity() { return here(PAGES.activity) },
+  get flavors() { return here(PAGES.flavors) },
+  get projects() { return here(PAGES.projects) },
+  get users() { return here(PAGES.users) },
+  get audit() { return here(PAGES.audit) },
+}
+
+/** The page to sign in on, which then leads on to another. */
+export const signInFor = (next: string) => (next === PAGES.home ? PAGES.signIn : `${PAGES.signIn}?next=${encodeURIComponent(next)}`)
 
 /** Where to go after signing in: a page of ours, whatever the address says. */
 export function safeNext(next: string | null): string {
-  if (!next) return paths.home
+  if (!next) return PAGES.home
   const url = new URL(next, location.origin)
   const isOurs = url.origin === location.origin && next.startsWith('/') && !/^\/[/\\]/.test(next)
-  return isOurs ? url.pathname + url.search : paths.home
+  return isOurs ? url.pathname + url.search : PAGES.home
 }

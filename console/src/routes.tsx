@@ -1,11 +1,12 @@
 import { createBrowserRouter, Outlet } from 'react-router'
 import { NotFound } from './components/NotFound'
 import { Home, OfInstances } from './components/OfInstances'
+import { OnlyAdmin } from './components/OnlyAdmin'
 import { PageFailed } from './components/PageFailed'
 import { Shell } from './components/Shell'
 import { Uploads } from './components/Uploads'
 import { SignIn } from './pages/SignIn'
-import { paths } from './paths'
+import { PAGES } from './paths'
 import { Theme } from './theme'
 
 /** The theme and the uploads around every page; inside the router, so that links work in notices too. */
@@ -23,29 +24,39 @@ export const router = createBrowserRouter([
     element: root,
     HydrateFallback: () => null,
     children: [
-      { path: paths.signIn, element: <SignIn /> },
+      { path: PAGES.signIn, element: <SignIn /> },
       {
         element: <Shell />,
-        errorElement: <PageFailed />,
         children: [
-          { path: paths.home, element: <Home /> },
           {
-            element: <OfInstances />,
+            // Within the shell: a page that cannot be drawn takes nothing else with it.
+            errorElement: <PageFailed />,
             children: [
-              { path: paths.instances, lazy: async () => ({ Component: (await import('./pages/instances/Instances')).Instances }) },
-              { path: paths.instance(':id'), lazy: async () => ({ Component: (await import('./pages/instances/Instance')).InstancePage }) },
-              { path: paths.launch, lazy: async () => ({ Component: (await import('./pages/launch/Launch')).LaunchPage }) },
-              { path: paths.keyPairs, lazy: async () => ({ Component: (await import('./pages/keyPairs/KeyPairs')).KeyPairs }) },
-              { path: paths.flavors, lazy: async () => ({ Component: (await import('./pages/admin/Flavors')).Flavors }) },
+              { path: PAGES.home, element: <Home /> },
+              {
+                element: <OfInstances />,
+                children: [
+                  { path: PAGES.instances, lazy: async () => ({ Component: (await import('./pages/instances/Instances')).Instances }) },
+                  { path: PAGES.instance, lazy: async () => ({ Component: (await import('./pages/instances/Instance')).InstancePage }) },
+                  { path: PAGES.launch, lazy: async () => ({ Component: (await import('./pages/launch/Launch')).LaunchPage }) },
+                  { path: PAGES.keyPairs, lazy: async () => ({ Component: (await import('./pages/keyPairs/KeyPairs')).KeyPairs }) },
+                  { path: PAGES.flavors, lazy: async () => ({ Component: (await import('./pages/admin/Flavors')).Flavors }) },
+                ],
+              },
+              { path: PAGES.images, lazy: async () => ({ Component: (await import('./pages/images/Images')).Images }) },
+              { path: PAGES.image, lazy: async () => ({ Component: (await import('./pages/images/Image')).ImagePage }) },
+              { path: PAGES.activity, lazy: async () => ({ Component: (await import('./pages/Activity')).Activity }) },
+              {
+                element: <OnlyAdmin />,
+                children: [
+                    { path: PAGES.projects, lazy: async () => ({ Component: (await import('./pages/admin/Projects')).Projects }) },
+                    { path: PAGES.users, lazy: async () => ({ Component: (await import('./pages/admin/Users')).Users }) },
+                    { path: PAGES.audit, lazy: async () => ({ Component: (await import('./pages/admin/Audit')).Audit }) },
+                ],
+              },
+              { path: '*', element: <NotFound /> },
             ],
           },
-          { path: paths.images, lazy: async () => ({ Component: (await import('./pages/images/Images')).Images }) },
-          { path: paths.image(':id'), lazy: async () => ({ Component: (await import('./pages/images/Image')).ImagePage }) },
-          { path: paths.activity, lazy: async () => ({ Component: (await import('./pages/Activity')).Activity }) },
-          { path: paths.projects, lazy: async () => ({ Component: (await import('./pages/admin/Projects')).Projects }) },
-          { path: paths.users, lazy: async () => ({ Component: (await import('./pages/admin/Users')).Users }) },
-          { path: paths.audit, lazy: async () => ({ Component: (await import('./pages/admin/Audit')).Audit }) },
-          { path: '*', element: <NotFound /> },
         ],
       },
     ],

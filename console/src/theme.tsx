@@ -52,6 +52,8 @@ export function Theme({ children }: { children: ReactNode }) {
           algorithm: isDark ? antTheme.darkAlgorithm : antTheme.defaultAlgorithm,
           token: {
             colorPrimary: isDark ? '#2cb5a5' : '#0f766e',
+            colorInfoBg: isDark ? '#14302d' : '#e4f3f0',
+            colorInfoBorder: isDark ? '#1f4a45' : '#b9ddd7',
             colorInfo: isDark ? '#2cb5a5' : '#0f766e',
             colorLink: isDark ? '#4fc9ba' : '#0f766e',
             colorPrimaryBg: isDark ? '#14302d' : '#e4f3f0',

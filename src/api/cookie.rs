@@ -52,7 +52,9 @@ pub(super) fn of<'a>(headers: &'a HeaderMap, project: Option<&str>) -> Option<&'
     match project {
         None => all(headers).find(|(found, _)| *found == name).map(|(_, token)| token),
         Some(project) => all(headers)
-            .find(|(found, _)| found.strip_prefix(name.as_str()).and_then(|rest| rest.strip_prefix('.')) == Some(project))
+            .find(|(found, _)| {
+                found.strip_prefix(name.as_str()).and_then(|rest| rest.strip_prefix('.')) == Some(project)
+            })
             .map(|(_, token)| token),
     }
 }
@@ -99,7 +101,8 @@ pub(super) fn begin(headers: &HeaderMap, token: &str, project: Option<&str>) -> 
     };
     // The tokens of projects that are forgotten here end by themselves.
     let mut cookies = if all(headers).count() > MAX_PROJECTS { end(headers) } else { vec![] };
-    let mut set = |name: &str| HeaderValue::from_str(&format!("{name}={token}{attributes}")).map(|set| cookies.push(set));
+    let mut set =
+        |name: &str| HeaderValue::from_str(&format!("{name}={token}{attributes}")).map(|set| cookies.push(set));
     set(&name).map_err(Error::internal)?;
     if let Some(project) = project {
         set(&format!("{name}.{project}")).map_err(Error::internal)?;

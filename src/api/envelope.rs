@@ -64,7 +64,8 @@ pub(super) async fn no_instances() -> ApiError {
 /// The answer to a URL that does not exist.
 pub(super) async fn no_such_url(method: Method, headers: HeaderMap) -> Response {
     // A person typed it: the console has a page that says so, and the way on.
-    let is_person = headers.get(header::ACCEPT).is_some_and(|accept| accept.to_str().is_ok_and(|text| text.contains("text/html")));
+    let is_person =
+        headers.get(header::ACCEPT).is_some_and(|accept| accept.to_str().is_ok_and(|text| text.contains("text/html")));
     if method == Method::GET && is_person {
         return (StatusCode::NOT_FOUND, ui::page(headers).await).into_response();
     }

@@ -11,6 +11,9 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether the thing that was asked for is not there, or not there any more. */
+export const isGone = (error: unknown) => error instanceof ApiError && error.status === 404
+
 /** The message in any of the dialects' error bodies. */
 export function messageOf(body: string): string {
   try {

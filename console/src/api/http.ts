@@ -1,4 +1,5 @@
 // Every request of the console goes through here: the session's cookie goes with it by itself.
+import { heard, unheard } from './connection'
 import { ApiError, messageOf } from './errors'
 
 type Listener = () => void
@@ -10,11 +11,26 @@ export function onSessionEnded(listener: Listener): () => void {
   return () => listeners.delete(listener)
 }
 
+/** The project that this tab works in, by id. Other tabs have their own. */
+let project: string | undefined
+export const currentProject = () => project
+export const workIn = (id: string | undefined) => {
+  project = id
+}
+
+/** Says in which project a request is made: the browser has a cookie for each. */
+export const inProject = (id: string | null | undefined): Record<string, string> => (id ? { 'x-effigy-project': id } : {})
+
+/** A gateway that answers in the service's place: it is not reached either. */
+const GATEWAY = [502, 504]
+
 export interface Options {
   method?: string
   body?: unknown
   headers?: Record<string, string>
   signal?: AbortSignal
+  /** Another project than the tab's; `null` for the one worked in last, in whichever tab. */
+  project?: string | null
   /** A 401 of this request says something about itself, not about the session. */
   isSignIn?: boolean
 }
@@ -24,7 +40,8 @@ export const ask = async <T>(path: string, options: Options = {}): Promise<T> =>
 
 /** The same, with the headers of the answer. */
 export async function askWhole<T>(path: string, options: Options = {}): Promise<{ body: T; headers: Headers }> {
-  const { method = 'GET', body, headers = {}, signal, isSignIn } = options
+  const { method = 'GET', body, signal, isSignIn } = options
+  const headers = { ...inProject(options.project === undefined ? project : options.project), ...options.headers }
   let response: Response
   try {
     response = await fetch(path, {
@@ -36,8 +53,11 @@ export async function askWhole<T>(path: string, options: Options = {}): Promise<
     })
   } catch (error) {
     if (signal?.aborted) throw error
+    unheard()
     throw new ApiError(0, '', '')
   }
+  if (GATEWAY.includes(response.status)) unheard()
+  else heard()
   const text = await response.text()
   if (!response.ok) {
     if (response.status === 401 && !isSignIn) listeners.forEach((listener) => listener())
@@ -59,4 +79,16 @@ export function compute<T>(path: string, options: Options = {}): Promise<T> {
 /** Tells everyone who listens that the session has ended, for transports other than fetch. */
 export function sessionEnded() {
   listeners.forEach((listener) => listener())
+}
+
+/** Whether the service answers again. */
+export async function isThere(): Promise<boolean> {
+  try {
+    const { status } = await fetch('/healthz')
+    if (GATEWAY.includes(status)) return false
+    heard()
+    return true
+  } catch {
+    return false
+  }
 }

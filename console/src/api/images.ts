@@ -1,6 +1,6 @@
 import { queryOptions } from '@tanstack/react-query'
 import { warningOf } from './errors'
-import { ask, askWhole, effigy } from './http'
+import { ask, askWhole, currentProject, effigy } from './http'
 import { namesIn } from './stores'
 import type { Verdict } from './verification'
 
@@ -90,7 +90,7 @@ export const isBeingVerified = ({ status, effigy }: Image) =>
 export const isBeingCopied = (image: Image) => !isBeingMade(image) && namesIn(image.os_glance_importing_to_stores).length > 0
 
 /** How soon a list or a page of images is out of date. */
-const freshFor = (images: Image[], atRest: number | false) =>
+const freshFor = (images: Image[], atRest: number) =>
   images.some(isBeingMade) ? 1000 : images.some(isBeingVerified) ? 3000 : atRest
 
 export const imagesQuery = (wanted: ListImages) =>
@@ -112,7 +112,7 @@ export const imageQuery = (id: string) =>
   queryOptions({
     queryKey: ['images', 'one', id],
     queryFn: ({ signal }) => effigy<Image>(`/images/${id}`, { signal }),
-    refetchInterval: ({ state: { data } }) => (data && isBeingCopied(data) ? 1000 : freshFor(data ? [data] : [], false)),
+    refetchInterval: ({ state: { data } }) => (data && isBeingCopied(data) ? 1000 : freshFor(data ? [data] : [], 30_000)),
   })
 
 /** The images that this one goes back to, the nearest first. */
@@ -210,7 +210,7 @@ export const publishImage = (id: string, reason?: string) =>
     { op: 'replace', path: '/visibility', value: 'public' },
     ...(reason ? [{ op: 'add' as const, path: '/effigy_public_reason', value: reason }] : []),
   ])
-export const deleteImage = (id: string) => ask<void>(`/image/v2/images/${id}`, { method: 'DELETE' })
+export const deleteImage = (id: string, project?: string) => ask<void>(`/image/v2/images/${id}`, { method: 'DELETE', project })
 export const setActive = (id: string, active: boolean) =>
   ask<void>(`/image/v2/images/${id}/actions/${active ? 'reactivate' : 'deactivate'}`, { method: 'POST' })
 /** Shares an image; what the service warns of, if it does. */
@@ -223,3 +223,29 @@ export const removeMember = (id: string, member: string) =>
 export const decide = (id: string, member: string, status: 'accepted' | 'rejected') =>
   ask<Member>(`/image/v2/images/${id}/members/${member}`, { method: 'PUT', body: { status } })
 export const fileUrl = (id: string) => `/image/v2/images/${id}/file`
+/** The same for a link, which names its project itself. */
+export const fileLink = (id: string) => `${fileUrl(id)}?effigy_project=${currentProject() ?? ''}`
+
+/** A part of a project's quota, in MiB or as a count; a limit of -1 is none. */
+interface Quota {
+  usage: number
+  limit: number
+}
+
+/** How much of its images' quota the project uses. */
+export const imageUsageQuery = queryOptions({
+  queryKey: ['images', 'usage'],
+  queryFn: ({ signal }) => ask<{ usage: Record<string, Quota> }>('/image/v2/info/usage', { signal }),
+  select: (answer: { usage: Record<string, Quota> }) => answer.usage,
+})
+
+/** So many things of a project are counted, and no more. */
+export const MOST_COUNTED = 1000
+
+/** A project's own images, for an administrator. */
+export const imagesOfProjectQuery = (project: string) =>
+  queryOptions({
+    queryKey: ['images', 'of-project', project],
+    queryFn: ({ signal }) => ask<{ images: Image[] }>(`/image/v2/images?owner=${project}&limit=${MOST_COUNTED}`, { signal }),
+    select: (answer: { images: Image[] }) => answer.images,
+  })

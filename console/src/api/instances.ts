@@ -87,6 +87,14 @@ export const instancesOfImageQuery = (image: string) =>
     select: (answer: { servers: Instance[] }) => answer.servers,
   })
 
+/** A project's instances, for an administrator. */
+export const instancesOfProjectQuery = (project: string) =>
+  queryOptions({
+    queryKey: ['instances', 'of-project', project],
+    queryFn: ({ signal }) => compute<{ servers: Instance[] }>(`/servers/detail?all_tenants=1&project_id=${project}&limit=1000`, { signal }),
+    select: (answer: { servers: Instance[] }) => answer.servers,
+  })
+
 export const instanceQuery = (id: string) =>
   queryOptions({
     queryKey: ['instances', 'one', id],
@@ -95,12 +103,15 @@ export const instanceQuery = (id: string) =>
     refetchInterval: (query) => (query.state.data && isChanging(query.state.data.server) ? 1000 : 10_000),
   })
 
+/** So many lines of a console are shown, the last. */
+export const LOG_LINES = 2000
+
 export const consoleLogQuery = (id: string, isLive: boolean) =>
   queryOptions({
     queryKey: ['instances', 'log', id],
     queryFn: ({ signal }) =>
       compute<{ output: string }>(`/servers/${id}/action`, {
-        method: 'POST', body: { 'os-getConsoleOutput': { length: 2000 } }, signal,
+        method: 'POST', body: { 'os-getConsoleOutput': { length: LOG_LINES } }, signal,
       }),
     select: (answer: { output: string }) => answer.output,
     refetchInterval: isLive ? 1500 : false,

@@ -1,7 +1,7 @@
 import { DownOutlined } from '@ant-design/icons'
-import { Button, Dropdown } from 'antd'
 import { useTranslation } from 'react-i18next'
 import type { Reason } from '../lib/can'
+import { MenuButton } from './MenuButton'
 
 export interface Action {
   key: string
@@ -31,10 +31,8 @@ export function ActionsMenu({ label, actions, size }: { label: string; actions: 
     },
   ])
   return (
-    <Dropdown trigger={['click']} autoFocus destroyOnHidden menu={{ items, onClick: ({ key }) => actions.find((action) => action.key === key)?.run() }}>
-      <Button size={size}>
-        {label} <DownOutlined aria-hidden style={{ fontSize: 11 }} />
-      </Button>
-    </Dropdown>
+    <MenuButton size={size} items={items} onPick={(picked) => actions.find(({ key }) => key === picked)?.run()}>
+      {label} <DownOutlined aria-hidden style={{ fontSize: 11 }} />
+    </MenuButton>
   )
 }

@@ -1,4 +1,5 @@
 import { Button, Result } from 'antd'
+import { useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import { paths } from '../paths'
@@ -8,5 +9,9 @@ import { useSession } from './useSession'
 export function NotFound({ title }: { title?: string }) {
   const { t } = useTranslation()
   const home = useSession().runs_instances ? t('nav.instances') : t('nav.images')
-  return <Result status="404" title={title ?? t('notFound.title')} extra={<Link to={paths.home}><Button>{home}</Button></Link>} />
+  const text = title ?? t('notFound.title')
+  useEffect(() => {
+    document.title = `${text} · Effigy`
+  }, [text])
+  return <Result status="404" title={<h1 className="result-title">{text}</h1>} extra={<Link to={paths.home}><Button>{home}</Button></Link>} />
 }

@@ -1,15 +1,26 @@
+import { useQuery } from '@tanstack/react-query'
 import { Button, Result } from 'antd'
 import { useTranslation } from 'react-i18next'
+import { useLocation, useNavigate } from 'react-router'
+import { isThere } from '../api/http'
 
-/** The stand-in for a page that could not be drawn: most often a new version was installed under it. */
+/**
+ * The stand-in for a page that could not be drawn. Its code did not come: either the service cannot be reached, and
+ * then it is tried again, or a new version was installed under it, and then all of it is loaded anew.
+ */
 export function PageFailed() {
   const { t } = useTranslation()
+  const navigate = useNavigate()
+  const location = useLocation()
+  const { data: isAnswering = true } = useQuery({ queryKey: ['is-there'], queryFn: isThere, gcTime: 0, refetchInterval: ({ state }) => (state.data === false ? 2000 : false) })
   return (
     <Result
       status="warning"
       title={t('pageFailed.title')}
-      subTitle={t('pageFailed.what')}
-      extra={<Button type="primary" onClick={() => location.reload()}>{t('pageFailed.reload')}</Button>}
+      subTitle={isAnswering ? t('pageFailed.what') : t('error.unreachable')}
+      extra={isAnswering
+        ? <Button type="primary" onClick={() => globalThis.location.reload()}>{t('pageFailed.reload')}</Button>
+        : <Button type="primary" onClick={() => void navigate(location.pathname + location.search, { replace: true })}>{t('error.retry')}</Button>}
     />
   )
 }

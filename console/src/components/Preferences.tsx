@@ -1,17 +1,14 @@
 import { GlobalOutlined, MoonOutlined, SunOutlined } from '@ant-design/icons'
-import { Button, Dropdown } from 'antd'
+import { Button } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { choose, type Language, LANGUAGES } from '../i18n'
 import { useMode } from '../theme'
+import { MenuButton } from './MenuButton'
 
 export function LanguageButton() {
   const { t, i18n } = useTranslation()
   const items = Object.entries(LANGUAGES).map(([key, label]) => ({ key, label: <span lang={key}>{label}</span> }))
-  return (
-    <Dropdown trigger={['click']} autoFocus destroyOnHidden menu={{ items, selectable: true, selectedKeys: [i18n.language], onClick: ({ key }) => void choose(key as Language) }}>
-      <Button type="text" icon={<GlobalOutlined />} aria-label={t('prefs.language')} />
-    </Dropdown>
-  )
+  return <MenuButton type="text" icon={<GlobalOutlined />} aria-label={t('prefs.language')} items={items} selected={[i18n.language]} onPick={(key) => void choose(key as Language)} />
 }
 
 export function ModeButton() {

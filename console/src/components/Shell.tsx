@@ -3,20 +3,24 @@ import {
   UserOutlined,
 } from '@ant-design/icons'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { Button, Dropdown, Layout, Menu, Modal, Spin } from 'antd'
+import { Layout, Menu, Modal, Spin } from 'antd'
 import { Suspense, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, Navigate, Outlet, useLocation, useNavigate } from 'react-router'
 import { ApiError } from '../api/errors'
 import { onSessionEnded } from '../api/http'
 import { type Session, sessionQuery, signOut } from '../api/session'
-import { paths } from '../paths'
+import { PAGES, paths, signInFor } from '../paths'
 import { ActivityButton } from './ActivityButton'
+import { ConnectionBar } from './ConnectionBar'
 import { Failure } from './Failure'
+import { MenuButton } from './MenuButton'
 import { LanguageButton, ModeButton } from './Preferences'
 import { ProjectPicker } from './ProjectPicker'
 import { LAST_PROJECT, SignInForm } from './SignInForm'
 import { listenToOtherTabs, tellOtherTabs } from './tabs'
+import { useConnectionLost } from './useConnection'
+import { useProject } from './useProject'
 
 /** The frame around every page; nothing of it is shown before somebody has signed in. */
 export function Shell() {
@@ -24,8 +28,7 @@ export function Shell() {
   const session = useQuery(sessionQuery)
   if (session.data) return <Frame session={session.data} />
   if (session.error instanceof ApiError && session.error.status === 401) {
-    const next = location.pathname === '/' ? '' : `?next=${encodeURIComponent(location.pathname + location.search)}`
-    return <Navigate to={paths.signIn + next} replace />
+    return <Navigate to={signInFor(location.pathname + location.search)} replace />
   }
   if (session.error) return <main className="sign-in"><Failure error={session.error} retry={() => void session.refetch()} /></main>
   return <main className="sign-in" aria-busy><Spin size="large" /></main>
@@ -34,32 +37,37 @@ export function Shell() {
 function Frame({ session }: { session: Session }) {
   const { t } = useTranslation()
   const queries = useQueryClient()
+  const isMoving = useProject(session)
+  const isLost = useConnectionLost() !== null
   useEffect(() => {
     if (session.project) localStorage.setItem(LAST_PROJECT, session.project.id)
   }, [session.project])
   useEffect(() => listenToOtherTabs(() => void queries.resetQueries()), [queries])
   return (
-    <Layout className="shell">
+    <Layout className={isLost ? 'shell lost' : 'shell'}>
       <a className="skip" href="#main">{t('nav.skip')}</a>
       <Layout.Header className="shell-header">
         <Link className="shell-brand" to={paths.home}>
-          <img src="/favicon.svg" alt="" /> Effigy
+          <img src="/favicon.svg" alt="" /> <span>Effigy</span>
         </Link>
-        <ProjectPicker session={session} />
+        <ProjectPicker session={session} isMoving={isMoving} />
         <span style={{ flex: 1 }} />
         <ActivityButton />
         <LanguageButton />
         <ModeButton />
         <AccountButton session={session} />
       </Layout.Header>
+      <ConnectionBar />
       <Layout hasSider>
         <Layout.Sider className="shell-sider" width={208} breakpoint="lg" collapsedWidth={56} theme="light">
           <Navigation session={session} />
         </Layout.Sider>
         <Layout.Content className="shell-main" id="main" tabIndex={-1}>
-          <Suspense fallback={<Spin />}>
-            <Outlet key={session.project?.id} />
-          </Suspense>
+          {isMoving ? <Spin /> : (
+            <Suspense fallback={<Spin />}>
+              <Outlet key={session.project?.id} />
+            </Suspense>
+          )}
         </Layout.Content>
       </Layout>
       <SessionEnded session={session} />
@@ -70,7 +78,7 @@ function Frame({ session }: { session: Session }) {
 function Navigation({ session }: { session: Session }) {
   const { t } = useTranslation()
   const { pathname } = useLocation()
-  const entry = (key: string, icon: React.ReactNode, label: string) => ({ key, icon, label: <Link to={key}>{label}</Link> })
+  const entry = (to: string, icon: React.ReactNode, label: string) => ({ key: to.split('?')[0] ?? to, icon, label: <Link to={to}>{label}</Link> })
   const ofInstances = (one: ReturnType<typeof entry>) => (session.runs_instances ? [one] : [])
   const items = [
     ...ofInstances(entry(paths.instances, <CloudServerOutlined />, t('nav.instances'))),
@@ -86,7 +94,7 @@ function Navigation({ session }: { session: Session }) {
         ]
       : []),
   ]
-  const selected = pathname === paths.launch ? paths.instances : `/${pathname.split('/')[1] ?? ''}`
+  const selected = pathname === PAGES.launch ? PAGES.instances : `/${pathname.split('/')[1] ?? ''}`
   return (
     <nav aria-label={t('nav.label')}>
       <Menu mode="inline" items={items} selectedKeys={[selected]} />
@@ -102,7 +110,7 @@ function AccountButton({ session }: { session: Session }) {
     await signOut().catch(() => undefined)
     tellOtherTabs()
     queries.clear()
-    void navigate(paths.signIn)
+    void navigate(PAGES.signIn)
   }
   const items = [
     { key: 'who', label: <span>{session.user.name} <span className="quiet">{session.user.domain}</span></span>, disabled: true },
@@ -110,22 +118,33 @@ function AccountButton({ session }: { session: Session }) {
     { type: 'divider' as const },
     { key: 'leave', icon: <LogoutOutlined />, label: t('account.signOut') },
   ]
-  const onClick = ({ key }: { key: string }) => {
-    if (key === 'leave') void leave()
-  }
   return (
-    <Dropdown trigger={['click']} autoFocus destroyOnHidden menu={{ items, onClick }}>
-      <Button type="text" icon={<UserOutlined />} aria-label={`${t('account.label')}: ${session.user.name}`}>{session.user.name}</Button>
-    </Dropdown>
+    <MenuButton type="text" icon={<UserOutlined />} aria-label={`${t('account.label')}: ${session.user.name}`} items={items} onPick={(key) => key === 'leave' && void leave()}>
+      <span className="account-name">{session.user.name}</span>
+    </MenuButton>
   )
 }
+
+/** A session that was refused is looked for again once in so many milliseconds. */
+const ONCE_IN = 5000
 
 /** Asks to sign in again over whatever was open, so that nothing that was typed is lost. */
 function SessionEnded({ session }: { session: Session }) {
   const { t } = useTranslation()
   const queries = useQueryClient()
   const [isEnded, setEnded] = useState(false)
-  useEffect(() => onSessionEnded(() => setEnded(true)), [])
+  useEffect(() => {
+    // Only this tab's project may have lost its cookie, by a sign-in in another tab: the session then leads into it again.
+    let triedAt = 0
+    return onSessionEnded(() => {
+      if (Date.now() - triedAt < ONCE_IN) return
+      triedAt = Date.now()
+      queries
+        .fetchQuery({ ...sessionQuery, staleTime: 0 })
+        .then((fresh) => (fresh.user.id === session.user.id ? queries.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' }) : location.reload()))
+        .catch(() => setEnded(true))
+    })
+  }, [queries, session.user.id])
   const continued = (fresh: Session) => {
     setEnded(false)
     queries.setQueryData(sessionQuery.queryKey, fresh)
@@ -134,7 +153,7 @@ function SessionEnded({ session }: { session: Session }) {
   return (
     <Modal open={isEnded} title={t('signIn.ended')} footer={null} closable={false} mask={{ closable: false }} keyboard={false} width={380} destroyOnHidden>
       <p className="quiet" style={{ marginTop: 0 }}>{t('signIn.endedWhat')}</p>
-      <SignInForm user={session.user.name} onDone={continued} />
+      <SignInForm user={session.user.name} project={session.project?.id} onDone={continued} />
     </Modal>
   )
 }

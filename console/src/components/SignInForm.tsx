@@ -14,13 +14,13 @@ interface Typed {
   domain: string
 }
 
-/** The fields of signing in. `user` is fixed when a session is continued. */
-export function SignInForm({ user, onDone }: { user?: string; onDone: (session: Session) => void }) {
+/** The fields of signing in. `user` is fixed when a session is continued. Without a project it is the last one. */
+export function SignInForm({ user, project, onDone }: { user?: string; project?: string; onDone: (session: Session) => void }) {
   const { t } = useTranslation()
   const text = useErrorText()
   const [isDomainShown, showDomain] = useState(false)
   const asked = useMutation({
-    mutationFn: (typed: Typed) => signIn({ ...typed, project: localStorage.getItem(LAST_PROJECT) ?? undefined }),
+    mutationFn: (typed: Typed) => signIn({ ...typed, project: project ?? localStorage.getItem(LAST_PROJECT) ?? undefined }),
     onSuccess: onDone,
   })
   const failed = asked.error

@@ -3,7 +3,7 @@ import { type Image, isBeingMade, isBeingVerified } from '../api/images'
 import { type Instance, isChanging } from '../api/instances'
 
 const COLOURS = {
-  good: 'var(--ant-color-success)', still: '#8b95a1', moving: 'var(--ant-color-warning)', bad: 'var(--ant-color-error)',
+  good: 'var(--ant-color-success)', still: '#8b95a1', moving: 'var(--ant-color-warning)', warn: 'var(--ant-color-warning)', bad: 'var(--ant-color-error)',
 }
 
 /** A coloured dot and a word: never the colour alone. */
@@ -37,7 +37,8 @@ export function InstanceStatusBadge({ instance }: { instance: Instance }) {
     case 'PAUSED':
       return <StatusMark mood="bad">{t('status.paused')}</StatusMark>
     case 'SHUTOFF':
-      return <StatusMark mood="still">{t('status.stopped')}</StatusMark>
+      // One that has a fault went off though nobody asked for that.
+      return instance.fault ? <StatusMark mood="warn">{t('status.crashed')}</StatusMark> : <StatusMark mood="still">{t('status.stopped')}</StatusMark>
     case 'ERROR':
       return <StatusMark mood="bad">{t('status.error')}</StatusMark>
     default:
@@ -57,7 +58,7 @@ export function ImageStatusBadge({ image }: { image: Image }) {
     case 'active':
       return <StatusMark mood="good">{t('status.ready')}</StatusMark>
     case 'deactivated':
-      return <StatusMark mood="bad">{t('status.deactivated')}</StatusMark>
+      return <StatusMark mood="warn">{t('status.deactivated')}</StatusMark>
     default:
       return image.effigy.reason ? <StatusMark mood="bad">{t('status.notMade')}</StatusMark> : <StatusMark mood="still">{t('status.queued')}</StatusMark>
   }

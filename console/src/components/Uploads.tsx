@@ -3,6 +3,7 @@ import { useQueryClient } from '@tanstack/react-query'
 import { App } from 'antd'
 import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import { currentProject } from '../api/http'
 import { deleteImage } from '../api/images'
 import { send } from '../api/upload'
 import { useFail } from './useFail'
@@ -34,7 +35,9 @@ export function Uploads({ children }: { children: ReactNode }) {
   const begin = useCallback(
     (id: string, name: string, file: File, store?: string) => {
       let shown = 0
-      const upload = send(id, file, store, (sent) => {
+      // The person may go on in another project: the upload stays in its own.
+      const project = currentProject()
+      const upload = send({ id, file, store, project }, (sent) => {
         // A bar that moves four times a second is smooth enough.
         const now = Date.now()
         if (now - shown < 250 && sent < file.size) return
@@ -46,7 +49,7 @@ export function Uploads({ children }: { children: ReactNode }) {
         .then(() => notification.success({ title: t('upload.done', { name }) }))
         .catch(async (error: unknown) => {
           if (!(error instanceof DOMException)) return fail(t('upload.failed', { name }), error)
-          await deleteImage(id).catch(() => undefined)
+          await deleteImage(id, project).catch(() => undefined)
           void message.info(t('upload.cancelled', { name }))
         })
         .finally(() => {

@@ -1,5 +1,6 @@
-import { useCallback, useMemo } from 'react'
+import { useCallback, useEffect, useMemo } from 'react'
 import { useSearchParams } from 'react-router'
+import { ApiError } from '../api/errors'
 
 /** A list's filters, kept in the address, so that a page can be sent to somebody. Changing one begins anew. */
 export function useFilters() {
@@ -21,4 +22,12 @@ export function useFilters() {
     [setWords],
   )
   return useMemo(() => ({ get: (name: string) => words.get(name) ?? '', set }), [words, set])
+}
+
+/** A page that began after something which is gone: the list begins anew. */
+export function useFirstPageWhenGone({ get, set }: ReturnType<typeof useFilters>, error: unknown) {
+  const isGone = get('after') !== '' && error instanceof ApiError && (error.status === 400 || error.status === 404)
+  useEffect(() => {
+    if (isGone) set({ after: '' })
+  }, [isGone, set])
 }

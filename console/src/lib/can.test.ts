@@ -3,7 +3,7 @@ import type { Image } from '../api/images'
 import type { Instance } from '../api/instances'
 import type { Session } from '../api/session'
 import type { Store } from '../api/stores'
-import { canCopy, canDo, canRemoveFrom, canWithImage, storesWithout } from './can'
+import { ableInstances, canCopy, canRemoveFrom, canWithImage, storesWithout } from './can'
 
 const session = (roles: string[], sharing: Session['sharing'] = 'own-projects') =>
   ({ roles, sharing, runs_instances: true, is_admin: roles.includes('admin'), project: { id: 'web', name: 'web' } }) as Session
@@ -11,6 +11,8 @@ const member = session(['member', 'reader'])
 const instance = (status: string, task: string | null = null) => ({ status, 'OS-EXT-STS:task_state': task }) as Instance
 const image = (fields: object) =>
   ({ status: 'active', visibility: 'private', owner: 'web', protected: false, effigy: { has_disk: true }, ...fields }) as Image
+
+const canDo = (...asked: Parameters<typeof ableInstances>) => ableInstances(...asked).reason
 
 describe('an instance', () => {
   test('that runs can be shut down, and not started', () => {
@@ -28,7 +30,11 @@ describe('an instance', () => {
   test('is imaged alone, but shut down with others', () => {
     expect(canDo('createImage', [instance('SHUTOFF'), instance('SHUTOFF')], member)).toBe('oneOnly')
     expect(canDo('stop', [instance('ACTIVE'), instance('ACTIVE')], member)).toBeNull()
-    expect(canDo('stop', [instance('ACTIVE'), instance('SHUTOFF')], member)).toBe('notRunning')
+  })
+  test('is acted on with those of a selection that can', () => {
+    const mixed = [instance('ACTIVE'), instance('SHUTOFF'), instance('ERROR')]
+    expect(ableInstances('start', mixed, member)).toEqual({ able: [mixed[1]], reason: null })
+    expect(ableInstances('stop', [instance('SHUTOFF')], member)).toEqual({ able: [], reason: 'notRunning' })
   })
   test('is only looked at by a reader', () => {
     expect(canDo('delete', [instance('ACTIVE')], session(['reader']))).toBe('readerOnly')

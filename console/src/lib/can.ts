@@ -6,13 +6,13 @@ import type { Session } from '../api/session'
 import { namesIn, type Store, takesNew } from '../api/stores'
 
 export type InstanceAction = 'start' | 'stop' | 'forceOff' | 'reboot' | 'hardReboot' | 'createImage' | 'rename' | 'delete'
-export type ImageAction = 'launch' | 'share' | 'edit' | 'protect' | 'unprotect' | 'publish' | 'deactivate' | 'reactivate' | 'download' | 'delete' | 'upload'
+export type ImageAction = 'launch' | 'share' | 'edit' | 'protect' | 'unprotect' | 'publish' | 'deactivate' | 'reactivate' | 'unpublish' | 'download' | 'delete' | 'upload'
 
 /** Why not: a key of the messages; `null` when it is possible. */
 export type Reason =
   | 'nothingSelected' | 'oneOnly' | 'readerOnly' | 'busy' | 'notStopped' | 'notRunning' | 'failed' | 'paused' | 'notYours'
   | 'notReady' | 'isProtected' | 'notProtected' | 'sharingOff' | 'publicNotShared' | 'isPublic' | 'deactivated' | 'notActive' | 'noFile' | 'adminOnly'
-  | 'noInstances' | 'everyStore' | 'lastStore' | 'storeGone'
+  | 'noImageChosen' | 'noFlavorChosen' | 'isNotPublic' | 'noInstances' | 'everyStore' | 'lastStore' | 'storeGone'
   | null
 
 /** Whether the person may do more here than look. */
@@ -43,12 +43,24 @@ export function canDoOne(action: InstanceAction, instance: Instance, session: Se
 
 const ALONE: InstanceAction[] = ['createImage', 'rename']
 
-/** Whether the instance action is possible for all that are selected. */
-export function canDo(action: InstanceAction, selected: Instance[], session: Session): Reason {
-  if (selected.length === 0) return 'nothingSelected'
-  if (selected.length > 1 && ALONE.includes(action)) return 'oneOnly'
-  return selected.map((instance) => canDoOne(action, instance, session)).find((reason) => reason !== null) ?? null
+/** Those of a selection that an action is possible for, and the reason when it is for none. */
+export interface Able<T> {
+  able: T[]
+  reason: Reason
 }
+
+/** An action takes those it can: a selection is seldom all alike. */
+function ableOf<T>(selected: T[], isAlone: boolean, why: (one: T) => Reason): Able<T> {
+  if (selected.length === 0) return { able: [], reason: 'nothingSelected' }
+  if (selected.length > 1 && isAlone) return { able: [], reason: 'oneOnly' }
+  const able = selected.filter((one) => why(one) === null)
+  const [first] = selected
+  return { able, reason: able.length === 0 && first ? why(first) : null }
+}
+
+/** The selected instances that the action is possible for. */
+export const ableInstances = (action: InstanceAction, selected: Instance[], session: Session): Able<Instance> =>
+  ableOf(selected, ALONE.includes(action), (one) => canDoOne(action, one, session))
 
 const isOwn = (image: Image, session: Session) => session.is_admin || image.owner === session.project?.id
 
@@ -65,6 +77,7 @@ export function canWithImage(action: ImageAction, image: Image, session: Session
     case 'share':
       if (session.sharing === 'off') return 'sharingOff'
       if (!isOwn(image, session)) return 'notYours'
+      if (image.status !== 'active' && image.status !== 'deactivated') return 'notReady'
       return image.visibility === 'public' || image.visibility === 'community' ? 'publicNotShared' : null
     case 'edit':
       return isOwn(image, session) ? null : 'notYours'
@@ -76,6 +89,8 @@ export function canWithImage(action: ImageAction, image: Image, session: Session
       if (!session.is_admin) return 'adminOnly'
       // One that is held back can still be let through, for a reason.
       return image.visibility === 'public' && !image.effigy_public ? 'isPublic' : image.status === 'active' ? null : 'notReady'
+    case 'unpublish':
+      return !isOwn(image, session) ? 'notYours' : image.visibility === 'public' ? null : 'isNotPublic'
     case 'deactivate':
       return !isOwn(image, session) ? 'notYours' : image.status === 'active' ? null : 'notReady'
     case 'reactivate':
@@ -86,6 +101,12 @@ export function canWithImage(action: ImageAction, image: Image, session: Session
       return !isOwn(image, session) ? 'notYours' : image.protected ? 'isProtected' : null
   }
 }
+
+const IMAGES_ALONE: ImageAction[] = ['launch', 'edit', 'download', 'share', 'upload']
+
+/** The selected images that the action is possible for. */
+export const ableImages = (action: ImageAction, selected: Image[], session: Session): Able<Image> =>
+  ableOf(selected, IMAGES_ALONE.includes(action), (one) => canWithImage(action, one, session))
 
 /** The stores that the image can still be copied to. */
 export const storesWithout = (image: Image, stores: Store[]) => stores.filter((store) => takesNew(store) && !namesIn(image.stores).includes(store.id))

@@ -45,6 +45,12 @@ export interface NewFrom {
 
 const format = (of: string) => `--disk-format ${shellWord(of)} --container-format bare`
 
+/** For a record that waits for its file. */
+export const uploadAgainAsCommand = ({ id, file, store }: { id: string; file: string; store?: string }) => {
+  const stage = `openstack image stage ${id} \\\n    --progress --file ${shellWord(file)}`
+  return `${stage}\nopenstack image import ${id} \\\n    --method glance-direct${store ? ` \\\n    --store ${shellWord(store)}` : ''}`
+}
+
 /** The client names a store only when it imports. */
 export const uploadAsCommand = ({ file, name, disk_format, store }: NewFrom & { file: string }) => {
   const create = `openstack image create ${shellWord(name)} \\\n    ${format(disk_format)}`
@@ -54,8 +60,9 @@ export const uploadAsCommand = ({ file, name, disk_format, store }: NewFrom & { 
 }
 
 export const importAsCommand = ({ uri, name, disk_format, store }: NewFrom & { uri: string }) =>
-  `openstack image create ${shellWord(name)} \\\n    ${format(disk_format)}\n` +
-  `openstack image import ${shellWord(name)} \\\n    --method web-download \\\n    --uri ${shellWord(uri)}` +
+  // By its id: another image may have the name. And the client takes an input that is no terminal for the file.
+  `IMAGE=$(openstack image create ${shellWord(name)} \\\n    ${format(disk_format)} -f value -c id </dev/tty)\n` +
+  `openstack image import "$IMAGE" \\\n    --method web-download \\\n    --uri ${shellWord(uri)}` +
   (store ? ` \\\n    --store ${shellWord(store)}` : '')
 
 /** The stores come last: the client takes every word after --store for one. */

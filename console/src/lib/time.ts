@@ -25,5 +25,10 @@ export function ago(text: string, language: string, now = Date.now()): string {
   return agoFormat(language).format(-Math.floor(seconds / size), unit)
 }
 
+const clockFormat = kept((language) => new Intl.DateTimeFormat(language, { timeStyle: 'medium' }))
+
+/** The time of day of a time in milliseconds. */
+export const clock = (time: number, language: string) => clockFormat(language).format(time)
+
 /** The whole time, in the person's language and zone. */
 export const wholeTime = (text: string, language: string) => wholeFormat(language).format(parseTime(text))

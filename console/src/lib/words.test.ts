@@ -6,7 +6,7 @@ import { findings } from '../locales/findings.en'
 import { bytes } from './bytes'
 import { copyAsCommand, importAsCommand, importAsTerraform, launchAsCommand, launchAsTerraform, removeFromStoreAsCommand, shareAsCommand, shareAsTerraform, shellWord, statementCommand, terraformString, uploadAsCommand } from './commands'
 import { formatOf, nameOf } from './formats'
-import { plainText } from './text'
+import { plainText, visible } from './text'
 import { ago } from './time'
 
 const wanted: Launch = { name: 'my $(id) clone', imageRef: 'I', flavorRef: '1', min_count: 3, max_count: 3, networks: 'auto' }
@@ -25,6 +25,15 @@ test('a name in a command is inert', () => {
 test('a name in Terraform is inert', () => {
   expect(terraformString('${file("/etc/passwd")}')).toBe('"$${file(\\"/etc/passwd\\")}"')
   expect(launchAsTerraform(wanted, false)).toContain('"my $(id) clone-${count.index + 1}"')
+})
+
+test('no sign in a name turns round what is beside it', () => {
+  expect(visible('live\u202egnp.exe')).toBe('live\ufffdgnp.exe')
+  expect(visible('서버 \u200d👩‍💻')).toBe('서버 \u200d👩‍💻')
+})
+
+test('a line that a guest wrote over is its last', () => {
+  expect(plainText('10 %\r20 %\r100 %\r\ndone\r\n')).toBe('100 %\ndone\n')
 })
 
 test('a guest’s escape sequences are not shown', () => {

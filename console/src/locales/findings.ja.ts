@@ -2,13 +2,13 @@ import type { Messages } from './en'
 
 export const findings: Messages['finding'] = {
   ssh_host_key: { name: 'SSH ホスト鍵', why: 'すべての複製が同じ SSH ホスト鍵を持ち、イメージを持つ人はそのどれにでもなりすませます。', remedy: '鍵を削除してください。次の起動時に SSH サーバーか cloud-init が新しく作ります。' },
-  authorized_key: { name: 'サインインを許す鍵', why: 'この鍵の対になる秘密鍵を持つ人は、すべての複製にサインインできます。', remedy: 'ファイルを削除してください。起動した人の鍵はクラウドが入れます。' },
+  authorized_key: { name: 'authorized_keys の公開鍵', why: 'この鍵の対になる秘密鍵を持つ人は、すべての複製にサインインできます。', remedy: 'ファイルを削除してください。起動した人の鍵はクラウドが入れます。' },
   private_key: { name: '秘密鍵', why: 'イメージを持つ人は、この秘密鍵も持つことになります。', remedy: '鍵を削除し、それを受け入れているすべての場所で交換してください。' },
   token: { name: '認証情報', why: 'イメージを持つ人は、この認証情報で操作できます。', remedy: 'ファイルを削除し、認証情報を失効させてください。' },
   shell_history: { name: 'シェルの履歴', why: '誰かが入力したコマンドが残っています。名前やパスワードが含まれていることがよくあります。', remedy: 'ファイルを削除してください。' },
   machine_id: { name: 'machine-id', why: 'machine-id が同じ複製は同じアドレスを受け取り、1 台として数えられます。', remedy: '/etc/machine-id を空にし (truncate -s 0)、/var/lib/dbus/machine-id はそのリンクにしてください。' },
   cloud_init_state: { name: 'cloud-init の状態', why: '以前のインスタンスの cloud-init のデータ (ユーザーデータを含む) が残っています。', remedy: 'インスタンスを停止する前に cloud-init clean --logs を実行してください。' },
-  root_password: { name: '開いている root アカウント', why: 'root のパスワードがないか、よく知られたものなので、誰でもサインインできます。', remedy: 'アカウントをロックしてください (passwd -l root)。' },
+  root_password: { name: 'パスワードなしの root', why: 'root のパスワードがないか、よく知られたものなので、誰でもサインインできます。', remedy: 'アカウントをロックしてください (passwd -l root)。' },
   weak_password: { name: '弱いパスワード', why: 'このアカウントのパスワードがないか、よく知られたものなので、誰でもサインインできます。', remedy: 'アカウントをロックするか (passwd -l 名前)、固有のパスワードを設定してください。' },
   password_hash: { name: 'パスワードのハッシュ', why: 'すべての複製で同じパスワードが通り、イメージを持つ人はパスワードを推測できます。', remedy: 'アカウントをロックし (passwd -l、ハッシュの削除)、パスワードはクラウドに設定させてください。' },
   dhcp_lease: { name: 'DHCP のリース', why: '複製が以前のインスタンスのアドレスを要求します。', remedy: 'リースを削除してください。' },

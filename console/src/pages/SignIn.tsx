@@ -26,6 +26,7 @@ export function SignIn() {
             <img src="/favicon.svg" alt="" /> Effigy
           </h1>
           <SignInForm
+            project={new URL(next, location.origin).searchParams.get('project') ?? undefined}
             onDone={(fresh) => {
               queries.clear()
               queries.setQueryData(sessionQuery.queryKey, fresh)

@@ -81,7 +81,9 @@ impl View<'_> {
             set("progress", json!(if instance.status == Status::Build { instance.progress } else { 0 }));
         }
         // Nova has no fault beside PAUSED and SHUTOFF; here it says why it is paused or off though nobody asked for that.
-        if let (Status::Error | Status::Paused | Status::Shutoff | Status::Deleted, Some(fault)) = (instance.status, &instance.fault) {
+        if let (Status::Error | Status::Paused | Status::Shutoff | Status::Deleted, Some(fault)) =
+            (instance.status, &instance.fault)
+        {
             let created = times::seconds_z(fault.created_ms);
             set("fault", json!({"code": fault.code, "created": created, "message": fault.message}));
         }

@@ -1,13 +1,13 @@
 import { PlusOutlined } from '@ant-design/icons'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { App, Button, Form, Input, InputNumber, Modal, Table } from 'antd'
+import { App, Button, Form, Input, InputNumber, Table } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { createFlavor, deleteFlavor, type Flavor, flavorsQuery, type NewFlavor } from '../../api/flavors'
 import { Failure } from '../../components/Failure'
 import { PageHead } from '../../components/PageHead'
 import { useFail } from '../../components/useFail'
-import { FormError } from '../../components/FormError'
+import { FormDialog } from '../../components/FormDialog'
 import { bytes } from '../../lib/bytes'
 
 export function Flavors() {
@@ -62,7 +62,6 @@ export function Flavors() {
 function CreateFlavor({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation()
   const queries = useQueryClient()
-  const [form] = Form.useForm<NewFlavor>()
   const save = useMutation({
     mutationFn: createFlavor,
     onSuccess: async () => {
@@ -71,14 +70,11 @@ function CreateFlavor({ onClose }: { onClose: () => void }) {
     },
   })
   return (
-    <Modal open title={t('flavors.create')} onCancel={onClose} okText={t('flavors.create')} confirmLoading={save.isPending} onOk={() => form.submit()} width={440}>
-      <FormError error={save.error} />
-      <Form form={form} layout="vertical" requiredMark={false} initialValues={{ vcpus: 1, ram: 512, disk: 1 }} onFinish={(typed) => save.mutate(typed)}>
+    <FormDialog title={t('flavors.create')} submit={t('flavors.create')} isBusy={save.isPending} error={save.error} initialValues={{ vcpus: 1, ram: 512, disk: 1 }} onSubmit={(typed: NewFlavor) => save.mutate(typed)} onClose={onClose} width={440}>
         <Form.Item name="name" label={t('form.name')} rules={[{ required: true, whitespace: true, message: t('form.required') }]}><Input autoFocus autoComplete="off" /></Form.Item>
         <Form.Item name="vcpus" label="vCPU"><InputNumber min={1} precision={0} style={{ width: '100%' }} /></Form.Item>
         <Form.Item name="ram" label={t('flavor.memory')}><InputNumber min={64} precision={0} suffix="MiB" style={{ width: '100%' }} /></Form.Item>
         <Form.Item name="disk" label={t('flavor.disk')}><InputNumber min={0} precision={0} suffix="GiB" style={{ width: '100%' }} /></Form.Item>
-      </Form>
-    </Modal>
+    </FormDialog>
   )
 }

@@ -1,13 +1,14 @@
 import { PlusOutlined } from '@ant-design/icons'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { App, Button, Form, Input, Modal, Space, Switch, Table } from 'antd'
+import { App, Button, Form, Input, Space, Switch, Table } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { changeProject, createProject, deleteProject, type ProjectRecord, projectsQuery } from '../../api/identity'
+import { changeProject, createProject, type ProjectRecord, projectsQuery } from '../../api/identity'
 import { Failure } from '../../components/Failure'
 import { PageHead } from '../../components/PageHead'
 import { useFail } from '../../components/useFail'
-import { FormError } from '../../components/FormError'
+import { FormDialog } from '../../components/FormDialog'
+import { DeleteProject } from './DeleteProject'
 import { Roles } from './Roles'
 
 export function Projects() {
@@ -17,18 +18,20 @@ export function Projects() {
   const queries = useQueryClient()
   const [isOpen, setOpen] = useState(false)
   const [rolesOf, setRolesOf] = useState<ProjectRecord>()
+  const [leaving, setLeaving] = useState<ProjectRecord>()
   const { data, error, isPending, refetch } = useQuery(projectsQuery)
   const again = () => queries.invalidateQueries({ queryKey: ['projects'] })
-  const remove = ({ id, name }: ProjectRecord) =>
+  const change = (id: string, enabled: boolean) => changeProject(id, { enabled }).catch((error: unknown) => fail(t('nav.projects'), error)).finally(again)
+  const enable = ({ id, name }: ProjectRecord, to: boolean) => {
+    if (to) return void change(id, true)
     modal.confirm({
-      title: t('projects.delete.title', { name }),
-      content: t('projects.delete.what'),
-      okText: t('projects.delete.submit'),
+      title: t('projects.disable.title', { name }),
+      content: t('projects.disable.what'),
+      okText: t('projects.disable.submit'),
       okButtonProps: { danger: true },
-      onOk: () => deleteProject(id).catch((error: unknown) => fail(t('projects.delete.submit'), error)).finally(again),
+      onOk: () => change(id, false),
     })
-  const enable = (id: string, enabled: boolean) =>
-    void changeProject(id, { enabled }).catch((error: unknown) => fail(t('nav.projects'), error)).finally(again)
+  }
   return (
     <>
       <PageHead title={t('nav.projects')}>
@@ -48,13 +51,13 @@ export function Projects() {
               { title: t('column.name'), dataIndex: 'name', render: (name: string) => <span className="name-cell">{name}</span> },
               { title: t('projects.description'), dataIndex: 'description', ellipsis: true },
               { title: 'ID', dataIndex: 'id', render: (id: string) => <span className="mono quiet">{id}</span> },
-              { title: t('column.enabled'), key: 'enabled', width: 100, render: (_, { id, name, enabled }) => <Switch size="small" aria-label={t('enable', { name })} checked={enabled} onChange={(to) => enable(id, to)} /> },
+              { title: t('column.enabled'), key: 'enabled', width: 100, render: (_, project) => <Switch size="small" aria-label={t('enable', { name: project.name })} checked={project.enabled} onChange={(to) => enable(project, to)} /> },
               {
                 title: '', key: 'do', width: 190, align: 'right',
                 render: (_, project) => (
                   <Space>
                     <Button size="small" onClick={() => setRolesOf(project)}>{t('roles.people')}</Button>
-                    <Button size="small" danger onClick={() => remove(project)}>{t('projects.delete.submit')}</Button>
+                    <Button size="small" danger onClick={() => setLeaving(project)}>{t('projects.delete.submit')}</Button>
                   </Space>
                 ),
               },
@@ -63,6 +66,7 @@ export function Projects() {
         </div>
       )}
       {isOpen && <CreateProject onClose={() => setOpen(false)} />}
+      {leaving && <DeleteProject project={leaving} onClose={() => setLeaving(undefined)} />}
       {rolesOf && <Roles project={rolesOf} onClose={() => setRolesOf(undefined)} />}
     </>
   )
@@ -71,7 +75,6 @@ export function Projects() {
 function CreateProject({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation()
   const queries = useQueryClient()
-  const [form] = Form.useForm<{ name: string; description?: string }>()
   const save = useMutation({
     mutationFn: createProject,
     onSuccess: async () => {
@@ -80,12 +83,9 @@ function CreateProject({ onClose }: { onClose: () => void }) {
     },
   })
   return (
-    <Modal open title={t('projects.create')} onCancel={onClose} okText={t('projects.create')} confirmLoading={save.isPending} onOk={() => form.submit()} width={440}>
-      <FormError error={save.error} />
-      <Form form={form} layout="vertical" requiredMark={false} onFinish={(typed) => save.mutate(typed)}>
+    <FormDialog title={t('projects.create')} submit={t('projects.create')} isBusy={save.isPending} error={save.error} onSubmit={(typed: { name: string; description?: string }) => save.mutate(typed)} onClose={onClose} width={440}>
         <Form.Item name="name" label={t('form.name')} rules={[{ required: true, whitespace: true, message: t('form.required') }]}><Input autoFocus autoComplete="off" /></Form.Item>
         <Form.Item name="description" label={t('projects.description')}><Input autoComplete="off" /></Form.Item>
-      </Form>
-    </Modal>
+    </FormDialog>
   )
 }

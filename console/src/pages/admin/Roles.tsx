@@ -1,9 +1,10 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { Button, Modal, Select, Space, Table } from 'antd'
+import { Button, Select, Space, Table } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { type Assignment, assignmentsQuery, grant, type ProjectRecord, revoke, rolesQuery, usersQuery } from '../../api/identity'
 import { useFail } from '../../components/useFail'
+import { Dialog } from '../../ui/Dialog'
 
 /** The roles in a project, and the users who hold them. */
 export function Roles({ project, onClose }: { project: ProjectRecord; onClose: () => void }) {
@@ -19,7 +20,7 @@ export function Roles({ project, onClose }: { project: ProjectRecord; onClose: (
   const change = (act: Promise<void>) =>
     act.catch((error: unknown) => fail(t('roles.people'), error)).finally(() => queries.invalidateQueries({ queryKey: ['assignments'] }))
   return (
-    <Modal open title={t('roles.title', { name: project.name })} footer={null} onCancel={onClose} width={620}>
+    <Dialog title={t('roles.title', { name: project.name })} footer={null} onCancel={onClose} width={620}>
       <Table<Assignment>
         size="small"
         rowKey={({ user, role }) => `${user?.id}/${role.id}`}
@@ -42,6 +43,6 @@ export function Roles({ project, onClose }: { project: ProjectRecord; onClose: (
         <Select aria-label={t('roles.role')} placeholder={t('roles.role')} style={{ width: 160 }} value={role} onChange={setRole} options={roles.map(({ id, name }) => ({ value: id, label: name }))} />
         <Button type="primary" disabled={!user || !role} onClick={() => user && role && void change(grant(project.id, user, role))}>{t('roles.grant')}</Button>
       </Space>
-    </Modal>
+    </Dialog>
   )
 }

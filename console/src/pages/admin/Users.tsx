@@ -1,6 +1,6 @@
 import { PlusOutlined } from '@ant-design/icons'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { App, Button, Form, Input, Modal, Space, Switch, Table } from 'antd'
+import { App, Button, Form, Input, Space, Switch, Table } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { changeUser, createUser, deleteUser, type User, usersQuery } from '../../api/identity'
@@ -8,7 +8,7 @@ import { Failure } from '../../components/Failure'
 import { PageHead } from '../../components/PageHead'
 import { useFail } from '../../components/useFail'
 import { useSession } from '../../components/useSession'
-import { FormError } from '../../components/FormError'
+import { FormDialog } from '../../components/FormDialog'
 
 export function Users() {
   const { t } = useTranslation()
@@ -73,7 +73,6 @@ export function Users() {
 function UserForm({ user, onClose }: { user?: User; onClose: () => void }) {
   const { t } = useTranslation()
   const queries = useQueryClient()
-  const [form] = Form.useForm<{ name: string; password: string }>()
   const save = useMutation({
     mutationFn: async (typed: { name: string; password: string }) => {
       await (user ? changeUser(user.id, { password: typed.password }) : createUser(typed))
@@ -85,9 +84,7 @@ function UserForm({ user, onClose }: { user?: User; onClose: () => void }) {
   })
   const title = user ? t('users.passwordOf', { name: user.name }) : t('users.create')
   return (
-    <Modal open title={title} onCancel={onClose} okText={user ? t('users.password') : t('users.create')} confirmLoading={save.isPending} onOk={() => form.submit()} width={440}>
-      <FormError error={save.error} />
-      <Form form={form} layout="vertical" requiredMark={false} onFinish={(typed) => save.mutate(typed)}>
+    <FormDialog title={title} submit={user ? t('users.password') : t('users.create')} isBusy={save.isPending} error={save.error} onSubmit={(typed: { name: string; password: string }) => save.mutate(typed)} onClose={onClose} width={440}>
         {!user && (
           <Form.Item name="name" label={t('signIn.user')} rules={[{ required: true, whitespace: true, message: t('form.required') }]}>
             <Input autoFocus autoComplete="off" />
@@ -96,7 +93,6 @@ function UserForm({ user, onClose }: { user?: User; onClose: () => void }) {
         <Form.Item name="password" label={t('signIn.password')} rules={[{ required: true, message: t('form.required') }]}>
           <Input.Password autoComplete="new-password" />
         </Form.Item>
-      </Form>
-    </Modal>
+    </FormDialog>
   )
 }

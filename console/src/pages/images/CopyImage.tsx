@@ -1,11 +1,11 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { Checkbox, Form, Modal } from 'antd'
+import { Checkbox, Form } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Image } from '../../api/images'
 import { copyToStores, type Store } from '../../api/stores'
 import { Commands } from '../../components/Commands'
-import { FormError } from '../../components/FormError'
+import { FormDialog } from '../../components/FormDialog'
 import { storesWithout } from '../../lib/can'
 import { copyAsCommand } from '../../lib/commands'
 
@@ -28,14 +28,11 @@ export function CopyImage({ image, stores, onClose }: { image: Image; stores: St
   const atLeastOne = (_: unknown, chosen: string[]) => (chosen.length > 0 ? Promise.resolve() : Promise.reject(new Error(t('form.required'))))
   const options = without.map(({ id, description }) => ({ value: id, label: <>{id} <span className="quiet">{description}</span></> }))
   return (
-    <Modal open title={t('stores.copy')} onCancel={onClose} okText={t('stores.copySubmit')} confirmLoading={copy.isPending} onOk={() => form.submit()} width={560}>
-      <FormError error={copy.error} />
-      <Form form={form} name="copy" layout="vertical" requiredMark={false} initialValues={{ stores: without.length === 1 ? without.map(({ id }) => id) : [] }} onFinish={(typed) => copy.mutate(typed)}>
+    <FormDialog title={t('stores.copy')} submit={t('stores.copySubmit')} isBusy={copy.isPending} error={copy.error} form={form} name="copy" initialValues={{ stores: without.length === 1 ? without.map(({ id }) => id) : [] }} onSubmit={(typed) => copy.mutate(typed)} onClose={onClose} width={560}>
         <Form.Item name="stores" label={t('stores.title')} extra={t('stores.copyWhat')} rules={[{ validator: atLeastOne }]}>
           <Checkbox.Group aria-label={t('stores.title')} className="choices" options={options} />
         </Form.Item>
-      </Form>
       <Commands command={copyAsCommand(image.id, chosen.length > 0 ? chosen : ['STORE'])} />
-    </Modal>
+    </FormDialog>
   )
 }

@@ -1,10 +1,10 @@
 import { useQueries } from '@tanstack/react-query'
-import { Modal } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { descendantsQuery, figuresQuery, type Image } from '../../api/images'
 import { instancesOfImageQuery } from '../../api/instances'
 import { bytes } from '../../lib/bytes'
+import { Dialog } from '../../ui/Dialog'
 
 /** So many images are looked into before they are deleted; more are only named. */
 const MAX_LOOKED_INTO = 10
@@ -28,8 +28,7 @@ export function DeleteImages({ images, onDelete, onClose }: { images: Image[]; o
     onClose()
   }
   return (
-    <Modal
-      open
+    <Dialog
       title={t('images.delete.title', { count: images.length })}
       onCancel={onClose}
       okText={t('images.action.delete')}
@@ -43,6 +42,6 @@ export function DeleteImages({ images, onDelete, onClose }: { images: Image[]; o
         {children.length > 0 && <li>{t('images.delete.children', { count: children.length, names: names(children) })}</li>}
         <li>{isCounted ? t('images.delete.frees', { size: bytes(free), stored: bytes(stored) }) : t('images.delete.space', { size: bytes(stored) })}</li>
       </ul>
-    </Modal>
+    </Dialog>
   )
 }

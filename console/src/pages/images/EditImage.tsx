@@ -1,8 +1,8 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { Form, Input, InputNumber, Modal } from 'antd'
+import { Form, Input, InputNumber } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { changeImage, type Image, type Patch } from '../../api/images'
-import { FormError } from '../../components/FormError'
+import { FormDialog } from '../../components/FormDialog'
 
 interface Typed {
   name: string
@@ -15,7 +15,6 @@ interface Typed {
 export function EditImage({ image, onClose }: { image: Image; onClose: () => void }) {
   const { t } = useTranslation()
   const queries = useQueryClient()
-  const [form] = Form.useForm<Typed>()
   const had: Typed = {
     name: image.name ?? '', os_distro: typeof image.os_distro === 'string' ? image.os_distro : '', min_disk: image.min_disk, min_ram: image.min_ram,
   }
@@ -33,9 +32,7 @@ export function EditImage({ image, onClose }: { image: Image; onClose: () => voi
     },
   })
   return (
-    <Modal open title={t('editImage.title')} onCancel={onClose} okText={t('editImage.submit')} confirmLoading={save.isPending} onOk={() => form.submit()} width={460}>
-      <FormError error={save.error} />
-      <Form form={form} layout="vertical" requiredMark={false} initialValues={had} onFinish={(typed) => save.mutate(typed)}>
+    <FormDialog title={t('editImage.title')} submit={t('editImage.submit')} isBusy={save.isPending} error={save.error} initialValues={had} onSubmit={(typed) => save.mutate(typed)} onClose={onClose}>
         <Form.Item name="name" label={t('form.name')} rules={[{ required: true, whitespace: true, message: t('form.required') }, { max: 255 }]}>
           <Input autoFocus autoComplete="off" />
         </Form.Item>
@@ -46,7 +43,6 @@ export function EditImage({ image, onClose }: { image: Image; onClose: () => voi
           <Form.Item name="min_disk" label={t('image.minDisk')}><InputNumber min={0} suffix="GiB" style={{ width: 180 }} /></Form.Item>
           <Form.Item name="min_ram" label={t('image.minRam')}><InputNumber min={0} suffix="MiB" style={{ width: 180 }} /></Form.Item>
         </div>
-      </Form>
-    </Modal>
+    </FormDialog>
   )
 }

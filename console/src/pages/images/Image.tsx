@@ -2,11 +2,13 @@ import { useQuery } from '@tanstack/react-query'
 import { Skeleton, Table, Tag } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { useNavigate, useParams } from 'react-router'
+import { isGone } from '../../api/errors'
 import { type Image, imageQuery, type Member, membersQuery } from '../../api/images'
 import { ActionsMenu } from '../../components/ActionsMenu'
 import { Ago } from '../../components/Ago'
 import { Failure } from '../../components/Failure'
 import { Missing } from '../../components/Missing'
+import { NotFound } from '../../components/NotFound'
 import { PageHead } from '../../components/PageHead'
 import { ImageStatusBadge, VerdictBadge } from '../../components/StatusBadge'
 import { useSession } from '../../components/useSession'
@@ -33,6 +35,8 @@ export function ImagePage() {
   const { t } = useTranslation()
   const { id = '' } = useParams()
   const query = useQuery(imageQuery(id))
+  // It was there when the page was opened.
+  if (query.data && isGone(query.error)) return <NotFound title={t('image.gone', { name: query.data.name ?? id })} />
   if (query.data) return <Details image={query.data} />
   if (query.error) return <Missing title={t('nav.images')} error={query.error} retry={() => void query.refetch()} />
   return <Skeleton active paragraph={{ rows: 8 }} />

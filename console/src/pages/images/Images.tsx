@@ -13,8 +13,9 @@ import { Pager } from '../../components/Pager'
 import { SearchBox } from '../../components/SearchBox'
 import { Why } from '../../components/Why'
 import { useUploads } from '../../components/Uploads'
-import { useFilters } from '../../components/useFilters'
+import { useFilters, useFirstPageWhenGone } from '../../components/useFilters'
 import { useSession } from '../../components/useSession'
+import { useWidth } from '../../components/useWidth'
 import { canChange } from '../../lib/can'
 import { paths } from '../../paths'
 import { Empty } from '../../ui/Empty'
@@ -26,12 +27,22 @@ import { UploadImage } from './UploadImage'
 import { useImageActions } from './useImageActions'
 
 const PAGE = 25
+/** Old rows are greyed when the new ones take longer than so many milliseconds. */
+const SOON = 150
+/** Keeps the rows while others are on their way, but never those of another tab. */
+function ofSameKind<T>(kind: Kind) {
+  return (rows: T | undefined, before: { queryKey: readonly unknown[] } | undefined) =>
+    (before?.queryKey[2] as { kind?: Kind } | undefined)?.kind === kind ? rows : undefined
+}
+
 const isKind = (word: string): word is Kind => ['public', 'private', 'shared'].includes(word)
 
 export function Images() {
   const { t } = useTranslation()
   const session = useSession()
-  const { get, set } = useFilters()
+  const filters = useFilters()
+  const { get, set } = filters
+  const width = useWidth()
   const { uploads } = useUploads()
   const canFetch = useQuery(canFetchQuery).data ?? false
   const [adding, setAdding] = useState<'upload' | 'import'>()
@@ -41,13 +52,16 @@ export function Images() {
   const word = get('kind')
   const kind: Kind = isKind(word) && kinds.includes(word) ? word : 'private'
   const [search, status, after, sort] = [get('search'), get('status'), get('after'), get('sort')]
-  const list = useQuery({ ...imagesQuery({ kind, search, status, marker: after, sort, limit: PAGE }), placeholderData: keepPreviousData })
+  const list = useQuery({ ...imagesQuery({ kind, search, status, marker: after, sort, limit: PAGE }), placeholderData: ofSameKind(kind) })
+  useFirstPageWhenGone(filters, list.error)
   const counts = useQuery({ ...countsQuery({ search, status }), placeholderData: keepPreviousData }).data
   const images = useMemo(() => list.data?.images ?? [], [list.data])
   const [keys, setKeys] = useState<React.Key[]>([])
-  const selected = useMemo(() => images.filter(({ id }) => keys.includes(id)), [images, keys])
+  // Rows that are about to be replaced are nobody's choice.
+  const isOld = list.isPlaceholderData
+  const selected = useMemo(() => (isOld ? [] : images.filter(({ id }) => keys.includes(id))), [images, keys, isOld])
   const { actions, dialogs, share } = useImageActions(selected, () => setKeys([]))
-  const columns = useMemo(() => imageColumns(t, kind, session, uploads), [t, kind, session, uploads])
+  const columns = useMemo(() => imageColumns({ t, kind, session, uploads, sort, width }), [t, kind, session, uploads, sort, width])
 
   const isFiltered = !!(search || status)
   // Kept as it is while the tabs' counts and the toolbar change: its rows are most of what is drawn.
@@ -58,7 +72,8 @@ export function Images() {
         rowKey="id"
         columns={columns}
         dataSource={images}
-        loading={list.isPending}
+        loading={{ spinning: list.isPending || isOld, delay: list.isPending ? 0 : SOON }}
+        className="list"
         pagination={false}
         tableLayout="fixed"
         onChange={(_, __, by) => {
@@ -72,7 +87,7 @@ export function Images() {
         }}
       />
     ),
-    [columns, images, list.isPending, kind, isFiltered, keys, set, t],
+    [columns, images, list.isPending, isOld, kind, isFiltered, keys, set, t],
   )
   const label = (of: Kind) => (
     <>

@@ -1,9 +1,10 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { Form, Input, Modal, Select } from 'antd'
+import { Form, Input, Select } from 'antd'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { createImage, deleteImage } from '../../api/images'
 import { importFrom } from '../../api/imports'
-import { FormError } from '../../components/FormError'
+import { FormDialog } from '../../components/FormDialog'
 import { useStores } from '../../components/useStores'
 import { importAsCommand, importAsTerraform } from '../../lib/commands'
 import { formatOf, FORMATS, nameOf } from '../../lib/formats'
@@ -40,16 +41,17 @@ export function ImportImage({ onClose }: { onClose: () => void }) {
       onClose()
     },
   })
-  const changed = ({ uri }: Partial<Typed>) => {
+  // The name follows the URL until the person writes one.
+  const [isNameOurs, setNameOurs] = useState(true)
+  const changed = ({ uri, name }: Partial<Typed>) => {
+    if (name !== undefined) setNameOurs(name === '')
     if (uri === undefined) return
     form.setFieldValue('disk_format', formatOf(uri))
-    if (!form.isFieldTouched('name')) form.setFieldValue('name', nameOf(uri))
+    if (isNameOurs) form.setFieldValue('name', nameOf(uri))
   }
   const wanted = { uri: typed?.uri?.trim() || 'https://…', name: typed?.name?.trim() || 'my-image', disk_format: typed?.disk_format ?? 'qcow2', store: otherStore(stores, typed?.store) }
   return (
-    <Modal open title={t('import.title')} onCancel={onClose} okText={t('import.submit')} confirmLoading={fetch.isPending} onOk={() => form.submit()} width={560}>
-      <FormError error={fetch.error} />
-      <Form form={form} layout="vertical" requiredMark={false} initialValues={{ disk_format: 'qcow2' }} onValuesChange={changed} onFinish={(typed) => fetch.mutate(typed)}>
+    <FormDialog title={t('import.title')} submit={t('import.submit')} isBusy={fetch.isPending} error={fetch.error} form={form} initialValues={{ disk_format: 'qcow2' }} onChange={changed} onSubmit={(typed) => fetch.mutate(typed)} onClose={onClose} width={560}>
         <Form.Item name="uri" label={t('import.uri')} extra={t('import.hint')} rules={[{ required: true, message: t('form.required') }, { pattern: /^\s*https?:\/\/\S+\s*$/i, message: t('import.notUrl') }]}>
           <Input autoFocus autoComplete="off" inputMode="url" placeholder="https://cloud.debian.org/…/debian-13-genericcloud-amd64.qcow2" />
         </Form.Item>
@@ -62,8 +64,7 @@ export function ImportImage({ onClose }: { onClose: () => void }) {
           </Form.Item>
         </div>
         <StoreField stores={stores} />
-      </Form>
       <Commands command={importAsCommand(wanted)} terraform={wanted.store ? undefined : importAsTerraform(wanted)} />
-    </Modal>
+    </FormDialog>
   )
 }

@@ -1,10 +1,10 @@
 import { useMutation, useQueries, useQueryClient } from '@tanstack/react-query'
-import { Form, Input, Modal, Skeleton } from 'antd'
+import { Form, Input, Skeleton } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { ApiError } from '../../api/errors'
 import { type Image, publishImage } from '../../api/images'
 import { highFindings, otherReasons, verificationQuery } from '../../api/verification'
-import { FormError } from '../../components/FormError'
+import { FormDialog } from '../../components/FormDialog'
 import { FindingsAlert } from './Findings'
 
 /** Whether the service did not make an image Public for what was found inside; it then asks for a reason. */
@@ -24,18 +24,19 @@ export function PublishImages({ images, onClose }: { images: Image[]; onClose: (
     onSettled: () => queries.invalidateQueries({ queryKey: ['images'] }),
   })
   return (
-    <Modal
-      open
+    <FormDialog
       title={t('publish.title')}
       width={600}
-      onCancel={onClose}
-      okText={t('publish.submit')}
-      okButtonProps={{ danger: true, loading: publish.isPending }}
-      onOk={() => form.submit()}
+      onClose={onClose}
+      submit={t('publish.submit')}
+      isDanger
+      isBusy={publish.isPending}
+      error={publish.error}
+      form={form}
+      onSubmit={({ reason }) => publish.mutate(reason.trim())}
       // The menu that led here gives the focus back to its button first.
-      afterOpenChange={(isOpen) => isOpen && form.focusField('reason')}
+      afterOpen={() => form.focusField('reason')}
     >
-      <FormError error={publish.error} />
       {found.some(({ isLoading }) => isLoading) ? (
         <Skeleton active title={false} paragraph={{ rows: 3 }} />
       ) : (
@@ -46,11 +47,9 @@ export function PublishImages({ images, onClose }: { images: Image[]; onClose: (
           return <FindingsAlert key={image.id} title={t('publish.refused', { name: image.name ?? image.id })} findings={highFindings(verification)} others={why} />
         })
       )}
-      <Form form={form} layout="vertical" requiredMark={false} onFinish={({ reason }) => publish.mutate(reason.trim())}>
         <Form.Item name="reason" label={t('publish.reason')} extra={t('publish.hint')} rules={[{ required: true, whitespace: true, message: t('form.required') }, { max: 255 }]}>
           <Input.TextArea rows={2} />
         </Form.Item>
-      </Form>
-    </Modal>
+    </FormDialog>
   )
 }

@@ -1,11 +1,11 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { Modal } from 'antd'
 import { useTranslation } from 'react-i18next'
 import type { Image } from '../../api/images'
 import { namesIn, removeFromStore } from '../../api/stores'
 import { Commands } from '../../components/Commands'
 import { FormError } from '../../components/FormError'
 import { removeFromStoreAsCommand } from '../../lib/commands'
+import { Dialog } from '../../ui/Dialog'
 
 /** Says what goes and what stays, and then takes the image's bytes out of one store. */
 export function RemoveFromStore({ image, store, onClose }: { image: Image; store: string; onClose: () => void }) {
@@ -20,8 +20,7 @@ export function RemoveFromStore({ image, store, onClose }: { image: Image; store
     },
   })
   return (
-    <Modal
-      open
+    <Dialog
       title={t('stores.removeTitle', { store })}
       onCancel={onClose}
       okText={t('stores.remove')}
@@ -37,6 +36,6 @@ export function RemoveFromStore({ image, store, onClose }: { image: Image; store
         <li>{t('stores.removeSpace')}</li>
       </ul>
       <Commands command={removeFromStoreAsCommand(image.id, store)} />
-    </Modal>
+    </Dialog>
   )
 }

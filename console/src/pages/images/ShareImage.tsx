@@ -1,15 +1,17 @@
-import { CheckCircleFilled, CloseCircleFilled, LockOutlined } from '@ant-design/icons'
+import { CheckCircleFilled, CloseCircleFilled, CloseOutlined, LockOutlined, PlusOutlined } from '@ant-design/icons'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { Alert, Input, Modal, Skeleton, Transfer } from 'antd'
+import { Alert, Input, Skeleton, Tag, Transfer } from 'antd'
 import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { addMember, type Image, type Member, membersQuery, removeMember } from '../../api/images'
 import { type Finding, highFindings, verificationQuery } from '../../api/verification'
 import { Commands } from '../../components/Commands'
+import { Name } from '../../components/Name'
 import { useErrorText } from '../../components/useFail'
 import { useSession } from '../../components/useSession'
 import { shareAsCommand, shareAsTerraform } from '../../lib/commands'
 import { FindingsAlert } from './Findings'
+import { Dialog } from '../../ui/Dialog'
 
 interface Outcome {
   project: string
@@ -35,9 +37,9 @@ export function ShareImage({ image, onClose }: { image: Image; onClose: () => vo
   // Fetched, and not "loading": one that failed is loading again each time it is asked, and the choice would be lost.
   if (!members.data || !verification.isFetched)
     return (
-      <Modal open title={t('share.title')} onCancel={onClose} footer={null} width={680}>
+      <Dialog title={t('share.title')} onCancel={onClose} footer={null} width={680}>
         {members.error ? <Alert type="error" showIcon title={text(members.error).what} /> : <Skeleton active />}
-      </Modal>
+      </Dialog>
     )
   return <Lists image={image} members={members.data} handsOn={highFindings(verification.data)} onClose={onClose} />
 }
@@ -87,7 +89,15 @@ function Lists({ image, members, handsOn, onClose }: { image: Image; members: Me
       void queries.invalidateQueries({ queryKey: ['images'] })
     },
   })
-  const move = (id: string) => setShared((was) => (was.includes(id) ? was.filter((one) => one !== id) : [...was, id]))
+  const [said, say] = useState('')
+  const move = (id: string, from: HTMLElement) => {
+    // The row goes to the other list: the focus goes on to its neighbour, or to the list when that was the last.
+    const row = from.closest('li')
+    const next = (row?.nextElementSibling ?? row?.previousElementSibling)?.querySelector('button') ?? row?.parentElement
+    requestAnimationFrame(() => next?.focus())
+    say(t(shared.includes(id) ? 'share.movedBack' : 'share.moved', { project: nameOf(id) }))
+    setShared((was) => (was.includes(id) ? was.filter((one) => one !== id) : [...was, id]))
+  }
   const name = (id: string) => {
     const typed = id.trim()
     if (!typed || entries.some(({ key }) => key === typed)) return
@@ -95,8 +105,7 @@ function Lists({ image, members, handsOn, onClose }: { image: Image; members: Me
     setShared((was) => [...was, typed])
   }
   return (
-    <Modal
-      open
+    <Dialog
       className="share"
       title={t('share.title')}
       width={680}
@@ -121,11 +130,13 @@ function Lists({ image, members, handsOn, onClose }: { image: Image; members: Me
         locale={{ searchPlaceholder: t('share.search') }}
       >
         {({ direction, filteredItems }) => (
-          <ul className="share-list" aria-label={direction === 'left' ? t('share.projects') : t('share.shared')}>
+          <ul className="share-list" tabIndex={-1} aria-label={direction === 'left' ? t('share.projects') : t('share.shared')}>
             {filteredItems.map(({ key, name }) => (
               <li key={key}>
-                <button type="button" disabled={done || commit.isPending} onClick={() => move(key)}>
-                  <span>{name}</span>
+                <button type="button" disabled={done || commit.isPending} onClick={({ currentTarget }) => move(key, currentTarget)}>
+                  <span className="share-name">{direction === 'left' ? <PlusOutlined aria-hidden /> : <CloseOutlined aria-hidden />} <Name>{name}</Name></span>
+                  {direction === 'right' && added.includes(key) && <Tag className="accent">{t('share.isNew')}</Tag>}
+                  {direction === 'left' && removed.includes(key) && <Tag className="held">{t('share.willEnd')}</Tag>}
                   {pending.includes(key) && <span className="quiet"><LockOutlined /> {t('share.pending')}</span>}
                 </button>
               </li>
@@ -133,6 +144,7 @@ function Lists({ image, members, handsOn, onClose }: { image: Image; members: Me
           </ul>
         )}
       </Transfer>
+      <div className="unseen" aria-live="polite">{said}</div>
       {session.sharing === 'any' && !done && (
         <Input.Search style={{ marginTop: 12 }} aria-label={t('share.other')} placeholder={t('share.other')} enterButton={t('share.add')} onSearch={name} />
       )}
@@ -151,6 +163,6 @@ function Lists({ image, members, handsOn, onClose }: { image: Image; members: Me
       )}
       {/* The findings in the person's language; the service's own words where they are not known here. */}
       {warnings.length > 0 && <FindingsAlert title={t('hands.said')} findings={handsOn} others={handsOn.length > 0 ? [] : warnings} />}
-    </Modal>
+    </Dialog>
   )
 }

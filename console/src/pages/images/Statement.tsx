@@ -1,10 +1,11 @@
 import { DownloadOutlined } from '@ant-design/icons'
-import { Button, Modal } from 'antd'
+import { Button } from 'antd'
 import { useTranslation } from 'react-i18next'
 import type { Image } from '../../api/images'
 import { statementCommand } from '../../lib/commands'
 import { saveText } from '../../lib/save'
 import { CopyBlock } from '../../ui/CopyBlock'
+import { Dialog } from '../../ui/Dialog'
 
 /** The signed statement as a file, and the commands that check it without the service. */
 export function Statement({ image, statement, onClose }: { image: Image; statement: unknown; onClose: () => void }) {
@@ -14,8 +15,7 @@ export function Statement({ image, statement, onClose }: { image: Image; stateme
   // Only what was uploaded has a file whose hash the statement names.
   const named = image.os_hash_value && image.disk_format ? `IMAGE.${image.disk_format}` : ''
   return (
-    <Modal
-      open
+    <Dialog
       title={t('verification.statement')}
       width={640}
       onCancel={onClose}
@@ -23,6 +23,6 @@ export function Statement({ image, statement, onClose }: { image: Image; stateme
     >
       <p style={{ marginTop: 0 }}>{t('verification.statementWhat')}</p>
       <CopyBlock label={t('verification.check')} text={statementCommand(location.origin, file, named)} />
-    </Modal>
+    </Dialog>
   )
 }

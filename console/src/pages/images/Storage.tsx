@@ -13,6 +13,7 @@ export function Storage({ image }: { image: Image }) {
   const session = useSession()
   const isOwn = canWithImage('edit', image, session) === null && (image.status === 'active' || image.status === 'deactivated')
   const { data: figures } = useQuery({ ...figuresQuery(image.id), enabled: isOwn })
+  const algorithm = image.os_hash_algo?.toUpperCase() ?? 'SHA512'
   const later = image.size === null ? '–' : t('image.hashLater')
   return (
     <section className="card padded" aria-labelledby="storage">
@@ -34,8 +35,8 @@ export function Storage({ image }: { image: Image }) {
                 [t('image.shared'), <Figure key="s" mark="shared" value={figures?.shared_bytes} />],
               ] satisfies [string, React.ReactNode][])
             : []),
-          [image.os_hash_algo?.toUpperCase() ?? 'SHA512', <Hash key="h" value={image.os_hash_value} later={later} />],
-          ['MD5', <Hash key="m" value={image.checksum} later={later} />],
+          [algorithm, <Hash key="h" of={algorithm} value={image.os_hash_value} later={later} />],
+          ['MD5', <Hash key="m" of="MD5" value={image.checksum} later={later} />],
         ]}
       />
     </section>
@@ -43,9 +44,10 @@ export function Storage({ image }: { image: Image }) {
 }
 
 /** As much of it as fits, and the whole of it to copy. */
-function Hash({ value, later }: { value: string | null; later: string }) {
+function Hash({ of, value, later }: { of: string; value: string | null; later: string }) {
+  const { t } = useTranslation()
   if (value === null) return later
-  return <Typography.Text className="mono hash" copyable={{ text: value }} ellipsis={{ tooltip: value }}>{value}</Typography.Text>
+  return <Typography.Text className="mono hash" copyable={{ text: value, tooltips: [t('copy', { what: of }), t('copied')] }} ellipsis={{ tooltip: value }}>{value}</Typography.Text>
 }
 
 function Figure({ mark, value }: { mark: string; value: number | undefined }) {

@@ -1,15 +1,15 @@
 import { InboxOutlined } from '@ant-design/icons'
-import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { Form, Input, Modal, Select, Upload } from 'antd'
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
+import { Alert, Form, Input, Select, Upload } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { createImage } from '../../api/images'
+import { createImage, type Image, imageUsageQuery } from '../../api/images'
 import { useUploads } from '../../components/Uploads'
 import { Commands } from '../../components/Commands'
-import { FormError } from '../../components/FormError'
+import { FormDialog } from '../../components/FormDialog'
 import { useStores } from '../../components/useStores'
 import { bytes } from '../../lib/bytes'
-import { uploadAsCommand } from '../../lib/commands'
+import { uploadAgainAsCommand, uploadAsCommand } from '../../lib/commands'
 import { formatOf, FORMATS, nameOf } from '../../lib/formats'
 import { otherStore, StoreField } from './StoreField'
 
@@ -19,47 +19,75 @@ interface Typed {
   store?: string
 }
 
-/** A file of this computer becomes an image; it is sent while the person goes on. */
-export function UploadImage({ onClose }: { onClose: () => void }) {
+const MIB = 1024 * 1024
+
+/**
+ * A file of this computer becomes an image; it is sent while the person goes on. `image`: a record that waits for its
+ * file, as one does whose upload failed.
+ */
+export function UploadImage({ image, onClose }: { image?: Image; onClose: () => void }) {
   const { t } = useTranslation()
   const queries = useQueryClient()
   const { begin } = useUploads()
   const [file, setFile] = useState<File>()
   const stores = useStores()
+  const usage = useQuery(imageUsageQuery).data?.image_size_total
   const [form] = Form.useForm<Typed>()
   const typed = Form.useWatch([], form) as Partial<Typed> | undefined
   const create = useMutation({
-    mutationFn: ({ name, disk_format }: Typed) => createImage({ name: name.trim(), disk_format, container_format: 'bare' }),
+    mutationFn: async ({ name, disk_format }: Typed) => image ?? createImage({ name: name.trim(), disk_format, container_format: 'bare' }),
     onSuccess: ({ id, name }, { store }) => {
       if (file) begin(id, name ?? id, file, store)
       void queries.invalidateQueries({ queryKey: ['images'] })
       onClose()
     },
   })
+  // Known before the first byte is sent.
+  const free = usage && usage.limit >= 0 ? (usage.limit - usage.usage) * MIB : Infinity
+  const isTooLarge = file !== undefined && file.size > free
   const chosen = (file: File) => {
     setFile(file)
-    form.setFieldValue('disk_format', formatOf(file.name))
-    if (!form.getFieldValue('name')) form.setFieldValue('name', nameOf(file.name))
+    if (!image) form.setFieldValue('disk_format', formatOf(file.name))
+    if (!image && !form.getFieldValue('name')) form.setFieldValue('name', nameOf(file.name))
     // The component must not send it by itself.
     return false
   }
+  const store = otherStore(stores, typed?.store)
+  const command = image
+    ? uploadAgainAsCommand({ id: image.id, file: file?.name ?? 'FILE', store })
+    : uploadAsCommand({ file: file?.name ?? 'FILE', name: typed?.name?.trim() || 'my-image', disk_format: typed?.disk_format ?? 'qcow2', store })
   return (
-    <Modal open title={t('upload.title')} onCancel={onClose} okText={t('upload.submit')} okButtonProps={{ disabled: !file, loading: create.isPending }} onOk={() => form.submit()} width={500}>
-      <FormError error={create.error} />
+    <FormDialog
+      title={image ? t('upload.againOf', { name: image.name ?? image.id }) : t('upload.title')}
+      submit={t('upload.submit')}
+      isDisabled={!file || isTooLarge}
+      isBusy={create.isPending}
+      error={create.error}
+      form={form}
+      initialValues={{ disk_format: 'qcow2' }}
+      onSubmit={(typed) => create.mutate(typed)}
+      onClose={onClose}
+      width={500}
+    >
       <Upload.Dragger maxCount={1} showUploadList={false} beforeUpload={chosen} style={{ marginBottom: 14 }}>
         <InboxOutlined aria-hidden style={{ fontSize: 28, color: 'var(--ant-color-primary)' }} />
         <div style={{ marginTop: 6 }}>{file ? `${file.name} · ${bytes(file.size)}` : t('upload.choose')}</div>
       </Upload.Dragger>
-      <Form form={form} layout="vertical" requiredMark={false} initialValues={{ disk_format: 'qcow2' }} onFinish={(typed) => create.mutate(typed)}>
-        <Form.Item name="name" label={t('form.name')} rules={[{ required: true, whitespace: true, message: t('form.required') }, { max: 255 }]}>
-          <Input autoComplete="off" />
-        </Form.Item>
-        <Form.Item name="disk_format" label={t('column.format')} extra={t('upload.formatHint')}>
-          <Select options={FORMATS.map((value) => ({ value, label: value }))} />
-        </Form.Item>
-        <StoreField stores={stores} />
-      </Form>
-      <Commands command={uploadAsCommand({ file: file?.name ?? 'FILE', name: typed?.name?.trim() || 'my-image', disk_format: typed?.disk_format ?? 'qcow2', store: otherStore(stores, typed?.store) })} />
-    </Modal>
+      {isTooLarge && <Alert type="error" showIcon role="alert" className="notice" title={t('upload.tooLarge', { size: bytes(file.size), free: bytes(Math.max(free, 0)) })} />}
+      {image ? (
+        <p className="quiet" style={{ marginTop: 0 }}>{t('upload.againFormat', { format: image.disk_format })}</p>
+      ) : (
+        <>
+          <Form.Item name="name" label={t('form.name')} rules={[{ required: true, whitespace: true, message: t('form.required') }, { max: 255 }]}>
+            <Input autoComplete="off" />
+          </Form.Item>
+          <Form.Item name="disk_format" label={t('column.format')} extra={t('upload.formatHint')}>
+            <Select options={FORMATS.map((value) => ({ value, label: value }))} />
+          </Form.Item>
+        </>
+      )}
+      <StoreField stores={stores} />
+      <Commands command={command} />
+    </FormDialog>
   )
 }

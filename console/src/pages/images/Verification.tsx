@@ -82,6 +82,7 @@ function By({ found: { verified_at, verifier } }: { found: Verification }) {
 
 function Outcome({ image, found }: { image: Image; found: Verification }) {
   const { t } = useTranslation()
+  const { cleans } = useSession()
   const { report, verdict, statement } = found
   const high = highFindings(found).length
   const reasons = [...otherReasons(found), ...(high > 0 ? [t('verification.stopped', { count: high })] : [])]
@@ -100,7 +101,7 @@ function Outcome({ image, found }: { image: Image; found: Verification }) {
             {report.findings.length === 0 && <p className="quiet">{t('verification.nothing')}</p>}
             <Findings findings={report.findings} />
             {report.has_more_findings && <p className="quiet">{t('verification.more')}</p>}
-            {isCurable(report) && <CleanCopy image={image} />}
+            {cleans && isCurable(report) && <CleanCopy image={image} />}
           </div>
         </div>
       )}

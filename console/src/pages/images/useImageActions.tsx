@@ -1,20 +1,21 @@
 import { useQueryClient } from '@tanstack/react-query'
+import { App } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
-import { changeImage, deleteImage, fileUrl, type Image, publishImage, setActive } from '../../api/images'
+import { changeImage, deleteImage, fileLink, type Image, publishImage, setActive } from '../../api/images'
 import type { Action } from '../../components/ActionsMenu'
 import { useFail } from '../../components/useFail'
 import { useSession } from '../../components/useSession'
-import { canWithImage, type ImageAction, type Reason } from '../../lib/can'
+import { ableImages, type ImageAction } from '../../lib/can'
 import { saveFrom } from '../../lib/save'
+import { visible } from '../../lib/text'
 import { paths } from '../../paths'
 import { DeleteImages } from './DeleteImages'
 import { EditImage } from './EditImage'
 import { isHeldBack, PublishImages } from './PublishImages'
 import { ShareImage } from './ShareImage'
-
-const ALONE: ImageAction[] = ['launch', 'edit', 'download', 'share']
+import { UploadImage } from './UploadImage'
 
 /** The actions on the selected images, and the dialogs that they open. */
 export function useImageActions(selected: Image[], onDeleted?: () => void) {
@@ -23,64 +24,76 @@ export function useImageActions(selected: Image[], onDeleted?: () => void) {
   const navigate = useNavigate()
   const fail = useFail()
   const queries = useQueryClient()
-  const [dialog, setDialog] = useState<'share' | 'edit' | 'delete' | null>(null)
+  const { modal } = App.useApp()
+  const [dialog, setDialog] = useState<'share' | 'edit' | 'delete' | 'upload' | null>(null)
   // The images that the service did not make Public, for what was found inside.
   const [refused, setRefused] = useState<Image[]>([])
   const [one] = selected
 
-  const why = (action: ImageAction): Reason => {
-    if (!one) return 'nothingSelected'
-    if (selected.length > 1 && ALONE.includes(action)) return 'oneOnly'
-    return selected.map((image) => canWithImage(action, image, session)).find((reason) => reason !== null) ?? null
-  }
-  const change = async (title: string, act: (image: Image) => Promise<unknown>) => {
-    const outcomes = await Promise.allSettled(selected.map(act))
+  const each = async (title: string, images: Image[], act: (image: Image) => Promise<unknown>) => {
+    const outcomes = await Promise.allSettled(images.map(act))
     outcomes.forEach((outcome, n) => {
-      if (outcome.status === 'rejected') fail(`${title}: ${selected[n]?.name ?? ''}`, outcome.reason)
+      if (outcome.status === 'rejected') fail(`${title}: ${images[n]?.name ?? ''}`, outcome.reason)
     })
     await queries.invalidateQueries({ queryKey: ['images'] })
   }
   // The dialog for a reason shows the images held back before, and those that the service now does not make Public.
-  const publish = async () => {
-    const held = selected.filter(({ effigy_public: hold }) => hold)
-    const others = selected.filter(({ effigy_public: hold }) => !hold)
-    const outcomes = await Promise.allSettled(others.map((image) => publishImage(image.id)))
-    outcomes.forEach((outcome, n) => {
-      const image = others[n]
-      if (outcome.status === 'fulfilled' || !image) return
-      if (isHeldBack(outcome.reason)) held.push(image)
-      else fail(`${t('images.action.publish')}: ${image.name ?? ''}`, outcome.reason)
-    })
-    await queries.invalidateQueries({ queryKey: ['images'] })
+  const publish = async (title: string, images: Image[]) => {
+    const held = images.filter(({ effigy_public: hold }) => hold)
+    await each(title, images.filter(({ effigy_public: hold }) => !hold), (image) =>
+      publishImage(image.id).catch((error: unknown) => {
+        if (!isHeldBack(error)) throw error
+        held.push(image)
+      }),
+    )
     setRefused(held)
   }
-  const download = () => one && saveFrom(fileUrl(one.id), `${one.name ?? one.id}.${one.disk_format ?? 'img'}`)
+  const confirmPublish = (title: string, images: Image[]) => {
+    // Those held back are asked about with what was found in them.
+    if (images.every(({ effigy_public: hold }) => hold)) return void publish(title, images)
+    modal.confirm({
+      title: t('publish.ask', { count: images.length }),
+      content: <>{t('publish.askWhat', { names: images.map(({ name, id }) => visible(name ?? id)).join(', ') })}</>,
+      okText: title,
+      onOk: () => publish(title, images),
+    })
+  }
+  const download = () => one && saveFrom(fileLink(one.id), `${one.name ?? one.id}.${one.disk_format ?? 'img'}`)
   const patch = (path: string, value: unknown) => (image: Image) => changeImage(image.id, [{ op: 'replace', path, value }])
-  const action = (key: Exclude<ImageAction, 'share' | 'upload'>, run: () => void, more?: Partial<Action>): Action => ({
-    key, label: t(`images.action.${key}`), reason: why(key), run, ...more,
-  })
-  const each = (key: 'protect' | 'unprotect' | 'deactivate' | 'reactivate', act: (image: Image) => Promise<unknown>) =>
-    action(key, () => void change(t(`images.action.${key}`), act))
+  /** An action on those of the selection that it is possible for; the label says on how many, when not on all. */
+  const action = (key: Exclude<ImageAction, 'share'>, run: (title: string, able: Image[]) => void, more?: Partial<Action>): Action => {
+    const { able, reason } = ableImages(key, selected, session)
+    const title = t(`images.action.${key}`)
+    const isSome = able.length > 0 && able.length < selected.length
+    return { key, label: isSome ? t('someOf', { action: title, count: able.length, all: selected.length }) : title, reason, run: () => run(title, able), ...more }
+  }
+  const change = (key: 'protect' | 'unprotect' | 'deactivate' | 'reactivate' | 'unpublish', act: (image: Image) => Promise<unknown>, more?: Partial<Action>) =>
+    action(key, (title, able) => void each(title, able, act), more)
+  const isWaiting = one?.status === 'queued'
   const actions: Action[] = [
     action('launch', () => one && void navigate(paths.launchFrom(one.id))),
+    ...(isWaiting ? [action('upload', () => setDialog('upload'))] : []),
     action('edit', () => setDialog('edit')),
     action('download', download),
-    { ...(one?.protected ? each('unprotect', patch('/protected', false)) : each('protect', patch('/protected', true))), apart: true },
-    one?.status === 'deactivated' ? each('reactivate', ({ id }) => setActive(id, true)) : each('deactivate', ({ id }) => setActive(id, false)),
-    ...(session.is_admin ? [action('publish', () => void publish())] : []),
+    one?.protected ? change('unprotect', patch('/protected', false), { apart: true }) : change('protect', patch('/protected', true), { apart: true }),
+    one?.status === 'deactivated' ? change('reactivate', ({ id }) => setActive(id, true)) : change('deactivate', ({ id }) => setActive(id, false)),
+    ...(session.is_admin ? [action('publish', confirmPublish)] : []),
+    ...(session.is_admin && one?.visibility === 'public' ? [change('unpublish', patch('/visibility', 'private'))] : []),
     action('delete', () => setDialog('delete'), { danger: true, apart: true }),
   ]
+  const deletable = ableImages('delete', selected, session).able
   const remove = async () => {
-    await change(t('images.action.delete'), ({ id }) => deleteImage(id))
+    await each(t('images.action.delete'), deletable, ({ id }) => deleteImage(id))
     onDeleted?.()
   }
   const dialogs = one && (
     <>
       {dialog === 'share' && <ShareImage image={one} onClose={() => setDialog(null)} />}
-      {dialog === 'delete' && <DeleteImages images={selected} onDelete={remove} onClose={() => setDialog(null)} />}
+      {dialog === 'delete' && <DeleteImages images={deletable} onDelete={remove} onClose={() => setDialog(null)} />}
       {refused.length > 0 && <PublishImages images={refused} onClose={() => setRefused([])} />}
+      {dialog === 'upload' && <UploadImage image={one} onClose={() => setDialog(null)} />}
       {dialog === 'edit' && <EditImage image={one} onClose={() => setDialog(null)} />}
     </>
   )
-  return { actions, dialogs, share: { reason: why('share'), open: () => setDialog('share') } }
+  return { actions, dialogs, share: { reason: ableImages('share', selected, session).reason, open: () => setDialog('share') } }
 }

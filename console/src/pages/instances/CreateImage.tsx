@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { Alert, App, Button, Form, Input, Modal } from 'antd'
+import { Alert, App, Button, Form, Input } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
@@ -7,7 +7,7 @@ import { ApiError } from '../../api/errors'
 import { createImageOf, type Instance, instanceQuery, stopInstance } from '../../api/instances'
 import { InstanceStatusBadge } from '../../components/StatusBadge'
 import { useErrorText, useFail } from '../../components/useFail'
-import { FormError } from '../../components/FormError'
+import { FormDialog } from '../../components/FormDialog'
 import { paths } from '../../paths'
 
 /** Whether the service asks for a reason to copy a Windows that is not generalised, or that nobody can tell of. */
@@ -27,7 +27,6 @@ export function CreateImage({ instance, onClose }: { instance: Instance; onClose
   const { notification } = App.useApp()
   const queries = useQueryClient()
   const fail = useFail()
-  const [form] = Form.useForm<Typed>()
   const now = useQuery(instanceQuery(instance.id)).data ?? instance
   const isStopped = now.status === 'SHUTOFF' && now['OS-EXT-STS:task_state'] === null
   const stop = useMutation({
@@ -51,16 +50,18 @@ export function CreateImage({ instance, onClose }: { instance: Instance; onClose
   const [isRefused, setRefused] = useState(false)
   if (!isRefused && asksForReason(create.error)) setRefused(true)
   return (
-    <Modal
-      open
+    <FormDialog<Typed>
       title={t('createImage.title')}
-      onCancel={onClose}
-      okText={isRefused ? t('createImage.anyway') : t('createImage.submit')}
-      okButtonProps={{ disabled: !isStopped, danger: isRefused, loading: create.isPending }}
-      onOk={() => form.submit()}
+      submit={isRefused ? t('createImage.anyway') : t('createImage.submit')}
+      isDisabled={!isStopped}
+      isDanger={isRefused}
+      isBusy={create.isPending}
+      error={asksForReason(create.error) ? null : create.error}
+      onSubmit={(typed) => isStopped && create.mutate(typed)}
+      onClose={onClose}
       width={isRefused ? 560 : 460}
     >
-      {asksForReason(create.error) ? <Refusal error={create.error} /> : <FormError error={create.error} />}
+      {asksForReason(create.error) && <Refusal error={create.error} />}
       {!isStopped && (
         <Alert
           type="info"
@@ -75,7 +76,6 @@ export function CreateImage({ instance, onClose }: { instance: Instance; onClose
           }
         />
       )}
-      <Form form={form} layout="vertical" requiredMark={false} onFinish={(typed) => isStopped && create.mutate(typed)}>
         <Form.Item name="name" label={t('form.name')} rules={[{ required: true, whitespace: true, message: t('form.required') }, { max: 255 }]}>
           <Input autoFocus autoComplete="off" />
         </Form.Item>
@@ -84,9 +84,8 @@ export function CreateImage({ instance, onClose }: { instance: Instance; onClose
             <Input.TextArea rows={2} autoFocus />
           </Form.Item>
         )}
-      </Form>
       <p className="quiet" style={{ margin: 0 }}>{t('createImage.hint', { name: instance.name })}</p>
-    </Modal>
+    </FormDialog>
   )
 }
 

@@ -3,12 +3,14 @@ import { Alert, Skeleton, Table, Tabs } from 'antd'
 import { lazy, type ReactNode, Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useNavigate, useParams } from 'react-router'
+import { isGone } from '../../api/errors'
 import { imageNamesQuery, imagesOfInstanceQuery } from '../../api/images'
 import { type ActionRecord, actionsQuery, type Instance, instanceQuery } from '../../api/instances'
 import { ActionsMenu } from '../../components/ActionsMenu'
 import { Ago } from '../../components/Ago'
 import { Failure } from '../../components/Failure'
 import { Missing } from '../../components/Missing'
+import { NotFound } from '../../components/NotFound'
 import { PageHead } from '../../components/PageHead'
 import { ImageStatusBadge, InstanceStatusBadge } from '../../components/StatusBadge'
 import { paths } from '../../paths'
@@ -24,6 +26,8 @@ export function InstancePage() {
   const { t } = useTranslation()
   const { id = '' } = useParams()
   const query = useQuery(instanceQuery(id))
+  // It was there when the page was opened.
+  if (query.data && isGone(query.error)) return <NotFound title={t('instance.gone', { name: query.data.name })} />
   if (query.data) return <Details instance={query.data} />
   if (query.error) return <Missing title={t('nav.instances')} error={query.error} retry={() => void query.refetch()} />
   return <Skeleton active paragraph={{ rows: 8 }} />
@@ -45,7 +49,7 @@ function Details({ instance }: { instance: Instance }) {
       <PageHead title={instance.name} status={<InstanceStatusBadge instance={instance} />}>
         <ActionsMenu label={t('instances.more')} actions={actions} />
       </PageHead>
-      {instance.fault && <Alert type="error" showIcon style={{ marginBottom: 14 }} title={instance.fault.message} />}
+      {instance.fault && <Alert type={instance.status === 'SHUTOFF' ? 'warning' : 'error'} showIcon className="notice" title={instance.fault.message} />}
       <div className="columns">
         <section className="card padded">
           <h2>{t('instance.facts')}</h2>

@@ -12,10 +12,12 @@ import { Failure } from '../../components/Failure'
 import { PageHead } from '../../components/PageHead'
 import { Pager } from '../../components/Pager'
 import { SearchBox } from '../../components/SearchBox'
+import { Name } from '../../components/Name'
 import { InstanceStatusBadge } from '../../components/StatusBadge'
 import { Why } from '../../components/Why'
-import { useFilters } from '../../components/useFilters'
+import { useFilters, useFirstPageWhenGone } from '../../components/useFilters'
 import { useSession } from '../../components/useSession'
+import { useWidth } from '../../components/useWidth'
 import { bytes } from '../../lib/bytes'
 import { canChange } from '../../lib/can'
 import { paths } from '../../paths'
@@ -23,6 +25,8 @@ import { Empty } from '../../ui/Empty'
 import { useInstanceActions } from './useInstanceActions'
 
 const PAGE = 50
+/** Old rows are greyed when the new ones take longer than so many milliseconds. */
+const SOON = 150
 const MIB = 1024 * 1024
 
 /** The flavor in a few signs. */
@@ -37,12 +41,17 @@ export function Instances() {
   const { t } = useTranslation()
   const navigate = useNavigate()
   const session = useSession()
-  const { get, set } = useFilters()
+  const filters = useFilters()
+  const { get, set } = filters
+  const width = useWidth()
   const [search, status, after] = [get('search'), get('status'), get('after')]
   const list = useQuery({ ...instancesQuery({ search, status, marker: after, limit: PAGE }), placeholderData: keepPreviousData })
+  useFirstPageWhenGone(filters, list.error)
   const instances = useMemo(() => list.data?.servers ?? [], [list.data])
   const [keys, setKeys] = useState<React.Key[]>([])
-  const selected = useMemo(() => instances.filter(({ id }) => keys.includes(id)), [instances, keys])
+  // Rows that are about to be replaced are nobody's choice.
+  const isOld = list.isPlaceholderData
+  const selected = useMemo(() => (isOld ? [] : instances.filter(({ id }) => keys.includes(id))), [instances, keys, isOld])
   const { actions, dialogs } = useInstanceActions(selected, () => setKeys([]))
   const ids = useMemo(
     () => [...new Set(instances.flatMap(({ image }) => (image === '' ? [] : [image.id])))].sort(),
@@ -55,16 +64,17 @@ export function Instances() {
     return name ? <Link to={paths.image(image.id)}>{name}</Link> : <span className="quiet mono">{image.id.slice(0, 8)}</span>
   }
 
+  const from = (least: number, ...columns: NonNullable<TableProps<Instance>['columns']>) => (width >= least ? columns : [])
   const columns: TableProps<Instance>['columns'] = [
     {
-      title: t('column.name'), key: 'name', width: '21%',
-      render: (_, { id, name }) => <Link className="name-cell" to={paths.instance(id)}>{name}</Link>,
+      title: t('column.name'), key: 'name', className: 'name-column',
+      render: (_, { id, name }) => <Link className="name-cell" to={paths.instance(id)}><Name>{name}</Name></Link>,
     },
-    { title: t('column.status'), key: 'status', width: '14%', render: (_, instance) => <InstanceStatusBadge instance={instance} /> },
-    { title: t('column.image'), key: 'image', width: '15%', ellipsis: true, render: (_, instance) => imageCell(instance) },
-    { title: t('column.flavor'), key: 'flavor', width: '24%', ellipsis: true, render: (_, { flavor }) => <span className="number">{flavorText(flavor)}</span> },
-    { title: t('column.address'), key: 'address', width: '13%', ellipsis: true, render: (_, instance) => <span className="number">{addressOf(instance)}</span> },
-    { title: t('column.age'), key: 'age', width: '13%', render: (_, { created }) => <Ago at={created} /> },
+    { title: t('column.status'), key: 'status', width: 178, render: (_, instance) => <InstanceStatusBadge instance={instance} /> },
+    ...from(768, { title: t('column.image'), key: 'image', width: 160, ellipsis: true, render: (_, instance) => imageCell(instance) }),
+    ...from(1200, { title: t('column.flavor'), key: 'flavor', width: 220, ellipsis: true, render: (_, { flavor }) => <span className="number">{flavorText(flavor)}</span> }),
+    ...from(1200, { title: t('column.address'), key: 'address', width: 130, ellipsis: true, render: (_, instance) => <span className="number">{addressOf(instance)}</span> }),
+    { title: t('column.age'), key: 'age', width: 116, render: (_, { created }) => <Ago at={created} /> },
   ]
   const reason = canChange(session) ? null : 'readerOnly'
   const launch = (
@@ -105,7 +115,8 @@ export function Instances() {
             rowKey="id"
             columns={columns}
             dataSource={instances}
-            loading={list.isPending}
+            loading={{ spinning: list.isPending || isOld, delay: list.isPending ? 0 : SOON }}
+            className="list"
             pagination={false}
             tableLayout="fixed"
             locale={{ emptyText: list.isPending ? ' ' : empty }}

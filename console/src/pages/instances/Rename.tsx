@@ -1,13 +1,12 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { Form, Input, Modal } from 'antd'
+import { Form, Input } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { type Instance, renameInstance } from '../../api/instances'
-import { FormError } from '../../components/FormError'
+import { FormDialog } from '../../components/FormDialog'
 
 export function Rename({ instance, onClose }: { instance: Instance; onClose: () => void }) {
   const { t } = useTranslation()
   const queries = useQueryClient()
-  const [form] = Form.useForm<{ name: string }>()
   const rename = useMutation({
     mutationFn: (name: string) => renameInstance(instance.id, name),
     onSuccess: async () => {
@@ -16,13 +15,10 @@ export function Rename({ instance, onClose }: { instance: Instance; onClose: () 
     },
   })
   return (
-    <Modal open title={t('rename.title')} onCancel={onClose} okText={t('rename.submit')} confirmLoading={rename.isPending} onOk={() => form.submit()} width={420}>
-      <FormError error={rename.error} />
-      <Form form={form} layout="vertical" requiredMark={false} initialValues={{ name: instance.name }} onFinish={({ name }) => rename.mutate(name.trim())}>
+    <FormDialog title={t('rename.title')} submit={t('rename.submit')} isBusy={rename.isPending} error={rename.error} initialValues={{ name: instance.name }} onSubmit={({ name }: { name: string }) => rename.mutate(name.trim())} onClose={onClose} width={420}>
         <Form.Item name="name" label={t('form.name')} rules={[{ required: true, whitespace: true, message: t('form.required') }, { max: 255 }]}>
           <Input autoFocus autoComplete="off" />
         </Form.Item>
-      </Form>
-    </Modal>
+    </FormDialog>
   )
 }

@@ -11,6 +11,7 @@ export function Screen({ id }: { id: string }) {
   const text = useErrorText()
   const box = useRef<HTMLDivElement>(null)
   const screen = useRef<RFB>(null)
+  const out = useRef<HTMLButtonElement>(null)
   const [attempt, setAttempt] = useState(0)
   const [state, setState] = useState<'opening' | 'open' | 'ended'>('opening')
   const [why, setWhy] = useState('')
@@ -18,6 +19,14 @@ export function Screen({ id }: { id: string }) {
     const place = box.current
     if (!place) return
     let isGone = false
+    // The guest gets every key, but for this way out of it.
+    const leave = (event: KeyboardEvent) => {
+      if (!event.ctrlKey || !event.altKey || !event.shiftKey) return
+      event.preventDefault()
+      event.stopPropagation()
+      out.current?.focus()
+    }
+    place.addEventListener('keydown', leave, { capture: true })
     setState('opening')
     consoleAddress(id, 'vnc')
       .then((address) => {
@@ -36,6 +45,7 @@ export function Screen({ id }: { id: string }) {
       })
     return () => {
       isGone = true
+      place.removeEventListener('keydown', leave, { capture: true })
       screen.current?.disconnect()
       screen.current = null
     }
@@ -45,7 +55,8 @@ export function Screen({ id }: { id: string }) {
     <>
       {state === 'ended' && <Alert type="warning" showIcon style={{ marginBottom: 10 }} title={t('console.ended')} description={why} action={again} />}
       <div className="toolbar">
-        <Button size="small" disabled={state !== 'open'} onClick={() => screen.current?.sendCtrlAltDel()}>Ctrl+Alt+Del</Button>
+        <Button ref={out} size="small" disabled={state !== 'open'} onClick={() => screen.current?.sendCtrlAltDel()}>Ctrl+Alt+Del</Button>
+        <span className="quiet">{t('console.wayOut')}</span>
         <span className="quiet" role="status">{state === 'open' ? t('console.connected') : state === 'opening' ? t('console.opening') : ''}</span>
       </div>
       <div className="screen" ref={box} data-state={state} role="group" aria-label={t('console.screen')} />

@@ -6,7 +6,8 @@ import { deleteInstance, forceOffInstance, type Instance, rebootInstance, startI
 import type { Action } from '../../components/ActionsMenu'
 import { useFail } from '../../components/useFail'
 import { useSession } from '../../components/useSession'
-import { canDo, type InstanceAction } from '../../lib/can'
+import { ableInstances, type InstanceAction } from '../../lib/can'
+import { visible } from '../../lib/text'
 import { CreateImage } from './CreateImage'
 import { Rename } from './Rename'
 
@@ -20,47 +21,38 @@ export function useInstanceActions(selected: Instance[], onDeleted?: () => void)
   const [dialog, setDialog] = useState<'image' | 'rename' | null>(null)
   const [one] = selected
 
-  const each = async (act: (id: string) => Promise<unknown>, title: string) => {
-    const outcomes = await Promise.allSettled(selected.map(({ id }) => act(id)))
+  const each = async (title: string, instances: Instance[], act: (id: string) => Promise<unknown>) => {
+    const outcomes = await Promise.allSettled(instances.map(({ id }) => act(id)))
     outcomes.forEach((outcome, n) => {
-      if (outcome.status === 'rejected') fail(`${title}: ${selected[n]?.name ?? ''}`, outcome.reason)
+      if (outcome.status === 'rejected') fail(`${title}: ${instances[n]?.name ?? ''}`, outcome.reason)
     })
     await queries.invalidateQueries({ queryKey: ['instances'] })
   }
-  const names = selected.map(({ name }) => name).join(', ')
-  const confirmDelete = () =>
+  const confirm = (key: 'delete' | 'forceOff' | 'hardReboot', instances: Instance[], act: () => Promise<unknown>) =>
     modal.confirm({
-      title: t('instances.delete.title', { count: selected.length }),
-      content: <>{t('instances.delete.what', { names })}</>,
-      okText: t('instances.delete.submit'),
+      title: t(`instances.${key}.title`, { count: instances.length }),
+      content: <>{t(`instances.${key}.what`, { names: instances.map(({ name }) => visible(name)).join(', ') })}</>,
+      okText: t(`instances.action.${key}`),
       okButtonProps: { danger: true },
-      onOk: async () => {
-        await each(deleteInstance, t('instances.delete.submit'))
-        onDeleted?.()
-      },
+      onOk: act,
     })
 
-  const confirmForceOff = () =>
-    modal.confirm({
-      title: t('instances.forceOff.title', { count: selected.length }),
-      content: <>{t('instances.forceOff.what', { names })}</>,
-      okText: t('instances.action.forceOff'),
-      okButtonProps: { danger: true },
-      onOk: () => each(forceOffInstance, t('instances.action.forceOff')),
-    })
-
-  const action = (key: InstanceAction, run: () => void, more?: Partial<Action>): Action => ({
-    key, label: t(`instances.action.${key}`), reason: canDo(key, selected, session), run, ...more,
-  })
+  /** An action on those of the selection that it is possible for; the label says on how many, when not on all. */
+  const action = (key: InstanceAction, run: (title: string, able: Instance[]) => void, more?: Partial<Action>): Action => {
+    const { able, reason } = ableInstances(key, selected, session)
+    const title = t(`instances.action.${key}`)
+    const isSome = able.length > 0 && able.length < selected.length
+    return { key, label: isSome ? t('someOf', { action: title, count: able.length, all: selected.length }) : title, reason, run: () => run(title, able), ...more }
+  }
   const actions = [
-    action('start', () => void each(startInstance, t('instances.action.start'))),
-    action('stop', () => void each(stopInstance, t('instances.action.stop'))),
-    action('reboot', () => void each((id) => rebootInstance(id, 'SOFT'), t('instances.action.reboot'))),
-    action('hardReboot', () => void each((id) => rebootInstance(id, 'HARD'), t('instances.action.hardReboot'))),
-    action('forceOff', confirmForceOff, { danger: true }),
+    action('start', (title, able) => void each(title, able, startInstance)),
+    action('stop', (title, able) => void each(title, able, stopInstance)),
+    action('reboot', (title, able) => void each(title, able, (id) => rebootInstance(id, 'SOFT'))),
+    action('hardReboot', (title, able) => confirm('hardReboot', able, () => each(title, able, (id) => rebootInstance(id, 'HARD')))),
+    action('forceOff', (title, able) => confirm('forceOff', able, () => each(title, able, forceOffInstance)), { danger: true }),
     action('createImage', () => setDialog('image'), { apart: true }),
     action('rename', () => setDialog('rename')),
-    action('delete', confirmDelete, { danger: true, apart: true }),
+    action('delete', (title, able) => confirm('delete', able, () => each(title, able, deleteInstance).then(onDeleted)), { danger: true, apart: true }),
   ]
   const dialogs = one && (
     <>

@@ -1,16 +1,16 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
-import { Alert, Button, Form, Input, Modal } from 'antd'
+import { Alert, Button, Form, Input } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { generateKeyPair } from '../../api/keyPairs'
-import { FormError } from '../../components/FormError'
+import { FormDialog } from '../../components/FormDialog'
 import { saveText } from '../../lib/save'
 import { CopyBlock } from '../../ui/CopyBlock'
+import { Dialog } from '../../ui/Dialog'
 
 /** Has the service make a key; its private half is shown here, once, and kept nowhere. */
 export function GenerateKeyPair({ onClose }: { onClose: () => void }) {
   const { t } = useTranslation()
   const queries = useQueryClient()
-  const [form] = Form.useForm<{ name: string }>()
   const make = useMutation({
     mutationFn: (name: string) => generateKeyPair(name.trim()),
     onSuccess: () => queries.invalidateQueries({ queryKey: ['key-pairs'] }),
@@ -20,8 +20,7 @@ export function GenerateKeyPair({ onClose }: { onClose: () => void }) {
   const made = make.data
   if (made)
     return (
-      <Modal
-        open
+      <Dialog
         title={t('keyPairs.made', { name: made.name })}
         width={620}
         closable={false}
@@ -35,17 +34,14 @@ export function GenerateKeyPair({ onClose }: { onClose: () => void }) {
         <Alert type="warning" showIcon title={t('keyPairs.once')} style={{ marginBottom: 14 }} />
         <CopyBlock label={t('keyPairs.privateKey')} text={made.private_key} height={220} />
         <p className="quiet" style={{ marginBottom: 0 }}>{t('keyPairs.chmod', { name: made.name })}</p>
-      </Modal>
+      </Dialog>
     )
   return (
-    <Modal open title={t('keyPairs.generate')} onCancel={onClose} okText={t('keyPairs.generate')} confirmLoading={make.isPending} onOk={() => form.submit()} width={460}>
-      <FormError error={make.error} />
-      <Form form={form} layout="vertical" requiredMark={false} onFinish={({ name }) => make.mutate(name)}>
+    <FormDialog title={t('keyPairs.generate')} submit={t('keyPairs.generate')} isBusy={make.isPending} error={make.error} onSubmit={({ name }: { name: string }) => make.mutate(name)} onClose={onClose}>
         <Form.Item name="name" label={t('form.name')} rules={[{ required: true, whitespace: true, message: t('form.required') }, { max: 255 }]}>
           <Input autoFocus autoComplete="off" />
         </Form.Item>
-      </Form>
       <p className="quiet" style={{ margin: 0 }}>{t('keyPairs.generateHint')}</p>
-    </Modal>
+    </FormDialog>
   )
 }

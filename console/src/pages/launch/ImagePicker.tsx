@@ -4,6 +4,7 @@ import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { countsQuery, type Image, imagesQuery, type Kind } from '../../api/images'
 import { Ago } from '../../components/Ago'
+import { Name } from '../../components/Name'
 import { SearchBox } from '../../components/SearchBox'
 import { useSession } from '../../components/useSession'
 import { bytes } from '../../lib/bytes'
@@ -21,6 +22,7 @@ export function ImagePicker({ value, onChange }: { value: string; onChange: (id:
   const kind = chosen ?? kinds.find((of) => (counts?.[of] ?? 0) > 0) ?? 'public'
   const list = useQuery({ ...imagesQuery({ kind, search, status: 'active', limit: 100 }), placeholderData: keepPreviousData })
   const images = list.data?.images ?? []
+  const all = counts?.[kind] ?? 0
   const preset = images.length > 0 && !value ? images[0]?.id : undefined
   useEffect(() => {
     if (preset && images.length === 1) onChange(preset)
@@ -48,16 +50,17 @@ export function ImagePicker({ value, onChange }: { value: string; onChange: (id:
         locale={{ emptyText: <span className="quiet">{t('launch.noImages')}</span> }}
         rowSelection={{
           type: 'radio', columnWidth: 44, selectedRowKeys: value ? [value] : [], onChange: ([id]) => onChange(String(id)),
-          getCheckboxProps: ({ name, id }) => ({ 'aria-label': name ?? id }),
+          getCheckboxProps: ({ name, id }) => ({ name: 'image', 'aria-label': name ?? id }),
         }}
         onRow={({ id }) => ({ onClick: () => onChange(id) })}
         columns={[
-          { title: t('column.name'), render: (_, { name, id }) => <span className="name-cell">{name ?? id}</span> },
+          { title: t('column.name'), render: (_, { name, id }) => <span className="name-cell"><Name>{name ?? id}</Name></span> },
           { title: t('column.os'), width: 120, ellipsis: true, render: (_, image) => osOf(image) },
           { title: t('flavor.disk'), width: 100, align: 'right', render: (_, { virtual_size }) => <span className="number">{bytes(virtual_size)}</span> },
           { title: t('column.age'), width: 120, render: (_, { created_at }) => <Ago at={created_at} /> },
         ]}
       />
+      {all > images.length && images.length > 0 && <p className="quiet small">{t('launch.someOf', { shown: images.length, all })}</p>}
     </>
   )
 }

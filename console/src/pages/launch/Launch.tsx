@@ -4,14 +4,17 @@ import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate, useSearchParams } from 'react-router'
 import { type Flavor, flavorsQuery } from '../../api/flavors'
-import { imageQuery } from '../../api/images'
+import { type Image, imageQuery } from '../../api/images'
 import { type Launch, launch } from '../../api/instances'
 import { keyPairsQuery } from '../../api/keyPairs'
 import { Commands } from '../../components/Commands'
+import { Name } from '../../components/Name'
 import { PageHead } from '../../components/PageHead'
 import { FormError } from '../../components/FormError'
+import { Why } from '../../components/Why'
 import { bytes } from '../../lib/bytes'
 import { base64, launchAsCommand, launchAsTerraform } from '../../lib/commands'
+import { osOf } from '../../lib/os'
 import { paths } from '../../paths'
 import { ImagePicker } from './ImagePicker'
 
@@ -20,6 +23,31 @@ const MIB = 1024 * 1024
 const MAX_COUNT = 100
 /** Nova's limit of user data, encoded. */
 const MAX_USER_DATA = 49_149
+
+/** So much memory boots most systems, where nobody knows how much an image needs. */
+const LIKELY_RAM = 512
+const LAST_FLAVOR = 'effigy.flavor'
+
+const text = (value: unknown) => (typeof value === 'string' ? value : '')
+
+/** How much more the image needs than the flavor has; nothing when it fits. */
+function lackOf({ ram, disk }: Flavor, { min_ram, min_disk, virtual_size }: Image): string {
+  if (ram < min_ram) return bytes(min_ram * MIB)
+  const least = Math.max(min_disk * 1024 ** 3, virtual_size ?? 0)
+  // A flavor without a disk of its own takes the image's size.
+  return disk !== 0 && disk * 1024 ** 3 < least ? bytes(least) : ''
+}
+
+/**
+ * The flavor that is offered first: the one of the instance that the image was made from, or one with as much memory;
+ * else the one launched with last; else the smallest that most systems boot with.
+ */
+function likely(usable: Flavor[], image: Image | undefined): Flavor | undefined {
+  const ram = Number(text(image?.effigy_flavor_ram)) || 0
+  const had = usable.find((flavor) => flavor.name === image?.effigy_flavor && flavor.ram >= ram)
+  const last = ram > 0 ? undefined : usable.find(({ id }) => id === localStorage.getItem(LAST_FLAVOR))
+  return had ?? last ?? usable.find((flavor) => flavor.ram >= (ram || LIKELY_RAM)) ?? usable.at(-1)
+}
 
 interface Typed {
   name: string
@@ -36,18 +64,19 @@ export function LaunchPage() {
   const queries = useQueryClient()
   const [words] = useSearchParams()
   const [image, setImage] = useState(words.get('image') ?? '')
+  // An image that the person came with is shown as chosen, and not looked for in a list.
+  const [isPicking, setPicking] = useState(image === '')
   const [chosenFlavor, setFlavor] = useState('')
   const [form] = Form.useForm<Typed>()
   const typed = Form.useWatch([], form) as Typed | undefined
   const keyPairs = useQuery(keyPairsQuery).data ?? []
   const { data: flavors = [], isPending } = useQuery(flavorsQuery)
   const record = useQuery({ ...imageQuery(image), enabled: image !== '' }).data
-  // A flavor without a disk of its own takes the image's size.
-  const fits = ({ disk, ram }: Flavor) =>
-    ram >= (record?.min_ram ?? 0) &&
-    (disk === 0 || (disk >= (record?.min_disk ?? 0) && disk * 1024 ** 3 >= (record?.virtual_size ?? 0)))
-  const usable = flavors.filter(fits)
-  const flavor = usable.find(({ id }) => id === chosenFlavor) ?? usable[0]
+  const lacks = (flavor: Flavor) => (record ? lackOf(flavor, record) : '')
+  const usable = flavors.filter((one) => lacks(one) === '')
+  const flavor = usable.find(({ id }) => id === chosenFlavor) ?? likely(usable, record)
+  const origin = text(record?.effigy_flavor)
+  const whyNot = !record ? 'noImageChosen' : !flavor ? 'noFlavorChosen' : null
 
   const body: Launch = {
     name: typed?.name?.trim() || t('launch.noName'),
@@ -61,6 +90,7 @@ export function LaunchPage() {
   const begin = useMutation({
     mutationFn: () => launch({ ...body, user_data: typed?.user_data ? base64(typed.user_data) : undefined }),
     onSuccess: () => {
+      localStorage.setItem(LAST_FLAVOR, body.flavorRef)
       notification.success({ title: t('launch.begun', { count: body.max_count, name: body.name }) })
       void queries.invalidateQueries({ queryKey: ['instances'] })
       void navigate(paths.instances)
@@ -74,7 +104,15 @@ export function LaunchPage() {
           <div>
             <section className="card padded" aria-labelledby="launch-image">
               <h2 id="launch-image">{t('column.image')}</h2>
-              <ImagePicker value={image} onChange={setImage} />
+              {isPicking || !record ? <ImagePicker value={image} onChange={setImage} /> : (
+                <div className="chosen">
+                  <div>
+                    <strong className="name-cell"><Name>{record.name ?? record.id}</Name></strong>
+                    <div className="quiet number">{[t(`visibility.${record.visibility}`), osOf(record), bytes(record.virtual_size)].filter((word) => word !== '–').join(' · ')}</div>
+                  </div>
+                  <Button onClick={() => setPicking(true)}>{t('launch.change')}</Button>
+                </div>
+              )}
             </section>
             <section className="card padded" aria-labelledby="launch-flavor">
               <h2 id="launch-flavor">{t('column.flavor')}</h2>
@@ -87,20 +125,21 @@ export function LaunchPage() {
                 scroll={{ y: 216 }}
                 rowSelection={{
                   type: 'radio', columnWidth: 44, selectedRowKeys: flavor ? [flavor.id] : [], onChange: ([id]) => setFlavor(String(id)),
-                  getCheckboxProps: (row) => ({ disabled: !fits(row), 'aria-label': row.name }),
+                  getCheckboxProps: (row) => ({ disabled: lacks(row) !== '', name: 'flavor', 'aria-label': row.name }),
                 }}
                 columns={[
-                  { title: t('column.name'), dataIndex: 'name' },
+                  { title: t('column.name'), render: (_, row) => <>{row.name}{lacks(row) && <div className="quiet small">{t('launch.needs', { what: lacks(row) })}</div>}</>, },
                   { title: 'vCPU', dataIndex: 'vcpus', align: 'right', className: 'number' },
                   { title: t('flavor.memory'), align: 'right', className: 'number', render: (_, { ram }) => bytes(ram * MIB) },
                   { title: t('flavor.disk'), align: 'right', className: 'number', render: (_, { disk }) => (disk === 0 ? t('flavor.ofImage') : `${disk} GiB`) },
                 ]}
               />
+              {origin && <p className="quiet small">{t('launch.flavorOf', { flavor: origin })}</p>}
               {record && flavors.length > 0 && usable.length === 0 && <Alert type="warning" showIcon style={{ marginTop: 10 }} title={t('launch.noFlavor')} />}
             </section>
             <section className="card padded" aria-labelledby="launch-name">
               <h2 id="launch-name">{t('launch.nameAndCount')}</h2>
-              <div style={{ display: 'flex', gap: 14 }}>
+              <div className="fields">
                 <Form.Item name="name" label={t('form.name')} rules={[{ required: true, whitespace: true, message: t('form.required') }, { max: 255 }]} style={{ flex: 1 }}>
                   <Input autoComplete="off" />
                 </Form.Item>
@@ -128,7 +167,9 @@ export function LaunchPage() {
               {typed?.count ?? 1} × {record?.name ?? t('launch.noImage')} · {flavor?.name ?? '–'}
             </p>
             <FormError error={begin.error} />
-            <Button type="primary" block htmlType="submit" disabled={!record || !flavor} loading={begin.isPending}>{t('instances.launch')}</Button>
+            <Why reason={whyNot}>
+              <Button type="primary" block htmlType="submit" disabled={whyNot !== null} loading={begin.isPending}>{t('instances.launch')}</Button>
+            </Why>
             <div style={{ height: 14 }} />
             <Commands command={launchAsCommand(body, !!typed?.user_data)} terraform={launchAsTerraform(body, !!typed?.user_data)} />
           </aside>
