@@ -127,7 +127,7 @@ const copy = async (page: Page) => {
 test('a copy is seen on its way, and comes by itself', async ({ page, several }) => {
   const { service } = several
   // So much that it takes a while, even when nothing else is done.
-  const id = await service.image(several.admin, { name: 'large' }, randomBytes(64 << 20))
+  const id = await service.image(several.admin, { name: 'large' }, randomBytes(256 << 20))
   await signIn(page, service.url, 'admin', service.adminPassword())
   await page.goto(`${service.url}/images/${id}`)
   const seen = inStore(page, 'archive').getByText('Being copied').waitFor()
