@@ -70,7 +70,16 @@ async fn launch_that_names_what_is_not_there_is_a_bad_request() {
 async fn bad_query_is_refused_and_so_is_an_unknown_word_in_it() {
     let effigy = Effigy::start().await;
     let admin = effigy.admin().await;
-    for bad in ["limit=-1", "limit=x", "name=(", "marker=x", "changes-since=x", "sort_key=x", "all_tenants=maybe", "colour=red"] {
+    for bad in [
+        "limit=-1",
+        "limit=x",
+        "name=(",
+        "marker=x",
+        "changes-since=x",
+        "sort_key=x",
+        "all_tenants=maybe",
+        "colour=red",
+    ] {
         at("2.1", &admin, Method::GET, &format!("/servers?{bad}"), None)
             .await
             .expect(400)
