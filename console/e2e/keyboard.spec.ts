@@ -24,6 +24,7 @@ async function push(page: Page, at: Locator) {
 
 async function additional(page: Page, item: string) {
   await push(page, page.getByRole('button', { name: 'Additional functions' }))
+  await expect(page.locator('.ant-dropdown [role=menuitem]:focus')).toBeVisible()
   await press(page, 'ArrowDown', page.getByRole('menuitem', { name: item, exact: true }))
   await page.keyboard.press('Enter')
 }

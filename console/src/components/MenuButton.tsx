@@ -1,5 +1,5 @@
 import { Button, type ButtonProps, Dropdown, type MenuProps } from 'antd'
-import { useRef } from 'react'
+import { useEffect, useId, useRef, useState } from 'react'
 
 interface Props extends Omit<ButtonProps, 'onClick'> {
   items: MenuProps['items']
@@ -7,13 +7,31 @@ interface Props extends Omit<ButtonProps, 'onClick'> {
   onPick: (key: string) => void
 }
 
-/** A button with a menu. The focus is the button's again once the menu closes, and before what was picked begins. */
+/**
+ * A button with a menu. The focus is on the first item that can be picked once the menu is open, and the button's again
+ * once it closes, before what was picked begins.
+ */
 export function MenuButton({ items, selected, onPick, ...button }: Props) {
+  const id = useId()
   const at = useRef<HTMLButtonElement>(null)
-  const closed = () => {
+  const [open, setOpen] = useState(false)
+  // The menu cannot have the focus before it has its place. antd's `autoFocus` tries once, after three frames; on a busy
+  // machine that is too early, and the keys of the menu would do nothing for as long as it is open.
+  useEffect(() => {
+    if (!open) return
+    let frame = requestAnimationFrame(function enter() {
+      const menu = document.getElementById(id)
+      const first = menu?.querySelector<HTMLElement>('[role^=menuitem]:not([aria-disabled=true])')
+      ;(first ?? menu)?.focus()
+      if (!menu?.contains(document.activeElement)) frame = requestAnimationFrame(enter)
+    })
+    return () => cancelAnimationFrame(frame)
+  }, [open, id])
+  const change = (opens: boolean) => {
+    setOpen(opens)
     const { activeElement: has } = document
     // A click elsewhere has given the focus away already.
-    if (!has || has === document.body || has.closest('.ant-dropdown')) at.current?.focus()
+    if (!opens && (!has || has === document.body || has.closest('.ant-dropdown'))) at.current?.focus()
   }
   const pick: MenuProps['onClick'] = ({ key, domEvent }) => {
     // A key that picked it goes no further: it would press the button, or send the dialog that opens.
@@ -26,8 +44,9 @@ export function MenuButton({ items, selected, onPick, ...button }: Props) {
       trigger={['click']}
       autoFocus
       destroyOnHidden
-      onOpenChange={(isOpen) => !isOpen && closed()}
-      menu={{ items, selectable: selected !== undefined, selectedKeys: selected, onClick: pick }}
+      open={open}
+      onOpenChange={change}
+      menu={{ id, items, selectable: selected !== undefined, selectedKeys: selected, onClick: pick }}
     >
       <Button ref={at} {...button} />
     </Dropdown>
