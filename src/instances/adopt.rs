@@ -6,6 +6,7 @@
 use super::{
     driver::{Driver, Running},
     process::Process,
+    start,
     types::{Status, TaskState},
 };
 
@@ -48,6 +49,20 @@ impl Driver {
             Some(TaskState::RebootingHard) => self.quit().await,
             _ => self.find_monitor().await,
         }
+    }
+
+    /// An adopted machine greets: it runs as soon as its disk is as durable as a start makes it.
+    pub(super) async fn has_come_up(&mut self) {
+        if let Err(why) = start::settle(&self.row, &self.folder).await {
+            let id = self.row.id;
+            tracing::warn!(instance.id = %id, "instance {id} came up, but: {why} Trying again");
+            // The next round finds the monitor anew, and comes here.
+            if let Some(running) = &mut self.running {
+                running.monitor = None;
+            }
+            return;
+        }
+        self.is_on(self.row.state.clone()).await;
     }
 
     /// Nothing runs: goes on with what was being done.

@@ -277,7 +277,7 @@ impl Driver {
         match outcome {
             Ok(started) => {
                 let (accel, forwards) = (started.accel, started.forwards);
-                self.running = Some(Running::new(started.process, Some((started.qmp, started.events))));
+                self.running = Some(Running::new(started.process.claim(), Some((started.qmp, started.events))));
                 let mut new = self.row.state.clone();
                 (new.accel, new.forwards) = (Some(accel.into_str().to_owned()), forwards);
                 self.is_on(new).await;
@@ -287,7 +287,7 @@ impl Driver {
     }
 
     /// The machine runs and nothing is being done to it any more.
-    async fn is_on(&mut self, mut new: InstanceState) {
+    pub(super) async fn is_on(&mut self, mut new: InstanceState) {
         (new.status, new.task, new.fault) = (Status::Active, None, None);
         new.launched_ms.get_or_insert_with(now_ms);
         self.settle(new, History::Ends(None)).await;
@@ -359,7 +359,7 @@ impl Driver {
         // Greeted, it goes on: what pauses it is looked at anew.
         running.is_paused = false;
         match self.row.state.task {
-            Some(TaskState::Spawning | TaskState::PoweringOn) => self.is_on(self.row.state.clone()).await,
+            Some(TaskState::Spawning | TaskState::PoweringOn) => self.has_come_up().await,
             Some(TaskState::PoweringOff | TaskState::Rebooting) => self.ask_to_shut_down().await,
             _ => {}
         }
@@ -474,7 +474,7 @@ impl Driver {
             // A process that the start has made ends when the start is dropped.
             starting.abort();
             if let Ok(Ok(started)) = starting.await {
-                self.running = Some(Running::new(started.process, None));
+                self.running = Some(Running::new(started.process.claim(), None));
             }
         }
         if let Some(running) = self.running.take() {

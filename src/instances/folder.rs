@@ -94,16 +94,19 @@ impl Folder {
         fs::rename(self.aside(name), self.path.join(name))
     }
 
-    /// Writes a file that QEMU may write too, in the place of one that is there, and makes it durable. Cut off at any
-    /// call, it leaves what was there before, or the whole new file: the name is given last.
+    /// Writes a file that QEMU may write too, in the place of one that is there. Killed at any call, it leaves what was
+    /// there before, or the whole new file: the name is given last. Only [`Folder::settle`] makes it outlive a power cut.
     pub(super) fn write_for_qemu(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let file = self.write_aside(name, bytes)?;
         if let Some(owner) = self.owner {
             std::os::unix::fs::fchown(&file, Some(owner), Some(owner))?;
         }
-        file.sync_all()?;
-        fs::rename(self.aside(name), self.path.join(name))?;
-        // The names outlive a power cut as the bytes do: the file's in the folder, and the folder's own.
+        fs::rename(self.aside(name), self.path.join(name))
+    }
+
+    /// Makes a file durable: its bytes, its name in the folder, and the folder's own name.
+    pub(super) fn settle(&self, name: &str) -> io::Result<()> {
+        File::open(self.path.join(name))?.sync_all()?;
         self.open()?.sync_all()?;
         self.path.parent().map_or(Ok(()), |parent| File::open(parent)?.sync_all())
     }

@@ -35,7 +35,7 @@ pub(super) const DISK_IS_GONE: &str = "The instance's disk is gone from its host
 
 /// A machine that has come up.
 pub(super) struct Started {
-    pub(super) process: Process,
+    pub(super) process: Unclaimed,
     pub(super) qmp: Qmp,
     pub(super) events: mpsc::Receiver<Event>,
     pub(super) accel: Accel,
@@ -43,7 +43,14 @@ pub(super) struct Started {
 }
 
 /// Ends a process that nobody took over: a start that failed or was given up half-way.
-struct Unclaimed(Option<Process>);
+pub(super) struct Unclaimed(Option<Process>);
+
+impl Unclaimed {
+    /// Takes the process over: it goes on.
+    pub(super) fn claim(mut self) -> Process {
+        self.0.take().expect("only this takes it, once")
+    }
+}
 
 impl Drop for Unclaimed {
     fn drop(&mut self) {
@@ -62,16 +69,37 @@ pub(super) async fn start(room: Arc<Room>, row: Arc<InstanceRow>, folder: Arc<Fo
     let (lay_row, lay_folder) = (row.clone(), folder.clone());
     let laid = tokio::task::spawn_blocking(move || lay_out(&lay_row, &lay_folder)).await;
     laid.map_err(|error| error.to_string())??;
+    // A new disk becomes durable while QEMU comes up, and nobody is told of the machine before both are done.
+    let (durable, started) = tokio::join!(settle(&row, &folder), come_up(&room, &row, &folder, accel));
+    let started = started?;
+    durable?;
+    Ok(started)
+}
+
+/// Makes the names and the bytes of a disk durable that has not run yet.
+///
+/// # Errors
+/// Why they are not, in words for the owner.
+pub(super) async fn settle(row: &InstanceRow, folder: &Arc<Folder>) -> Result<(), String> {
+    if row.state.launched_ms.is_some() {
+        return Ok(());
+    }
+    let folder = folder.clone();
+    let settled = tokio::task::spawn_blocking(move || folder.settle(DISK)).await.map_err(|error| error.to_string())?;
+    settled.map_err(|error| format!("The instance's disk cannot be made durable: {error}."))
+}
+
+async fn come_up(room: &Room, row: &InstanceRow, folder: &Folder, accel: Accel) -> Result<Started, String> {
     // So many at a time that each comes up quickly, however many are asked for.
     let _turn = room.starts.acquire().await.map_err(|error| error.to_string())?;
     for _ in 1..ATTEMPTS {
-        match attempt(&room, &row, &folder, accel).await {
+        match attempt(room, row, folder, accel).await {
             // QEMU's own words for a port that is taken.
             Err(why) if why.contains("host forwarding rule") => {}
             other => return other,
         }
     }
-    attempt(&room, &row, &folder, accel).await
+    attempt(room, row, folder, accel).await
 }
 
 async fn attempt(room: &Room, row: &InstanceRow, folder: &Folder, accel: Accel) -> Result<Started, String> {
@@ -95,7 +123,7 @@ async fn attempt(room: &Room, row: &InstanceRow, folder: &Folder, accel: Accel) 
     let with_last_words = |why| format!("{why} Its last words: {}", console::last_words(folder.path()));
     let (_, process) = qemu::start(&room.settings.qemu, &machine, folder)
         .map_err(|error| with_last_words(format!("QEMU cannot be started: {error}.")))?;
-    let mut unclaimed = Unclaimed(Some(process));
+    let unclaimed = Unclaimed(Some(process));
     let process = unclaimed.0.as_ref().expect("it was just put there");
     room.bound(row.id, process, row.make.vcpus, row.make.memory_mib);
     let facts = Facts { accel: Some(accel.into_str().to_owned()), forwards: forwards.clone() };
@@ -107,8 +135,7 @@ async fn attempt(room: &Room, row: &InstanceRow, folder: &Folder, accel: Accel) 
         () = process.ended() => Err("QEMU ended as it started.".to_owned()),
     };
     let (qmp, events) = greeted.map_err(with_last_words)?;
-    let process = unclaimed.0.take().expect("nobody else takes it");
-    Ok(Started { process, qmp, events, accel, forwards })
+    Ok(Started { process: unclaimed, qmp, events, accel, forwards })
 }
 
 /// Connects to the monitor of a machine's QEMU, waiting for it to come up.
@@ -125,16 +152,16 @@ pub(super) async fn greet(folder: &Folder) -> Result<(Qmp, mpsc::Receiver<Event>
     Ok((qmp, events))
 }
 
-/// Lays the machine's files out. The disk is made once; the rest is made anew by every start, or where it is missing.
+/// Lays the machine's files out. The disk of a machine that ran is kept; all else is made anew by every start, or where
+/// it is missing.
 fn lay_out(row: &InstanceRow, folder: &Folder) -> Result<(), String> {
     let in_words = |error: std::io::Error| format!("The instance's files cannot be created: {error}.");
     let overlay = disks::qcow2::create_overlay(row.make.disk_bytes);
-    let has_disk = folder.has_for_qemu(DISK, overlay.len() as u64).map_err(in_words)?;
-    match (has_disk, row.state.launched_ms) {
-        (true, _) => {}
-        // Nothing of a guest's can be in what a launch that was cut off left behind.
-        (false, None) => folder.write_for_qemu(DISK, &overlay).map_err(in_words)?,
-        (false, Some(_)) => return Err(DISK_IS_GONE.to_owned()),
+    match row.state.launched_ms {
+        // Nothing of a guest's is in what a launch that was cut off left behind, and a power cut may have torn it.
+        None => folder.write_for_qemu(DISK, &overlay).map_err(in_words)?,
+        Some(_) if folder.has_for_qemu(DISK, overlay.len() as u64).map_err(in_words)? => {}
+        Some(_) => return Err(DISK_IS_GONE.to_owned()),
     }
     lay_out_rest(row, folder).map_err(in_words)
 }
