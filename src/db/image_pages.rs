@@ -109,9 +109,11 @@ impl Condition {
         match self {
             Condition::Tag(tag) => Some(tag_label(tag)),
             Condition::Property(name, value) => Some(property_label(name, value)),
-            Condition::TextIn(..) | Condition::Protected(_) | Condition::Number(..) | Condition::NameContains(_) => {
-                None
-            }
+            Condition::TextIn(..)
+            | Condition::Protected(_)
+            | Condition::Number(..)
+            | Condition::Matches(_)
+            | Condition::Failed(_) => None,
         }
     }
 }
@@ -239,11 +241,27 @@ impl Statement {
             }
             Condition::Tag(tag) => self.label(tag_label(tag), sql),
             Condition::Property(name, value) => self.label(property_label(name, value), sql),
-            Condition::NameContains(text) => {
-                let place = self.value(Value::Text(containing(text)));
-                let _ = write!(sql, " and lower(coalesce(i.name, '')) like {place} escape '!'");
-            }
+            Condition::Matches(text) => self.matches(text, sql),
+            // Nothing but a save that failed leaves a reason on an image without bytes.
+            Condition::Failed(true) => sql.push_str(" and i.status = 'queued' and i.reason is not null"),
+            Condition::Failed(false) => sql.push_str(" and not (i.status = 'queued' and i.reason is not null)"),
         }
+    }
+
+    /// Looks for a text where a person would: the images that are seen are walked, whatever has it.
+    fn matches(&mut self, text: &str, sql: &mut String) {
+        let anywhere = self.value(Value::Text(format!("%{}%", plain(text))));
+        let first = self.value(Value::Text(format!("{}%", plain(text))));
+        // A property is found in the JSON of all of them. In there, a quote within a value has a backslash before it, so
+        // no value looks like this name.
+        let within = serde_json::to_string(text).unwrap_or_default();
+        let within = plain(within.trim_matches('"'));
+        let system = self.value(Value::Text(format!("%\"os!_distro\":\"{within}%")));
+        let _ = write!(
+            sql,
+            " and (lower(coalesce(i.name, '')) like {anywhere} escape '!' or i.id like {first} escape '!' \
+             or lower(i.tags) like {anywhere} escape '!' or lower(i.properties) like {system} escape '!')"
+        );
     }
 
     fn label(&mut self, label: String, sql: &mut String) {
@@ -266,10 +284,9 @@ fn one_of(column: &str, statuses: &[MemberStatus]) -> String {
     }
 }
 
-/// The pattern of `like` for what contains this text, whatever signs of patterns are in it.
-fn containing(text: &str) -> String {
-    let plain = text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
-    format!("%{plain}%")
+/// The text in a pattern of `like`, whatever signs of patterns are in it.
+fn plain(text: &str) -> String {
+    text.to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_")
 }
 
 /// Creation and id, in the direction of the first key, make any order total.
@@ -314,6 +331,8 @@ fn text_column(column: TextColumn) -> &'static str {
         TextColumn::ContainerFormat => "i.container_format",
         TextColumn::Checksum => "i.checksum",
         TextColumn::OsHash => "i.os_hash",
+        TextColumn::Visibility => "i.visibility",
+        TextColumn::Verdict => "i.verdict",
     }
 }
 

@@ -9,12 +9,14 @@ use crate::{
     model::{
         Step,
         image::Image,
-        member::{Member, MemberStatus},
+        member::{Member, MemberStatus, RejectedImage, SharingProject},
     },
 };
 
 const COLUMNS: &str = "image_id, project_id, status, created_ms, updated_ms";
 
+from_row!(SharingProject { id, name });
+from_row!(RejectedImage { image = "id", name, owner, rejected_ms = "updated_ms" });
 from_row!(Member { image = "image_id", project = "project_id", status, created_ms, updated_ms });
 
 impl Database {
@@ -67,6 +69,27 @@ impl Database {
     pub async fn members(&self, image: ImageId) -> Result<Vec<Member>> {
         let sql = format!("select {COLUMNS} from image_members where image_id = $1 order by created_ms, project_id");
         sql!(sqlx::AssertSqlSafe(sql), image).rows(self).await
+    }
+
+    /// The projects that share with this one, and those that have accepted what it shares, by name: no other project's
+    /// name is told to it. One that has not answered may be any project whose id somebody guessed.
+    pub async fn sharing_projects(&self, project: ProjectId, limit: u32) -> Result<Vec<SharingProject>> {
+        let text = "select id, name from projects where id in (\
+               select i.owner from image_members m join images i on i.id = m.image_id where m.project_id = $1 \
+                 and i.visibility = 'shared' and i.public_hold is null and i.status <> 'deleted' \
+               union select m.project_id from image_members m join images i on i.id = m.image_id \
+                 where i.owner = $1 and i.status <> 'deleted' and m.status = 'accepted') \
+             order by name, id limit $2";
+        sql!(text, project, i64::from(limit)).rows(self).await
+    }
+
+    /// The images of others that the project has rejected, the latest first.
+    pub async fn rejected_images(&self, project: ProjectId, limit: u32) -> Result<Vec<RejectedImage>> {
+        let text = "select i.id, i.name, i.owner, m.updated_ms from image_members m \
+             join images i on i.id = m.image_id where m.project_id = $1 and m.status = 'rejected' \
+             and i.visibility = 'shared' and i.public_hold is null and i.status <> 'deleted' and i.owner <> $1 \
+             order by m.updated_ms desc, i.id limit $2";
+        sql!(text, project, i64::from(limit)).rows(self).await
     }
 
     /// One member.

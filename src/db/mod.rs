@@ -8,6 +8,7 @@
 //! [`Database::write`], so that writers queue in order instead of colliding. Reads have connections of their own (WAL).
 //! On PostgreSQL they have so too, so that reads go on while commits hang; `connections` bounds every wait for it.
 
+pub mod activity;
 mod columns;
 mod connections;
 pub mod fills;

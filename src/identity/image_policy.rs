@@ -76,7 +76,7 @@ pub fn image(caller: &Caller, action: ImageAction, image: ImageFacts) -> Verdict
     let works = |role: Role| if role >= Role::Member { Verdict::Allowed } else { Verdict::Forbidden };
     let relation = relation(caller, image);
     if let Relation::Stranger = relation {
-        return Verdict::Hidden;
+        return if action == Decide && may_reconsider(caller, image) { Verdict::Allowed } else { Verdict::Hidden };
     }
     if let Relation::Admin = relation {
         return Verdict::Allowed;
@@ -106,6 +106,16 @@ pub fn may_make(caller: &Caller) -> Result<()> {
 
 fn create_image(caller: &Caller) -> Verdict {
     if caller.has(Role::Member) { Verdict::Allowed } else { Verdict::Forbidden }
+}
+
+/// The caller's project, whose images the caller may list.
+///
+/// # Errors
+/// `Forbidden` without a project, or a role in it that lists images.
+pub fn project_of_lists(caller: &Caller) -> Result<ProjectId> {
+    list_images(caller)
+        .or(|| "You have no role in this project that lists images.".into(), || "No such project.".into())?;
+    policy::in_a_project(caller)
 }
 
 /// Whether the caller may list images at all.
@@ -147,6 +157,7 @@ pub fn seen(caller: &Caller, visibility: Option<PageVisibility>, membership: Mem
         Some(PageVisibility::Kind(Kind::Public)) => vec![Part::Open(Public, project)],
         Some(PageVisibility::Kind(Kind::Private)) => vec![own(Private), own(Shared), own(Community)],
         Some(PageVisibility::Kind(Kind::Shared)) => vec![shared],
+        Some(PageVisibility::Kind(Kind::Community)) => vec![Part::OpenOfOthers(Community, project)],
     };
     parts.retain(|part| !matches!(part, Part::SharedWith(_, [])));
     Ok(parts)
@@ -251,6 +262,12 @@ impl Verdict {
     }
 }
 
+/// Whether the caller's project has rejected the image, and so may still change its mind. It sees no more of it than that.
+fn may_reconsider(caller: &Caller, image: ImageFacts) -> bool {
+    let is_offered = image.visibility == Visibility::Shared && !image.is_held_back;
+    is_offered && image.membership == Some(MemberStatus::Rejected) && caller.has(Role::Member)
+}
+
 fn relation(caller: &Caller, image: ImageFacts) -> Relation {
     if caller.is_admin() {
         return Relation::Admin;
@@ -315,7 +332,9 @@ mod tests {
         }
         assert_eq!(row(&member, facts(own, Shared, Some(Accepted))), [Y, Y, Y, F, F, F, Y, Y]);
         assert_eq!(row(&member, facts(own, Shared, Some(Pending))), [Y, Y, F, F, F, F, Y, Y]);
-        assert_eq!(row(&member, facts(own, Shared, Some(Rejected))), [H; 8]);
+        assert_eq!(row(&member, facts(own, Shared, Some(Rejected))), [H, H, H, H, H, H, H, Y]);
+        assert_eq!(row(&reader, facts(own, Shared, Some(Rejected))), [H; 8]);
+        assert_eq!(row(&member, ImageFacts { is_held_back: true, ..facts(own, Shared, Some(Rejected)) }), [H; 8]);
         assert_eq!(row(&reader, facts(own, Shared, Some(Accepted))), [Y, F, F, F, F, F, Y, F]);
         assert_eq!(row(&reader, facts(own, Shared, Some(Pending))), [Y, F, F, F, F, F, Y, F]);
         for visibility in [Community, Public] {
@@ -362,7 +381,7 @@ mod tests {
         use Visibility::{Community, Private, Public, Shared};
         let (own, other) = (ProjectId::new(), ProjectId::new());
         let only = [Private, Shared, Community, Public].map(PageVisibility::Only);
-        let kinds = [Kind::Public, Kind::Private, Kind::Shared].map(PageVisibility::Kind);
+        let kinds = [Kind::Public, Kind::Private, Kind::Shared, Kind::Community].map(PageVisibility::Kind);
         let questions = [&[None, Some(PageVisibility::All)][..], &only.map(Some), &kinds.map(Some)].concat();
         let memberships = [Accepted, Pending, Rejected].map(Membership::Only);
         for (role, owner) in [(Role::Admin, other), (Role::Member, own), (Role::Member, other), (Role::Reader, other)] {

@@ -1,8 +1,6 @@
 //! Pages of images.
 
-use super::{
-    Condition, Image, Images, Kind, ListImages, MemberStatus, Membership, PageVisibility, Visibility, members,
-};
+use super::{Image, Images, Kind, ListImages, MemberStatus, Membership, PageVisibility, Visibility, members};
 use crate::{
     config::SharingScope,
     error::{Error, Result},
@@ -36,22 +34,38 @@ impl Images {
         Ok(page)
     }
 
-    /// How many images of each kind the caller's project sees of those that meet the conditions: public, private,
-    /// and shared with it (`None` where nothing is shared).
+    /// How many images of each kind the caller's project sees of those that are asked for: public, private, shared with
+    /// it (`None` where nothing is shared), and community images of others.
     ///
     /// # Errors
     /// As for [`Images::list`].
-    pub async fn count(&self, caller: &Caller, conditions: &[Condition]) -> Result<[Option<i64>; 3]> {
-        let mut counts = [None; 3];
-        for (count, kind) in counts.iter_mut().zip([Kind::Public, Kind::Private, Kind::Shared]) {
+    pub async fn count(&self, caller: &Caller, wanted: &ListImages) -> Result<[Option<i64>; 4]> {
+        let mut counts = [None; 4];
+        for (count, kind) in counts.iter_mut().zip([Kind::Public, Kind::Private, Kind::Shared, Kind::Community]) {
             if kind == Kind::Shared && self.0.sharing == SharingScope::Off {
                 continue;
             }
             let visibility = Some(PageVisibility::Kind(kind));
-            let wanted = ListImages { visibility, conditions: conditions.to_vec(), ..ListImages::default() };
+            let wanted = ListImages { visibility, ..wanted.clone() };
             *count = Some(self.0.db.count_images(&self.seen(caller, &wanted)?, &wanted).await?);
         }
         Ok(counts)
+    }
+
+    /// How many images of others wait for the answer of the caller's project.
+    ///
+    /// # Errors
+    /// As for [`Images::list`].
+    pub async fn offers(&self, caller: &Caller) -> Result<i64> {
+        if self.0.sharing == SharingScope::Off {
+            return Ok(0);
+        }
+        let wanted = ListImages {
+            visibility: Some(PageVisibility::Kind(Kind::Shared)),
+            membership: Some(Membership::Only(MemberStatus::Pending)),
+            ..ListImages::default()
+        };
+        self.0.db.count_images(&self.seen(caller, &wanted)?, &wanted).await
     }
 
     /// The images that the caller asks for and sees. Where nothing is shared, earlier sharing counts for nothing.

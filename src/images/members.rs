@@ -14,8 +14,15 @@ use crate::{
         image_policy::{self, ImageAction},
     },
     ids::{ImageId, ProjectId},
-    model::{Step, image::PublicHold, member::MemberStatus},
+    model::{
+        Step,
+        image::PublicHold,
+        member::{MemberStatus, RejectedImage, SharingProject},
+    },
 };
+
+/// The most projects that are named at once, and the most rejected images.
+const MOST_SHOWN: u32 = 1000;
 
 /// The one answer of a deployment that does not share.
 pub(super) fn sharing_is_off() -> Error {
@@ -129,6 +136,31 @@ impl Images {
             return Err(no_such_member(id));
         }
         self.0.db.member(id, project).await?.ok_or_else(|| no_such_member(id))
+    }
+
+    /// The names of the projects that share with the caller's, and of those that have accepted what it shares: of nobody
+    /// else's. Nothing where nothing is shared.
+    ///
+    /// # Errors
+    /// `Forbidden` for somebody without a role in a project.
+    pub async fn sharing_projects(&self, caller: &Caller) -> Result<Vec<SharingProject>> {
+        let Some(project) = self.sharing_of(caller)? else { return Ok(Vec::new()) };
+        self.0.db.sharing_projects(project, MOST_SHOWN).await
+    }
+
+    /// The images that the caller's project has rejected, which it may still accept.
+    ///
+    /// # Errors
+    /// As [`Images::sharing_projects`].
+    pub async fn rejected(&self, caller: &Caller) -> Result<Vec<RejectedImage>> {
+        let Some(project) = self.sharing_of(caller)? else { return Ok(Vec::new()) };
+        self.0.db.rejected_images(project, MOST_SHOWN).await
+    }
+
+    /// The caller's project, where images are shared.
+    fn sharing_of(&self, caller: &Caller) -> Result<Option<ProjectId>> {
+        let project = image_policy::project_of_lists(caller)?;
+        Ok((self.0.sharing != SharingScope::Off).then_some(project))
     }
 
     /// Ends the sharing with a project. Instances it launched go on.

@@ -21,6 +21,7 @@
 //!   its file rendered from its disk ([`read`]).
 //! - The bytes that an image takes of its project's quota are reserved before the first one, and settled at the end.
 
+mod activity;
 mod fill;
 mod launch;
 mod list;

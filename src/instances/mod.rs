@@ -19,6 +19,7 @@ pub mod flavors;
 pub mod key_pairs;
 
 mod accel;
+mod activity;
 mod adopt;
 mod capture;
 mod cgroup;

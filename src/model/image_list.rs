@@ -71,7 +71,7 @@ pub enum PageVisibility {
     Kind(Kind),
 }
 
-/// The three kinds of image.
+/// The kinds of image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Supplied by the provider.
@@ -80,6 +80,8 @@ pub enum Kind {
     Private,
     /// Shared with the viewer's project by another.
     Shared,
+    /// Open to everybody by another project, and not supplied by the provider.
+    Community,
 }
 
 /// Something that must hold of a listed image.
@@ -93,8 +95,10 @@ pub enum Condition {
     Tag(String),
     /// The image has this property with this value.
     Property(String, String),
-    /// The name contains this, in upper or lower case.
-    NameContains(String),
+    /// The name or a tag contains this, or the id or the distribution begins with it, in upper or lower case.
+    Matches(String),
+    /// Its last save failed, or did not.
+    Failed(bool),
 }
 
 /// A column of text that lists filter by.
@@ -108,6 +112,8 @@ pub enum TextColumn {
     ContainerFormat,
     Checksum,
     OsHash,
+    Visibility,
+    Verdict,
 }
 
 /// A column of numbers that lists filter by.

@@ -26,3 +26,19 @@ pub struct Member {
     pub created_ms: i64,
     pub updated_ms: i64,
 }
+
+/// A project that shares with another.
+#[derive(Clone, Debug)]
+pub struct SharingProject {
+    pub id: ProjectId,
+    pub name: String,
+}
+
+/// An image that a project was offered and does not want. Of its record the project sees no more than this.
+#[derive(Clone, Debug)]
+pub struct RejectedImage {
+    pub image: ImageId,
+    pub name: Option<String>,
+    pub owner: ProjectId,
+    pub rejected_ms: i64,
+}

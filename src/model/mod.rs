@@ -5,6 +5,7 @@
 //! the database.
 
 pub mod action;
+pub mod activity;
 pub mod catalog;
 pub mod credential;
 pub mod event;

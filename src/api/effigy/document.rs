@@ -15,7 +15,8 @@ use utoipa::{
 use crate::api::error::ErrorBody;
 
 const ABOUT: &str = "Effigy's own API, beyond OpenStack's: images by kind with their verdicts, \
-                     what is inside an image, stated and signed, cleaned copies, and the audit. The OpenStack APIs that \
+                     what is inside an image, stated and signed, cleaned copies, what a project uses, \
+                     does and shares, and the audit. The OpenStack APIs that \
                      this service answers too (Identity v3 below /identity, Image v2 below /image, Compute v2.1 below \
                      /compute, a part of Networking below /network) are specified by OpenStack and not in this \
                      document. A token is from the Identity API, `POST /identity/v3/auth/tokens`. Every answer carries \

@@ -23,9 +23,19 @@ pub(super) enum Pages {}
 impl IntoParams for Filters {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let words = [
-            word("kind", &["public", "private", "shared"], "As the caller's project sees them"),
-            text("search", "linux", "In the name, in whatever case"),
-            word("visibility", &["all", "public", "private", "shared", "community"], "One visibility"),
+            word("kind", &["public", "private", "shared", "community"], "As the caller's project sees them"),
+            text(
+                "search",
+                "linux",
+                "In the name or a tag, or the beginning of the id or of os_distro, in whatever case",
+            ),
+            word("verdict", &["passed", "failed"], "The outcome of the verification"),
+            word("failed", &["true", "false"], "Images whose last save failed, or the others"),
+            word(
+                "visibility",
+                &["all", "public", "private", "shared", "community"],
+                "One visibility; with `kind`, of that kind",
+            ),
             word(
                 "member_status",
                 &["all", "pending", "accepted", "rejected"],
@@ -119,6 +129,7 @@ pub(super) fn kind(word: &str) -> Result<Kind> {
         "public" => Ok(Kind::Public),
         "private" => Ok(Kind::Private),
         "shared" => Ok(Kind::Shared),
-        _ => Err(Error::Invalid(format!("kind must be public, private or shared, not '{word}'"))),
+        "community" => Ok(Kind::Community),
+        _ => Err(Error::Invalid(format!("kind must be public, private, shared or community, not '{word}'"))),
     }
 }

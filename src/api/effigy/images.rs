@@ -17,7 +17,8 @@ use crate::{
         paging::{MAX_PAGE, Query},
     },
     error::Result,
-    images::{Condition, Image, ListImages, PageVisibility},
+    images::{Condition, Image, ListImages, PageVisibility, TextColumn},
+    model::verification::Verdict,
 };
 
 /// A page of images.
@@ -50,6 +51,8 @@ struct Kinds {
     private: Option<i64>,
     /// Null where sharing is switched off.
     shared: Option<i64>,
+    /// Of other projects.
+    community: Option<i64>,
 }
 
 /// The storage of an image.
@@ -77,7 +80,8 @@ struct Figures {
 
 /// Lists images.
 ///
-/// The filters and sorts of the Image API, and two filters more, `kind` and `search`.
+/// The filters and sorts of the Image API, and more filters: `kind`, which a `visibility` narrows, `search`, `verdict` and
+/// `failed`.
 #[utoipa::path(
     get, path = "/images", operation_id = "list_images", tag = "images", params(Filters, Pages),
     responses(
@@ -87,7 +91,7 @@ struct Figures {
     ),
 )]
 pub(super) async fn list(Asked { rooms, caller, .. }: Asked, query: Query) -> Answer<Json<ImagePage>> {
-    let page = list::page(rooms.images.list(&caller, list::read_with(&query, word)?).await?);
+    let page = list::page(rooms.images.list(&caller, read(&query)?).await?);
     let next = page.next.map(|marker| query.after("/effigy/v1/images", &marker));
     Ok(Json(ImagePage { images: all(page.items)?, next }))
 }
@@ -102,9 +106,8 @@ pub(super) async fn list(Asked { rooms, caller, .. }: Asked, query: Query) -> An
     ),
 )]
 pub(super) async fn count(Asked { rooms, caller, .. }: Asked, query: Query) -> Answer<Json<Counts>> {
-    let wanted = list::read_with(&query, word)?;
-    let [public, private, shared] = rooms.images.count(&caller, &wanted.conditions).await?;
-    Ok(Json(Counts { counts: Kinds { public, private, shared } }))
+    let [public, private, shared, community] = rooms.images.count(&caller, &read(&query)?).await?;
+    Ok(Json(Counts { counts: Kinds { public, private, shared, community } }))
 }
 
 /// Shows an image.
@@ -188,12 +191,29 @@ fn all(images: Vec<Image>) -> Result<Vec<ShownImage>> {
     images.into_iter().map(shown).collect()
 }
 
+/// Reads a query. A kind and a visibility together are asked for both: the images of the kind that have the visibility.
+fn read(query: &Query) -> Result<ListImages> {
+    let mut wanted = list::read_with(query, word)?;
+    if let (Some(of), Some(visibility)) = (query.all("kind").next_back(), query.all("visibility").next_back()) {
+        wanted.visibility = Some(PageVisibility::Kind(kind(of)?));
+        if visibility != "all" {
+            wanted.conditions.push(Condition::TextIn(TextColumn::Visibility, vec![visibility.into()]));
+        }
+    }
+    Ok(wanted)
+}
+
 /// The words of a query that Glance does not know.
 fn word(wanted: &mut ListImages, name: &str, value: &str) -> Result<bool> {
     match name {
         "kind" => wanted.visibility = Some(PageVisibility::Kind(kind(value)?)),
         "search" if value.is_empty() => {}
-        "search" => wanted.conditions.push(Condition::NameContains(value.into())),
+        "search" => wanted.conditions.push(Condition::Matches(value.into())),
+        "verdict" => {
+            let verdict: Verdict = value.parse()?;
+            wanted.conditions.push(Condition::TextIn(TextColumn::Verdict, vec![verdict.into_str().into()]));
+        }
+        "failed" => wanted.conditions.push(Condition::Failed(list::flag(name, value)?)),
         _ => return Ok(false),
     }
     Ok(true)

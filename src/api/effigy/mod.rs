@@ -9,6 +9,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::Api;
 
+mod activity;
 mod audit;
 mod document;
 mod filters;
@@ -16,6 +17,8 @@ mod generalize;
 mod image;
 mod images;
 mod instances;
+mod sharing;
+mod usage;
 mod verification;
 mod words;
 
@@ -40,6 +43,9 @@ fn own() -> OpenApiRouter<Api> {
         .routes(routes!(verification::show, verification::again))
         .routes(routes!(verification::key))
         .routes(routes!(generalize::begin))
+        .routes(routes!(usage::show))
+        .routes(routes!(activity::list))
+        .routes(routes!(sharing::show))
         .routes(routes!(audit::list))
 }
 

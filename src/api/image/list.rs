@@ -251,7 +251,7 @@ fn marker(value: &str) -> Result<crate::ids::ImageId> {
     value.parse().map_err(|_| Error::Invalid("Invalid marker. Image could not be found.".into()))
 }
 
-fn flag(name: &str, value: &str) -> Result<bool> {
+pub(in crate::api) fn flag(name: &str, value: &str) -> Result<bool> {
     match value {
         _ if value.eq_ignore_ascii_case("true") => Ok(true),
         _ if value.eq_ignore_ascii_case("false") => Ok(false),

@@ -7,6 +7,7 @@ use effigy::{
     },
     ids::ProjectId,
     model::{
+        activity::ListActivity,
         image::{Image, Properties, PublicHold, Tags, Visibility},
         image_list::{
             Comparison, Condition, Direction, Kind, ListImages, Membership, NumberColumn, PageVisibility, Part,
@@ -190,6 +191,7 @@ fn is_asked_for(question: Option<PageVisibility>, image: &Image, project: Projec
         Some(PageVisibility::Kind(Kind::Public)) => image.visibility == Visibility::Public,
         Some(PageVisibility::Kind(Kind::Private)) => is_own && image.visibility != Visibility::Public,
         Some(PageVisibility::Kind(Kind::Shared)) => !is_own && image.visibility == Visibility::Shared,
+        Some(PageVisibility::Kind(Kind::Community)) => !is_own && image.visibility == Visibility::Community,
     }
 }
 
@@ -197,7 +199,7 @@ fn is_asked_for(question: Option<PageVisibility>, image: &Image, project: Projec
 async fn lists_hold_exactly_what_is_shown() {
     use Visibility::{Community, Private, Public, Shared};
     let only = [Private, Shared, Community, Public].map(PageVisibility::Only);
-    let kinds = [Kind::Public, Kind::Private, Kind::Shared].map(PageVisibility::Kind);
+    let kinds = [Kind::Public, Kind::Private, Kind::Shared, Kind::Community].map(PageVisibility::Kind);
     let questions = [&[None, Some(PageVisibility::All)][..], &only.map(Some), &kinds.map(Some)].concat();
     let statuses = [MemberStatus::Pending, MemberStatus::Accepted, MemberStatus::Rejected];
     let memberships = [&[Membership::All][..], &statuses.map(Membership::Only)].concat();
@@ -280,5 +282,60 @@ async fn labels_of_strangers_images_change_nothing_that_is_asked() {
         // The administrator sees them all, and is answered from the label.
         let wanted = ListImages { conditions: vec![Condition::Tag("nobody's".into())], ..page() };
         assert!(db.narrowed(&seen(None), &wanted).await.expect("a question").is_none(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_search_a_verdict_and_a_failure_are_found_in_both_databases() {
+    for Fresh { name, db, .. } in both().await {
+        let own = ProjectId::new();
+        let mut debian = image(own, "One", 1);
+        debian.tags = Tags::of(&["Nightly".to_owned()].into());
+        debian.properties = Properties::of(&[("os_distro".to_owned(), "debian".to_owned())].into());
+        insert(&db, &debian).await;
+        let mut other = image(own, "two_%!", 2);
+        other.properties = Properties::of(&[("note".to_owned(), "\"os_distro\":\"debian".to_owned())].into());
+        insert(&db, &other).await;
+        let found = async |condition: Condition| {
+            let wanted = ListImages { conditions: vec![condition], ..page() };
+            let page = db.image_page(&seen(Some(own)), &wanted, None).await.expect("a page");
+            page.images.into_iter().filter_map(|image| image.name).collect::<Vec<_>>()
+        };
+        for text in ["one", "NIGHT", "Deb", &debian.id.to_string()[..9]] {
+            assert_eq!(found(Condition::Matches(text.into())).await, ["One"], "{name}: {text}");
+        }
+        for text in ["_%!", "%!"] {
+            assert_eq!(found(Condition::Matches(text.into())).await, ["two_%!"], "{name}: {text}");
+        }
+        assert_eq!(found(Condition::Matches("o%e".into())).await, Vec::<String>::new(), "{name}");
+        assert_eq!(found(Condition::Failed(true)).await, Vec::<String>::new(), "{name}");
+        assert_eq!(found(Condition::Failed(false)).await.len(), 2, "{name}");
+        let passed = Condition::TextIn(TextColumn::Verdict, vec!["passed".into()]);
+        assert_eq!(found(passed).await, Vec::<String>::new(), "{name}");
+        let private = Condition::TextIn(TextColumn::Visibility, vec!["private".into()]);
+        assert_eq!(found(private).await.len(), 2, "{name}");
+        db.close().await;
+    }
+}
+
+#[tokio::test]
+async fn activity_and_sharing_are_told_by_both_databases() {
+    for Fresh { name, db, .. } in both().await {
+        let (own, other) = (ProjectId::new(), ProjectId::new());
+        let mut shared = image(other, "offered", 1);
+        shared.visibility = Visibility::Shared;
+        insert(&db, &shared).await;
+        let member =
+            Member { image: shared.id, project: own, status: MemberStatus::Rejected, created_ms: 1, updated_ms: 2 };
+        db.add_member(&member, &shared, 8).await.expect("a member");
+        for since_ms in [None, Some(0)] {
+            let wanted = ListActivity { since_ms, limit: 8 };
+            assert!(db.image_activity(other, wanted).await.expect("activity").is_empty(), "{name}: nothing was done");
+            assert!(db.instance_activity(other, wanted).await.expect("activity").is_empty(), "{name}");
+        }
+        let rejected = db.rejected_images(own, 8).await.expect("rejected images");
+        assert_eq!(rejected.iter().map(|image| (image.image, image.owner)).collect::<Vec<_>>(), [(shared.id, other)]);
+        assert!(db.sharing_projects(own, 8).await.expect("names").is_empty(), "{name}: no record has that id");
+        db.close().await;
     }
 }

@@ -114,6 +114,7 @@ async fn service_answers_as_its_document_says() {
     verification(&mut walk, &people, &linux).await;
     instances(&mut walk, &people).await;
     copies(&mut walk, &people, &linux).await;
+    projects(&mut walk, &people, &linux).await;
     events(&mut walk, &people).await;
     walk.end();
 }
@@ -258,6 +259,22 @@ async fn copies(walk: &mut Walk, people: &People, linux: &str) {
     let made = walk.ask(alice, "generalize_image", linux, Some(body), 202).await;
     let copy = walk.ask(alice, "show_image", made["image"]["id"].as_str().unwrap(), None, 200).await;
     assert_eq!((&copy["name"], &copy["base_image_ref"]), (&json!("clean"), &json!(linux)));
+}
+
+/// The usage, the activity and the sharing of a project, with something of each in it.
+async fn projects(walk: &mut Walk, people: &People, linux: &str) {
+    let People { admin, alice, bob, .. } = people;
+    let members = format!("/image/v2/images/{linux}/members");
+    admin.post(&members, json!({"member": bob.project_id})).await.expect(200);
+    bob.put(&format!("{members}/{}", bob.project_id), json!({"status": "rejected"})).await.expect(200);
+    let sharing = walk.ask(bob, "show_sharing", "", None, 200).await;
+    assert_eq!((&sharing["projects"][0]["name"], &sharing["rejected"][0]["id"]), (&json!("web"), &json!(linux)));
+    let usage = walk.ask(alice, "show_usage", "", None, 200).await;
+    assert!(!usage["usage"]["instances"].is_null(), "{usage}");
+    let whole = walk.ask(alice, "list_activity", "", None, 200).await;
+    assert!(whole["activity"].as_array().unwrap().iter().any(|entry| entry["state"] == "failed"), "{whole}");
+    walk.ask(alice, "list_activity", "?under_way=true", None, 200).await;
+    walk.ask(alice, "list_activity", "?under_way=purple", None, 400).await;
 }
 
 async fn events(walk: &mut Walk, people: &People) {

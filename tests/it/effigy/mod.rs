@@ -1,4 +1,6 @@
 //! Effigy's own API: what its document says is what the service does.
 
 mod document;
+mod filters;
+mod projects;
 mod schema;
