@@ -30,7 +30,7 @@ export { expect }
 export const GUEST = { timeout: 120_000 }
 
 export async function signIn(page: Page, url: string, user = 'alice', password = PASSWORD) {
-  await page.goto(url)
+  await page.goto(`${url}/instances`)
   await fillSignIn(page, user, password)
   await expect(page.getByRole('heading', { level: 1 })).toBeVisible()
   await expect(page.getByRole('combobox', { name: 'Project' })).toBeVisible()

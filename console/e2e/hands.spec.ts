@@ -101,7 +101,7 @@ const stickingOut = (page: Page) =>
   })
 
 /** Pages with a list or with cards. */
-const PAGES = ['/images?kind=private', '/instances', '/launch', '/key-pairs', '/activity']
+const PAGES = ['/', '/api-access', '/images?kind=private', '/instances', '/launch', '/key-pairs', '/activity']
 const ADMIN = ['/projects', '/users', '/flavors', '/audit']
 
 test('no page is wider than its window, and no name a column of letters', async ({ page, cloud }) => {

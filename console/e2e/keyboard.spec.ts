@@ -75,7 +75,7 @@ async function toProject(page: Page, name: string) {
 
 test('the whole guide by keys alone', async ({ page, cloud }) => {
   test.setTimeout(600_000)
-  await page.goto(cloud.service.url)
+  await page.goto(`${cloud.service.url}/instances`)
   await expect(page.getByLabel('User name')).toBeFocused()
   await page.keyboard.type('alice')
   await page.keyboard.press('Tab')

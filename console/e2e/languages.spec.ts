@@ -5,7 +5,7 @@ import { ko } from '../src/locales/ko'
 import { expect, settled, signIn, test } from './acts'
 import type { Service } from './service'
 
-const PAGES = ['/instances', '/launch', '/images?kind=public', '/images?kind=private', '/images?kind=shared', '/key-pairs', '/activity', '/flavors', '/projects', '/users', '/audit']
+const PAGES = ['/', '/api-access', '/instances', '/launch', '/images?kind=public', '/images?kind=private', '/images?kind=shared', '/key-pairs', '/activity', '/flavors', '/projects', '/users', '/audit']
 
 /** Every text of a language, by its path. */
 function texts(of: object, path = ''): [string, string][] {
@@ -25,7 +25,7 @@ const said = (page: Page) =>
 async function open(browser: Browser, service: Service, locale: string): Promise<Page> {
   const context = await browser.newContext({ locale, viewport: { width: 1360, height: 860 } })
   const page = await context.newPage()
-  await page.goto(service.url)
+  await page.goto(`${service.url}/instances`)
   await page.locator('input[autocomplete=username]').fill('admin')
   await page.locator('input[type=password]').fill(service.adminPassword())
   await page.locator('button[type=submit]').click()

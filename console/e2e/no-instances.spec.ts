@@ -20,10 +20,10 @@ test('without instances the console has only images, and says why the rest is mi
   const { service } = quiet
   await service.microImage(await service.alice(), { name: 'mine' })
   await signIn(page, service.url)
-  await expect(page).toHaveURL(/\/images/)
-  await expect(page.getByRole('navigation').getByRole('link')).toHaveText(['Images'])
-  await page.goto(`${service.url}/instances`)
   await expect(page.getByText('This deployment runs no instances.')).toBeVisible()
-  await page.getByRole('main').getByRole('link', { name: 'Images' }).click()
-  await expect(page).toHaveURL(/\/images/)
+  await expect(page.getByRole('navigation').getByRole('link')).toHaveText(['Home', 'Images'])
+  await page.getByRole('main').getByRole('link', { name: 'Home' }).click()
+  // What is used is said of images alone.
+  await expect(page.getByRole('progressbar')).toHaveCount(2)
+  await expect(page.getByRole('button', { name: 'Launch instance' })).toHaveCount(0)
 })

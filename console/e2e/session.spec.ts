@@ -59,7 +59,7 @@ test('after signing in one lands on a page of the console alone', async ({ page,
     await page.getByLabel('User name').fill('alice')
     await page.getByLabel('Password').fill(PASSWORD)
     await page.getByRole('button', { name: 'Sign in' }).click()
-    await expect(page.getByRole('heading', { name: 'Instances' })).toBeVisible()
+    await expect(page.getByRole('heading', { level: 1, name: 'Home' })).toBeVisible()
     expect(new URL(page.url()).origin).toBe(cloud.service.url)
     await page.getByRole('button', { name: 'Account' }).click()
     await page.getByRole('menuitem', { name: 'Sign out' }).click()

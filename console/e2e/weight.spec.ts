@@ -56,14 +56,16 @@ test('the first load is under 500 kB, and brings no console of a guest', async (
 })
 
 /** The requests of each page when it is opened by its address: the session and the header's activity, and its own. */
-const SHELL = ['GET /effigy/v1/images', 'GET /session']
+const SHELL = ['GET /effigy/v1/activity', 'GET /session']
 const ASKED: Record<string, string[]> = {
   '/sign-in': ['GET /session'],
   '/instances': [...SHELL, 'GET /compute/v2.1/servers/detail'],
+  '/': [...SHELL, 'GET /effigy/v1/usage'],
   '/images?kind=public': [...SHELL, 'GET /effigy/v1/images', 'GET /effigy/v1/images/counts', 'GET /image/v2/info/import'],
-  '/launch?image=IMAGE': [...SHELL, 'GET /compute/v2.1/flavors/detail', 'GET /compute/v2.1/os-keypairs', 'GET /effigy/v1/images', 'GET /effigy/v1/images/counts', 'GET /effigy/v1/images/IMAGE'],
+  '/launch?image=IMAGE': [...SHELL, 'GET /compute/v2.1/flavors/detail', 'GET /compute/v2.1/os-keypairs', 'GET /effigy/v1/images', 'GET /effigy/v1/images/counts', 'GET /effigy/v1/images/IMAGE', 'GET /effigy/v1/usage'],
   '/key-pairs': [...SHELL, 'GET /compute/v2.1/os-keypairs'],
   '/activity': SHELL,
+  '/api-access': [...SHELL, 'GET /identity/v3/auth/catalog', 'GET /identity/v3/users/USER/application_credentials'],
   '/flavors': [...SHELL, 'GET /compute/v2.1/flavors/detail'],
   '/projects': [...SHELL, 'GET /identity/v3/projects'],
   '/users': [...SHELL, 'GET /identity/v3/users'],
@@ -84,7 +86,7 @@ test('no page asks for what it does not show, nor for anything twice', async ({ 
     const asked: string[] = []
     page.on('request', (request) => {
       const { pathname } = new URL(request.url())
-      if (['fetch', 'xhr'].includes(request.resourceType())) asked.push(`${request.method()} ${pathname.replace(image, 'IMAGE')}`)
+      if (['fetch', 'xhr'].includes(request.resourceType())) asked.push(`${request.method()} ${pathname.replace(image, 'IMAGE').replace(/users\/[0-9a-f]+/, 'users/USER')}`)
     })
     await page.goto(service.url + path.replace('IMAGE', image))
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible()

@@ -2,7 +2,6 @@ import { currentProject } from './api/http'
 
 /** Every page's address, as the router knows it; the service answers the same ones (src/api/ui/mod.rs). */
 export const PAGES = {
-  /** The first page that the deployment has. */
   home: '/',
   signIn: '/sign-in',
   instances: '/instances',
@@ -12,6 +11,7 @@ export const PAGES = {
   image: '/images/:id',
   keyPairs: '/key-pairs',
   activity: '/activity',
+  apiAccess: '/api-access',
   flavors: '/flavors',
   projects: '/projects',
   users: '/users',
@@ -33,9 +33,11 @@ export const paths = {
   get launch() { return here(PAGES.launch) },
   launchFrom: (image: string) => here(PAGES.launch, { image }),
   get images() { return here(PAGES.images) },
+  get upload() { return here(PAGES.images, { kind: 'private', add: 'upload' }) },
   imagesOf: (kind: string) => here(PAGES.images, { kind }),
   image: (id: string) => here(`/images/${id}`),
   get keyPairs() { return here(PAGES.keyPairs) },
+  get apiAccess() { return here(PAGES.apiAccess) },
   get activity() { return here(PAGES.activity) },
   get flavors() { return here(PAGES.flavors) },
   get projects() { return here(PAGES.projects) },

@@ -1,6 +1,6 @@
 import { createBrowserRouter, Outlet } from 'react-router'
 import { NotFound } from './components/NotFound'
-import { Home, OfInstances } from './components/OfInstances'
+import { OfInstances } from './components/OfInstances'
 import { OnlyAdmin } from './components/OnlyAdmin'
 import { PageFailed } from './components/PageFailed'
 import { Shell } from './components/Shell'
@@ -32,7 +32,7 @@ export const router = createBrowserRouter([
             // Within the shell: a page that cannot be drawn takes nothing else with it.
             errorElement: <PageFailed />,
             children: [
-              { path: PAGES.home, element: <Home /> },
+              { path: PAGES.home, lazy: async () => ({ Component: (await import('./pages/Home')).Home }) },
               {
                 element: <OfInstances />,
                 children: [
@@ -45,6 +45,7 @@ export const router = createBrowserRouter([
               },
               { path: PAGES.images, lazy: async () => ({ Component: (await import('./pages/images/Images')).Images }) },
               { path: PAGES.image, lazy: async () => ({ Component: (await import('./pages/images/Image')).ImagePage }) },
+              { path: PAGES.apiAccess, lazy: async () => ({ Component: (await import('./pages/access/ApiAccess')).ApiAccess }) },
               { path: PAGES.activity, lazy: async () => ({ Component: (await import('./pages/Activity')).Activity }) },
               {
                 element: <OnlyAdmin />,

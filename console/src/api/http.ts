@@ -11,6 +11,17 @@ export function onSessionEnded(listener: Listener): () => void {
   return () => listeners.delete(listener)
 }
 
+const changes = new Set<Listener>()
+
+/** Calls back when a request of this tab may have changed something. */
+export function onChange(listener: Listener): () => void {
+  changes.add(listener)
+  return () => changes.delete(listener)
+}
+
+/** Something may have changed. */
+export const changed = () => changes.forEach((listener) => listener())
+
 /** The project that this tab works in, by id. Other tabs have their own. */
 let project: string | undefined
 export const currentProject = () => project
@@ -64,6 +75,8 @@ export async function askWhole<T>(path: string, options: Options = {}): Promise<
     const id = response.headers.get('x-openstack-request-id') ?? ''
     throw new ApiError(response.status, messageOf(text), id)
   }
+  // A question is asked for a query, which can be dropped; a change cannot. Signing in changes nothing in the project.
+  if (method !== 'GET' && !signal && !isSignIn) changed()
   return { body: (text === '' ? undefined : JSON.parse(text)) as T, headers: response.headers }
 }
 

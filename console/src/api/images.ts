@@ -226,19 +226,6 @@ export const fileUrl = (id: string) => `/image/v2/images/${id}/file`
 /** The same for a link, which names its project itself. */
 export const fileLink = (id: string) => `${fileUrl(id)}?effigy_project=${currentProject() ?? ''}`
 
-/** A part of a project's quota, in MiB or as a count; a limit of -1 is none. */
-interface Quota {
-  usage: number
-  limit: number
-}
-
-/** How much of its images' quota the project uses. */
-export const imageUsageQuery = queryOptions({
-  queryKey: ['images', 'usage'],
-  queryFn: ({ signal }) => ask<{ usage: Record<string, Quota> }>('/image/v2/info/usage', { signal }),
-  select: (answer: { usage: Record<string, Quota> }) => answer.usage,
-})
-
 /** So many things of a project are counted, and no more. */
 export const MOST_COUNTED = 1000
 

@@ -1,7 +1,7 @@
 // A file on its way to the service: `fetch` says nothing of how far it is.
 import { heard, unheard } from './connection'
 import { ApiError, messageOf } from './errors'
-import { inProject, sessionEnded } from './http'
+import { changed, inProject, sessionEnded } from './http'
 import { fileUrl } from './images'
 
 /** Sends an image its file; the promise is rejected with an `AbortError` when the sending is cancelled. */
@@ -11,6 +11,7 @@ export function send({ id, file, store, project }: { id: string; file: File; sto
     request.upload.onprogress = (event) => progress(event.loaded)
     request.onload = () => {
       heard()
+      changed()
       if (request.status < 300) return resolve()
       if (request.status === 401) sessionEnded()
       const requestId = request.getResponseHeader('x-openstack-request-id') ?? ''

@@ -8,7 +8,7 @@ import { useActivity } from './useActivity'
 /** How many things are under way; the page says which. */
 export function ActivityButton() {
   const { t } = useTranslation()
-  const count = useActivity().length
+  const count = useActivity().underWay.length
   return (
     <Link to={paths.activity} aria-label={t('activity.count', { count })}>
       <span aria-hidden>

@@ -3,15 +3,13 @@ import { useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import { paths } from '../paths'
-import { useSession } from './useSession'
 
 /** The answer at an address without a page; `title` says why there is none, where that is known. */
 export function NotFound({ title }: { title?: string }) {
   const { t } = useTranslation()
-  const home = useSession().runs_instances ? t('nav.instances') : t('nav.images')
   const text = title ?? t('notFound.title')
   useEffect(() => {
     document.title = `${text} · Effigy`
   }, [text])
-  return <Result status="404" title={<h1 className="result-title">{text}</h1>} extra={<Link to={paths.home}><Button>{home}</Button></Link>} />
+  return <Result status="404" title={<h1 className="result-title">{text}</h1>} extra={<Link to={paths.home}><Button>{t('nav.home')}</Button></Link>} />
 }

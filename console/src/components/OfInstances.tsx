@@ -1,6 +1,5 @@
 import { useTranslation } from 'react-i18next'
-import { Navigate, Outlet } from 'react-router'
-import { paths } from '../paths'
+import { Outlet } from 'react-router'
 import { NotFound } from './NotFound'
 import { useSession } from './useSession'
 
@@ -8,9 +7,4 @@ import { useSession } from './useSession'
 export function OfInstances() {
   const { t } = useTranslation()
   return useSession().runs_instances ? <Outlet /> : <NotFound title={t('reason.noInstances')} />
-}
-
-/** The first page that the deployment has. */
-export function Home() {
-  return <Navigate to={useSession().runs_instances ? paths.instances : paths.images} replace />
 }

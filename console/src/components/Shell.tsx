@@ -1,5 +1,5 @@
 import {
-  AppstoreOutlined, AuditOutlined, CloudServerOutlined, HddOutlined, KeyOutlined, LogoutOutlined, ProjectOutlined, TeamOutlined,
+  ApiOutlined, AppstoreOutlined, AuditOutlined, CloudServerOutlined, HddOutlined, HomeOutlined, KeyOutlined, LogoutOutlined, ProjectOutlined, TeamOutlined,
   UserOutlined,
 } from '@ant-design/icons'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
@@ -19,6 +19,7 @@ import { LanguageButton, ModeButton } from './Preferences'
 import { ProjectPicker } from './ProjectPicker'
 import { LAST_PROJECT, SignInForm } from './SignInForm'
 import { listenToOtherTabs, tellOtherTabs } from './tabs'
+import { useFreshProject } from './useActivity'
 import { useConnectionLost } from './useConnection'
 import { useProject } from './useProject'
 
@@ -39,6 +40,7 @@ function Frame({ session }: { session: Session }) {
   const queries = useQueryClient()
   const isMoving = useProject(session)
   const isLost = useConnectionLost() !== null
+  useFreshProject()
   useEffect(() => {
     if (session.project) localStorage.setItem(LAST_PROJECT, session.project.id)
   }, [session.project])
@@ -81,6 +83,7 @@ function Navigation({ session }: { session: Session }) {
   const entry = (to: string, icon: React.ReactNode, label: string) => ({ key: to.split('?')[0] ?? to, icon, label: <Link to={to}>{label}</Link> })
   const ofInstances = (one: ReturnType<typeof entry>) => (session.runs_instances ? [one] : [])
   const items = [
+    entry(paths.home, <HomeOutlined />, t('nav.home')),
     ...ofInstances(entry(paths.instances, <CloudServerOutlined />, t('nav.instances'))),
     entry(paths.images, <HddOutlined />, t('nav.images')),
     ...ofInstances(entry(paths.keyPairs, <KeyOutlined />, t('nav.keyPairs'))),
@@ -116,10 +119,11 @@ function AccountButton({ session }: { session: Session }) {
     { key: 'who', label: <span>{session.user.name} <span className="quiet">{session.user.domain}</span></span>, disabled: true },
     { key: 'version', label: <span>Effigy {session.version}</span>, disabled: true },
     { type: 'divider' as const },
+    { key: 'access', icon: <ApiOutlined />, label: t('access.title') },
     { key: 'leave', icon: <LogoutOutlined />, label: t('account.signOut') },
   ]
   return (
-    <MenuButton type="text" icon={<UserOutlined />} aria-label={`${t('account.label')}: ${session.user.name}`} items={items} onPick={(key) => key === 'leave' && void leave()}>
+    <MenuButton type="text" icon={<UserOutlined />} aria-label={`${t('account.label')}: ${session.user.name}`} items={items} onPick={(key) => (key === 'access' ? void navigate(paths.apiAccess) : void leave())}>
       <span className="account-name">{session.user.name}</span>
     </MenuButton>
   )
@@ -145,6 +149,8 @@ function SessionEnded({ session }: { session: Session }) {
         .catch(() => setEnded(true))
     })
   }, [queries, session.user.id])
+  // A page may have signed in again by itself, as the one that changes the password does.
+  useEffect(() => setEnded(false), [session])
   const continued = (fresh: Session) => {
     setEnded(false)
     queries.setQueryData(sessionQuery.queryKey, fresh)

@@ -13,6 +13,7 @@ export interface Upload {
   name: string
   sent: number
   size: number
+  begunAt: string
   cancel: () => void
 }
 
@@ -44,7 +45,7 @@ export function Uploads({ children }: { children: ReactNode }) {
         shown = now
         setUploads((all) => all.map((one) => (one.id === id ? { ...one, sent } : one)))
       })
-      setUploads((all) => [...all, { id, name, size: file.size, sent: 0, cancel: upload.cancel }])
+      setUploads((all) => [...all, { id, name, size: file.size, sent: 0, begunAt: new Date().toISOString(), cancel: upload.cancel }])
       upload.done
         .then(() => notification.success({ title: t('upload.done', { name }) }))
         .catch(async (error: unknown) => {

@@ -2,9 +2,8 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { App } from 'antd'
 import { useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
-import { useLocation, useSearchParams } from 'react-router'
+import { useSearchParams } from 'react-router'
 import { enterProject, type Session, sessionQuery } from '../api/session'
-import { PAGES } from '../paths'
 import { useFail } from './useFail'
 
 /**
@@ -17,8 +16,6 @@ export function useProject(session: Session): boolean {
   const fail = useFail()
   const queries = useQueryClient()
   const [words, setWords] = useSearchParams()
-  // That page leads on at once, to one that names the project.
-  const isPassing = useLocation().pathname === PAGES.home
   const wanted = words.get('project')
   const current = session.project?.id ?? null
   const isMine = session.projects.some(({ id }) => id === wanted)
@@ -46,12 +43,12 @@ export function useProject(session: Session): boolean {
     )
   const isMoving = wanted !== null && wanted !== current && isMine
   useEffect(() => {
-    if (wanted === current || (wanted === null && isPassing)) return
+    if (wanted === current) return
     if (wanted !== null && isMine) return enter(wanted)
     if (wanted !== null) void message.warning(t('project.notYours'), 8)
     stay()
     // The two that are compared, and nothing else, decide.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-  }, [wanted, current, isPassing])
+  }, [wanted, current])
   return isMoving
 }

@@ -1,4 +1,5 @@
 import { findings } from './findings.en'
+import { project } from './project.en'
 
 export const en = {
   yes: 'Yes',
@@ -10,7 +11,7 @@ export const en = {
   copy: 'Copy: {{what}}',
   copied: 'Copied',
   nav: {
-    label: 'Main', skip: 'Skip to the content', instances: 'Instances', images: 'Images', keyPairs: 'Key pairs',
+    label: 'Main', skip: 'Skip to the content', home: 'Home', instances: 'Instances', images: 'Images', keyPairs: 'Key pairs',
     flavors: 'Flavors', projects: 'Projects', users: 'Users', audit: 'Audit',
   },
   prefs: { language: 'Language', light: 'Switch to light theme', dark: 'Switch to dark theme' },
@@ -122,7 +123,7 @@ export const en = {
   },
   activity: {
     title: 'Activity', count_zero: 'Activity: nothing under way', count_one: 'Activity: one thing under way', count_other: 'Activity: {{count}} things under way',
-    empty: 'Nothing is under way', emptyWhat: 'Uploads and images that are being made are shown here.', upload: 'Uploading: {{sent}} of {{size}}', image: 'The image is being made',
+    empty: 'Nothing is under way', emptyWhat: 'Uploads, images on their way and what is done to instances are shown here.',
   },
   launch: {
     title: 'Launch instance', nameAndCount: 'Name and count', count: 'Count', countHint: 'Copies of the same image', access: 'Access', keyPair: 'Key pair', noKeyPair: 'None',
@@ -173,6 +174,7 @@ export const en = {
   cleanCopy: { title: 'Make a cleaned copy', what: 'A copy of this image without SSH host keys, DHCP leases, machine-ids, shell histories and cloud-init’s state. This image stays as it is.' },
   hands: { on: 'Whoever gets the image gets this too', said: 'It was shared, with what should not leave it' },
   finding: findings,
+  ...project,
   history: { create: 'Launch', start: 'Start', stop: 'Instance shutdown', forceOff: 'Force off', reboot: 'Reboot', createImage: 'Create image', delete: 'Delete' },
 }
 

@@ -1,5 +1,6 @@
 import type { Messages } from './en'
 import { findings } from './findings.ja'
+import { project } from './project.ja'
 
 export const ja: Messages = {
   yes: 'はい',
@@ -11,7 +12,7 @@ export const ja: Messages = {
   copy: 'コピー: {{what}}',
   copied: 'コピーしました',
   nav: {
-    label: 'メインメニュー', skip: '本文へ移動', instances: 'インスタンス', images: 'イメージ', keyPairs: 'キーペア', flavors: 'フレーバー', projects: 'プロジェクト', users: 'ユーザー', audit: '監査',
+    label: 'メインメニュー', skip: '本文へ移動', home: 'ホーム', instances: 'インスタンス', images: 'イメージ', keyPairs: 'キーペア', flavors: 'フレーバー', projects: 'プロジェクト', users: 'ユーザー', audit: '監査',
   },
   prefs: { language: '言語', light: 'ライトテーマに切り替え', dark: 'ダークテーマに切り替え' },
   project: { label: 'プロジェクト', none: 'プロジェクトなし', failed: 'プロジェクトを切り替えられませんでした', notYours: 'ロールのないプロジェクトのページです。' },
@@ -108,7 +109,7 @@ export const ja: Messages = {
   },
   activity: {
     title: '進行状況', count_zero: '進行状況: なし', count_one: '進行状況: 1 件', count_other: '進行状況: {{count}} 件', empty: '進行中の処理はありません',
-    emptyWhat: 'アップロードと作成中のイメージがここに表示されます。', upload: 'アップロード中: {{size}} のうち {{sent}}', image: 'イメージを作成中',
+    emptyWhat: 'アップロード、作成中のイメージ、インスタンスへの操作がここに表示されます。',
   },
   launch: {
     title: 'インスタンスの作成', nameAndCount: '名前と数', count: '数', countHint: '同じイメージの複製の数', access: 'アクセス', keyPair: 'キーペア', noKeyPair: 'なし', network: 'ネットワーク', networkAuto: 'インスタンス専用ネットワーク',
@@ -158,5 +159,6 @@ export const ja: Messages = {
   cleanCopy: { title: 'クリーンなコピーを作成', what: 'SSH ホスト鍵、DHCP リース、machine-id、シェルの履歴、cloud-init の状態を取り除いたコピーを作ります。このイメージはそのまま残ります。' },
   hands: { on: 'イメージを受け取るプロジェクトは、次のものも受け取ります', said: '外に出てはならないものを含んだまま共有されました' },
   finding: findings,
+  ...project,
   history: { create: '作成', start: '起動', stop: 'インスタンスのシャットダウン', forceOff: '強制停止', reboot: '再起動', createImage: 'イメージの作成', delete: '削除' },
 }

@@ -1,5 +1,6 @@
 import type { Messages } from './en'
 import { findings } from './findings.ko'
+import { project } from './project.ko'
 
 export const ko: Messages = {
   yes: '예',
@@ -11,7 +12,7 @@ export const ko: Messages = {
   copy: '복사: {{what}}',
   copied: '복사됨',
   nav: {
-    label: '주 메뉴', skip: '본문으로 건너뛰기', instances: '인스턴스', images: 'Image', keyPairs: '키페어', flavors: 'Flavor', projects: '프로젝트', users: '사용자', audit: '감사',
+    label: '주 메뉴', skip: '본문으로 건너뛰기', home: '홈', instances: '인스턴스', images: 'Image', keyPairs: '키페어', flavors: 'Flavor', projects: '프로젝트', users: '사용자', audit: '감사',
   },
   prefs: { language: '언어', light: '밝은 테마로 전환', dark: '어두운 테마로 전환' },
   project: { label: '프로젝트', none: '프로젝트 없음', failed: '프로젝트를 바꾸지 못했습니다', notYours: '권한이 없는 프로젝트의 페이지입니다.' },
@@ -108,7 +109,7 @@ export const ko: Messages = {
   },
   activity: {
     title: '진행 상황', count_zero: '진행 상황: 없음', count_one: '진행 상황: 1건', count_other: '진행 상황: {{count}}건', empty: '진행 중인 작업이 없습니다',
-    emptyWhat: '업로드와 생성 중인 Image가 여기에 표시됩니다.', upload: '업로드 중: {{size}} 중 {{sent}}', image: 'Image 생성 중',
+    emptyWhat: '업로드, 생성 중인 Image, 인스턴스에 대한 작업이 여기에 표시됩니다.',
   },
   launch: {
     title: '인스턴스 생성', nameAndCount: '이름과 수량', count: '수량', countHint: '같은 Image의 복제본 수', access: '접속', keyPair: '키페어', noKeyPair: '없음', network: '네트워크', networkAuto: '인스턴스 자체 네트워크',
@@ -158,5 +159,6 @@ export const ko: Messages = {
   cleanCopy: { title: '정리된 복사본 만들기', what: 'SSH 호스트 키, DHCP 임대 정보, machine-id, 셸 명령 기록, cloud-init 상태를 지운 복사본을 만듭니다. 이 Image는 그대로 남습니다.' },
   hands: { on: 'Image를 받는 프로젝트는 다음 내용도 함께 받습니다', said: '밖으로 나가면 안 되는 내용과 함께 공유되었습니다' },
   finding: findings,
+  ...project,
   history: { create: '생성', start: '시작', stop: '인스턴스 종료(Shutdown)', forceOff: '강제 종료', reboot: '재부팅', createImage: 'Image 생성', delete: '삭제' },
 }

@@ -1,32 +1,33 @@
-import { Button, Progress } from 'antd'
+import { Skeleton } from 'antd'
 import { useTranslation } from 'react-i18next'
-import { Link } from 'react-router'
+import { Ended, UnderWay } from '../components/Doings'
+import { Failure } from '../components/Failure'
 import { PageHead } from '../components/PageHead'
 import { useActivity } from '../components/useActivity'
-import { bytes } from '../lib/bytes'
-import { paths } from '../paths'
 import { Empty } from '../ui/Empty'
 
-/** The page of uploads and images under way. */
+/** The page of what is under way in the project, and of what ended within a day. */
 export function Activity() {
   const { t } = useTranslation()
-  const doing = useActivity()
+  const { underWay, ended, isPending, error } = useActivity()
   return (
     <>
       <PageHead title={t('activity.title')} />
-      <div className="card">
-        {doing.length === 0 && <Empty title={t('activity.empty')} what={t('activity.emptyWhat')} />}
-        {doing.map(({ id, name, kind, percent, sent, size, cancel }) => (
-          <div key={id} className="card-row" style={{ display: 'flex', gap: 16, padding: '12px 16px', alignItems: 'center' }}>
-            <div style={{ flex: 1, minWidth: 0 }}>
-              <Link className="name-cell" to={paths.image(id)}>{name}</Link>
-              <div className="quiet number">{kind === 'upload' ? t('activity.upload', { sent: bytes(sent), size: bytes(size) }) : t('activity.image')}</div>
-            </div>
-            <Progress style={{ width: 240, margin: 0 }} percent={percent ?? 0} size="small" aria-label={name} />
-            {cancel && <Button size="small" onClick={cancel}>{t('upload.cancel')}</Button>}
-          </div>
-        ))}
-      </div>
+      {error !== null && <Failure error={error} />}
+      {isPending && underWay.length === 0 && <Skeleton active />}
+      {!isPending && underWay.length + ended.length === 0 && <div className="card"><Empty title={t('activity.empty')} what={t('activity.emptyWhat')} /></div>}
+      {underWay.length > 0 && (
+        <section className="card padded" aria-labelledby="under-way">
+          <h2 id="under-way">{t('doing.title')}</h2>
+          <UnderWay doings={underWay} />
+        </section>
+      )}
+      {ended.length > 0 && (
+        <section className="card padded" aria-labelledby="ended">
+          <h2 id="ended">{t('doing.lately')}</h2>
+          <Ended all={ended} />
+        </section>
+      )}
     </>
   )
 }

@@ -13,7 +13,7 @@ mod session;
 pub(super) use files::page;
 
 /// The console's pages: each is the same document, which reads its own address.
-const PAGES: [&str; 12] = [
+const PAGES: [&str; 13] = [
     "/sign-in",
     "/instances",
     "/instances/{id}",
@@ -26,6 +26,7 @@ const PAGES: [&str; 12] = [
     "/users",
     "/audit",
     "/activity",
+    "/api-access",
 ];
 
 /// The console's files and pages.

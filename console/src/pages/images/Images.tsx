@@ -45,7 +45,11 @@ export function Images() {
   const width = useWidth()
   const { uploads } = useUploads()
   const canFetch = useQuery(canFetchQuery).data ?? false
-  const [adding, setAdding] = useState<'upload' | 'import'>()
+  const [adding, setAdding] = useState<'upload' | 'import' | undefined>(get('add') === 'upload' ? 'upload' : undefined)
+  const close = () => {
+    setAdding(undefined)
+    if (get('add')) set({ add: '' })
+  }
   const canMake = canChange(session)
   const isSharing = session.sharing !== 'off'
   const kinds: Kind[] = isSharing ? ['public', 'private', 'shared'] : ['public', 'private']
@@ -140,8 +144,8 @@ export function Images() {
         </div>
       )}
       {dialogs}
-      {adding === 'upload' && <UploadImage onClose={() => setAdding(undefined)} />}
-      {adding === 'import' && <ImportImage onClose={() => setAdding(undefined)} />}
+      {adding === 'upload' && <UploadImage onClose={close} />}
+      {adding === 'import' && <ImportImage onClose={close} />}
     </>
   )
 }

@@ -3,10 +3,12 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Alert, Form, Input, Select, Upload } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { createImage, type Image, imageUsageQuery } from '../../api/images'
+import { createImage, type Image } from '../../api/images'
+import { usageQuery } from '../../api/project'
 import { useUploads } from '../../components/Uploads'
 import { Commands } from '../../components/Commands'
 import { FormDialog } from '../../components/FormDialog'
+import { UsageBars } from '../../components/UsageBars'
 import { useStores } from '../../components/useStores'
 import { bytes } from '../../lib/bytes'
 import { uploadAgainAsCommand, uploadAsCommand } from '../../lib/commands'
@@ -19,8 +21,6 @@ interface Typed {
   store?: string
 }
 
-const MIB = 1024 * 1024
-
 /**
  * A file of this computer becomes an image; it is sent while the person goes on. `image`: a record that waits for its
  * file, as one does whose upload failed.
@@ -31,7 +31,7 @@ export function UploadImage({ image, onClose }: { image?: Image; onClose: () => 
   const { begin } = useUploads()
   const [file, setFile] = useState<File>()
   const stores = useStores()
-  const usage = useQuery(imageUsageQuery).data?.image_size_total
+  const usage = useQuery(usageQuery).data?.image_bytes
   const [form] = Form.useForm<Typed>()
   const typed = Form.useWatch([], form) as Partial<Typed> | undefined
   const create = useMutation({
@@ -43,7 +43,7 @@ export function UploadImage({ image, onClose }: { image?: Image; onClose: () => 
     },
   })
   // Known before the first byte is sent.
-  const free = usage && usage.limit >= 0 ? (usage.limit - usage.usage) * MIB : Infinity
+  const free = usage ? usage.limit - usage.used : Infinity
   const isTooLarge = file !== undefined && file.size > free
   const chosen = (file: File) => {
     setFile(file)
@@ -87,6 +87,7 @@ export function UploadImage({ image, onClose }: { image?: Image; onClose: () => 
         </>
       )}
       <StoreField stores={stores} />
+      <UsageBars parts={['images', 'image_bytes']} more={{ images: image ? 0 : 1, image_bytes: file?.size ?? 0 }} />
       <Commands command={command} />
     </FormDialog>
   )

@@ -11,6 +11,7 @@ import { Commands } from '../../components/Commands'
 import { Name } from '../../components/Name'
 import { PageHead } from '../../components/PageHead'
 import { FormError } from '../../components/FormError'
+import { UsageBars } from '../../components/UsageBars'
 import { Why } from '../../components/Why'
 import { bytes } from '../../lib/bytes'
 import { base64, launchAsCommand, launchAsTerraform } from '../../lib/commands'
@@ -166,6 +167,9 @@ export function LaunchPage() {
             <p style={{ marginTop: 0 }} className="number">
               {typed?.count ?? 1} × {record?.name ?? t('launch.noImage')} · {flavor?.name ?? '–'}
             </p>
+            {/* As it will be, once this is launched. */}
+            <UsageBars parts={['instances', 'vcpus', 'memory_mib']} more={{ instances: body.max_count, vcpus: body.max_count * (flavor?.vcpus ?? 0), memory_mib: body.max_count * (flavor?.ram ?? 0) }} />
+            <div style={{ height: 14 }} />
             <FormError error={begin.error} />
             <Why reason={whyNot}>
               <Button type="primary" block htmlType="submit" disabled={whyNot !== null} loading={begin.isPending}>{t('instances.launch')}</Button>

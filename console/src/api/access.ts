@@ -1,0 +1,62 @@
+// The Identity API, as a person uses it for programs of their own.
+import { queryOptions } from '@tanstack/react-query'
+import { ask } from './http'
+
+interface Endpoint {
+  interface: string
+  url: string
+  region_id: string | null
+}
+
+export interface CatalogEntry {
+  id: string
+  name: string
+  type: string
+  endpoints: Endpoint[]
+}
+
+/** The services of the deployment, and where they are. */
+export const catalogQuery = queryOptions({
+  queryKey: ['catalog'],
+  queryFn: ({ signal }) => ask<{ catalog: CatalogEntry[] }>('/identity/v3/auth/catalog', { signal }),
+  select: (answer: { catalog: CatalogEntry[] }) => answer.catalog,
+  staleTime: Infinity,
+})
+
+export interface Credential {
+  id: string
+  name: string
+  description: string | null
+  project_id: string
+  roles: { id: string; name: string }[]
+  expires_at: string | null
+}
+
+const credentialsOf = (user: string) => `/identity/v3/users/${user}/application_credentials`
+
+/** The application credentials of a user, in every project. */
+export const credentialsQuery = (user: string) =>
+  queryOptions({
+    queryKey: ['credentials', user],
+    queryFn: ({ signal }) => ask<{ application_credentials: Credential[] }>(credentialsOf(user), { signal }),
+    select: (answer: { application_credentials: Credential[] }) => answer.application_credentials,
+  })
+
+export interface NewCredential {
+  name: string
+  description?: string
+  roles?: { name: string }[]
+  expires_at?: string
+}
+
+/** Makes one in the tab's project; the secret is in this answer alone. */
+export const createCredential = async (user: string, application_credential: NewCredential) => {
+  const answer = await ask<{ application_credential: Credential & { secret: string } }>(credentialsOf(user), { method: 'POST', body: { application_credential } })
+  return answer.application_credential
+}
+
+export const deleteCredential = (user: string, id: string) => ask<void>(`${credentialsOf(user)}/${id}`, { method: 'DELETE' })
+
+/** All tokens of the user end with the old password. A refusal speaks of that password, and not of the session. */
+export const changePassword = (user: string, original_password: string, password: string) =>
+  ask<void>(`/identity/v3/users/${user}/password`, { method: 'POST', body: { user: { original_password, password } }, isSignIn: true })
