@@ -75,7 +75,8 @@ test('a session that ends mid-work loses nothing that was typed', async ({ page,
   const token = cookie?.value ?? ''
   await cloud.service.ask(token, '/identity/v3/auth/tokens', 'DELETE', undefined, { 'x-subject-token': token })
   await expect.poll(async () => (await page.request.get(`${cloud.service.url}/session`)).status()).toBe(401)
-  await page.getByRole('tab', { name: 'Private' }).click()
+  // A page that is looked at again asks again.
+  await page.evaluate(() => dispatchEvent(new Event('visibilitychange')))
   const dialog = page.getByRole('dialog', { name: 'Your session has ended' })
   await dialog.getByLabel('Password').fill(PASSWORD)
   await dialog.getByRole('button', { name: 'Sign in' }).click()

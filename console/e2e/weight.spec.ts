@@ -122,18 +122,21 @@ test('with ten thousand images the images page answers every filter at once', as
   const { service } = many
   await signIn(page, service.url)
   await page.goto(`${service.url}/images?kind=private`)
-  await expect(page.getByRole('tab', { name: /Private/ })).toContainText('10000')
+  await expect(page.getByRole('tab', { name: /Private/ })).toContainText('10,000')
   await expect(page.getByRole('row')).toHaveCount(26)
-  const search = page.getByLabel('Search by name')
+  const search = page.getByLabel('Search name, ID, OS, tag')
   const figures: [string, { answered: number; painted: number }][] = []
   const figure = async (what: string, act: () => Promise<void>, shown: RegExp) => figures.push([what, await answer(page, act, shown)])
   await figure('search build-07', () => search.fill('build-07'), /build-07/)
   await figure('search build-0777', () => search.fill('build-0777'), /build-0777/)
   await figure('search 9999', () => search.fill('9999'), /9999/)
+  await figure('search debian', () => search.fill('debian'), /build-/)
+  await figure('search what is nowhere and then 5', () => search.fill('build-05555'), /build-05555/)
   await page.goto(`${service.url}/images?kind=private`)
   await expect(page.getByRole('row')).toHaveCount(26)
   await figure('sort by name', () => page.getByRole('columnheader', { name: 'Name' }).click(), /build-00000/)
   await figure('the next page', () => page.getByRole('button', { name: 'Next page' }).click(), /build-00025/)
+  await figure('the page before', () => page.getByRole('button', { name: 'Previous page' }).click(), /build-00000/)
   await figure('the other way', () => page.getByRole('columnheader', { name: 'Name' }).click(), /build-09999/)
   await figure('kind Public', () => page.getByRole('tab', { name: 'Public' }).click(), /micro/)
   for (const [what, { answered, painted }] of figures) {

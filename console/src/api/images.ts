@@ -4,7 +4,7 @@ import { ask, askWhole, currentProject, effigy } from './http'
 import { namesIn } from './stores'
 import type { Verdict } from './verification'
 
-export type Kind = 'public' | 'private' | 'shared'
+export type Kind = 'public' | 'private' | 'shared' | 'community'
 export type ImageStatus = 'queued' | 'saving' | 'uploading' | 'importing' | 'active' | 'deactivated'
 
 export interface Image {
@@ -57,19 +57,32 @@ export interface Member {
   updated_at: string
 }
 
-export interface ListImages {
-  kind?: Kind
+/** The conditions of a list; each that is not empty must hold. */
+export interface ImageFilters {
   search?: string
   status?: string
+  os_distro?: string
+  tag?: string
+  visibility?: string
+  verdict?: string
+  os_hidden?: string
+  failed?: string
+}
+
+export interface ListImages extends ImageFilters {
+  kind?: Kind
   sort?: string
   limit?: number
   marker?: string
+  /** The image that the page ends before; in the place of a marker. */
+  before?: string
 }
 
 export interface Counts {
   public: number
   private: number
   shared: number | null
+  community: number
 }
 
 const query = (wanted: object) =>
@@ -93,14 +106,44 @@ export const isBeingCopied = (image: Image) => !isBeingMade(image) && namesIn(im
 const freshFor = (images: Image[], atRest: number) =>
   images.some(isBeingMade) ? 1000 : images.some(isBeingVerified) ? 3000 : atRest
 
+/** The same order from its other end. */
+const reversed = (sort: string | undefined) => (sort?.endsWith(':asc') ? sort.replace(/:asc$/, ':desc') : sort ? sort.replace(/:desc$/, ':asc') : 'created_at:asc')
+
+interface ImagePage {
+  images: Image[]
+  next: string | null
+}
+
+/** A page after an image, or before one: that is the page after it in the reversed order. */
+async function pageOf({ before, ...wanted }: ListImages, signal: AbortSignal): Promise<ImagePage> {
+  const asked = before ? { ...wanted, marker: before, sort: reversed(wanted.sort) } : wanted
+  const page = await effigy<ImagePage>(`/images?${query(asked)}`, { signal })
+  return before ? { ...page, images: page.images.reverse() } : page
+}
+
 export const imagesQuery = (wanted: ListImages) =>
   queryOptions({
     queryKey: ['images', 'list', wanted],
-    queryFn: ({ signal }) => effigy<{ images: Image[]; next: string | null }>(`/images?${query(wanted)}`, { signal }),
+    queryFn: ({ signal }) => pageOf(wanted, signal),
     refetchInterval: (query) => freshFor(query.state.data?.images ?? [], 30_000),
   })
 
-export const countsQuery = (wanted: { search?: string; status?: string }) =>
+/** So many images are saved as a file, and no more. */
+const MOST_SAVED = 100_000
+
+/** Every image of a list, page by page. */
+export async function allImages(wanted: ListImages): Promise<Image[]> {
+  const all: Image[] = []
+  let marker: string | undefined
+  do {
+    const page = await effigy<ImagePage>(`/images?${query({ ...wanted, limit: 1000, marker })}`)
+    all.push(...page.images)
+    marker = page.next === null ? undefined : page.images.at(-1)?.id
+  } while (marker !== undefined && all.length < MOST_SAVED)
+  return all
+}
+
+export const countsQuery = (wanted: ImageFilters & { kind?: Kind }) =>
   queryOptions({
     queryKey: ['images', 'counts', wanted],
     queryFn: ({ signal }) => effigy<{ counts: Counts }>(`/images/counts?${query(wanted)}`, { signal }),
@@ -178,7 +221,7 @@ export const membersQuery = (id: string) =>
 /** The images that other projects offer this one, and that nobody here has accepted or rejected yet. */
 export const offeredQuery = queryOptions({
   queryKey: ['images', 'offered'],
-  queryFn: ({ signal }) => ask<{ images: Image[] }>('/image/v2/images?visibility=shared&member_status=pending&limit=100', { signal }),
+  queryFn: ({ signal }) => effigy<{ images: Image[] }>('/images?kind=shared&member_status=pending&limit=100', { signal }),
   select: (answer: { images: Image[] }) => answer.images,
 })
 

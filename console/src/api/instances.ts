@@ -36,6 +36,8 @@ export interface ListInstances {
   search?: string
   status?: string
   marker?: string
+  /** The instance that the page ends before; in the place of a marker. */
+  before?: string
   limit?: number
 }
 
@@ -66,17 +68,37 @@ const literally = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 export const isChanging = (instance: Instance) =>
   instance['OS-EXT-STS:task_state'] !== null || ['BUILD', 'REBOOT', 'HARD_REBOOT'].includes(instance.status)
 
-export const instancesQuery = ({ search, status, marker, limit = 50 }: ListInstances) => {
+function wordsOf({ search, status, marker, before, limit = 50 }: ListInstances): URLSearchParams {
   const words = new URLSearchParams({ limit: String(limit) })
   if (search) words.set('name', `(?i)${literally(search)}`)
   if (status) words.set('status', status)
-  if (marker) words.set('marker', marker)
+  if (before ?? marker) words.set('marker', before || marker || '')
+  // The page before one is the page after it in the reversed order.
+  if (before) words.set('sort_dir', 'asc')
+  return words
+}
+
+export const instancesQuery = (wanted: ListInstances) => {
+  const words = wordsOf(wanted)
+  const { before } = wanted
   return queryOptions({
-    queryKey: ['instances', 'list', { search, status, marker, limit }],
-    queryFn: ({ signal }) =>
-      compute<{ servers: Instance[]; servers_links?: unknown[] }>(`/servers/detail?${words}`, { signal }),
+    queryKey: ['instances', 'list', wanted],
+    queryFn: async ({ signal }) => {
+      const page = await compute<{ servers: Instance[] }>(`/servers/detail?${words}`, { signal })
+      return before ? { servers: page.servers.reverse() } : page
+    },
     refetchInterval: (query) => (query.state.data?.servers.some(isChanging) ? 1000 : 10_000),
   })
+}
+
+/** Every instance of a list, page by page. */
+export async function allInstances(wanted: Pick<ListInstances, 'search' | 'status'>): Promise<Instance[]> {
+  const all: Instance[] = []
+  for (let marker = ''; ; marker = all.at(-1)?.id ?? '') {
+    const { servers } = await compute<{ servers: Instance[] }>(`/servers/detail?${wordsOf({ ...wanted, marker, limit: 1000 })}`)
+    all.push(...servers)
+    if (servers.length < 1000) return all
+  }
 }
 
 /** The instances of this project that were launched from an image. */

@@ -1,7 +1,4 @@
-import {
-  ApiOutlined, AppstoreOutlined, AuditOutlined, CloudServerOutlined, HddOutlined, HomeOutlined, KeyOutlined, LogoutOutlined, ProjectOutlined, TeamOutlined,
-  UserOutlined,
-} from '@ant-design/icons'
+import { ApiOutlined, LogoutOutlined, UserOutlined } from '@ant-design/icons'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { Layout, Menu, Modal, Spin } from 'antd'
 import { Suspense, useEffect, useState } from 'react'
@@ -15,12 +12,14 @@ import { ActivityButton } from './ActivityButton'
 import { ConnectionBar } from './ConnectionBar'
 import { Failure } from './Failure'
 import { MenuButton } from './MenuButton'
+import { PaletteButton } from './PaletteButton'
 import { LanguageButton, ModeButton } from './Preferences'
 import { ProjectPicker } from './ProjectPicker'
 import { LAST_PROJECT, SignInForm } from './SignInForm'
 import { listenToOtherTabs, tellOtherTabs } from './tabs'
 import { useFreshProject } from './useActivity'
 import { useConnectionLost } from './useConnection'
+import { type Place, useNavigation } from './useNavigation'
 import { useProject } from './useProject'
 
 /** The frame around every page; nothing of it is shown before somebody has signed in. */
@@ -54,6 +53,7 @@ function Frame({ session }: { session: Session }) {
         </Link>
         <ProjectPicker session={session} isMoving={isMoving} />
         <span style={{ flex: 1 }} />
+        <PaletteButton />
         <ActivityButton />
         <LanguageButton />
         <ModeButton />
@@ -62,7 +62,7 @@ function Frame({ session }: { session: Session }) {
       <ConnectionBar />
       <Layout hasSider>
         <Layout.Sider className="shell-sider" width={208} breakpoint="lg" collapsedWidth={56} theme="light">
-          <Navigation session={session} />
+          <Navigation />
         </Layout.Sider>
         <Layout.Content className="shell-main" id="main" tabIndex={-1}>
           {isMoving ? <Spin /> : (
@@ -77,26 +77,12 @@ function Frame({ session }: { session: Session }) {
   )
 }
 
-function Navigation({ session }: { session: Session }) {
+function Navigation() {
   const { t } = useTranslation()
   const { pathname } = useLocation()
-  const entry = (to: string, icon: React.ReactNode, label: string) => ({ key: to.split('?')[0] ?? to, icon, label: <Link to={to}>{label}</Link> })
-  const ofInstances = (one: ReturnType<typeof entry>) => (session.runs_instances ? [one] : [])
-  const items = [
-    entry(paths.home, <HomeOutlined />, t('nav.home')),
-    ...ofInstances(entry(paths.instances, <CloudServerOutlined />, t('nav.instances'))),
-    entry(paths.images, <HddOutlined />, t('nav.images')),
-    ...ofInstances(entry(paths.keyPairs, <KeyOutlined />, t('nav.keyPairs'))),
-    ...(session.is_admin
-      ? [
-          { type: 'divider' as const },
-          ...ofInstances(entry(paths.flavors, <AppstoreOutlined />, t('nav.flavors'))),
-          entry(paths.projects, <ProjectOutlined />, t('nav.projects')),
-          entry(paths.users, <TeamOutlined />, t('nav.users')),
-          entry(paths.audit, <AuditOutlined />, t('nav.audit')),
-        ]
-      : []),
-  ]
+  const { project, administration } = useNavigation()
+  const entry = ({ to, icon, label }: Place) => ({ key: to.split('?')[0] ?? to, icon, label: <Link to={to}>{label}</Link> })
+  const items = [...project.map(entry), ...(administration.length > 0 ? [{ type: 'divider' as const }, ...administration.map(entry)] : [])]
   const selected = pathname === PAGES.launch ? PAGES.instances : `/${pathname.split('/')[1] ?? ''}`
   return (
     <nav aria-label={t('nav.label')}>

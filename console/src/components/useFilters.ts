@@ -2,6 +2,9 @@ import { useCallback, useEffect, useMemo } from 'react'
 import { useSearchParams } from 'react-router'
 import { ApiError } from '../api/errors'
 
+/** The words for a page's place in the list. */
+const PLACE = ['after', 'before', 'from']
+
 /** A list's filters, kept in the address, so that a page can be sent to somebody. Changing one begins anew. */
 export function useFilters() {
   const [words, setWords] = useSearchParams()
@@ -10,7 +13,7 @@ export function useFilters() {
       setWords(
         (was) => {
           const next = new URLSearchParams(was)
-          if (!('after' in changes)) next.delete('after')
+          for (const place of PLACE) if (!(place in changes)) next.delete(place)
           for (const [name, value] of Object.entries(changes)) {
             if (value) next.set(name, value)
             else next.delete(name)
@@ -26,8 +29,8 @@ export function useFilters() {
 
 /** A page that began after something which is gone: the list begins anew. */
 export function useFirstPageWhenGone({ get, set }: ReturnType<typeof useFilters>, error: unknown) {
-  const isGone = get('after') !== '' && error instanceof ApiError && (error.status === 400 || error.status === 404)
+  const isGone = get('after') + get('before') !== '' && error instanceof ApiError && (error.status === 400 || error.status === 404)
   useEffect(() => {
-    if (isGone) set({ after: '' })
+    if (isGone) set({})
   }, [isGone, set])
 }

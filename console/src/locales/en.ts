@@ -76,7 +76,7 @@ export const en = {
     log: 'Console log', screen: 'Screen', serial: 'Serial console', silent: 'The guest has printed nothing yet.', notRunning: 'The instance is not running. Start it to open this console.',
     ended: 'The connection has ended', again: 'Connect again', connected: 'Connected', opening: 'Connecting…', wayOut: 'The screen takes every key. Ctrl+Alt+Shift leaves it.', last: 'The last {{count}} lines are shown.',
   },
-  kind: { public: 'Public', private: 'Private', shared: 'Shared images' },
+  kind: { public: 'Public', private: 'Private', shared: 'Shared images', community: 'Community' },
   visibility: { public: 'Public', private: 'Private', shared: 'Shared', community: 'Community' },
   member: { pending: 'Pending', accepted: 'Shared', rejected: 'Rejected' },
   images: {

@@ -67,7 +67,7 @@ export const ja: Messages = {
     log: 'コンソールログ', screen: '画面', serial: 'シリアルコンソール', silent: 'まだ出力がありません。', notRunning: 'インスタンスは稼働していません。コンソールを開くには起動してください。', ended: '接続が終了しました',
     again: '再接続', connected: '接続済み', opening: '接続中…', wayOut: '画面がすべてのキーを受け取ります。Ctrl+Alt+Shift で抜けられます。', last: '最後の {{count}} 行を表示しています。',
   },
-  kind: { public: 'Public', private: 'Private', shared: '共有イメージ' },
+  kind: { public: 'Public', private: 'Private', shared: '共有イメージ', community: 'コミュニティ' },
   visibility: { public: 'Public', private: 'Private', shared: 'Shared', community: 'Community' },
   member: { pending: '承認待ち', accepted: '共有中', rejected: '拒否' },
   images: {

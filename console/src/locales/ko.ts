@@ -67,7 +67,7 @@ export const ko: Messages = {
     log: '콘솔 로그', screen: '화면', serial: '시리얼 콘솔', silent: '아직 출력이 없습니다.', notRunning: '인스턴스가 실행 중이 아닙니다. 콘솔을 열려면 시작하세요.', ended: '연결이 끝났습니다',
     again: '다시 연결', connected: '연결됨', opening: '연결 중…', wayOut: '화면이 모든 키를 받습니다. 나오려면 Ctrl+Alt+Shift를 누르세요.', last: '마지막 {{count}}줄만 표시합니다.',
   },
-  kind: { public: 'Public', private: 'Private', shared: '공유된 Image' },
+  kind: { public: 'Public', private: 'Private', shared: '공유된 Image', community: '커뮤니티' },
   visibility: { public: 'Public', private: 'Private', shared: 'Shared', community: 'Community' },
   member: { pending: '수락 대기', accepted: '공유됨', rejected: '거절됨' },
   images: {

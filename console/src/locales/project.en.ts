@@ -30,7 +30,7 @@ export const project = {
     csvFailed: 'The list could not be saved', range: '{{from}}–{{to}} of {{all}}', rangeOnly: '{{from}}–{{to}}', previous: 'Previous page', failed: 'Failed', search: 'Search name, ID, OS, tag',
     passed: 'Clean', notPassed: 'Problems or not recognised', updated: 'Updated', chip: '{{name}}: {{value}}',
   },
-  community: { kind: 'Community', title: 'No community images', what: 'Images that other projects have opened to everybody appear here.' },
+  community: { title: 'No community images', what: 'Images that other projects have opened to everybody appear here.' },
   palette: { open: 'Go to', title: 'Go to a page, an image or an instance', search: 'Page, image or instance', pages: 'Pages', none: 'Nothing found', hint: 'Ctrl+K opens this from anywhere.' },
   offer: {
     status: 'Offered', by: 'Offered by {{project}}', accept: 'Accept', reject: 'Reject', acceptOf: 'Accept {{name}}', rejectOf: 'Reject {{name}}', accepted: '{{name}} is among your shared images', rejected: '{{name}} was rejected', undo: 'Take it back',

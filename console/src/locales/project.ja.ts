@@ -31,7 +31,7 @@ export const project: typeof en = {
     csvFailed: '一覧を保存できませんでした', range: '{{all}} 件中 {{from}}–{{to}}', rangeOnly: '{{from}}–{{to}}', previous: '前のページ', failed: '作成失敗', search: '名前、ID、OS、タグで検索',
     passed: '問題なし', notPassed: '問題あり、または認識できず', updated: '更新', chip: '{{name}}: {{value}}',
   },
-  community: { kind: 'コミュニティ', title: 'コミュニティイメージはありません', what: '別のプロジェクトが全員に公開したイメージがここに表示されます。' },
+  community: { title: 'コミュニティイメージはありません', what: '別のプロジェクトが全員に公開したイメージがここに表示されます。' },
   palette: { open: '移動', title: 'ページ、イメージ、インスタンスへ移動', search: 'ページ、イメージ、インスタンス', pages: 'ページ', none: '見つかりませんでした', hint: 'Ctrl+K でどこからでも開けます。' },
   offer: {
     status: '共有の提案', by: '{{project}} からの提案', accept: '承認', reject: '拒否', acceptOf: '{{name}} を承認', rejectOf: '{{name}} を拒否', accepted: '{{name}} を共有イメージに追加しました', rejected: '{{name}} を拒否しました', undo: '元に戻す',

@@ -5,21 +5,26 @@ import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
 import { canFetchQuery } from '../../api/imports'
-import { countsQuery, type Image, imagesQuery, type Kind } from '../../api/images'
+import { allImages, countsQuery, type Image, imagesQuery, type Kind } from '../../api/images'
 import { ActionsMenu } from '../../components/ActionsMenu'
 import { Failure } from '../../components/Failure'
+import { type Chip, ListTools } from '../../components/ListTools'
 import { PageHead } from '../../components/PageHead'
 import { Pager } from '../../components/Pager'
 import { SearchBox } from '../../components/SearchBox'
 import { Why } from '../../components/Why'
 import { useUploads } from '../../components/Uploads'
+import { useColumns } from '../../components/useColumns'
 import { useFilters, useFirstPageWhenGone } from '../../components/useFilters'
+import { usePages } from '../../components/usePages'
 import { useSession } from '../../components/useSession'
-import { useWidth } from '../../components/useWidth'
 import { canChange } from '../../lib/can'
+import { csv } from '../../lib/csv'
+import { osOf } from '../../lib/os'
 import { paths } from '../../paths'
 import { Empty } from '../../ui/Empty'
-import { imageColumns } from './columns'
+import { choosableColumns, imageColumns } from './columns'
+import { FILTERS, ImageFilters } from './ImageFilters'
 import { ImportImage } from './ImportImage'
 import { Offered } from './Offered'
 import { ShareButton } from './ShareButton'
@@ -27,6 +32,17 @@ import { UploadImage } from './UploadImage'
 import { useImageActions } from './useImageActions'
 
 const PAGE = 25
+/** The word for a failed save in the place of a status: the record waits for a file again. */
+const FAILED = 'failed'
+const STATUSES = [
+  { value: 'active', label: 'status.ready' }, { value: 'in:saving,uploading,importing', label: 'filter.beingMade' }, { value: 'queued', label: 'status.queued' },
+  { value: FAILED, label: 'list.failed' }, { value: 'deactivated', label: 'status.deactivated' },
+] as const
+/** The words for the columns that can be chosen. */
+const COLUMN = {
+  status: 'column.status', os: 'column.os', size: 'column.size', stored: 'column.stored', visibility: 'column.visibility', owner: 'column.from', verification: 'column.verification',
+  created_at: 'column.age', updated_at: 'list.updated', format: 'column.format', tags: 'list.tag', id: 'access.id',
+} as const
 /** Old rows are greyed when the new ones take longer than so many milliseconds. */
 const SOON = 150
 /** Keeps the rows while others are on their way, but never those of another tab. */
@@ -35,14 +51,13 @@ function ofSameKind<T>(kind: Kind) {
     (before?.queryKey[2] as { kind?: Kind } | undefined)?.kind === kind ? rows : undefined
 }
 
-const isKind = (word: string): word is Kind => ['public', 'private', 'shared'].includes(word)
+const isKind = (word: string): word is Kind => ['public', 'private', 'shared', 'community'].includes(word)
 
 export function Images() {
-  const { t } = useTranslation()
+  const { t, i18n } = useTranslation()
   const session = useSession()
   const filters = useFilters()
   const { get, set } = filters
-  const width = useWidth()
   const { uploads } = useUploads()
   const canFetch = useQuery(canFetchQuery).data ?? false
   const [adding, setAdding] = useState<'upload' | 'import' | undefined>(get('add') === 'upload' ? 'upload' : undefined)
@@ -52,22 +67,45 @@ export function Images() {
   }
   const canMake = canChange(session)
   const isSharing = session.sharing !== 'off'
-  const kinds: Kind[] = isSharing ? ['public', 'private', 'shared'] : ['public', 'private']
   const word = get('kind')
-  const kind: Kind = isKind(word) && kinds.includes(word) ? word : 'private'
-  const [search, status, after, sort] = [get('search'), get('status'), get('after'), get('sort')]
-  const list = useQuery({ ...imagesQuery({ kind, search, status, marker: after, sort, limit: PAGE }), placeholderData: ofSameKind(kind) })
-  useFirstPageWhenGone(filters, list.error)
-  const counts = useQuery({ ...countsQuery({ search, status }), placeholderData: keepPreviousData }).data
-  const images = useMemo(() => list.data?.images ?? [], [list.data])
+  const [search, status, sort] = [get('search'), get('status'), get('sort')]
+  const asked = isKind(word) && (isSharing || word !== 'shared') ? word : 'private'
+  const isFailed = status === FAILED
+  const conditions = {
+    search, status: isFailed ? '' : status, failed: isFailed ? 'true' : '', os_distro: get('os'), tag: get('tag'), verdict: get('verdict'), os_hidden: get('hidden') && 'true',
+    // Only one's own images are of several visibilities.
+    visibility: asked === 'private' ? get('visibility') : '',
+  }
+  const counts = useQuery({ ...countsQuery(conditions.visibility ? { ...conditions, kind: asked } : conditions), placeholderData: keepPreviousData }).data
+  // Few deployments have images of this kind.
+  const hasCommunity = asked === 'community' || (counts?.community ?? 0) > 0
+  const kinds: Kind[] = ['public', 'private', ...(isSharing ? ['shared' as const] : []), ...(hasCommunity ? ['community' as const] : [])]
+  const kind = asked
   const [keys, setKeys] = useState<React.Key[]>([])
+  const { after, before, pager, useWholePage } = usePages(filters, PAGE, () => setKeys([]))
+  const list = useQuery({ ...imagesQuery({ kind, ...conditions, marker: after, before, sort, limit: PAGE }), placeholderData: ofSameKind(kind) })
+  useFirstPageWhenGone(filters, list.error)
+  useWholePage(list.isPlaceholderData ? undefined : list.data?.images.length)
+  const images = useMemo(() => list.data?.images ?? [], [list.data])
   // Rows that are about to be replaced are nobody's choice.
   const isOld = list.isPlaceholderData
   const selected = useMemo(() => (isOld ? [] : images.filter(({ id }) => keys.includes(id))), [images, keys, isOld])
   const { actions, dialogs, share } = useImageActions(selected, () => setKeys([]))
-  const columns = useMemo(() => imageColumns({ t, kind, session, uploads, sort, width }), [t, kind, session, uploads, sort, width])
-
-  const isFiltered = !!(search || status)
+  const choosable = choosableColumns(kind)
+  const { shown, isChosen, choose } = useColumns('images', choosable)
+  const shownKeys = shown.join()
+  const columns = useMemo(
+    () => imageColumns({ t, uploads, sort, shown: shownKeys.split(','), nameOf: (id) => session.projects.find((project) => project.id === id)?.name ?? id.slice(0, 8) }),
+    [t, session, uploads, sort, shownKeys],
+  )
+  const clear = () => set({ search: '', status: '', ...Object.fromEntries(FILTERS.map((name) => [name, ''])) })
+  const chips = useChips(filters, kind)
+  const isFiltered = !!search || chips.length > 0
+  const save = async () => {
+    const all = await allImages({ kind, ...conditions, sort })
+    const head = ['id', 'name', 'status', 'visibility', 'os', 'format', 'size_bytes', 'stored_bytes', 'verdict', 'tags', 'owner', 'created_at', 'updated_at']
+    return csv(head, all.map((image) => [image.id, image.name, image.status, image.visibility, osOf(image), image.disk_format, image.size, image.effigy.stored_bytes, image.effigy.verdict, image.tags.join(' '), image.owner, image.created_at, image.updated_at]))
+  }
   // Kept as it is while the tabs' counts and the toolbar change: its rows are most of what is drawn.
   const table = useMemo(
     () => (
@@ -80,23 +118,26 @@ export function Images() {
         className="list"
         pagination={false}
         tableLayout="fixed"
+        scroll={isChosen ? { x: columns.reduce((sum, { width }) => sum + (Number(width) || 240), 44) } : undefined}
         onChange={(_, __, by) => {
           const { columnKey, order } = Array.isArray(by) ? {} as { columnKey?: React.Key; order?: string } : by
           set({ sort: order ? `${String(columnKey)}:${order === 'ascend' ? 'asc' : 'desc'}` : '' })
         }}
-        locale={{ emptyText: list.isPending ? ' ' : <NoImages kind={kind} isFiltered={isFiltered} onClear={() => set({ search: '', status: '' })} /> }}
+        locale={{ emptyText: list.isPending ? ' ' : <NoImages kind={kind} isFiltered={isFiltered} onClear={clear} /> }}
         rowSelection={{
           columnWidth: 44, selectedRowKeys: keys, onChange: setKeys,
           getCheckboxProps: ({ name, id }) => ({ 'aria-label': t('select', { name: name ?? id }) }),
         }}
       />
     ),
-    [columns, images, list.isPending, isOld, kind, isFiltered, keys, set, t],
+    // `clear` is of the same filters.
+    // eslint-disable-next-line react-hooks/exhaustive-deps
+    [columns, images, list.isPending, isOld, kind, isFiltered, isChosen, keys, set, t],
   )
   const label = (of: Kind) => (
     <>
       {t(`kind.${of}`)}
-      <span className="quiet number" aria-hidden style={{ marginInlineStart: 6 }}>{counts?.[of] ?? ''}</span>
+      <span className="quiet number" aria-hidden style={{ marginInlineStart: 6 }}>{counts?.[of]?.toLocaleString(i18n.language) ?? ''}</span>
     </>
   )
   return (
@@ -118,29 +159,35 @@ export function Images() {
       />
       {kind === 'shared' && session.sharing === 'any' && session.project && <Offered project={session.project} />}
       <div className="toolbar">
-        <SearchBox label={t('images.search')} value={search} onChange={(text) => set({ search: text })} />
+        <SearchBox label={t('list.search')} value={search} onChange={(text) => set({ search: text })} />
         <Select
           aria-label={t('column.status')}
           style={{ width: 150 }}
           value={status}
           onChange={(value) => set({ status: value })}
-          options={[
-            { value: '', label: t('filter.anyStatus') }, { value: 'active', label: t('status.ready') },
-            { value: 'in:saving,uploading,importing', label: t('filter.beingMade') }, { value: 'queued', label: t('status.queued') },
-            { value: 'deactivated', label: t('status.deactivated') },
-          ]}
+          options={[{ value: '', label: t('filter.anyStatus') }, ...STATUSES.map(({ value, label }) => ({ value, label: t(label) }))]}
         />
         <span style={{ flex: 1 }} />
         {selected.length > 0 && <span className="quiet">{t('selected', { count: selected.length })}</span>}
         {isSharing && <ShareButton {...share} />}
         <ActionsMenu label={t('images.more')} actions={actions} />
       </div>
+      <ListTools
+        chips={chips}
+        filters={<ImageFilters filters={filters} kind={kind} />}
+        columns={choosable.map(({ key }) => ({ key, label: t(COLUMN[key as keyof typeof COLUMN]) }))}
+        shown={shown}
+        isChosen={isChosen}
+        choose={choose}
+        save={save}
+        fileName="images.csv"
+      />
       {list.error && !list.data ? (
         <Failure error={list.error} retry={() => void list.refetch()} />
       ) : (
         <div className="card">
           {table}
-          <Pager after={after} next={images.length === PAGE ? images.at(-1)?.id : undefined} onGo={(to) => set({ after: to }, { push: true })} />
+          <Pager {...pager(images.map(({ id }) => id), isOld ? undefined : counts?.[kind] ?? undefined)} />
         </div>
       )}
       {dialogs}
@@ -150,11 +197,27 @@ export function Images() {
   )
 }
 
+/** The filters that hold, but for the search, which has its own field. */
+function useChips({ get, set }: ReturnType<typeof useFilters>, kind: Kind): Chip[] {
+  const { t } = useTranslation()
+  const chip = (word: string, name: string, value?: string): Chip[] => (get(word) === '' ? [] : [{ name, value, remove: () => set({ [word]: '' }) }])
+  const status = STATUSES.find(({ value }) => value === get('status'))
+  return [
+    ...chip('status', t('column.status'), status ? t(status.label) : get('status')),
+    ...chip('os', t('column.os'), get('os')),
+    ...chip('tag', t('list.tag'), get('tag')),
+    ...(kind === 'private' ? chip('visibility', t('column.visibility'), t(`visibility.${get('visibility') as 'private'}`)) : []),
+    ...chip('verdict', t('column.verification'), t(get('verdict') === 'passed' ? 'list.passed' : 'list.notPassed')),
+    ...chip('hidden', t('list.hidden')),
+  ]
+}
+
 function NoImages({ kind, isFiltered, onClear }: { kind: Kind; isFiltered: boolean; onClear: () => void }) {
   const { t } = useTranslation()
   const navigate = useNavigate()
   const { runs_instances } = useSession()
   if (isFiltered) return <Empty title={t('empty.noMatch')} action={<Button onClick={onClear}>{t('empty.clear')}</Button>} />
+  if (kind === 'community') return <Empty title={t('community.title')} what={t('community.what')} />
   const action = kind === 'private' && runs_instances && <Button onClick={() => void navigate(paths.instances)}>{t('images.empty.toInstances')}</Button>
   return <Empty title={t(`images.empty.${kind}`)} what={t(`images.empty.${kind}What`)} action={action} />
 }

@@ -1,0 +1,48 @@
+import { AutoComplete, Checkbox, Input, Select } from 'antd'
+import { useEffect, useId, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import type { Kind } from '../../api/images'
+import type { useFilters } from '../../components/useFilters'
+
+/** The filters beside search and status, by their words in the address. */
+export const FILTERS = ['os', 'tag', 'visibility', 'verdict', 'hidden'] as const
+
+/** Distributions that images often have, as their property os_distro names them. */
+const SYSTEMS = ['debian', 'ubuntu', 'fedora', 'centos', 'rhel', 'rocky', 'almalinux', 'alpine', 'arch', 'opensuse', 'freebsd', 'windows']
+
+/** The fields of the filters. Each is applied once it is chosen, or once the person pauses. */
+export function ImageFilters({ filters: { get, set }, kind }: { filters: ReturnType<typeof useFilters>; kind: Kind }) {
+  const { t } = useTranslation()
+  const id = useId()
+  const any = { value: '', label: t('list.any') }
+  return (
+    <>
+      <div><label htmlFor={`${id}os`}>{t('column.os')}</label><Later id={`${id}os`} value={get('os')} options={SYSTEMS} onChange={(os) => set({ os })} /></div>
+      <div><label htmlFor={`${id}tag`}>{t('list.tag')}</label><Later id={`${id}tag`} value={get('tag')} onChange={(tag) => set({ tag })} /></div>
+      {kind === 'private' && (
+        <div>
+          <label htmlFor={`${id}visibility`}>{t('column.visibility')}</label>
+          <Select id={`${id}visibility`} value={get('visibility')} onChange={(visibility) => set({ visibility })} options={[any, ...(['private', 'shared', 'community'] as const).map((value) => ({ value, label: t(`visibility.${value}`) }))]} />
+        </div>
+      )}
+      <div>
+        <label htmlFor={`${id}verdict`}>{t('column.verification')}</label>
+        <Select id={`${id}verdict`} popupMatchSelectWidth={false} value={get('verdict')} onChange={(verdict) => set({ verdict })} options={[any, { value: 'passed', label: t('list.passed') }, { value: 'failed', label: t('list.notPassed') }]} />
+      </div>
+      <Checkbox checked={get('hidden') !== ''} onChange={({ target }) => set({ hidden: target.checked ? 'yes' : '' })}>{t('list.hidden')}</Checkbox>
+    </>
+  )
+}
+
+/** A text that is taken once the person pauses. */
+function Later({ id, value, options, onChange }: { id: string; value: string; options?: string[]; onChange: (text: string) => void }) {
+  const [typed, setTyped] = useState(value)
+  useEffect(() => setTyped(value), [value])
+  useEffect(() => {
+    if (typed.trim() === value) return
+    const timer = setTimeout(() => onChange(typed.trim()), 350)
+    return () => clearTimeout(timer)
+  }, [typed, value, onChange])
+  if (!options) return <Input id={id} value={typed} onChange={({ target }) => setTyped(target.value)} autoComplete="off" />
+  return <AutoComplete id={id} value={typed} onChange={(text) => setTyped(text ?? '')} options={options.filter((one) => one.includes(typed.toLowerCase())).map((one) => ({ value: one }))} />
+}
