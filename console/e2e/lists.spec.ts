@@ -67,7 +67,7 @@ test('a search finds an image by its id, tag and system, and hidden and communit
   await search.fill('')
   await expect(row(page, 'out-of-sight')).toHaveCount(0)
   await page.getByRole('button', { name: 'Filter', exact: true }).click()
-  await page.getByLabel('Hidden images').check()
+  await page.getByLabel('Hidden images').click()
   await expect(row(page, 'out-of-sight')).toBeVisible()
   await page.getByRole('button', { name: 'Remove the filter Hidden images' }).click()
   await page.getByLabel('Visibility').click()

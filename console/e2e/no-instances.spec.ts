@@ -23,7 +23,7 @@ test('without instances the console has only images, and says why the rest is mi
   await expect(page.getByText('This deployment runs no instances.')).toBeVisible()
   await expect(page.getByRole('navigation').getByRole('link')).toHaveText(['Home', 'Images'])
   await page.getByRole('main').getByRole('link', { name: 'Home' }).click()
-  // What is used is said of images alone.
+  // The usage is of images alone.
   await expect(page.getByRole('progressbar')).toHaveCount(2)
   await expect(page.getByRole('button', { name: 'Launch instance' })).toHaveCount(0)
 })

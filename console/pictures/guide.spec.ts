@@ -24,7 +24,7 @@ for (const [language, locale, words] of [['en', 'en-US', en], ['ko', 'ko-KR', ko
       await expect(page.locator('.ant-notification-notice, .ant-message-notice')).toHaveCount(0)
       await page.screenshot({ path: join(folder, `${name}.png`), animations: 'disabled', caret: 'hide' })
     }
-    await page.goto(service.url)
+    await page.goto(`${service.url}/instances`)
     await page.getByLabel(words.signIn.user).fill('alice')
     await page.getByLabel(words.signIn.password).fill(PASSWORD)
     await take('sign-in')

@@ -4,7 +4,7 @@ import { PASSWORD } from '../e2e/service'
 import { test } from './scene'
 
 const FOLDER = process.env.LOOK ?? 'node_modules/.cache/look'
-const MEMBER = ['instances', 'launch', 'images?kind=public', 'images?kind=private', 'images?kind=shared', 'key-pairs', 'activity']
+const MEMBER = ['', 'api-access', 'instances', 'launch', 'images?kind=public', 'images?kind=private', 'images?kind=shared', 'key-pairs', 'activity']
 const ADMIN = ['flavors', 'projects', 'users', 'audit']
 
 for (const [language, locale] of [['en', 'en-US'], ['ko', 'ko-KR'], ['ja', 'ja-JP']] as const) {
@@ -24,7 +24,7 @@ for (const [language, locale] of [['en', 'en-US'], ['ko', 'ko-KR'], ['ja', 'ja-J
         for (const path of paths) {
           await page.goto(`${service.url}/${path}`)
           await settled(page)
-          const name = path.endsWith(careless) ? 'images-careless' : path.replace('?kind=', '-').replace(/\/.*/, '-one')
+          const name = path === '' ? 'home' : path.endsWith(careless) ? 'images-careless' : path.replace('?kind=', '-').replace(/\/.*/, '-one')
           await page.screenshot({ path: `${FOLDER}/${language}-${mode}-${name}.png`, fullPage: path.endsWith(careless) })
         }
         await context.close()

@@ -1,6 +1,6 @@
 import { ApiOutlined, LogoutOutlined, UserOutlined } from '@ant-design/icons'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { Layout, Menu, Modal, Spin } from 'antd'
+import { Badge, Layout, Menu, Modal, Spin } from 'antd'
 import { Suspense, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, Navigate, Outlet, useLocation, useNavigate } from 'react-router'
@@ -17,7 +17,7 @@ import { LanguageButton, ModeButton } from './Preferences'
 import { ProjectPicker } from './ProjectPicker'
 import { LAST_PROJECT, SignInForm } from './SignInForm'
 import { listenToOtherTabs, tellOtherTabs } from './tabs'
-import { useFreshProject } from './useActivity'
+import { useActivity, useFreshProject } from './useActivity'
 import { useConnectionLost } from './useConnection'
 import { type Place, useNavigation } from './useNavigation'
 import { useProject } from './useProject'
@@ -81,7 +81,12 @@ function Navigation() {
   const { t } = useTranslation()
   const { pathname } = useLocation()
   const { project, administration } = useNavigation()
-  const entry = ({ to, icon, label }: Place) => ({ key: to.split('?')[0] ?? to, icon, label: <Link to={to}>{label}</Link> })
+  const { offers } = useActivity()
+  const waiting = offers > 0 && <><Badge count={offers} size="small" color="var(--ant-color-primary)" className="nav-count" aria-hidden /><span className="unseen">{t('offer.count', { count: offers })}</span></>
+  const entry = ({ to, icon, label }: Place) => {
+    const path = to.split('?')[0] ?? to
+    return { key: path, icon, label: <Link to={to}>{label}{path === PAGES.images && waiting}</Link> }
+  }
   const items = [...project.map(entry), ...(administration.length > 0 ? [{ type: 'divider' as const }, ...administration.map(entry)] : [])]
   const selected = pathname === PAGES.launch ? PAGES.instances : `/${pathname.split('/')[1] ?? ''}`
   return (

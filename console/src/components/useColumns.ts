@@ -1,7 +1,7 @@
 import { useState } from 'react'
 import { useWidth } from './useWidth'
 
-/** What a list says of one of its columns. */
+/** A column that can be chosen. */
 export interface Choosable {
   key: string
   /** The width of the window from which on it is shown as usual; none: only when it is chosen. */

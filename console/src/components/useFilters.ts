@@ -11,8 +11,9 @@ export function useFilters() {
   const set = useCallback(
     (changes: Record<string, string>, options?: { push?: boolean }) =>
       setWords(
-        (was) => {
-          const next = new URLSearchParams(was)
+        () => {
+          // The address as it is by now: a change that was typed a moment ago is not undone by the next one.
+          const next = new URLSearchParams(location.search)
           for (const place of PLACE) if (!(place in changes)) next.delete(place)
           for (const [name, value] of Object.entries(changes)) {
             if (value) next.set(name, value)

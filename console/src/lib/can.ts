@@ -6,13 +6,13 @@ import type { Session } from '../api/session'
 import { namesIn, type Store, takesNew } from '../api/stores'
 
 export type InstanceAction = 'start' | 'stop' | 'forceOff' | 'reboot' | 'hardReboot' | 'createImage' | 'rename' | 'delete'
-export type ImageAction = 'launch' | 'share' | 'edit' | 'protect' | 'unprotect' | 'publish' | 'deactivate' | 'reactivate' | 'unpublish' | 'download' | 'delete' | 'upload'
+export type ImageAction = 'launch' | 'share' | 'edit' | 'protect' | 'unprotect' | 'publish' | 'deactivate' | 'reactivate' | 'unpublish' | 'download' | 'delete' | 'upload' | 'leave'
 
 /** Why not: a key of the messages; `null` when it is possible. */
 export type Reason =
   | 'nothingSelected' | 'oneOnly' | 'readerOnly' | 'busy' | 'notStopped' | 'notRunning' | 'failed' | 'paused' | 'notYours'
   | 'notReady' | 'isProtected' | 'notProtected' | 'sharingOff' | 'publicNotShared' | 'isPublic' | 'deactivated' | 'notActive' | 'noFile' | 'adminOnly'
-  | 'noImageChosen' | 'noFlavorChosen' | 'isNotPublic' | 'noInstances' | 'everyStore' | 'lastStore' | 'storeGone'
+  | 'notSharedHere' | 'noImageChosen' | 'noFlavorChosen' | 'isNotPublic' | 'noInstances' | 'everyStore' | 'lastStore' | 'storeGone'
   | null
 
 /** Whether the person may do more here than look. */
@@ -97,6 +97,8 @@ export function canWithImage(action: ImageAction, image: Image, session: Session
       return !isOwn(image, session) ? 'notYours' : image.status === 'deactivated' ? null : 'notActive'
     case 'upload':
       return !isOwn(image, session) ? 'notYours' : image.status === 'queued' ? null : 'notReady'
+    case 'leave':
+      return image.owner === session.project?.id || image.visibility !== 'shared' ? 'notSharedHere' : null
     case 'delete':
       return !isOwn(image, session) ? 'notYours' : image.protected ? 'isProtected' : null
   }

@@ -51,7 +51,7 @@ export const en = {
     isProtected: 'It is protected; unprotect it first.', sharingOff: 'This deployment does not share images between projects.',
     publicNotShared: 'Everybody sees this image already.', deactivated: 'The image is deactivated.', notActive: 'The image is not deactivated.',
     noFile: 'The image has no bytes to boot from.', notProtected: 'It is not protected.', isPublic: 'It is Public already.',
-    noInstances: 'This deployment runs no instances.',
+    notSharedHere: 'It was not shared with this project.', noInstances: 'This deployment runs no instances.',
     noImageChosen: 'Choose an image first.', noFlavorChosen: 'Choose a flavor first.', isNotPublic: 'It is not Public.',
     adminOnly: 'Only an administrator does this.', everyStore: 'Every store that takes something new has it.',
     lastStore: 'No other store has the image; delete the image instead.', storeGone: 'This deployment has no such store any more.',
@@ -83,7 +83,7 @@ export const en = {
     search: 'Search by name', more: 'More',
     action: {
       launch: 'Launch instance', edit: 'Edit', publish: 'Make Public', unpublish: 'Make Private', upload: 'Upload the file', protect: 'Protect', unprotect: 'Unprotect', deactivate: 'Deactivate', reactivate: 'Reactivate',
-      download: 'Download', delete: 'Delete',
+      download: 'Download', delete: 'Delete', leave: 'Remove from this project',
     },
     delete: {
       title_one: 'Delete this image?', title_other: 'Delete {{count}} images?', 
@@ -146,7 +146,7 @@ export const en = {
   import: {
     title: 'Import from URL', submit: 'Import', uri: 'URL', hint: 'Effigy downloads it. Addresses inside this network are refused.', notUrl: 'A URL begins with https:// or http://',
   },
-  offered: { what: 'Another project offers the image {{name}} to this one.', accept: 'Accept', reject: 'Reject', failed: 'The offer could not be answered' },
+  offered: { failed: 'The offer could not be answered' },
   verification: {
     title: 'Verification', passed: 'Passed', failed: 'Failed', running: 'Being verified', waiting: 'Waits to be verified', none: 'Not verified', stale: 'What is stated is of older rules or another key, and is not believed. The image is verified again by itself.',
     noBytes: 'Checked after upload.', by: '{{verifier}}, {{when}}', again: 'Verify again', save: 'Signed statement',

@@ -44,7 +44,7 @@ export const ja: Messages = {
     notStopped: '停止していません。', notRunning: '稼働していません。', failed: 'エラー状態です。', paused: 'ホストのディスクがほぼ満杯のため、一時停止しています。', notYours: '別のプロジェクトのものです。', notReady: 'イメージの準備ができていません。',
     isProtected: '保護されています。先に保護を解除してください。', sharingOff: 'この環境ではプロジェクト間のイメージ共有を提供していません。', publicNotShared: 'すでに全員に見えるイメージです。',
     deactivated: '無効化されたイメージです。', notActive: '無効化されていません。', noFile: '起動できるデータがありません。', notProtected: '保護されていません。', isPublic: 'すでに Public イメージです。',
-    noInstances: 'この環境ではインスタンスを実行していません。',
+    notSharedHere: 'このプロジェクトに共有されたものではありません。', noInstances: 'この環境ではインスタンスを実行していません。',
     noImageChosen: '先にイメージを選択してください。', noFlavorChosen: '先にフレーバーを選択してください。', isNotPublic: 'Public イメージではありません。',
     adminOnly: '管理者だけが行えます。', everyStore: '書き込めるすべてのストアに、すでにあります。',
     lastStore: 'このイメージがある最後のストアです。代わりにイメージを削除してください。', storeGone: 'この環境にはもうないストアです。',
@@ -72,7 +72,7 @@ export const ja: Messages = {
   member: { pending: '承認待ち', accepted: '共有中', rejected: '拒否' },
   images: {
     search: '名前で検索', more: '操作',
-    action: { launch: 'インスタンスの作成', edit: '編集', publish: 'Public にする', unpublish: 'Private にする', upload: 'ファイルをアップロード', protect: '保護', unprotect: '保護の解除', deactivate: '無効化', reactivate: '有効化', download: 'ダウンロード', delete: '削除' },
+    action: { launch: 'インスタンスの作成', edit: '編集', publish: 'Public にする', unpublish: 'Private にする', upload: 'ファイルをアップロード', protect: '保護', unprotect: '保護の解除', deactivate: '無効化', reactivate: '有効化', download: 'ダウンロード', delete: '削除', leave: 'このプロジェクトから外す' },
     delete: {
       title_one: 'このイメージを削除しますか？', title_other: '{{count}} 個のイメージを削除しますか？',
       noInstances: 'このプロジェクトに、このイメージから作成したインスタンスはありません。',
@@ -131,7 +131,7 @@ export const ja: Messages = {
   import: {
     title: 'URL からのインポート', submit: 'インポート', uri: 'URL', hint: 'Effigy がダウンロードします。内部ネットワークのアドレスは拒否されます。', notUrl: 'URL は https:// か http:// で始まります',
   },
-  offered: { what: '別のプロジェクトが、このプロジェクトにイメージ {{name}} を共有しようとしています。', accept: '承認', reject: '拒否', failed: '回答できませんでした' },
+  offered: { failed: '回答できませんでした' },
   verification: {
     title: 'セキュリティ検証', passed: '合格', failed: '不合格', running: '検証中', waiting: '検証待ち', none: '未検証', stale: '古い規則か別の鍵による報告のため、信用できません。イメージは自動でもう一度検証されます。',
     noBytes: 'アップロード後に検証されます。', by: '{{verifier}}、{{when}}', again: 'もう一度検証', save: '署名付きレポート',

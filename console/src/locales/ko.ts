@@ -44,7 +44,7 @@ export const ko: Messages = {
     notStopped: '중지된 상태가 아닙니다.', notRunning: '실행 중이 아닙니다.', failed: '오류 상태입니다.', paused: '호스트의 디스크가 거의 차서 일시 정지되었습니다.', notYours: '다른 프로젝트의 것입니다.', notReady: 'Image가 아직 준비되지 않았습니다.',
     isProtected: '보호되어 있습니다. 먼저 보호를 해제하세요.', sharingOff: '이 환경에서는 프로젝트 간 Image 공유를 제공하지 않습니다.', publicNotShared: '이미 모두에게 보이는 Image입니다.',
     deactivated: '비활성화된 Image입니다.', notActive: '비활성화된 Image가 아닙니다.', noFile: '부팅할 데이터가 없는 Image입니다.', notProtected: '보호되어 있지 않습니다.', isPublic: '이미 Public Image입니다.',
-    noInstances: '이 환경에서는 인스턴스를 실행하지 않습니다.',
+    notSharedHere: '이 프로젝트에 공유된 Image가 아닙니다.', noInstances: '이 환경에서는 인스턴스를 실행하지 않습니다.',
     noImageChosen: '먼저 Image를 선택하세요.', noFlavorChosen: '먼저 Flavor를 선택하세요.', isNotPublic: 'Public Image가 아닙니다.',
     adminOnly: '관리자만 할 수 있습니다.', everyStore: '새 데이터를 받는 모든 스토어에 이미 있습니다.',
     lastStore: '이 Image가 있는 마지막 스토어입니다. 대신 Image를 삭제하세요.', storeGone: '이 환경에 더는 없는 스토어입니다.',
@@ -72,7 +72,7 @@ export const ko: Messages = {
   member: { pending: '수락 대기', accepted: '공유됨', rejected: '거절됨' },
   images: {
     search: '이름으로 검색', more: '추가 기능',
-    action: { launch: '인스턴스 생성', edit: '편집', publish: 'Public으로 전환', unpublish: 'Private으로 전환', upload: '파일 업로드', protect: '보호', unprotect: '보호 해제', deactivate: '비활성화', reactivate: '활성화', download: '다운로드', delete: '삭제' },
+    action: { launch: '인스턴스 생성', edit: '편집', publish: 'Public으로 전환', unpublish: 'Private으로 전환', upload: '파일 업로드', protect: '보호', unprotect: '보호 해제', deactivate: '비활성화', reactivate: '활성화', download: '다운로드', delete: '삭제', leave: '이 프로젝트에서 제거' },
     delete: {
       title_one: '이 Image를 삭제하시겠습니까?', title_other: 'Image {{count}}개를 삭제하시겠습니까?',
       noInstances: '이 프로젝트에는 이 Image로 만든 인스턴스가 없습니다.',
@@ -131,7 +131,7 @@ export const ko: Messages = {
   import: {
     title: 'URL에서 가져오기', submit: '가져오기', uri: 'URL', hint: '서비스가 직접 내려받습니다. 내부망 주소는 거부됩니다.', notUrl: 'URL은 https:// 또는 http://로 시작합니다',
   },
-  offered: { what: '다른 프로젝트가 공유하려는 Image: {{name}}', accept: '수락', reject: '거절', failed: '응답하지 못했습니다' },
+  offered: { failed: '응답하지 못했습니다' },
   verification: {
     title: '보안 검증', passed: '통과', failed: '실패', running: '검증 중', waiting: '검증 대기 중', none: '검증되지 않음', stale: '이전 규칙이나 다른 키로 만든 보고서여서 믿을 수 없습니다. Image는 자동으로 다시 검증됩니다.',
     noBytes: '아직 내용이 없는 Image입니다. 내용이 들어오면 검증합니다.', by: '{{verifier}}, {{when}}', again: '다시 검증', save: '서명된 보고서',

@@ -1,6 +1,6 @@
 import { CloudDownloadOutlined, UploadOutlined } from '@ant-design/icons'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { Alert, Button, Select, Table, Tabs } from 'antd'
+import { Alert, Button, Select, Table, Tabs, Tag } from 'antd'
 import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
@@ -17,6 +17,7 @@ import { useUploads } from '../../components/Uploads'
 import { useColumns } from '../../components/useColumns'
 import { useFilters, useFirstPageWhenGone } from '../../components/useFilters'
 import { usePages } from '../../components/usePages'
+import { useProjectNames } from '../../components/useProjectNames'
 import { useSession } from '../../components/useSession'
 import { canChange } from '../../lib/can'
 import { csv } from '../../lib/csv'
@@ -26,10 +27,11 @@ import { Empty } from '../../ui/Empty'
 import { choosableColumns, imageColumns } from './columns'
 import { FILTERS, ImageFilters } from './ImageFilters'
 import { ImportImage } from './ImportImage'
-import { Offered } from './Offered'
+import { RejectedImages } from './RejectedImages'
 import { ShareButton } from './ShareButton'
 import { UploadImage } from './UploadImage'
 import { useImageActions } from './useImageActions'
+import { useOffers } from './useOffers'
 
 const PAGE = 25
 /** The word for a failed save in the place of a status: the record waits for a file again. */
@@ -86,7 +88,16 @@ export function Images() {
   const list = useQuery({ ...imagesQuery({ kind, ...conditions, marker: after, before, sort, limit: PAGE }), placeholderData: ofSameKind(kind) })
   useFirstPageWhenGone(filters, list.error)
   useWholePage(list.isPlaceholderData ? undefined : list.data?.images.length)
+  const chips = useChips(filters, kind)
+  const isFiltered = !!search || chips.length > 0
+  const isShared = kind === 'shared' && isSharing
+  const nameOf = useProjectNames(isShared)
+  // Offers stand before the shared images, on their first page.
+  const { count: offers, offered, answer } = useOffers(isShared && !isFiltered && !after && !before)
   const images = useMemo(() => list.data?.images ?? [], [list.data])
+  // One that was just accepted may be in both.
+  const rows = useMemo(() => [...offered.filter((offer) => !images.some(({ id }) => id === offer.id)), ...images], [offered, images])
+  const ids = rows.slice(0, rows.length - images.length).map(({ id }) => id).join()
   // Rows that are about to be replaced are nobody's choice.
   const isOld = list.isPlaceholderData
   const selected = useMemo(() => (isOld ? [] : images.filter(({ id }) => keys.includes(id))), [images, keys, isOld])
@@ -95,12 +106,10 @@ export function Images() {
   const { shown, isChosen, choose } = useColumns('images', choosable)
   const shownKeys = shown.join()
   const columns = useMemo(
-    () => imageColumns({ t, uploads, sort, shown: shownKeys.split(','), nameOf: (id) => session.projects.find((project) => project.id === id)?.name ?? id.slice(0, 8) }),
-    [t, session, uploads, sort, shownKeys],
+    () => imageColumns({ t, uploads, sort, shown: shownKeys.split(','), nameOf, offers: { ids: ids.split(','), answer: canMake ? ({ id, name }, status) => answer({ id, name, status }) : undefined } }),
+    [t, uploads, sort, shownKeys, nameOf, ids, canMake, answer],
   )
   const clear = () => set({ search: '', status: '', ...Object.fromEntries(FILTERS.map((name) => [name, ''])) })
-  const chips = useChips(filters, kind)
-  const isFiltered = !!search || chips.length > 0
   const save = async () => {
     const all = await allImages({ kind, ...conditions, sort })
     const head = ['id', 'name', 'status', 'visibility', 'os', 'format', 'size_bytes', 'stored_bytes', 'verdict', 'tags', 'owner', 'created_at', 'updated_at']
@@ -113,7 +122,7 @@ export function Images() {
         size="middle"
         rowKey="id"
         columns={columns}
-        dataSource={images}
+        dataSource={rows}
         loading={{ spinning: list.isPending || isOld, delay: list.isPending ? 0 : SOON }}
         className="list"
         pagination={false}
@@ -126,18 +135,19 @@ export function Images() {
         locale={{ emptyText: list.isPending ? ' ' : <NoImages kind={kind} isFiltered={isFiltered} onClear={clear} /> }}
         rowSelection={{
           columnWidth: 44, selectedRowKeys: keys, onChange: setKeys,
-          getCheckboxProps: ({ name, id }) => ({ 'aria-label': t('select', { name: name ?? id }) }),
+          getCheckboxProps: ({ name, id }) => ({ 'aria-label': t('select', { name: name ?? id }), disabled: ids.split(',').includes(id) }),
         }}
       />
     ),
     // `clear` is of the same filters.
     // eslint-disable-next-line react-hooks/exhaustive-deps
-    [columns, images, list.isPending, isOld, kind, isFiltered, isChosen, keys, set, t],
+    [columns, rows, ids, list.isPending, isOld, kind, isFiltered, isChosen, keys, set, t],
   )
   const label = (of: Kind) => (
     <>
       {t(`kind.${of}`)}
       <span className="quiet number" aria-hidden style={{ marginInlineStart: 6 }}>{counts?.[of]?.toLocaleString(i18n.language) ?? ''}</span>
+      {of === 'shared' && offers > 0 && <Tag className="accent" style={{ marginInlineStart: 6 }}>{t('offer.count', { count: offers })}</Tag>}
     </>
   )
   return (
@@ -157,7 +167,6 @@ export function Images() {
         }}
         items={kinds.map((of) => ({ key: of, label: label(of) }))}
       />
-      {kind === 'shared' && session.sharing === 'any' && session.project && <Offered project={session.project} />}
       <div className="toolbar">
         <SearchBox label={t('list.search')} value={search} onChange={(text) => set({ search: text })} />
         <Select
@@ -190,6 +199,7 @@ export function Images() {
           <Pager {...pager(images.map(({ id }) => id), isOld ? undefined : counts?.[kind] ?? undefined)} />
         </div>
       )}
+      {isShared && <RejectedImages nameOf={nameOf} reason={canMake ? null : 'readerOnly'} accept={({ id, name }) => answer({ id, name, status: 'accepted' })} />}
       {dialogs}
       {adding === 'upload' && <UploadImage onClose={close} />}
       {adding === 'import' && <ImportImage onClose={close} />}

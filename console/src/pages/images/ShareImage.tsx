@@ -8,8 +8,10 @@ import { type Finding, highFindings, verificationQuery } from '../../api/verific
 import { Commands } from '../../components/Commands'
 import { Name } from '../../components/Name'
 import { useErrorText } from '../../components/useFail'
+import { useProjectNames } from '../../components/useProjectNames'
 import { useSession } from '../../components/useSession'
 import { shareAsCommand, shareAsTerraform } from '../../lib/commands'
+import { visible } from '../../lib/text'
 import { FindingsAlert } from './Findings'
 import { Dialog } from '../../ui/Dialog'
 
@@ -55,11 +57,12 @@ function Lists({ image, members, handsOn, onClose }: { image: Image; members: Me
   const [outcomes, setOutcomes] = useState<Outcome[]>([])
   // Projects that the person is not in, where the deployment lets images go there.
   const [named, setNamed] = useState<string[]>([])
+  const knownAs = useProjectNames(members.length > 0)
   const entries = useMemo((): Entry[] => {
     const own = session.projects.filter(({ id }) => id !== image.owner).map(({ id, name }) => ({ key: id, name }))
-    const foreign = before.filter((id) => !own.some(({ key }) => key === id)).map((id) => ({ key: id, name: id }))
+    const foreign = before.filter((id) => !own.some(({ key }) => key === id)).map((id) => ({ key: id, name: knownAs(id) ?? id }))
     return [...own, ...foreign, ...named.map((id) => ({ key: id, name: id }))]
-  }, [session.projects, image.owner, before, named])
+  }, [session.projects, image.owner, before, named, knownAs])
   const nameOf = (id: string) => entries.find(({ key }) => key === id)?.name ?? id
   const added = shared.filter((id) => !before.includes(id))
   const removed = before.filter((id) => !shared.includes(id))
@@ -125,7 +128,12 @@ function Lists({ image, members, handsOn, onClose }: { image: Image; members: Me
         showSearch
         showSelectAll={false}
         disabled={done || commit.isPending}
-        titles={[t('share.projects'), t('share.shared')]}
+        // Our own heads: the component's put the number first and the title on the other side.
+        selectAllLabels={[0, 1].map(() => <span key="none" />)}
+        titles={[
+          <ListHead key="left" title={t('share.projects')} count={entries.length - shared.length} change={removed.length > 0 ? t('ends.ending', { count: removed.length }) : ''} />,
+          <ListHead key="right" title={t('share.shared')} count={shared.length} change={added.length > 0 ? t('ends.new', { count: added.length }) : ''} />,
+        ]}
         filterOption={(typed, { name }) => name.toLowerCase().includes(typed.toLowerCase())}
         locale={{ searchPlaceholder: t('share.search') }}
       >
@@ -133,8 +141,9 @@ function Lists({ image, members, handsOn, onClose }: { image: Image; members: Me
           <ul className="share-list" tabIndex={-1} aria-label={direction === 'left' ? t('share.projects') : t('share.shared')}>
             {filteredItems.map(({ key, name }) => (
               <li key={key}>
-                <button type="button" disabled={done || commit.isPending} onClick={({ currentTarget }) => move(key, currentTarget)}>
-                  <span className="share-name">{direction === 'left' ? <PlusOutlined aria-hidden /> : <CloseOutlined aria-hidden />} <Name>{name}</Name></span>
+                <button type="button" title={t(direction === 'left' ? 'ends.move' : 'ends.moveBack', { project: visible(name) })} disabled={done || commit.isPending} onClick={({ currentTarget }) => move(key, currentTarget)}>
+                  <span className="share-sign" aria-hidden>{direction === 'left' ? <PlusOutlined /> : <CloseOutlined />}</span>
+                  <span className="share-name"><Name>{name}</Name></span>
                   {direction === 'right' && added.includes(key) && <Tag className="accent">{t('share.isNew')}</Tag>}
                   {direction === 'left' && removed.includes(key) && <Tag className="held">{t('share.willEnd')}</Tag>}
                   {pending.includes(key) && <span className="quiet"><LockOutlined /> {t('share.pending')}</span>}
@@ -145,6 +154,7 @@ function Lists({ image, members, handsOn, onClose }: { image: Image; members: Me
         )}
       </Transfer>
       <div className="unseen" aria-live="polite">{said}</div>
+      {removed.length > 0 && !done && <Alert type="warning" showIcon style={{ marginTop: 12 }} title={t('ends.share')} />}
       {session.sharing === 'any' && !done && (
         <Input.Search style={{ marginTop: 12 }} aria-label={t('share.other')} placeholder={t('share.other')} enterButton={t('share.add')} onSearch={name} />
       )}
@@ -165,4 +175,10 @@ function Lists({ image, members, handsOn, onClose }: { image: Image; members: Me
       {warnings.length > 0 && <FindingsAlert title={t('hands.said')} findings={handsOn} others={handsOn.length > 0 ? [] : warnings} />}
     </Dialog>
   )
+}
+
+/** The head of one of the lists: its title, its number, and how many have come to it. */
+function ListHead({ title, count, change }: { title: string; count: number; change: string }) {
+  const { t } = useTranslation()
+  return <span className="share-head"><strong>{title}</strong> <span className="quiet number">{t('ends.projects', { count })}{change && ` · ${change}`}</span></span>
 }

@@ -6,7 +6,7 @@ import { Link } from 'react-router'
 import type { Image, Kind } from '../../api/images'
 import { Ago } from '../../components/Ago'
 import { Name } from '../../components/Name'
-import { ImageStatusBadge, VerdictBadge } from '../../components/StatusBadge'
+import { ImageStatusBadge, StatusMark, VerdictBadge } from '../../components/StatusBadge'
 import type { Upload } from '../../components/Uploads'
 import type { Choosable } from '../../components/useColumns'
 import { bytes } from '../../lib/bytes'
@@ -28,6 +28,19 @@ function Status({ image, upload }: { image: Image; upload?: Upload }) {
 
 type Column = NonNullable<TableProps<Image>['columns']>[number]
 
+/** Where an offer is from, and the two answers to it. */
+function Offer({ image, by, answer }: { image: Image; by?: string; answer: Shown['offers']['answer'] }) {
+  const { t } = useTranslation()
+  const name = visible(image.name ?? image.id)
+  return (
+    <span className="offer">
+      <span className="quiet">{t('offer.by', { project: by ?? t('offer.unknown') })}</span>
+      {answer && <Button size="small" type="primary" aria-label={t('offer.acceptOf', { name })} onClick={() => answer(image, 'accepted')}>{t('offer.accept')}</Button>}
+      {answer && <Button size="small" aria-label={t('offer.rejectOf', { name })} onClick={() => answer(image, 'rejected')}>{t('offer.reject')}</Button>}
+    </span>
+  )
+}
+
 interface Shown {
   t: TFunction
   uploads: Upload[]
@@ -36,7 +49,9 @@ interface Shown {
   /** The keys of the columns that are shown. */
   shown: string[]
   /** A project's name, as far as this one is told it. */
-  nameOf: (project: string) => string
+  nameOf: (project: string) => string | undefined
+  /** The images that wait for an answer, and the way to give it; none where the person may only look. */
+  offers: { ids: string[]; answer?: (image: Image, status: 'accepted' | 'rejected') => void }
 }
 
 /** The columns that a person may choose, and the width from which on each leaves a name room to be read. */
@@ -55,7 +70,7 @@ export const choosableColumns = (kind: Kind): Choosable[] => [
 ]
 
 /** The columns of a list of images. */
-export function imageColumns({ t, uploads, sort, shown, nameOf }: Shown): NonNullable<TableProps<Image>['columns']> {
+export function imageColumns({ t, uploads, sort, shown, nameOf, offers }: Shown): NonNullable<TableProps<Image>['columns']> {
   const sorted = (key: string) => ({ key, sorter: true, sortOrder: sort === `${key}:asc` ? 'ascend' as const : sort === `${key}:desc` ? 'descend' as const : null })
   const hasVisibility = shown.includes('visibility')
   // One that is held back says so, whatever columns there are.
@@ -67,16 +82,17 @@ export function imageColumns({ t, uploads, sort, shown, nameOf }: Shown): NonNul
         <Link to={paths.image(image.id)}><Name>{image.name ?? image.id}</Name></Link>
         {image.protected && <LockOutlined role="img" aria-label={t('image.protected')} title={t('image.protected')} className="quiet" style={{ marginInlineStart: 6 }} />}{' '}
         {held(image)}
+        {offers.ids.includes(image.id) && <Offer image={image} by={nameOf(image.owner)} answer={offers.answer} />}
       </span>
     ),
   }
   const number = (key: string, title: string, of: (image: Image) => number | null): Column => ({ title, key, width: 92, align: 'right', render: (_, image) => <span className="number">{bytes(of(image))}</span> })
   const others: Column[] = [
-    { title: t('column.status'), key: 'status', width: 140, render: (_, image) => <Status image={image} upload={uploads.find(({ id }) => id === image.id)} /> },
+    { title: t('column.status'), key: 'status', width: 140, render: (_, image) => (offers.ids.includes(image.id) ? <StatusMark mood="warn">{t('offer.status')}</StatusMark> : <Status image={image} upload={uploads.find(({ id }) => id === image.id)} />) },
     { title: t('column.os'), key: 'os', width: 124, ellipsis: true, render: (_, image) => osOf(image) },
     { ...number('size', t('column.size'), ({ size }) => size), ...sorted('size') },
     number('stored', t('column.stored'), ({ effigy }) => effigy.stored_bytes),
-    { title: t('column.from'), key: 'owner', width: 116, ellipsis: true, render: (_, { owner }) => nameOf(owner) },
+    { title: t('column.from'), key: 'owner', width: 116, ellipsis: true, render: (_, { owner }) => nameOf(owner) ?? owner.slice(0, 8) },
     { title: t('column.visibility'), key: 'visibility', width: 116, render: (_, image) => <VisibilityTag image={image} /> },
     { title: t('column.verification'), key: 'verification', width: 132, render: (_, image) => <VerdictBadge image={image} /> },
     { title: t('column.age'), ...sorted('created_at'), width: 112, render: (_, { created_at }) => <Ago at={created_at} /> },

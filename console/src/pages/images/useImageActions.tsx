@@ -3,7 +3,7 @@ import { App } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
-import { changeImage, deleteImage, fileLink, type Image, publishImage, setActive } from '../../api/images'
+import { changeImage, decide, deleteImage, fileLink, type Image, publishImage, setActive } from '../../api/images'
 import type { Action } from '../../components/ActionsMenu'
 import { useFail } from '../../components/useFail'
 import { useSession } from '../../components/useSession'
@@ -58,6 +58,17 @@ export function useImageActions(selected: Image[], onDeleted?: () => void) {
       onOk: () => publish(title, images),
     })
   }
+  const leave = (title: string, able: Image[]) =>
+    modal.confirm({
+      title: t('offer.leaveTitle', { count: able.length }),
+      content: t('offer.leaveWhat', { names: able.map(({ name, id }) => visible(name ?? id)).join(', ') }),
+      okText: title,
+      okButtonProps: { danger: true },
+      onOk: async () => {
+        await each(title, able, ({ id }) => decide(id, session.project?.id ?? '', 'rejected'))
+        onDeleted?.()
+      },
+    })
   const download = () => one && saveFrom(fileLink(one.id), `${one.name ?? one.id}.${one.disk_format ?? 'img'}`)
   const patch = (path: string, value: unknown) => (image: Image) => changeImage(image.id, [{ op: 'replace', path, value }])
   /** An action on those of the selection that it is possible for; the label says on how many, when not on all. */
@@ -69,6 +80,7 @@ export function useImageActions(selected: Image[], onDeleted?: () => void) {
   }
   const change = (key: 'protect' | 'unprotect' | 'deactivate' | 'reactivate' | 'unpublish', act: (image: Image) => Promise<unknown>, more?: Partial<Action>) =>
     action(key, (title, able) => void each(title, able, act), more)
+  const isForeign = one?.visibility === 'shared' && one.owner !== session.project?.id
   const isWaiting = one?.status === 'queued'
   const actions: Action[] = [
     action('launch', () => one && void navigate(paths.launchFrom(one.id))),
@@ -79,7 +91,8 @@ export function useImageActions(selected: Image[], onDeleted?: () => void) {
     one?.status === 'deactivated' ? change('reactivate', ({ id }) => setActive(id, true)) : change('deactivate', ({ id }) => setActive(id, false)),
     ...(session.is_admin ? [action('publish', confirmPublish)] : []),
     ...(session.is_admin && one?.visibility === 'public' ? [change('unpublish', patch('/visibility', 'private'))] : []),
-    action('delete', () => setDialog('delete'), { danger: true, apart: true }),
+    ...(isForeign ? [action('leave', leave, { apart: true })] : []),
+    action('delete', () => setDialog('delete'), { danger: true, apart: !isForeign }),
   ]
   const deletable = ableImages('delete', selected, session).able
   const remove = async () => {
