@@ -190,7 +190,8 @@ pub fn begin_after<T>(
 /// The answer to a filter that a list does not know.
 pub fn unknown_filter(name: &str, known: &[&str]) -> Error {
     let shown: String = name.chars().take(64).collect();
-    Error::Invalid(format!("This list has no filter '{shown}'. It knows: {}.", known.join(", ")))
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    Error::Invalid(format!("This list has no filter '{shown}'. It knows: {known}."))
 }
 
 /// Nova's words for a marker that the list does not have.

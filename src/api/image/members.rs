@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{image_id, render};
 use crate::{
-    api::{body::JsonBody, caller::Asked, error::Answer},
+    api::{body::JsonBody, caller::Asked, error::Answer, paging::Query},
     error::Error,
     ids::ProjectId,
     images::MemberStatus,
@@ -28,7 +28,9 @@ pub(super) struct Decision {
     status: String,
 }
 
-pub(super) async fn list(Asked { rooms, caller, .. }: Asked, Path(image): Path<String>) -> Answer {
+pub(super) async fn list(Asked { rooms, caller, .. }: Asked, Path(image): Path<String>, query: Query) -> Answer {
+    // All members are one page. A client that asked for the next one would get the same page for ever.
+    query.only(&[])?;
     let members = rooms.images.members(&caller, image_id(&image)?).await?;
     let members: Vec<Value> = members.iter().map(render::member).collect();
     Ok(Json(json!({"members": members, "schema": "/v2/schemas/members"})))

@@ -117,6 +117,8 @@ async fn member_sees_itself_and_the_owner_everybody() {
     alice_batch.get(&format!("{}/{}", members_of(&id), alice_batch.project_id)).await.expect(200);
     alice_batch.get(&format!("{}/{}", members_of(&id), bob.project_id)).await.expect(404);
     alice.get(&format!("{}/no-id", members_of(&id))).await.expect(404);
+    // A filter that has no effect would list everybody.
+    alice.get(&format!("{}?status=accepted", members_of(&id))).await.expect(400);
     // A member of one image is none of another.
     let second = alice.save_image("second", "raw", bytes(2, 4096)).await;
     alice.delete(&format!("{}/{}", members_of(&second), bob.project_id)).await.expect(404);
