@@ -86,6 +86,7 @@ for purpose in "$@"; do
         ;;
     browser)
         need chromium program chromium
+        need firefox-esr program firefox-esr
         # Korean and Japanese letters, for the console's other languages.
         need fonts-noto-cjk file '/usr/share/fonts/opentype/noto/NotoSansCJK*'
         ;;
