@@ -47,7 +47,7 @@ macro_rules! text {
 text!(ImageId, InstanceId, JobId, ProjectId, UserId);
 text!(image::Status, image::Visibility, image::PublicHold, image::StoreNames, FillKind);
 text!(instance::Status, instance::TaskState, ActionResult);
-text!(member::MemberStatus, verification::Verdict, job::Lane, job::JobState, metadef::Kind);
+text!(member::MemberStatus, verification::Verdict, verification::Seen, job::Lane, job::JobState, metadef::Kind);
 text!(event::Outcome, task::TaskKind, task::TaskStatus);
 text!(ScopeKind, role::ActorKind, role::TargetKind);
 

@@ -83,6 +83,8 @@ read_columns!(
     public_hold,
     public_why,
     verdict,
+    seen,
+    problems,
     import_task,
     importing_to,
     failed_import,

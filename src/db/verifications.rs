@@ -8,7 +8,7 @@ use crate::{
     ids::ImageId,
     model::{
         job::JobState,
-        verification::{Verdict, VerificationRow},
+        verification::{Outcome, VerificationRow},
     },
 };
 
@@ -42,18 +42,20 @@ impl Database {
     }
 
     /// Keeps what was stated of an image that still has this disk, and beside its record, where lists read it, the
-    /// verdict; false when it has not, or is gone.
-    pub async fn keep_verification(&self, image: ImageId, row: &VerificationRow, verdict: Verdict) -> Result<bool> {
+    /// outcome; false when it has not, or is gone.
+    pub async fn keep_verification(&self, image: ImageId, row: &VerificationRow, outcome: Outcome) -> Result<bool> {
         let mut write = self.write().await?;
         let text = "insert into verifications (image_id, disk_root, rules, statement, made_ms) \
              select i.id, $2, $3, $4, $5 from images i where i.id = $1 and i.disk_root = $2 and i.status <> 'deleted' \
              on conflict (image_id) do update set disk_root = $2, rules = $3, statement = $4, made_ms = $5";
         let done = sql!(text, image, &row.disk_root, &row.rules, &row.statement, now_ms()).run(&mut write).await?;
         // No change that anybody made: neither a new revision nor a new time.
-        sqlx::query("update images set verdict = $3 where id = $1 and disk_root = $2")
+        sqlx::query("update images set verdict = $3, seen = $4, problems = $5 where id = $1 and disk_root = $2")
             .bind(image)
             .bind(row.disk_root.clone())
-            .bind(verdict)
+            .bind(outcome.verdict)
+            .bind(outcome.seen)
+            .bind(outcome.problems)
             .execute(&mut *write)
             .await?;
         write.commit().await?;
@@ -71,7 +73,7 @@ impl Database {
     /// Forgets the verdicts that are not by these rules.
     pub async fn forget_verdicts(&self, rules: &str) -> Result<()> {
         let mut write = self.write().await?;
-        let old = "update images set verdict = null where verdict is not null and not exists \
+        let old = "update images set verdict = null, seen = null, problems = null where verdict is not null and not exists \
                    (select 1 from verifications v where v.image_id = images.id and v.rules = $1)";
         sql!(old, rules).run(&mut write).await?;
         write.commit().await?;

@@ -116,12 +116,13 @@ impl Images {
             () = job.stop.cancelled() => return Err(Error::Unavailable("stopped; it is verified later".into())),
         };
         job.progress(90).await?;
+        let broken_rules = i64::from(format.is_err());
         let predicate = statement::Predicate::of(format, look);
         let subject =
             statement::Subject { image: id.to_string(), disk_root: root.clone(), file_sha512: image.os_hash.clone() };
         let signed = statement::sign(self.0.inspector.key(), &subject, &predicate)?;
         let row = VerificationRow { disk_root: root, rules: self.rules(), statement: signed };
-        if self.0.db.keep_verification(id, &row, predicate.verdict).await? {
+        if self.0.db.keep_verification(id, &row, predicate.outcome(broken_rules)).await? {
             tracing::info!(image.id = %id, verdict = ?predicate.verdict, "verified image {id}: {:?}", predicate.verdict);
             self.settle(id, predicate.report.as_ref()).await?;
         }

@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 
 use super::formats::CHECKER_VERSION;
 pub use crate::model::verification::Verdict;
+use crate::model::verification::{Outcome, Seen};
 
 const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
@@ -190,6 +191,20 @@ impl Predicate {
             verifier: format!("effigy {}", env!("CARGO_PKG_VERSION")),
             report: look.ok(),
         }
+    }
+
+    /// The same in short, for lists.
+    pub fn outcome(&self, broken_rules: i64) -> Outcome {
+        let seen = match &self.report {
+            None => Seen::Partly,
+            Some(report) if unseen(report).next().is_some() => Seen::Partly,
+            Some(report) if report.facts.family.known().is_none() => Seen::Unknown,
+            Some(report) if report.volumes.iter().any(|volume| volume.problem.is_some()) => Seen::Partly,
+            Some(_) => Seen::Whole,
+        };
+        let findings = self.report.iter().flat_map(|report| &report.findings);
+        let problems = findings.filter(|finding| finding.severity != guest::Severity::Info).count();
+        Outcome { verdict: self.verdict, seen, problems: broken_rules + problems as i64 }
     }
 }
 

@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
-use super::{Kept, UnknownWord, verification::Verdict};
+use super::{
+    Kept, UnknownWord,
+    verification::{Seen, Verdict},
+};
 use crate::ids::{ImageId, ProjectId};
 
 /// Where an image is in its life; the diagram is in [`crate::images`].
@@ -125,6 +128,10 @@ pub struct Image {
     pub public_why: Option<String>,
     /// The result of its verification by today's rules: for people to see, never to decide by.
     pub verdict: Option<Verdict>,
+    /// How much that verification could tell.
+    pub seen: Option<Seen>,
+    /// How many problems it found.
+    pub problems: Option<i64>,
     pub import_task: Option<String>,
     /// The stores it is being imported to; `None` before its first import.
     pub importing_to: Option<StoreNames>,
@@ -166,6 +173,8 @@ impl Image {
             public_hold: None,
             public_why: None,
             verdict: None,
+            seen: None,
+            problems: None,
             import_task: None,
             importing_to: None,
             failed_import: None,

@@ -12,7 +12,7 @@ use crate::{
     images::{Image, Status, Visibility},
     model::{
         image::{PublicHold, StoreNames},
-        verification::Verdict,
+        verification::{Seen, Verdict},
     },
 };
 
@@ -107,6 +107,10 @@ struct Beside {
     /// The outcome of its verification by today's rules. It is for people to see; the signed statement decides what is
     /// allowed with an image.
     verdict: Option<Verdict>,
+    /// How much that verification could tell.
+    seen: Option<Seen>,
+    /// How many of its findings are more than information, and a broken rule of the file's format.
+    problems: Option<i64>,
     /// Compressed bytes of the distinct chunks of its file and its disk.
     stored_bytes: Option<i64>,
     /// Whether it has bytes.
@@ -158,6 +162,8 @@ pub(super) fn shown(image: Image) -> Result<ShownImage> {
             progress: image.progress,
             reason: image.reason,
             verdict: image.verdict,
+            seen: image.seen,
+            problems: image.problems,
             stored_bytes: image.stored_bytes,
             has_disk: image.disk_root.is_some(),
             file: match (&image.file_root, &image.disk_root) {

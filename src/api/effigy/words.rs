@@ -10,7 +10,7 @@ use utoipa::{
 use crate::model::{
     event::Outcome,
     image::{PublicHold, Status, Visibility},
-    verification::{Verdict, VerificationState},
+    verification::{Seen, Verdict, VerificationState},
 };
 
 /// Gives an enum a schema of this name, of those of its words that a client sees. The model knows no schemas.
@@ -40,6 +40,7 @@ words! {
     PublicHold as "PublicHold" { Pending Held }
         "`pending`: nothing is stated of it yet. `held`: the statement keeps it back."
     Verdict as "Verdict" { Passed Failed }
+    Seen as "Seen" { Whole Partly Unknown }
     VerificationState as "VerificationState" { None Waiting Running Done }
     Outcome as "Outcome" { Success Failure }
 }

@@ -3,12 +3,14 @@
 use effigy::{
     db::Database,
     inspect::{SigningKey, statement},
-    model::verification::{Verdict, VerificationRow},
+    model::verification::{Outcome, Seen, Verdict, VerificationRow},
 };
 use serde_json::{Value, json};
 
 use super::{SECRET, verified};
 use crate::support::{Effigy, People, Person, Reply, Source, eventually, linux_disk, micro_disk};
+
+const PASSED: Outcome = Outcome { verdict: Verdict::Passed, seen: Seen::Whole, problems: 0 };
 
 fn path(id: &str) -> String {
     format!("/image/v2/images/{id}")
@@ -263,9 +265,9 @@ async fn a_statement_that_was_forged_or_is_of_another_disk_or_stale_opens_nothin
     let failed = db.verification(bad_id).await.unwrap().unwrap();
     // The statement of another disk, under the digest and the rules of this one.
     let row = VerificationRow { statement: passed.statement.clone(), ..failed };
-    assert!(db.keep_verification(bad_id, &row, Verdict::Passed).await.unwrap());
+    assert!(db.keep_verification(bad_id, &row, PASSED).await.unwrap());
     let forged = VerificationRow { statement: passed.statement.replace("\"sig\":\"", "\"sig\":\"AA"), ..passed };
-    assert!(db.keep_verification(good_id, &forged, Verdict::Passed).await.unwrap());
+    assert!(db.keep_verification(good_id, &forged, PASSED).await.unwrap());
     // The deployment's own, by rules that have grown since.
     let of_stale = db.verification(stale.parse().unwrap()).await.unwrap().unwrap();
     let key = SigningKey::open(&effigy.data()).unwrap();
@@ -277,7 +279,7 @@ async fn a_statement_that_was_forged_or_is_of_another_disk_or_stale_opens_nothin
     let told = effigy.output(&["verify", file.to_str().unwrap()]);
     assert!(!told.status.success() && String::from_utf8_lossy(&told.stderr).contains("stale"), "{told:?}");
     let row = VerificationRow { statement: signed, ..of_stale };
-    assert!(db.keep_verification(stale.parse().unwrap(), &row, Verdict::Passed).await.unwrap());
+    assert!(db.keep_verification(stale.parse().unwrap(), &row, PASSED).await.unwrap());
     db.close().await;
     effigy.run().await;
     for id in [&good, &bad, &stale] {

@@ -114,3 +114,23 @@ async fn lists_carry_what_it_came_to() {
     let list = alice.get("/effigy/v1/images?kind=private&name=named").await.expect(200).json();
     assert_eq!((&list["images"][0]["id"], &list["images"][0]["effigy"]["verdict"]), (&json!(named), &Value::Null));
 }
+
+#[tokio::test]
+async fn lists_tell_problems_from_a_system_that_is_not_known() {
+    let effigy = Effigy::start().await;
+    let alice = effigy.people().await.alice;
+    let lease = ("/var/lib/dhcp/dhclient.eth0.leases", "lease { fixed-address 10.0.0.5; }\n");
+    let disks = [
+        ("clean", linux_disk(&[]), json!(["passed", "whole", 0])),
+        ("harmless", linux_disk(&[lease]), json!(["passed", "whole", 1])),
+        ("careless", linux_disk(&[SECRET, lease]), json!(["failed", "whole", 2])),
+        ("strange", micro_disk("strange", 1 << 20), json!(["failed", "unknown", 0])),
+    ];
+    for (name, disk, expected) in disks {
+        let id = alice.save_image(name, "raw", disk).await;
+        verified(&alice, &id).await;
+        let list = alice.get(&format!("/effigy/v1/images?kind=private&name={name}")).await.expect(200).json();
+        let short = &list["images"][0]["effigy"];
+        assert_eq!(json!([short["verdict"], short["seen"], short["problems"]]), expected, "{name}");
+    }
+}
