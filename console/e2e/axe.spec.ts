@@ -1,4 +1,5 @@
 import type { Page } from '@playwright/test'
+import { IMAGE_TABS } from '../src/paths'
 import { additional, expect, findings, row, select, settled, signIn, test } from './acts'
 
 const PAGES = ['/', '/api-access', '/instances', '/launch', '/images?kind=public', '/images?kind=private', '/images?kind=shared', '/key-pairs', '/activity', '/flavors', '/projects', '/users', '/audit', '/images/00000000-0000-4000-8000-000000000000']
@@ -31,7 +32,7 @@ for (const mode of ['light', 'dark'] as const) {
     await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible()
     expect(await findings(page), 'sign-in').toEqual([])
     await signIn(page, service.url, 'admin', service.adminPassword())
-    for (const path of [...PAGES, `/images/${image}`]) {
+    for (const path of [...PAGES, ...IMAGE_TABS.map((tab) => `/images/${image}?tab=${tab}`)]) {
       await page.goto(service.url + path)
       await clean(page, path)
     }

@@ -165,6 +165,7 @@ test('notices keep the colours of the console', async ({ page, cloud }) => {
   await additional(page, 'Create image')
   const notice = page.getByRole('dialog').locator('.ant-alert-info')
   await expect(notice).toHaveCSS('background-color', 'rgb(228, 243, 240)')
+  await settled(page)
   expect(await findings(page)).toEqual([])
 })
 
@@ -181,8 +182,7 @@ test('a capture remembers its flavor, and the image that a person came with is s
   await page.getByRole('link', { name: 'Show the image' }).click()
   await expect(page.locator('.page-head')).toContainText('Ready', GUEST)
   await page.evaluate(() => localStorage.removeItem('effigy.flavor'))
-  await page.getByRole('button', { name: 'More' }).click()
-  await page.getByRole('menuitem', { name: 'Launch instance' }).click()
+  await page.getByRole('button', { name: 'Launch instance' }).click()
   await expect(page.locator('.chosen')).toContainText('flavored-image')
   await expect(page.getByRole('radio', { name: 'm1.tiny' })).toBeChecked()
   await page.getByRole('button', { name: 'Choose another' }).click()

@@ -2,6 +2,7 @@ import type { Browser, Page } from '@playwright/test'
 import { en } from '../src/locales/en'
 import { ja } from '../src/locales/ja'
 import { ko } from '../src/locales/ko'
+import { IMAGE_TABS } from '../src/paths'
 import { expect, settled, signIn, test } from './acts'
 import type { Service } from './service'
 
@@ -40,7 +41,7 @@ for (const [language, locale, words] of [['ko', 'ko-KR', ko], ['ja', 'ja-JP', ja
     const own = new Map(texts(words))
     const foreign = new Set(texts(en).filter(([path, text]) => own.get(path) !== text && text.length > 2).map(([, text]) => text))
     own.forEach((text) => foreign.delete(text))
-    for (const path of [...PAGES, `/images/${cloud.image}`]) {
+    for (const path of [...PAGES, ...IMAGE_TABS.map((tab) => `/images/${cloud.image}?tab=${tab}`)]) {
       await page.goto(cloud.service.url + path)
       await settled(page)
       const all = await said(page)

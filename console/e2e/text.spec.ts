@@ -11,6 +11,7 @@ test('names and properties that hold markup are shown as text', async ({ page, c
   await page.goto(`${service.url}/images?kind=private`)
   await page.getByRole('link', { name: '<img src=x' }).click()
   await expect(page).toHaveURL(new RegExp(id))
+  await page.getByRole('tab', { name: 'Properties' }).click()
   await expect(page.getByText(fields.note)).toBeVisible()
   await expect(page.getByText('<b>bold</b>')).toBeVisible()
   await expect(page.getByRole('heading', { level: 1 })).toContainText(MARKUP)

@@ -25,6 +25,10 @@ function here(path: string, words: Record<string, string> = {}): string {
   return search === '' ? path : `${path}?${search}`
 }
 
+/** The parts of an image's page. */
+export const IMAGE_TABS = ['overview', 'report', 'uses', 'sharing', 'properties', 'storage'] as const
+export type ImageTab = (typeof IMAGE_TABS)[number]
+
 /** Links to the pages: the only place that makes one. */
 export const paths = {
   get home() { return here(PAGES.home) },
@@ -35,7 +39,7 @@ export const paths = {
   get images() { return here(PAGES.images) },
   get upload() { return here(PAGES.images, { kind: 'private', add: 'upload' }) },
   imagesOf: (kind: string) => here(PAGES.images, { kind }),
-  image: (id: string) => here(`/images/${id}`),
+  image: (id: string, tab?: ImageTab) => here(`/images/${id}`, tab && { tab }),
   get keyPairs() { return here(PAGES.keyPairs) },
   get apiAccess() { return here(PAGES.apiAccess) },
   get activity() { return here(PAGES.activity) },

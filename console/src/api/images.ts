@@ -31,7 +31,10 @@ export interface Image {
   effigy: {
     progress: number | null
     reason: string | null
+    /** By today's rules; with how much could be told, and how many problems were found. */
     verdict: Verdict | null
+    seen: 'whole' | 'partly' | 'unknown' | null
+    problems: number | null
     stored_bytes: number | null
     has_disk: boolean
     file: 'uploaded' | 'rendered' | null

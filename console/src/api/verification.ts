@@ -1,5 +1,6 @@
 import { queryOptions } from '@tanstack/react-query'
 import { effigy } from './http'
+import type { Image } from './images'
 
 /** Something that was looked for: what it is, or why that is not known. */
 export type Fact<T> = { known: T } | { unknown: string }
@@ -68,6 +69,9 @@ export interface Verification {
 
 export const isUnderWay = ({ state }: Verification) => state === 'waiting' || state === 'running'
 
+/** Whether an image has a disk that is or will be looked into. */
+export const hasBytes = ({ status, effigy }: Image) => effigy.has_disk && (status === 'active' || status === 'deactivated')
+
 /** The verification of an image, with its report. An image that waits for its first one is asked about again, too. */
 export const verificationQuery = (id: string) =>
   queryOptions({
@@ -93,6 +97,18 @@ export const SEVERITIES: Severity[] = ['high', 'medium', 'low', 'info']
 /** The worst first; within a severity in the order of the report. */
 export const bySeverity = (findings: Finding[]) =>
   SEVERITIES.map((severity) => ({ severity, findings: findings.filter((one) => one.severity === severity) })).filter((group) => group.findings.length > 0)
+
+/** The worst first, and those of one kind together. */
+export function grouped(findings: Finding[]): [Finding, ...Finding[]][] {
+  const groups = new Map<string, [Finding, ...Finding[]]>()
+  for (const finding of bySeverity(findings).flatMap((group) => group.findings)) {
+    const key = `${finding.severity}/${finding.id}`
+    const group = groups.get(key)
+    if (group) group.push(finding)
+    else groups.set(key, [finding])
+  }
+  return [...groups.values()]
+}
 
 export const highFindings = (verification: Verification | undefined) =>
   verification?.report?.findings.filter(({ severity }) => severity === 'high') ?? []

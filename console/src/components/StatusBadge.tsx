@@ -1,13 +1,14 @@
 import { useTranslation } from 'react-i18next'
-import { type Image, isBeingMade, isBeingVerified } from '../api/images'
+import { type Image, isBeingMade } from '../api/images'
 import { type Instance, isChanging } from '../api/instances'
+import { type Mood, outcomeOf } from '../lib/verdict'
 
-const COLOURS = {
+const COLOURS: Record<Mood, string> = {
   good: 'var(--ant-color-success)', still: '#8b95a1', moving: 'var(--ant-color-warning)', warn: 'var(--ant-color-warning)', bad: 'var(--ant-color-error)',
 }
 
 /** A coloured dot and a word: never the colour alone. */
-export function StatusMark({ mood, children }: { mood: keyof typeof COLOURS; children: string }) {
+export function StatusMark({ mood, children }: { mood: Mood; children: string }) {
   return (
     <span className={mood === 'moving' ? 'status moving' : 'status'} style={{ ['--dot' as string]: COLOURS[mood] }}>
       <i aria-hidden />
@@ -64,11 +65,9 @@ export function ImageStatusBadge({ image }: { image: Image }) {
   }
 }
 
-/** The state of an image's verification: its verdict, that it runs, or that there was none. */
+/** The outcome of an image’s verification, in a word. */
 export function VerdictBadge({ image }: { image: Image }) {
   const { t } = useTranslation()
-  if (isBeingVerified(image)) return <StatusMark mood="moving">{t('verification.running')}</StatusMark>
-  const { verdict } = image.effigy
-  if (verdict === null) return <StatusMark mood="still">{t('verification.none')}</StatusMark>
-  return <StatusMark mood={verdict === 'passed' ? 'good' : 'bad'}>{t(`verification.${verdict}`)}</StatusMark>
+  const { word, mood, count } = outcomeOf(image)
+  return <StatusMark mood={mood}>{t(`verdict.${word}`, { count })}</StatusMark>
 }

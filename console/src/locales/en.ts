@@ -101,8 +101,23 @@ export const en = {
   },
   image: {
     protected: 'Protected', whyNot: 'The image could not be made', minDisk: 'Minimum disk', minRam: 'Minimum memory', storage: 'Storage', disk: 'Disk', file: 'File',
-    stored: 'Stored, compressed', unique: 'This image alone', shared: 'Shared with other images', meter: '{{unique}} are this image’s alone, {{shared}} are shared', hashLater: 'is being computed', properties: 'Properties and tags', lineage: 'Lineage', origin: 'Origin',
-    uploaded: 'Uploaded', cast: 'Made from an instance', unseen: 'an image that is gone or not yours to see', launched: 'Instances launched from it', fromInstance: 'Made from instance', noMembers: 'Shared with no project.', gone: 'Image {{name}} was deleted',
+    stored: 'Stored, compressed', unique: 'This image alone', meter: '{{unique}} are this image’s alone, {{shared}} are shared', hashLater: 'is being computed', properties: 'Properties and tags', lineage: 'Lineage', origin: 'Origin',
+    uploaded: 'Uploaded', cast: 'Made from an instance', unseen: 'an image that is gone or not yours to see', launched: 'Instances launched from it', fromInstance: 'Made from instance', noMembers: 'Shared with no project.', gone: 'Image {{name}} was deleted', owner: 'Owner', imported: 'Imported', cleaned: 'Cleaned copy of another image', changed: 'Changed', noProperties: 'The image has no properties and no tags.', made: 'Images made from it', noneMade: 'No image was made from it.', noneLaunched: 'No instance of this project was launched from it.', sharedOf_one: 'shared, compared with one other image', sharedOf_other: 'shared with other images ({{count}} compared)',
+  },
+  imageTab: { overview: 'Overview', report: 'Security report', uses: 'Used by', sharing: 'Sharing', properties: 'Properties', storage: 'Storage' },
+  verdict: {
+    running: 'Being verified', none: 'Not verified', clean: 'Clean', problems_one: '1 problem', problems_other: '{{count}} problems', unknown: 'Not recognized',
+    partly: 'Partly checked', passed: 'Passed', failed: 'Failed', decided: 'By decision',
+  },
+  compared: { title: 'The record contradicts what is inside', declared: 'Declared', found: 'Found' },
+  sees: {
+    private: 'Only this project sees the image.', shared: 'These projects can launch the image. They cannot change it or share it on.',
+    public: 'Everybody sees the image, in every project.', community: 'Everybody who knows of the image can launch it; only this project lists it.',
+  },
+  lineage: { first: 'It was made from no other image.', from: 'It was made from: {{names}}.', made: 'Made from it: {{names}}.', noneMade: 'No image was made from it.', more_one: 'One more is under Used by.', more_other: '{{count}} more are under Used by.' },
+  unknownWhy: {
+    noSystem: 'the disk has no system that Effigy knows', osRelease: 'its os-release does not say', noPrograms: 'none of the usual programs is there', fileSystem: 'its file system does not say',
+    noModules: 'it has no folder of kernel modules', registry: 'the registry does not say', noLoader: 'it has neither code for a BIOS nor a loader for UEFI',
   },
   stores: {
     title: 'Stores', store: 'Store', default: 'Default', none: 'The image has no file yet.', copy: 'Copy to another store', copySubmit: 'Copy to these stores',
@@ -148,17 +163,17 @@ export const en = {
   },
   offered: { failed: 'The offer could not be answered' },
   verification: {
-    title: 'Verification', passed: 'Passed', failed: 'Failed', running: 'Being verified', waiting: 'Waits to be verified', none: 'Not verified', stale: 'What is stated is of older rules or another key, and is not believed. The image is verified again by itself.',
+    running: 'Being verified', waiting: 'Waits to be verified', stale: 'What is stated is of older rules or another key, and is not believed. The image is verified again by itself.',
     noBytes: 'Checked after upload.', by: '{{verifier}}, {{when}}', again: 'Verify again', save: 'Signed statement',
     why: 'Why it matters', remedy: 'What to do', place: 'Where', partition: 'partition {{number}}', nothing: 'No problems found.', more: 'There is more of this than is listed.',
     stopped_one: 'One finding of high severity keeps it from passing.', stopped_other: '{{count}} findings of high severity keep it from passing.',
-    inside: 'Contents', findings: 'Findings', statement: 'Signed statement',
+    inside: 'Contents', findings: 'Findings', statement: 'Signed statement', all: 'All', show: 'Severity', rule: 'Rule', open: 'Open the security report', unknown: 'Effigy does not recognize the system inside, so it cannot tell whether something was left.',
     statementWhat: 'What was found, signed with this deployment’s key. It can be checked without the service, on any machine that has Effigy and the public key.', check: 'Commands that check it', download: 'Save as a file', close: 'Close',
   },
   severity: { high: 'High', medium: 'Medium', low: 'Low', info: 'Information' },
   fact: {
     name: 'System', family: 'Family', distribution: 'Distribution', version: 'Version', architecture: 'Processor', boot: 'Boot mode', cloud_init: 'cloud-init', guest_agent: 'Guest agent', virtio: 'virtio drivers',
-    root_free_bytes: 'Free on root', disk: 'Disk', volumes: 'Partitions', windows: 'Sysprep', unknown: 'Unknown: {{why}}', installed: 'Installed', missing: 'Not installed', noBoot: 'Nothing that boots',
+    root_free_bytes: 'Free on root', disk: 'Disk', volumes: 'Partitions', windows: 'Sysprep', unknown: '{{names}}: {{why}}', unknownTitle: 'Unknown', installed: 'Installed', missing: 'Not installed', noBoot: 'Nothing that boots',
     free: '{{size}} free', noTable: 'no partition table', generalized: 'Generalized', not_generalized: 'Not generalized', unclear: 'Cannot be told',
   },
   hold: {

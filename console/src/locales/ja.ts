@@ -88,8 +88,23 @@ export const ja: Messages = {
     },
   },
   image: {
-    protected: '保護', whyNot: 'イメージを作成できませんでした', minDisk: '最小ディスク', minRam: '最小メモリ', storage: 'ストレージ', disk: 'ディスク', file: 'ファイル', stored: '保存サイズ', unique: 'このイメージだけの分', shared: '他のイメージと共有する分', meter: '{{unique}} はこのイメージだけのもの、{{shared}} は共有',
-    hashLater: '計算中', properties: 'プロパティとタグ', lineage: '作成元の履歴', origin: '作成方法', uploaded: 'アップロード', cast: 'インスタンスから作成', unseen: '削除されたか、見えないイメージ', launched: 'ここから作成したインスタンス', fromInstance: '元のインスタンス', noMembers: '共有先はありません。', gone: 'イメージ {{name}} は削除されました',
+    protected: '保護', whyNot: 'イメージを作成できませんでした', minDisk: '最小ディスク', minRam: '最小メモリ', storage: 'ストレージ', disk: 'ディスク', file: 'ファイル', stored: '保存サイズ', unique: 'このイメージだけの分', meter: '{{unique}} はこのイメージだけのもの、{{shared}} は共有',
+    hashLater: '計算中', properties: 'プロパティとタグ', lineage: '作成元の履歴', origin: '作成方法', uploaded: 'アップロード', cast: 'インスタンスから作成', unseen: '削除されたか、見えないイメージ', launched: 'ここから作成したインスタンス', fromInstance: '元のインスタンス', noMembers: '共有先はありません。', gone: 'イメージ {{name}} は削除されました', owner: '所有プロジェクト', imported: 'URL からインポート', cleaned: '他のイメージのクリーンなコピー', changed: '変更', noProperties: 'プロパティとタグはありません。', made: 'ここから作られたイメージ', noneMade: 'ここから作られたイメージはありません。', noneLaunched: 'このプロジェクトに、ここから作成したインスタンスはありません。', sharedOf_one: '他の 1 個のイメージと比較した共有分', sharedOf_other: '他のイメージと共有する分({{count}} 個と比較)',
+  },
+  imageTab: { overview: '概要', report: 'セキュリティ検証', uses: '使用状況', sharing: '共有', properties: 'プロパティ', storage: 'ストレージ' },
+  verdict: {
+    running: '検証中', none: '未検証', clean: '問題なし', problems_one: '問題 1 件', problems_other: '問題 {{count}} 件', unknown: '不明なシステム',
+    partly: '一部のみ確認', passed: '合格', failed: '要対応', decided: '管理者の判断',
+  },
+  compared: { title: '登録された情報と実際の内容が違います', declared: '登録された情報', found: '実際の内容' },
+  sees: {
+    private: 'このプロジェクトにだけ見えるイメージです。', shared: '次のプロジェクトは、このイメージからインスタンスを作成できます。変更や再共有はできません。',
+    public: 'すべてのプロジェクトの全員に見えるイメージです。', community: 'このイメージを知る全員がインスタンスを作成できます。一覧に表示されるのはこのプロジェクトだけです。',
+  },
+  lineage: { first: '他のイメージから作られたものではありません。', from: '作成元: {{names}}。', made: 'ここから作られたイメージ: {{names}}。', noneMade: 'ここから作られたイメージはありません。', more_one: '使用状況にあと 1 個あります。', more_other: '使用状況にあと {{count}} 個あります。' },
+  unknownWhy: {
+    noSystem: 'ディスクに既知のシステムが見つかりません', osRelease: 'os-release に記載がありません', noPrograms: '手がかりになるプログラムがありません', fileSystem: 'ファイルシステムに記載がありません',
+    noModules: 'カーネルモジュールのフォルダーがありません', registry: 'レジストリに記載がありません', noLoader: 'BIOS 用のコードも UEFI 用のローダーもありません',
   },
   stores: {
     title: 'ストア', store: 'ストア', default: '既定', none: 'まだファイルのないイメージです。', copy: '別のストアにコピー', copySubmit: '選んだストアにコピー',
@@ -133,17 +148,17 @@ export const ja: Messages = {
   },
   offered: { failed: '回答できませんでした' },
   verification: {
-    title: 'セキュリティ検証', passed: '合格', failed: '不合格', running: '検証中', waiting: '検証待ち', none: '未検証', stale: '古い規則か別の鍵による報告のため、信用できません。イメージは自動でもう一度検証されます。',
+    running: '検証中', waiting: '検証待ち', stale: '古い規則か別の鍵による報告のため、信用できません。イメージは自動でもう一度検証されます。',
     noBytes: 'アップロード後に検証されます。', by: '{{verifier}}、{{when}}', again: 'もう一度検証', save: '署名付きレポート',
     why: '重要な理由', remedy: '対処', place: '場所', partition: 'パーティション {{number}}', nothing: '残っていてはならないものは見つかりませんでした。', more: 'ここに示したもの以外にもあります。',
     stopped_one: '重大度の高い問題が 1 件あるため、合格していません。', stopped_other: '重大度の高い問題が {{count}} 件あるため、合格していません。',
-    inside: '内容', findings: '見つかった問題', statement: '署名付きレポート',
+    inside: '内容', findings: '見つかった問題', statement: '署名付きレポート', all: 'すべて', show: '重大度', rule: '規則', open: 'セキュリティ検証を開く', unknown: '中のシステムが不明なため、残っているものがあるかどうかを確認できません。',
     statementWhat: 'このサービスの鍵で署名された検証結果です。Effigy と公開鍵があれば、サービスがなくても、どこでも確認できます。', check: '確認するコマンド', download: 'ファイルに保存', close: '閉じる',
   },
   severity: { high: '高', medium: '中', low: '低', info: '参考' },
   fact: {
     name: 'システム', family: '系統', distribution: 'ディストリビューション', version: 'バージョン', architecture: 'プロセッサ', boot: '起動方式', cloud_init: 'cloud-init', guest_agent: 'ゲストエージェント', virtio: 'virtio ドライバー',
-    root_free_bytes: 'システムの空き', disk: 'ディスク', volumes: '構成', windows: 'Sysprep', unknown: '不明: {{why}}', installed: 'あり', missing: 'なし', noBoot: '起動できるものがない',
+    root_free_bytes: 'システムの空き', disk: 'ディスク', volumes: '構成', windows: 'Sysprep', unknown: '{{names}}: {{why}}', unknownTitle: '不明', installed: 'あり', missing: 'なし', noBoot: '起動できるものがない',
     free: '空き {{size}}', noTable: '分割なし', generalized: '一般化済み', not_generalized: '一般化されていない', unclear: '不明',
   },
   hold: {

@@ -88,8 +88,23 @@ export const ko: Messages = {
     },
   },
   image: {
-    protected: '보호됨', whyNot: 'Image를 만들지 못했습니다', minDisk: '최소 디스크', minRam: '최소 메모리', storage: '저장 용량', disk: '디스크', file: '파일', stored: '저장 크기(압축)', unique: '이 Image만의 크기', shared: '다른 Image와 함께 쓰는 크기', meter: '{{unique}}는 이 Image만의 것이고 {{shared}}는 함께 씁니다',
-    hashLater: '계산 중', properties: '속성과 태그', lineage: '생성 이력', origin: '출처', uploaded: '업로드됨', cast: '인스턴스에서 생성', unseen: '삭제되었거나 볼 수 없는 Image', launched: '이 Image로 만든 인스턴스', fromInstance: '원본 인스턴스', noMembers: '공유한 프로젝트가 없습니다.', gone: 'Image {{name}}: 삭제됨',
+    protected: '보호됨', whyNot: 'Image를 만들지 못했습니다', minDisk: '최소 디스크', minRam: '최소 메모리', storage: '저장 용량', disk: '디스크', file: '파일', stored: '저장 크기(압축)', unique: '이 Image만의 크기', meter: '{{unique}}는 이 Image만의 것이고 {{shared}}는 함께 씁니다',
+    hashLater: '계산 중', properties: '속성과 태그', lineage: '생성 이력', origin: '출처', uploaded: '업로드됨', cast: '인스턴스에서 생성', unseen: '삭제되었거나 볼 수 없는 Image', launched: '이 Image로 만든 인스턴스', fromInstance: '원본 인스턴스', noMembers: '공유한 프로젝트가 없습니다.', gone: 'Image {{name}}: 삭제됨', owner: '소유 프로젝트', imported: 'URL에서 가져옴', cleaned: '다른 Image의 정리된 복사본', changed: '변경', noProperties: '속성과 태그가 없습니다.', made: '이 Image에서 만든 Image', noneMade: '이 Image에서 만든 Image는 없습니다.', noneLaunched: '이 프로젝트에는 이 Image로 만든 인스턴스가 없습니다.', sharedOf_one: '다른 Image 1개와 비교해 함께 쓰는 크기', sharedOf_other: '다른 Image와 함께 쓰는 크기({{count}}개와 비교)',
+  },
+  imageTab: { overview: '개요', report: '보안 검증', uses: '사용처', sharing: '공유', properties: '속성', storage: '저장 용량' },
+  verdict: {
+    running: '검증 중', none: '검증되지 않음', clean: '문제 없음', problems_one: '문제 1건', problems_other: '문제 {{count}}건', unknown: '알 수 없는 시스템',
+    partly: '일부만 확인됨', passed: '통과', failed: '미통과', decided: '관리자 결정',
+  },
+  compared: { title: '등록된 정보와 실제 내용이 다릅니다', declared: '등록된 정보', found: '실제 내용' },
+  sees: {
+    private: '이 프로젝트에만 보이는 Image입니다.', shared: '다음 프로젝트에서 이 Image로 인스턴스를 만들 수 있습니다. 변경하거나 다시 공유할 수는 없습니다.',
+    public: '모든 프로젝트의 모두에게 보이는 Image입니다.', community: 'Image를 아는 모두가 인스턴스를 만들 수 있습니다. 목록에는 이 프로젝트에만 나타납니다.',
+  },
+  lineage: { first: '다른 Image에서 만들어지지 않았습니다.', from: '원본 Image: {{names}}.', made: '이 Image에서 만든 Image: {{names}}.', noneMade: '이 Image에서 만든 Image는 없습니다.', more_one: '사용처에 1개가 더 있습니다.', more_other: '사용처에 {{count}}개가 더 있습니다.' },
+  unknownWhy: {
+    noSystem: '디스크에서 알려진 시스템을 찾지 못했습니다', osRelease: 'os-release에 나와 있지 않습니다', noPrograms: '확인할 수 있는 프로그램이 없습니다', fileSystem: '파일 시스템에 나와 있지 않습니다',
+    noModules: '커널 모듈 폴더가 없습니다', registry: '레지스트리에 나와 있지 않습니다', noLoader: 'BIOS 코드도 UEFI 로더도 없습니다',
   },
   stores: {
     title: '스토어', store: '스토어', default: '기본', none: '아직 파일이 없는 Image입니다.', copy: '다른 스토어로 복사', copySubmit: '선택한 스토어로 복사',
@@ -133,17 +148,17 @@ export const ko: Messages = {
   },
   offered: { failed: '응답하지 못했습니다' },
   verification: {
-    title: '보안 검증', passed: '통과', failed: '실패', running: '검증 중', waiting: '검증 대기 중', none: '검증되지 않음', stale: '이전 규칙이나 다른 키로 만든 보고서여서 믿을 수 없습니다. Image는 자동으로 다시 검증됩니다.',
+    running: '검증 중', waiting: '검증 대기 중', stale: '이전 규칙이나 다른 키로 만든 보고서여서 믿을 수 없습니다. Image는 자동으로 다시 검증됩니다.',
     noBytes: '아직 내용이 없는 Image입니다. 내용이 들어오면 검증합니다.', by: '{{verifier}}, {{when}}', again: '다시 검증', save: '서명된 보고서',
     why: '중요한 이유', remedy: '조치 방법', place: '위치', partition: '파티션 {{number}}', nothing: '남아 있으면 안 되는 것은 발견되지 않았습니다.', more: '여기에 표시된 것보다 더 있습니다.',
     stopped_one: '심각도가 높은 문제 1건 때문에 통과하지 못했습니다.', stopped_other: '심각도가 높은 문제 {{count}}건 때문에 통과하지 못했습니다.',
-    inside: '내부 정보', findings: '발견된 문제', statement: '서명된 보고서',
+    inside: '내부 정보', findings: '발견된 문제', statement: '서명된 보고서', all: '전체', show: '심각도', rule: '규칙', open: '보안 검증 열기', unknown: '내부 시스템을 알 수 없어, 남아 있는 내용이 있는지 확인하지 못했습니다.',
     statementWhat: '이 서비스의 키로 서명한 검증 결과입니다. Effigy와 공개 키가 있으면 서비스 없이도 어디서나 확인할 수 있습니다.', check: '확인 명령', download: '파일로 저장', close: '닫기',
   },
   severity: { high: '높음', medium: '보통', low: '낮음', info: '참고' },
   fact: {
     name: '시스템', family: '계열', distribution: '배포판', version: '버전', architecture: '프로세서', boot: '부팅 방식', cloud_init: 'cloud-init', guest_agent: '게스트 에이전트', virtio: 'virtio 드라이버',
-    root_free_bytes: '시스템 여유 공간', disk: '디스크', volumes: '구성', windows: 'Sysprep', unknown: '알 수 없음: {{why}}', installed: '설치됨', missing: '설치되지 않음', noBoot: '부팅할 수 있는 것이 없음',
+    root_free_bytes: '시스템 여유 공간', disk: '디스크', volumes: '구성', windows: 'Sysprep', unknown: '{{names}}: {{why}}', unknownTitle: '알 수 없음', installed: '설치됨', missing: '설치되지 않음', noBoot: '부팅할 수 있는 것이 없음',
     free: '여유 {{size}}', noTable: '나누지 않음', generalized: '일반화됨', not_generalized: '일반화되지 않음', unclear: '알 수 없음',
   },
   hold: {

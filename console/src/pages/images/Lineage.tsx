@@ -1,50 +1,59 @@
 import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
-import { ancestorsQuery, descendantsQuery, type Image } from '../../api/images'
-import { instancesOfImageQuery } from '../../api/instances'
-import { InstanceStatusBadge } from '../../components/StatusBadge'
-import { useSession } from '../../components/useSession'
+import { ancestorsQuery, type Image } from '../../api/images'
+import { Name } from '../../components/Name'
+import { bytes } from '../../lib/bytes'
+import { MOST_DRAWN, NODE, pictureOf, type Place } from '../../lib/lineage'
+import { visible } from '../../lib/text'
 import { paths } from '../../paths'
-import { Facts } from '../../ui/Facts'
+import { useRoom } from '../../ui/useRoom'
 
-/** From which image and instance it was made, and what was made from it. */
-export function LineageCard({ image }: { image: Image }) {
+/** An image in the picture; without one: an image that is gone, or not the person's to see. */
+interface Drawn {
+  image?: Image
+  isSelf?: boolean
+}
+
+/** Which images an image goes back to, and which were made from it: a picture whose every image is a link. */
+export function Lineage({ image, made }: { image: Image; made: Image[] }) {
   const { t } = useTranslation()
   const base = typeof image.base_image_ref === 'string' ? image.base_image_ref : ''
-  const instance = typeof image.instance_uuid === 'string' ? image.instance_uuid : ''
-  const { data: ancestors = [] } = useQuery({ ...ancestorsQuery(image.id), enabled: base !== '' })
-  const { data: made = [] } = useQuery(descendantsQuery(image.id))
-  const { runs_instances } = useSession()
-  const { data: instances = [] } = useQuery({ ...instancesOfImageQuery(image.id), enabled: runs_instances })
-  const isEndSeen = !ancestors.at(-1)?.base_image_ref
+  const { data: found = [] } = useQuery({ ...ancestorsQuery(image.id), enabled: base !== '' })
+  const [at, room] = useRoom<HTMLDivElement>()
+  const known = [...found].reverse()
+  const isEndSeen = base === '' || (found.length > 0 && !found.at(-1)?.base_image_ref)
+  const ancestors: Drawn[] = [...(isEndSeen ? [] : [{}]), ...known.map((one) => ({ image: one }))]
+  const drawn: Drawn[] = [...ancestors, { image, isSelf: true }, ...made.slice(0, MOST_DRAWN).map((one) => ({ image: one }))]
+  const { places, lines, width, height } = pictureOf(ancestors.length, Math.min(made.length, MOST_DRAWN), room)
+  const names = (images: Image[]) => images.map(({ name, id }) => visible(name ?? id)).join(', ')
+  const said = [
+    base === '' ? t('lineage.first') : t('lineage.from', { names: known.length > 0 ? names(known) : t('image.unseen') }),
+    made.length === 0 ? t('lineage.noneMade') : t('lineage.made', { names: names(made.slice(0, MOST_DRAWN)) }),
+    made.length > MOST_DRAWN ? t('lineage.more', { count: made.length - MOST_DRAWN }) : '',
+  ].join(' ').trim()
   return (
     <section className="card padded" aria-labelledby="lineage">
       <h2 id="lineage">{t('image.lineage')}</h2>
-      <ol className="lineage" aria-label={t('image.lineage')}>
-        {base !== '' && (!isEndSeen || ancestors.length === 0) && <li className="quiet">{t('image.unseen')}</li>}
-        {[...ancestors].reverse().map(({ id, name }) => <li key={id}><Link to={paths.image(id)}>{name ?? id}</Link></li>)}
-        <li aria-current="true"><strong>{image.name ?? image.id}</strong></li>
-        {made.length > 0 && (
-          <li>
-            <ul>{made.map(({ id, name }) => <li key={id}><Link to={paths.image(id)}>{name ?? id}</Link></li>)}</ul>
-          </li>
-        )}
-      </ol>
-      <Facts
-        facts={[
-          [t('image.origin'), base === '' ? t('image.uploaded') : t('image.cast')],
-          [t('image.fromInstance'), instance ? <Link className="mono" to={paths.instance(instance)}>{instance}</Link> : '–'],
-          [
-            t('image.launched'),
-            instances.length === 0
-              ? '–'
-              : instances.map((one) => (
-                  <div key={one.id} className="row"><Link to={paths.instance(one.id)}>{one.name}</Link> <InstanceStatusBadge instance={one} /></div>
-                )),
-          ],
-        ]}
-      />
+      <figure className="lineage" ref={at}>
+        <div style={{ height, width: width ?? '100%' }}>
+          <svg width={width ?? NODE.indent + 2} height={height} aria-hidden>{lines.map((line) => <path key={line} d={line} />)}</svg>
+          <ol aria-label={t('image.lineage')}>
+            {drawn.map(({ image, isSelf }, n) => <Node key={image?.id ?? ''} image={image} isSelf={isSelf} place={places[n] as Place} />)}
+          </ol>
+        </div>
+        <figcaption className="quiet small">{said}</figcaption>
+      </figure>
     </section>
   )
+}
+
+function Node({ image, isSelf, place: { left, top, width } }: Drawn & { place: Place }) {
+  const { t } = useTranslation()
+  const style = { left, top, height: NODE.height, ...(width === undefined ? { right: 0 } : { width }) }
+  if (!image) return <li className="unseen-node quiet small" style={style}>{t('image.unseen')}</li>
+  const more = <span className="quiet small number">{[t(`visibility.${image.visibility}`), bytes(image.virtual_size)].join(' · ')}</span>
+  const name = <Name>{image.name ?? image.id}</Name>
+  if (isSelf) return <li aria-current="true" style={style}><strong>{name}</strong>{more}</li>
+  return <li style={style}><Link to={paths.image(image.id, 'storage')} title={visible(image.name ?? image.id)}>{name}</Link>{more}</li>
 }

@@ -4,9 +4,9 @@ import { Alert, Button, Skeleton } from 'antd'
 import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Image } from '../../api/images'
-import { highFindings, isCurable, isUnderWay, otherReasons, type Verification, verificationQuery, verifyAgain } from '../../api/verification'
+import { hasBytes, highFindings, isCurable, isUnderWay, otherReasons, type Verification, verificationQuery, verifyAgain } from '../../api/verification'
 import { Failure } from '../../components/Failure'
-import { StatusMark } from '../../components/StatusBadge'
+import { StatusMark, VerdictBadge } from '../../components/StatusBadge'
 import { useFail } from '../../components/useFail'
 import { useSession } from '../../components/useSession'
 import { Why } from '../../components/Why'
@@ -14,18 +14,17 @@ import { canWithImage } from '../../lib/can'
 import { wholeTime } from '../../lib/time'
 import { CleanCopy } from './CleanCopy'
 import { Findings } from './Findings'
-import { Inside } from './Inside'
 import { Statement } from './Statement'
 
-/** The verification of an image: the findings inside, the verdict, and the statement of it. */
-export function VerificationCard({ image }: { image: Image }) {
+/** The findings inside an image, and the signed statement of them. */
+export function SecurityReport({ image }: { image: Image }) {
   const { t } = useTranslation()
   const session = useSession()
   const fail = useFail()
   const queries = useQueryClient()
   const [isStatementOpen, setStatementOpen] = useState(false)
-  const hasBytes = image.effigy.has_disk && (image.status === 'active' || image.status === 'deactivated')
-  const query = useQuery({ ...verificationQuery(image.id), enabled: hasBytes })
+  const isThere = hasBytes(image)
+  const query = useQuery({ ...verificationQuery(image.id), enabled: isThere })
   const found = query.data
   const isBusy = found !== undefined && isUnderWay(found)
   // Its end may fill in the record, and let the image be Public or hold it back.
@@ -41,13 +40,12 @@ export function VerificationCard({ image }: { image: Image }) {
   })
   const reason = canWithImage('edit', image, session)
   return (
-    <section className="card padded" aria-labelledby="verification">
+    <section className="card padded" aria-label={t('imageTab.report')}>
       <div className="verification-head">
-        <h2 id="verification">{t('verification.title')}</h2>
-        {found && <State found={found} />}
+        {found && <State image={image} found={found} />}
         {found && <By found={found} />}
         <span className="grow" />
-        {hasBytes && (
+        {isThere && (
           <>
             <Button size="small" icon={<SafetyCertificateOutlined aria-hidden />} disabled={!found?.statement} onClick={() => setStatementOpen(true)}>{t('verification.save')}</Button>
             <Why reason={reason}>
@@ -56,7 +54,7 @@ export function VerificationCard({ image }: { image: Image }) {
           </>
         )}
       </div>
-      {!hasBytes && <p className="quiet">{t('verification.noBytes')}</p>}
+      {!isThere && <p className="quiet">{t('verification.noBytes')}</p>}
       {query.isLoading && <Skeleton active title={false} paragraph={{ rows: 6 }} />}
       {query.error && !found && <Failure error={query.error} retry={() => void query.refetch()} />}
       {found && <Outcome image={image} found={found} />}
@@ -65,12 +63,11 @@ export function VerificationCard({ image }: { image: Image }) {
   )
 }
 
-function State({ found: { state, progress, verdict } }: { found: Verification }) {
+function State({ image, found: { state, progress } }: { image: Image; found: Verification }) {
   const { t } = useTranslation()
   if (state === 'running') return <StatusMark mood="moving">{`${t('verification.running')} ${progress ?? 0} %`}</StatusMark>
   if (state === 'waiting') return <StatusMark mood="moving">{t('verification.waiting')}</StatusMark>
-  if (verdict === null) return <StatusMark mood="still">{t('verification.none')}</StatusMark>
-  return <StatusMark mood={verdict === 'passed' ? 'good' : 'bad'}>{t(`verification.${verdict}`)}</StatusMark>
+  return <VerdictBadge image={image} />
 }
 
 /** When it was verified, and by which Effigy. */
@@ -84,27 +81,33 @@ function Outcome({ image, found }: { image: Image; found: Verification }) {
   const { t } = useTranslation()
   const { cleans } = useSession()
   const { report, verdict, statement } = found
-  const high = highFindings(found).length
-  const reasons = [...otherReasons(found), ...(high > 0 ? [t('verification.stopped', { count: high })] : [])]
   if (verdict === null) return statement && !isUnderWay(found) ? <p className="quiet">{t('verification.stale')}</p> : null
   return (
     <>
-      {reasons.length > 0 && <Alert type="error" showIcon className="notice" title={reasons.length === 1 ? reasons[0] : <ul className="plain-list">{reasons.map((one) => <li key={one}>{one}</li>)}</ul>} />}
+      <Reasons image={image} found={found} />
       {report && (
-        <div className="report">
-          <div>
-            <h3>{t('verification.inside')}</h3>
-            <Inside report={report} />
-          </div>
-          <div>
-            <h3>{t('verification.findings')}</h3>
-            {report.findings.length === 0 && <p className="quiet">{t('verification.nothing')}</p>}
-            <Findings findings={report.findings} />
-            {report.has_more_findings && <p className="quiet">{t('verification.more')}</p>}
-            {cleans && isCurable(report) && <CleanCopy image={image} />}
-          </div>
-        </div>
+        <>
+          {report.findings.length === 0 && <p className="quiet">{t('verification.nothing')}</p>}
+          <Findings findings={report.findings} />
+          {report.has_more_findings && <p className="quiet">{t('verification.more')}</p>}
+          {cleans && isCurable(report) && <CleanCopy image={image} />}
+        </>
       )}
     </>
   )
+}
+
+/** Why it did not pass, where that matters; else only that not everything is known. */
+function Reasons({ image, found }: { image: Image; found: Verification }) {
+  const { t } = useTranslation()
+  const isForPublic = image.visibility === 'public'
+  const high = highFindings(found).length
+  const isUnknown = image.effigy.seen === 'unknown'
+  const reasons = [
+    ...(isUnknown ? [t('verification.unknown')] : otherReasons(found)),
+    ...(isForPublic && high > 0 ? [t('verification.stopped', { count: high })] : []),
+  ]
+  if (reasons.length === 0) return null
+  const text = reasons.length === 1 ? reasons[0] : <ul className="plain-list">{reasons.map((one) => <li key={one}>{one}</li>)}</ul>
+  return <Alert type={isForPublic ? 'error' : isUnknown ? 'info' : 'warning'} showIcon className="notice" title={text} />
 }
