@@ -29,7 +29,7 @@ function compressed(): Plugin {
 const proxied = { target: service, ws: true, headers: { origin: new URL(service).origin }, changeOrigin: true }
 
 const proxies = Object.fromEntries(
-  ['/session', '/identity', '/image/', '/compute', '/effigy', '/console/'].map((path) => [path, proxied]),
+  ['/session', '/identity', '/image/', '/compute', '/network', '/effigy', '/console/'].map((path) => [path, proxied]),
 )
 
 export default defineConfig({

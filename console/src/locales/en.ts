@@ -34,7 +34,7 @@ export const en = {
   filter: { anyStatus: 'Any status', beingMade: 'Being created' },
   empty: { noMatch: 'Nothing matches the filters', clear: 'Clear the filters' },
   column: {
-    name: 'Name', status: 'Status', image: 'Image', flavor: 'Flavor', address: 'Address', age: 'Created', created: 'Created', os: 'OS',
+    name: 'Name', status: 'Status', image: 'Image', flavor: 'Flavor', age: 'Created', created: 'Created', os: 'OS',
     size: 'Size', stored: 'Stored', verification: 'Verification', visibility: 'Visibility', from: 'Shared by', format: 'Format', action: 'Action', when: 'When',
     outcome: 'Outcome', request: 'Request', kind: 'Type', enabled: 'Enabled', who: 'Who', target: 'Target', reason: 'Reason',
   },
@@ -71,7 +71,14 @@ export const en = {
     title: 'Create image', submit: 'Create image', stopFirst: 'An image can be created only from a stopped instance. Shut it down first.',
     begun: 'Image {{name}} is being made', watch: 'Show the image', hint: 'The disk of {{name}} becomes a Private image of this project.', refusedTitle: 'No image is made', anyway: 'Create image anyway', reason: 'Reason', reasonHint: 'Only if you know why. The image carries this reason in a property that everybody who gets the image reads.',
   },
-  instance: { facts: 'Details', images: 'Images made from it', noImages: 'None yet.', history: 'History', gone: 'Instance {{name}} was deleted' },
+  instance: { facts: 'Details', images: 'Images made from it', noImages: 'None yet.', history: 'History', gone: 'Instance {{name}} was deleted', address: 'Address inside' },
+  connect: {
+    title: 'Connect', line: 'Command that signs in', key: 'The private half of the key pair {{name}} signs in: put the path of its file behind -i.', noKey: 'It was launched without a key pair: only a password or a key that its image holds signs in.',
+    noUser: 'Its image does not say who signs in: put the user in place of USER. The image’s property os_admin_user names that user.', through: 'The port is open on the host itself. From elsewhere, the way leads through {{host}}, where you need an account.', booting: 'A refused connection means that the guest has not started its SSH server yet: the console log tells.',
+    noNetwork: 'It was launched without a network. Sign in on the serial console or the screen below.', notYet: 'The way in is shown here once it runs.', notRunning: 'It is not running. Start it, and the way in is shown here.',
+    noPort: 'No port of the host leads to its port {{port}} (SSH). Sign in on the serial console or the screen below.', noDesktopPort: 'No port of the host leads to its port {{port}} (Remote Desktop). Sign in on the screen below.',
+    desktop: 'Remote Desktop (RDP): connect to {{place}}.', tunnel: 'Command that opens a tunnel', windowsPassword: 'The password is the one that was set in Windows or by its image: Effigy knows none.',
+  },
   console: {
     log: 'Console log', screen: 'Screen', serial: 'Serial console', silent: 'The guest has printed nothing yet.', notRunning: 'The instance is not running. Start it to open this console.',
     ended: 'The connection has ended', again: 'Connect again', connected: 'Connected', opening: 'Connecting…', wayOut: 'The screen takes every key. Ctrl+Alt+Shift leaves it.', last: 'The last {{count}} lines are shown.',

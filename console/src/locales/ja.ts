@@ -31,7 +31,7 @@ export const ja: Messages = {
   filter: { anyStatus: 'すべての状態', beingMade: '作成中' },
   empty: { noMatch: '条件に合うものがありません', clear: '条件を消す' },
   column: {
-    name: '名前', status: '状態', image: 'イメージ', flavor: 'フレーバー', address: 'アドレス', age: '作成日時', created: '作成', os: 'OS', size: 'サイズ', stored: '保存サイズ',
+    name: '名前', status: '状態', image: 'イメージ', flavor: 'フレーバー', age: '作成日時', created: '作成', os: 'OS', size: 'サイズ', stored: '保存サイズ',
     verification: 'セキュリティ検証', visibility: '公開範囲', from: '共有元', format: '形式', action: '操作', when: '時刻', outcome: '結果', request: 'リクエスト', kind: '種類', enabled: '有効', who: '実行者', target: '対象', reason: '理由',
   },
   outcome: { done: '完了', failed: '失敗' },
@@ -62,7 +62,14 @@ export const ja: Messages = {
     title: 'イメージの作成', submit: 'イメージの作成', stopFirst: 'イメージは停止したインスタンスからのみ作成できます。先にシャットダウンしてください。', begun: 'イメージ {{name}} を作成しています',
     watch: 'イメージを表示', hint: '{{name}} のディスクが、このプロジェクトの Private イメージになります。', refusedTitle: 'イメージは作成されませんでした', anyway: 'それでもイメージを作成', reason: '理由', reasonHint: '理由がはっきりしている場合だけにしてください。この理由はイメージのプロパティに残り、イメージを受け取る全員が読めます。',
   },
-  instance: { facts: '基本情報', images: 'このインスタンスから作ったイメージ', noImages: 'まだありません。', history: '履歴', gone: 'インスタンス {{name}} は削除されました' },
+  instance: { facts: '基本情報', images: 'このインスタンスから作ったイメージ', noImages: 'まだありません。', history: '履歴', gone: 'インスタンス {{name}} は削除されました', address: '内部アドレス' },
+  connect: {
+    title: '接続', line: '接続するコマンド', key: 'キーペア {{name}} の秘密鍵で接続します。-i の後に鍵ファイルのパスを指定してください。', noKey: 'キーペアなしで作成されたインスタンスです。イメージに入っているパスワードか鍵でのみ接続できます。',
+    noUser: '接続するユーザーがイメージに書かれていません。USER をユーザー名に置き換えてください。イメージのプロパティ os_admin_user で指定できます。', through: 'ポートはホスト上でのみ開いています。外からは {{host}} を経由し、そこにアカウントが必要です。', booting: '接続が拒否されたら、ゲストの SSH サーバーがまだ起動していません。コンソールログを確認してください。',
+    noNetwork: 'ネットワークなしで作成されたインスタンスです。下のシリアルコンソールか画面からサインインしてください。', notYet: '稼働すると、接続方法がここに表示されます。', notRunning: '稼働していません。起動すると、接続方法がここに表示されます。',
+    noPort: 'ポート {{port}}(SSH)につながるホストのポートがありません。下のシリアルコンソールか画面からサインインしてください。', noDesktopPort: 'ポート {{port}}(リモートデスクトップ)につながるホストのポートがありません。下の画面からサインインしてください。',
+    desktop: 'リモートデスクトップ(RDP)の接続先: {{place}}', tunnel: 'トンネルを開くコマンド', windowsPassword: 'パスワードは Windows かイメージで設定されたものです。Effigy は知りません。',
+  },
   console: {
     log: 'コンソールログ', screen: '画面', serial: 'シリアルコンソール', silent: 'まだ出力がありません。', notRunning: 'インスタンスは稼働していません。コンソールを開くには起動してください。', ended: '接続が終了しました',
     again: '再接続', connected: '接続済み', opening: '接続中…', wayOut: '画面がすべてのキーを受け取ります。Ctrl+Alt+Shift で抜けられます。', last: '最後の {{count}} 行を表示しています。',

@@ -31,7 +31,7 @@ export const ko: Messages = {
   filter: { anyStatus: '모든 상태', beingMade: '생성 중' },
   empty: { noMatch: '조건에 맞는 항목이 없습니다', clear: '조건 지우기' },
   column: {
-    name: '이름', status: '상태', image: 'Image', flavor: 'Flavor', address: '주소', age: '생성 시각', created: '생성', os: 'OS', size: '크기', stored: '저장 크기',
+    name: '이름', status: '상태', image: 'Image', flavor: 'Flavor', age: '생성 시각', created: '생성', os: 'OS', size: '크기', stored: '저장 크기',
     verification: '보안 검증', visibility: '공개 범위', from: '공유한 프로젝트', format: '형식', action: '작업', when: '시각', outcome: '결과', request: '요청', kind: '종류', enabled: '사용', who: '사용자', target: '대상', reason: '이유',
   },
   outcome: { done: '완료', failed: '실패' },
@@ -62,7 +62,14 @@ export const ko: Messages = {
     title: 'Image 생성', submit: 'Image 생성', stopFirst: '중지된 인스턴스에서만 Image를 만들 수 있습니다. 먼저 종료하세요.', begun: 'Image를 만들고 있습니다: {{name}}',
     watch: 'Image 보기', hint: '{{name}}의 디스크가 이 프로젝트의 Private Image가 됩니다.', refusedTitle: 'Image를 만들지 않았습니다', anyway: '그래도 Image 생성', reason: '사유', reasonHint: '이유가 분명할 때만 사용하세요. 이 사유는 Image의 속성으로 남아, Image를 받는 모두가 읽을 수 있습니다.',
   },
-  instance: { facts: '기본 정보', images: '이 인스턴스로 만든 Image', noImages: '아직 없습니다.', history: '작업 기록', gone: '인스턴스 {{name}}: 삭제됨' },
+  instance: { facts: '기본 정보', images: '이 인스턴스로 만든 Image', noImages: '아직 없습니다.', history: '작업 기록', gone: '인스턴스 {{name}}: 삭제됨', address: '내부 주소' },
+  connect: {
+    title: '접속', line: '접속 명령', key: '키페어 {{name}}의 개인 키로 접속합니다. -i 뒤에 키 파일의 경로를 적으세요.', noKey: '키페어 없이 만든 인스턴스입니다. Image에 들어 있는 비밀번호나 키로만 접속할 수 있습니다.',
+    noUser: '접속할 사용자가 Image에 나와 있지 않습니다. USER 자리에 사용자 이름을 적으세요. Image의 속성 os_admin_user에 지정할 수 있습니다.', through: '포트는 호스트 안에서만 열려 있습니다. 밖에서는 {{host}}를 거쳐 접속하며, 그곳의 계정이 필요합니다.', booting: '연결이 거부되면 게스트의 SSH 서버가 아직 시작되지 않은 것입니다. 콘솔 로그를 확인하세요.',
+    noNetwork: '네트워크 없이 만든 인스턴스입니다. 아래의 시리얼 콘솔이나 화면에서 로그인하세요.', notYet: '실행되면 접속 방법이 여기에 표시됩니다.', notRunning: '실행 중이 아닙니다. 시작하면 접속 방법이 여기에 표시됩니다.',
+    noPort: '{{port}}번 포트(SSH)로 이어지는 호스트 포트가 없습니다. 아래의 시리얼 콘솔이나 화면에서 로그인하세요.', noDesktopPort: '{{port}}번 포트(원격 데스크톱)로 이어지는 호스트 포트가 없습니다. 아래의 화면에서 로그인하세요.',
+    desktop: '원격 데스크톱(RDP) 주소: {{place}}', tunnel: '터널을 여는 명령', windowsPassword: '비밀번호는 Windows나 Image에서 정한 것이며, Effigy는 알지 못합니다.',
+  },
   console: {
     log: '콘솔 로그', screen: '화면', serial: '시리얼 콘솔', silent: '아직 출력이 없습니다.', notRunning: '인스턴스가 실행 중이 아닙니다. 콘솔을 열려면 시작하세요.', ended: '연결이 끝났습니다',
     again: '다시 연결', connected: '연결됨', opening: '연결 중…', wayOut: '화면이 모든 키를 받습니다. 나오려면 Ctrl+Alt+Shift를 누르세요.', last: '마지막 {{count}}줄만 표시합니다.',

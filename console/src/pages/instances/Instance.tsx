@@ -4,7 +4,7 @@ import { lazy, type ReactNode, Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useNavigate, useParams } from 'react-router'
 import { isGone } from '../../api/errors'
-import { imageNamesQuery, imagesOfInstanceQuery } from '../../api/images'
+import { imageQuery, imagesOfInstanceQuery } from '../../api/images'
 import { type ActionRecord, actionsQuery, type Instance, instanceQuery } from '../../api/instances'
 import { ActionsMenu } from '../../components/ActionsMenu'
 import { Ago } from '../../components/Ago'
@@ -15,9 +15,14 @@ import { PageHead } from '../../components/PageHead'
 import { ImageStatusBadge, InstanceStatusBadge } from '../../components/StatusBadge'
 import { paths } from '../../paths'
 import { Facts } from '../../ui/Facts'
+import { Connect } from './Connect'
 import { ConsoleLog } from './ConsoleLog'
-import { addressOf, flavorText } from './Instances'
+import { flavorText } from './Instances'
 import { useInstanceActions } from './useInstanceActions'
+
+/** The address that a guest has in a network of its own, if it has one. */
+const addressOf = (instance: Instance) =>
+  Object.values(instance.addresses).flat().map(({ addr }) => addr).join(', ') || '–'
 
 const Screen = lazy(async () => ({ default: (await import('./Screen')).Screen }))
 const Serial = lazy(async () => ({ default: (await import('./Serial')).Serial }))
@@ -39,17 +44,19 @@ function Details({ instance }: { instance: Instance }) {
   const [tab, setTab] = useState('log')
   const { actions, dialogs } = useInstanceActions([instance], () => void navigate(paths.instances))
   const imageId = instance.image === '' ? '' : instance.image.id
-  const names = useQuery(imageNamesQuery(imageId ? [imageId] : [])).data
+  // It does not change while this page is open; one that is gone, or no longer to be seen, has no name.
+  const image = useQuery({ ...imageQuery(imageId), enabled: imageId !== '', refetchInterval: false }).data
   const isRunning = instance.status === 'ACTIVE'
   const whileRunning = (child: ReactNode) =>
     isRunning ? <Suspense fallback={<div className="screen" />}>{child}</Suspense> : <Alert type="info" showIcon title={t('console.notRunning')} />
-  const imageLink = imageId ? <Link to={paths.image(imageId)}>{names?.get(imageId) ?? imageId}</Link> : '–'
+  const imageLink = imageId ? <Link to={paths.image(imageId)}>{image?.name ?? imageId}</Link> : '–'
   return (
     <>
       <PageHead title={instance.name} status={<InstanceStatusBadge instance={instance} />}>
         <ActionsMenu label={t('instances.more')} actions={actions} />
       </PageHead>
       {instance.fault && <Alert type={instance.status === 'SHUTOFF' ? 'warning' : 'error'} showIcon className="notice" title={instance.fault.message} />}
+      <Connect instance={instance} image={image} />
       <div className="columns">
         <section className="card padded">
           <h2>{t('instance.facts')}</h2>
@@ -57,7 +64,7 @@ function Details({ instance }: { instance: Instance }) {
             facts={[
               [t('column.image'), imageLink],
               [t('column.flavor'), flavorText(instance.flavor)],
-              [t('column.address'), addressOf(instance)],
+              [t('instance.address'), addressOf(instance)],
               [t('launch.keyPair'), instance.key_name ?? '–'],
               [t('column.created'), <Ago key="a" at={instance.created} />],
               ['ID', <span key="id" className="mono">{instance.id}</span>],

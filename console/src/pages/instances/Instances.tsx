@@ -40,10 +40,6 @@ const CHOOSABLE: Choosable[] = [{ key: 'status', from: 0 }, { key: 'image', from
 export const flavorText = ({ original_name, vcpus, ram }: Instance['flavor']) =>
   `${original_name} · ${vcpus} vCPU · ${bytes(ram * MIB)}`
 
-/** The address a guest has, if it has one. */
-export const addressOf = (instance: Instance) =>
-  Object.values(instance.addresses).flat().map(({ addr }) => addr).join(', ') || '–'
-
 export function Instances() {
   const { t } = useTranslation()
   const navigate = useNavigate()

@@ -1,0 +1,17 @@
+// The Network API: the ports of the host that lead to a guest.
+import { queryOptions } from '@tanstack/react-query'
+import { ask } from './http'
+
+export interface Forward {
+  guest_port: number
+  /** The place on the host: `127.0.0.1:PORT`. */
+  host: string
+}
+
+/** The ports of the host that lead to an instance. */
+export const forwardsQuery = (instance: string) =>
+  queryOptions({
+    queryKey: ['instances', 'forwards', instance],
+    queryFn: ({ signal }) => ask<{ ports: { 'effigy:forwards': Forward[] }[] }>(`/network/v2.0/ports?device_id=${instance}&fields=effigy:forwards`, { signal }),
+    select: (answer: { ports: { 'effigy:forwards': Forward[] }[] }) => answer.ports.flatMap((port) => port['effigy:forwards']),
+  })
