@@ -1,5 +1,5 @@
-// The ways into a guest.
-import type { Page } from '@playwright/test'
+// The ways into a guest: the line that signs in, its log, its screen.
+import type { Page, WebSocket } from '@playwright/test'
 import { additional, expect, findings, GUEST, settled, signIn, test } from './acts'
 import type { Service } from './service'
 
@@ -69,4 +69,69 @@ test('where there is no way in, the page says why and what to do', async ({ page
   await expect(card(page)).toContainText('serial console')
   await page.goto(`${service.url}/instances/${windows.id}`)
   await expect(card(page)).toContainText('No port of the host leads to its port 3389')
+})
+
+test('a log is searched, downloaded and shown in its colours', async ({ page, cloud }) => {
+  const { service, image } = cloud
+  const token = await service.alice()
+  const id = await service.instance(token, 'spoken', image)
+  await signIn(page, service.url)
+  // The micro guest repeats what it is sent, but for the letters that it obeys: w f r o p.
+  await service.types(page, await service.console(token, id, 'serial'), 'needle \u001b[31mNEEDLE\u001b[0m end')
+  await page.goto(`${service.url}/instances/${id}`)
+  const log = page.getByRole('log')
+  await expect(log).toContainText('needle NEEDLE end', GUEST)
+  await expect(log.locator('span', { hasText: 'NEEDLE' })).toHaveCSS('color', 'rgb(255, 123, 114)')
+  const search = page.getByRole('textbox', { name: 'Search the log' })
+  await search.fill('needle')
+  const where = page.locator('.console').getByRole('status')
+  await expect(where).toHaveText('1 of 2')
+  await expect(log.locator('mark.chosen')).toHaveText('needle')
+  await page.getByRole('button', { name: 'Next place' }).click()
+  await expect(where).toHaveText('2 of 2')
+  await expect(log.locator('mark.chosen')).toHaveText('NEEDLE')
+  await search.press('Enter')
+  await expect(where).toHaveText('1 of 2')
+  await settled(page)
+  expect(await findings(page)).toEqual([])
+  await search.fill('hay')
+  await expect(where).toHaveText('Not found')
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download' }).click()])
+  expect(download.suggestedFilename()).toBe('spoken-console.log')
+  await page.getByRole('button', { name: 'Full screen' }).click()
+  await expect(page.getByRole('button', { name: 'Leave full screen' })).toBeVisible()
+  expect(await page.evaluate(() => document.fullscreenElement?.contains(document.querySelector('[role=log]')))).toBe(true)
+  await page.getByRole('button', { name: 'Leave full screen' }).click()
+  await expect(page.getByRole('button', { name: 'Full screen', exact: true })).toBeVisible()
+})
+
+/** The keys that a VNC session has sent: a number for each that went down. */
+function keysOf(socket: WebSocket): number[] {
+  const keys: number[] = []
+  socket.on('framesent', ({ payload }) => {
+    const bytes = Buffer.from(payload as Buffer)
+    // A KeyEvent: its type, whether the key is down, two bytes of nothing, the key.
+    if (bytes.length === 8 && bytes[0] === 4 && bytes[1] === 1) keys.push(bytes.readUInt32BE(4))
+  })
+  return keys
+}
+
+test('a text is typed into the screen as keys, and a sign that no key types is refused', async ({ page, cloud }) => {
+  const { service, image } = cloud
+  const id = await service.instance(await service.alice(), 'typed', image)
+  await signIn(page, service.url)
+  await page.goto(`${service.url}/instances/${id}`)
+  const [socket] = await Promise.all([page.waitForEvent('websocket'), page.getByRole('tab', { name: 'Screen' }).click()])
+  const keys = keysOf(socket)
+  await page.getByRole('button', { name: 'Paste text' }).click(GUEST)
+  const dialog = page.getByRole('dialog', { name: 'Paste text' })
+  await dialog.getByLabel('Text to type').fill('é')
+  await expect(dialog.getByRole('status')).toHaveText('No key types these: é')
+  await expect(dialog.getByRole('button', { name: 'Type it' })).toBeDisabled()
+  await settled(page)
+  expect(await findings(page)).toEqual([])
+  await dialog.getByLabel('Text to type').fill('aB|\n')
+  await dialog.getByRole('button', { name: 'Type it' }).click()
+  await expect(dialog).toBeHidden()
+  await expect.poll(() => keys).toEqual([0x61, 0xffe1, 0x42, 0xffe1, 0x7c, 0xff0d])
 })

@@ -6,5 +6,7 @@ declare module '@novnc/novnc' {
     background: string
     disconnect(): void
     sendCtrlAltDel(): void
+    /** Presses or releases a key, by its X11 keysym. */
+    sendKey(keysym: number, code: string | null, down: boolean): void
   }
 }

@@ -151,6 +151,9 @@ export const actionsQuery = (id: string) =>
 const act = <T = void>(id: string, body: Record<string, unknown>) =>
   compute<T>(`/servers/${id}/action`, { method: 'POST', body })
 
+/** All that is kept of a console's output. */
+export const wholeLog = async (id: string) => (await act<{ output: string }>(id, { 'os-getConsoleOutput': {} })).output
+
 export const startInstance = (id: string) => act(id, { 'os-start': null })
 export const stopInstance = (id: string) => act(id, { 'os-stop': null })
 /** Without asking the guest. */

@@ -10,6 +10,11 @@ const UNSEEN = new RegExp('[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u202a
 /** The text with a mark in place of each character that cannot be seen and changes how others are. */
 export const visible = (text: string) => text.replace(UNSEEN, '\ufffd')
 
-/** A guest's output, without the control sequences that only a terminal would obey; a line that was written over is
- * the last that was written. */
-export const plainText = (printed: string) => printed.replaceAll(/\r+\n/g, '\n').replaceAll(/^[^\n]*\r(?=[^\n])/gm, '').replace(ESCAPES, '').replace(UNSEEN, '\ufffd')
+/** Each line as it was written last, where it was written over. */
+export const wholeLines = (printed: string) => printed.replaceAll(/\r+\n/g, '\n').replaceAll(/^[^\n]*\r(?=[^\n])/gm, '')
+
+/** A piece of output without the control sequences that only a terminal would obey. */
+export const clean = (piece: string) => piece.replace(ESCAPES, '').replace(UNSEEN, '\ufffd')
+
+/** A guest's output as plain text. */
+export const plainText = (printed: string) => clean(wholeLines(printed))

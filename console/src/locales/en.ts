@@ -81,7 +81,7 @@ export const en = {
   },
   console: {
     log: 'Console log', screen: 'Screen', serial: 'Serial console', silent: 'The guest has printed nothing yet.', notRunning: 'The instance is not running. Start it to open this console.',
-    ended: 'The connection has ended', again: 'Connect again', connected: 'Connected', opening: 'Connecting…', wayOut: 'The screen takes every key. Ctrl+Alt+Shift leaves it.', last: 'The last {{count}} lines are shown.',
+    ended: 'The connection has ended', again: 'Connect again', connected: 'Connected', opening: 'Connecting…', wayOut: 'The screen takes every key. Ctrl+Alt+Shift leaves it.', last: 'The last {{count}} lines are shown.', search: 'Search the log', previous: 'Previous place', next: 'Next place', found: '{{at}} of {{count}}', notFound: 'Not found', download: 'Download', full: 'Full screen', leaveFull: 'Leave full screen', paste: 'Paste text', pasteText: 'Text to type', pasteHint: 'The text is typed as keys of a US keyboard, into whatever has the focus in the guest.', type: 'Type it', untyped: 'No key types these: {{signs}}',
   },
   kind: { public: 'Public', private: 'Private', shared: 'Shared images', community: 'Community' },
   visibility: { public: 'Public', private: 'Private', shared: 'Shared', community: 'Community' },

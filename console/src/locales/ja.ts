@@ -72,7 +72,7 @@ export const ja: Messages = {
   },
   console: {
     log: 'コンソールログ', screen: '画面', serial: 'シリアルコンソール', silent: 'まだ出力がありません。', notRunning: 'インスタンスは稼働していません。コンソールを開くには起動してください。', ended: '接続が終了しました',
-    again: '再接続', connected: '接続済み', opening: '接続中…', wayOut: '画面がすべてのキーを受け取ります。Ctrl+Alt+Shift で抜けられます。', last: '最後の {{count}} 行を表示しています。',
+    again: '再接続', connected: '接続済み', opening: '接続中…', wayOut: '画面がすべてのキーを受け取ります。Ctrl+Alt+Shift で抜けられます。', last: '最後の {{count}} 行を表示しています。', search: 'ログを検索', previous: '前の一致', next: '次の一致', found: '{{count}} 件中 {{at}} 件目', notFound: '見つかりません', download: 'ダウンロード', full: '全画面', leaveFull: '全画面を終了', paste: 'テキストの貼り付け', pasteText: '入力するテキスト', pasteHint: 'テキストを US キーボードのキー入力としてゲストに送ります。ゲストで選択されている場所に入力されます。', type: '入力', untyped: 'キーで入力できない文字: {{signs}}',
   },
   kind: { public: 'Public', private: 'Private', shared: '共有イメージ', community: 'コミュニティ' },
   visibility: { public: 'Public', private: 'Private', shared: 'Shared', community: 'Community' },

@@ -72,7 +72,7 @@ export const ko: Messages = {
   },
   console: {
     log: '콘솔 로그', screen: '화면', serial: '시리얼 콘솔', silent: '아직 출력이 없습니다.', notRunning: '인스턴스가 실행 중이 아닙니다. 콘솔을 열려면 시작하세요.', ended: '연결이 끝났습니다',
-    again: '다시 연결', connected: '연결됨', opening: '연결 중…', wayOut: '화면이 모든 키를 받습니다. 나오려면 Ctrl+Alt+Shift를 누르세요.', last: '마지막 {{count}}줄만 표시합니다.',
+    again: '다시 연결', connected: '연결됨', opening: '연결 중…', wayOut: '화면이 모든 키를 받습니다. 나오려면 Ctrl+Alt+Shift를 누르세요.', last: '마지막 {{count}}줄만 표시합니다.', search: '로그 검색', previous: '이전 위치', next: '다음 위치', found: '{{count}}개 중 {{at}}번째', notFound: '찾을 수 없음', download: '다운로드', full: '전체 화면', leaveFull: '전체 화면 종료', paste: '텍스트 붙여넣기', pasteText: '입력할 텍스트', pasteHint: '텍스트를 미국 키보드의 키 입력으로 게스트에 보냅니다. 게스트에서 선택된 곳에 입력됩니다.', type: '입력', untyped: '키로 입력할 수 없는 문자: {{signs}}',
   },
   kind: { public: 'Public', private: 'Private', shared: '공유된 Image', community: '커뮤니티' },
   visibility: { public: 'Public', private: 'Private', shared: 'Shared', community: 'Community' },

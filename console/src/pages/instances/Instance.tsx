@@ -79,7 +79,7 @@ function Details({ instance }: { instance: Instance }) {
           onChange={setTab}
           destroyOnHidden
           items={[
-            { key: 'log', label: t('console.log'), children: <ConsoleLog id={instance.id} isLive={isRunning} /> },
+            { key: 'log', label: t('console.log'), children: <ConsoleLog instance={instance} /> },
             { key: 'screen', label: t('console.screen'), children: whileRunning(<Screen id={instance.id} />) },
             { key: 'serial', label: t('console.serial'), children: whileRunning(<Serial id={instance.id} />) },
             { key: 'history', label: t('instance.history'), children: <History id={instance.id} /> },

@@ -6,11 +6,13 @@ import { useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { consoleAddress } from '../../api/instances'
 import { useErrorText } from '../../components/useFail'
+import { FullScreen } from '../../ui/FullScreen'
 
 /** The guest's serial line. */
 export function Serial({ id }: { id: string }) {
   const { t } = useTranslation()
   const text = useErrorText()
+  const whole = useRef<HTMLDivElement>(null)
   const box = useRef<HTMLDivElement>(null)
   const [attempt, setAttempt] = useState(0)
   const [ended, setEnded] = useState<string | null>(null)
@@ -48,9 +50,10 @@ export function Serial({ id }: { id: string }) {
   }, [id, attempt, text])
   const again = <Button size="small" onClick={() => setAttempt(attempt + 1)}>{t('console.again')}</Button>
   return (
-    <>
+    <div className="console" ref={whole}>
       {ended !== null && <Alert type="warning" showIcon style={{ marginBottom: 10 }} title={t('console.ended')} description={ended} action={again} />}
+      <div className="toolbar"><FullScreen of={whole} /></div>
       <div className="screen serial" ref={box} role="group" aria-label={t('console.serial')} />
-    </>
+    </div>
   )
 }
