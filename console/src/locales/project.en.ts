@@ -12,13 +12,13 @@ export const project = {
   doing: {
     title: 'Under way', lately: 'Last 24 hours', underWay: 'Under way', sent: '{{sent}} of {{size}}', cancel: 'Cancel {{name}}', goOn: 'Go on',
     cancelTitle: 'Cancel {{name}}?', cancelWhat: 'The image has no bytes yet, and is deleted.', cancelSubmit: 'Cancel and delete',
-    image: { create: 'Image', upload: 'Uploading', stage: 'Waiting to be imported', import: 'Importing', capture: 'Creating from an instance', clean: 'Making a cleaned copy', copy: 'Copying to another store' },
+    image: { create: 'Creation', upload: 'Uploading', stage: 'Waiting to be imported', import: 'Importing', capture: 'Creating from an instance', clean: 'Making a cleaned copy', copy: 'Copying to another store' },
     instance: {
       create: 'Launch', start: 'Start', stop: 'Instance shutdown', forceOff: 'Force off', reboot: 'Reboot', createImage: 'Create image', delete: 'Delete', pause: 'Pause', unpause: 'Unpause',
     },
   },
   access: {
-    title: 'API access', files: 'Configuration files', filesWhat: 'For openstack, Terraform and all that reads them, in the project {{project}}. They hold no password: openstack asks for it.', download: 'Download {{name}}', rc: 'openrc.sh',
+    title: 'API access', files: 'Configuration files', filesWhat: 'For openstack, Terraform and other clients, in the project {{project}}. They hold no password: openstack asks for it.', download: 'Download {{name}}', rc: 'openrc.sh',
     endpoints: 'Endpoints', service: 'Service', url: 'URL', credentials: 'Application credentials', credentialsWhat: 'Sign a program in without your password. Each is for one project and has your roles in it, or fewer.',
     make: 'Create application credential', none: 'No application credentials yet', expires: 'Expires', never: 'Never', expired: 'Expired', roles: 'Roles', rolesHint: 'Without a choice it has all of your roles.', description: 'Description', expiresHint: 'Without a date it does not expire.',
     made: 'Application credential {{name}}', once: 'Save the secret now: it is shown this once and kept nowhere.', secret: 'Secret', id: 'ID', haveIt: 'I have saved it',
@@ -38,7 +38,7 @@ export const project = {
     rejectedTitle: 'Rejected', rejectedWhat: 'Images that this project was offered and does not want.', count_one: 'one offer', count_other: '{{count}} offers', unknown: 'another project',
   },
   ends: {
-    share: 'The projects on the left lose the image when you commit. Instances that they launched from it go on.', deleted_one: 'One project that it is shared with loses it: {{names}}. Its instances go on.', deleted_other: '{{count}} projects that it is shared with lose it: {{names}}. Their instances go on.',
+    share: 'The projects marked “Will end” lose the image when you commit. Instances that they launched from it go on.', deleted_one: 'One project that it is shared with loses it: {{names}}. Its instances go on.', deleted_other: '{{count}} projects that it is shared with lose it: {{names}}. Their instances go on.',
     projects_one: '{{count}} project', projects_other: '{{count}} projects', image: 'Image', new_one: 'one new', new_other: '{{count}} new', ending_one: 'one will end', ending_other: '{{count}} will end', move: 'Share with {{project}}', moveBack: 'Do not share with {{project}}',
   },
 }

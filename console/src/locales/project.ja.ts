@@ -13,7 +13,7 @@ export const project: typeof en = {
   doing: {
     title: '進行中', lately: '過去 24 時間', underWay: '進行中', sent: '{{size}} のうち {{sent}}', cancel: '{{name}} を中止', goOn: '続ける',
     cancelTitle: '{{name}} を中止しますか？', cancelWhat: 'まだデータのないイメージで、削除されます。', cancelSubmit: '中止して削除',
-    image: { create: 'イメージ', upload: 'アップロード中', stage: 'インポート待ち', import: 'インポート中', capture: 'インスタンスから作成中', clean: 'クリーンなコピーを作成中', copy: '別のストアへのコピー' },
+    image: { create: '作成', upload: 'アップロード中', stage: 'インポート待ち', import: 'インポート中', capture: 'インスタンスから作成中', clean: 'クリーンなコピーを作成中', copy: '別のストアへのコピー' },
     instance: {
       create: '作成', start: '起動', stop: 'インスタンスのシャットダウン', forceOff: '強制停止', reboot: '再起動', createImage: 'イメージの作成', delete: '削除', pause: '一時停止', unpause: '一時停止の解除',
     },
@@ -39,7 +39,7 @@ export const project: typeof en = {
     rejectedTitle: '拒否した項目', rejectedWhat: 'このプロジェクトが共有を拒否したイメージです。', count_one: '提案 1 件', count_other: '提案 {{count}} 件', unknown: '別のプロジェクト',
   },
   ends: {
-    share: '確定すると、左に移したプロジェクトはこのイメージを失います。作成済みのインスタンスは動き続けます。', deleted_one: '共有先の 1 プロジェクトがこのイメージを失います: {{names}}。作成済みのインスタンスは動き続けます。', deleted_other: '共有先の {{count}} プロジェクトがこのイメージを失います: {{names}}。作成済みのインスタンスは動き続けます。',
+    share: '確定すると、「終了予定」のプロジェクトはこのイメージを失います。作成済みのインスタンスは動き続けます。', deleted_one: '共有先の 1 プロジェクトがこのイメージを失います: {{names}}。作成済みのインスタンスは動き続けます。', deleted_other: '共有先の {{count}} プロジェクトがこのイメージを失います: {{names}}。作成済みのインスタンスは動き続けます。',
     projects_one: '{{count}} プロジェクト', projects_other: '{{count}} プロジェクト', image: 'イメージ', new_one: '追加 1', new_other: '追加 {{count}}', ending_one: '終了予定 1', ending_other: '終了予定 {{count}}', move: '{{project}} と共有', moveBack: '{{project}} と共有しない',
   },
 }

@@ -13,7 +13,7 @@ export const project: typeof en = {
   doing: {
     title: '진행 중', lately: '최근 24시간', underWay: '진행 중', sent: '{{size}} 중 {{sent}}', cancel: '취소: {{name}}', goOn: '계속 진행',
     cancelTitle: '{{name}}: 취소하시겠습니까?', cancelWhat: '아직 데이터가 없는 Image이며, 함께 삭제됩니다.', cancelSubmit: '취소하고 삭제',
-    image: { create: 'Image', upload: '업로드 중', stage: '가져오기 대기 중', import: '가져오는 중', capture: '인스턴스에서 생성 중', clean: '정리된 복사본 생성 중', copy: '다른 스토어로 복사' },
+    image: { create: '생성', upload: '업로드 중', stage: '가져오기 대기 중', import: '가져오는 중', capture: '인스턴스에서 생성 중', clean: '정리된 복사본 생성 중', copy: '다른 스토어로 복사' },
     instance: {
       create: '생성', start: '시작', stop: '인스턴스 종료(Shutdown)', forceOff: '강제 종료', reboot: '재부팅', createImage: 'Image 생성', delete: '삭제', pause: '일시 정지', unpause: '일시 정지 해제',
     },
@@ -39,7 +39,7 @@ export const project: typeof en = {
     rejectedTitle: '거절한 항목', rejectedWhat: '이 프로젝트가 공유를 거절한 Image입니다.', count_one: '공유 제안 1건', count_other: '공유 제안 {{count}}건', unknown: '다른 프로젝트',
   },
   ends: {
-    share: '확정하면 왼쪽으로 옮긴 프로젝트는 이 Image를 잃습니다. 그 프로젝트가 만든 인스턴스는 계속 동작합니다.', deleted_one: '공유된 프로젝트 1개가 이 Image를 잃습니다: {{names}}. 만든 인스턴스는 계속 동작합니다.', deleted_other: '공유된 프로젝트 {{count}}개가 이 Image를 잃습니다: {{names}}. 만든 인스턴스는 계속 동작합니다.',
+    share: '‘해제 예정’ 프로젝트는 확정하면 이 Image를 잃습니다. 그 프로젝트가 만든 인스턴스는 계속 동작합니다.', deleted_one: '공유된 프로젝트 1개가 이 Image를 잃습니다: {{names}}. 만든 인스턴스는 계속 동작합니다.', deleted_other: '공유된 프로젝트 {{count}}개가 이 Image를 잃습니다: {{names}}. 만든 인스턴스는 계속 동작합니다.',
     projects_one: '프로젝트 {{count}}개', projects_other: '프로젝트 {{count}}개', image: 'Image', new_one: '추가 1개', new_other: '추가 {{count}}개', ending_one: '해제 예정 1개', ending_other: '해제 예정 {{count}}개', move: '공유: {{project}}', moveBack: '공유하지 않음: {{project}}',
   },
 }

@@ -36,7 +36,7 @@ export function ApiAccess() {
             dataSource={catalog}
             pagination={false}
             columns={[
-              { title: t('access.service'), dataIndex: 'type', width: 150 },
+              { title: t('access.service'), dataIndex: 'type', width: 104 },
               { title: t('access.url'), render: (_, entry) => <span className="mono break">{endpointOf(entry)?.url}</span> },
             ]}
           />

@@ -7,6 +7,7 @@ import { Ago } from '../../components/Ago'
 import { Name } from '../../components/Name'
 import { SearchBox } from '../../components/SearchBox'
 import { useSession } from '../../components/useSession'
+import { useWidth } from '../../components/useWidth'
 import { bytes } from '../../lib/bytes'
 import { osOf } from '../../lib/os'
 
@@ -14,6 +15,7 @@ import { osOf } from '../../lib/os'
 export function ImagePicker({ value, onChange }: { value: string; onChange: (id: string) => void }) {
   const { t } = useTranslation()
   const session = useSession()
+  const isWide = useWidth() >= 600
   const [search, setSearch] = useState('')
   const kinds: Kind[] = session.sharing === 'off' ? ['public', 'private'] : ['public', 'private', 'shared']
   const counts = useQuery({ ...countsQuery({ search, status: 'active' }), placeholderData: keepPreviousData }).data
@@ -38,7 +40,7 @@ export function ImagePicker({ value, onChange }: { value: string; onChange: (id:
         }))}
       />
       <div className="toolbar">
-        <SearchBox label={t('images.search')} value={search} onChange={setSearch} />
+        <SearchBox label={t('list.search')} value={search} onChange={setSearch} />
       </div>
       <Table<Image>
         size="small"
@@ -55,9 +57,9 @@ export function ImagePicker({ value, onChange }: { value: string; onChange: (id:
         onRow={({ id }) => ({ onClick: () => onChange(id) })}
         columns={[
           { title: t('column.name'), render: (_, { name, id }) => <span className="name-cell"><Name>{name ?? id}</Name></span> },
-          { title: t('column.os'), width: 120, ellipsis: true, render: (_, image) => osOf(image) },
+          ...(isWide ? [{ title: t('column.os'), width: 120, ellipsis: true, render: (_: unknown, image: Image) => osOf(image) }] : []),
           { title: t('flavor.disk'), width: 100, align: 'right', render: (_, { virtual_size }) => <span className="number">{bytes(virtual_size)}</span> },
-          { title: t('column.age'), width: 120, render: (_, { created_at }) => <Ago at={created_at} /> },
+          ...(isWide ? [{ title: t('column.age'), width: 120, render: (_: unknown, { created_at }: Image) => <Ago at={created_at} /> }] : []),
         ]}
       />
       {all > images.length && images.length > 0 && <p className="quiet small">{t('launch.someOf', { shown: images.length, all })}</p>}

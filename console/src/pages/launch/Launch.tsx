@@ -12,6 +12,7 @@ import { Name } from '../../components/Name'
 import { PageHead } from '../../components/PageHead'
 import { FormError } from '../../components/FormError'
 import { UsageBars } from '../../components/UsageBars'
+import { useWidth } from '../../components/useWidth'
 import { Why } from '../../components/Why'
 import { bytes } from '../../lib/bytes'
 import { base64, launchAsCommand, launchAsTerraform } from '../../lib/commands'
@@ -68,6 +69,7 @@ export function LaunchPage() {
   // An image that the person came with is shown as chosen, and not looked for in a list.
   const [isPicking, setPicking] = useState(image === '')
   const [chosenFlavor, setFlavor] = useState('')
+  const isWide = useWidth() >= 600
   const [form] = Form.useForm<Typed>()
   const typed = Form.useWatch([], form) as Typed | undefined
   const keyPairs = useQuery(keyPairsQuery).data ?? []
@@ -130,9 +132,9 @@ export function LaunchPage() {
                 }}
                 columns={[
                   { title: t('column.name'), render: (_, row) => <>{row.name}{lacks(row) && <div className="quiet small">{t('launch.needs', { what: lacks(row) })}</div>}</>, },
-                  { title: 'vCPU', dataIndex: 'vcpus', align: 'right', className: 'number' },
-                  { title: t('flavor.memory'), align: 'right', className: 'number', render: (_, { ram }) => bytes(ram * MIB) },
-                  { title: t('flavor.disk'), align: 'right', className: 'number', render: (_, { disk }) => (disk === 0 ? t('flavor.ofImage') : `${disk} GiB`) },
+                  { title: 'vCPU', dataIndex: 'vcpus', width: isWide ? undefined : 60, align: 'right', className: 'number' },
+                  { title: t('flavor.memory'), width: isWide ? undefined : 88, align: 'right', className: 'number', render: (_, { ram }) => bytes(ram * MIB) },
+                  ...(isWide ? [{ title: t('flavor.disk'), align: 'right' as const, className: 'number', render: (_: unknown, { disk }: Flavor) => (disk === 0 ? t('flavor.ofImage') : `${disk} GiB`) }] : []),
                 ]}
               />
               {origin && <p className="quiet small">{t('launch.flavorOf', { flavor: origin })}</p>}
