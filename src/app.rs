@@ -13,12 +13,15 @@ use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    api::{self, Rooms, metrics::Metrics},
+    api::{
+        self, Rooms,
+        metrics::{Metrics, Standing},
+    },
     ballast::Ballast,
     config::Config,
     db::{Database, ServiceLock},
     exports::Exports,
-    identity::{Identity, first_start},
+    identity::{Identity, first_start, lines::Lines},
     images::{self, Images},
     inspect::{Inspector, SigningKey},
     instances::{Foundations, Instances, flavors::Flavors, key_pairs::KeyPairs},
@@ -78,7 +81,10 @@ impl App {
             folder: data.join("instances"),
         });
         let instances = instances.await.context("cannot take up the instances")?;
+        let lines = Lines::new(requests_at_once(&config, &db));
+        let standing = Standing { projects: lines.clone(), addresses: identity.lines() };
         let rooms = Rooms {
+            lines,
             db,
             identity,
             flavors,
@@ -88,7 +94,7 @@ impl App {
             patience: config.server.patience(),
             quota: config.quota.clone(),
             bodies: Default::default(),
-            metrics: Metrics::new(first_start::metrics_token(data)?),
+            metrics: Metrics::new(first_start::metrics_token(data)?, standing),
             readiness: Default::default(),
             images,
             stores,
@@ -201,6 +207,14 @@ pub(crate) fn make_data_folder(data: &Path) -> anyhow::Result<()> {
         .mode(0o700)
         .create(data)
         .with_context(|| format!("cannot make the data folder {}", data.display()))
+}
+
+/// How many requests of one project are at work at once: fewer than statements can read, so that another project's
+/// statement finds a connection.
+fn requests_at_once(config: &Config, db: &Database) -> usize {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let wanted = config.server.requests_at_once.unwrap_or(cores + 1);
+    wanted.min(db.reads_at_once() - 1).max(1)
 }
 
 /// The address a client on this machine reaches the service by.

@@ -64,6 +64,9 @@ pub struct Server {
     pub trusted_proxies: Vec<IpAddr>,
     /// Connections that one address may have (of IPv6: its /64); further ones are closed. Trusted proxies may have any number.
     pub connections_per_address: usize,
+    /// Requests of one project that are at work at once while no other project asks; then they share the places out, and
+    /// each has one at least. `None`: one more than there are processors. Further ones wait in the line of their project.
+    pub requests_at_once: Option<usize>,
     /// How long a client may keep the service waiting: for the head of a request or a JSON body, for bytes of an upload,
     /// and for taking some of an answer (a download, a console). Rates are measured over this time.
     pub patience_secs: u64,
@@ -79,6 +82,7 @@ impl Default for Server {
             public_url: None,
             trusted_proxies: Vec::new(),
             connections_per_address: 1024,
+            requests_at_once: None,
             patience_secs: 60,
             shutdown_grace_secs: 30,
         }

@@ -29,6 +29,9 @@ pub enum Error {
     /// A quota of the project is used up.
     #[error("{0}")]
     OverQuota(String),
+    /// More at once than there is room for in the line of the sender's project or address.
+    #[error("{0}")]
+    TooMany(String),
     /// Larger than a limit allows.
     #[error("{0}")]
     TooLarge(String),

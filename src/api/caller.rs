@@ -4,6 +4,7 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 
 use super::{
     Api,
+    at_work::AtWork,
     client::Client,
     cookie,
     error::ApiError,
@@ -12,7 +13,7 @@ use super::{
 };
 use crate::{
     error::Error,
-    identity::{Caller, access_rules::AccessRule},
+    identity::{Caller, access_rules::AccessRule, lines::Share},
 };
 
 /// The rooms, the caller and the address: every handler whose request must have a caller takes this.
@@ -38,6 +39,11 @@ impl FromRequestParts<Api> for Asked {
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
         let address = parts.extensions.get::<Client>().and_then(|client| client.0);
         let caller = rooms.identity.caller(token, request_id, address).await?;
+        // Before the audit knows the caller: a request that is refused here changed nothing, and its event would cost more
+        // than the refusal.
+        if let Some(at_work) = parts.extensions.get::<AtWork>().cloned() {
+            at_work.enter(&rooms.lines, Share::of(&caller)).await?;
+        }
         if let Some(trail) = parts.extensions.get::<Trail>() {
             trail.asks(&caller);
         }

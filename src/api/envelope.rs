@@ -10,7 +10,9 @@ use axum::{
 use uuid::Uuid;
 
 use super::{
-    Api, audit,
+    Api,
+    at_work::AtWork,
+    audit,
     client::Client,
     error::{self, ApiError, Dialect},
     links::PublicUrl,
@@ -27,6 +29,9 @@ pub(super) async fn wrap(State(rooms): State<Api>, mut request: Request, next: N
     request.extensions_mut().insert(uri);
     let client = Client::of(&rooms.trusted_proxies, &request);
     request.extensions_mut().insert(client);
+    let at_work = AtWork::default();
+    request.extensions_mut().insert(at_work.clone());
+    let request = request.map(|body| at_work.without_place(body));
     let client_id = client_request_id(request.headers());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
@@ -37,6 +42,7 @@ pub(super) async fn wrap(State(rooms): State<Api>, mut request: Request, next: N
         Some(action) => audit::watch(rooms.clone(), action, request, next).await,
         None => next.run(request).await,
     };
+    at_work.end();
     if response.status() == StatusCode::UNAUTHORIZED {
         let value = HeaderValue::from_str(&format!("Keystone uri=\"{}/identity\"", base.0));
         value.into_iter().for_each(|value| drop(response.headers_mut().insert(header::WWW_AUTHENTICATE, value)));

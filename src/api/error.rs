@@ -32,7 +32,7 @@ pub enum Dialect {
     Network,
 }
 
-/// When a client may ask again after a 503: most of their reasons have passed then.
+/// When a client may ask again after a 503 or a 429: most of their reasons have passed then.
 const RETRY_AFTER_SECS: &str = "5";
 
 /// The answer of a handler: JSON, unless it says otherwise.
@@ -94,6 +94,7 @@ impl From<Error> for ApiError {
             Error::Refused { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Error::BadRange { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
             Error::Gone(_) => StatusCode::GONE,
+            Error::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         };
@@ -111,7 +112,7 @@ impl From<Error> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECS));
         }
         response.extensions_mut().insert(ErrorNote { message: self.message, is_over_quota: self.is_over_quota });
@@ -198,8 +199,10 @@ mod tests {
     #[tokio::test]
     async fn busy_service_says_when_to_ask_again() {
         for dialect in [Dialect::Keystone, Dialect::Image, Dialect::Compute, Dialect::Network] {
-            let busy = ApiError::from(Error::Unavailable("too many".into())).into_response();
-            assert_eq!(render(dialect, busy).await.headers()[header::RETRY_AFTER], RETRY_AFTER_SECS);
+            for busy in [Error::Unavailable("too many".into()), Error::TooMany("too many".into())] {
+                let busy = ApiError::from(busy).into_response();
+                assert_eq!(render(dialect, busy).await.headers()[header::RETRY_AFTER], RETRY_AFTER_SECS);
+            }
         }
     }
 

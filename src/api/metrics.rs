@@ -17,6 +17,7 @@ use prometheus_client::{
         text::{encode_eof, encode_registry},
     },
     metrics::{
+        MetricType,
         counter::{ConstCounter, Counter},
         family::Family,
         gauge::{ConstGauge, Gauge},
@@ -29,7 +30,13 @@ use prometheus_client::{
 use tokio::{sync::Mutex, time::Instant};
 
 use super::{Api, Rooms, error::Answer};
-use crate::{error::Error, identity::passwords::Secret};
+use crate::{
+    error::Error,
+    identity::{
+        lines::{self, Lines},
+        passwords::Secret,
+    },
+};
 
 /// How long a census holds: it counts whole tables.
 const CENSUS_HOLDS: Duration = Duration::from_secs(10);
@@ -68,8 +75,8 @@ struct Inner {
 }
 
 impl Metrics {
-    /// Nothing measured yet; shown to those who have this token.
-    pub fn new(token: Secret) -> Metrics {
+    /// Nothing measured yet; shown to those who have this token. The lines are read at each scrape.
+    pub fn new(token: Secret, lines: Standing) -> Metrics {
         let mut registry = Registry::default();
         let requests = Family::default();
         let durations: Histograms = Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS));
@@ -86,6 +93,7 @@ impl Metrics {
             durations.clone(),
         );
         registry.register_collector(Box::new(ThisProcess));
+        registry.register_collector(Box::new(lines));
         let token = blake3::hash(token.expose().as_bytes());
         Metrics(Arc::new(Inner { registry, requests, durations, token, census: Mutex::default() }))
     }
@@ -142,6 +150,44 @@ impl Collector for ThisProcess {
             None,
             files.metric_type(),
         )?)
+    }
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct OfLines {
+    of: &'static str,
+}
+
+/// The requests in the lines, of both kinds.
+#[derive(Debug)]
+pub struct Standing {
+    pub projects: Lines,
+    pub addresses: Lines,
+}
+
+impl Standing {
+    fn gauge(
+        &self,
+        encoder: &mut DescriptorEncoder,
+        (name, help): (&str, &str),
+        number: fn(lines::Standing) -> usize,
+    ) -> Result<(), std::fmt::Error> {
+        let mut gauge = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        for (of, lines) in [("projects", &self.projects), ("addresses", &self.addresses)] {
+            let number = number(lines.standing()) as u64;
+            ConstGauge::new(number).encode(gauge.encode_family(&OfLines { of })?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Collector for Standing {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), std::fmt::Error> {
+        let of = "of projects, and of addresses whose callers are not known yet";
+        self.gauge(&mut encoder, ("effigy_requests_at_work", &format!("Requests at work, {of}")), |of| of.at_work)?;
+        self.gauge(&mut encoder, ("effigy_requests_waiting", &format!("Requests that wait in line, {of}")), |of| {
+            of.waiting
+        })
     }
 }
 

@@ -3,8 +3,8 @@
 //! Every URL of the service is on this page or in a `routes` function that this page leads to; those of Effigy's own
 //! API stand with their handlers and in `/openapi.json`. A handler parses, calls a room, and renders.
 //!
-//! A request passes: `envelope` (its id, the audit, the metrics) -> its dialect's layer ([`error`]) -> [`caller`] ->
-//! the handler.
+//! A request passes: `envelope` (its id, the audit, the metrics) -> its dialect's layer ([`error`]) -> [`caller`], where
+//! it waits in the line of its project (`at_work`) -> the handler.
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use axum::{
     routing::{any, get},
 };
 
+mod at_work;
 pub mod audit;
 pub mod body;
 pub mod caller;

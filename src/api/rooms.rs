@@ -6,7 +6,7 @@ use super::{body::Bodies, health::Readiness, metrics::Metrics};
 use crate::{
     config::Quota,
     db::Database,
-    identity::Identity,
+    identity::{Identity, lines::Lines},
     images::Images,
     instances::{Instances, flavors::Flavors, key_pairs::KeyPairs},
     metadefs::Metadefs,
@@ -27,6 +27,8 @@ pub struct Rooms {
     pub trusted_proxies: Vec<IpAddr>,
     /// How long a client may keep the service waiting.
     pub patience: Duration,
+    /// The lines of the projects' requests.
+    pub lines: Lines,
     /// The places for bodies that are read.
     pub bodies: Bodies,
     /// The quota of one project.

@@ -109,7 +109,7 @@ impl Database {
         let prepared = |pool: AnyPoolOptions| prepared(pool.test_before_acquire(false));
         let writes = prepared(connections::pool(1)).connect(&url).await?;
         SQLITE.run(&writes).await.map_err(Error::internal)?;
-        let reads = prepared(connections::pool(4)).connect(&url).await?;
+        let reads = prepared(connections::pool(sqlite_reads())).connect(&url).await?;
         let of = |pool| Connections { pool, waits: Waits::without_limit() };
         Ok(Database { reads: of(reads), writes: of(writes), begin: "begin immediate", gate: Gate::new() })
     }
@@ -137,6 +137,11 @@ impl Database {
         Ok(write.commit().await?)
     }
 
+    /// How many statements can read at once.
+    pub fn reads_at_once(&self) -> usize {
+        self.reads.pool.options().get_max_connections() as usize
+    }
+
     /// Closes every connection, after the statements under way.
     pub async fn close(&self) {
         self.reads.waits.close(&self.reads.pool).await;
@@ -158,6 +163,12 @@ impl Database {
     pub(crate) async fn write(&self) -> Result<Write> {
         Ok(Write::begin(&self.writes.pool, self.writes.waits.clone(), self.begin).await?)
     }
+}
+
+/// The connections that read SQLite: more than one project's requests have at work, so that another finds one free.
+fn sqlite_reads() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    u32::try_from(cores + 2).unwrap_or(u32::MAX).max(4)
 }
 
 /// Brings the tables of a PostgreSQL up to date, on a connection without limits: a migration takes its time.

@@ -19,6 +19,7 @@
 //! - Password hashing is bounded in memory and off the async threads ([`passwords`]); its turns are shared out between the
 //!   addresses that ask ([`turns`]), and a lock holds for one account and one address ([`failures`]): no stranger
 //!   elsewhere keeps anybody out.
+//! - Requests stand in lines, one for each project, and until their caller is known one for each address ([`lines`]).
 
 use std::{
     net::IpAddr,
@@ -27,6 +28,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use self::lines::{Lines, Share};
 use crate::{
     db::Database,
     error::{Error, Result},
@@ -44,6 +46,7 @@ mod failures;
 pub mod first_start;
 pub mod groups;
 pub mod image_policy;
+pub mod lines;
 mod options;
 pub mod passwords;
 pub mod policy;
@@ -58,6 +61,9 @@ pub mod users;
 
 pub use tokens::{CredentialRef, DomainRef, RoleRef, Scope, Session};
 pub use turns::share_of;
+
+/// Requests of one address that are at work before their caller is known; each takes a few statements.
+const STRANGERS_AT_ONCE: usize = 2;
 
 /// The id of the domain that is always there; its name is `Default`.
 pub const DEFAULT_DOMAIN: &str = "default";
@@ -174,6 +180,8 @@ pub struct Identity {
     sessions: tokens::Sessions,
     recorder: audit::Recorder,
     refusals: refusals::Refusals,
+    /// Of those who are not known yet.
+    lines: Lines,
     purged_ms: Arc<AtomicI64>,
     catalog_has_instances: bool,
 }
@@ -190,6 +198,7 @@ impl Identity {
             passwords: passwords::Passwords::new(),
             failures: failures::Failures::new(),
             sessions: tokens::Sessions::new(),
+            lines: Lines::new(STRANGERS_AT_ONCE),
             purged_ms: Arc::default(),
             catalog_has_instances: true,
         })
@@ -200,12 +209,26 @@ impl Identity {
         Identity { catalog_has_instances: false, ..self }
     }
 
+    /// The lines of those who are not known yet, for the metrics.
+    pub fn lines(&self) -> Lines {
+        self.lines.clone()
+    }
+
     /// Whose token this is. On every request's path: a session read less than a second ago costs no query.
     ///
     /// # Errors
-    /// `Unauthenticated` when it is unknown, expired or revoked.
+    /// `Unauthenticated` when it is unknown, expired or revoked; `TooMany` when too many wait at this address.
     pub async fn caller(&self, token: &str, request_id: String, address: Option<IpAddr>) -> Result<Caller> {
-        let session = self.session(token).await?.ok_or_else(unauthenticated)?;
+        let digest = tokens::digest_of(token).ok_or_else(unauthenticated)?;
+        let session = match self.session_at_hand(digest) {
+            Some(session) => Some(session),
+            None => {
+                // Whose request it is, only the rows tell.
+                let _place = self.lines.take(Share::of_address(address)).await?;
+                self.session_in_rows(digest).await?
+            }
+        };
+        let session = session.ok_or_else(unauthenticated)?;
         Ok(Caller::of(session, request_id, address))
     }
 

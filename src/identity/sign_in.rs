@@ -8,6 +8,7 @@ use std::{net::IpAddr, sync::atomic::Ordering};
 use super::{
     DEFAULT_DOMAIN, Identity, Session,
     failures::{Rule, Tried, tried},
+    lines::{Place, Share},
     options,
     passwords::Secret,
     share_of,
@@ -108,18 +109,20 @@ impl Identity {
     /// Makes a token for a user who proves an identity. The token is shown here and never again.
     ///
     /// # Errors
-    /// `Unauthenticated` when a proof fails or nothing is held in the scope, without saying which.
+    /// `Unauthenticated` when a proof fails or nothing is held in the scope, without saying which; `TooMany` when too many
+    /// wait at this address.
     pub async fn sign_in(
         &self,
         proofs: &[Proof],
         scope: &WantedScope,
         from: Option<IpAddr>,
     ) -> Result<(String, Session)> {
+        let mut place = Some(self.lines.take(Share::of_address(from)).await?);
         self.purge().await?;
         let share = share_of(from);
         let mut proven: Option<Proven> = None;
         for proof in proofs {
-            let next = self.prove(proof, share).await?;
+            let next = self.prove(proof, share, &mut place).await?;
             proven = Some(match proven {
                 None => next,
                 Some(first) => both(first, next)?,
@@ -130,21 +133,28 @@ impl Identity {
         self.issue(proven, granted).await
     }
 
-    async fn prove(&self, proof: &Proof, share: IpAddr) -> Result<Proven> {
+    async fn prove(&self, proof: &Proof, share: IpAddr, place: &mut Option<Place>) -> Result<Proven> {
         match proof {
             Proof::Password { user, password } => {
-                let user = self.check_password(user, password, share).await?;
+                let user = self.check_password(user, password, share, place).await?;
                 Ok(Proven { user, methods: vec!["password".into()], parent: None, credential: None })
             }
             Proof::Token(token) => self.check_token(token).await,
             Proof::Credential { credential, user, secret } => {
-                self.check_credential(credential, user.as_ref(), secret, share).await
+                self.check_credential(credential, user.as_ref(), secret, share, place).await
             }
         }
     }
 
-    /// The user whose password this is; every way to fail looks and costs the same.
-    pub(super) async fn check_password(&self, named: &Named, password: &Secret, share: IpAddr) -> Result<User> {
+    /// The user whose password this is; every way to fail looks and costs the same. The request's place is given back
+    /// before a turn is waited for: turns are slow, and other requests of the address are not to wait for them.
+    pub(super) async fn check_password(
+        &self,
+        named: &Named,
+        password: &Secret,
+        share: IpAddr,
+        place: &mut Option<Place>,
+    ) -> Result<User> {
         let user = match named {
             Named::Id(id) => self.db.user(id).await?,
             Named::Name { name, domain } => self.db.user_named(name, domain).await?,
@@ -157,6 +167,7 @@ impl Identity {
         let hash = user.as_ref().and_then(|user| user.password.as_deref());
         // The user is judged after the hash, and the turn is kept until the verdict is counted: of many guesses at once
         // hardly one slips past the count of the others.
+        drop(place.take());
         let (is_right, _turn) = self.passwords.verify(hash, password, share).await?;
         let changed_ms = user.as_ref().map_or(0, |user| user.password_changed_ms);
         let may_be_locked = user.as_ref().is_none_or(|user| !options::is_on(&user.options, options::NEVER_LOCKED));
@@ -200,6 +211,7 @@ impl Identity {
         user: Option<&Named>,
         secret: &Secret,
         share: IpAddr,
+        place: &mut Option<Place>,
     ) -> Result<Proven> {
         let row = match user {
             None => self.db.credential(credential).await?,
@@ -222,6 +234,7 @@ impl Identity {
             verdict => {
                 // An answer that came sooner would tell that there is no such credential, or that its secret is random.
                 let slow = kept.filter(|_| verdict.is_none());
+                drop(place.take());
                 let (is_right, turn) = self.passwords.verify(slow, secret, share).await?;
                 (is_right, Some(turn))
             }

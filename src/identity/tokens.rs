@@ -132,22 +132,30 @@ impl Sessions {
 impl Identity {
     /// The session of a token; `None` when the token is unknown, expired or ended.
     pub(super) async fn session(&self, token: &str) -> Result<Option<Arc<Session>>> {
-        if token.is_empty() || token.len() > MAX_TOKEN_BYTES {
-            return Ok(None);
+        match digest_of(token) {
+            Some(digest) => self.session_of(digest).await,
+            None => Ok(None),
         }
-        self.session_of(blake3::hash(token.as_bytes())).await
     }
 
     /// The session of the token of this digest.
     async fn session_of(&self, digest: blake3::Hash) -> Result<Option<Arc<Session>>> {
-        let known = self.sessions.0.get(digest.as_bytes());
-        if let Some(known) = &known {
-            let age = known.read_at.elapsed();
-            let is_enough = age < REFRESHED || (age < BELIEVED && known.being_read.swap(true, Ordering::Relaxed));
-            if is_enough && known.session.expires_ms > now_ms() {
-                return Ok(Some(known.session.clone()));
-            }
+        match self.session_at_hand(digest) {
+            Some(session) => Ok(Some(session)),
+            None => self.session_in_rows(digest).await,
         }
+    }
+
+    /// The session of this digest as it was read in the last second; `None`: this request reads it.
+    pub(super) fn session_at_hand(&self, digest: blake3::Hash) -> Option<Arc<Session>> {
+        let known = self.sessions.0.get(digest.as_bytes())?;
+        let age = known.read_at.elapsed();
+        let is_enough = age < REFRESHED || (age < BELIEVED && known.being_read.swap(true, Ordering::Relaxed));
+        (is_enough && known.session.expires_ms > now_ms()).then(|| known.session.clone())
+    }
+
+    /// The session of this digest as its rows stand now.
+    pub(super) async fn session_in_rows(&self, digest: blake3::Hash) -> Result<Option<Arc<Session>>> {
         // The clock starts before the rows are read, so that a slow read cannot stretch the second.
         let read_at = Instant::now();
         let session = self.read_session(digest.to_hex().as_str()).await?.map(Arc::new);
@@ -241,6 +249,11 @@ impl Identity {
         policy::end_token(caller, &found)?;
         Ok(found)
     }
+}
+
+/// The digest of a token, if it could be one.
+pub(super) fn digest_of(token: &str) -> Option<blake3::Hash> {
+    (1..=MAX_TOKEN_BYTES).contains(&token.len()).then(|| blake3::hash(token.as_bytes()))
 }
 
 fn scope_of(row: &TokenRow) -> Scope {

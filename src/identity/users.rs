@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
-use super::{Caller, Identity, check_name, check_text, options, passwords::Secret, policy, share_of, sign_in::Named};
+use super::{
+    Caller, Identity, check_name, check_text, lines::Share, options, passwords::Secret, policy, share_of,
+    sign_in::Named,
+};
 pub use crate::model::people::{NamePart, User, Users as ListUsers};
 use crate::{
     db::now_ms,
@@ -110,7 +113,9 @@ impl Identity {
         password: &Secret,
         from: Option<IpAddr>,
     ) -> Result<()> {
-        let user = self.check_password(&Named::Id(id.to_owned()), original, share_of(from)).await?;
+        let mut place = Some(self.lines.take(Share::of_address(from)).await?);
+        let named = Named::Id(id.to_owned());
+        let user = self.check_password(&named, original, share_of(from), &mut place).await?;
         if options::is_on(&user.options, options::LOCK_PASSWORD) {
             let message = "The administrator has locked this password (lock_password): ask for a new one.";
             return Err(Error::Invalid(message.into()));

@@ -18,6 +18,7 @@ use super::{
 use crate::{
     api::{
         Rooms,
+        at_work::AtWork,
         caller::Asked,
         error::{Answer, ApiError},
         trail::Trail,
@@ -71,6 +72,7 @@ pub(super) async fn act(
     version: Microversion,
     Path(id): Path<String>,
     trail: Extension<Trail>,
+    at_work: Extension<AtWork>,
     Body(body): Body,
 ) -> Answer<Response> {
     let id = server_id(&id)?;
@@ -86,7 +88,11 @@ pub(super) async fn act(
         "forceDelete" => accepted(rooms.instances.delete(&caller, id).await),
         "lock" => accepted(rooms.instances.lock(&caller, id, lock_reason(argument, version)?).await),
         "unlock" => accepted(rooms.instances.unlock(&caller, id).await),
-        "createImage" => target.create_image(argument).await,
+        "createImage" => {
+            // It may wait for a look into the disk, which has turns of its own and takes seconds.
+            at_work.end();
+            target.create_image(argument).await
+        }
         "os-getConsoleOutput" => target.console_output(argument).await,
         "os-getVNCConsole" if version.0 <= 5 => target.console(argument, "vnc").await,
         "os-getSerialConsole" if version.0 <= 5 => target.console(argument, "serial").await,

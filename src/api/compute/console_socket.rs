@@ -31,6 +31,7 @@ use tokio::{
 use crate::{
     api::{Api, error::Answer, links::PublicUrl},
     error::Error,
+    identity::lines::Share,
     instances::{ConsoleKind, ConsoleToken, Ticket},
 };
 
@@ -77,7 +78,10 @@ async fn open(
     check_origin(&headers, &url)?;
     let ticket = rooms.instances.console_of(&asked.token)?;
     let caller = rooms.identity.again(&ticket.caller).await?;
+    // Its place is for the opening; an open console has none.
+    let place = rooms.lines.take(Share::of(&caller)).await?;
     let guest = rooms.instances.open_console(&caller, &ticket).await?;
+    drop(place);
     tracing::debug!(kind = ?ticket.kind, "a console is opened");
     let carry = |client| carry(client, guest, right_ends(rooms, ticket));
     Ok(upgrade.protocols(["binary"]).max_message_size(MESSAGE_BYTES).on_upgrade(carry))

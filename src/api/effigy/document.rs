@@ -79,7 +79,7 @@ impl IntoResponses for Refusals {
         let refusal = |status: &str, says: &str| (status.to_owned(), RefOr::T(error(says)));
         [
             refusal("401", "There is no token, or it is not valid any more"),
-            refusal("default", "The service cannot answer now (408, 503), or failed (500)"),
+            refusal("default", "The service cannot answer now (408, 429, 503), or failed (500)"),
         ]
         .into()
     }

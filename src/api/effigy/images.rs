@@ -1,6 +1,6 @@
 //! Images by kind, with what Glance's record of them leaves out.
 
-use axum::{Json, extract::Path};
+use axum::{Extension, Json, extract::Path};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     api::{
+        at_work::AtWork,
         caller::Asked,
         error::{Answer, ErrorBody},
         image::{image_id, list},
@@ -175,7 +176,13 @@ pub(super) async fn ancestors(Asked { rooms, caller, .. }: Asked, Path(image): P
         Refusals,
     ),
 )]
-pub(super) async fn storage(Asked { rooms, caller, .. }: Asked, Path(image): Path<String>) -> Answer<Json<Storage>> {
+pub(super) async fn storage(
+    Asked { rooms, caller, .. }: Asked,
+    Extension(at_work): Extension<AtWork>,
+    Path(image): Path<String>,
+) -> Answer<Json<Storage>> {
+    // Counting has turns of its own and takes seconds.
+    at_work.end();
     let figures = rooms.images.figures(&caller, image_id(&image)?).await?;
     let storage = Figures {
         logical_bytes: figures.logical_bytes,

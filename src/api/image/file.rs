@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use axum::{
+    Extension,
     body::Body,
     extract::Path,
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -13,6 +14,7 @@ use base64::Engine as _;
 use super::{image_id, stores};
 use crate::{
     api::{
+        at_work::AtWork,
         caller::Asked,
         error::{Answer, ApiError},
     },
@@ -24,10 +26,12 @@ use crate::{
 /// `PUT …/file`
 pub(super) async fn upload(
     Asked { rooms, caller, .. }: Asked,
+    Extension(at_work): Extension<AtWork>,
     Path(image): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    at_work.uploads();
     let saved = async {
         let (id, declared) = opening(&image, &headers)?;
         Ok(rooms.images.upload(&caller, id, declared, body.into_data_stream()).await?)
@@ -38,10 +42,12 @@ pub(super) async fn upload(
 /// `PUT …/stage`
 pub(super) async fn stage(
     Asked { rooms, caller, .. }: Asked,
+    Extension(at_work): Extension<AtWork>,
     Path(image): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    at_work.uploads();
     let staged = async {
         let (id, declared) = opening(&image, &headers)?;
         Ok(rooms.images.stage(&caller, id, declared, body.into_data_stream()).await?)
