@@ -64,8 +64,9 @@ test('the whole guide in Firefox', async ({ cloud }) => {
     // The reference of roles has none for a password.
     await page.locator('input[type=password]').fill(PASSWORD)
     await person.click('button', 'Sign in')
-    await person.reads('h1', 'Instances')
     await person.toProject('web')
+    await person.click('link', 'Instances', 'nav')
+    await person.reads('h1', 'Instances')
 
     await person.launch('fox', 'micro', 'Public', 1)
     await person.rowReads('fox', 'Running')
@@ -76,7 +77,7 @@ test('the whole guide in Firefox', async ({ cloud }) => {
     await person.fill('textbox', 'Name', 'red', '[role=dialog]')
     await person.click('button', 'Create image', '[role=dialog]')
 
-    await person.click('link', 'Images')
+    await person.click('link', 'Images', 'nav')
     await person.click('tab', 'Private')
     await person.rowReads('red', 'Ready')
     await person.click('checkbox', 'Select red')
@@ -89,13 +90,13 @@ test('the whole guide in Firefox', async ({ cloud }) => {
     await person.toProject('batch')
     await person.click('tab', 'Shared images')
     await person.rowReads('red', 'web')
-    await person.click('link', 'Instances')
+    await person.click('link', 'Instances', 'nav')
     await person.launch('den', 'red', 'Shared images', 3)
     for (const copy of ['den-1', 'den-2', 'den-3']) {
       await person.rowReads(copy, 'Running')
       await person.click('link', copy)
       await person.reads('[role=log]', 'MICRO-READY micro 0002 OK')
-      await person.click('link', 'Instances')
+      await person.click('link', 'Instances', 'nav')
     }
     expect(wrong).toEqual([])
   } finally {

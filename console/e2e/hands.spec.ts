@@ -15,6 +15,14 @@ test('the focus returns to where a menu or a dialog was opened', async ({ page, 
     await page.keyboard.press('Escape')
     await hasFocus(page, name)
   }
+  await page.getByRole('button', { name: 'Language' }).focus()
+  await page.keyboard.press('Enter')
+  await expect(page.locator('.ant-dropdown [role=menuitem]:focus')).toBeVisible()
+  await page.keyboard.press('Tab')
+  await expect(page.locator('.ant-dropdown')).toHaveCount(0)
+  // The next button after it.
+  await expect(page.getByRole('button', { name: 'Language' })).not.toBeFocused()
+  await expect(page.locator('.shell-header button:focus')).toBeVisible()
   await page.getByRole('button', { name: 'Upload image' }).focus()
   await page.keyboard.press('Enter')
   await expect(page.getByRole('dialog')).toBeVisible()

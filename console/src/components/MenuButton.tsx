@@ -15,8 +15,8 @@ export function MenuButton({ items, selected, onPick, ...button }: Props) {
   const id = useId()
   const at = useRef<HTMLButtonElement>(null)
   const [open, setOpen] = useState(false)
-  // The menu cannot have the focus before it has its place. antd's `autoFocus` tries once, after three frames; on a busy
-  // machine that is too early, and the keys of the menu would do nothing for as long as it is open.
+  // The menu cannot have the focus before it has its place. antd's `autoFocus` tries once, after three frames: too early
+  // on a busy machine, where the keys of the menu would do nothing; too late when the menu was closed meanwhile.
   useEffect(() => {
     if (!open) return
     let frame = requestAnimationFrame(function enter() {
@@ -39,14 +39,20 @@ export function MenuButton({ items, selected, onPick, ...button }: Props) {
     at.current?.focus()
     onPick(key)
   }
+  // Tab goes on from the button. It stops here: without `autoFocus`, antd would take it for the way into the menu.
+  const leave: MenuProps['onKeyDown'] = (event) => {
+    if (event.key !== 'Tab') return
+    event.stopPropagation()
+    at.current?.focus()
+    setOpen(false)
+  }
   return (
     <Dropdown
       trigger={['click']}
-      autoFocus
       destroyOnHidden
       open={open}
       onOpenChange={change}
-      menu={{ id, items, selectable: selected !== undefined, selectedKeys: selected, onClick: pick }}
+      menu={{ id, items, selectable: selected !== undefined, selectedKeys: selected, onClick: pick, onKeyDown: leave }}
     >
       <Button ref={at} {...button} />
     </Dropdown>
