@@ -39,7 +39,7 @@ function Kept({ figures }: { figures: Figures | undefined }) {
   const part = (count: number) => (stored === 0 ? '' : ` · ${Math.round((count / stored) * 100)} %`)
   return (
     <figure className="kept">
-      <div className="meter" role="img" aria-label={figures && t('image.meter', { unique: bytes(unique), shared: bytes(shared) })}>
+      <div className="meter" {...(figures && { role: 'img', 'aria-label': t('image.meter', { unique: bytes(unique), shared: bytes(shared) }) })}>
         <span style={{ flexGrow: unique }} />
         <span className="shared" style={{ flexGrow: shared }} />
       </div>
