@@ -47,7 +47,7 @@ test('300 MB are uploaded with progress, while one goes on', async ({ page, clou
   // Walking through the console does not end it; leaving the console asks first.
   await page.getByRole('navigation').getByRole('link', { name: 'Instances' }).click()
   await page.getByRole('link', { name: 'Activity: one thing under way' }).click()
-  await expect(page.getByText(/Uploading: .* of 300 MiB/)).toBeVisible()
+  await expect(page.getByRole('listitem').filter({ hasText: 'large' })).toContainText(/Uploading.* of 300 MiB/)
   const asked = page.waitForEvent('dialog')
   const leaving = page.evaluate(() => location.reload()).catch(() => undefined)
   const question = await asked
