@@ -16,9 +16,9 @@ const LOOK: Duration = Duration::from_secs(10);
 /// A store is short when it has less than so many times its reserve: the rest is for the saves that come until it is swept,
 /// and by default it begins before guests are paused.
 const SHORT_RESERVES: u64 = 4;
-/// After a sweep that found nothing, the store rests for so many times as long as the sweep took, and a minute at least.
+/// After a sweep that found nothing, the store rests for so many times as long as the sweep took. No fixed time is added:
+/// while saves go on, a sweep may find nothing only since a save that had begun before it still ran, and the next one does.
 const RESTS: u32 = 20;
-const LEAST_REST: Duration = Duration::from_secs(60);
 
 /// Keeps room for saves: a store that is short of it is swept now, not when the next sweep is due. Otherwise a project
 /// that saves and deletes again and again would fill the disk past every quota.
@@ -35,7 +35,7 @@ pub async fn keep_room(stores: Stores, stop: CancellationToken) {
             let has_found =
                 matches!(swept, Ok(Some(report)) if report.condemned + report.removed + report.dropped_bytes > 0);
             if !has_found {
-                *rests_until = Instant::now() + LEAST_REST.max(began.elapsed() * RESTS);
+                *rests_until = Instant::now() + began.elapsed() * RESTS;
             }
         }
     }
