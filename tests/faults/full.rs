@@ -37,6 +37,12 @@ pub async fn by_others(plan: Plan) -> Ran {
         }
         disk.clear();
         work.holds(&effigy).await;
+        // Others who fill the disk faster than that eat all of it, and then no start can write: docs/operations.md.
+        eventually("the room set aside is whole again", PATIENCE, || async {
+            let files = std::fs::read_dir(effigy.data().join("ballast")).ok()?.count();
+            (files == 16).then_some(())
+        })
+        .await;
     }
     work.end(effigy).await
 }
