@@ -46,7 +46,7 @@ test('300 MB are uploaded with progress, while one goes on', async ({ page, clou
   expect(await percent(page, 'large')).toBeLessThan(100)
   // Walking through the console does not end it; leaving the console asks first.
   await page.getByRole('navigation').getByRole('link', { name: 'Instances' }).click()
-  await page.getByRole('link', { name: 'Activity: one thing under way' }).click()
+  await page.getByRole('link', { name: 'Activity: 1 thing under way' }).click()
   await expect(page.getByRole('listitem').filter({ hasText: 'large' })).toContainText(/Uploading.* of 300 MiB/)
   const asked = page.waitForEvent('dialog')
   const leaving = page.evaluate(() => location.reload()).catch(() => undefined)

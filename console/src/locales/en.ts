@@ -144,7 +144,7 @@ export const en = {
     done: '{{name}} is uploaded', failed: '{{name}} could not be uploaded', cancelled: 'The upload of {{name}} was cancelled', cancel: 'Cancel',
   },
   activity: {
-    title: 'Activity', count_zero: 'Activity: nothing under way', count_one: 'Activity: one thing under way', count_other: 'Activity: {{count}} things under way',
+    title: 'Activity', count_zero: 'Activity: nothing under way', count_one: 'Activity: {{count}} thing under way', count_other: 'Activity: {{count}} things under way',
     empty: 'Nothing is under way', emptyWhat: 'Uploads, images on their way and what is done to instances are shown here.',
   },
   launch: {
