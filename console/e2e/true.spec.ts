@@ -128,7 +128,7 @@ test('an upload that is cancelled from another project leaves nothing', async ({
   await expect(row(page, 'slow')).toBeVisible()
   await toProject(page, 'night')
   await page.getByRole('link', { name: /^Activity/ }).click()
-  await page.getByRole('button', { name: 'Cancel' }).click()
+  await page.getByRole('button', { name: 'Cancel slow' }).click()
   await session.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: -1 })
   await toProject(page, 'web')
   await to(page, 'Images')
