@@ -64,6 +64,23 @@ test('the guide’s words are the Korean console’s words', async ({ browser, c
   await page.context().close()
 })
 
+test('a refusal is told in the reader’s language, with the service’s own words beside the id of the request', async ({ browser, cloud }) => {
+  const page = await open(browser, cloud.service, 'ko-KR')
+  await page.goto(`${cloud.service.url}/key-pairs`)
+  await page.getByRole('button', { name: ko.keyPairs.import }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel(ko.form.name).fill('garbage')
+  await dialog.getByLabel(ko.keyPairs.publicKey).fill('ssh-dss AAAA')
+  await dialog.getByRole('button', { name: ko.keyPairs.import }).click()
+  const alert = dialog.getByRole('alert')
+  await expect(alert).toContainText('올바른 공개 키가 아닙니다')
+  await expect(alert).toContainText(/요청 req-/)
+  await expect(alert.getByText('Keypair data is invalid')).toBeHidden()
+  await alert.getByText(ko.error.details).click()
+  await expect(alert.getByText('Keypair data is invalid')).toBeVisible()
+  await page.context().close()
+})
+
 test('another language is one click away, and stays', async ({ page, cloud }) => {
   await signIn(page, cloud.service.url)
   await page.getByRole('button', { name: 'Language' }).click()

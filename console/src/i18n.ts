@@ -1,5 +1,6 @@
 import i18next from 'i18next'
 import { initReactI18next } from 'react-i18next'
+import { type Catalogue, sentencesOf, told } from './lib/told'
 import { en, type Messages } from './locales/en'
 
 export const LANGUAGES = { ko: '한국어', en: 'English', ja: '日本語' } as const
@@ -15,15 +16,22 @@ function first(): Language {
   return wanted.find(isLanguage) ?? 'en'
 }
 
-const loaders: Record<Language, () => Promise<{ messages: unknown }>> = {
-  en: async () => ({ messages: en }),
-  ko: async () => ({ messages: (await import('./locales/ko')).ko }),
-  ja: async () => ({ messages: (await import('./locales/ja')).ja }),
+/** The console's own words, and the service's messages. */
+const loaders: Record<Language, () => Promise<[{ words: unknown }, { default: Catalogue }]>> = {
+  en: async () => [{ words: en }, await import('./locales/messages/en.json')],
+  ko: () => Promise.all([import('./locales/ko').then(({ ko }) => ({ words: ko })), import('./locales/messages/ko.json')]),
+  ja: () => Promise.all([import('./locales/ja').then(({ ja }) => ({ words: ja })), import('./locales/messages/ja.json')]),
 }
 
+let sentences = sentencesOf({})
+
+/** A message of the service in the language spoken now; as it came when the catalogue does not know it. */
+export const translated = (message: string) => told(message, sentences) ?? message
+
 export async function speak(language: Language) {
-  const { messages } = await loaders[language]()
-  i18next.addResourceBundle(language, 'translation', messages, true, true)
+  const [{ words }, { default: catalogue }] = await loaders[language]()
+  sentences = sentencesOf(catalogue)
+  i18next.addResourceBundle(language, 'translation', words, true, true)
   await i18next.changeLanguage(language)
   document.documentElement.lang = language
 }

@@ -1,11 +1,12 @@
 import { Alert, Button } from 'antd'
 import { useTranslation } from 'react-i18next'
+import { ErrorDetails } from './ErrorDetails'
 import { useErrorText } from './useFail'
 
 /** The notice in place of something that could not be loaded. */
 export function Failure({ error, retry }: { error: unknown; retry?: () => void }) {
   const { t } = useTranslation()
-  const { what, id } = useErrorText()(error)
+  const text = useErrorText()(error)
   return (
     <Alert
       type="error"
@@ -13,8 +14,8 @@ export function Failure({ error, retry }: { error: unknown; retry?: () => void }
       title={t('error.load')}
       description={
         <>
-          <div>{what}</div>
-          {id && <div className="mono quiet">{t('error.request', { id })}</div>}
+          <div>{text.what}</div>
+          <ErrorDetails of={text} />
         </>
       }
       action={retry && <Button size="small" onClick={retry}>{t('error.retry')}</Button>}

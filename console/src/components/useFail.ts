@@ -2,15 +2,28 @@ import { App } from 'antd'
 import { createElement, useCallback } from 'react'
 import { useTranslation } from 'react-i18next'
 import { ApiError } from '../api/errors'
+import { translated } from '../i18n'
+import { ErrorDetails } from './ErrorDetails'
 
-/** An error in words for a person: the API's message, and the id of the request. */
+export interface ErrorText {
+  /** The service's message, in the reader's language where the console knows it. */
+  what: string
+  /** The message as the service sent it, where that differs. */
+  original: string
+  /** The id of the request, which leads the operator to the reason. */
+  id: string
+}
+
+/** An error in words for a person. */
 export function useErrorText() {
   const { t } = useTranslation()
   return useCallback(
-    (error: unknown): { what: string; id: string } => {
-      if (!(error instanceof ApiError)) return { what: String(error), id: '' }
-      const what = error.status === 0 ? t('error.unreachable') : error.message || t('error.status', { status: error.status })
-      return { what, id: error.requestId }
+    (error: unknown): ErrorText => {
+      if (!(error instanceof ApiError)) return { what: String(error), original: '', id: '' }
+      const { status, message, requestId: id } = error
+      if (status === 0) return { what: t('error.unreachable'), original: '', id }
+      const what = message ? translated(message) : t('error.status', { status })
+      return { what, original: what === message ? '' : message, id }
     },
     [t],
   )
@@ -18,17 +31,15 @@ export function useErrorText() {
 
 /** Says that something failed. */
 export function useFail() {
-  const { t } = useTranslation()
   const { notification } = App.useApp()
   const text = useErrorText()
   return useCallback(
     (title: string, error: unknown) => {
       // The session's end is told by the dialog that asks to sign in again.
       if (error instanceof ApiError && error.status === 401) return
-      const { what, id } = text(error)
-      const idLine = id && createElement('div', { className: 'quiet mono' }, t('error.request', { id }))
-      notification.error({ title, description: createElement('div', null, what, idLine), duration: 12 })
+      const said = text(error)
+      notification.error({ title, description: createElement('div', null, said.what, createElement(ErrorDetails, { of: said })), duration: 12 })
     },
-    [notification, t, text],
+    [notification, text],
   )
 }

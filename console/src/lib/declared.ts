@@ -37,14 +37,3 @@ export function unknownFacts(facts: Report['facts']): [string, (keyof Report['fa
   }
   return [...by]
 }
-
-/** The reasons that the service gives most often, by the key of their translation. */
-export const REASONS = {
-  'no volume of it has a system that is known here': 'noSystem',
-  'its os-release does not say': 'osRelease',
-  'none of the usual programs is there': 'noPrograms',
-  'its file system does not say': 'fileSystem',
-  'it has no folder of kernel modules': 'noModules',
-  'the registry does not say': 'registry',
-  'there is neither code for a BIOS nor a loader for UEFI': 'noLoader',
-} as const

@@ -24,7 +24,7 @@ export const en = {
   },
   error: {
     load: 'Couldn’t load this page', retry: 'Try again', unreachable: 'The service cannot be reached.',
-    status: 'The service answered {{status}}.', request: 'Request {{id}}',
+    status: 'The service answered {{status}}.', request: 'Request {{id}}', details: 'Details',
   },
   connection: { lost: 'Connection lost. This page shows what was true at {{time}}. Trying again…' },
   notFound: { title: 'There is no such page' },
@@ -122,10 +122,6 @@ export const en = {
     public: 'Everybody sees the image, in every project.', community: 'Everybody who knows of the image can launch it; only this project lists it.',
   },
   lineage: { first: 'It was made from no other image.', from: 'It was made from: {{names}}.', made: 'Made from it: {{names}}.', noneMade: 'No image was made from it.', more_one: 'One more is under Used by.', more_other: '{{count}} more are under Used by.' },
-  unknownWhy: {
-    noSystem: 'the disk has no system that Effigy knows', osRelease: 'its os-release does not say', noPrograms: 'none of the usual programs is there', fileSystem: 'its file system does not say',
-    noModules: 'it has no folder of kernel modules', registry: 'the registry does not say', noLoader: 'it has neither code for a BIOS nor a loader for UEFI',
-  },
   stores: {
     title: 'Stores', store: 'Store', default: 'Default', none: 'The image has no file yet.', copy: 'Copy to another store', copySubmit: 'Copy to these stores',
     copyWhat: 'The image can be used meanwhile. Its project is charged its size once for each store.', coming: 'Being copied',

@@ -22,7 +22,7 @@ export const ja: Messages = {
     refused: 'ユーザー名かパスワードが違うか、アカウントが一時的にロックされています。',
     ended: 'セッションが終了しました', endedWhat: '続けるにはもう一度サインインしてください。入力中の内容は残っています。',
   },
-  error: { load: '読み込めませんでした', retry: '再試行', unreachable: 'サービスに接続できません。', status: 'サービスが {{status}} を返しました。', request: 'リクエスト {{id}}' },
+  error: { load: '読み込めませんでした', retry: '再試行', unreachable: 'サービスに接続できません。', status: 'サービスが {{status}} を返しました。', request: 'リクエスト {{id}}', details: '詳細' },
   connection: { lost: '接続が切れました。{{time}} 時点の内容を表示しています。再接続中…' },
   notFound: { title: 'ページがありません' },
   pageFailed: { title: 'ページを表示できませんでした', what: '新しいバージョンが入った可能性があります。ページを読み込み直してください。', reload: '読み込み直す' },
@@ -109,10 +109,6 @@ export const ja: Messages = {
     public: 'すべてのプロジェクトの全員に見えるイメージです。', community: 'このイメージを知る全員がインスタンスを作成できます。一覧に表示されるのはこのプロジェクトだけです。',
   },
   lineage: { first: '他のイメージから作られたものではありません。', from: '作成元: {{names}}。', made: 'ここから作られたイメージ: {{names}}。', noneMade: 'ここから作られたイメージはありません。', more_one: '使用状況にあと 1 個あります。', more_other: '使用状況にあと {{count}} 個あります。' },
-  unknownWhy: {
-    noSystem: 'ディスクに既知のシステムが見つかりません', osRelease: 'os-release に記載がありません', noPrograms: '手がかりになるプログラムがありません', fileSystem: 'ファイルシステムに記載がありません',
-    noModules: 'カーネルモジュールのフォルダーがありません', registry: 'レジストリに記載がありません', noLoader: 'BIOS 用のコードも UEFI 用のローダーもありません',
-  },
   stores: {
     title: 'ストア', store: 'ストア', default: '既定', none: 'まだファイルのないイメージです。', copy: '別のストアにコピー', copySubmit: '選んだストアにコピー',
     copyWhat: 'コピー中もイメージを使えます。ストアごとに、イメージのサイズが所有プロジェクトの使用量に加わります。', coming: 'コピー中',

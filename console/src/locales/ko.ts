@@ -22,7 +22,7 @@ export const ko: Messages = {
     refused: '사용자 이름 또는 비밀번호가 맞지 않거나, 계정이 잠시 잠겨 있습니다.',
     ended: '세션이 끝났습니다', endedWhat: '계속하려면 다시 로그인하세요. 입력하던 내용은 그대로 있습니다.',
   },
-  error: { load: '불러오지 못했습니다', retry: '다시 시도', unreachable: '서비스에 연결할 수 없습니다.', status: '서비스의 응답: {{status}}', request: '요청 {{id}}' },
+  error: { load: '불러오지 못했습니다', retry: '다시 시도', unreachable: '서비스에 연결할 수 없습니다.', status: '서비스의 응답: {{status}}', request: '요청 {{id}}', details: '자세히' },
   connection: { lost: '연결이 끊어졌습니다. {{time}} 기준으로 표시하고 있으며, 다시 연결하는 중입니다…' },
   notFound: { title: '없는 페이지입니다' },
   pageFailed: { title: '페이지를 표시하지 못했습니다', what: '새 버전이 설치되었을 수 있습니다. 페이지를 다시 불러오세요.', reload: '다시 불러오기' },
@@ -109,10 +109,6 @@ export const ko: Messages = {
     public: '모든 프로젝트의 모두에게 보이는 Image입니다.', community: 'Image를 아는 모두가 인스턴스를 만들 수 있습니다. 목록에는 이 프로젝트에만 나타납니다.',
   },
   lineage: { first: '다른 Image에서 만들어지지 않았습니다.', from: '원본 Image: {{names}}.', made: '이 Image에서 만든 Image: {{names}}.', noneMade: '이 Image에서 만든 Image는 없습니다.', more_one: '사용처에 1개가 더 있습니다.', more_other: '사용처에 {{count}}개가 더 있습니다.' },
-  unknownWhy: {
-    noSystem: '디스크에서 알려진 시스템을 찾지 못했습니다', osRelease: 'os-release에 나와 있지 않습니다', noPrograms: '확인할 수 있는 프로그램이 없습니다', fileSystem: '파일 시스템에 나와 있지 않습니다',
-    noModules: '커널 모듈 폴더가 없습니다', registry: '레지스트리에 나와 있지 않습니다', noLoader: 'BIOS 코드도 UEFI 로더도 없습니다',
-  },
   stores: {
     title: '스토어', store: '스토어', default: '기본', none: '아직 파일이 없는 Image입니다.', copy: '다른 스토어로 복사', copySubmit: '선택한 스토어로 복사',
     copyWhat: '복사하는 동안에도 Image를 쓸 수 있습니다. 스토어마다 Image 크기만큼 소유 프로젝트의 사용량에 더해집니다.', coming: '복사 중',

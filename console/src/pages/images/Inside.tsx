@@ -2,7 +2,8 @@ import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Fact, Report, Volume } from '../../api/verification'
 import { bytes } from '../../lib/bytes'
-import { REASONS, unknownFacts } from '../../lib/declared'
+import { translated } from '../../i18n'
+import { unknownFacts } from '../../lib/declared'
 import { Facts } from '../../ui/Facts'
 
 /** The facts of a report as rows. Those that are unknown for one reason are told together, quietly. */
@@ -43,8 +44,7 @@ export function Inside({ report }: { report: Report }) {
 /** Facts that nobody knows, with the reason once. */
 function Unknown({ of }: { of: ReturnType<typeof unknownFacts> }) {
   const { t } = useTranslation()
-  const inWords = (why: string) => (why in REASONS ? t(`unknownWhy.${REASONS[why as keyof typeof REASONS]}`) : why)
-  return of.map(([why, names]) => <div key={why} className="quiet small">{t('fact.unknown', { names: names.map((name) => t(`fact.${name}`)).join(', '), why: inWords(why) })}</div>)
+  return of.map(([why, names]) => <div key={why} className="quiet small">{t('fact.unknown', { names: names.map((name) => t(`fact.${name}`)).join(', '), why: translated(why) })}</div>)
 }
 
 function Sysprep({ state, found }: { state: string; found: string }) {

@@ -10,6 +10,7 @@ import { StatusMark, VerdictBadge } from '../../components/StatusBadge'
 import { useFail } from '../../components/useFail'
 import { useSession } from '../../components/useSession'
 import { Why } from '../../components/Why'
+import { translated } from '../../i18n'
 import { canWithImage } from '../../lib/can'
 import { wholeTime } from '../../lib/time'
 import { CleanCopy } from './CleanCopy'
@@ -104,7 +105,7 @@ function Reasons({ image, found }: { image: Image; found: Verification }) {
   const high = highFindings(found).length
   const isUnknown = image.effigy.seen === 'unknown'
   const reasons = [
-    ...(isUnknown ? [t('verification.unknown')] : otherReasons(found)),
+    ...(isUnknown ? [t('verification.unknown')] : otherReasons(found).map(translated)),
     ...(isForPublic && high > 0 ? [t('verification.stopped', { count: high })] : []),
   ]
   if (reasons.length === 0) return null

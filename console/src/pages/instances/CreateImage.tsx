@@ -6,6 +6,7 @@ import { Link } from 'react-router'
 import { ApiError } from '../../api/errors'
 import { createImageOf, type Instance, instanceQuery, stopInstance } from '../../api/instances'
 import { InstanceStatusBadge } from '../../components/StatusBadge'
+import { ErrorDetails } from '../../components/ErrorDetails'
 import { useErrorText, useFail } from '../../components/useFail'
 import { FormDialog } from '../../components/FormDialog'
 import { paths } from '../../paths'
@@ -92,7 +93,7 @@ export function CreateImage({ instance, onClose }: { instance: Instance; onClose
 /** The service's own words, in full: what it found, and what to do in the guest. */
 function Refusal({ error }: { error: unknown }) {
   const { t } = useTranslation()
-  const { what, id } = useErrorText()(error)
-  const said = <>{what}{id && <div className="mono quiet">{t('error.request', { id })}</div>}</>
+  const text = useErrorText()(error)
+  const said = <><div>{text.what}</div><ErrorDetails of={text} /></>
   return <Alert type="warning" showIcon role="alert" className="notice" title={t('createImage.refusedTitle')} description={said} />
 }

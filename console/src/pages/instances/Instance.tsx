@@ -13,6 +13,7 @@ import { Missing } from '../../components/Missing'
 import { NotFound } from '../../components/NotFound'
 import { PageHead } from '../../components/PageHead'
 import { ImageStatusBadge, InstanceStatusBadge } from '../../components/StatusBadge'
+import { Told } from '../../components/Told'
 import { paths } from '../../paths'
 import { Facts } from '../../ui/Facts'
 import { Connect } from './Connect'
@@ -55,7 +56,7 @@ function Details({ instance }: { instance: Instance }) {
       <PageHead title={instance.name} status={<InstanceStatusBadge instance={instance} />}>
         <ActionsMenu label={t('instances.more')} actions={actions} />
       </PageHead>
-      {instance.fault && <Alert type={instance.status === 'SHUTOFF' ? 'warning' : 'error'} showIcon className="notice" title={instance.fault.message} />}
+      {instance.fault && <Alert type={instance.status === 'SHUTOFF' ? 'warning' : 'error'} showIcon className="notice" title={<Told>{instance.fault.message}</Told>} />}
       <Connect instance={instance} image={image} />
       <div className="columns">
         <section className="card padded">
@@ -125,7 +126,7 @@ function History({ id }: { id: string }) {
       columns={[
         { title: t('column.action'), render: (_, { action }) => (isKnown(action) ? t(`history.${action}`) : action) },
         { title: t('column.when'), render: (_, { start_time }) => <Ago at={start_time} /> },
-        { title: t('column.outcome'), render: (_, { message }) => message ?? t('outcome.done') },
+        { title: t('column.outcome'), render: (_, { message }) => message ? <Told>{message}</Told> : t('outcome.done') },
         { title: t('column.request'), dataIndex: 'request_id', render: (text: string) => <span className="mono">{text}</span> },
       ]}
     />
