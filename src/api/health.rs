@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
-use axum::{
-    Json,
-    extract::State,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
-use serde_json::{Value, json};
+use axum::{Json, extract::State, http::StatusCode};
+use serde::Serialize;
+use serde_json::json;
 use tokio::{
     sync::Mutex,
     time::{Instant, timeout},
 };
+use utoipa::ToSchema;
 
 use super::Api;
 use crate::error::Result;
@@ -24,7 +21,19 @@ const PROOF: Duration = Duration::from_secs(3);
 
 /// The last answer, and when it was found. Its lock lets one request look while the others wait for what it finds.
 #[derive(Default)]
-pub struct Readiness(Mutex<Option<(Instant, StatusCode, Value)>>);
+pub struct Readiness(Mutex<Option<(Instant, Health)>>);
+
+/// Whether the service can work, part by part. The reasons are fixed words, for anybody reads them.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub(super) struct Health {
+    pub(super) ready: bool,
+    database: &'static str,
+    /// The default store.
+    store: &'static str,
+    /// Whether every chunk can be read, as far as reads and scrubs have told.
+    chunks: &'static str,
+    sweeping: &'static str,
+}
 
 /// The process lives.
 pub(super) async fn healthz() -> &'static str {
@@ -32,24 +41,24 @@ pub(super) async fn healthz() -> &'static str {
 }
 
 /// The service can work: the database and the store take writes.
-pub(super) async fn readyz(State(rooms): State<Api>) -> Response {
-    let mut last = rooms.readiness.0.lock().await;
-    let (status, shown) = match last.take().filter(|(at, ..)| at.elapsed() < HOLDS) {
-        Some((at, status, shown)) => {
-            *last = Some((at, status, shown.clone()));
-            (status, shown)
-        }
-        None => {
-            let (status, shown) = look(&rooms).await;
-            *last = Some((Instant::now(), status, shown.clone()));
-            (status, shown)
-        }
-    };
-    (status, Json(shown)).into_response()
+pub(super) async fn readyz(State(rooms): State<Api>) -> (StatusCode, Json<Health>) {
+    let health = lately(&rooms).await;
+    (if health.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, Json(health))
 }
 
-/// Asks every part. The reasons are fixed words, for anybody reads them; the errors go to the log.
-async fn look(rooms: &Api) -> (StatusCode, Value) {
+/// The health of this moment, or of a moment ago.
+pub(super) async fn lately(rooms: &Api) -> Health {
+    let mut last = rooms.readiness.0.lock().await;
+    let health = match *last {
+        Some((at, health)) if at.elapsed() < HOLDS => return health,
+        _ => look(rooms).await,
+    };
+    *last = Some((Instant::now(), health));
+    health
+}
+
+/// Asks every part; the errors go to the log.
+async fn look(rooms: &Api) -> Health {
     let store = rooms.stores.default_store();
     let (database, writable, chunks) = tokio::join!(
         is_proved("the database", rooms.db.prove_writable()),
@@ -64,15 +73,13 @@ async fn look(rooms: &Api) -> (StatusCode, Value) {
     };
     // Nothing that a request needs: the service is ready all the same, and its operator is told.
     let is_sweep_stopped = rooms.stores.all().iter().any(|store| store.is_sweep_stopped());
-    let is_ready = database && store == "ok";
-    let shown = json!({
-        "ready": is_ready,
-        "database": if database { "ok" } else { "cannot be written" },
-        "store": store,
-        "chunks": chunks,
-        "sweeping": if is_sweep_stopped { "left something undone" } else { "ok" },
-    });
-    (if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }, shown)
+    Health {
+        ready: database && store == "ok",
+        database: if database { "ok" } else { "cannot be written" },
+        store,
+        chunks,
+        sweeping: if is_sweep_stopped { "left something undone" } else { "ok" },
+    }
 }
 
 /// Whether every chunk can be read, as far as reads and scrubs have told: most of what is stored can be, so the service is

@@ -63,11 +63,16 @@ impl Database {
                     action, target_id, outcome, status, reason, times
                from audit_events
               where (cast($1 as text) is null or user_id = $1) and (cast($2 as text) is null or project_id = $2)
-                and (cast($3 as text) is null or action = $3)
+                and (cast($3 as text) is null or action = $3
+                     or substr(action, 1, length($3) + 1) = cast($3 as text) || '.')
                 and (cast($4 as text) is null or target_id = $4
                      or substr(target_id, 1, length($4) + 1) = cast($4 as text) || '/')
                 and (cast($5 as text) is null or request_id = $5)
                 and (cast($6 as text) is null or id < $6)
+                and (cast($8 as text) is null or lower(user_name) = lower($8))
+                and (cast($9 as text) is null or lower(project_name) = lower($9))
+                and (cast($10 as text) is null or outcome = $10)
+                and (cast($11 as text) is null or id >= $11) and (cast($12 as text) is null or id < $12)
               order by id desc limit $7",
             wanted.user_id,
             wanted.project_id,
@@ -75,11 +80,21 @@ impl Database {
             wanted.target_id,
             wanted.request_id,
             wanted.marker,
-            i64::from(wanted.limit)
+            i64::from(wanted.limit),
+            wanted.user_name,
+            wanted.project_name,
+            wanted.outcome,
+            wanted.since_ms.map(first_id),
+            wanted.until_ms.map(first_id)
         )
         .rows(self)
         .await
     }
+}
+
+/// The lowest id of the events of a moment. Ids grow with time, and the table is in their order.
+fn first_id(at_ms: i64) -> String {
+    format!("{:012x}", at_ms.max(0))
 }
 
 from_row!(Event {

@@ -136,6 +136,11 @@ impl Database {
         Ok(Usage::from_row(&row)?)
     }
 
+    /// The usage of the running instances of all projects together.
+    pub async fn running_usage(&self) -> Result<Usage> {
+        Ok(Usage::from_row(&sqlx::query(RUNNING).fetch_one(self.reads()).await?)?)
+    }
+
     /// Memory of the instances that run or are about to, without this one.
     pub async fn instance_memory_in_use(&self, besides: InstanceId) -> Result<u64> {
         let text = "select cast(coalesce(sum(memory_mib), 0) as bigint) from instances where id <> $1 and \
@@ -145,10 +150,21 @@ impl Database {
     }
 }
 
-const USAGE: &str = "select count(*) as instances, cast(coalesce(sum(vcpus), 0) as bigint) as vcpus, \
-    cast(coalesce(sum(memory_mib), 0) as bigint) as memory_mib, \
-    cast(coalesce(sum((disk_bytes + 1073741823) / 1073741824), 0) as bigint) as disk_gib from instances \
-    where project_id = $1 and status <> 'DELETED'";
+/// The sums of the instances of which something holds.
+macro_rules! usage_where {
+    ($condition:literal) => {
+        concat!(
+            "select count(*) as instances, cast(coalesce(sum(vcpus), 0) as bigint) as vcpus, \
+             cast(coalesce(sum(memory_mib), 0) as bigint) as memory_mib, \
+             cast(coalesce(sum((disk_bytes + 1073741823) / 1073741824), 0) as bigint) as disk_gib from instances where ",
+            $condition
+        )
+    };
+}
+
+const USAGE: &str = usage_where!("project_id = $1 and status <> 'DELETED'");
+/// Those that run, or are about to.
+const RUNNING: &str = usage_where!("status in ('BUILD', 'ACTIVE', 'PAUSED', 'REBOOT') or task = 'powering-on'");
 
 /// Writes what a driver has decided.
 pub(super) async fn write_state(write: &mut Write, change: &StateChange) -> Result<()> {
@@ -215,9 +231,7 @@ async fn take_turn(write: &mut Write, name: &str) -> Result<()> {
 async fn fitting(write: &mut Write, wanted: &Reservation) -> Result<u32> {
     let row = sqlx::query(USAGE).bind(wanted.project.to_string()).fetch_one(&mut **write).await?;
     let (used, quota) = (Usage::from_row(&row)?, wanted.quota);
-    let text = "select cast(coalesce(sum(memory_mib), 0) as bigint) from instances \
-                where status in ('BUILD', 'ACTIVE', 'PAUSED', 'REBOOT') or task = 'powering-on'";
-    let running: i64 = sqlx::query_scalar(text).fetch_one(&mut **write).await?;
+    let running = Usage::from_row(&sqlx::query(RUNNING).fetch_one(&mut **write).await?)?.memory_mib;
     let room = |limit: u64, used: u64, each: u64| limit.saturating_sub(used).checked_div(each).unwrap_or(u64::MAX);
     let limits = [
         ("instances", quota.instances, used.instances, 1),
@@ -233,9 +247,9 @@ async fn fitting(write: &mut Write, wanted: &Reservation) -> Result<u32> {
             )));
         }
     }
-    let host = room(wanted.host_memory_mib, running as u64, wanted.memory_mib);
+    let host = room(wanted.host_memory_mib, running, wanted.memory_mib);
     if host < u64::from(wanted.min) {
-        return Err(Error::Conflict(no_room(wanted.memory_mib * u64::from(wanted.min), running as u64, wanted)));
+        return Err(Error::Conflict(no_room(wanted.memory_mib * u64::from(wanted.min), running, wanted)));
     }
     let fits = limits.iter().map(|&(_, limit, used, each)| room(limit, used, each)).min().unwrap_or(0).min(host);
     Ok(fits.min(u64::from(wanted.max)) as u32)

@@ -6,7 +6,7 @@ use super::{Database, Write, columns::from_row, now_ms, statement::sql};
 use crate::{
     error::Result,
     ids::JobId,
-    model::job::{HeldJob, JobRow, JobState, Lane, NewJob},
+    model::job::{HeldJob, JobRow, JobStanding, JobState, Lane, NewJob},
 };
 
 impl Database {
@@ -101,6 +101,19 @@ impl Database {
         sql!("delete from jobs where state in ('done', 'failed') and updated_ms < $1", before_ms).commit(self).await
     }
 
+    /// How many jobs of each lane wait, and how many run.
+    pub async fn jobs_in_hand(&self) -> Result<Vec<(Lane, JobState, i64)>> {
+        let text = "select lane, state, count(*) from jobs where state in ('waiting', 'running') group by lane, state";
+        sql!(text).rows(self).await
+    }
+
+    /// The jobs of a work that have begun, the newest first; this many.
+    pub async fn last_jobs(&self, lane: Lane, work: &str, limit: u32) -> Result<Vec<JobStanding>> {
+        let text = "select state, reason, updated_ms from jobs where lane = $1 and work = $2 \
+             and (state <> 'waiting' or failures > 0) order by updated_ms desc limit $3";
+        sql!(text, lane, work, i64::from(limit)).rows(self).await
+    }
+
     /// A job.
     pub async fn job(&self, id: JobId) -> Result<Option<JobRow>> {
         sql!("select id, work, state, failures, progress, reason from jobs where id = $1", id).row(self).await
@@ -108,6 +121,7 @@ impl Database {
 }
 
 from_row!(HeldJob { id, work, caller, failures });
+from_row!(JobStanding { state, reason, updated_ms });
 from_row!(JobRow { id, work, state, failures, progress, reason });
 
 /// Takes on a job as part of a larger transaction.

@@ -50,8 +50,18 @@ pub struct Event {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Events<'a> {
     pub user_id: Option<&'a str>,
+    /// In whatever case.
+    pub user_name: Option<&'a str>,
     pub project_id: Option<&'a str>,
+    /// In whatever case.
+    pub project_name: Option<&'a str>,
+    /// This one, or those whose names go on after it and a dot.
     pub action: Option<&'a str>,
+    pub outcome: Option<Outcome>,
+    /// At this time or later.
+    pub since_ms: Option<i64>,
+    /// Before this time.
+    pub until_ms: Option<i64>,
     /// To this thing, or to a part of it.
     pub target_id: Option<&'a str>,
     pub request_id: Option<&'a str>,

@@ -83,6 +83,15 @@ pub struct HeldJob {
     pub failures: i64,
 }
 
+/// How a job stands, for somebody who watches the whole service.
+#[derive(Clone, Debug)]
+pub struct JobStanding {
+    pub state: JobState,
+    /// Why the last attempt failed.
+    pub reason: Option<String>,
+    pub updated_ms: i64,
+}
+
 /// A job as operators see it.
 #[derive(Clone, Debug)]
 pub struct JobRow {

@@ -1,6 +1,7 @@
 //! Usage and quotas of projects.
 
-use crate::error::Error;
+use super::instance::Usage;
+use crate::{error::Error, ids::ProjectId};
 
 /// The quota of a project.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +52,14 @@ pub struct ImageUsage {
     pub uploads: i64,
     /// Of the bytes, those that are staged or being imported.
     pub staged_bytes: i64,
+}
+
+/// The usage of a project, of images and of instances.
+#[derive(Clone, Debug)]
+pub struct ProjectUsage {
+    pub project: ProjectId,
+    pub images: ImageUsage,
+    pub instances: Usage,
 }
 
 /// The images of one status and visibility.

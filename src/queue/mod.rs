@@ -19,7 +19,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-pub use crate::model::job::Lane;
+pub use crate::model::job::{JobStanding, JobState, Lane};
 pub use work::{Source, Work};
 
 use crate::{
@@ -58,6 +58,14 @@ impl Job {
     pub async fn progress(&self, percent: i64) -> Result<()> {
         self.db.set_job_progress(self.id, percent.clamp(0, 100)).await
     }
+}
+
+/// The last run of a work that the clock adds.
+#[derive(Clone, Debug)]
+pub struct LastRun {
+    pub is_under_way: bool,
+    /// The last one that ended, or failed and will be tried again.
+    pub ended: Option<JobStanding>,
 }
 
 /// The queue. Cheap to clone.
@@ -105,6 +113,20 @@ impl Queue {
             tracing::info!(released, "took up {released} jobs that the last service left unfinished");
         }
         Ok(())
+    }
+
+    /// How many jobs of each lane wait, and how many run.
+    pub async fn in_hand(&self) -> Result<Vec<(Lane, JobState, i64)>> {
+        self.db.jobs_in_hand().await
+    }
+
+    /// How a housekeeping work went last, and whether it is under way now. `None` before its first run.
+    pub async fn last(&self, work: Work) -> Result<Option<LastRun>> {
+        let row = Queue::row(work, None)?;
+        let mut standings = self.db.last_jobs(row.lane, &row.work, 2).await?.into_iter().peekable();
+        let is_under_way = standings.next_if(|job| job.state == JobState::Running).is_some();
+        let ended = standings.next();
+        Ok((is_under_way || ended.is_some()).then_some(LastRun { is_under_way, ended }))
     }
 
     /// Forgets jobs that ended longer ago than `keep`.

@@ -209,7 +209,7 @@ fn figures(load: &Load) -> Value {
 }
 
 /// The name of the host, as the kernel has it.
-fn host_name() -> String {
+pub(in crate::api) fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
     if name.is_empty() { "localhost".into() } else { name.into() }

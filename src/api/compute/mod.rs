@@ -24,7 +24,7 @@ mod body;
 mod console;
 pub(super) mod console_socket;
 mod flavors;
-mod hosts;
+pub(super) mod hosts;
 mod instance_actions;
 mod key_pairs;
 mod launch;

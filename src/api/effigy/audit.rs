@@ -12,9 +12,24 @@ use crate::{
         identity::lists::{Links, Unread},
         times,
     },
+    error::{Error, Result},
     identity::audit::{Event, ListEvents},
     model::event::Outcome,
 };
+
+/// The filters of the list.
+const FILTERS: [&str; 10] = [
+    "user_id",
+    "user_name",
+    "project_id",
+    "project_name",
+    "action",
+    "target_id",
+    "request_id",
+    "outcome",
+    "since",
+    "until",
+];
 
 /// A page of events.
 #[derive(Serialize, ToSchema)]
@@ -62,8 +77,13 @@ struct Shown {
     get, path = "/audit", operation_id = "list_events", tag = "audit",
     params(
         ("user_id" = Option<String>, Query, description = "By this user"),
+        ("user_name" = Option<String>, Query, description = "By a user of this name, in whatever case"),
         ("project_id" = Option<String>, Query, description = "In this project"),
-        ("action" = Option<String>, Query, description = "Of this action", example = "image.create"),
+        ("project_name" = Option<String>, Query, description = "In a project of this name, in whatever case"),
+        ("action" = Option<String>, Query, description = "Of this action, or of those below it: `image` has `image.create`", example = "image.create"),
+        ("outcome" = Option<Outcome>, Query, description = "That ended so"),
+        ("since" = Option<String>, Query, description = "At this time or later", example = "2026-11-23T07:00:00Z"),
+        ("until" = Option<String>, Query, description = "Before this time", example = "2026-11-24T07:00:00Z"),
         ("target_id" = Option<String>, Query, description = "To this thing, or to a part of it"),
         ("request_id" = Option<String>, Query, description = "Of this request"),
         ("limit" = Option<u32>, Query, maximum = 1000, description = "Events on a page; 1,000 unless said"),
@@ -77,11 +97,17 @@ struct Shown {
     ),
 )]
 pub(super) async fn list(Asked { rooms, caller, .. }: Asked, unread: Unread) -> Answer<Json<Page>> {
-    let filters = unread.knowing(&["user_id", "project_id", "action", "target_id", "request_id"])?;
+    let filters = unread.knowing(&FILTERS)?;
+    let time = |name| filters.text(name).map(|text| times::parse(name, text)).transpose();
     let wanted = ListEvents {
         user_id: filters.text("user_id"),
+        user_name: filters.text("user_name"),
         project_id: filters.text("project_id"),
+        project_name: filters.text("project_name"),
         action: filters.text("action"),
+        outcome: filters.text("outcome").map(outcome).transpose()?,
+        since_ms: time("since")?,
+        until_ms: time("until")?,
         target_id: filters.text("target_id"),
         request_id: filters.text("request_id"),
         marker: filters.marker(),
@@ -90,6 +116,10 @@ pub(super) async fn list(Asked { rooms, caller, .. }: Asked, unread: Unread) -> 
     let rows = rooms.identity.events(&caller, &wanted).await?;
     let (rows, links) = filters.page(rows, |event| &event.id);
     Ok(Json(Page { events: rows.into_iter().map(shown).collect(), links }))
+}
+
+fn outcome(word: &str) -> Result<Outcome> {
+    word.parse().map_err(|_| Error::Invalid(format!("outcome must be success or failure, not '{word}'")))
 }
 
 fn shown(event: Event) -> Shown {

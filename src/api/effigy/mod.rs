@@ -14,9 +14,11 @@ mod audit;
 mod document;
 mod filters;
 mod generalize;
+mod host;
 mod image;
 mod images;
 mod instances;
+mod projects;
 mod sharing;
 mod usage;
 mod verification;
@@ -46,6 +48,8 @@ fn own() -> OpenApiRouter<Api> {
         .routes(routes!(usage::show))
         .routes(routes!(activity::list))
         .routes(routes!(sharing::show))
+        .routes(routes!(host::show))
+        .routes(routes!(projects::list))
         .routes(routes!(audit::list))
 }
 

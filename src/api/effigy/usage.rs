@@ -5,7 +5,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::document::Refusals;
-use crate::api::{caller::Asked, error::Answer};
+use crate::{
+    api::{caller::Asked, error::Answer},
+    config::Quota,
+    instances,
+    model::usage::ImageUsage,
+};
 
 /// The usage of the caller's project.
 #[derive(Serialize, ToSchema)]
@@ -16,7 +21,7 @@ pub(super) struct Shown {
 
 /// The usage of a project, each beside its limit.
 #[derive(Serialize, ToSchema)]
-struct Usage {
+pub(super) struct Usage {
     images: Used,
     /// Bytes of files, those that are reserved for uploads under way among them.
     image_bytes: Used,
@@ -46,22 +51,24 @@ struct Used {
 )]
 pub(super) async fn show(Asked { rooms, caller, .. }: Asked) -> Answer<Json<Shown>> {
     let (images, _) = rooms.images.usage(&caller).await?;
-    let quota = &rooms.quota;
     let instances = match rooms.instances.are_enabled() {
         true => Some(rooms.instances.usage(&caller).await?),
         false => None,
     };
+    Ok(Json(Shown { usage: usage(&rooms.quota, images, instances) }))
+}
+
+/// The usage beside its limits.
+pub(super) fn usage(quota: &Quota, images: ImageUsage, instances: Option<instances::Usage>) -> Usage {
     let image = |used: i64, limit| Used { used: used.try_into().unwrap_or(0), limit };
-    Ok(Json(Shown {
-        usage: Usage {
-            images: image(images.images, quota.images),
-            image_bytes: image(images.bytes, quota.image_bytes),
-            uploads: image(images.uploads, quota.uploads),
-            staged_bytes: image(images.staged_bytes, quota.staged_bytes),
-            instances: instances.map(|of| Used { used: of.instances, limit: quota.instances }),
-            vcpus: instances.map(|of| Used { used: of.vcpus, limit: quota.vcpus }),
-            memory_mib: instances.map(|of| Used { used: of.memory_mib, limit: quota.memory_mib }),
-            disk_gib: instances.map(|of| Used { used: of.disk_gib, limit: quota.disk_gib }),
-        },
-    }))
+    Usage {
+        images: image(images.images, quota.images),
+        image_bytes: image(images.bytes, quota.image_bytes),
+        uploads: image(images.uploads, quota.uploads),
+        staged_bytes: image(images.staged_bytes, quota.staged_bytes),
+        instances: instances.map(|of| Used { used: of.instances, limit: quota.instances }),
+        vcpus: instances.map(|of| Used { used: of.vcpus, limit: quota.vcpus }),
+        memory_mib: instances.map(|of| Used { used: of.memory_mib, limit: quota.memory_mib }),
+        disk_gib: instances.map(|of| Used { used: of.disk_gib, limit: quota.disk_gib }),
+    }
 }

@@ -13,7 +13,7 @@ mod session;
 pub(super) use files::page;
 
 /// The console's pages: each is the same document, which reads its own address.
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "/sign-in",
     "/instances",
     "/instances/{id}",
@@ -22,6 +22,7 @@ const PAGES: [&str; 13] = [
     "/images/{id}",
     "/key-pairs",
     "/flavors",
+    "/host",
     "/projects",
     "/users",
     "/audit",

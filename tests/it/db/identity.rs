@@ -142,5 +142,13 @@ async fn events_that_arrive_together_are_all_kept_in_order_of_time() {
         let kept = one.events(&Caller::operator(), &wanted).await.unwrap();
         assert_eq!(kept.len(), 50, "{}", fresh.name);
         assert!(kept.is_sorted_by(|a, b| a.at_ms >= b.at_ms), "{}", fresh.name);
+        let number = async |wanted: ListEvents<'_>| one.events(&Caller::operator(), &wanted).await.unwrap().len();
+        let (first_ms, last_ms) = (kept[49].at_ms, kept[0].at_ms);
+        assert_eq!(number(ListEvents { action: Some("test"), ..wanted }).await, 50, "{}", fresh.name);
+        assert_eq!(number(ListEvents { action: Some("test.7"), ..wanted }).await, 1, "{}", fresh.name);
+        assert_eq!(number(ListEvents { since_ms: Some(first_ms), ..wanted }).await, 50, "{}", fresh.name);
+        assert_eq!(number(ListEvents { until_ms: Some(first_ms), ..wanted }).await, 0, "{}", fresh.name);
+        assert_eq!(number(ListEvents { since_ms: Some(last_ms + 1), ..wanted }).await, 0, "{}", fresh.name);
+        assert_eq!(number(ListEvents { user_name: Some("nobody"), ..wanted }).await, 0, "{}", fresh.name);
     }
 }

@@ -293,7 +293,10 @@ async fn fill_of_a_job_is_begun_with_it_and_ends_once() {
         assert_eq!(finish(&db, shown.id, "run", &fits).await.expect("finish"), Ending::Done, "{name}");
         assert_eq!(finish(&db, shown.id, "run", &fits).await.expect("finish"), Ending::Lost, "{name}: twice");
         assert!(take_up(shown.id, making.id, "again").await.is_none(), "{name}: it has ended");
-        assert_eq!(db.image_usage(shown.owner).await.expect("usage").bytes, 300, "{name}");
+        let used = db.image_usage(shown.owner).await.expect("usage");
+        assert_eq!(used.bytes, 300, "{name}");
+        let all = db.usage_by_project().await.expect("usage");
+        assert_eq!(all.iter().find(|of| of.project == shown.owner).map(|of| of.images), Some(used), "{name}");
         assert_eq!(fail(&db, shown.id, "run", "late").await, Ending::Lost, "{name}");
         db.set_checksums(shown.id, "m", "s").await.expect("checksums");
         db.set_checksums(shown.id, "x", "x").await.expect("checksums");

@@ -152,6 +152,10 @@ async fn fifty_launches_racing_for_the_last_of_a_quota_never_pass_it() {
         assert_eq!((made, refused), (5, 45), "{name}");
         let usage = db.instance_usage(project).await.unwrap();
         assert_eq!((usage.instances, usage.vcpus, usage.memory_mib), (5, 10, 320), "{name}");
+        let all = db.usage_by_project().await.unwrap();
+        let own = all.iter().find(|of| of.project == project).expect("the project");
+        assert_eq!(own.instances, usage, "{name}");
+        assert!(db.running_usage().await.unwrap().instances >= 5, "{name}");
         let mut numbers: Vec<_> = db.instances(Some(project), InstancesSeen::Living).await.unwrap();
         numbers.sort_by_key(|row| row.number);
         let numbers: Vec<_> = numbers.iter().map(|row| row.number).collect();

@@ -114,3 +114,22 @@ async fn the_project_with_the_fewest_running_jobs_is_first() {
         assert_eq!(claim().await, late.id, "{name}");
     }
 }
+
+#[tokio::test]
+async fn jobs_in_hand_are_counted_and_the_last_of_a_work_is_told() {
+    for Fresh { name, db, .. } in both().await {
+        let sweep = NewJob { lane: Lane::Back, work: "sweep".into(), ..job(Some("sweep"), 0) };
+        db.add_job(&sweep).await.expect("add");
+        db.add_job(&job(None, 0)).await.expect("add");
+        let last = async || db.last_jobs(Lane::Back, "sweep", 2).await.expect("read");
+        assert!(last().await.is_empty(), "{name}: it has not begun");
+        db.claim_job(Lane::Back, "a", 60_000).await.expect("claim").expect("a job");
+        let mut in_hand = db.jobs_in_hand().await.expect("read");
+        in_hand.sort_by_key(|(lane, ..)| lane.to_string());
+        assert_eq!(in_hand, [(Lane::Back, JobState::Running, 1), (Lane::Front, JobState::Waiting, 1)], "{name}");
+        db.end_job(sweep.id, "a", Some("the disk")).await.expect("end");
+        let ended = last().await;
+        assert_eq!((ended[0].state, ended[0].reason.as_deref()), (JobState::Failed, Some("the disk")), "{name}");
+        assert_eq!(db.jobs_in_hand().await.expect("read"), [(Lane::Front, JobState::Waiting, 1)], "{name}");
+    }
+}

@@ -115,6 +115,7 @@ async fn service_answers_as_its_document_says() {
     instances(&mut walk, &people).await;
     copies(&mut walk, &people, &linux).await;
     projects(&mut walk, &people, &linux).await;
+    administration(&mut walk, &people).await;
     events(&mut walk, &people).await;
     walk.end();
 }
@@ -275,6 +276,15 @@ async fn projects(walk: &mut Walk, people: &People, linux: &str) {
     assert!(whole["activity"].as_array().unwrap().iter().any(|entry| entry["state"] == "failed"), "{whole}");
     walk.ask(alice, "list_activity", "?under_way=true", None, 200).await;
     walk.ask(alice, "list_activity", "?under_way=purple", None, 400).await;
+}
+
+/// The host and the usage of every project, which a member is refused.
+async fn administration(walk: &mut Walk, people: &People) {
+    let People { admin, alice, .. } = people;
+    for operation in ["show_host", "list_usage"] {
+        walk.ask(alice, operation, "", None, 403).await;
+        walk.ask(admin, operation, "", None, 200).await;
+    }
 }
 
 async fn events(walk: &mut Walk, people: &People) {

@@ -1,5 +1,6 @@
 //! Effigy's own API: what its document says is what the service does.
 
+mod administration;
 mod document;
 mod filters;
 mod projects;

@@ -1,0 +1,109 @@
+//! The host, the usage of every project and the audit, for those who run the service.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{Effigy, People, eventually, micro_disk};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn host_is_shown_with_its_guests_stores_and_jobs() {
+    let effigy = Effigy::with("[instances]\naccel = \"tcg\"\nmemory_mib = 5000\n").await;
+    let People { admin, alice, .. } = effigy.people().await;
+    let micro = alice.save_image("micro", "raw", micro_disk("host", 1 << 20)).await;
+    let before = admin.get("/effigy/v1/host").await.expect(200).json();
+    assert_eq!((&before["guests"]["running"], &before["guests"]["memory_limit_mib"]), (&json!(0), &json!(5000)));
+
+    let id = alice.launched("one", &micro).await;
+
+    let shown = admin.get("/effigy/v1/host").await.expect(200).json();
+    assert_eq!(shown["health"], effigy.stranger().get("/readyz").await.expect(200).json(), "what /readyz says");
+    let guests = &shown["guests"];
+    assert_eq!((&guests["running"], &guests["vcpus"]), (&json!(1), &json!(1)), "{shown}");
+    assert!(guests["memory_mib"].as_u64() > Some(0) && guests["disk_free_bytes"].as_u64() > Some(0), "{shown}");
+    let store = &shown["stores"][0];
+    assert_eq!(
+        (&store["name"], &store["is_default"], &store["has_room"]),
+        (&json!("local"), &json!(true), &json!(true))
+    );
+    assert_eq!((&store["damaged_chunks"], &store["is_sweep_stopped"]), (&json!(0), &json!(false)));
+    let lanes: Vec<_> = shown["jobs"].as_array().unwrap().iter().map(|jobs| jobs["lane"].clone()).collect();
+    assert_eq!(lanes, ["front", "import", "clean", "back"]);
+    assert!(shown["memory_mib"].as_u64() > Some(0) && shown["cpus"].as_u64() > Some(0), "{shown}");
+    // The clock has begun neither yet.
+    assert_eq!(shown["sweep"], json!({"is_under_way": false, "ended_at": null, "failure": null}));
+
+    // A stopped instance takes nothing of the host.
+    alice.post(&format!("/effigy/v1/instances/{id}/actions/force-off"), json!({})).await.expect(202);
+    alice.instance_becomes(&id, "SHUTOFF").await;
+    assert_eq!(admin.get("/effigy/v1/host").await.expect(200).json()["guests"]["running"], 0);
+    alice.get("/effigy/v1/host").await.expect(403);
+}
+
+#[tokio::test]
+async fn host_has_no_guests_where_none_are_run() {
+    let effigy = Effigy::with("[instances]\nenabled = false\n").await;
+    let admin = effigy.admin().await;
+    assert_eq!(admin.get("/effigy/v1/host").await.expect(200).json()["guests"], Value::Null);
+    let usage = admin.get("/effigy/v1/projects").await.expect(200).json();
+    assert_eq!((&usage["projects"], &usage["others"]["instances"]), (&json!([]), &Value::Null));
+}
+
+#[tokio::test]
+async fn usage_of_every_project_is_what_each_sees_of_itself() {
+    let effigy = Effigy::with("[instances]\naccel = \"tcg\"\n[quota]\nimages = 7\n").await;
+    let People { admin, alice, bob, .. } = effigy.people().await;
+    let micro = alice.save_image("micro", "raw", micro_disk("usage of all", 1 << 20)).await;
+    alice.launched("one", &micro).await;
+    let staged = bob.create_image("staged", json!({})).await;
+    bob.put_bytes(&format!("/image/v2/images/{staged}/stage"), vec![1; 4096]).await.expect(204);
+
+    let all = admin.get("/effigy/v1/projects").await.expect(200).json();
+
+    let of = |project: &str| {
+        let found = all["projects"].as_array().unwrap().iter().find(|of| of["project_id"] == project);
+        found.unwrap_or_else(|| panic!("{project} is not in {all}"))["usage"].clone()
+    };
+    for person in [&alice, &bob] {
+        let own = person.get("/effigy/v1/usage").await.expect(200).json()["usage"].clone();
+        assert_eq!(of(&person.project_id), own);
+    }
+    assert_eq!(of(&bob.project_id)["staged_bytes"]["used"], 4096);
+    assert_eq!(all["projects"].as_array().unwrap().len(), 2, "a project without anything is one of the others");
+    assert_eq!(all["others"]["images"], json!({"used": 0, "limit": 7}));
+    alice.get("/effigy/v1/projects").await.expect(403);
+}
+
+#[tokio::test]
+async fn audit_is_searched_by_name_action_outcome_and_time() {
+    let effigy = Effigy::start().await;
+    let People { admin, alice, .. } = effigy.people().await;
+    let id = alice.create_image("audited", json!({})).await;
+    alice.get("/image/v2/images/nonsense/file").await.expect(404);
+    let found = async |query: &str| {
+        let answer = admin.get(&format!("/effigy/v1/audit?{query}")).await.expect(200).json();
+        answer["events"].as_array().unwrap().clone()
+    };
+    let made = eventually("the event", PATIENCE, async || {
+        found("user_name=ALICE&project_name=Web&action=image.create").await.into_iter().next()
+    })
+    .await;
+    assert_eq!((&made["user_name"], &made["target_id"]), (&json!("alice"), &json!(id)));
+
+    let of_images = found("action=image&user_name=alice").await;
+    let is_of_images = |event: &Value| event["action"].as_str().is_some_and(|action| action.starts_with("image."));
+    assert!(of_images.len() > 1 && of_images.iter().all(is_of_images), "{of_images:?}");
+    assert_eq!(found("action=imag").await, Vec::<Value>::new(), "a part of a word is not a word");
+    let failed = found("outcome=failure&user_name=alice").await;
+    assert!(!failed.is_empty() && failed.iter().all(|event| event["outcome"] == "failure"), "{failed:?}");
+
+    let time = made["time"].as_str().unwrap();
+    assert!(found(&format!("since={time}")).await.contains(&made));
+    assert!(!found(&format!("until={time}")).await.contains(&made));
+    assert_eq!(found("since=2126-01-01T00:00:00Z").await, Vec::<Value>::new());
+    for wrong in ["since=yesterday", "until=soon", "outcome=maybe"] {
+        admin.get(&format!("/effigy/v1/audit?{wrong}")).await.expect(400);
+    }
+}
