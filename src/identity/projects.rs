@@ -95,9 +95,9 @@ impl Identity {
         if policy::see_every_project(caller) {
             return self.project_or_domain(id).await;
         }
-        let found = match id.parse::<ProjectId>() {
-            Ok(id) => self.db.project(&id.to_string()).await?,
-            Err(_) => self.db.project_named(id, &caller.user.domain_id).await?,
+        let found = match self.db.project(id).await? {
+            Some(project) => Some(project),
+            None => self.db.project_named(id, &caller.user.domain_id).await?,
         };
         let own = match &found {
             Some(project) => {
@@ -150,11 +150,7 @@ impl Identity {
     }
 
     pub(super) async fn some_project(&self, id: &str) -> Result<Project> {
-        let found = match id.parse::<ProjectId>() {
-            Ok(id) => self.db.project(&id.to_string()).await?,
-            Err(_) => None,
-        };
-        found.ok_or_else(|| missing(id))
+        self.db.project(id).await?.ok_or_else(|| missing(id))
     }
 
     async fn project_or_domain(&self, id: &str) -> Result<Project> {

@@ -172,7 +172,7 @@ impl Identity {
     /// Reads a session's rows; `None` when the token does not live.
     pub(super) async fn read_session(&self, digest: &str) -> Result<Option<Session>> {
         let Some(row) = self.db.live_token(digest, now_ms()).await? else { return Ok(None) };
-        let scope = scope_of(&row);
+        let scope = scope_of(&row)?;
         let user_id = &row.user[0];
         let mut roles = match &scope {
             Scope::Unscoped => Vec::new(),
@@ -256,18 +256,18 @@ pub(super) fn digest_of(token: &str) -> Option<blake3::Hash> {
     (1..=MAX_TOKEN_BYTES).contains(&token.len()).then(|| blake3::hash(token.as_bytes()))
 }
 
-fn scope_of(row: &TokenRow) -> Scope {
+fn scope_of(row: &TokenRow) -> Result<Scope> {
     if let Some([id, name, domain_id, domain_name]) = &row.project {
         let domain = DomainRef { id: domain_id.clone(), name: domain_name.clone() };
-        return match id.parse() {
-            Ok(id) => Scope::Project(ProjectRef { id, name: name.clone(), domain_id: domain_id.clone() }, domain),
-            Err(_) => Scope::Unscoped,
-        };
+        // A token of a project is never taken for one without: it ends rather than to count elsewhere.
+        let id = id.parse().map_err(Error::internal)?;
+        return Ok(Scope::Project(ProjectRef { id, name: name.clone(), domain_id: domain_id.clone() }, domain));
     }
-    match &row.domain {
-        Some([id, name]) => Scope::Domain(DomainRef { id: id.clone(), name: name.clone() }),
-        None if row.scope_kind == ScopeKind::System => Scope::System,
-        None => Scope::Unscoped,
+    match (&row.domain, row.scope_kind) {
+        (Some([id, name]), _) => Ok(Scope::Domain(DomainRef { id: id.clone(), name: name.clone() })),
+        (None, ScopeKind::System) => Ok(Scope::System),
+        (None, ScopeKind::Unscoped) => Ok(Scope::Unscoped),
+        (None, kind) => Err(Error::internal(anyhow::anyhow!("a token of a {kind} has none"))),
     }
 }
 
@@ -320,4 +320,34 @@ pub(super) fn random<const N: usize>() -> [u8; N] {
 
 fn base64(bytes: &[u8]) -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_of_a_project_whose_id_cannot_be_read_is_never_unscoped() {
+        let text = |text: &str| text.to_owned();
+        let row = |id: &str| TokenRow {
+            user: ["u", "alice", "default", "Default"].map(text),
+            scope_kind: ScopeKind::Project,
+            project: Some([id, "web", "default", "Default"].map(text)),
+            domain: None,
+            methods: text("password"),
+            audit_id: text("a"),
+            first_audit_id: text("a"),
+            credential: None,
+            issued_ms: 0,
+            expires_ms: 0,
+            password_changed_ms: 0,
+        };
+        assert!(matches!(scope_of(&row("not an id")), Err(Error::Internal(_))));
+        let ldap = "0123456789abcdef".repeat(4);
+        let Ok(Scope::Project(project, _)) = scope_of(&row(&ldap)) else { panic!("it is of its project") };
+        assert_eq!(project.id.to_string(), ldap);
+        // The row has lost its project.
+        let lost = TokenRow { project: None, ..row(&ldap) };
+        assert!(scope_of(&lost).is_err());
+    }
 }

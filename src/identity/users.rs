@@ -145,10 +145,7 @@ impl Identity {
     }
 
     async fn find_user(&self, id: &str) -> Result<Option<User>> {
-        match id.parse::<UserId>() {
-            Ok(id) => self.db.user(&id.to_string()).await,
-            Err(_) => Ok(None),
-        }
+        self.db.user(id).await
     }
 
     pub(super) async fn some_user(&self, id: &str) -> Result<User> {

@@ -185,7 +185,7 @@ pub(super) async fn begin(
 ) -> Result<ImageId> {
     let row = room.changeable(caller, id).await?;
     let action = action(caller, &row, Order::Capture.action());
-    room.ask(id, |reply| Message::Order { order: Order::Capture, action, reply }).await?;
+    room.ask(id, |reply| Message::Order { order: Order::Capture, action: Box::new(action), reply }).await?;
     let begun = async {
         let warning = windows::gate(room, &row, metadata.pairs()).await?;
         let mut properties = row.make.hardware.clone();

@@ -59,7 +59,7 @@ const RETRY: Duration = Duration::from_secs(1);
 /// A message to a driver.
 pub(super) enum Message {
     /// Do something; the answer is whether it begins.
-    Order { order: Order, action: ActionRow, reply: oneshot::Sender<Result<()>> },
+    Order { order: Order, action: Box<ActionRow>, reply: oneshot::Sender<Result<()>> },
     /// A step of the capture into this image is to be written together with what it is a step of.
     Capture { image: ImageId, step: CaptureStep, reply: oneshot::Sender<Result<Turn>> },
     /// No image was begun of what was ordered.

@@ -323,7 +323,7 @@ impl Instances {
     async fn order(&self, caller: &Caller, id: InstanceId, order: Order) -> Result<()> {
         let row = self.0.changeable(caller, id).await?;
         let action = action(caller, &row, order.action());
-        self.0.ask(id, |reply| driver::Message::Order { order, action, reply }).await
+        self.0.ask(id, |reply| driver::Message::Order { order, action: Box::new(action), reply }).await
     }
 
     fn view(&self, row: InstanceRow) -> Result<Instance> {

@@ -75,9 +75,7 @@ fn condition(name: &str, value: String) -> Result<Condition> {
         }),
         "name" => choices(TextColumn::Name, name, value, |name| name),
         "status" => choices(TextColumn::Status, name, value, |status| status),
-        "owner" => choices(TextColumn::Owner, name, value, |id| {
-            id.parse::<crate::ids::ProjectId>().map_or(id, |id| id.to_string())
-        }),
+        "owner" => choices(TextColumn::Owner, name, value, |owner| owner),
         "disk_format" => choices(TextColumn::DiskFormat, name, value, |format| format),
         "container_format" => choices(TextColumn::ContainerFormat, name, value, |format| format),
         "checksum" => choices(TextColumn::Checksum, name, value, |checksum| checksum),

@@ -81,8 +81,8 @@ fn write_image(out: &mut Vec<u8>, image: &Image) {
     optional(out, "os_hash_algo", image.os_hash.as_ref().map(|_| "sha512"));
     optional(out, "os_hash_value", image.os_hash.as_deref());
     out.extend_from_slice(b", \"owner\": \"");
-    let mut owner = uuid::Uuid::encode_buffer();
-    out.extend_from_slice(image.owner.uuid().simple().encode_lower(&mut owner).as_bytes());
+    // No letter of an id needs an escape.
+    out.extend_from_slice(image.owner.as_str().as_bytes());
     out.extend_from_slice(b"\", \"created_at\": \"");
     out.extend_from_slice(&seconds(image.created_ms));
     out.extend_from_slice(b"\", \"updated_at\": \"");

@@ -380,3 +380,25 @@ async fn members_are_counted_and_come_once() {
         assert!(db.members(shown.id).await.expect("members").is_empty(), "{name}: members of no image");
     }
 }
+
+#[tokio::test]
+async fn an_id_of_64_characters_owns_is_a_member_and_has_a_quota() {
+    for Fresh { name, db, .. } in both().await {
+        let id = |letter: &str| letter.repeat(64).parse::<ProjectId>().expect("an id of LDAP's length");
+        let (owner, project) = (id("a"), id("b"));
+        let shown = image(owner, "a", 5);
+        insert(&db, &shown).await;
+        let limits = Limits { images: 1, ..LIMITS };
+        let further = db.insert_image(&image(owner, "b", 6), 0, limits).await;
+        assert!(matches!(further, Err(Error::OverQuota(_))), "{name}");
+        db.insert_image(&image(id("c"), "c", 6), 0, limits).await.expect("another project's quota is its own");
+        let member = Member { image: shown.id, project, status: MemberStatus::Accepted, created_ms: 1, updated_ms: 1 };
+        let (now, _) = db.image(shown.id, None).await.expect("read").expect("the image");
+        assert_eq!(now.owner, owner, "{name}");
+        assert_eq!(db.add_member(&member, &now, 2).await.expect("add"), Step::Done, "{name}");
+        let (_, membership) = db.image(shown.id, Some(project)).await.expect("read").expect("the image");
+        assert_eq!(membership, Some(MemberStatus::Accepted), "{name}");
+        assert_eq!(db.members(shown.id).await.expect("members"), [member], "{name}");
+        sums_are_right(&db, name).await;
+    }
+}
