@@ -17,6 +17,12 @@ test('what somebody careless left is on the image’s page, the worst first, and
   await signIn(page, service.url)
   await page.goto(`${service.url}/images?kind=private&search=careless`)
   await expect(row(page, 'careless')).toContainText('4 problems')
+  const ask = (verdict: string) => page.goto(`${service.url}/images?kind=private&search=careless&verdict=${verdict}`)
+  for (const [verdict, count] of [['clean', 0], ['problems', 1], ['partly', 0]] as const) {
+    await ask(verdict)
+    await expect(count ? row(page, 'careless') : page.getByText('Nothing matches the filters')).toBeVisible()
+  }
+  await ask('problems')
   await page.getByRole('link', { name: 'careless', exact: true }).click()
   await page.getByRole('tab', { name: 'Security report' }).click()
   const card = page.getByRole('region', { name: 'Security report' })

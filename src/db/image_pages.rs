@@ -339,6 +339,7 @@ fn text_column(column: TextColumn) -> &'static str {
 fn number_column(column: NumberColumn) -> &'static str {
     match column {
         NumberColumn::SizeBytes => "i.size_bytes",
+        NumberColumn::Problems => "i.problems",
         NumberColumn::MinDiskGib => "i.min_disk_gib",
         NumberColumn::MinRamMib => "i.min_ram_mib",
         NumberColumn::CreatedMs => "i.created_ms / 1000",

@@ -120,6 +120,8 @@ pub enum TextColumn {
 #[derive(Clone, Copy, Debug)]
 pub enum NumberColumn {
     SizeBytes,
+    /// How many findings its verification has.
+    Problems,
     MinDiskGib,
     MinRamMib,
     /// In milliseconds, compared by the second they fall into, as they are shown.

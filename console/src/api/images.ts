@@ -68,6 +68,7 @@ export interface ImageFilters {
   tag?: string
   visibility?: string
   verdict?: string
+  problems?: string
   os_hidden?: string
   failed?: string
 }

@@ -11,6 +11,7 @@ import { paths } from '../paths'
 import { Ago } from './Ago'
 import { Name } from './Name'
 import { StatusMark } from './StatusBadge'
+import { Told } from './Told'
 import type { Doing } from './useActivity'
 import { useFail } from './useFail'
 import { useSession } from './useSession'
@@ -29,7 +30,7 @@ function About({ of }: { of: Activity }) {
       <div>
         {is_there ? <Link to={thing === 'image' ? paths.image(id) : paths.instance(id)}><Name>{name ?? id}</Name></Link> : <Name>{name ?? id}</Name>}{' '}
         <span className="quiet">{i18n.exists(key) ? t(key as 'doing.image.upload') : action}</span>
-        {message && <div className="quiet small message">{visible(message)}</div>}
+        {message && <div className="quiet small message"><Told>{message}</Told></div>}
       </div>
     </div>
   )

@@ -28,7 +28,7 @@ export const project = {
   list: {
     filter: 'Filter', tag: 'Tag', hidden: 'Hidden images', any: 'Any', remove: 'Remove the filter {{what}}', clear: 'Clear', apply: 'Apply', columns: 'Columns', usual: 'As usual', csv: 'Save as CSV',
     csvFailed: 'The list could not be saved', range: '{{from}}–{{to}} of {{all}}', rangeOnly: '{{from}}–{{to}}', previous: 'Previous page', failed: 'Failed', search: 'Search name, ID, OS, tag',
-    passed: 'Clean', notPassed: 'Problems or not recognized', updated: 'Updated', chip: '{{name}}: {{value}}',
+    clean: 'Clean', problems: 'Problems found', partly: 'Not recognized or partly checked', updated: 'Updated', chip: '{{name}}: {{value}}',
   },
   community: { title: 'No community images', what: 'Images that other projects have opened to everybody appear here.' },
   palette: { open: 'Go to', title: 'Go to a page, an image or an instance', search: 'Page, image or instance', pages: 'Pages', none: 'Nothing found', hint: 'Ctrl+K opens this from anywhere.' },

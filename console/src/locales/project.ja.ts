@@ -29,7 +29,7 @@ export const project: typeof en = {
   list: {
     filter: 'フィルター', tag: 'タグ', hidden: '非表示のイメージ', any: 'すべて', remove: 'フィルター {{what}} を外す', clear: '消す', apply: '適用', columns: '列', usual: '標準に戻す', csv: 'CSV で保存',
     csvFailed: '一覧を保存できませんでした', range: '{{all}} 件中 {{from}}–{{to}}', rangeOnly: '{{from}}–{{to}}', previous: '前のページ', failed: '作成失敗', search: '名前、ID、OS、タグで検索',
-    passed: '問題なし', notPassed: '問題あり、または認識できず', updated: '更新', chip: '{{name}}: {{value}}',
+    clean: '問題なし', problems: '問題あり', partly: '認識できず、または一部のみ確認', updated: '更新', chip: '{{name}}: {{value}}',
   },
   community: { title: 'コミュニティイメージはありません', what: '別のプロジェクトが全員に公開したイメージがここに表示されます。' },
   palette: { open: '移動', title: 'ページ、イメージ、インスタンスへ移動', search: 'ページ、イメージ、インスタンス', pages: 'ページ', none: '見つかりませんでした', hint: 'Ctrl+K でどこからでも開けます。' },

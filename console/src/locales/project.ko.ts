@@ -29,7 +29,7 @@ export const project: typeof en = {
   list: {
     filter: '필터', tag: '태그', hidden: '숨긴 Image', any: '전체', remove: '필터 해제: {{what}}', clear: '지우기', apply: '적용', columns: '열', usual: '기본값으로', csv: 'CSV로 저장',
     csvFailed: '목록을 저장하지 못했습니다', range: '{{all}}개 중 {{from}}–{{to}}', rangeOnly: '{{from}}–{{to}}', previous: '이전 페이지', failed: '생성 실패', search: '이름, ID, OS, 태그 검색',
-    passed: '문제 없음', notPassed: '문제 있음 또는 확인 불가', updated: '변경', chip: '{{name}}: {{value}}',
+    clean: '문제 없음', problems: '문제 있음', partly: '확인 불가 또는 일부만 확인', updated: '변경', chip: '{{name}}: {{value}}',
   },
   community: { title: '커뮤니티 Image가 없습니다', what: '다른 프로젝트가 모두에게 공개한 Image가 여기에 표시됩니다.' },
   palette: { open: '이동', title: '페이지, Image, 인스턴스로 이동', search: '페이지, Image, 인스턴스', pages: '페이지', none: '찾은 항목이 없습니다', hint: '어디서나 Ctrl+K로 열 수 있습니다.' },

@@ -30,6 +30,7 @@ impl IntoParams for Filters {
                 "In the name or a tag, or the beginning of the id or of os_distro, in whatever case",
             ),
             word("verdict", &["passed", "failed"], "The outcome of the verification"),
+            word("problems", &["true", "false"], "Verified images in which something was found, or nothing"),
             word("failed", &["true", "false"], "Images whose last save failed, or the others"),
             word(
                 "visibility",

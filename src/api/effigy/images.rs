@@ -18,7 +18,7 @@ use crate::{
         paging::{MAX_PAGE, Query},
     },
     error::Result,
-    images::{Condition, Image, ListImages, PageVisibility, TextColumn},
+    images::{Comparison, Condition, Image, ListImages, NumberColumn, PageVisibility, TextColumn},
     model::verification::Verdict,
 };
 
@@ -219,6 +219,10 @@ fn word(wanted: &mut ListImages, name: &str, value: &str) -> Result<bool> {
         "verdict" => {
             let verdict: Verdict = value.parse()?;
             wanted.conditions.push(Condition::TextIn(TextColumn::Verdict, vec![verdict.into_str().into()]));
+        }
+        "problems" => {
+            let comparison = if list::flag(name, value)? { Comparison::Greater } else { Comparison::Equal };
+            wanted.conditions.push(Condition::Number(NumberColumn::Problems, comparison, 0));
         }
         "failed" => wanted.conditions.push(Condition::Failed(list::flag(name, value)?)),
         _ => return Ok(false),

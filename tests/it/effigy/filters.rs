@@ -36,7 +36,11 @@ async fn a_search_finds_names_ids_tags_and_systems() {
 async fn a_verdict_and_a_failure_are_filters() {
     let effigy = Effigy::start().await;
     let People { alice, .. } = effigy.people().await;
-    for (name, disk) in [("clean", linux_disk(&[])), ("unknown", micro_disk("unknown", 1 << 20))] {
+    for (name, disk) in [
+        ("clean", linux_disk(&[])),
+        ("history", linux_disk(&[("root/.bash_history", "passwd\n")])),
+        ("unknown", micro_disk("unknown", 1 << 20)),
+    ] {
         let id = alice.save_image(name, "raw", disk).await;
         crate::support::eventually("verified", std::time::Duration::from_secs(60), async || {
             let shown = alice.get(&format!("/effigy/v1/images/{id}")).await.expect(200).json();
@@ -48,7 +52,10 @@ async fn a_verdict_and_a_failure_are_filters() {
     let refused = alice.create_image("refused", json!({"disk_format": "qcow2"})).await;
     alice.upload(&refused, vec![7; 4096]).await.expect(415);
 
-    assert_eq!(names(&alice, "verdict=passed").await, ["clean"]);
+    assert_eq!(names(&alice, "verdict=passed").await, ["clean", "history"]);
+    assert_eq!(names(&alice, "verdict=passed&problems=false").await, ["clean"]);
+    assert_eq!(names(&alice, "problems=true").await, ["history"]);
+    assert_eq!(names(&alice, "verdict=failed&problems=false").await, ["unknown"]);
     assert_eq!(names(&alice, "verdict=failed").await, ["unknown"]);
     assert_eq!(names(&alice, "failed=true").await, ["refused"]);
     assert_eq!(names(&alice, "failed=false&status=queued").await, ["waiting"]);

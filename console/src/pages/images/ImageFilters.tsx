@@ -5,6 +5,13 @@ import type { Kind } from '../../api/images'
 import type { useFilters } from '../../components/useFilters'
 
 /** The filters beside search and status, by their words in the address. */
+/** The choices of the verification, and the conditions of each: as the words beside an image say it. */
+export const VERDICTS = {
+  clean: { verdict: 'passed', problems: 'false' },
+  problems: { problems: 'true' },
+  partly: { verdict: 'failed', problems: 'false' },
+} as const
+
 export const FILTERS = ['os', 'tag', 'visibility', 'verdict', 'hidden'] as const
 
 /** Distributions that images often have, as their property os_distro names them. */
@@ -27,7 +34,7 @@ export function ImageFilters({ filters: { get, set }, kind }: { filters: ReturnT
       )}
       <div>
         <label htmlFor={`${id}verdict`}>{t('column.verification')}</label>
-        <Select id={`${id}verdict`} popupMatchSelectWidth={false} value={get('verdict')} onChange={(verdict) => set({ verdict })} options={[any, { value: 'passed', label: t('list.passed') }, { value: 'failed', label: t('list.notPassed') }]} />
+        <Select id={`${id}verdict`} popupMatchSelectWidth={false} value={get('verdict')} onChange={(verdict) => set({ verdict })} options={[any, ...(Object.keys(VERDICTS) as (keyof typeof VERDICTS)[]).map((value) => ({ value, label: t(`list.${value}`) }))]} />
       </div>
       <Checkbox checked={get('hidden') !== ''} onChange={({ target }) => set({ hidden: target.checked ? 'yes' : '' })}>{t('list.hidden')}</Checkbox>
     </>

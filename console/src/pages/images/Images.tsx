@@ -25,7 +25,7 @@ import { osOf } from '../../lib/os'
 import { paths } from '../../paths'
 import { Empty } from '../../ui/Empty'
 import { choosableColumns, imageColumns } from './columns'
-import { FILTERS, ImageFilters } from './ImageFilters'
+import { FILTERS, VERDICTS, ImageFilters } from './ImageFilters'
 import { ImportImage } from './ImportImage'
 import { RejectedImages } from './RejectedImages'
 import { ShareButton } from './ShareButton'
@@ -74,7 +74,7 @@ export function Images() {
   const asked = isKind(word) && (isSharing || word !== 'shared') ? word : 'private'
   const isFailed = status === FAILED
   const conditions = {
-    search, status: isFailed ? '' : status, failed: isFailed ? 'true' : '', os_distro: get('os'), tag: get('tag'), verdict: get('verdict'), os_hidden: get('hidden') && 'true',
+    search, status: isFailed ? '' : status, failed: isFailed ? 'true' : '', os_distro: get('os'), tag: get('tag'), ...VERDICTS[get('verdict') as keyof typeof VERDICTS], os_hidden: get('hidden') && 'true',
     // Only one's own images are of several visibilities.
     visibility: asked === 'private' ? get('visibility') : '',
   }
@@ -217,7 +217,7 @@ function useChips({ get, set }: ReturnType<typeof useFilters>, kind: Kind): Chip
     ...chip('os', t('column.os'), get('os')),
     ...chip('tag', t('list.tag'), get('tag')),
     ...(kind === 'private' ? chip('visibility', t('column.visibility'), t(`visibility.${get('visibility') as 'private'}`)) : []),
-    ...chip('verdict', t('column.verification'), t(get('verdict') === 'passed' ? 'list.passed' : 'list.notPassed')),
+    ...chip('verdict', t('column.verification'), get('verdict') in VERDICTS ? t(`list.${get('verdict') as keyof typeof VERDICTS}`) : get('verdict')),
     ...chip('hidden', t('list.hidden')),
   ]
 }
