@@ -6,22 +6,23 @@
 //! gives the contents it has and lets go of deleted ones.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     ops::Deref,
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use anyhow::Context as _;
-use chunks::{Digest, Reader};
+use chunks::{Digest, Lane, Reader};
 use tokio::sync::Mutex;
 
 use crate::{
     db::{Database, chunks::StoreIndex},
     error::{Error, Result},
+    ids::ProjectId,
     model::{fill::Hold, image::StoreNames},
 };
 
@@ -51,6 +52,8 @@ pub struct Store {
     /// Where its chunks lie, and what keeps them.
     pub index: StoreIndex,
     pub chunks: chunks::Store,
+    /// The lanes of the projects that save or read now.
+    lanes: std::sync::Mutex<HashMap<ProjectId, Lane>>,
     /// Whether the last sweep of this process left something undone.
     sweep_stopped: AtomicBool,
     /// Held by a proof under way: a disk that hangs holds one thread, not one for each time that somebody asks.
@@ -151,6 +154,14 @@ impl Stores {
         self.open(names, root).await.map(|(_, reader)| reader)
     }
 
+    /// The same, read with this project's share of the store's work.
+    ///
+    /// # Errors
+    /// As [`Stores::reader`].
+    pub async fn reader_for(&self, project: ProjectId, names: &[String], root: &str) -> Result<Reader> {
+        self.open(names, root).await.map(|(store, reader)| reader.in_lane(&store.lane(project)))
+    }
+
     /// Which of these stores a content is best read from.
     ///
     /// # Errors
@@ -217,7 +228,14 @@ impl Store {
         let options = chunks::Options { reserve_bytes: settings.reserve_bytes, ..options };
         let chunks = chunks::Store::open(folder, Arc::new(index.clone()), options).await;
         let chunks = chunks.with_context(|| format!("cannot open the store '{name}' in {}", folder.display()))?;
-        Ok(Store { settings, index, chunks, sweep_stopped: AtomicBool::new(false), proof: Arc::default() })
+        Ok(Store {
+            settings,
+            index,
+            chunks,
+            lanes: Default::default(),
+            sweep_stopped: AtomicBool::new(false),
+            proof: Arc::default(),
+        })
     }
 
     /// Begins a save.
@@ -226,6 +244,20 @@ impl Store {
     /// `Unavailable` when the store or the database cannot take one now.
     pub async fn begin(self: &Arc<Store>) -> Result<Session> {
         Ok(Session { store: self.clone(), chunks: self.chunks.begin().await? })
+    }
+
+    /// Begins a save with this project's share of the store's work.
+    ///
+    /// # Errors
+    /// As [`Store::begin`].
+    pub async fn begin_for(self: &Arc<Store>, project: ProjectId) -> Result<Session> {
+        Ok(Session { store: self.clone(), chunks: self.chunks.begin_in(&self.lane(project)).await? })
+    }
+
+    fn lane(&self, project: ProjectId) -> Lane {
+        let mut lanes = self.lanes.lock().unwrap_or_else(PoisonError::into_inner);
+        lanes.retain(|_, lane| lane.is_in_use());
+        lanes.entry(project).or_default().clone()
     }
 
     /// Notes how the last sweep ended.

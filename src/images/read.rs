@@ -18,7 +18,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     identity::{Caller, image_policy::ImageAction},
-    ids::ImageId,
+    ids::{ImageId, ProjectId},
     queue::Work,
 };
 
@@ -49,16 +49,22 @@ impl Images {
     pub async fn file(&self, caller: &Caller, id: ImageId) -> Result<Option<File>> {
         let image = self.allowed(caller, id, ImageAction::Download).await?;
         match image.status {
-            Status::Active | Status::Deactivated => self.open_file(image).await.map(Some),
+            Status::Active | Status::Deactivated => {
+                // The one who reads pays for it, whosever the image is.
+                let project = caller.project.as_ref().map_or(image.owner, |project| project.id);
+                self.open_file(image, project).await.map(Some)
+            }
             Status::Queued | Status::Saving | Status::Uploading | Status::Importing | Status::Deleted => Ok(None),
         }
     }
 
-    async fn open_file(&self, image: Image) -> Result<File> {
+    /// Opens it with this project's share of the store's work.
+    async fn open_file(&self, image: Image, project: ProjectId) -> Result<File> {
+        let reader = |root| self.0.stores.reader_for(project, &image.stores.0, root);
         let content = match (&image.file_root, &image.disk_root) {
-            (Some(file), _) => Content::Uploaded(self.reader(&image, file).await?),
+            (Some(file), _) => Content::Uploaded(reader(file).await?),
             (None, Some(disk)) => {
-                let disk = self.reader(&image, disk).await?;
+                let disk = reader(disk).await?;
                 Content::Rendered(Arc::new(rendering(&disk).await?), disk)
             }
             (None, None) => return Err(Error::internal(anyhow::anyhow!("image {} has no content", image.id))),
@@ -83,7 +89,8 @@ impl Images {
         if !is_ready || image.checksum.is_some() {
             return Ok(());
         }
-        let file = self.open_file(image).await?;
+        let project = image.owner;
+        let file = self.open_file(image, project).await?;
         let (md5, sha512) = (Hash::md5(), Hash::sha512());
         let mut bytes = file.stream(0..file.size_bytes);
         while let Some(bytes) = bytes.next().await {

@@ -50,7 +50,7 @@ pub(crate) struct Prepared {
     pub(crate) records: Vec<NewRecord>,
     /// Segments that hold chunks which another save appended and has not committed.
     pub(crate) durable_with: Vec<Arc<OpenSegment>>,
-    pub(crate) _permits: [OwnedSemaphorePermit; 2],
+    pub(crate) _permits: [OwnedSemaphorePermit; 3],
 }
 
 /// The things that the preparation of a batch uses: parts of the store, and the session's numbers.
@@ -86,7 +86,7 @@ impl Workshop {
     pub(crate) async fn prepare(
         self,
         changes: Vec<(u64, Change)>,
-        permits: [OwnedSemaphorePermit; 2],
+        permits: [OwnedSemaphorePermit; 3],
     ) -> Result<Prepared, Error> {
         let hashed = Workshop::run(&self.contents.cpu, move || hash(changes)).await?;
         let wanted: Vec<Digest> = hashed.iter().map(|chunk| chunk.digest).filter(|digest| !digest.is_zero()).collect();

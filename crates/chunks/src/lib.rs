@@ -33,6 +33,7 @@ mod error;
 mod fetch;
 mod files;
 mod index;
+mod lane;
 mod lately;
 mod manifest;
 mod prove;
@@ -56,6 +57,7 @@ pub use error::{Error, ForeignError};
 pub use index::{
     Answer, BATCH_ROWS, Index, Location, Move, Row, SegmentRow, SegmentState, SessionRow, SweepRow, Totals,
 };
+pub use lane::Lane;
 pub use reader::Reader;
 pub use scrub::{ScrubOptions, ScrubReport};
 pub use session::{Patch, Session, Writer};
@@ -66,6 +68,10 @@ pub use usage::{Stats, Usage};
 /// How much of a content one chunk holds: the cluster size of qcow2, so that an uncompressed
 /// qcow2 file and its disk share every chunk.
 pub const CHUNK_BYTES: usize = 65_536;
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(2, usize::from)
+}
 
 /// The result of a save.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use crate::contents::{Contents, Leaf};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::fetch;
+use crate::lane::Lane;
 use crate::manifest::{LEAF_CHUNKS, Manifest, chunk_count};
 
 /// A stream's read-ahead window.
@@ -36,6 +37,7 @@ static ZEROES: [u8; CHUNK_BYTES] = [0; CHUNK_BYTES];
 pub struct Reader {
     contents: Arc<Contents>,
     ahead: Arc<Semaphore>,
+    lane: Lane,
     root: Digest,
     manifest: Arc<Manifest>,
 }
@@ -43,7 +45,12 @@ pub struct Reader {
 impl Reader {
     pub(crate) async fn open(contents: Arc<Contents>, ahead: Arc<Semaphore>, root: Digest) -> Result<Reader, Error> {
         let manifest = contents.manifest(root).await?;
-        Ok(Reader { contents, ahead, root, manifest })
+        Ok(Reader { contents, ahead, lane: Lane::default(), root, manifest })
+    }
+
+    /// The same, with its streams in this lane; a reader has one of its own at first.
+    pub fn in_lane(self, lane: &Lane) -> Reader {
+        Reader { lane: lane.clone(), ..self }
     }
 
     /// Returns how many bytes the content has.
@@ -258,6 +265,8 @@ impl Ahead {
             self.next = end;
             let len = (end - start) as usize;
             self.windows.push_back(AbortOnDropHandle::new(tokio::spawn(async move {
+                // Held for the read alone: what was read waits for its client without it.
+                let _turn = reader.lane.windows.clone().acquire_owned().await.map_err(|_| Error::Closed)?;
                 let pieces = match end - start == WINDOW_BYTES {
                     true => reader.shared_pieces(start, len).await?,
                     false => reader.read_pieces(start, len).await?,

@@ -16,6 +16,7 @@ use crate::contents::Contents;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::index::Index;
+use crate::lane::Lane;
 use crate::manifest::{MAX_CONTENT_BYTES, chunk_count};
 use crate::store::Inner;
 use crate::{CHUNK_BYTES, Content};
@@ -37,6 +38,7 @@ pub struct Session {
 /// The state that keeps a session alive; its writers and patches share it.
 struct Hold {
     inner: Arc<Inner>,
+    lane: Lane,
     id: u64,
     epoch: u64,
     ended: AtomicBool,
@@ -49,7 +51,7 @@ struct Hold {
 }
 
 impl Session {
-    pub(crate) async fn begin(inner: Arc<Inner>) -> Result<Session, Error> {
+    pub(crate) async fn begin(inner: Arc<Inner>, lane: Lane) -> Result<Session, Error> {
         let lease = inner.options.lease;
         let row = inner.index.begin_session(inner.owner, lease).await.map_err(Error::index)?;
         let lost = Arc::new(AtomicBool::new(false));
@@ -57,6 +59,7 @@ impl Session {
         Ok(Session {
             hold: Arc::new(Hold {
                 inner,
+                lane,
                 id: row.id,
                 epoch: row.epoch,
                 ended: AtomicBool::new(false),
@@ -241,13 +244,15 @@ impl Save {
     async fn send_batch(&mut self) -> Result<(), Error> {
         self.hold.check_alive()?;
         let own = self.permits.clone().acquire_owned().await.map_err(|_| Error::Closed)?;
-        // The save's own permit first, then the shared one, one batch after the other. A batch that has
-        // both can always be finished, so those that wait here never wait for each other.
+        // The save's own permit first, then its lane's, then the shared one, one batch after the other. A batch that
+        // has all can always be finished, so those that wait here never wait for each other. The queue that all share
+        // has few of each lane in it, so one with many saves keeps no other waiting.
+        let lane = self.hold.lane.batches.clone().acquire_owned().await.map_err(|_| Error::Closed)?;
         let shared = self.hold.inner.batches.clone().acquire_owned().await.map_err(|_| Error::Closed)?;
         // No `.await` from here to the send: a caller dropped above has lost nothing.
         let rest = self.batch.split_off(self.batch.len().min(BATCH_CHUNKS));
         let batch = std::mem::replace(&mut self.batch, rest);
-        let prepared = tokio::spawn(self.workshop.clone().prepare(batch, [own, shared]));
+        let prepared = tokio::spawn(self.workshop.clone().prepare(batch, [own, lane, shared]));
         match self.steps.send(Step::Batch(prepared)) {
             Ok(()) => Ok(()),
             Err(_) => Err(self.failure().await),

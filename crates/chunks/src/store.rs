@@ -12,6 +12,7 @@ use crate::digest::Digest;
 use crate::error::Error;
 use crate::files::{Files, OwnerLock};
 use crate::index::Index;
+use crate::lane::Lane;
 use crate::lately::Lately;
 use crate::reader::Reader;
 use crate::recover;
@@ -82,7 +83,7 @@ impl Store {
         let files = Arc::new(Files::open(dir)?);
         let (owner, lock) = register(&files, &*index).await?;
         // One more than there are processors, so that one that waits for the disk idles none.
-        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let cores = crate::cores();
         let cpu = Arc::new(Semaphore::new(cores + 1));
         let bounds = Bounds {
             manifests: options.leaf_cache_bytes / 4,
@@ -104,9 +105,14 @@ impl Store {
         Ok(Store { inner })
     }
 
-    /// Begins a save.
+    /// Begins a save in a lane of its own.
     pub async fn begin(&self) -> Result<Session, Error> {
-        Session::begin(self.inner.clone()).await
+        self.begin_in(&Lane::default()).await
+    }
+
+    /// Begins a save.
+    pub async fn begin_in(&self, lane: &Lane) -> Result<Session, Error> {
+        Session::begin(self.inner.clone(), lane.clone()).await
     }
 
     /// Opens the content of this root. Costs one read of the root, or none when it is cached.

@@ -165,7 +165,7 @@ impl Intake {
         declared: &Declared,
         body: &mut Body,
     ) -> Result<Filled> {
-        let session = self.store.begin().await?;
+        let session = self.store.begin_for(image.owner).await?;
         let saved = self.save(fill, &session, image, declared, body).await;
         let (saved, session) = session.unless_failed(saved).await?;
         Ok(Filled { saved, sessions: vec![session], with_checksums: false })

@@ -18,7 +18,10 @@ use crate::{
     error::Result,
     identity::Caller,
     ids::ImageId,
-    model::fill::{Done, FillKind, StagedBytes},
+    model::{
+        fill::{Done, FillKind, StagedBytes},
+        image::Image,
+    },
     stores::Session,
 };
 
@@ -40,8 +43,8 @@ impl Images {
     }
 
     async fn take_in(&self, caller: &Caller, id: ImageId, declared: &Declared, body: &mut Body) -> Result<()> {
-        let (_, mut fill, mut intake, _slot) = self.begin_intake(caller, id, FillKind::Stage, declared).await?;
-        let kept = match fill.while_held(intake.stage(&fill, declared, body)).await {
+        let (image, mut fill, mut intake, _slot) = self.begin_intake(caller, id, FillKind::Stage, declared).await?;
+        let kept = match fill.while_held(intake.stage(&fill, &image, declared, body)).await {
             Ok((staged, session)) => {
                 let hold = session.hold();
                 fill.end(Done::Staged(&staged, &hold), vec![session], None).await.map(|()| staged.bytes)
@@ -63,8 +66,14 @@ impl Images {
 
 impl Intake {
     /// Keeps the bytes as they come; the import judges them later.
-    async fn stage(&mut self, fill: &Fill, declared: &Declared, body: &mut Body) -> Result<(StagedBytes, Session)> {
-        let session = self.store.begin().await?;
+    async fn stage(
+        &mut self,
+        fill: &Fill,
+        image: &Image,
+        declared: &Declared,
+        body: &mut Body,
+    ) -> Result<(StagedBytes, Session)> {
+        let session = self.store.begin_for(image.owner).await?;
         let staged = self.keep(fill, &session, declared, body).await;
         session.unless_failed(staged).await
     }

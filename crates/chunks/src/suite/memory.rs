@@ -1,6 +1,7 @@
 //! An index in memory, for tests: its methods are short enough to be compared with the contract by eye.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,14 @@ use crate::index::{Answer, Index, Location, Move, Row, SegmentRow, SegmentState,
 #[derive(Debug, Default)]
 pub struct MemoryIndex {
     state: Mutex<State>,
+    slow: Slow,
+}
+
+/// Digests of which no claim is answered for now, and how many claims wait for that.
+#[derive(Debug, Default)]
+struct Slow {
+    digests: Mutex<BTreeSet<Digest>>,
+    waiting: AtomicUsize,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -44,7 +53,21 @@ impl MemoryIndex {
 
     /// Copies the index as it is now: what a crash at this moment would leave.
     pub fn snapshot(&self) -> MemoryIndex {
-        MemoryIndex { state: Mutex::new(self.state().clone()) }
+        MemoryIndex { state: Mutex::new(self.state().clone()), slow: Slow::default() }
+    }
+
+    /// Answers no claim of these any more, until this is called again with others.
+    pub fn stall(&self, digests: impl IntoIterator<Item = Digest>) {
+        *self.slow() = digests.into_iter().collect();
+    }
+
+    /// Returns how many claims wait.
+    pub fn stalled(&self) -> usize {
+        self.slow.waiting.load(Ordering::SeqCst)
+    }
+
+    fn slow(&self) -> MutexGuard<'_, BTreeSet<Digest>> {
+        self.slow.digests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -148,6 +171,11 @@ impl Index for MemoryIndex {
     }
 
     async fn claim(&self, epoch: u64, digests: &[Digest]) -> Answer<Vec<Option<Row>>> {
+        self.slow.waiting.fetch_add(1, Ordering::SeqCst);
+        while digests.iter().any(|digest| self.slow().contains(digest)) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        self.slow.waiting.fetch_sub(1, Ordering::SeqCst);
         let mut state = self.state();
         let claim = |digest| {
             let row = state.rows.get_mut(digest).filter(|row| row.is_good())?;

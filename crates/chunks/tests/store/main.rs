@@ -6,6 +6,7 @@ mod crash;
 mod damage;
 mod full;
 mod index;
+mod lanes;
 mod model;
 mod rot;
 mod save;
