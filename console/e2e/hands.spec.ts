@@ -110,7 +110,7 @@ const stickingOut = (page: Page) =>
 
 /** Pages with a list or with cards. */
 const PAGES = ['/', '/api-access', '/images?kind=private', '/instances', '/launch', '/key-pairs', '/activity']
-const ADMIN = ['/projects', '/users', '/flavors', '/audit']
+const ADMIN = ['/host', '/projects', '/users', '/flavors', '/audit', '/images?kind=all', '/instances?scope=all']
 
 test('no page is wider than its window, and no name a column of letters', async ({ page, cloud }) => {
   test.setTimeout(400_000)
@@ -138,7 +138,7 @@ test('no page is wider than its window, and no name a column of letters', async 
 test('no page of administration is wider than its window', async ({ page, cloud }) => {
   const { service } = cloud
   await signIn(page, service.url, 'admin', service.adminPassword())
-  for (const width of [390, 1024]) {
+  for (const width of [320, 390, 1024, 1440]) {
     await page.setViewportSize({ width, height: 860 })
     for (const path of ADMIN) {
       await page.goto(service.url + path)

@@ -6,7 +6,7 @@ import { IMAGE_TABS } from '../src/paths'
 import { expect, settled, signIn, test } from './acts'
 import type { Service } from './service'
 
-const PAGES = ['/', '/api-access', '/instances', '/launch', '/images?kind=public', '/images?kind=private', '/images?kind=shared', '/key-pairs', '/activity', '/flavors', '/projects', '/users', '/audit']
+const PAGES = ['/', '/api-access', '/instances', '/launch', '/images?kind=public', '/images?kind=private', '/images?kind=shared', '/key-pairs', '/activity', '/flavors', '/host', '/projects', '/users', '/audit', '/images?kind=all', '/instances?scope=all']
 
 /** Every text of a language, by its path. */
 function texts(of: object, path = ''): [string, string][] {

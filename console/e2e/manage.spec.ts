@@ -102,7 +102,7 @@ test('an admin makes a project, a user and a role, and the audit tells', async (
   await dialog.getByRole('button', { name: 'Add' }).click()
   await expect(dialog.getByRole('row', { name: /carol.*member/ })).toBeVisible()
   await page.goto(`${service.url}/audit`)
-  await page.getByLabel('Action').fill('user.create')
+  await page.getByLabel('Action', { exact: true }).fill('user.create')
   await expect(page).toHaveURL(/action=user.create/)
   await expect(page.getByRole('row', { name: /admin.*user\.create/ }).first()).toBeVisible()
 

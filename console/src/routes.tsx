@@ -50,6 +50,7 @@ export const router = createBrowserRouter([
               {
                 element: <OnlyAdmin />,
                 children: [
+                    { path: PAGES.host, lazy: async () => ({ Component: (await import('./pages/admin/Host')).Host }) },
                     { path: PAGES.projects, lazy: async () => ({ Component: (await import('./pages/admin/Projects')).Projects }) },
                     { path: PAGES.users, lazy: async () => ({ Component: (await import('./pages/admin/Users')).Users }) },
                     { path: PAGES.audit, lazy: async () => ({ Component: (await import('./pages/admin/Audit')).Audit }) },

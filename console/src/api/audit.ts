@@ -5,25 +5,55 @@ export interface AuditEvent {
   id: string
   time: string
   request_id: string
+  client_request_id: string | null
+  user_id: string | null
   user_name: string | null
+  project_id: string | null
   project_name: string | null
   address: string | null
   action: string
   target_id: string | null
-  outcome: string
+  outcome: 'success' | 'failure'
+  status: number
   reason: string | null
   /** How often: refused sign-ins of one hour are counted on their first. */
   times: number
 }
 
-export const auditQuery = (wanted: { action: string; after: string; limit: number }) =>
+/** The conditions of the list; each that is not empty must hold. */
+export interface AuditFilters {
+  action?: string
+  user_name?: string
+  project_name?: string
+  target_id?: string
+  request_id?: string
+  outcome?: string
+  /** Times in the form of ISO 8601. */
+  since?: string
+  until?: string
+}
+
+function page(filters: AuditFilters, limit: number, after: string, signal?: AbortSignal) {
+  const words = Object.entries({ ...filters, limit: String(limit), marker: after }).filter(([, value]) => value)
+  return effigy<{ events: AuditEvent[] }>(`/audit?${new URLSearchParams(words)}`, { signal })
+}
+
+export const auditQuery = (filters: AuditFilters, limit: number, after: string) =>
   queryOptions({
-    queryKey: ['audit', wanted],
-    queryFn: ({ signal }) => {
-      const words = new URLSearchParams({ limit: String(wanted.limit) })
-      if (wanted.action) words.set('action', wanted.action)
-      if (wanted.after) words.set('marker', wanted.after)
-      return effigy<{ events: AuditEvent[] }>(`/audit?${words}`, { signal })
-    },
+    queryKey: ['audit', filters, after],
+    queryFn: ({ signal }) => page(filters, limit, after, signal),
     select: (answer: { events: AuditEvent[] }) => answer.events,
   })
+
+/** Events on a page of those that are saved. */
+const AT_ONCE = 1000
+
+/** The events, page by page; `most` at most. */
+export async function allEvents(filters: AuditFilters, most: number): Promise<AuditEvent[]> {
+  const all: AuditEvent[] = []
+  for (;;) {
+    const { events } = await page(filters, AT_ONCE, all.at(-1)?.id ?? '')
+    all.push(...events)
+    if (events.length < AT_ONCE || all.length >= most) return all.slice(0, most)
+  }
+}

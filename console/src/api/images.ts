@@ -5,6 +5,8 @@ import { namesIn } from './stores'
 import type { Verdict } from './verification'
 
 export type Kind = 'public' | 'private' | 'shared' | 'community'
+/** The lists of images: of a kind, or for an administrator those of all projects. */
+export type ImagesTab = Kind | 'all'
 export type ImageStatus = 'queued' | 'saving' | 'uploading' | 'importing' | 'active' | 'deactivated'
 
 export interface Image {
@@ -71,6 +73,7 @@ export interface ImageFilters {
   problems?: string
   os_hidden?: string
   failed?: string
+  owner?: string
 }
 
 export interface ListImages extends ImageFilters {

@@ -35,6 +35,9 @@ export interface Instance {
 export interface ListInstances {
   search?: string
   status?: string
+  /** Of all projects, or of this one of them; for an administrator. */
+  everywhere?: boolean
+  owner?: string
   marker?: string
   /** The instance that the page ends before; in the place of a marker. */
   before?: string
@@ -68,10 +71,12 @@ const literally = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 export const isChanging = (instance: Instance) =>
   instance['OS-EXT-STS:task_state'] !== null || ['BUILD', 'REBOOT', 'HARD_REBOOT'].includes(instance.status)
 
-function wordsOf({ search, status, marker, before, limit = 50 }: ListInstances): URLSearchParams {
+function wordsOf({ search, status, everywhere, owner, marker, before, limit = 50 }: ListInstances): URLSearchParams {
   const words = new URLSearchParams({ limit: String(limit) })
   if (search) words.set('name', `(?i)${literally(search)}`)
   if (status) words.set('status', status)
+  if (everywhere) words.set('all_tenants', '1')
+  if (everywhere && owner) words.set('project_id', owner)
   if (before ?? marker) words.set('marker', before || marker || '')
   // The page before one is the page after it in the reversed order.
   if (before) words.set('sort_dir', 'asc')
@@ -92,7 +97,7 @@ export const instancesQuery = (wanted: ListInstances) => {
 }
 
 /** Every instance of a list, page by page. */
-export async function allInstances(wanted: Pick<ListInstances, 'search' | 'status'>): Promise<Instance[]> {
+export async function allInstances(wanted: Omit<ListInstances, 'marker' | 'before' | 'limit'>): Promise<Instance[]> {
   const all: Instance[] = []
   for (let marker = ''; ; marker = all.at(-1)?.id ?? '') {
     const { servers } = await compute<{ servers: Instance[] }>(`/servers/detail?${wordsOf({ ...wanted, marker, limit: 1000 })}`)

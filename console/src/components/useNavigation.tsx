@@ -1,4 +1,4 @@
-import { ApiOutlined, AppstoreOutlined, AuditOutlined, CloudServerOutlined, HddOutlined, HomeOutlined, KeyOutlined, ProjectOutlined, TeamOutlined } from '@ant-design/icons'
+import { ApiOutlined, AppstoreOutlined, AuditOutlined, CloudServerOutlined, DashboardOutlined, HddOutlined, HomeOutlined, KeyOutlined, ProjectOutlined, TeamOutlined } from '@ant-design/icons'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { paths } from '../paths'
@@ -23,6 +23,7 @@ export function useNavigation(): { project: Place[]; administration: Place[]; ot
       runs && { to: paths.keyPairs, icon: <KeyOutlined />, label: t('nav.keyPairs') },
     ]),
     administration: isAdmin ? places([
+      { to: paths.host, icon: <DashboardOutlined />, label: t('admin.host.title') },
       runs && { to: paths.flavors, icon: <AppstoreOutlined />, label: t('nav.flavors') },
       { to: paths.projects, icon: <ProjectOutlined />, label: t('nav.projects') },
       { to: paths.users, icon: <TeamOutlined />, label: t('nav.users') },
@@ -33,6 +34,8 @@ export function useNavigation(): { project: Place[]; administration: Place[]; ot
       { to: paths.upload, icon: <HddOutlined />, label: t('upload.title') },
       { to: paths.activity, icon: <HomeOutlined />, label: t('activity.title') },
       { to: paths.apiAccess, icon: <ApiOutlined />, label: t('access.title') },
+      isAdmin && runs && { to: paths.allInstances, icon: <CloudServerOutlined />, label: `${t('nav.instances')}: ${t('admin.scope.all')}` },
+      isAdmin && { to: paths.allImages, icon: <HddOutlined />, label: `${t('nav.images')}: ${t('admin.scope.all')}` },
     ]),
   }
 }

@@ -32,3 +32,14 @@ export const clock = (time: number, language: string) => clockFormat(language).f
 
 /** The whole time, in the person's language and zone. */
 export const wholeTime = (text: string, language: string) => wholeFormat(language).format(parseTime(text))
+
+/** The moment at which a day (`2026-11-27`) begins where the person is, for the API; nothing for what is no day. */
+export function dayBegins(day: string, later = 0): string {
+  const [year, month, date] = /^(\d{4})-(\d\d)-(\d\d)$/.exec(day)?.slice(1).map(Number) ?? []
+  if (year === undefined || month === undefined || date === undefined) return ''
+  const begins = new Date(year, month - 1, date + later)
+  return Number.isNaN(begins.getTime()) ? '' : begins.toISOString().replace(/\.\d+Z$/, 'Z')
+}
+
+/** The moment at which a day has ended. */
+export const dayAfter = (day: string) => dayBegins(day, 1)

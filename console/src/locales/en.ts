@@ -1,3 +1,4 @@
+import { admin } from './admin.en'
 import { findings } from './findings.en'
 import { project } from './project.en'
 
@@ -193,6 +194,7 @@ export const en = {
   hands: { on: 'Whoever gets the image gets this too', said: 'It was shared, with what should not leave it' },
   finding: findings,
   ...project,
+  admin,
   history: { create: 'Launch', start: 'Start', stop: 'Instance shutdown', forceOff: 'Force off', reboot: 'Reboot', createImage: 'Create image', delete: 'Delete' },
 }
 

@@ -1,4 +1,5 @@
 import type { Messages } from './en'
+import { admin } from './admin.ja'
 import { findings } from './findings.ja'
 import { project } from './project.ja'
 
@@ -178,5 +179,6 @@ export const ja: Messages = {
   hands: { on: 'イメージを受け取るプロジェクトは、次のものも受け取ります', said: '外に出てはならないものを含んだまま共有されました' },
   finding: findings,
   ...project,
+  admin,
   history: { create: '作成', start: '起動', stop: 'インスタンスのシャットダウン', forceOff: '強制停止', reboot: '再起動', createImage: 'イメージの作成', delete: '削除' },
 }

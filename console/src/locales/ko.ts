@@ -1,4 +1,5 @@
 import type { Messages } from './en'
+import { admin } from './admin.ko'
 import { findings } from './findings.ko'
 import { project } from './project.ko'
 
@@ -178,5 +179,6 @@ export const ko: Messages = {
   hands: { on: 'Image를 받는 프로젝트는 다음 내용도 함께 받습니다', said: '밖으로 나가면 안 되는 내용과 함께 공유되었습니다' },
   finding: findings,
   ...project,
+  admin,
   history: { create: '생성', start: '시작', stop: '인스턴스 종료(Shutdown)', forceOff: '강제 종료', reboot: '재부팅', createImage: 'Image 생성', delete: '삭제' },
 }

@@ -1,12 +1,14 @@
 import { PlusOutlined } from '@ant-design/icons'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { App, Button, Form, Input, InputNumber, Table } from 'antd'
+import { App, Button, Form, Input, InputNumber, Space, Table } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { createFlavor, deleteFlavor, type Flavor, flavorsQuery, type NewFlavor } from '../../api/flavors'
+import { changeFlavor, createFlavor, deleteFlavor, type Flavor, flavorsQuery, type NewFlavor } from '../../api/flavors'
 import { Failure } from '../../components/Failure'
+import { Name } from '../../components/Name'
 import { PageHead } from '../../components/PageHead'
 import { useFail } from '../../components/useFail'
+import { useWidth } from '../../components/useWidth'
 import { FormDialog } from '../../components/FormDialog'
 import { bytes } from '../../lib/bytes'
 
@@ -15,7 +17,9 @@ export function Flavors() {
   const { modal } = App.useApp()
   const fail = useFail()
   const queries = useQueryClient()
-  const [isOpen, setOpen] = useState(false)
+  const [dialog, setDialog] = useState<'create' | Flavor>()
+  const width = useWidth()
+  const sizes = ({ vcpus, ram, disk }: Flavor) => [`${vcpus} vCPU`, bytes(ram * 1024 * 1024), disk === 0 ? t('flavor.ofImage') : `${disk} GiB`]
   const { data, error, isPending, refetch } = useQuery(flavorsQuery)
   const remove = ({ id, name }: Flavor) =>
     modal.confirm({
@@ -31,12 +35,12 @@ export function Flavors() {
   return (
     <>
       <PageHead title={t('nav.flavors')}>
-        <Button type="primary" icon={<PlusOutlined aria-hidden />} onClick={() => setOpen(true)}>{t('flavors.create')}</Button>
+        <Button type="primary" icon={<PlusOutlined aria-hidden />} onClick={() => setDialog('create')}>{t('flavors.create')}</Button>
       </PageHead>
       {error ? (
         <Failure error={error} retry={() => void refetch()} />
       ) : (
-        <div className="card">
+        <div className="card admin-list">
           <Table<Flavor>
             size="middle"
             rowKey="id"
@@ -44,37 +48,65 @@ export function Flavors() {
             dataSource={data}
             pagination={false}
             columns={[
-              { title: t('column.name'), dataIndex: 'name', render: (name: string) => <span className="name-cell">{name}</span> },
-              { title: 'vCPU', dataIndex: 'vcpus', align: 'right', className: 'number', width: 100 },
-              { title: t('flavor.memory'), align: 'right', className: 'number', width: 140, render: (_, { ram }) => bytes(ram * 1024 * 1024) },
-              { title: t('flavor.disk'), align: 'right', className: 'number', width: 140, render: (_, { disk }) => (disk === 0 ? t('flavor.ofImage') : `${disk} GiB`) },
-              { title: 'ID', dataIndex: 'id', render: (id: string) => <span className="mono quiet">{id}</span> },
-              { title: '', key: 'do', width: 110, align: 'right', render: (_, flavor) => <Button size="small" danger onClick={() => remove(flavor)}>{t('flavors.delete.submit')}</Button> },
+              { title: t('column.name'), key: 'name', render: (_, flavor) => <FlavorName flavor={flavor} sizes={width < 600 ? sizes(flavor) : []} /> },
+              ...(width < 600 ? [] : [
+                { title: 'vCPU', dataIndex: 'vcpus', align: 'right' as const, className: 'number', width: 100 },
+                { title: t('flavor.memory'), key: 'memory', align: 'right' as const, className: 'number', width: 120, render: (_: unknown, flavor: Flavor) => sizes(flavor)[1] },
+                { title: t('flavor.disk'), key: 'disk', align: 'right' as const, className: 'number', width: 140, render: (_: unknown, flavor: Flavor) => sizes(flavor)[2] },
+              ]),
+              ...(width < 992 ? [] : [{ title: 'ID', dataIndex: 'id', render: (id: string) => <span className="mono quiet">{id}</span> }]),
+              {
+                title: '', key: 'do', align: 'right',
+                render: (_, flavor) => (
+                  <Space wrap>
+                    <Button size="small" onClick={() => setDialog(flavor)}>{t('admin.flavors.edit')}</Button>
+                    <Button size="small" onClick={() => remove(flavor)}>{t('flavors.delete.submit')}</Button>
+                  </Space>
+                ),
+              },
             ]}
           />
         </div>
       )}
-      {isOpen && <CreateFlavor onClose={() => setOpen(false)} />}
+      {dialog && <FlavorForm flavor={dialog === 'create' ? undefined : dialog} onClose={() => setDialog(undefined)} />}
     </>
   )
 }
 
-function CreateFlavor({ onClose }: { onClose: () => void }) {
+/** A name; where there is no room for columns, the sizes below it. */
+function FlavorName({ flavor: { name, description }, sizes }: { flavor: Flavor; sizes: string[] }) {
+  return (
+    <>
+      <span className="name-cell"><Name>{name}</Name></span>
+      {sizes.length > 0 && <div className="number small">{sizes.join(' · ')}</div>}
+      {description && <div className="quiet small">{description}</div>}
+    </>
+  )
+}
+
+interface Sizes extends NewFlavor {
+  description: string
+}
+
+/** Makes a flavor, or makes one anew with other sizes. */
+function FlavorForm({ flavor, onClose }: { flavor?: Flavor; onClose: () => void }) {
   const { t } = useTranslation()
   const queries = useQueryClient()
   const save = useMutation({
-    mutationFn: createFlavor,
-    onSuccess: async () => {
-      await queries.invalidateQueries({ queryKey: ['flavors'] })
-      onClose()
-    },
+    mutationFn: ({ description, ...sizes }: Sizes) => (flavor ? changeFlavor(flavor, { ...sizes, description: description || null }) : createFlavor(sizes)),
+    onSuccess: onClose,
+    onSettled: () => queries.invalidateQueries({ queryKey: ['flavors'] }),
   })
+  const title = flavor ? t('admin.flavors.editOf', { name: flavor.name }) : t('flavors.create')
+  const initial = flavor ? { ...flavor, description: flavor.description ?? '' } : { vcpus: 1, ram: 512, disk: 1 }
   return (
-    <FormDialog title={t('flavors.create')} submit={t('flavors.create')} isBusy={save.isPending} error={save.error} initialValues={{ vcpus: 1, ram: 512, disk: 1 }} onSubmit={(typed: NewFlavor) => save.mutate(typed)} onClose={onClose} width={440}>
-        <Form.Item name="name" label={t('form.name')} rules={[{ required: true, whitespace: true, message: t('form.required') }]}><Input autoFocus autoComplete="off" /></Form.Item>
-        <Form.Item name="vcpus" label="vCPU"><InputNumber min={1} precision={0} style={{ width: '100%' }} /></Form.Item>
-        <Form.Item name="ram" label={t('flavor.memory')}><InputNumber min={64} precision={0} suffix="MiB" style={{ width: '100%' }} /></Form.Item>
-        <Form.Item name="disk" label={t('flavor.disk')}><InputNumber min={0} precision={0} suffix="GiB" style={{ width: '100%' }} /></Form.Item>
+    <FormDialog title={title} submit={flavor ? t('admin.flavors.save') : t('flavors.create')} isBusy={save.isPending} error={save.error} initialValues={initial} onSubmit={(typed: Sizes) => save.mutate(typed)} onClose={onClose} width={440}>
+        {flavor && <p className="quiet" style={{ marginTop: 0 }}>{t('admin.flavors.copy')}</p>}
+        {!flavor && <Form.Item name="name" label={t('form.name')} rules={[{ required: true, whitespace: true, message: t('form.required') }]}><Input autoFocus autoComplete="off" /></Form.Item>}
+        <Form.Item name="vcpus" label="vCPU" rules={[{ required: true, message: t('form.required') }]}><InputNumber min={1} precision={0} style={{ width: '100%' }} /></Form.Item>
+        <Form.Item name="ram" label={t('flavor.memory')} rules={[{ required: true, message: t('form.required') }]}><InputNumber min={64} precision={0} suffix="MiB" style={{ width: '100%' }} /></Form.Item>
+        <Form.Item name="disk" label={t('flavor.disk')} rules={[{ required: true, message: t('form.required') }]}><InputNumber min={0} precision={0} suffix="GiB" style={{ width: '100%' }} /></Form.Item>
+        {flavor && <Form.Item name="description" label={t('admin.flavors.description')} rules={[{ max: 255 }]}><Input autoComplete="off" /></Form.Item>}
     </FormDialog>
   )
 }

@@ -1,12 +1,14 @@
 import { PlusOutlined } from '@ant-design/icons'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { App, Button, Form, Input, Space, Switch, Table } from 'antd'
-import { useState } from 'react'
+import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { changeUser, createUser, deleteUser, type User, usersQuery } from '../../api/identity'
+import { type Assignment, assignmentsQuery, changeUser, createUser, deleteUser, type User, usersQuery } from '../../api/identity'
 import { Failure } from '../../components/Failure'
+import { Name } from '../../components/Name'
 import { PageHead } from '../../components/PageHead'
 import { useFail } from '../../components/useFail'
+import { useWidth } from '../../components/useWidth'
 import { useSession } from '../../components/useSession'
 import { FormDialog } from '../../components/FormDialog'
 
@@ -18,6 +20,9 @@ export function Users() {
   const queries = useQueryClient()
   const [dialog, setDialog] = useState<'create' | User>()
   const { data, error, isPending, refetch } = useQuery(usersQuery)
+  const width = useWidth()
+  const { data: assignments } = useQuery(assignmentsQuery)
+  const held = useMemo(() => rolesByUser(assignments ?? []), [assignments])
   const again = () => queries.invalidateQueries({ queryKey: ['users'] })
   const remove = ({ id, name }: User) =>
     modal.confirm({
@@ -37,7 +42,7 @@ export function Users() {
       {error ? (
         <Failure error={error} retry={() => void refetch()} />
       ) : (
-        <div className="card">
+        <div className="card admin-list">
           <Table<User>
             size="middle"
             rowKey="id"
@@ -45,18 +50,19 @@ export function Users() {
             dataSource={data}
             pagination={false}
             columns={[
-              { title: t('column.name'), dataIndex: 'name', render: (name: string) => <span className="name-cell">{name}</span> },
-              { title: 'ID', dataIndex: 'id', render: (id: string) => <span className="mono quiet">{id}</span> },
+              { title: t('column.name'), dataIndex: 'name', render: (name: string, { email }) => <><span className="name-cell"><Name>{name}</Name></span>{email && <div className="quiet small break">{email}</div>}</> },
+              ...(width >= 768 ? [{ title: t('admin.users.projects'), key: 'projects', render: (_: unknown, { id }: User) => <Projects held={held.get(id) ?? []} isKnown={held.size > 0} /> }] : []),
+              ...(width >= 1200 ? [{ title: 'ID', dataIndex: 'id', render: (id: string) => <span className="mono quiet">{id}</span> }] : []),
               {
                 title: t('column.enabled'), key: 'enabled', width: 100,
                 render: (_, { id, name, enabled }) => <Switch size="small" aria-label={t('enable', { name })} disabled={id === session.user.id} checked={enabled} onChange={(to) => enable(id, to)} />,
               },
               {
-                title: '', key: 'do', width: 240, align: 'right',
+                title: '', key: 'do', align: 'right',
                 render: (_, user) => (
-                  <Space>
+                  <Space wrap>
                     <Button size="small" onClick={() => setDialog(user)}>{t('users.password')}</Button>
-                    <Button size="small" danger disabled={user.id === session.user.id} onClick={() => remove(user)}>{t('users.delete.submit')}</Button>
+                    <Button size="small" disabled={user.id === session.user.id} onClick={() => remove(user)}>{t('users.delete.submit')}</Button>
                   </Space>
                 ),
               },
@@ -66,6 +72,32 @@ export function Users() {
       )}
       {dialog && <UserForm user={dialog === 'create' ? undefined : dialog} onClose={() => setDialog(undefined)} />}
     </>
+  )
+}
+
+/** The projects of each user, with the roles in them. */
+function rolesByUser(assignments: Assignment[]): Map<string, [project: string, roles: string[]][]> {
+  const users = new Map<string, Map<string, string[]>>()
+  for (const { user, role, scope: { project } } of assignments) {
+    if (!user || !project) continue
+    const of = users.get(user.id) ?? new Map<string, string[]>()
+    users.set(user.id, of.set(project.name, [...(of.get(project.name) ?? []), role.name]))
+  }
+  return new Map([...users].map(([id, of]) => [id, [...of].sort(([a], [b]) => a.localeCompare(b))]))
+}
+
+/** So many projects are named, and the others counted. */
+const NAMED = 4
+
+function Projects({ held, isKnown }: { held: [string, string[]][]; isKnown: boolean }) {
+  const { t } = useTranslation()
+  if (held.length === 0) return <span className="quiet">{isKnown ? t('admin.users.none') : ''}</span>
+  const more = held.length - NAMED
+  return (
+    <span className="break">
+      {held.slice(0, NAMED).map(([project, roles], n) => <span key={project}>{n > 0 && ', '}<Name>{project}</Name> <span className="quiet">({roles.join(', ')})</span></span>)}
+      {more > 0 && <span className="quiet"> {t('admin.users.more', { count: more })}</span>}
+    </span>
   )
 }
 

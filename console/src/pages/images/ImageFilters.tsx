@@ -1,7 +1,7 @@
 import { AutoComplete, Checkbox, Input, Select } from 'antd'
 import { useEffect, useId, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import type { Kind } from '../../api/images'
+import type { ImagesTab } from '../../api/images'
 import type { useFilters } from '../../components/useFilters'
 
 /** The filters beside search and status, by their words in the address. */
@@ -18,7 +18,7 @@ export const FILTERS = ['os', 'tag', 'visibility', 'verdict', 'hidden'] as const
 const SYSTEMS = ['debian', 'ubuntu', 'fedora', 'centos', 'rhel', 'rocky', 'almalinux', 'alpine', 'arch', 'opensuse', 'freebsd', 'windows']
 
 /** The fields of the filters. Each is applied once it is chosen, or once the person pauses. */
-export function ImageFilters({ filters: { get, set }, kind }: { filters: ReturnType<typeof useFilters>; kind: Kind }) {
+export function ImageFilters({ filters: { get, set }, kind }: { filters: ReturnType<typeof useFilters>; kind: ImagesTab }) {
   const { t } = useTranslation()
   const id = useId()
   const any = { value: '', label: t('list.any') }
@@ -26,10 +26,10 @@ export function ImageFilters({ filters: { get, set }, kind }: { filters: ReturnT
     <>
       <div><label htmlFor={`${id}os`}>{t('column.os')}</label><Later id={`${id}os`} value={get('os')} options={SYSTEMS} onChange={(os) => set({ os })} /></div>
       <div><label htmlFor={`${id}tag`}>{t('list.tag')}</label><Later id={`${id}tag`} value={get('tag')} onChange={(tag) => set({ tag })} /></div>
-      {kind === 'private' && (
+      {(kind === 'private' || kind === 'all') && (
         <div>
           <label htmlFor={`${id}visibility`}>{t('column.visibility')}</label>
-          <Select id={`${id}visibility`} value={get('visibility')} onChange={(visibility) => set({ visibility })} options={[any, ...(['private', 'shared', 'community'] as const).map((value) => ({ value, label: t(`visibility.${value}`) }))]} />
+          <Select id={`${id}visibility`} value={get('visibility')} onChange={(visibility) => set({ visibility })} options={[any, ...(['private', 'shared', 'community', ...(kind === 'all' ? ['public' as const] : [])] as const).map((value) => ({ value, label: t(`visibility.${value}`) }))]} />
         </div>
       )}
       <div>

@@ -5,10 +5,11 @@ import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
 import { canFetchQuery } from '../../api/imports'
-import { allImages, countsQuery, type Image, imagesQuery, type Kind } from '../../api/images'
+import { allImages, countsQuery, type Image, imagesQuery, type ImagesTab, type Kind } from '../../api/images'
 import { ActionsMenu } from '../../components/ActionsMenu'
 import { Failure } from '../../components/Failure'
 import { type Chip, ListTools } from '../../components/ListTools'
+import { OwnerFilter } from '../../components/OwnerFilter'
 import { PageHead } from '../../components/PageHead'
 import { Pager } from '../../components/Pager'
 import { SearchBox } from '../../components/SearchBox'
@@ -16,6 +17,7 @@ import { Why } from '../../components/Why'
 import { useUploads } from '../../components/Uploads'
 import { useColumns } from '../../components/useColumns'
 import { useFilters, useFirstPageWhenGone } from '../../components/useFilters'
+import { useOwnerNames } from '../../components/useOwnerNames'
 import { usePages } from '../../components/usePages'
 import { useProjectNames } from '../../components/useProjectNames'
 import { useSession } from '../../components/useSession'
@@ -48,12 +50,12 @@ const COLUMN = {
 /** Old rows are greyed when the new ones take longer than so many milliseconds. */
 const SOON = 150
 /** Keeps the rows while others are on their way, but never those of another tab. */
-function ofSameKind<T>(kind: Kind) {
+function ofSameKind<T>(kind: Kind | undefined) {
   return (rows: T | undefined, before: { queryKey: readonly unknown[] } | undefined) =>
     (before?.queryKey[2] as { kind?: Kind } | undefined)?.kind === kind ? rows : undefined
 }
 
-const isKind = (word: string): word is Kind => ['public', 'private', 'shared', 'community'].includes(word)
+const isKind = (word: string): word is ImagesTab => ['public', 'private', 'shared', 'community', 'all'].includes(word)
 
 export function Images() {
   const { t, i18n } = useTranslation()
@@ -71,27 +73,36 @@ export function Images() {
   const isSharing = session.sharing !== 'off'
   const word = get('kind')
   const [search, status, sort] = [get('search'), get('status'), get('sort')]
-  const asked = isKind(word) && (isSharing || word !== 'shared') ? word : 'private'
+  const isOpen = (tab: ImagesTab) => (tab === 'shared' ? isSharing : tab !== 'all' || session.is_admin)
+  const asked = isKind(word) && isOpen(word) ? word : 'private'
+  const everywhere = asked === 'all'
+  const kindAsked = asked === 'all' ? undefined : asked
+  const owner = everywhere ? get('owner') : ''
+  const ownerOf = useOwnerNames(everywhere)
   const isFailed = status === FAILED
   const conditions = {
     search, status: isFailed ? '' : status, failed: isFailed ? 'true' : '', os_distro: get('os'), tag: get('tag'), ...VERDICTS[get('verdict') as keyof typeof VERDICTS], os_hidden: get('hidden') && 'true',
-    // Only one's own images are of several visibilities.
-    visibility: asked === 'private' ? get('visibility') : '',
+    // Only one's own images, and those of all projects, are of several visibilities.
+    visibility: everywhere ? get('visibility') || 'all' : asked === 'private' ? get('visibility') : '',
+    owner,
   }
-  const counts = useQuery({ ...countsQuery(conditions.visibility ? { ...conditions, kind: asked } : conditions), placeholderData: keepPreviousData }).data
+  // The images of all projects are of no kind that could be counted with the others.
+  const counted = everywhere ? { ...conditions, visibility: '', owner: '' } : conditions.visibility ? { ...conditions, kind: kindAsked } : conditions
+  const counts = useQuery({ ...countsQuery(counted), placeholderData: keepPreviousData }).data
   // Few deployments have images of this kind.
   const hasCommunity = asked === 'community' || (counts?.community ?? 0) > 0
-  const kinds: Kind[] = ['public', 'private', ...(isSharing ? ['shared' as const] : []), ...(hasCommunity ? ['community' as const] : [])]
+  const kinds: ImagesTab[] = ['public', 'private', ...(isSharing ? ['shared' as const] : []), ...(hasCommunity ? ['community' as const] : []), ...(session.is_admin ? ['all' as const] : [])]
   const kind = asked
   const [keys, setKeys] = useState<React.Key[]>([])
   const { after, before, pager, useWholePage } = usePages(filters, PAGE, () => setKeys([]))
-  const list = useQuery({ ...imagesQuery({ kind, ...conditions, marker: after, before, sort, limit: PAGE }), placeholderData: ofSameKind(kind) })
+  const list = useQuery({ ...imagesQuery({ kind: kindAsked, ...conditions, marker: after, before, sort, limit: PAGE }), placeholderData: ofSameKind(kindAsked) })
   useFirstPageWhenGone(filters, list.error)
   useWholePage(list.isPlaceholderData ? undefined : list.data?.images.length)
-  const chips = useChips(filters, kind)
+  const chips = useChips(filters, kind, ownerOf)
   const isFiltered = !!search || chips.length > 0
   const isShared = kind === 'shared' && isSharing
-  const nameOf = useProjectNames(isShared)
+  const sharerOf = useProjectNames(isShared)
+  const nameOf = everywhere ? ownerOf : sharerOf
   // Offers stand before the shared images, on their first page.
   const { count: offers, offered, answer } = useOffers(isShared && !isFiltered && !after && !before)
   const images = useMemo(() => list.data?.images ?? [], [list.data])
@@ -103,17 +114,17 @@ export function Images() {
   const selected = useMemo(() => (isOld ? [] : images.filter(({ id }) => keys.includes(id))), [images, keys, isOld])
   const { actions, dialogs, share } = useImageActions(selected, () => setKeys([]))
   const choosable = choosableColumns(kind)
-  const { shown, isChosen, choose } = useColumns('images', choosable)
+  const { shown, isChosen, choose } = useColumns(everywhere ? 'all-images' : 'images', choosable)
   const shownKeys = shown.join()
   const columns = useMemo(
-    () => imageColumns({ t, uploads, sort, shown: shownKeys.split(','), nameOf, offers: { ids: ids.split(','), answer: canMake ? ({ id, name }, status) => answer({ id, name, status }) : undefined } }),
-    [t, uploads, sort, shownKeys, nameOf, ids, canMake, answer],
+    () => imageColumns({ t, uploads, sort, everywhere, shown: shownKeys.split(','), nameOf, offers: { ids: ids.split(','), answer: canMake ? ({ id, name }, status) => answer({ id, name, status }) : undefined } }),
+    [t, uploads, sort, everywhere, shownKeys, nameOf, ids, canMake, answer],
   )
-  const clear = () => set({ search: '', status: '', ...Object.fromEntries(FILTERS.map((name) => [name, ''])) })
+  const clear = () => set({ search: '', status: '', owner: '', ...Object.fromEntries(FILTERS.map((name) => [name, ''])) })
   const save = async () => {
-    const all = await allImages({ kind, ...conditions, sort })
+    const all = await allImages({ kind: kindAsked, ...conditions, sort })
     const head = ['id', 'name', 'status', 'visibility', 'os', 'format', 'size_bytes', 'stored_bytes', 'verdict', 'tags', 'owner', 'created_at', 'updated_at']
-    return csv(head, all.map((image) => [image.id, image.name, image.status, image.visibility, osOf(image), image.disk_format, image.size, image.effigy.stored_bytes, image.effigy.verdict, image.tags.join(' '), image.owner, image.created_at, image.updated_at]))
+    return csv(head, all.map((image) => [image.id, image.name, image.status, image.visibility, osOf(image), image.disk_format, image.size, image.effigy.stored_bytes, image.effigy.verdict, image.tags.join(' '), everywhere ? nameOf(image.owner) ?? image.owner : image.owner, image.created_at, image.updated_at]))
   }
   // Kept as it is while the tabs' counts and the toolbar change: its rows are most of what is drawn.
   const table = useMemo(
@@ -143,7 +154,7 @@ export function Images() {
     // eslint-disable-next-line react-hooks/exhaustive-deps
     [columns, rows, ids, list.isPending, isOld, kind, isFiltered, isChosen, keys, set, t],
   )
-  const label = (of: Kind) => (
+  const label = (of: ImagesTab) => of === 'all' ? t('admin.scope.all') : (
     <>
       {t(`kind.${of}`)}
       <span className="quiet number" aria-hidden style={{ marginInlineStart: 6 }}>{counts?.[of]?.toLocaleString(i18n.language) ?? ''}</span>
@@ -163,7 +174,7 @@ export function Images() {
         activeKey={kind}
         onChange={(to) => {
           setKeys([])
-          set({ kind: to }, { push: true })
+          set({ kind: to, owner: '' }, { push: true })
         }}
         items={kinds.map((of) => ({ key: of, label: label(of) }))}
       />
@@ -183,8 +194,8 @@ export function Images() {
       </div>
       <ListTools
         chips={chips}
-        filters={<ImageFilters filters={filters} kind={kind} />}
-        columns={choosable.map(({ key }) => ({ key, label: t(COLUMN[key as keyof typeof COLUMN]) }))}
+        filters={<>{everywhere && <OwnerFilter filters={filters} />}<ImageFilters filters={filters} kind={kind} /></>}
+        columns={choosable.map(({ key }) => ({ key, label: t(everywhere && key === 'owner' ? 'project.label' : COLUMN[key as keyof typeof COLUMN]) }))}
         shown={shown}
         isChosen={isChosen}
         choose={choose}
@@ -196,7 +207,7 @@ export function Images() {
       ) : (
         <div className="card">
           {table}
-          <Pager {...pager(images.map(({ id }) => id), isOld ? undefined : counts?.[kind] ?? undefined)} />
+          <Pager {...pager(images.map(({ id }) => id), isOld || everywhere ? undefined : counts?.[kind as Kind] ?? undefined)} />
         </div>
       )}
       {isShared && <RejectedImages nameOf={nameOf} reason={canMake ? null : 'readerOnly'} accept={({ id, name }) => answer({ id, name, status: 'accepted' })} />}
@@ -208,7 +219,7 @@ export function Images() {
 }
 
 /** The filters that hold, but for the search, which has its own field. */
-function useChips({ get, set }: ReturnType<typeof useFilters>, kind: Kind): Chip[] {
+function useChips({ get, set }: ReturnType<typeof useFilters>, kind: ImagesTab, ownerOf: (id: string) => string | undefined): Chip[] {
   const { t } = useTranslation()
   const chip = (word: string, name: string, value?: string): Chip[] => (get(word) === '' ? [] : [{ name, value, remove: () => set({ [word]: '' }) }])
   const status = STATUSES.find(({ value }) => value === get('status'))
@@ -216,17 +227,19 @@ function useChips({ get, set }: ReturnType<typeof useFilters>, kind: Kind): Chip
     ...chip('status', t('column.status'), status ? t(status.label) : get('status')),
     ...chip('os', t('column.os'), get('os')),
     ...chip('tag', t('list.tag'), get('tag')),
-    ...(kind === 'private' ? chip('visibility', t('column.visibility'), t(`visibility.${get('visibility') as 'private'}`)) : []),
+    ...(kind === 'all' ? chip('owner', t('project.label'), ownerOf(get('owner')) ?? get('owner')) : []),
+    ...(kind === 'private' || kind === 'all' ? chip('visibility', t('column.visibility'), t(`visibility.${get('visibility') as 'private'}`)) : []),
     ...chip('verdict', t('column.verification'), get('verdict') in VERDICTS ? t(`list.${get('verdict') as keyof typeof VERDICTS}`) : get('verdict')),
     ...chip('hidden', t('list.hidden')),
   ]
 }
 
-function NoImages({ kind, isFiltered, onClear }: { kind: Kind; isFiltered: boolean; onClear: () => void }) {
+function NoImages({ kind, isFiltered, onClear }: { kind: ImagesTab; isFiltered: boolean; onClear: () => void }) {
   const { t } = useTranslation()
   const navigate = useNavigate()
   const { runs_instances } = useSession()
   if (isFiltered) return <Empty title={t('empty.noMatch')} action={<Button onClick={onClear}>{t('empty.clear')}</Button>} />
+  if (kind === 'all') return <Empty title={t('admin.scope.noImages')} />
   if (kind === 'community') return <Empty title={t('community.title')} what={t('community.what')} />
   const action = kind === 'private' && runs_instances && <Button onClick={() => void navigate(paths.instances)}>{t('images.empty.toInstances')}</Button>
   return <Empty title={t(`images.empty.${kind}`)} what={t(`images.empty.${kind}What`)} action={action} />

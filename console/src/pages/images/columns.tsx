@@ -3,7 +3,7 @@ import { Button, Progress, type TableProps, Tag } from 'antd'
 import type { TFunction } from 'i18next'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
-import type { Image, Kind } from '../../api/images'
+import type { Image, ImagesTab } from '../../api/images'
 import { Ago } from '../../components/Ago'
 import { Name } from '../../components/Name'
 import { ImageStatusBadge, StatusMark, VerdictBadge } from '../../components/StatusBadge'
@@ -46,6 +46,8 @@ interface Shown {
   uploads: Upload[]
   /** The order, as the address has it: `name:asc`. */
   sort: string
+  /** Whether these are the images of all projects. */
+  everywhere: boolean
   /** The keys of the columns that are shown. */
   shown: string[]
   /** A project's name, as far as this one is told it. */
@@ -55,12 +57,13 @@ interface Shown {
 }
 
 /** The columns that a person may choose, and the width from which on each leaves a name room to be read. */
-export const choosableColumns = (kind: Kind): Choosable[] => [
+export const choosableColumns = (kind: ImagesTab): Choosable[] => [
   { key: 'status', from: 0 },
-  { key: 'os', from: 1200 },
+  { key: 'os', from: kind === 'all' ? 1500 : 1200 },
   { key: 'size', from: 992 },
   { key: 'stored', from: 1500 },
-  kind === 'private' ? { key: 'visibility', from: 1200 } : { key: 'owner', from: kind === 'public' ? undefined : 768 },
+  ...(kind === 'private' || kind === 'all' ? [{ key: 'visibility', from: 1200 }] : []),
+  ...(kind === 'private' ? [] : [{ key: 'owner', from: kind === 'public' ? undefined : 768 }]),
   { key: 'verification', from: 768 },
   { key: 'created_at', from: 0 },
   { key: 'updated_at' },
@@ -70,7 +73,7 @@ export const choosableColumns = (kind: Kind): Choosable[] => [
 ]
 
 /** The columns of a list of images. */
-export function imageColumns({ t, uploads, sort, shown, nameOf, offers }: Shown): NonNullable<TableProps<Image>['columns']> {
+export function imageColumns({ t, uploads, sort, everywhere, shown, nameOf, offers }: Shown): NonNullable<TableProps<Image>['columns']> {
   const sorted = (key: string) => ({ key, sorter: true, sortOrder: sort === `${key}:asc` ? 'ascend' as const : sort === `${key}:desc` ? 'descend' as const : null })
   const hasVisibility = shown.includes('visibility')
   // One that is held back says so, whatever columns there are.
@@ -82,6 +85,7 @@ export function imageColumns({ t, uploads, sort, shown, nameOf, offers }: Shown)
         <Link to={paths.image(image.id)}><Name>{image.name ?? image.id}</Name></Link>
         {image.protected && <LockOutlined role="img" aria-label={t('image.protected')} title={t('image.protected')} className="quiet" style={{ marginInlineStart: 6 }} />}{' '}
         {held(image)}
+        {everywhere && !shown.includes('owner') && <div className="quiet small"><Name>{nameOf(image.owner) ?? image.owner.slice(0, 8)}</Name></div>}
         {offers.ids.includes(image.id) && <Offer image={image} by={nameOf(image.owner)} answer={offers.answer} />}
       </span>
     ),
@@ -92,7 +96,7 @@ export function imageColumns({ t, uploads, sort, shown, nameOf, offers }: Shown)
     { title: t('column.os'), key: 'os', width: 124, ellipsis: true, render: (_, image) => osOf(image) },
     { ...number('size', t('column.size'), ({ size }) => size), ...sorted('size') },
     number('stored', t('column.stored'), ({ effigy }) => effigy.stored_bytes),
-    { title: t('column.from'), key: 'owner', width: 116, ellipsis: true, render: (_, { owner }) => nameOf(owner) ?? owner.slice(0, 8) },
+    { title: t(everywhere ? 'project.label' : 'column.from'), key: 'owner', width: 116, ellipsis: true, render: (_, { owner }) => nameOf(owner) ?? owner.slice(0, 8) },
     { title: t('column.visibility'), key: 'visibility', width: 116, render: (_, image) => <VisibilityTag image={image} /> },
     { title: t('column.verification'), key: 'verification', width: 132, render: (_, image) => <VerdictBadge image={image} /> },
     { title: t('column.age'), ...sorted('created_at'), width: 112, render: (_, { created_at }) => <Ago at={created_at} /> },

@@ -1,6 +1,6 @@
 import { PlusOutlined } from '@ant-design/icons'
-import { keepPreviousData, useQuery } from '@tanstack/react-query'
-import { Button, Select, Table, type TableProps } from 'antd'
+import { useQuery } from '@tanstack/react-query'
+import { Button, Select, Table, type TableProps, Tabs } from 'antd'
 import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useNavigate } from 'react-router'
@@ -11,6 +11,7 @@ import { ActionsMenu } from '../../components/ActionsMenu'
 import { Ago } from '../../components/Ago'
 import { Failure } from '../../components/Failure'
 import { ListTools } from '../../components/ListTools'
+import { OwnerFilter } from '../../components/OwnerFilter'
 import { PageHead } from '../../components/PageHead'
 import { Pager } from '../../components/Pager'
 import { SearchBox } from '../../components/SearchBox'
@@ -19,6 +20,7 @@ import { InstanceStatusBadge } from '../../components/StatusBadge'
 import { Why } from '../../components/Why'
 import { type Choosable, useColumns } from '../../components/useColumns'
 import { useFilters, useFirstPageWhenGone } from '../../components/useFilters'
+import { useOwnerNames } from '../../components/useOwnerNames'
 import { usePages } from '../../components/usePages'
 import { useSession } from '../../components/useSession'
 import { bytes } from '../../lib/bytes'
@@ -35,6 +37,14 @@ const MIB = 1024 * 1024
 const STATUSES = { ACTIVE: 'status.running', SHUTOFF: 'status.stopped', ERROR: 'status.error' } as const
 /** The columns that a person may choose, and the width from which on each leaves a name room to be read. */
 const CHOOSABLE: Choosable[] = [{ key: 'status', from: 0 }, { key: 'image', from: 768 }, { key: 'flavor', from: 1200 }, { key: 'age', from: 0 }]
+/** The same of all projects: of an image there is less to know than of its owner. */
+const OF_ALL: Choosable[] = [{ key: 'owner', from: 600 }, { key: 'status', from: 0 }, { key: 'image', from: 992 }, { key: 'flavor', from: 1200 }, { key: 'age', from: 0 }]
+
+/** Keeps the rows while others are on their way, but never those of the other tab. */
+function ofSameScope<T>(everywhere: boolean) {
+  return (rows: T | undefined, before: { queryKey: readonly unknown[] } | undefined) =>
+    (before?.queryKey[2] as { everywhere?: boolean } | undefined)?.everywhere === everywhere ? rows : undefined
+}
 
 /** The flavor in a few signs. */
 export const flavorText = ({ original_name, vcpus, ram }: Instance['flavor']) =>
@@ -46,10 +56,13 @@ export function Instances() {
   const session = useSession()
   const filters = useFilters()
   const { get, set } = filters
-  const [search, status] = [get('search'), get('status')]
+  const [search, status, owner] = [get('search'), get('status'), get('owner')]
+  const everywhere = session.is_admin && get('scope') === 'all'
+  const wanted = { search, status, everywhere, owner: everywhere ? owner : '' }
+  const nameOf = useOwnerNames(everywhere)
   const [keys, setKeys] = useState<React.Key[]>([])
   const { after, before, pager, useWholePage } = usePages(filters, PAGE, () => setKeys([]))
-  const list = useQuery({ ...instancesQuery({ search, status, marker: after, before, limit: PAGE }), placeholderData: keepPreviousData })
+  const list = useQuery({ ...instancesQuery({ ...wanted, marker: after, before, limit: PAGE }), placeholderData: ofSameScope(everywhere) })
   useFirstPageWhenGone(filters, list.error)
   useWholePage(list.isPlaceholderData ? undefined : list.data?.servers.length)
   const instances = useMemo(() => list.data?.servers ?? [], [list.data])
@@ -68,12 +81,19 @@ export function Instances() {
     return name ? <Link to={paths.image(image.id)}>{name}</Link> : <span className="quiet mono">{image.id.slice(0, 8)}</span>
   }
 
-  const { shown, isChosen, choose } = useColumns('instances', CHOOSABLE)
+  const choosable = everywhere ? OF_ALL : CHOOSABLE
+  const { shown, isChosen, choose } = useColumns(everywhere ? 'all-instances' : 'instances', choosable)
   const columns: NonNullable<TableProps<Instance>['columns']> = [
     {
       title: t('column.name'), key: 'name', className: 'name-column',
-      render: (_, { id, name }) => <Link className="name-cell" to={paths.instance(id)}><Name>{name}</Name></Link>,
+      render: (_, { id, name, tenant_id: owner }) => (
+        <>
+          <Link className="name-cell" to={paths.instance(id)}><Name>{name}</Name></Link>
+          {everywhere && !shown.includes('owner') && <div className="quiet small"><Name>{nameOf(owner) ?? owner.slice(0, 8)}</Name></div>}
+        </>
+      ),
     },
+    { title: t('project.label'), key: 'owner', width: 140, ellipsis: true, render: (_, { tenant_id: id }) => nameOf(id) ?? <span className="mono quiet" title={t('admin.scope.gone')}>{id.slice(0, 8)}</span> },
     { title: t('column.status'), key: 'status', width: 178, render: (_, instance) => <InstanceStatusBadge instance={instance} /> },
     { title: t('column.image'), key: 'image', width: 160, ellipsis: true, render: (_, instance) => imageCell(instance) },
     { title: t('column.flavor'), key: 'flavor', width: 220, ellipsis: true, render: (_, { flavor }) => <span className="number">{flavorText(flavor)}</span> },
@@ -82,13 +102,13 @@ export function Instances() {
   const shownColumns = columns.filter(({ key }) => key === 'name' || shown.includes(String(key)))
   // A list that is one page long is counted by its rows; of a longer one the project's usage knows the number.
   const isLong = instances.length === PAGE || after !== '' || before !== ''
-  const isFiltered = search !== '' || status !== ''
-  const used = useQuery({ ...usageQuery, enabled: isLong && !isFiltered }).data?.instances?.used
-  const all = isLong ? (isFiltered ? undefined : used) : instances.length
+  const isFiltered = search !== '' || status !== '' || wanted.owner !== ''
+  const used = useQuery({ ...usageQuery, enabled: isLong && !isFiltered && !everywhere }).data?.instances?.used
+  const all = isLong ? (isFiltered || everywhere ? undefined : used) : instances.length
   const save = async () => {
-    const head = ['id', 'name', 'status', 'image', 'flavor', 'vcpus', 'memory_mib', 'key', 'created_at']
-    const rows = await allInstances({ search, status })
-    return csv(head, rows.map((one) => [one.id, one.name, one.status, one.image === '' ? '' : one.image.id, one.flavor.original_name, one.flavor.vcpus, one.flavor.ram, one.key_name, one.created]))
+    const head = ['id', 'name', 'project', 'status', 'image', 'flavor', 'vcpus', 'memory_mib', 'key', 'created_at']
+    const rows = await allInstances(wanted)
+    return csv(head, rows.map((one) => [one.id, one.name, everywhere ? nameOf(one.tenant_id) ?? one.tenant_id : session.project?.name, one.status, one.image === '' ? '' : one.image.id, one.flavor.original_name, one.flavor.vcpus, one.flavor.ram, one.key_name, one.created]))
   }
   const reason = canChange(session) ? null : 'readerOnly'
   const launch = (
@@ -97,13 +117,29 @@ export function Instances() {
     </Why>
   )
   const empty = isFiltered ? (
-    <Empty title={t('empty.noMatch')} action={<Button onClick={() => set({ search: '', status: '' })}>{t('empty.clear')}</Button>} />
+    <Empty title={t('empty.noMatch')} action={<Button onClick={() => set({ search: '', status: '', owner: '' })}>{t('empty.clear')}</Button>} />
+  ) : everywhere ? (
+    <Empty title={t('admin.scope.noInstances')} />
   ) : (
     <Empty title={t('instances.empty.title')} what={t('instances.empty.what')} />
   )
+  const chips = [
+    ...(status ? [{ name: t('column.status'), value: t(STATUSES[status as keyof typeof STATUSES] ?? 'status.error'), remove: () => set({ status: '' }) }] : []),
+    ...(wanted.owner ? [{ name: t('project.label'), value: nameOf(wanted.owner) ?? wanted.owner, remove: () => set({ owner: '' }) }] : []),
+  ]
   return (
     <>
       <PageHead title={t('nav.instances')}>{launch}</PageHead>
+      {session.is_admin && (
+        <Tabs
+          activeKey={everywhere ? 'all' : 'mine'}
+          onChange={(scope) => {
+            setKeys([])
+            set({ scope: scope === 'all' ? 'all' : '', owner: '' }, { push: true })
+          }}
+          items={[{ key: 'mine', label: t('admin.scope.mine') }, { key: 'all', label: t('admin.scope.all') }]}
+        />
+      )}
       <div className="toolbar">
         <SearchBox label={t('instances.search')} value={search} onChange={(text) => set({ search: text })} />
         <Select
@@ -120,8 +156,9 @@ export function Instances() {
         <ActionsMenu label={t('instances.more')} actions={actions} />
       </div>
       <ListTools
-        chips={status ? [{ name: t('column.status'), value: t(STATUSES[status as keyof typeof STATUSES] ?? 'status.error'), remove: () => set({ status: '' }) }] : []}
-        columns={CHOOSABLE.map(({ key }) => ({ key, label: t(`column.${key as 'status'}`) }))}
+        chips={chips}
+        filters={everywhere ? <OwnerFilter filters={filters} /> : undefined}
+        columns={choosable.map(({ key }) => ({ key, label: key === 'owner' ? t('project.label') : t(`column.${key as 'status'}`) }))}
         shown={shown}
         isChosen={isChosen}
         choose={choose}
