@@ -18,7 +18,7 @@ use crate::{
         metrics::{Metrics, Standing},
     },
     ballast::Ballast,
-    config::Config,
+    config::{Config, IdentityMode},
     db::{Database, ServiceLock},
     exports::Exports,
     identity::{Identity, first_start, lines::Lines},
@@ -26,6 +26,7 @@ use crate::{
     inspect::{Inspector, SigningKey},
     instances::{Foundations, Instances, flavors::Flavors, key_pairs::KeyPairs},
     jobs,
+    keystone::Keystone,
     metadefs::Metadefs,
     queue::Queue,
     stores::{self, Store, Stores},
@@ -60,6 +61,10 @@ impl App {
         }
         let identity = Identity::open(db.clone(), config.identity.clone()).await?;
         let identity = if config.instances.enabled { identity } else { identity.without_instances() };
+        let identity = match config.identity.mode {
+            IdentityMode::Own => identity,
+            IdentityMode::Keystone => identity.with_keystone(Keystone::open(config.keystone.clone())?),
+        };
         let flavors = Flavors::new(db.clone());
         let key_pairs = KeyPairs::new(db.clone(), config.quota.key_pairs);
         let metadefs = Metadefs::open(db.clone()).await?;
@@ -112,7 +117,9 @@ impl App {
             .with_context(|| format!("cannot listen on {}", self.config.server.listen))?;
         let address = listener.local_addr()?;
         let data = &self.config.server.data;
-        self.rooms.identity.first_start(data, &reachable(&self.config, address)).await?;
+        if self.rooms.identity.keystone().is_none() {
+            self.rooms.identity.first_start(data, &reachable(&self.config, address)).await?;
+        }
         std::fs::write(data.join("address"), format!("http://{address}\n"))?;
         tracing::info!(%address, "serving on http://{address}");
         let router = api::router(self.rooms.clone());
@@ -146,6 +153,9 @@ impl App {
         let sweep_interval = Duration::from_secs(self.config.store.sweep_interval_hours.max(1) * 3600);
         jobs::start(&self.rooms.jobs, &rooms, sweep_interval, stop, &workers);
         workers.spawn(ballast(&self.config).tend(stop.clone()));
+        if let Some(keystone) = self.rooms.identity.keystone() {
+            workers.spawn(keystone.clone().follow(stop.clone()));
+        }
         workers.close();
         workers
     }

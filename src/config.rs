@@ -18,6 +18,10 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
+mod keystone;
+
+pub use keystone::Keystone;
+
 /// Everything that can be set.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -32,6 +36,8 @@ pub struct Config {
     pub stores: BTreeMap<String, NamedStore>,
     /// Users, tokens and passwords.
     pub identity: Identity,
+    /// The Keystone that has them, where this service does not.
+    pub keystone: Keystone,
     /// Images and their limits.
     pub images: Images,
     /// Images that are fetched from elsewhere.
@@ -148,6 +154,8 @@ impl Default for Store {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Identity {
+    /// The keeper of users, projects and tokens.
+    pub mode: IdentityMode,
     /// The region every endpoint of the catalog is in.
     pub region: String,
     /// How long a token lives.
@@ -160,9 +168,21 @@ pub struct Identity {
     pub audit_keep_days: u64,
 }
 
+/// The keeper of users, projects and tokens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IdentityMode {
+    /// This service, at `/identity`.
+    #[default]
+    Own,
+    /// The Keystone of `[keystone]`.
+    Keystone,
+}
+
 impl Default for Identity {
     fn default() -> Identity {
         Identity {
+            mode: IdentityMode::Own,
             region: "RegionOne".into(),
             token_ttl_secs: 3600,
             lock_after_failures: 5,
@@ -463,12 +483,13 @@ impl Config {
         self.server.data.join(folder)
     }
 
-    /// The effective values as TOML, the database's password left out.
+    /// The effective values as TOML, the passwords left out.
     pub fn redacted(&self) -> anyhow::Result<String> {
         let mut shown = self.clone();
         if let Some(url) = &shown.database.url {
             shown.database.url = Some(without_password(url));
         }
+        shown.keystone = shown.keystone.redacted();
         Ok(toml::to_string_pretty(&shown)?)
     }
 }

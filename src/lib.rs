@@ -16,6 +16,8 @@ pub mod config;
 pub mod error;
 /// The names of things.
 pub mod ids;
+/// TLS to others.
+pub mod tls;
 
 /// HTTP: every URL, every status code, OpenStack's JSON.
 pub mod api;
@@ -35,6 +37,8 @@ pub mod inspect;
 pub mod instances;
 /// Work that outlives a request.
 pub mod jobs;
+/// Tokens that Keystone made.
+pub mod keystone;
 /// The definitions of properties: their names and values.
 pub mod metadefs;
 /// The values that the service keeps: types only.

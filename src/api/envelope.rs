@@ -10,7 +10,7 @@ use axum::{
 use uuid::Uuid;
 
 use super::{
-    Api,
+    Api, Rooms,
     at_work::AtWork,
     audit,
     client::Client,
@@ -19,6 +19,7 @@ use super::{
     trail::{RequestId, Trail, WholeUri, client_request_id},
     ui,
 };
+use crate::identity::keystone::elsewhere;
 
 /// Gives the request its id and a span, and the answer its common headers.
 pub(super) async fn wrap(State(rooms): State<Api>, mut request: Request, next: Next) -> Response {
@@ -44,8 +45,9 @@ pub(super) async fn wrap(State(rooms): State<Api>, mut request: Request, next: N
     };
     at_work.end();
     if response.status() == StatusCode::UNAUTHORIZED {
-        let value = HeaderValue::from_str(&format!("Keystone uri=\"{}/identity\"", base.0));
-        value.into_iter().for_each(|value| drop(response.headers_mut().insert(header::WWW_AUTHENTICATE, value)));
+        challenge(&rooms, &base)
+            .into_iter()
+            .for_each(|value| drop(response.headers_mut().insert(header::WWW_AUTHENTICATE, value)));
     }
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-openstack-request-id", value);
@@ -61,10 +63,25 @@ pub(super) async fn wrap(State(rooms): State<Api>, mut request: Request, next: N
     response
 }
 
+/// Where somebody without a valid token signs in.
+fn challenge(rooms: &Rooms, base: &PublicUrl) -> Option<HeaderValue> {
+    let own = || format!("{}/identity", base.0);
+    let uri = rooms.identity.keystone().map_or_else(own, |keystone| keystone.url().to_owned());
+    HeaderValue::from_str(&format!("Keystone uri=\"{uri}\"")).ok()
+}
+
 /// The answer to a URL of instances where none are run.
 pub(super) async fn no_instances() -> ApiError {
     let message = "There is nothing at this URL: this service runs no instances (instances.enabled).";
     ApiError::new(StatusCode::NOT_FOUND, message)
+}
+
+/// The answer to a URL of people where Keystone has them.
+pub(super) async fn no_people(State(rooms): State<Api>) -> ApiError {
+    match rooms.identity.keystone() {
+        Some(keystone) => elsewhere(keystone).into(),
+        None => ApiError::new(StatusCode::NOT_FOUND, "There is nothing at this URL."),
+    }
 }
 
 /// The answer to a URL that does not exist.

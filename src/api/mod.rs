@@ -44,15 +44,21 @@ pub type Api = Arc<Rooms>;
 
 /// The service over HTTP.
 pub fn router(rooms: Api) -> Router {
-    let routes = if rooms.instances.are_enabled() { every_route() } else { routes_without_instances() };
+    let routes = if rooms.instances.are_enabled() { routes_with_instances() } else { routes_without_instances() };
+    let people = if rooms.identity.keystone().is_none() { people_routes() } else { no_people_routes() };
     routes
+        .merge(people)
         .fallback(envelope::no_such_url)
         .layer(axum::middleware::from_fn_with_state(rooms.clone(), envelope::wrap))
         .with_state(rooms)
 }
 
-/// Every URL of a service that runs instances, for those who check what is written about them.
+/// Every URL of a service that runs instances and has its own users, for those who check what is written about them.
 pub fn every_route() -> Router<Api> {
+    routes_with_instances().merge(people_routes())
+}
+
+fn routes_with_instances() -> Router<Api> {
     routes(effigy::routes()).merge(instance_routes())
 }
 
@@ -66,16 +72,28 @@ fn routes(effigy: Router<Api>) -> Router<Api> {
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
         .route("/version", get(health::version))
-        .route("/metrics", get(metrics::show))
-        .merge(ui::session_routes());
+        .route("/metrics", get(metrics::show));
     Router::new()
         .merge(error::dialect(error::Dialect::Keystone, service))
         .merge(error::dialect(error::Dialect::Keystone, effigy))
-        .route("/identity/", get(identity::versions))
-        .nest("/identity", error::dialect(error::Dialect::Keystone, identity::routes()))
         .route("/image/", get(image::choices))
         .nest("/image", error::dialect(error::Dialect::Image, image::routes()))
         .merge(ui::pages())
+}
+
+/// The routes of a deployment that has its own users.
+fn people_routes() -> Router<Api> {
+    Router::new()
+        .merge(error::dialect(error::Dialect::Keystone, ui::session_routes()))
+        .route("/identity/", get(identity::versions))
+        .nest("/identity", error::dialect(error::Dialect::Keystone, identity::routes()))
+}
+
+/// The same URLs where Keystone has them: each answers that nothing is there, and where it is.
+fn no_people_routes() -> Router<Api> {
+    let paths = ["/session", "/identity", "/identity/", "/identity/{*path}"];
+    let nothing = paths.into_iter().fold(Router::new(), |routes, path| routes.route(path, any(envelope::no_people)));
+    error::dialect(error::Dialect::Keystone, nothing)
 }
 
 /// The routes that only a deployment with instances serves.

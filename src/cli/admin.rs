@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 
 use crate::{
     app,
-    config::Config,
+    config::{Config, IdentityMode},
     db::ALL,
     identity::{
         Caller, DEFAULT_DOMAIN, Identity,
@@ -131,6 +131,8 @@ pub(super) struct Grant {
 /// The command makes no sense, or the database does not answer.
 #[tokio::main]
 pub(super) async fn run(config: &Config, command: Command) -> anyhow::Result<String> {
+    let is_own = config.identity.mode == IdentityMode::Own;
+    anyhow::ensure!(is_own, "Keystone has the users, projects and roles (identity.mode): change them there");
     let data = &config.server.data;
     app::make_data_folder(data)?;
     let db = app::open_database(config).await?;

@@ -1,22 +1,16 @@
 //! A connection to an address that was judged, and to no other.
 
-use std::{
-    net::SocketAddr,
-    pin::Pin,
-    sync::{Arc, OnceLock},
-};
+use std::{net::SocketAddr, pin::Pin};
 
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
 };
-use tokio_rustls::{
-    TlsConnector,
-    rustls::{ClientConfig, RootCertStore, pki_types::ServerName},
-};
+use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
 
 use super::{Address, Reason, address::is_public, reason};
+use crate::tls;
 
 /// A connection, encrypted or not.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -33,7 +27,7 @@ pub(super) async fn connect(address: &Address, may_be_private: bool) -> Result<T
         return Ok(TokioIo::new(Box::pin(tcp)));
     }
     let name = ServerName::try_from(address.host().trim_matches(['[', ']']).to_owned()).map_err(reason)?;
-    let tls = TlsConnector::from(trusted()).connect(name, tcp).await.map_err(reason)?;
+    let tls = TlsConnector::from(tls::of_the_system()).connect(name, tcp).await.map_err(reason)?;
     Ok(TokioIo::new(Box::pin(tls)))
 }
 
@@ -62,24 +56,6 @@ async fn first_of(judged: &[SocketAddr]) -> Result<TcpStream, Reason> {
         }
     }
     Err(last)
-}
-
-/// The certificates that this system trusts, read once.
-fn trusted() -> Arc<ClientConfig> {
-    static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();
-    let config = CONFIG.get_or_init(|| {
-        let mut roots = RootCertStore::empty();
-        let found = rustls_native_certs::load_native_certs();
-        let (added, _) = roots.add_parsable_certificates(found.certs);
-        if added == 0 {
-            tracing::warn!("this system trusts no certificate, so nothing is fetched over https");
-        }
-        let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let builder = builder.expect("ring speaks TLS 1.2 and 1.3");
-        Arc::new(builder.with_root_certificates(roots).with_no_client_auth())
-    });
-    config.clone()
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ impl AccessRule {
 
     /// Whether this rule allows a request.
     pub fn allows(&self, service: &str, method: &str, path: &str) -> bool {
-        self.service == service && self.method.eq_ignore_ascii_case(method) && matches(&self.path, path)
+        self.service == service && self.method == method && matches(&self.path, path)
     }
 }
 
@@ -93,27 +93,25 @@ fn is_normal(path: &str) -> bool {
     !path.contains("//") && !path.contains(['%', ';', '\\']) && !path.split('/').any(|s| s == "." || s == "..")
 }
 
-/// Whether a rule's path covers a request's path.
+/// Whether a rule's path covers a request's path, as keystonemiddleware reads it: `*` and `{x}` are some letters of one
+/// segment, `**` is anything.
 fn matches(pattern: &str, path: &str) -> bool {
-    if !is_normal(path) {
-        return false;
+    let mut text = String::from("^");
+    let mut rest = pattern;
+    while let Some(first) = rest.chars().next() {
+        let named = rest.strip_prefix('{').and_then(|name| name.split_once('}'));
+        (text, rest) = if let Some(rest) = rest.strip_prefix("**") {
+            (text + ".*", rest)
+        } else if let Some((_, rest)) = named {
+            (text + "[^/]+", rest)
+        } else if let Some(rest) = rest.strip_prefix('*') {
+            (text + "[^/]+", rest)
+        } else {
+            (text + &regex::escape(first.encode_utf8(&mut [0; 4])), &rest[first.len_utf8()..])
+        };
     }
-    let mut wanted = pattern.trim_end_matches('/').split('/');
-    let mut given = path.trim_end_matches('/').split('/');
-    loop {
-        match (wanted.next(), given.next()) {
-            (Some("**"), Some(_)) => return true,
-            (None, None) => return true,
-            (Some(want), Some(have)) => {
-                let is_any = want == "*" || (want.starts_with('{') && want.ends_with('}'));
-                let fits = want == have || (is_any && !have.is_empty());
-                if !fits {
-                    return false;
-                }
-            }
-            _ => return false,
-        }
-    }
+    // A pattern that is too long for the engine covers nothing.
+    is_normal(path) && regex::Regex::new(&(text + "$")).is_ok_and(|covers| covers.is_match(path))
 }
 
 #[cfg(test)]
@@ -141,6 +139,11 @@ mod tests {
         assert!(!file.allows("compute", "GET", "/v2/images/abc/file"));
         assert!(rule("/v2/**").allows("image", "GET", "/v2/images/abc/file"));
         assert!(rule("/v2/images/*").allows("image", "GET", "/v2/images/abc"));
+        assert!(rule("/v2/im*").allows("image", "GET", "/v2/images"));
+        assert!(rule("/v2/**/file").allows("image", "GET", "/v2/images/abc/file"));
+        assert!(!rule("/v2/images").allows("image", "GET", "/v2/images/"));
+        assert!(!rule("/v2/images/*").allows("image", "GET", "/v2/images/"));
+        assert!(!rule("/v2.images").allows("image", "GET", "/v2/images"));
         assert!(!rule("/v2/**").allows("image", "GET", "/v2/../x"));
     }
 }

@@ -19,6 +19,8 @@
 //! - Password hashing is bounded in memory and off the async threads ([`passwords`]); its turns are shared out between the
 //!   addresses that ask ([`turns`]), and a lock holds for one account and one address ([`failures`]): no stranger
 //!   elsewhere keeps anybody out.
+//! - Where Keystone has the users (`identity.mode`), its tokens make the sessions ([`keystone`]), and no row of people is
+//!   read or written.
 //! - Requests stand in lines, one for each project, and until their caller is known one for each address ([`lines`]).
 
 use std::{
@@ -33,6 +35,7 @@ use crate::{
     db::Database,
     error::{Error, Result},
     ids::{ProjectId, UserId},
+    keystone::Keystone,
     model::credential::ScopeKind,
 };
 
@@ -46,6 +49,7 @@ mod failures;
 pub mod first_start;
 pub mod groups;
 pub mod image_policy;
+pub mod keystone;
 pub mod lines;
 mod options;
 pub mod passwords;
@@ -64,6 +68,9 @@ pub use turns::share_of;
 
 /// Requests of one address that are at work before their caller is known; each takes a few statements.
 const STRANGERS_AT_ONCE: usize = 2;
+/// The same where Keystone knows the callers: they wait for its answers and cost little here, and all of Nova's requests
+/// come from a few addresses.
+const WAITING_FOR_KEYSTONE: usize = 8;
 
 /// The id of the domain that is always there; its name is `Default`.
 pub const DEFAULT_DOMAIN: &str = "default";
@@ -184,6 +191,7 @@ pub struct Identity {
     lines: Lines,
     purged_ms: Arc<AtomicI64>,
     catalog_has_instances: bool,
+    keystone: Option<Keystone>,
 }
 
 impl Identity {
@@ -201,7 +209,13 @@ impl Identity {
             lines: Lines::new(STRANGERS_AT_ONCE),
             purged_ms: Arc::default(),
             catalog_has_instances: true,
+            keystone: None,
         })
+    }
+
+    /// The part of a service whose users are Keystone's.
+    pub fn with_keystone(self, keystone: Keystone) -> Identity {
+        Identity { keystone: Some(keystone), lines: Lines::new(WAITING_FOR_KEYSTONE), ..self }
     }
 
     /// The part of a service that runs no instances: its catalog has neither their service nor that of their network.
@@ -219,6 +233,7 @@ impl Identity {
     /// # Errors
     /// `Unauthenticated` when it is unknown, expired or revoked; `TooMany` when too many wait at this address.
     pub async fn caller(&self, token: &str, request_id: String, address: Option<IpAddr>) -> Result<Caller> {
+        self.is_own()?;
         let digest = tokens::digest_of(token).ok_or_else(unauthenticated)?;
         let session = match self.session_at_hand(digest) {
             Some(session) => Some(session),
@@ -237,8 +252,15 @@ impl Identity {
         &self.settings.region
     }
 
-    /// Whether a user holds a role, any role, in a project.
-    pub async fn belongs(&self, user: UserId, project: ProjectId) -> Result<bool> {
+    /// Whether the caller holds a role, any role, in a project.
+    ///
+    /// # Errors
+    /// `Unavailable` when Keystone is needed and out of reach.
+    pub async fn belongs(&self, caller: &Caller, project: ProjectId) -> Result<bool> {
+        if let Some(keystone) = &self.keystone {
+            return self.belongs_at(keystone, caller, project).await;
+        }
+        let user = caller.user.id;
         Ok(!self.db.roles_held(&user.to_string(), ScopeKind::Project, &project.to_string()).await?.is_empty())
     }
 }

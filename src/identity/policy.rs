@@ -263,6 +263,7 @@ mod tests {
             issued_ms: 0,
             expires_ms: 0,
             password_changed_ms: 0,
+            bearer: None,
         };
         Caller {
             user: session.user.clone(),

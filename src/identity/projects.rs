@@ -102,7 +102,7 @@ impl Identity {
         let own = match &found {
             Some(project) => {
                 let project_id = project.id.parse().map_err(Error::internal)?;
-                policy::see_project(caller, project_id).is_ok() || self.belongs(caller.user.id, project_id).await?
+                policy::see_project(caller, project_id).is_ok() || self.belongs(caller, project_id).await?
             }
             None => false,
         };

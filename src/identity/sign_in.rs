@@ -117,6 +117,7 @@ impl Identity {
         scope: &WantedScope,
         from: Option<IpAddr>,
     ) -> Result<(String, Session)> {
+        self.is_own()?;
         let mut place = Some(self.lines.take(Share::of_address(from)).await?);
         self.purge().await?;
         let share = share_of(from);

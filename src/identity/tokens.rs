@@ -10,7 +10,7 @@ use std::{
 
 use base64::Engine as _;
 
-use super::{Caller, Identity, ProjectRef, Role, UserRef, policy, unauthenticated};
+use super::{Caller, Identity, ProjectRef, Role, UserRef, passwords::Secret, policy, unauthenticated};
 use crate::{
     db::now_ms,
     error::{Error, Result},
@@ -86,6 +86,8 @@ pub struct Session {
     pub expires_ms: i64,
     /// The state of the user's password it rests on.
     pub password_changed_ms: i64,
+    /// The token itself, where Keystone made it: some questions only its holder may ask there.
+    pub bearer: Option<Secret>,
 }
 
 impl Session {
@@ -202,6 +204,9 @@ impl Identity {
     /// # Errors
     /// `Unauthenticated` when the session has ended.
     pub async fn again(&self, caller: &Caller) -> Result<Caller> {
+        if let Some(keystone) = &self.keystone {
+            return self.again_at(keystone, caller).await;
+        }
         let digest = caller.session.as_ref().and_then(|session| blake3::Hash::from_hex(&session.digest).ok());
         let session = match digest {
             Some(digest) => self.session_of(digest).await?,
@@ -294,6 +299,7 @@ fn session(digest: &str, row: TokenRow, scope: Scope, roles: Vec<RoleRef>) -> Re
         issued_ms: row.issued_ms,
         expires_ms: row.expires_ms,
         password_changed_ms: row.password_changed_ms,
+        bearer: None,
     })
 }
 

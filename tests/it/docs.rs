@@ -13,7 +13,7 @@ use reqwest::Method;
 use crate::support::{Answer, Effigy};
 
 /// The pages that tell of today; a record of a decision tells of its day.
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 15] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -25,6 +25,7 @@ const PAGES: [&str; 14] = [
     "docs/formats.md",
     "docs/inspection.md",
     "docs/limits.md",
+    "docs/openstack.md",
     "docs/operations.md",
     "docs/quickstart.md",
     "docs/storage-format.md",

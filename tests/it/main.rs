@@ -24,5 +24,6 @@ mod identity;
 mod image;
 mod inspect;
 mod instances;
+mod keystone;
 mod process;
 mod tidy;

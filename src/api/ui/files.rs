@@ -27,8 +27,8 @@ const HEADERS: [(HeaderName, &str); 5] = [
 
 const NOT_BUILT: &str = "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Effigy</title>\n\
     <h1>Effigy</h1>\n<p>The service runs. This program was built without its web console: <code>make build</code> builds \
-    both (it needs Node 20 or later and npm).</p>\n<p>The APIs are at <code>/identity</code>, <code>/image</code> and \
-    <code>/compute</code>.</p></html>\n";
+    both (it needs Node 20 or later and npm).</p>\n<p>The APIs are at <code>/image</code> and, where they are served, \
+    <code>/identity</code> and <code>/compute</code>.</p></html>\n";
 
 /// Any page of the console.
 pub(in crate::api) async fn page(headers: HeaderMap) -> Response {

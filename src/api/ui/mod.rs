@@ -3,9 +3,15 @@
 //! The console is a client of the public API and of nothing else. Only the session is its own: a token behind a
 //! cookie that no script can read ([`super::cookie`]), made, moved to another project and ended by [`session`].
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, header},
+    response::Response,
+    routing::get,
+};
 
-use super::Api;
+use super::{Api, image, links::PublicUrl};
 
 mod files;
 mod session;
@@ -32,8 +38,17 @@ const PAGES: [&str; 14] = [
 
 /// The console's files and pages.
 pub fn pages() -> Router<Api> {
-    let pages = Router::new().route("/", get(files::page)).route("/assets/{*name}", get(files::asset));
+    let pages = Router::new().route("/", get(root)).route("/assets/{*name}", get(files::asset));
     PAGES.iter().fold(pages.route("/favicon.svg", get(files::icon)), |pages, page| pages.route(page, get(files::page)))
+}
+
+/// `GET /`: the console; to a program, where Keystone's catalog may lead it here, the versions of the Image API.
+async fn root(State(rooms): State<Api>, headers: HeaderMap, url: PublicUrl) -> Response {
+    let accepted = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    match rooms.identity.keystone() {
+        Some(_) if !accepted.contains("text/html") => image::choices(url).await,
+        _ => files::page(headers).await,
+    }
 }
 
 /// `/session`.

@@ -55,7 +55,7 @@ impl Images {
                 let token = self.remote_tokens().get(&job.id).cloned().ok_or_else(|| {
                     Error::Invalid("the service has been restarted and kept no token; import it again".into())
                 })?;
-                let endpoint = self.endpoint(base.as_deref(), region, interface).await?;
+                let endpoint = self.endpoint(&token, base.as_deref(), region, interface).await?;
                 let (image, sha512) = self.remote_record(&endpoint, *remote, &token, image).await?;
                 self.check_formats(&image)?;
                 let file = self.0.fetcher.accept(&format!("{endpoint}/images/{remote}/file"))?;
@@ -67,12 +67,10 @@ impl Images {
     }
 
     /// The address of the image service of a region, below which are its images.
-    async fn endpoint(&self, base: Option<&str>, region: &str, interface: &str) -> Result<String> {
-        let catalog = self.0.identity.catalog(base.unwrap_or_default().trim_end_matches('/')).await?;
-        let images = catalog.iter().filter(|listed| listed.service.kind == "image");
-        let mut endpoints = images.flat_map(|listed| &listed.endpoints);
-        let found =
-            endpoints.find(|endpoint| endpoint.interface == interface && endpoint.region_id.as_deref() == Some(region));
+    async fn endpoint(&self, token: &str, base: Option<&str>, region: &str, interface: &str) -> Result<String> {
+        let base = base.unwrap_or_default().trim_end_matches('/');
+        let endpoints = self.0.identity.image_endpoints(token, base).await?;
+        let found = endpoints.iter().find(|one| one.interface == interface && one.region.as_deref() == Some(region));
         let Some(found) = found else {
             return Err(Error::Invalid("the catalog has no image service in that region with that interface".into()));
         };
