@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build console demo demo-stop test console-test guide guide-pictures inside conformance faults siege fuzz guests bench check fmt clean-demo
+.PHONY: help build console demo demo-stop test console-test guide guide-pictures inside conformance keystone faults siege fuzz guests bench check fmt clean-demo
 
 # Where the demonstration keeps everything.
 EFFIGY_DEMO ?= $(CURDIR)/.demo
@@ -74,6 +74,10 @@ inside: build ## what is inside a real Debian: before its first boot, after it, 
 conformance: build ## real clients' own test suites: Tempest, openstacksdk, glanceclient, every command
 	@scripts/install.sh run guests clients
 	@scripts/conformance.sh
+
+keystone: build ## a real Keystone and OpenStack's middleware: the same requests, the same verdicts
+	@scripts/install.sh clients
+	@scripts/keystone.sh
 
 guests: ## the test guests, in ./.cache/guests
 	@scripts/install.sh guests run
