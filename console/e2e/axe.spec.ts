@@ -4,15 +4,23 @@ import { additional, expect, findings, row, select, settled, signIn, test } from
 
 const PAGES = ['/', '/api-access', '/instances', '/launch', '/images?kind=public', '/images?kind=private', '/images?kind=shared', '/key-pairs', '/activity', '/flavors', '/host', '/projects', '/users', '/audit', '/images?kind=all', '/instances?scope=all', '/images/00000000-0000-4000-8000-000000000000']
 
+/** Nothing moves from the first page on: a change of that would mount everything anew. */
+test.use({ contextOptions: { reducedMotion: 'reduce' } })
+
 /** The admin's own project has something for the pages to show: an instance that runs, and its image. */
 test.beforeAll(async ({ cloud }) => {
   const { service, admin, image } = cloud
   await service.instance(admin, 'axe-1', image)
 })
 
+/** Looks at it in both themes: the console follows the system. */
 const clean = async (page: Page, where: string) => {
-  await settled(page)
-  expect.soft(await findings(page), where).toEqual([])
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme })
+    await expect(page.locator('html')).toHaveAttribute('data-mode', colorScheme)
+    await settled(page)
+    expect.soft(await findings(page), `${where}, ${colorScheme}`).toEqual([])
+  }
 }
 
 /** Opens what `open` opens, looks at it, and closes it again. */
@@ -24,59 +32,55 @@ async function dialog(page: Page, name: string, open: () => Promise<void>) {
   await expect(page.getByRole('dialog', { name })).toBeHidden()
 }
 
-for (const mode of ['light', 'dark'] as const) {
-  test(`no page has anything serious for axe, ${mode}`, async ({ page, cloud }) => {
-    const { service, image } = cloud
-    await page.emulateMedia({ colorScheme: mode, reducedMotion: 'reduce' })
-    await page.goto(`${service.url}/sign-in`)
-    await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible()
-    expect(await findings(page), 'sign-in').toEqual([])
-    await signIn(page, service.url, 'admin', service.adminPassword())
-    for (const path of [...PAGES, ...IMAGE_TABS.map((tab) => `/images/${image}?tab=${tab}`)]) {
-      await page.goto(service.url + path)
-      await clean(page, path)
-    }
-    await page.goto(`${service.url}/instances`)
-    await page.getByRole('link', { name: 'axe-1', exact: true }).click()
-    for (const tab of ['Console log', 'Screen', 'Serial console', 'History']) {
-      await page.getByRole('tab', { name: tab }).click()
-      await clean(page, tab)
-    }
-  })
+test('no page has anything serious for axe, light or dark', async ({ page, cloud }) => {
+  const { service, image } = cloud
+  await page.goto(`${service.url}/sign-in`)
+  await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible()
+  await clean(page, 'sign-in')
+  await signIn(page, service.url, 'admin', service.adminPassword())
+  for (const path of [...PAGES, ...IMAGE_TABS.map((tab) => `/images/${image}?tab=${tab}`)]) {
+    await page.goto(service.url + path)
+    await clean(page, path)
+  }
+  await page.goto(`${service.url}/instances`)
+  await page.getByRole('link', { name: 'axe-1', exact: true }).click()
+  for (const tab of ['Console log', 'Screen', 'Serial console', 'History']) {
+    await page.getByRole('tab', { name: tab }).click()
+    await clean(page, tab)
+  }
+})
 
-  test(`no dialog and no menu has anything serious for axe, ${mode}`, async ({ page, cloud }) => {
-    const { service, image } = cloud
-    await page.emulateMedia({ colorScheme: mode, reducedMotion: 'reduce' })
-    await signIn(page, service.url, 'admin', service.adminPassword())
-    await select(page, 'axe-1')
-    await page.getByRole('button', { name: 'Additional functions' }).click()
-    await expect(page.getByRole('menuitem', { name: 'Create image' })).toBeVisible()
-    await clean(page, 'Additional functions')
-    await page.keyboard.press('Escape')
-    await dialog(page, 'Create image', () => additional(page, 'Create image'))
-    await dialog(page, 'Rename', () => additional(page, 'Rename'))
-    await dialog(page, 'Delete this instance?', () => additional(page, 'Delete'))
-    await page.goto(`${service.url}/images?kind=private`)
-    await dialog(page, 'Upload image', () => page.getByRole('button', { name: 'Upload image' }).click())
-    const own = await service.microImage(cloud.admin, { name: `axe-${mode}` })
-    await page.goto(`${service.url}/images/${own}`)
-    await dialog(page, 'Share image', () => page.getByRole('button', { name: 'Share with other projects' }).click())
-    const more = async (item: string) => {
-      await page.getByRole('button', { name: 'More' }).click()
-      await page.getByRole('menuitem', { name: item, exact: true }).click()
-    }
-    await dialog(page, 'Edit image', () => more('Edit'))
-    await dialog(page, 'Delete this image?', () => more('Delete'))
-    await page.goto(`${service.url}/key-pairs`)
-    await dialog(page, 'Import key pair', () => page.getByRole('button', { name: 'Import key pair' }).first().click())
-    await dialog(page, 'Create key pair', () => page.getByRole('button', { name: 'Create key pair' }).first().click())
-    for (const [path, name] of [['/flavors', 'Create flavor'], ['/projects', 'Create project'], ['/users', 'Create user']] as const) {
-      await page.goto(service.url + path)
-      await dialog(page, name, () => page.getByRole('button', { name }).click())
-    }
-    await page.goto(`${service.url}/projects`)
-    await dialog(page, 'Members of web', () => page.getByRole('row', { name: /^web / }).getByRole('button', { name: 'Members' }).click())
-    await page.goto(`${service.url}/images/${image}`)
-    await expect(row(page, 'none')).toHaveCount(0)
-  })
-}
+test('no dialog and no menu has anything serious for axe, light or dark', async ({ page, cloud }) => {
+  const { service, image } = cloud
+  await signIn(page, service.url, 'admin', service.adminPassword())
+  await select(page, 'axe-1')
+  await page.getByRole('button', { name: 'Additional functions' }).click()
+  await expect(page.getByRole('menuitem', { name: 'Create image' })).toBeVisible()
+  await clean(page, 'Additional functions')
+  await page.keyboard.press('Escape')
+  await dialog(page, 'Create image', () => additional(page, 'Create image'))
+  await dialog(page, 'Rename', () => additional(page, 'Rename'))
+  await dialog(page, 'Delete this instance?', () => additional(page, 'Delete'))
+  await page.goto(`${service.url}/images?kind=private`)
+  await dialog(page, 'Upload image', () => page.getByRole('button', { name: 'Upload image' }).click())
+  const own = await service.microImage(cloud.admin, { name: 'axe' })
+  await page.goto(`${service.url}/images/${own}`)
+  await dialog(page, 'Share image', () => page.getByRole('button', { name: 'Share with other projects' }).click())
+  const more = async (item: string) => {
+    await page.getByRole('button', { name: 'More' }).click()
+    await page.getByRole('menuitem', { name: item, exact: true }).click()
+  }
+  await dialog(page, 'Edit image', () => more('Edit'))
+  await dialog(page, 'Delete this image?', () => more('Delete'))
+  await page.goto(`${service.url}/key-pairs`)
+  await dialog(page, 'Import key pair', () => page.getByRole('button', { name: 'Import key pair' }).first().click())
+  await dialog(page, 'Create key pair', () => page.getByRole('button', { name: 'Create key pair' }).first().click())
+  for (const [path, name] of [['/flavors', 'Create flavor'], ['/projects', 'Create project'], ['/users', 'Create user']] as const) {
+    await page.goto(service.url + path)
+    await dialog(page, name, () => page.getByRole('button', { name }).click())
+  }
+  await page.goto(`${service.url}/projects`)
+  await dialog(page, 'Members of web', () => page.getByRole('row', { name: /^web / }).getByRole('button', { name: 'Members' }).click())
+  await page.goto(`${service.url}/images/${image}`)
+  await expect(row(page, 'none')).toHaveCount(0)
+})

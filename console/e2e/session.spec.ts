@@ -75,9 +75,12 @@ test('a session that ends mid-work loses nothing that was typed', async ({ page,
   const token = cookie?.value ?? ''
   await cloud.service.ask(token, '/identity/v3/auth/tokens', 'DELETE', undefined, { 'x-subject-token': token })
   await expect.poll(async () => (await page.request.get(`${cloud.service.url}/session`)).status()).toBe(401)
-  // A page that is looked at again asks again.
-  await page.evaluate(() => dispatchEvent(new Event('visibilitychange')))
+  // A page that is looked at again asks again, but not what it asked a moment ago.
   const dialog = page.getByRole('dialog', { name: 'Your session has ended' })
+  await expect(async () => {
+    await page.evaluate(() => dispatchEvent(new Event('visibilitychange')))
+    await expect(dialog).toBeVisible({ timeout: 1000 })
+  }).toPass()
   await dialog.getByLabel('Password').fill(PASSWORD)
   await dialog.getByRole('button', { name: 'Sign in' }).click()
   await expect(dialog).toBeHidden()

@@ -1,11 +1,17 @@
 import { App as AntApp, ConfigProvider, theme as antTheme } from 'antd'
 import type { Locale } from 'antd/es/locale'
-import { createContext, type ReactNode, use, useEffect, useMemo, useState } from 'react'
+import { createContext, type ReactNode, use, useEffect, useMemo, useState, useSyncExternalStore } from 'react'
 import { useTranslation } from 'react-i18next'
 
 export type Mode = 'light' | 'dark'
 const KEPT = 'effigy.mode'
-const system = () => (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')
+const darkSystem = matchMedia('(prefers-color-scheme: dark)')
+const system = (): Mode => (darkSystem.matches ? 'dark' : 'light')
+
+function onSystem(changed: () => void) {
+  darkSystem.addEventListener('change', changed)
+  return () => darkSystem.removeEventListener('change', changed)
+}
 
 const ModeContext = createContext<{ mode: Mode; toggle: () => void }>({ mode: 'light', toggle: () => undefined })
 export const useMode = () => use(ModeContext)
@@ -19,7 +25,10 @@ const locales: Record<string, () => Promise<{ default: Locale }>> = {
 /** Colours, sizes and the component library's own words. */
 export function Theme({ children }: { children: ReactNode }) {
   const { i18n } = useTranslation()
-  const [mode, setMode] = useState<Mode>(() => (localStorage.getItem(KEPT) as Mode | null) ?? system())
+  const [kept, setKept] = useState(() => localStorage.getItem(KEPT) as Mode | null)
+  // Until a person chooses, the console is as dark as the system, also when that changes in the evening.
+  const ofSystem = useSyncExternalStore(onSystem, system)
+  const mode = kept ?? ofSystem
   const [locale, setLocale] = useState<Locale>()
   useEffect(() => {
     void locales[i18n.language]?.().then((loaded) => setLocale(loaded.default))
@@ -31,12 +40,11 @@ export function Theme({ children }: { children: ReactNode }) {
   const value = useMemo(
     () => ({
       mode,
-      toggle: () =>
-        setMode((was) => {
-          const next = was === 'dark' ? 'light' : 'dark'
-          localStorage.setItem(KEPT, next)
-          return next
-        }),
+      toggle: () => {
+        const next = mode === 'dark' ? 'light' : 'dark'
+        localStorage.setItem(KEPT, next)
+        setKept(next)
+      },
     }),
     [mode],
   )
