@@ -58,7 +58,7 @@ test('a dialog that a menu opened gives the focus back to its button', async ({ 
   await page.keyboard.press('Enter')
   const dialog = page.getByRole('dialog', { name: 'Edit image' })
   // Enter sends a dialog from any of its fields.
-  await dialog.getByLabel('Name').fill('edited-by-keys')
+  await dialog.getByLabel('Name', { exact: true }).fill('edited-by-keys')
   await page.keyboard.press('Enter')
   await expect(dialog).toHaveCount(0)
   await expect(row(page, 'edited-by-keys')).toBeVisible()

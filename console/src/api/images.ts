@@ -165,6 +165,9 @@ export const imageQuery = (id: string) =>
     refetchInterval: ({ state: { data } }) => (data && isBeingCopied(data) ? 1000 : freshFor(data ? [data] : [], 30_000)),
   })
 
+/** The record of this moment. */
+export const imageNow = (id: string) => effigy<Image>(`/images/${id}`)
+
 /** The images that this one goes back to, the nearest first. */
 export const ancestorsQuery = (id: string) =>
   queryOptions({

@@ -16,12 +16,13 @@ import { useProjectNames } from '../../components/useProjectNames'
 import { useSession } from '../../components/useSession'
 import { bytes } from '../../lib/bytes'
 import { osOf } from '../../lib/os'
+import { propertiesOf } from '../../lib/properties'
 import { IMAGE_TABS, type ImageTab, paths } from '../../paths'
 import { Lineage } from './Lineage'
 import { MainAction } from './MainAction'
 import { Notices } from './Notices'
 import { Overview } from './Overview'
-import { Properties, propertiesOf } from './Properties'
+import { Properties } from './Properties'
 import { ShareButton } from './ShareButton'
 import { Sharing } from './Sharing'
 import { Storage } from './Storage'
@@ -57,7 +58,7 @@ function Details({ image }: { image: Image }) {
     report: { count: image.effigy.problems ?? 0, children: <SecurityReport image={image} /> },
     uses: { count: made.length + instances.length, children: <UsedBy instances={instances} made={made} /> },
     sharing: session.sharing === 'off' ? null : { count: members.data?.length, children: <Sharing image={image} members={members} /> },
-    properties: { count: propertiesOf(image).length + image.tags.length, children: <Properties image={image} /> },
+    properties: { count: propertiesOf(image).length + image.tags.length, children: <Properties image={image} edit={actions.find(({ key }) => key === 'edit')} /> },
     storage: { children: <><Storage image={image} /><StoresCard image={image} /><Lineage image={image} made={made} /></> },
   }
   const shown = IMAGE_TABS.filter((tab) => tabs[tab] !== null)
