@@ -23,6 +23,13 @@ export const catalogQuery = queryOptions({
   staleTime: Infinity,
 })
 
+/** A request that a credential may make; `*` is a part of a path, `**` the rest of it. */
+export interface AccessRule {
+  service: string
+  method: string
+  path: string
+}
+
 export interface Credential {
   id: string
   name: string
@@ -30,6 +37,8 @@ export interface Credential {
   project_id: string
   roles: { id: string; name: string }[]
   expires_at: string | null
+  /** The only requests that it may make; all of them without such a list. */
+  access_rules?: AccessRule[] | null
 }
 
 const credentialsOf = (user: string) => `/identity/v3/users/${user}/application_credentials`
@@ -47,6 +56,7 @@ export interface NewCredential {
   description?: string
   roles?: { name: string }[]
   expires_at?: string
+  access_rules?: AccessRule[]
 }
 
 /** Makes one in the tab's project; the secret is in this answer alone. */

@@ -22,6 +22,7 @@ export const project: typeof en = {
     title: 'API アクセス', files: '設定ファイル', filesWhat: 'openstack や Terraform などでプロジェクト {{project}} を使うためのものです。パスワードは含まれず、openstack が尋ねます。', download: '{{name}} をダウンロード', rc: 'openrc.sh',
     endpoints: 'エンドポイント', service: 'サービス', url: 'URL', credentials: 'アプリケーション認証情報', credentialsWhat: 'プログラムがパスワードなしでサインインするためのものです。1 つのプロジェクトで、あなたのロールの範囲内で使えます。',
     make: 'アプリケーション認証情報の作成', none: 'アプリケーション認証情報はまだありません', expires: '有効期限', never: '無期限', expired: '期限切れ', roles: 'ロール', rolesHint: '選ばなければ、あなたのすべてのロールを持ちます。', description: '説明', expiresHint: '日付がなければ無期限です。',
+    rules: '許可するリクエスト', rulesHint: '1 行に 1 つ、サービス、メソッド、パスを書きます。* はパスの一部分、** は残り全体です。空ならすべてのリクエストを許可します。', notRule: 'ルールではありません: {{line}}', everything: 'すべて',
     made: 'アプリケーション認証情報 {{name}}', once: 'シークレットを今すぐ保存してください。表示は一度だけで、どこにも保管されません。', secret: 'シークレット', id: '識別子 (ID)', haveIt: '保存しました',
     delete: { title: 'アプリケーション認証情報 {{name}} を削除しますか？', what: 'これでサインインするプログラムは、すぐに使えなくなります。', submit: '削除' },
     password: 'パスワード', original: '現在のパスワード', new: '新しいパスワード', again: '新しいパスワード (確認)', differ: '一致していません。', change: 'パスワードを変更', changed: 'パスワードを変更しました', changedWhat: 'ほかのセッションはすべて終了しました。', wrong: '現在のパスワードが違います。', user: 'ユーザー', project: 'プロジェクト', thisProject: 'このプロジェクト',

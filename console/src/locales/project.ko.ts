@@ -22,6 +22,7 @@ export const project: typeof en = {
     title: 'API 접근', files: '설정 파일', filesWhat: 'openstack, Terraform 등에서 프로젝트 {{project}}에 접근할 때 씁니다. 비밀번호는 들어 있지 않으며 openstack이 묻습니다.', download: '{{name}} 다운로드', rc: 'openrc.sh',
     endpoints: '엔드포인트', service: '서비스', url: 'URL', credentials: '애플리케이션 인증 정보', credentialsWhat: '프로그램이 비밀번호 없이 로그인할 때 씁니다. 프로젝트 하나에서, 내가 가진 역할 이내의 권한을 갖습니다.',
     make: '애플리케이션 인증 정보 생성', none: '애플리케이션 인증 정보가 없습니다', expires: '만료', never: '만료 없음', expired: '만료됨', roles: '역할', rolesHint: '선택하지 않으면 내 역할을 모두 갖습니다.', description: '설명', expiresHint: '날짜를 정하지 않으면 만료되지 않습니다.',
+    rules: '허용하는 요청', rulesHint: '한 줄에 하나씩 서비스, 메서드, 경로를 적습니다. *는 경로의 한 부분, **는 나머지 전체입니다. 비워 두면 모든 요청을 허용합니다.', notRule: '규칙이 아닙니다: {{line}}', everything: '전체',
     made: '애플리케이션 인증 정보 {{name}}', once: '지금 비밀 값을 저장하세요. 한 번만 표시되며 어디에도 보관하지 않습니다.', secret: '비밀 값', id: '식별자(ID)', haveIt: '저장했습니다',
     delete: { title: '애플리케이션 인증 정보 {{name}}: 삭제하시겠습니까?', what: '이 인증 정보로 로그인하는 프로그램은 바로 멈춥니다.', submit: '삭제' },
     password: '비밀번호', original: '현재 비밀번호', new: '새 비밀번호', again: '새 비밀번호 확인', differ: '두 비밀번호가 다릅니다.', change: '비밀번호 변경', changed: '비밀번호를 변경했습니다', changedWhat: '다른 세션은 모두 끝났습니다.', wrong: '현재 비밀번호가 맞지 않습니다.', user: '사용자', project: '프로젝트', thisProject: '이 프로젝트',

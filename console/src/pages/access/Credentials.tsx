@@ -60,6 +60,7 @@ export function Credentials({ place }: { place: Place }) {
             { title: t('column.name'), render: (_, { name, description }) => <><span className="name-cell"><Name>{name}</Name></span>{description && <div className="quiet small">{visible(description)}</div>}</> },
             { title: t('access.project'), render: (_, { project_id }) => projectOf(project_id) },
             { title: t('access.roles'), render: (_, { roles }) => roles.map(({ name }) => name).join(', ') },
+            { title: t('access.rules'), render: (_, { access_rules: rules }) => (rules?.length ? <div className="mono small">{rules.map(({ service, method, path }) => <div key={`${service} ${method} ${path}`}>{visible(`${service} ${method} ${path}`)}</div>)}</div> : t('access.everything')) },
             { title: t('access.expires'), render: (_, credential) => expiry(credential) },
             { title: '', key: 'do', align: 'right', render: (_, credential) => <Button size="small" danger onClick={() => remove(credential)} aria-label={`${t('access.delete.submit')}: ${visible(credential.name)}`}>{t('access.delete.submit')}</Button> },
           ]}

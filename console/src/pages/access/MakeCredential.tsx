@@ -5,6 +5,7 @@ import { createCredential } from '../../api/access'
 import { FormDialog } from '../../components/FormDialog'
 import { useSession } from '../../components/useSession'
 import { cloudsYaml } from '../../lib/clouds'
+import { rulesOf } from '../../lib/rules'
 import { saveText } from '../../lib/save'
 import { visible } from '../../lib/text'
 import { CopyBlock } from '../../ui/CopyBlock'
@@ -21,6 +22,7 @@ interface Typed {
   description?: string
   roles?: string[]
   expires?: string
+  rules?: string
 }
 
 /** Makes an application credential; its secret is shown here, once, and kept nowhere. */
@@ -29,18 +31,25 @@ export function MakeCredential({ place, onClose }: { place: Place; onClose: () =
   const session = useSession()
   const queries = useQueryClient()
   const make = useMutation({
-    mutationFn: ({ name, description, roles, expires }: Typed) =>
-      createCredential(session.user.id, {
+    mutationFn: ({ name, description, roles, expires, rules: typed = '' }: Typed) => {
+      const { rules } = rulesOf(typed)
+      return createCredential(session.user.id, {
         name: name.trim(),
         description: description?.trim() || undefined,
         roles: roles?.length ? roles.map((role) => ({ name: role })) : undefined,
         // The field speaks of the person's own time.
         expires_at: expires ? new Date(expires).toISOString() : undefined,
-      }),
+        access_rules: rules.length ? rules : undefined,
+      })
+    },
     onSuccess: () => queries.invalidateQueries({ queryKey: ['credentials'] }),
     // The secret goes with the dialog.
     gcTime: 0,
   })
+  const areRules = async (_: unknown, typed: string | undefined) => {
+    const { wrong } = rulesOf(typed ?? '')
+    if (wrong) throw new Error(t('access.notRule', { line: visible(wrong) }))
+  }
   const made = make.data
   if (made) {
     const file = cloudsYaml({ ...place, proof: made })
@@ -79,6 +88,9 @@ export function MakeCredential({ place, onClose }: { place: Place; onClose: () =
       </Form.Item>
       <Form.Item name="expires" label={t('access.expires')} extra={t('access.expiresHint')}>
         <Input type="datetime-local" style={{ width: 230 }} />
+      </Form.Item>
+      <Form.Item name="rules" label={t('access.rules')} extra={t('access.rulesHint')} rules={[{ validator: areRules }]}>
+        <Input.TextArea rows={3} className="mono" placeholder={'image GET /v2/images\nimage GET /v2/images/**'} spellCheck={false} />
       </Form.Item>
     </FormDialog>
   )
