@@ -107,17 +107,19 @@ async function answer(page: Page, act: () => Promise<void>, shown: RegExp): Prom
   await page.evaluate(() => {
     performance.clearResourceTimings()
     const table = document.querySelector('.ant-table')
-    const seen = globalThis as unknown as { painted: number }
-    seen.painted = 0
+    const seen = globalThis as unknown as { began: number; painted: number }
+    seen.began = performance.now()
     new MutationObserver(() => requestAnimationFrame(() => (seen.painted = performance.now()))).observe(table as Element, { childList: true, subtree: true, characterData: true })
   })
   await act()
   await expect(page.getByRole('row').nth(1)).toContainText(shown)
   await expect(page.locator('.ant-table-row').first()).toContainText(shown)
   return page.evaluate(() => {
+    const { began, painted } = globalThis as unknown as { began: number; painted: number }
     const asked = performance.getEntriesByType('resource').filter(({ name }) => /\/effigy\/v1\/images\?.*limit=25/.test(name)).at(-1)
-    const { startTime = 0, responseEnd = 0 } = (asked as PerformanceResourceTiming | undefined) ?? {}
-    return { answered: responseEnd - startTime, painted: (globalThis as unknown as { painted: number }).painted - startTime }
+    // A page that was seen a moment ago is shown before anything is asked.
+    const { startTime = began, responseEnd = began } = (asked as PerformanceResourceTiming | undefined) ?? {}
+    return { answered: responseEnd - startTime, painted: painted - startTime }
   })
 }
 
@@ -132,9 +134,10 @@ test('with ten thousand images the images page answers every filter at once', as
   const figure = async (what: string, act: () => Promise<void>, shown: RegExp) => figures.push([what, await answer(page, act, shown)])
   await figure('search build-07', () => search.fill('build-07'), /build-07/)
   await figure('search build-0777', () => search.fill('build-0777'), /build-0777/)
-  await figure('search 9999', () => search.fill('9999'), /9999/)
-  await figure('search debian', () => search.fill('debian'), /build-/)
-  await figure('search what is nowhere and then 5', () => search.fill('build-05555'), /build-05555/)
+  await figure('search 9998', () => search.fill('9998'), /9998/)
+  // Every other image, with an odd number: not the one that is shown.
+  await figure('search debian', () => search.fill('debian'), /build-\d{4}[13579]/)
+  await figure('search build-05555', () => search.fill('build-05555'), /build-05555/)
   await page.goto(`${service.url}/images?kind=private`)
   await expect(page.getByRole('row')).toHaveCount(26)
   await figure('sort by name', () => page.getByRole('columnheader', { name: 'Name' }).click(), /build-00000/)
