@@ -160,7 +160,7 @@ impl Client {
             Ok(answer) => Err(self.failed(&format!("it answered {}", answer.status))),
             // Else a stranger could shut everybody out with long headers.
             Err(error) if is_long => {
-                tracing::warn!("Keystone did not take a token of more than {LONG_HEADER_BYTES} bytes: {error:#}");
+                tracing::debug!("Keystone did not take a token of more than {LONG_HEADER_BYTES} bytes: {error:#}");
                 Err(Away)
             }
             Err(error) => Err(self.failed(&format!("{error:#}"))),

@@ -160,6 +160,42 @@ async fn people_are_not_looked_for_here() {
     assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("Keystone has the users"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn work_that_outlives_its_request_needs_no_token() {
+    let (effigy, mut fake) = both("cache_seconds = 3600").await;
+    let alice = person(&effigy, &fake.token("alice", "web", "member"));
+    let id = alice.create_image("staged", json!({})).await;
+    alice.put_bytes(&format!("/image/v2/images/{id}/stage"), vec![7; 4096]).await.expect(204);
+    fake.stop().await;
+    let method = json!({"method": {"name": "glance-direct"}});
+    alice.post(&format!("/image/v2/images/{id}/import"), method).await.expect(202);
+    alice.image_becomes(&id, "active").await;
+    let tasks = alice.get(&format!("/image/v2/images/{id}/tasks")).await.expect(200).json();
+    assert_eq!(tasks["tasks"][0]["owner"], long("web"), "{tasks}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_image_service_is_found_in_the_catalog_of_the_token() {
+    let (mut effigy, fake) = both("").await;
+    let port = effigy.url().rsplit(':').next().unwrap().to_owned();
+    let import = format!("[import]\nallowed_hosts = [\"127.0.0.1\"]\nallowed_ports = [{port}]");
+    effigy.restart_with(&fake.settings(&import)).await;
+    fake.lists(&effigy.at("/image"));
+    let alice = person(&effigy, &fake.token("alice", "web", "member"));
+    let theirs = alice.save_image("theirs", "raw", vec![7; 4096]).await;
+    for (region, status) in [("RegionOne", "queued"), ("Other", "active")] {
+        let ours = alice.create_image("ours", json!({})).await;
+        let method = json!({"name": "glance-download", "glance_region": region, "glance_image_id": theirs});
+        alice.post(&format!("/image/v2/images/{ours}/import"), json!({"method": method})).await.expect(202);
+        let done = async || {
+            let tasks = alice.get(&format!("/image/v2/images/{ours}/tasks")).await.expect(200).json();
+            ["success", "failure"].iter().any(|end| tasks["tasks"][0]["status"] == *end).then_some(())
+        };
+        eventually("the import has ended", PATIENCE, done).await;
+        assert_eq!(alice.image(&ours).await["status"], status, "{region}");
+    }
+}
+
 #[test]
 fn settings_that_lack_something_say_what() {
     let start = |settings: &str| {

@@ -8,11 +8,12 @@ use std::{
 
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::TcpListener,
     sync::watch,
     task::JoinHandle,
 };
+use tokio_rustls::TlsAcceptor;
 
 /// The password of the service user.
 const PASSWORD: &str = "effigypw";
@@ -36,6 +37,7 @@ pub struct Fake {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
     mood: watch::Sender<Mood>,
+    tls: Option<TlsAcceptor>,
     serving: Option<JoinHandle<()>>,
 }
 
@@ -44,6 +46,7 @@ struct State {
     tokens: HashMap<String, Value>,
     events: Vec<Value>,
     projects: HashMap<String, Vec<String>>,
+    catalog: Value,
     /// Method, path and the token that a request was about.
     asked: Vec<(String, String, String)>,
     sign_ins: usize,
@@ -53,7 +56,13 @@ struct State {
 impl Fake {
     /// Starts it on a free port.
     pub async fn start() -> Fake {
+        Fake::start_with(None).await
+    }
+
+    /// Starts it on a free port, behind TLS or not.
+    pub async fn start_with(tls: Option<TlsAcceptor>) -> Fake {
         let mut fake = Fake {
+            tls,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             state: Arc::default(),
             mood: watch::channel(Mood::Well).0,
@@ -67,13 +76,24 @@ impl Fake {
     pub async fn serve(&mut self) {
         let listener = TcpListener::bind(self.address).await.expect("listen");
         self.address = listener.local_addr().expect("an address");
-        let (state, mood) = (self.state.clone(), self.mood.subscribe());
+        let (state, mood, tls) = (self.state.clone(), self.mood.subscribe(), self.tls.clone());
         self.serving = Some(tokio::spawn(async move {
             // The connections end with their listener.
             let mut connections = tokio::task::JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 state.lock().expect("no panic").connections += 1;
-                connections.spawn(converse(stream, state.clone(), mood.clone()));
+                let (state, mood, tls) = (state.clone(), mood.clone(), tls.clone());
+                connections.spawn(async move {
+                    match tls {
+                        None => converse(stream, state, mood).await,
+                        Some(tls) => {
+                            // Else the client did not trust the certificate.
+                            if let Ok(stream) = tls.accept(stream).await {
+                                converse(stream, state, mood).await;
+                            }
+                        }
+                    }
+                });
             }
         }));
     }
@@ -101,7 +121,8 @@ impl Fake {
 
     /// Its address.
     pub fn url(&self) -> String {
-        format!("http://{}/v3", self.address)
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}/v3", self.address)
     }
 
     /// Makes a token of a user with a role in a project: each id is of LDAP's length.
@@ -142,6 +163,15 @@ impl Fake {
         state.events.extend(event);
     }
 
+    /// The catalog of every token has an image service at this address, in the region `Other`.
+    pub fn lists(&self, url: &str) {
+        let endpoint =
+            |interface: &str| json!({"interface": interface, "region_id": "Other", "region": "Other", "url": url});
+        let endpoints = ["public", "internal"].map(endpoint);
+        self.state().catalog =
+            json!([{"type": "compute", "endpoints": endpoints}, {"type": "image", "endpoints": endpoints}]);
+    }
+
     /// Lets the service user's token end.
     pub fn forget_service(&self) {
         self.state().sign_ins += 1;
@@ -180,7 +210,11 @@ pub fn long(name: &str) -> String {
 }
 
 /// Answers the requests of one connection.
-async fn converse(mut stream: TcpStream, state: Arc<Mutex<State>>, mut mood: watch::Receiver<Mood>) {
+async fn converse(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    state: Arc<Mutex<State>>,
+    mut mood: watch::Receiver<Mood>,
+) {
     while let Some((head, body)) = request(&mut stream).await {
         let mut words = head.split(' ');
         let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
@@ -206,7 +240,7 @@ async fn converse(mut stream: TcpStream, state: Arc<Mutex<State>>, mut mood: wat
 }
 
 /// The next request's head and body.
-async fn request(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+async fn request(stream: &mut (impl AsyncRead + Unpin)) -> Option<(String, Vec<u8>)> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);
@@ -254,6 +288,9 @@ fn answer(
             String::new(),
             json!({"projects": projects}),
         );
+    }
+    if path == "/v3/auth/catalog" && state.tokens.contains_key(bearer) {
+        return (200, String::new(), json!({"catalog": state.catalog}));
     }
     if bearer != format!("service-{}", state.sign_ins) {
         return none(401);

@@ -5,6 +5,7 @@ mod away;
 mod callers;
 mod fake;
 mod rules;
+mod tls;
 
 use reqwest::Method;
 
