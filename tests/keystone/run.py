@@ -1,6 +1,9 @@
 """The same requests to a service that asks Keystone, and to keystonemiddleware: run.py FOLDER PROGRAM."""
+import json
+import logging
 import os
 import pathlib
+import subprocess
 import sys
 import time
 
@@ -165,6 +168,31 @@ def compare_rules(compare, directory):
     compare.same("a credential that was deleted", token(bearer), expected="refused")
 
 
+def try_client(compare, directory, folder):
+    """The `openstack` command signs in at Keystone, and finds the service in its catalog."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+    env |= {"OS_AUTH_URL": directory.url, "OS_USERNAME": "alice", "OS_PASSWORD": "alicepw", "OS_PROJECT_NAME": "web",
+            "OS_USER_DOMAIN_ID": "default", "OS_PROJECT_DOMAIN_ID": "default", "OS_IDENTITY_API_VERSION": "3"}
+
+    def openstack(*words, project="web"):
+        command = ["openstack", *words]
+        done = subprocess.run(command, capture_output=True, text=True, env={**env, "OS_PROJECT_NAME": project})
+        if done.returncode:
+            compare.wrong.append(f"{' '.join(words)}: {done.stderr}")
+        return done.stdout
+
+    content = folder / "content.raw"
+    content.write_bytes(os.urandom(1 << 20))
+    openstack("image", "create", "--disk-format", "raw", "--file", str(content), "golden")
+    shown = json.loads(openstack("image", "show", "-f", "json", "golden") or "{}")
+    compare.fact("the client's image is active", shown.get("status") == "active")
+    compare.fact("its owner is the project", shown.get("owner") == directory.ids["web"])
+    openstack("image", "add", "project", "golden", directory.ids["batch"])
+    saved = folder / "saved.raw"
+    openstack("image", "save", "--file", str(saved), "golden", project="batch")
+    compare.fact("the other project has the same bytes", saved.exists() and saved.read_bytes() == content.read_bytes())
+
+
 def go_away(compare, directory, keystone, serving):
     """Keystone stops and comes back."""
     effigy = compare.effigy
@@ -192,17 +220,20 @@ def go_away(compare, directory, keystone, serving):
 
 
 def main():
+    # The middleware logs each refusal.
+    logging.disable()
     folder, program = pathlib.Path(sys.argv[1]), sys.argv[2]
     (folder / "keystone").mkdir()
     keystone = Keystone(folder / "keystone")
     serving, short_url = keystone.start(), keystone.start_short()
     directory = people.Directory(keystone.url)
     effigy = Effigy(folder, program, keystone)
-    people.make(directory, "http://127.0.0.1:9292/image")
+    people.make(directory, f"{effigy.url}/image")
     running = effigy.start("cache_seconds = 0")
     compare = Comparison(effigy, Oracle(keystone))
     compare_tokens(compare, directory, short_url)
     compare_rules(compare, directory)
+    try_client(compare, directory, folder)
     running.stop()
     effigy.start("cache_seconds = 300\nrevocation_poll_seconds = 1")
     go_away(compare, directory, keystone, serving)

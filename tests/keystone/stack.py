@@ -134,7 +134,9 @@ class Effigy:
     """A service that asks Keystone."""
 
     def __init__(self, folder, program, keystone):
-        self.folder, self.program, self.keystone, self.url = folder, program, keystone, None
+        self.folder, self.program, self.keystone = folder, program, keystone
+        self.address = f"127.0.0.1:{free_port()}"
+        self.url = f"http://{self.address}"
 
     def start(self, more):
         (self.folder / "effigy.toml").write_text(f"""[identity]
@@ -147,12 +149,8 @@ username = "effigy"
 password = "effigypw"
 {more}
 """)
-        address = self.folder / "data" / "address"
-        address.unlink(missing_ok=True)
         process = Process(self.folder / "effigy.log", [
             self.program, "serve", "--config", self.folder / "effigy.toml", "--data", self.folder / "data",
-            "--listen", "127.0.0.1:0"])
-        until("the service is up", address.exists)
-        self.url = address.read_text().strip()
+            "--listen", self.address])
         until("the service is ready", lambda: is_up(f"{self.url}/readyz"))
         return process
