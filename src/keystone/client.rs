@@ -120,7 +120,9 @@ impl Client {
     /// The service user's token; not the one that was refused.
     async fn signed_in(&self, refused: Option<Own>, deadline: Instant) -> Result<Own, Away> {
         // One signs in while the others wait.
-        let mut own = timeout_at(deadline, self.own.lock()).await.map_err(|_| Away)?;
+        let own = timeout_at(deadline, self.own.lock()).await;
+        // It counts: else those who come after would wait for the next one in the same way.
+        let mut own = own.map_err(|_| self.failed("the service user is not signed in in time"))?;
         if let Some(own) = own.as_ref().filter(|own| own.expires_ms > now_ms() && Some(*own) != refused.as_ref()) {
             return Ok(own.clone());
         }

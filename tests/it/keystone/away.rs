@@ -58,6 +58,8 @@ async fn a_keystone_that_says_nothing_is_not_waited_for_long() {
     for request in requests {
         request.await.expect("no panic").expect(503);
     }
+    // The first eight of an address wait for one sign-in of the service user; the others are told without a further one.
+    assert!(fake.asked_about("") < 5, "the service user signed in {} times", fake.asked_about(""));
 }
 
 #[tokio::test(flavor = "multi_thread")]
