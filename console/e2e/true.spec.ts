@@ -62,7 +62,7 @@ test('an image that somebody deleted is not shown as there', async ({ page, clou
   await page.goto(`${service.url}/images/${id}`)
   await expect(page.getByRole('heading', { name: 'doomed' })).toBeVisible()
   await service.ask(token, `/image/v2/images/${id}`, 'DELETE')
-  // What was asked a moment ago is not asked again at once.
+  // A page asks nothing again that it asked a moment ago.
   await expect(async () => {
     await page.evaluate(() => dispatchEvent(new Event('visibilitychange')))
     await expect(page.getByRole('heading', { name: 'Image doomed was deleted' })).toBeVisible({ timeout: 1000 })
