@@ -117,6 +117,7 @@ test('no page is wider than its window, and no name a column of letters', async 
   const { service } = cloud
   const token = await service.alice()
   const id = await service.image(token, { name: 'a-rather-long-name-of-an-image-with-a-date-2026-11-27' })
+  await service.ask(token, '/compute/v2.1/os-keypairs', 'POST', { keypair: { name: 'key-of-the-office' } })
   await signIn(page, service.url)
   // The pointer rests where nothing opens a tip.
   await page.mouse.move(0, 0)
@@ -127,12 +128,15 @@ test('no page is wider than its window, and no name a column of letters', async 
       await settled(page)
       await expect.poll(() => stickingOut(page), `${path} at ${width}`).toEqual([])
     }
-    await page.goto(`${service.url}/images?kind=private&search=rather-long`)
-    const cell = page.getByRole('link', { name: 'a-rather-long-name' }).locator('xpath=ancestor::td')
-    await expect(cell).toBeVisible()
-    await settled(page)
-    await expect.poll(async () => (await cell.boundingBox())?.width, `the name at ${width}`).toBeGreaterThan(170)
+    for (const [path, name, least] of [['/images?kind=private&search=rather-long', 'a-rather-long-name', 170], ['/key-pairs', 'key-of-the-office', 140]] as const) {
+      await page.goto(service.url + path)
+      const cell = page.locator('.name-cell').filter({ hasText: name }).locator('xpath=ancestor::td')
+      await expect(cell).toBeVisible()
+      await settled(page)
+      await expect.poll(async () => (await cell.boundingBox())?.width, `${name} at ${width}`).toBeGreaterThan(least)
+    }
   }
+  await service.ask(token, '/compute/v2.1/os-keypairs/key-of-the-office', 'DELETE')
 })
 
 test('no page of administration is wider than its window', async ({ page, cloud }) => {

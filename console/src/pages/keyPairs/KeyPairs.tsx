@@ -5,8 +5,11 @@ import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { deleteKeyPair, type KeyPair, keyPairsQuery } from '../../api/keyPairs'
 import { Failure } from '../../components/Failure'
+import { Name } from '../../components/Name'
 import { PageHead } from '../../components/PageHead'
 import { useFail } from '../../components/useFail'
+import { useWidth } from '../../components/useWidth'
+import { visible } from '../../lib/text'
 import { Empty } from '../../ui/Empty'
 import { GenerateKeyPair } from './GenerateKeyPair'
 import { ImportKeyPair } from './ImportKeyPair'
@@ -16,11 +19,12 @@ export function KeyPairs() {
   const { modal } = App.useApp()
   const fail = useFail()
   const queries = useQueryClient()
+  const isWide = useWidth() >= 992
   const [dialog, setDialog] = useState<'import' | 'generate'>()
   const { data, error, isPending, refetch } = useQuery(keyPairsQuery)
   const remove = (name: string) =>
     modal.confirm({
-      title: t('keyPairs.delete.title', { name }),
+      title: t('keyPairs.delete.title', { name: visible(name) }),
       content: t('keyPairs.delete.what'),
       okText: t('keyPairs.delete.submit'),
       okButtonProps: { danger: true },
@@ -45,12 +49,12 @@ export function KeyPairs() {
             loading={isPending}
             dataSource={data}
             pagination={false}
+            tableLayout="fixed"
             locale={{ emptyText: isPending ? ' ' : <Empty title={t('keyPairs.empty.title')} what={t('keyPairs.empty.what')} /> }}
             columns={[
-              { title: t('column.name'), dataIndex: 'name', render: (name: string) => <span className="name-cell">{name}</span> },
-              { title: t('column.kind'), dataIndex: 'type', width: 100 },
-              { title: t('keyPairs.fingerprint'), dataIndex: 'fingerprint', render: (text: string) => <span className="mono">{text}</span> },
-              { title: '', key: 'do', width: 110, align: 'right', render: (_, { name }) => <Button size="small" danger onClick={() => remove(name)}>{t('keyPairs.delete.submit')}</Button> },
+              { title: t('column.name'), render: (_, { name, fingerprint }) => <><span className="name-cell"><Name>{name}</Name></span>{!isWide && <div className="mono quiet small">{fingerprint}</div>}</> },
+              ...(isWide ? [{ title: t('column.kind'), dataIndex: 'type', width: 100 }, { title: t('keyPairs.fingerprint'), dataIndex: 'fingerprint', width: 420, className: 'mono' }] : []),
+              { title: '', key: 'do', width: 96, align: 'right', render: (_, { name }) => <Button size="small" danger aria-label={`${t('keyPairs.delete.submit')}: ${visible(name)}`} onClick={() => remove(name)}>{t('keyPairs.delete.submit')}</Button> },
             ]}
           />
         </div>
