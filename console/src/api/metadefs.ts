@@ -1,4 +1,4 @@
-// What the properties of images are called, and what they may say: the service's metadata definitions.
+// The service's metadata definitions: names of images' properties, and the values that they may have.
 import { queryOptions } from '@tanstack/react-query'
 import { ask } from './http'
 

@@ -49,7 +49,7 @@ export function EditImage({ image, onClose }: { image: Image; onClose: () => voi
     mutationFn: async (typed: Typed) => {
       const after = editedFrom(typed)
       const fresh = editedOf(await imageNow(image.id))
-      // What was shown to the person as changed by somebody else has been decided on.
+      // A change of somebody else that the person was shown has been decided on.
       const names = conflicts(clash?.fresh ?? before, after, fresh)
       if (names.length > 0) {
         setClash({ names, fresh })
