@@ -1,6 +1,6 @@
 // The service as those see it who run it: all projects, the host, what everybody uses, and who did what.
 import { readFileSync } from 'node:fs'
-import { expect, row, settled, signIn, test } from './acts'
+import { expect, findings, row, settled, signIn, test } from './acts'
 
 test('an administrator sees the images and instances of all projects in the lists that everybody has', async ({ page, cloud }) => {
   const { service, image, projects } = cloud
@@ -32,8 +32,22 @@ test('an administrator sees the images and instances of all projects in the list
   await page.getByRole('tab', { name: 'This project' }).click()
   await expect(row(page, 'everywhere-guest')).toHaveCount(0)
 
-  // Usage leads to the lists, whole pages of one project.
+  // A limit of its own is set where the usage stands.
   await page.goto(`${service.url}/projects`)
+  await page.getByRole('row', { name: /^web/ }).getByRole('button', { name: 'Quota' }).click()
+  const quota = page.getByRole('dialog', { name: 'Quota of web' })
+  await settled(page)
+  expect(await findings(page)).toEqual([])
+  await quota.getByLabel('Instances').fill('77')
+  await quota.getByLabel('Memory').fill('1.5')
+  await quota.getByRole('button', { name: 'Save' }).click()
+  await expect(quota).toHaveCount(0)
+  await expect(page.getByRole('row', { name: /^web/ })).toContainText('/ 77')
+  await expect(page.getByRole('row', { name: /^web/ })).toContainText('/ 1.5 GiB')
+  expect(await service.ask(token, '/effigy/v1/usage')).toMatchObject({ usage: { instances: { limit: 77 }, memory_mib: { limit: 1536 } } })
+  await service.ask(cloud.admin, `/effigy/v1/projects/${projects.web}/quota`, 'PUT', {})
+
+  // Usage leads to the lists, whole pages of one project.
   await page.getByRole('row', { name: /^web/ }).getByRole('link', { name: / \/ / }).first().click()
   await expect(page).toHaveURL(new RegExp(`scope=all&owner=${projects.web}`))
 })

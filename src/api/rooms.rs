@@ -6,10 +6,13 @@ use super::{body::Bodies, health::Readiness, metrics::Metrics};
 use crate::{
     config::Quota,
     db::Database,
+    error::Result,
     identity::{Identity, lines::Lines},
+    ids::ProjectId,
     images::Images,
     instances::{Instances, flavors::Flavors, key_pairs::KeyPairs},
     metadefs::Metadefs,
+    model::usage::OwnLimits,
     queue::Queue,
     stores::Stores,
 };
@@ -42,4 +45,27 @@ pub struct Rooms {
     pub metadefs: Metadefs,
     pub jobs: Queue,
     pub instances: Instances,
+}
+
+impl Rooms {
+    /// The quota that holds for a project: its own limits where it has some.
+    pub(super) async fn quota_of(&self, project: ProjectId) -> Result<Quota> {
+        Ok(with_own(&self.quota, self.db.own_limits(&project).await?))
+    }
+}
+
+/// A quota with the limits of a project in their places.
+pub(super) fn with_own(usual: &Quota, own: OwnLimits) -> Quota {
+    let limit = |own: Option<i64>, usual: u64| own.and_then(|own| own.try_into().ok()).unwrap_or(usual);
+    Quota {
+        images: limit(own.images, usual.images),
+        image_bytes: limit(own.image_bytes, usual.image_bytes),
+        uploads: limit(own.uploads, usual.uploads),
+        staged_bytes: limit(own.staged_bytes, usual.staged_bytes),
+        instances: limit(own.instances, usual.instances),
+        vcpus: limit(own.vcpus, usual.vcpus),
+        memory_mib: limit(own.memory_mib, usual.memory_mib),
+        disk_gib: limit(own.disk_gib, usual.disk_gib),
+        key_pairs: usual.key_pairs,
+    }
 }

@@ -3,7 +3,7 @@
 
 use sqlx::Row as _;
 
-use super::{Database, Write, statement::sql};
+use super::{Database, Write, quotas, statement::sql};
 use crate::{
     error::{Error, Result},
     ids::ProjectId,
@@ -52,6 +52,7 @@ pub(super) struct Change {
 
 /// Counts a change, if the limits of what grows allow it.
 pub(super) async fn count(write: &mut Write, project: ProjectId, change: Change, limits: Limits) -> Result<()> {
+    let limits = own(write, project, limits).await?;
     if is_counted(write, project, change, limits).await? {
         return Ok(());
     }
@@ -63,6 +64,14 @@ pub(super) async fn count(write: &mut Write, project: ProjectId, change: Change,
         }
     }
     Err(refusal(write, project, change.bytes, limits).await?)
+}
+
+/// The limits that hold for the project: its own where it has some, but for whoever goes past all of them.
+async fn own(write: &mut Write, project: ProjectId, usual: Limits) -> Result<Limits> {
+    match usual {
+        Limits::NONE => Ok(usual),
+        _ => Ok(quotas::own(write, &project).await?.of_images(usual)),
+    }
 }
 
 async fn is_counted(write: &mut Write, project: ProjectId, change: Change, limits: Limits) -> Result<bool> {
@@ -77,6 +86,7 @@ async fn is_counted(write: &mut Write, project: ProjectId, change: Change, limit
 
 /// Refuses when more is staged than the limit allows; the transaction has counted the bytes already.
 pub(super) async fn check_staged(write: &mut Write, project: ProjectId, limits: Limits) -> Result<()> {
+    let limits = own(write, project, limits).await?;
     let staged = sqlx::query(STAGED).bind(project).fetch_one(&mut **write).await?;
     if staged.try_get::<i64, _>(0)? <= limits.staged_bytes { Ok(()) } else { Err(limits.too_much_staged()) }
 }

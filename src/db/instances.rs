@@ -9,7 +9,7 @@ use super::{
     Database, Write,
     columns::{Json, count, from_row, json},
     instance_actions::{finish_actions, insert_action},
-    now_ms,
+    now_ms, quotas,
     statement::sql,
 };
 use crate::{
@@ -230,7 +230,8 @@ async fn take_turn(write: &mut Write, name: &str) -> Result<()> {
 
 async fn fitting(write: &mut Write, wanted: &Reservation) -> Result<u32> {
     let row = sqlx::query(USAGE).bind(wanted.project.to_string()).fetch_one(&mut **write).await?;
-    let (used, quota) = (Usage::from_row(&row)?, wanted.quota);
+    let used = Usage::from_row(&row)?;
+    let quota = quotas::own(write, &wanted.project).await?.of_instances(wanted.quota);
     let running = Usage::from_row(&sqlx::query(RUNNING).fetch_one(&mut **write).await?)?.memory_mib;
     let room = |limit: u64, used: u64, each: u64| limit.saturating_sub(used).checked_div(each).unwrap_or(u64::MAX);
     let limits = [

@@ -49,6 +49,7 @@ pub mod domains;
 mod first_start;
 pub mod groups;
 pub mod projects;
+pub mod quotas;
 pub mod roles;
 mod service_lock;
 pub mod tokens;

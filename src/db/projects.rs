@@ -3,6 +3,7 @@
 use super::{
     Database, Write,
     columns::{Json, from_row},
+    quotas,
     statement::{at_most, sql},
 };
 use crate::{
@@ -152,6 +153,7 @@ impl Database {
         let text = "delete from grants where target_kind in ('project', 'below-project') and target_id = $1";
         sql!(text, id).run(&mut write).await?;
         sql!("update users set default_project_id = null where default_project_id = $1", id).run(&mut write).await?;
+        quotas::forget(&mut write, id).await?;
         let gone = sql!("delete from projects where id = $1", id).run(&mut write).await?;
         write.commit().await?;
         Ok(gone == 1)

@@ -52,7 +52,7 @@ use crate::{
         Caller, Identity, ProjectRef,
         image_policy::{self, ImageAction, ImageFacts},
     },
-    ids::{ImageId, JobId},
+    ids::{ImageId, JobId, ProjectId},
     inspect::Inspector,
     model::{
         Step,
@@ -316,11 +316,15 @@ impl Images {
 
     /// The usage of the caller's project, and its quotas.
     pub async fn usage(&self, caller: &Caller) -> Result<(ImageUsage, Limits)> {
-        let usage = match &caller.project {
-            Some(project) => self.0.db.image_usage(project.id).await?,
-            None => ImageUsage::default(),
-        };
-        Ok((usage, self.0.limits))
+        match &caller.project {
+            Some(project) => Ok((self.0.db.image_usage(project.id).await?, self.limits_of(project.id).await?)),
+            None => Ok((ImageUsage::default(), self.0.limits)),
+        }
+    }
+
+    /// The limits that hold for a project.
+    async fn limits_of(&self, project: ProjectId) -> Result<Limits> {
+        Ok(self.0.db.own_limits(&project).await?.of_images(self.0.limits))
     }
 
     /// The image, if the caller may do this with it.

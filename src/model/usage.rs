@@ -4,7 +4,7 @@ use super::instance::Usage;
 use crate::{error::Error, ids::ProjectId};
 
 /// The quota of a project.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     pub images: i64,
     /// Bytes of files.
@@ -40,6 +40,43 @@ impl Limits {
             "the project may have {} bytes staged or being imported at a time; import or delete what is staged first",
             self.staged_bytes
         ))
+    }
+}
+
+/// The limits of a project that stand in the place of the deployment's, by the names of its settings. `None`: the
+/// deployment's holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OwnLimits {
+    pub images: Option<i64>,
+    pub image_bytes: Option<i64>,
+    pub uploads: Option<i64>,
+    pub staged_bytes: Option<i64>,
+    pub instances: Option<i64>,
+    pub vcpus: Option<i64>,
+    pub memory_mib: Option<i64>,
+    pub disk_gib: Option<i64>,
+}
+
+impl OwnLimits {
+    /// The limits of images and their bytes.
+    pub fn of_images(self, usual: Limits) -> Limits {
+        Limits {
+            images: self.images.unwrap_or(usual.images),
+            bytes: self.image_bytes.unwrap_or(usual.bytes),
+            uploads: self.uploads.unwrap_or(usual.uploads),
+            staged_bytes: self.staged_bytes.unwrap_or(usual.staged_bytes),
+        }
+    }
+
+    /// The limits of instances.
+    pub fn of_instances(self, usual: Usage) -> Usage {
+        let limit = |own: Option<i64>, usual: u64| own.and_then(|own| own.try_into().ok()).unwrap_or(usual);
+        Usage {
+            instances: limit(self.instances, usual.instances),
+            vcpus: limit(self.vcpus, usual.vcpus),
+            memory_mib: limit(self.memory_mib, usual.memory_mib),
+            disk_gib: limit(self.disk_gib, usual.disk_gib),
+        }
     }
 }
 

@@ -66,8 +66,11 @@ export const hostQuery = queryOptions({
   refetchInterval: 10_000,
 })
 
+/** Limits of a project in the place of the deployment's, which holds where there is none. */
+export type OwnLimits = Partial<Record<keyof Usage, number | null>>
+
 export interface Usages {
-  projects: { project_id: string; usage: Usage }[]
+  projects: { project_id: string; usage: Usage; own: OwnLimits | null }[]
   /** Of every project that has nothing. */
   others: Usage
 }
@@ -77,3 +80,5 @@ export const usagesQuery = queryOptions({
   queryKey: [PROJECT, 'usages'],
   queryFn: ({ signal }) => effigy<Usages>('/projects', { signal }),
 })
+
+export const setQuota = (project: string, own: OwnLimits) => effigy<void>(`/projects/${project}/quota`, { method: 'PUT', body: own })

@@ -10,6 +10,7 @@ export const admin = {
     lane: 'Kind of work', waiting: 'Waiting', running: 'Running', workers: 'At a time', lanes: { front: 'Captures and verifications', import: 'Imports', clean: 'Cleaned copies', back: 'Checksums, sweeps and scrubs' },
   },
   usage: { of: '{{used}} / {{limit}}', uploads: 'Uploads at a time', staged_bytes: 'Staged bytes', disk_gib: 'Instance disks', leftovers: 'Without a record', leftoversHint: 'The project was deleted, and something of it is left.' },
+  quota: { edit: 'Quota', title: 'Quota of {{name}}', what: 'An empty field is the deployment’s usual limit. A new limit holds at once; what is there stays, even when it is more.', used: '{{used}} used; usually {{usual}}', usual: 'As usual' },
   flavors: {
     edit: 'Edit', editOf: 'Edit flavor {{name}}', save: 'Save', copy: 'Flavors cannot be changed in place: this one is deleted and made anew under the same name and ID. Instances that have it keep what they were launched with.', description: 'Description', name: 'Its name stays.',
   },

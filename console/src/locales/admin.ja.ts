@@ -11,6 +11,7 @@ export const admin: typeof en = {
     lane: 'ジョブの種類', waiting: '待機中', running: '実行中', workers: '同時実行数', lanes: { front: 'イメージの作成とセキュリティ検証', import: 'インポート', clean: 'クリーンコピー', back: 'チェックサム、掃除、検査' },
   },
   usage: { of: '{{used}} / {{limit}}', uploads: '同時アップロード', staged_bytes: 'インポート待ちのデータ', disk_gib: 'インスタンスのディスク', leftovers: '登録なし', leftoversHint: 'プロジェクトは削除されましたが、残っているものがあります。' },
+  quota: { edit: 'クォータ', title: '{{name}} のクォータ', what: '空欄は、この環境の既定の上限です。新しい上限はすぐに有効になり、すでにあるものは上限を超えても残ります。', used: '使用中 {{used}}、既定は {{usual}}', usual: '既定' },
   flavors: {
     edit: '編集', editOf: 'フレーバー {{name}} の編集', save: '保存', copy: 'フレーバーはそのままでは変更できません。いったん削除し、同じ名前と ID で作り直します。使用中のインスタンスは作成時のサイズを保ちます。', description: '説明', name: '名前は変わりません。',
   },

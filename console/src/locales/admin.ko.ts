@@ -11,6 +11,7 @@ export const admin: typeof en = {
     lane: '작업 종류', waiting: '대기', running: '실행 중', workers: '동시 실행', lanes: { front: 'Image 생성과 보안 검증', import: '가져오기', clean: '정리된 복사본', back: '체크섬, 정리(sweep), 검사(scrub)' },
   },
   usage: { of: '{{used}} / {{limit}}', uploads: '동시 업로드', staged_bytes: '가져오기 대기 데이터', disk_gib: '인스턴스 디스크', leftovers: '레코드 없음', leftoversHint: '프로젝트는 삭제되었지만 남은 것이 있습니다.' },
+  quota: { edit: '할당량', title: '{{name}} 할당량', what: '비워 두면 이 환경의 기본 한도를 따릅니다. 새 한도는 바로 적용되며, 이미 있는 것은 한도를 넘어도 남습니다.', used: '{{used}} 사용 중, 기본값 {{usual}}', usual: '기본값' },
   flavors: {
     edit: '편집', editOf: 'Flavor {{name}} 편집', save: '저장', copy: 'Flavor는 그 자리에서 바꿀 수 없습니다. 삭제한 뒤 같은 이름과 ID로 다시 만듭니다. 이미 사용 중인 인스턴스는 생성할 때의 크기를 유지합니다.', description: '설명', name: '이름은 그대로입니다.',
   },

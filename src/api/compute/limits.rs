@@ -1,4 +1,5 @@
-//! The limits and the usage of a project: `/limits`, `/os-quota-sets`. The limits are settings of the service.
+//! The limits and the usage of a project: `/limits`, `/os-quota-sets`. The limits are settings of the service, or the
+//! project's own (`/effigy/v1/projects/{project}/quota`).
 
 use axum::{Json, extract::Path, http::StatusCode};
 use serde_json::{Map, Value, json};
@@ -6,11 +7,11 @@ use serde_json::{Map, Value, json};
 use super::microversion::Microversion;
 use crate::{
     api::{
-        Rooms,
         caller::Asked,
         error::{Answer, ApiError},
         paging::Query,
     },
+    config::Quota,
     error::Result,
     identity::{Caller, policy},
     ids::ProjectId,
@@ -24,7 +25,7 @@ pub(super) async fn limits(Asked { rooms, caller, .. }: Asked, version: Microver
         None => policy::in_a_project(&caller)?,
     };
     let used = rooms.instances.usage_of(&caller, project).await?;
-    let quota = &rooms.quota;
+    let quota = rooms.quota_of(project).await?;
     let mut absolute = json!({
         "maxTotalInstances": quota.instances,
         "maxTotalCores": quota.vcpus,
@@ -54,13 +55,13 @@ pub(super) async fn limits(Asked { rooms, caller, .. }: Asked, version: Microver
 
 /// `GET /os-quota-sets/{project}`
 pub(super) async fn show(Asked { rooms, caller, .. }: Asked, version: Microversion, Path(id): Path<String>) -> Answer {
-    project(&caller, &id)?;
-    Ok(Json(quota_set(&rooms, &id, version, |limit, _| json!(limit), Usage::default(), 0)))
+    let quota = rooms.quota_of(project(&caller, &id)?).await?;
+    Ok(Json(quota_set(&quota, &id, version, |limit, _| json!(limit), Usage::default(), 0)))
 }
 
-/// `GET /os-quota-sets/{project}/defaults`: the same, because every project has the same limits.
+/// `GET /os-quota-sets/{project}/defaults`: the limits of a project that has none of its own.
 pub(super) async fn defaults(Asked { rooms, .. }: Asked, version: Microversion, Path(id): Path<String>) -> Answer {
-    Ok(Json(quota_set(&rooms, &id, version, |limit, _| json!(limit), Usage::default(), 0)))
+    Ok(Json(quota_set(&rooms.quota, &id, version, |limit, _| json!(limit), Usage::default(), 0)))
 }
 
 /// `GET /os-quota-sets/{project}/detail`
@@ -69,27 +70,28 @@ pub(super) async fn detail(
     version: Microversion,
     Path(id): Path<String>,
 ) -> Answer {
-    let used = rooms.instances.usage_of(&caller, project(&caller, &id)?).await?;
+    let project = project(&caller, &id)?;
+    let used = rooms.instances.usage_of(&caller, project).await?;
     let with_usage = |limit: u64, used: u64| json!({"limit": limit, "in_use": used, "reserved": 0});
-    Ok(Json(quota_set(&rooms, &id, version, with_usage, used, 0)))
+    Ok(Json(quota_set(&rooms.quota_of(project).await?, &id, version, with_usage, used, 0)))
 }
 
 /// `PUT` and `DELETE /os-quota-sets/{project}`
 pub(super) async fn fixed(Asked { caller, .. }: Asked) -> Answer {
     policy::administer(&caller, "change quotas")?;
-    let message = "Quotas are settings of the service, the same for every project: [quota] in its configuration.";
+    let message = "Quotas are settings of the service ([quota] in its configuration); the limits of one project are set at \
+                   /effigy/v1/projects/PROJECT/quota.";
     Err(ApiError::new(StatusCode::NOT_IMPLEMENTED, message))
 }
 
 fn quota_set(
-    rooms: &Rooms,
+    quota: &Quota,
     id: &str,
     version: Microversion,
     entry: impl Fn(u64, u64) -> Value,
     used: Usage,
     key_pairs: u64,
 ) -> Value {
-    let quota = &rooms.quota;
     let mut set = Map::new();
     let mut add = |name: &str, limit: u64, used: u64| drop(set.insert(name.into(), entry(limit, used)));
     add("instances", quota.instances, used.instances);

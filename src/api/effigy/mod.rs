@@ -50,6 +50,7 @@ fn own() -> OpenApiRouter<Api> {
         .routes(routes!(sharing::show))
         .routes(routes!(host::show))
         .routes(routes!(projects::list))
+        .routes(routes!(projects::set_quota))
         .routes(routes!(audit::list))
 }
 

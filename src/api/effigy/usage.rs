@@ -55,7 +55,11 @@ pub(super) async fn show(Asked { rooms, caller, .. }: Asked) -> Answer<Json<Show
         true => Some(rooms.instances.usage(&caller).await?),
         false => None,
     };
-    Ok(Json(Shown { usage: usage(&rooms.quota, images, instances) }))
+    let quota = match &caller.project {
+        Some(project) => rooms.quota_of(project.id).await?,
+        None => rooms.quota.clone(),
+    };
+    Ok(Json(Shown { usage: usage(&quota, images, instances) }))
 }
 
 /// The usage beside its limits.

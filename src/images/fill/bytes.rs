@@ -92,7 +92,8 @@ impl Images {
             let slot = self.0.uploads.clone().try_acquire_owned().map_err(|_| {
                 Error::Unavailable("this service is receiving as many uploads as it can; try again later".into())
             })?;
-            let reserved = declared.size_bytes.unwrap_or(RESERVE_STEP_BYTES.min(self.0.limits.bytes as u64));
+            let limits = self.limits_of(image.owner).await?;
+            let reserved = declared.size_bytes.unwrap_or(RESERVE_STEP_BYTES.min(limits.bytes as u64));
             if let Some(fill) = Fill::begin(self, &image, kind, reserved as i64).await? {
                 return Ok((image, fill, Intake { store, reserved, received: 0, told: None }, slot));
             }

@@ -10,7 +10,7 @@ use effigy::{
         image::{Image, Properties, PublicHold, Status, Tags, Visibility},
         job::{Lane, NewJob},
         member::{Member, MemberStatus},
-        usage::{ImageUsage, Limits},
+        usage::{ImageUsage, Limits, OwnLimits},
     },
 };
 
@@ -400,5 +400,25 @@ async fn an_id_of_64_characters_owns_is_a_member_and_has_a_quota() {
         assert_eq!(membership, Some(MemberStatus::Accepted), "{name}");
         assert_eq!(db.members(shown.id).await.expect("members"), [member], "{name}");
         sums_are_right(&db, name).await;
+    }
+}
+
+#[tokio::test]
+async fn limits_of_a_project_stand_in_the_place_of_the_usual_ones() {
+    for Fresh { name, db, .. } in both().await {
+        let owner = ProjectId::new();
+        let own = OwnLimits { images: Some(1), vcpus: Some(7), ..OwnLimits::default() };
+        db.set_own_limits(&owner, own).await.expect("set");
+        assert_eq!(db.own_limits(&owner).await.expect("read"), own, "{name}");
+        db.insert_image(&image(owner, "first", 1), 0, LIMITS).await.expect("room for one");
+        let second = db.insert_image(&image(owner, "second", 2), 0, LIMITS).await;
+        assert!(matches!(second, Err(Error::OverQuota(_))), "{name}: {second:?}");
+        let other = image(ProjectId::new(), "of another", 3);
+        db.insert_image(&other, 0, LIMITS).await.expect("another project's");
+        db.insert_image(&image(owner, "given", 4), 0, Limits::NONE).await.expect("past all limits");
+        assert_eq!(db.own_limits_by_project().await.expect("read"), [(owner, own)], "{name}");
+        db.set_own_limits(&owner, OwnLimits::default()).await.expect("set");
+        db.insert_image(&image(owner, "third", 5), 0, LIMITS).await.expect("the usual limits");
+        assert!(db.own_limits_by_project().await.expect("read").is_empty(), "{name}");
     }
 }

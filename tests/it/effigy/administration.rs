@@ -107,3 +107,50 @@ async fn audit_is_searched_by_name_action_outcome_and_time() {
         admin.get(&format!("/effigy/v1/audit?{wrong}")).await.expect(400);
     }
 }
+
+#[tokio::test]
+async fn limits_of_a_project_bind_it_and_nobody_else() {
+    let effigy = Effigy::with("[instances]\naccel = \"tcg\"\n[quota]\nimages = 3\ninstances = 1\n").await;
+    let People { admin, alice, bob, .. } = effigy.people().await;
+    let quota = format!("/effigy/v1/projects/{}/quota", alice.project_id);
+    let limits = async || alice.get("/effigy/v1/usage").await.expect(200).json()["usage"].clone();
+    alice.put(&quota, json!({"images": 9})).await.expect(403);
+    admin.put(&quota, json!({"images": u64::MAX})).await.expect(400);
+
+    // Less than the deployment gives.
+    admin.put(&quota, json!({"images": 1, "image_bytes": 1 << 20})).await.expect(204);
+    let micro = alice.save_image("micro", "raw", micro_disk("own limits", 1 << 20)).await;
+    let refused = alice.post("/image/v2/images", json!({"name": "second"})).await.expect(413);
+    assert!(refused.text().contains("all of its 1 images"), "{}", refused.text());
+    bob.create_image("of another", json!({})).await;
+    assert_eq!(limits().await["images"], json!({"used": 1, "limit": 1}));
+    assert_eq!(limits().await["instances"]["limit"], 1, "the deployment's holds where none is said");
+
+    // More, from the next request on; what is said by name alone holds.
+    admin.put(&quota, json!({"images": 9, "instances": 2})).await.expect(204);
+    for name in ["one", "two"] {
+        alice.launched(name, &micro).await;
+    }
+    let body = json!({"server": {"name": "three", "imageRef": micro, "flavorRef": "42"}});
+    let refused = alice.post("/compute/v2.1/servers", body).await;
+    assert_eq!(refused.status, 403, "{}", refused.text());
+    assert_eq!(limits().await["image_bytes"]["limit"], json!(10_u64 << 40));
+    let set = alice.get(&format!("/compute/v2.1/os-quota-sets/{}", alice.project_id)).await.expect(200).json();
+    assert_eq!(set["quota_set"]["instances"], 2);
+    let absolute = alice.get("/compute/v2.1/limits").await.expect(200).json()["limits"]["absolute"].clone();
+    assert_eq!(absolute["maxTotalInstances"], 2);
+
+    // A file whose size nobody said is reserved for in steps, which are smaller than the limit.
+    admin.put(&quota, json!({"image_bytes": 2 << 20})).await.expect(204);
+    let streamed = bob.create_image("unbound", json!({})).await;
+    bob.upload(&streamed, vec![1; 3 << 20]).await.expect(204);
+    let streamed = alice.create_image("streamed", json!({})).await;
+    alice.upload(&streamed, vec![1; 3 << 20]).await.expect(413);
+    let streamed = alice.create_image("fits", json!({})).await;
+    alice.upload(&streamed, vec![1; 1 << 20]).await.expect(204);
+
+    admin.put(&quota, json!({})).await.expect(204);
+    assert_eq!(limits().await["images"]["limit"], 3);
+    let all = admin.get("/effigy/v1/projects").await.expect(200).json();
+    assert!(all["projects"].as_array().unwrap().iter().all(|of| of["own"].is_null()), "{all}");
+}

@@ -18,6 +18,7 @@ import { bytes } from '../../lib/bytes'
 import { levelOf } from '../../lib/usage'
 import { paths } from '../../paths'
 import { DeleteProject } from './DeleteProject'
+import { Quota } from './Quota'
 import { Roles } from './Roles'
 
 export function Projects() {
@@ -27,6 +28,7 @@ export function Projects() {
   const queries = useQueryClient()
   const [isOpen, setOpen] = useState(false)
   const [rolesOf, setRolesOf] = useState<ProjectRecord>()
+  const [quotaOf, setQuotaOf] = useState<ProjectRecord>()
   const [leaving, setLeaving] = useState<ProjectRecord>()
   const { data, error, isPending, refetch } = useQuery(projectsQuery)
   const width = useWidth()
@@ -69,6 +71,7 @@ export function Projects() {
                 title: '', key: 'do', align: 'right',
                 render: (_, { project }) => project && (
                   <Space wrap>
+                    <Button size="small" disabled={!usages} onClick={() => setQuotaOf(project)}>{t('admin.quota.edit')}</Button>
                     <Button size="small" onClick={() => setRolesOf(project)}>{t('roles.people')}</Button>
                     <Button size="small" onClick={() => setLeaving(project)}>{t('projects.delete.submit')}</Button>
                   </Space>
@@ -79,6 +82,7 @@ export function Projects() {
         </div>
       )}
       {isOpen && <CreateProject onClose={() => setOpen(false)} />}
+      {quotaOf && usages && <Quota project={quotaOf} usual={usages.others} usage={rows.find(({ id }) => id === quotaOf.id)?.usage ?? usages.others} own={usages.projects.find((of) => of.project_id === quotaOf.id)?.own ?? null} onClose={() => setQuotaOf(undefined)} />}
       {leaving && <DeleteProject project={leaving} onClose={() => setLeaving(undefined)} />}
       {rolesOf && <Roles project={rolesOf} onClose={() => setRolesOf(undefined)} />}
     </>
