@@ -52,7 +52,6 @@ pub(super) struct Change {
 
 /// Counts a change, if the limits of what grows allow it.
 pub(super) async fn count(write: &mut Write, project: ProjectId, change: Change, limits: Limits) -> Result<()> {
-    let limits = own(write, project, limits).await?;
     if is_counted(write, project, change, limits).await? {
         return Ok(());
     }
@@ -63,6 +62,7 @@ pub(super) async fn count(write: &mut Write, project: ProjectId, change: Change,
             return Ok(());
         }
     }
+    let limits = own(write, project, limits).await?;
     Err(refusal(write, project, change.bytes, limits).await?)
 }
 
@@ -76,11 +76,16 @@ async fn own(write: &mut Write, project: ProjectId, usual: Limits) -> Result<Lim
 
 async fn is_counted(write: &mut Write, project: ProjectId, change: Change, limits: Limits) -> Result<bool> {
     let Change { images, uploads, bytes } = change;
+    // The project's own limits are read by the same statement: a second one for each image would be felt.
     let text = "update image_usage set images = images + $2, uploads = uploads + $3, bytes = bytes + $4 \
-                where project_id = $1 and ($2 <= 0 or images < $5) and ($3 <= 0 or uploads < $6) \
-                and ($4 <= 0 or bytes + $4 <= $7)";
-    let counted =
-        sql!(text, project, images, uploads, bytes, limits.images, limits.uploads, limits.bytes).run(write).await?;
+                where project_id = $1 \
+                and ($2 <= 0 or images < coalesce((select images from project_quotas where project_id = $8), $5)) \
+                and ($3 <= 0 or uploads < coalesce((select uploads from project_quotas where project_id = $8), $6)) \
+                and ($4 <= 0 or bytes + $4 <= coalesce((select image_bytes from project_quotas where project_id = $8), $7))";
+    let Limits { images: most, uploads: at_once, bytes: most_bytes, .. } = limits;
+    // A change past all limits goes past the project's own too.
+    let limits_of = if limits == Limits::NONE { String::new() } else { project.to_string() };
+    let counted = sql!(text, project, images, uploads, bytes, most, at_once, most_bytes, limits_of).run(write).await?;
     Ok(counted == 1)
 }
 
