@@ -1,6 +1,7 @@
 // The service as those see it who run it: all projects, the host, what everybody uses, and who did what.
 import { readFileSync } from 'node:fs'
 import { expect, findings, row, settled, signIn, test } from './acts'
+import { PASSWORD } from './service'
 
 test('an administrator sees the images and instances of all projects in the lists that everybody has', async ({ page, cloud }) => {
   const { service, image, projects } = cloud
@@ -107,4 +108,23 @@ test('the host, its stores and its jobs stand on one page; a flavor is edited; t
   expect(saved).toMatch(/admin,[0-9a-f]+,admin,[0-9a-f]+,flavor\.create/)
   await page.getByLabel('From', { exact: true }).fill('2126-01-01')
   await expect(page.getByText('No events')).toBeVisible()
+})
+
+test('an administrator sees when people last signed in, and opens a locked account', async ({ page, cloud }) => {
+  const { service, admin } = cloud
+  await service.ask(admin, '/identity/v3/users', 'POST', { user: { name: 'forgetful', password: PASSWORD } })
+  const tries = (password: string) => {
+    const user = { name: 'forgetful', password, domain: { id: 'default' } }
+    return fetch(`${service.url}/identity/v3/auth/tokens`, { method: 'POST', body: JSON.stringify({ auth: { identity: { methods: ['password'], password: { user } } } }) })
+  }
+  for (let n = 0; n < 5; n++) await tries('not this one')
+  expect((await tries(PASSWORD)).status).toBe(401)
+  await signIn(page, service.url, 'admin', service.adminPassword())
+  await page.goto(`${service.url}/users`)
+  const forgetful = page.getByRole('row', { name: /^forgetful/ })
+  await expect(forgetful).toContainText('Locked for 1 address')
+  await expect(page.getByRole('row', { name: /^admin/ }).locator('time')).toBeVisible()
+  await forgetful.getByRole('button', { name: 'Unlock: forgetful' }).click()
+  await expect(forgetful).not.toContainText('Locked')
+  expect((await tries(PASSWORD)).status).toBe(201)
 })

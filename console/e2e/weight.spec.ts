@@ -71,7 +71,7 @@ const ASKED: Record<string, string[]> = {
   '/instances?scope=all': [...SHELL, 'GET /compute/v2.1/servers/detail', 'GET /identity/v3/projects'],
   '/images?kind=all': [...SHELL, 'GET /effigy/v1/images', 'GET /effigy/v1/images/counts', 'GET /identity/v3/projects', 'GET /image/v2/info/import'],
   '/projects': [...SHELL, 'GET /effigy/v1/projects', 'GET /identity/v3/projects'],
-  '/users': [...SHELL, 'GET /identity/v3/role_assignments', 'GET /identity/v3/users'],
+  '/users': [...SHELL, 'GET /effigy/v1/users', 'GET /identity/v3/role_assignments', 'GET /identity/v3/users'],
   '/audit': [...SHELL, 'GET /effigy/v1/audit'],
   '/images/IMAGE': [...SHELL, 'GET /compute/v2.1/servers/detail', 'GET /effigy/v1/images/IMAGE', 'GET /effigy/v1/images/IMAGE/descendants', 'GET /effigy/v1/images/IMAGE/verification'],
 }

@@ -70,6 +70,7 @@ const NAMED: &[(Method, &str, &str)] = &[
     (Method::PUT, "/session", "session.rescope"),
     (Method::DELETE, "/session", "user.sign_out"),
     (Method::POST, "/identity/v3/users/{}/password", CHANGE_PASSWORD),
+    (Method::DELETE, "/effigy/v1/users/{}/locks", "user.unlock"),
     (Method::PUT, "/image/v2/images/{}/file", "image.upload"),
     (Method::GET, "/image/v2/images/{}/file", "image.download"),
     (Method::PUT, "/image/v2/images/{}/stage", "image.stage"),

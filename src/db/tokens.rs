@@ -59,6 +59,10 @@ impl Database {
             }
             other => other?.rows_affected(),
         };
+        if kept == 1 && token.parent.is_none() {
+            let text = "update users set last_sign_in_ms = $2 where id = $1";
+            sqlx::query(text).bind(token.user_id).bind(token.issued_ms).execute(&mut *write).await?;
+        }
         write.commit().await?;
         Ok(kept == 1)
     }

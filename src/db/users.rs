@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    model::people::{User, Users},
+    model::people::{SignIn, User, Users},
 };
 
 /// One list of columns for every question about users.
@@ -40,6 +40,11 @@ impl Database {
         )
         .row(self)
         .await
+    }
+
+    /// When each user last signed in, and when each got the password of now: both in milliseconds since 1970.
+    pub(crate) async fn sign_ins(&self) -> Result<Vec<SignIn>> {
+        sql!("select id, last_sign_in_ms, password_changed_ms from users order by name, id").rows(self).await
     }
 
     /// Users in the order of their names.
@@ -159,3 +164,5 @@ from_row!(User {
     id, domain_id, name, description, email, enabled as flag, default_project_id, password, password_changed_ms, extra,
     options as json,
 });
+
+from_row!(SignIn { id, last_sign_in_ms, password_changed_ms });

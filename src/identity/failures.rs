@@ -11,7 +11,7 @@
 //!
 //! They are kept in memory: strangers write nothing to the disk, and a restart, which no stranger can cause, forgets.
 
-use std::{net::IpAddr, time::Duration};
+use std::{collections::HashMap, net::IpAddr, time::Duration};
 
 use moka::policy::EvictionPolicy;
 
@@ -25,12 +25,33 @@ const KEPT: u64 = 100_000;
 /// A lock doubles at most so often: an hour by default, for those who share the address with the one who fails.
 const DOUBLED_AT_MOST: u32 = 2;
 
+/// A hash of an account's name or id, which may be of any length.
+pub(super) type Account = [u8; 32];
+
 /// An account, tried from an address.
-pub(super) type Tried = [u8; 32];
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Tried {
+    account: Account,
+    share: IpAddr,
+}
+
+/// The account `who`.
+pub(super) fn account(who: &str) -> Account {
+    *blake3::hash(who.as_bytes()).as_bytes()
+}
 
 /// The account `who`, tried from the address with this share.
 pub(super) fn tried(who: &str, share: IpAddr) -> Tried {
-    *blake3::hash(format!("{share}\0{who}").as_bytes()).as_bytes()
+    Tried { account: account(who), share }
+}
+
+/// A lock of an account for one address.
+#[derive(Clone, Copy)]
+pub(super) struct Lock {
+    /// The last failure: a password that is newer opens the account.
+    pub(super) failed_ms: i64,
+    /// When it ends.
+    pub(super) until_ms: i64,
 }
 
 /// The rule of the locks.
@@ -78,6 +99,23 @@ impl Failures {
     /// Forgets the failures.
     pub(super) fn forget(&self, tried: &Tried) {
         self.0.invalidate(tried);
+    }
+
+    /// The locks that hold now, by account. It looks at all that is kept: some milliseconds.
+    pub(super) fn locks(&self, now_ms: i64) -> HashMap<Account, Vec<Lock>> {
+        let mut locks = HashMap::<Account, Vec<Lock>>::new();
+        for (tried, failed) in self.0.iter().filter(|(_, failed)| failed.locked_until_ms > now_ms) {
+            let lock = Lock { failed_ms: failed.last_ms, until_ms: failed.locked_until_ms };
+            locks.entry(tried.account).or_default().push(lock);
+        }
+        locks
+    }
+
+    /// Forgets the failures of an account, from wherever it was tried.
+    pub(super) fn forget_account(&self, account: Account) {
+        let of_it: Vec<_> =
+            self.0.iter().filter(|(tried, _)| tried.account == account).map(|(tried, _)| *tried).collect();
+        of_it.iter().for_each(|tried| self.forget(tried));
     }
 }
 

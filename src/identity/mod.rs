@@ -40,6 +40,7 @@ use crate::{
 };
 
 pub mod access_rules;
+pub mod arrivals;
 pub mod assignments;
 pub mod audit;
 pub mod catalog;

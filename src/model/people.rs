@@ -56,6 +56,14 @@ impl NamePart {
     }
 }
 
+/// When a user last signed in, and got the password of now: in milliseconds since 1970.
+#[derive(Clone, Debug)]
+pub struct SignIn {
+    pub id: String,
+    pub last_sign_in_ms: Option<i64>,
+    pub password_changed_ms: i64,
+}
+
 /// A domain.
 #[derive(Clone, Debug)]
 pub struct Domain {

@@ -82,3 +82,20 @@ export const usagesQuery = queryOptions({
 })
 
 export const setQuota = (project: string, own: OwnLimits) => effigy<void>(`/projects/${project}/quota`, { method: 'PUT', body: own })
+
+/** How a user comes in. */
+export interface Arrival {
+  user_id: string
+  last_sign_in_at: string | null
+  locked_addresses: number
+  locked_until: string | null
+}
+
+export const arrivalsQuery = queryOptions({
+  queryKey: ['users', 'arrivals'],
+  queryFn: ({ signal }) => effigy<{ users: Arrival[] }>('/users', { signal }),
+  select: (answer: { users: Arrival[] }) => new Map(answer.users.map((user) => [user.user_id, user])),
+})
+
+/** Opens a locked account for every address. */
+export const unlockUser = (id: string) => effigy<void>(`/users/${id}/locks`, { method: 'DELETE' })

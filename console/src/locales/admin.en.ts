@@ -14,7 +14,7 @@ export const admin = {
   flavors: {
     edit: 'Edit', editOf: 'Edit flavor {{name}}', save: 'Save', copy: 'Flavors cannot be changed in place: this one is deleted and made anew under the same name and ID. Instances that have it keep what they were launched with.', description: 'Description', name: 'Its name stays.',
   },
-  users: { projects: 'Projects', more_one: 'and one more', more_other: 'and {{count}} more', none: 'None', email: 'Email' },
+  users: { projects: 'Projects', more_one: 'and one more', more_other: 'and {{count}} more', none: 'None', email: 'Email', lastSignIn: 'Last sign-in', never: 'Not known', locked_one: 'Locked for 1 address', locked_other: 'Locked for {{count}} addresses', lockedHint: 'Too many wrong passwords; until {{until}}.', unlock: 'Unlock' },
   audit: {
     who: 'User name', project: 'Project name', outcome: 'Outcome', anyOutcome: 'Any outcome', since: 'From', until: 'To', request: 'Request', target: 'Target ID', address: 'Address', details: 'Details of {{action}}', most: 'The first {{count}} events are saved.', user: 'User ID', projectId: 'Project ID',
     times: 'Times', hint: 'image finds image.create and all others of images.', status: 'Status', client: 'Client’s request',

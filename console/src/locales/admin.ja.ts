@@ -15,7 +15,7 @@ export const admin: typeof en = {
   flavors: {
     edit: '編集', editOf: 'フレーバー {{name}} の編集', save: '保存', copy: 'フレーバーはそのままでは変更できません。いったん削除し、同じ名前と ID で作り直します。使用中のインスタンスは作成時のサイズを保ちます。', description: '説明', name: '名前は変わりません。',
   },
-  users: { projects: 'プロジェクト', more_one: '他 1 件', more_other: '他 {{count}} 件', none: 'なし', email: 'メール' },
+  users: { projects: 'プロジェクト', more_one: '他 1 件', more_other: '他 {{count}} 件', none: 'なし', email: 'メール', lastSignIn: '最後のサインイン', never: '不明', locked_one: '1 個のアドレスでロック中', locked_other: '{{count}} 個のアドレスでロック中', lockedHint: '誤ったパスワードが多すぎました。{{until}} までロックされます。', unlock: 'ロック解除' },
   audit: {
     who: 'ユーザー名', project: 'プロジェクト名', outcome: '結果', anyOutcome: 'すべての結果', since: '開始日', until: '終了日', request: 'リクエスト', target: '対象 ID', address: 'アドレス', details: '{{action}} の詳細', most: '最初の {{count}} 件だけを保存します。', user: 'ユーザー ID', projectId: 'プロジェクト ID',
     times: '回数', hint: 'image と入力すると image.create などイメージの操作がすべて見つかります。', status: 'ステータス', client: 'クライアントのリクエスト ID',

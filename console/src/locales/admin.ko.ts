@@ -15,7 +15,7 @@ export const admin: typeof en = {
   flavors: {
     edit: '편집', editOf: 'Flavor {{name}} 편집', save: '저장', copy: 'Flavor는 그 자리에서 바꿀 수 없습니다. 삭제한 뒤 같은 이름과 ID로 다시 만듭니다. 이미 사용 중인 인스턴스는 생성할 때의 크기를 유지합니다.', description: '설명', name: '이름은 그대로입니다.',
   },
-  users: { projects: '프로젝트', more_one: '외 1개', more_other: '외 {{count}}개', none: '없음', email: '이메일' },
+  users: { projects: '프로젝트', more_one: '외 1개', more_other: '외 {{count}}개', none: '없음', email: '이메일', lastSignIn: '마지막 로그인', never: '알 수 없음', locked_one: '주소 1개에서 잠김', locked_other: '주소 {{count}}개에서 잠김', lockedHint: '잘못된 비밀번호가 너무 많이 입력되었습니다. {{until}}까지 잠겨 있습니다.', unlock: '잠금 해제' },
   audit: {
     who: '사용자 이름', project: '프로젝트 이름', outcome: '결과', anyOutcome: '모든 결과', since: '시작일', until: '종료일', request: '요청', target: '대상 ID', address: '주소', details: '{{action}} 상세 정보', most: '처음 {{count}}건만 저장됩니다.', user: '사용자 ID', projectId: '프로젝트 ID',
     times: '횟수', hint: 'image를 입력하면 image.create 등 Image 작업을 모두 찾습니다.', status: '응답 상태', client: '클라이언트의 요청 ID',

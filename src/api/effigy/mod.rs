@@ -21,6 +21,7 @@ mod instances;
 mod projects;
 mod sharing;
 mod usage;
+mod users;
 mod verification;
 mod words;
 
@@ -51,6 +52,8 @@ fn own() -> OpenApiRouter<Api> {
         .routes(routes!(host::show))
         .routes(routes!(projects::list))
         .routes(routes!(projects::set_quota))
+        .routes(routes!(users::list))
+        .routes(routes!(users::unlock))
         .routes(routes!(audit::list))
 }
 

@@ -119,7 +119,7 @@ pub(super) async fn set_quota(
 ) -> Answer<StatusCode> {
     policy::administer(&caller, "set the quota of a project")?;
     let project: ProjectId =
-        project.parse().map_err(|_| Error::Invalid(format!("'{project}' is no id of a project")))?;
+        project.parse().map_err(|_| Error::Invalid(format!("'{project}' is not the id of a project")))?;
     rooms.db.set_own_limits(&project, wanted.try_into()?).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Effigy, People, eventually, micro_disk};
+use crate::support::{Effigy, PASSWORD, People, eventually, micro_disk};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -153,4 +153,37 @@ async fn limits_of_a_project_bind_it_and_nobody_else() {
     assert_eq!(limits().await["images"]["limit"], 3);
     let all = admin.get("/effigy/v1/projects").await.expect(200).json();
     assert!(all["projects"].as_array().unwrap().iter().all(|of| of["own"].is_null()), "{all}");
+}
+
+#[tokio::test]
+async fn administrators_see_who_came_in_and_open_a_locked_account() {
+    let effigy = Effigy::with("[identity]\nlock_after_failures = 3\n").await;
+    let People { admin, alice, .. } = effigy.people().await;
+    let of_alice = async || {
+        let shown = admin.get("/effigy/v1/users").await.expect(200).json();
+        let users = shown["users"].as_array().unwrap().clone();
+        users.into_iter().find(|user| user["user_id"] == json!(alice.user_id)).expect("alice")
+    };
+    let before = of_alice().await;
+    assert!(before["last_sign_in_at"].as_str().unwrap().ends_with('Z'), "{before}");
+    assert_eq!((&before["locked_addresses"], &before["locked_until"]), (&json!(0), &Value::Null));
+
+    let stranger = effigy.stranger();
+    for _ in 0..3 {
+        stranger.try_sign_in("alice", "a wrong password", Some("web")).await.expect(401);
+    }
+    stranger.try_sign_in("alice", PASSWORD, Some("web")).await.expect(401);
+    let locked = of_alice().await;
+    assert_eq!(locked["locked_addresses"], 1, "{locked}");
+    assert!(locked["locked_until"].as_str().is_some(), "{locked}");
+
+    let locks = format!("/effigy/v1/users/{}/locks", alice.user_id);
+    alice.delete(&locks).await.expect(403);
+    alice.get("/effigy/v1/users").await.expect(403);
+    admin.delete("/effigy/v1/users/nobody/locks").await.expect(404);
+    admin.delete(&locks).await.expect(204);
+    assert_eq!(of_alice().await["locked_addresses"], 0);
+    stranger.try_sign_in("alice", PASSWORD, Some("web")).await.expect(201);
+    let events = admin.get("/effigy/v1/audit?action=user.unlock").await.expect(200).json();
+    assert_eq!(events["events"][0]["target_id"], json!(alice.user_id), "{events}");
 }

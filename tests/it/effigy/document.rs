@@ -281,7 +281,7 @@ async fn projects(walk: &mut Walk, people: &People, linux: &str) {
 /// The host and the usage of every project, which a member is refused.
 async fn administration(walk: &mut Walk, people: &People) {
     let People { admin, alice, .. } = people;
-    for operation in ["show_host", "list_usage"] {
+    for operation in ["show_host", "list_usage", "list_arrivals"] {
         walk.ask(alice, operation, "", None, 403).await;
         walk.ask(admin, operation, "", None, 200).await;
     }
@@ -292,6 +292,9 @@ async fn administration(walk: &mut Walk, people: &People) {
     let all = walk.ask(admin, "list_usage", "", None, 200).await;
     assert!(all["projects"].as_array().unwrap().iter().any(|of| of["own"]["images"] == 5), "{all}");
     walk.ask(admin, "set_quota", &alice.project_id, Some(json!({})), 204).await;
+    walk.ask(alice, "unlock_user", &alice.user_id, None, 403).await;
+    walk.ask(admin, "unlock_user", "nobody", None, 404).await;
+    walk.ask(admin, "unlock_user", &alice.user_id, None, 204).await;
 }
 
 async fn events(walk: &mut Walk, people: &People) {

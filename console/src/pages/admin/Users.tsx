@@ -3,14 +3,18 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { App, Button, Form, Input, Space, Switch, Table } from 'antd'
 import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import { type Arrival, arrivalsQuery, unlockUser } from '../../api/host'
 import { type Assignment, assignmentsQuery, changeUser, createUser, deleteUser, type User, usersQuery } from '../../api/identity'
+import { Ago } from '../../components/Ago'
 import { Failure } from '../../components/Failure'
 import { Name } from '../../components/Name'
 import { PageHead } from '../../components/PageHead'
+import { StatusMark } from '../../components/StatusBadge'
 import { useFail } from '../../components/useFail'
 import { useWidth } from '../../components/useWidth'
 import { useSession } from '../../components/useSession'
 import { FormDialog } from '../../components/FormDialog'
+import { wholeTime } from '../../lib/time'
 
 export function Users() {
   const { t } = useTranslation()
@@ -23,6 +27,7 @@ export function Users() {
   const width = useWidth()
   const { data: assignments } = useQuery(assignmentsQuery)
   const held = useMemo(() => rolesByUser(assignments ?? []), [assignments])
+  const { data: arrivals } = useQuery(arrivalsQuery)
   const again = () => queries.invalidateQueries({ queryKey: ['users'] })
   const remove = ({ id, name }: User) =>
     modal.confirm({
@@ -32,6 +37,7 @@ export function Users() {
       okButtonProps: { danger: true },
       onOk: () => deleteUser(id).catch((error: unknown) => fail(t('users.delete.submit'), error)).finally(again),
     })
+  const unlock = (id: string) => void unlockUser(id).catch((error: unknown) => fail(t('admin.users.unlock'), error)).finally(again)
   const enable = (id: string, enabled: boolean) =>
     void changeUser(id, { enabled }).catch((error: unknown) => fail(t('nav.users'), error)).finally(again)
   return (
@@ -50,9 +56,10 @@ export function Users() {
             dataSource={data}
             pagination={false}
             columns={[
-              { title: t('column.name'), dataIndex: 'name', render: (name: string, { email }) => <><span className="name-cell"><Name>{name}</Name></span>{email && <div className="quiet small break">{email}</div>}</> },
+              { title: t('column.name'), dataIndex: 'name', render: (name: string, { id, email }) => <><span className="name-cell"><Name>{name}</Name></span>{email && <div className="quiet small break">{email}</div>}<Lock of={arrivals?.get(id)} name={name} onUnlock={() => unlock(id)} /></> },
               ...(width >= 768 ? [{ title: t('admin.users.projects'), key: 'projects', render: (_: unknown, { id }: User) => <Projects held={held.get(id) ?? []} isKnown={held.size > 0} /> }] : []),
-              ...(width >= 1200 ? [{ title: 'ID', dataIndex: 'id', render: (id: string) => <span className="mono quiet">{id}</span> }] : []),
+              ...(width >= 992 ? [{ title: t('admin.users.lastSignIn'), key: 'arrival', width: 150, render: (_: unknown, { id }: User) => <LastSignIn of={arrivals?.get(id)} /> }] : []),
+              ...(width >= 1500 ? [{ title: 'ID', dataIndex: 'id', render: (id: string) => <span className="mono quiet">{id}</span> }] : []),
               {
                 title: t('column.enabled'), key: 'enabled', width: 100,
                 render: (_, { id, name, enabled }) => <Switch size="small" aria-label={t('enable', { name })} disabled={id === session.user.id} checked={enabled} onChange={(to) => enable(id, to)} />,
@@ -72,6 +79,24 @@ export function Users() {
       )}
       {dialog && <UserForm user={dialog === 'create' ? undefined : dialog} onClose={() => setDialog(undefined)} />}
     </>
+  )
+}
+
+function LastSignIn({ of }: { of?: Arrival }) {
+  const { t } = useTranslation()
+  if (!of) return null
+  return of.last_sign_in_at ? <Ago at={of.last_sign_in_at} /> : <span className="quiet">{t('admin.users.never')}</span>
+}
+
+/** Says that the account is locked, and opens it. */
+function Lock({ of, name, onUnlock }: { of?: Arrival; name: string; onUnlock: () => void }) {
+  const { t, i18n } = useTranslation()
+  if (!of?.locked_until) return null
+  return (
+    <div className="small" title={t('admin.users.lockedHint', { until: wholeTime(of.locked_until, i18n.language) })}>
+      <StatusMark mood="warn">{t('admin.users.locked', { count: of.locked_addresses })}</StatusMark>{' '}
+      <Button size="small" type="link" aria-label={`${t('admin.users.unlock')}: ${name}`} onClick={onUnlock}>{t('admin.users.unlock')}</Button>
+    </div>
   )
 }
 
