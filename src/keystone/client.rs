@@ -16,11 +16,12 @@ use tokio::{
 };
 
 use super::{
+    MAX_ANSWER_BYTES,
     breaker::Breaker,
-    connect::{Answer, Host, secret},
+    connect::{Host, Reply, secret},
     token,
 };
-use crate::{config, db::now_ms};
+use crate::{config, db::now_ms, tls};
 
 /// Questions at once. Keystone answers a few hundred a second on one machine, so more would only wait there.
 pub(super) const OUTSTANDING: usize = 32;
@@ -60,7 +61,7 @@ struct Own {
 impl Client {
     pub(super) fn new(settings: &config::Keystone) -> anyhow::Result<Client> {
         Ok(Client {
-            host: Host::new(settings)?,
+            host: host(settings)?,
             timeout: Duration::from_secs(settings.timeout.max(1)),
             breaker: Breaker::default(),
             outstanding: Semaphore::new(OUTSTANDING),
@@ -101,7 +102,7 @@ impl Client {
     }
 
     /// Asks as the service user; signs in once more when its token is not taken.
-    async fn as_service(&self, path: &str, headers: &[(HeaderName, HeaderValue)]) -> Result<Answer, Away> {
+    async fn as_service(&self, path: &str, headers: &[(HeaderName, HeaderValue)]) -> Result<Reply, Away> {
         let deadline = Instant::now() + self.timeout;
         let mut own = self.signed_in(None, deadline).await?;
         for is_last in [false, true] {
@@ -143,7 +144,7 @@ impl Client {
     }
 
     /// One question, within its time.
-    async fn ask(&self, path: &str, request: Request<Full<Bytes>>, deadline: Instant) -> Result<Answer, Away> {
+    async fn ask(&self, path: &str, request: Request<Full<Bytes>>, deadline: Instant) -> Result<Reply, Away> {
         if !self.breaker.lets_through(Instant::now().into_std()) {
             return Err(Away);
         }
@@ -169,7 +170,7 @@ impl Client {
         }
     }
 
-    fn useless(&self, answer: &Answer, what: &str) -> Away {
+    fn useless(&self, answer: &Reply, what: &str) -> Away {
         self.failed(&format!("it answered {} to a question {what}", answer.status))
     }
 
@@ -190,6 +191,13 @@ fn request(method: Method, body: Bytes, headers: &[(HeaderName, HeaderValue)]) -
     *request.method_mut() = method;
     request.headers_mut().extend(headers.iter().cloned());
     request
+}
+
+/// The host of `keystone.auth_url`.
+fn host(settings: &config::Keystone) -> anyhow::Result<Host> {
+    let url = settings.auth_url.as_deref().context("identity.mode = \"keystone\" needs keystone.auth_url")?;
+    let trust = settings.cafile.as_deref().map(tls::of_file).transpose().context("keystone.cafile")?;
+    Host::new(url, "/v3", "keystone.auth_url", trust, MAX_ANSWER_BYTES)
 }
 
 /// The body of the service user's sign-in.

@@ -1,18 +1,19 @@
-//! Connections to the one host that the operator named, kept and used again.
+//! Connections to a host that the operator named, kept and used again.
 //!
 //! Nothing follows a redirect, reads a proxy's address or unpacks a body here. The host may be in a private network: no
 //! client has named it.
 
 use std::{
     pin::Pin,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use anyhow::Context as _;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{
-    Request, StatusCode, Uri,
+    Request, Response, StatusCode, Uri,
+    body::Incoming,
     client::conn::http1::{self, SendRequest},
     header::{self, HeaderMap, HeaderValue},
 };
@@ -21,10 +22,12 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
 };
-use tokio_rustls::{TlsConnector, rustls::pki_types::ServerName};
+use tokio_rustls::{
+    TlsConnector,
+    rustls::{ClientConfig, pki_types::ServerName},
+};
 
-use super::MAX_ANSWER_BYTES;
-use crate::{config, tls};
+use crate::tls;
 
 /// The largest head of an answer.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -37,39 +40,43 @@ impl Stream for tokio_rustls::client::TlsStream<TcpStream> {}
 type Sender = SendRequest<Full<Bytes>>;
 
 /// The host, and the connections to it that nobody uses now.
-pub(super) struct Host {
+pub struct Host {
     name: String,
     port: u16,
     authority: HeaderValue,
-    /// The path in front of `/v3`.
+    /// The path in front of the version.
     prefix: String,
     tls: Option<TlsConnector>,
+    max_answer_bytes: usize,
     idle: Mutex<Vec<Sender>>,
 }
 
 /// A whole answer.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Bytes,
 }
 
 impl Host {
-    /// The host of `keystone.auth_url`.
+    /// The host of an address, which may end with `version` (such as `/v3`); `named` is the address's name for the operator.
+    /// Its certificates are those of `trust`, or those that the system trusts.
     ///
     /// # Errors
-    /// The address is none, or the certificates cannot be read.
-    pub(super) fn new(settings: &config::Keystone) -> anyhow::Result<Host> {
-        let url = settings.auth_url.as_deref().context("identity.mode = \"keystone\" needs keystone.auth_url")?;
-        let bad = || format!("keystone.auth_url is not an http or https address: {url}");
+    /// The address is none.
+    pub fn new(
+        url: &str,
+        version: &str,
+        named: &str,
+        trust: Option<Arc<ClientConfig>>,
+        max_answer_bytes: usize,
+    ) -> anyhow::Result<Host> {
+        let bad = || format!("{named} is not an http or https address: {url}");
         let uri: Uri = url.trim_end_matches('/').parse().with_context(bad)?;
         let authority = uri.authority().with_context(bad)?;
         let tls = match uri.scheme_str() {
             Some("http") => None,
-            Some("https") => Some(match &settings.cafile {
-                Some(file) => tls::of_file(file).context("keystone.cafile")?,
-                None => tls::of_the_system(),
-            }),
+            Some("https") => Some(trust.unwrap_or_else(tls::of_the_system)),
             _ => anyhow::bail!(bad()),
         };
         // A password in an address would be in every log.
@@ -79,24 +86,18 @@ impl Host {
             name: uri.host().unwrap_or_default().trim_matches(['[', ']']).to_owned(),
             port: uri.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 }),
             authority: HeaderValue::from_str(authority.as_str()).with_context(bad)?,
-            prefix: path.strip_suffix("/v3").unwrap_or(path).to_owned(),
+            prefix: path.strip_suffix(version).unwrap_or(path).to_owned(),
             tls: tls.map(TlsConnector::from),
+            max_answer_bytes,
             idle: Mutex::default(),
         })
     }
 
-    /// Sends a request for a path that begins with `/v3`. Keystone may close a connection that nobody uses; a request that
-    /// meets this is sent once more.
-    pub(super) async fn send(&self, path: &str, mut request: Request<Full<Bytes>>) -> anyhow::Result<Answer> {
-        *request.uri_mut() = format!("{}{path}", self.prefix).parse()?;
-        let agent = HeaderValue::from_static(concat!("effigy/", env!("CARGO_PKG_VERSION")));
-        for (name, value) in [
-            (header::HOST, self.authority.clone()),
-            (header::USER_AGENT, agent),
-            (header::ACCEPT, HeaderValue::from_static("application/json")),
-        ] {
-            request.headers_mut().insert(name, value);
-        }
+    /// Sends a request for a path that begins with the version. The host may close a connection that nobody uses; a
+    /// request that meets this is sent once more.
+    pub async fn send(&self, path: &str, request: Request<Full<Bytes>>) -> anyhow::Result<Reply> {
+        let mut request = self.addressed(path, request)?;
+        request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         if let Some(sender) = self.idle_one()
             && let Ok(answer) = self.exchange(sender, request.clone()).await
         {
@@ -105,14 +106,28 @@ impl Host {
         self.exchange(self.connect().await?, request).await
     }
 
-    async fn exchange(&self, mut sender: Sender, request: Request<Full<Bytes>>) -> anyhow::Result<Answer> {
+    /// Sends a request over a connection of its own, for an answer that is read as it comes.
+    pub async fn open(&self, path: &str, request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>> {
+        let request = self.addressed(path, request)?;
+        Ok(self.connect().await?.send_request(request).await?)
+    }
+
+    fn addressed(&self, path: &str, mut request: Request<Full<Bytes>>) -> anyhow::Result<Request<Full<Bytes>>> {
+        *request.uri_mut() = format!("{}{path}", self.prefix).parse()?;
+        let agent = HeaderValue::from_static(concat!("effigy/", env!("CARGO_PKG_VERSION")));
+        request.headers_mut().insert(header::HOST, self.authority.clone());
+        request.headers_mut().insert(header::USER_AGENT, agent);
+        Ok(request)
+    }
+
+    async fn exchange(&self, mut sender: Sender, request: Request<Full<Bytes>>) -> anyhow::Result<Reply> {
         let (head, body) = sender.send_request(request).await?.into_parts();
-        let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await;
+        let body = Limited::new(body, self.max_answer_bytes).collect().await;
         let body = body.map_err(|error| anyhow::anyhow!("its answer broke off: {error}"))?.to_bytes();
         if sender.ready().await.is_ok() {
             self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
         }
-        Ok(Answer { status: head.status, headers: head.headers, body })
+        Ok(Reply { status: head.status, headers: head.headers, body })
     }
 
     /// A connection that is open as far as is known. There are never more than questions outstanding at once.
@@ -131,14 +146,14 @@ impl Host {
         };
         let mut builder = http1::Builder::new();
         let (sender, connection) = builder.max_buf_size(MAX_HEAD_BYTES).handshake(TokioIo::new(stream)).await?;
-        // It ends when its sender is dropped, or Keystone closes it; whoever sends learns of errors.
+        // It ends when its sender is dropped, or the host closes it; whoever sends learns of errors.
         tokio::spawn(connection);
         Ok(sender)
     }
 }
 
 /// A secret as a header that no log shows.
-pub(super) fn secret(text: &str) -> anyhow::Result<HeaderValue> {
+pub fn secret(text: &str) -> anyhow::Result<HeaderValue> {
     let mut value = HeaderValue::from_str(text)?;
     value.set_sensitive(true);
     Ok(value)

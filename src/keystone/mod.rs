@@ -40,7 +40,8 @@ mod connect;
 mod events;
 mod token;
 
-pub use token::{Credential, Domain, Named, Role, Scope, Token};
+pub use connect::{Host, Reply, secret};
+pub use token::{Credential, Domain, Named, Role, Scope, Token, milliseconds};
 
 /// Tokens that are remembered; each takes about 2 KiB.
 const REMEMBERED: u64 = 10_000;

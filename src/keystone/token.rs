@@ -156,7 +156,7 @@ fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
 }
 
 /// A time as Keystone writes it, in milliseconds since 1970.
-pub(super) fn milliseconds(text: &str) -> Option<i64> {
+pub fn milliseconds(text: &str) -> Option<i64> {
     let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     i64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok()
 }
