@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build console demo demo-stop test console-test guide guide-pictures inside conformance keystone faults siege fuzz guests bench check fmt clean-demo
+.PHONY: help build console demo demo-stop test console-test guide guide-pictures inside conformance keystone import-glance faults siege fuzz guests bench check fmt clean-demo
 
 # Where the demonstration keeps everything.
 EFFIGY_DEMO ?= $(CURDIR)/.demo
@@ -11,7 +11,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 export EFFIGY ?= $(abspath $(TARGET))/release/effigy
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: console ## the program with its console, at target/release/effigy
 	@scripts/install.sh build
@@ -78,6 +78,10 @@ conformance: build ## real clients' own test suites: Tempest, openstacksdk, glan
 keystone: build ## a real Keystone and OpenStack's middleware: the same requests, the same verdicts
 	@scripts/install.sh clients
 	@scripts/keystone.sh
+
+import-glance: build ## a real Glance with 200 images: brought over, killed on the way, nothing differs
+	@scripts/install.sh run clients
+	@scripts/import-glance.sh
 
 guests: ## the test guests, in ./.cache/guests
 	@scripts/install.sh guests run

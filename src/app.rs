@@ -38,7 +38,67 @@ pub struct App {
     rooms: Arc<Rooms>,
     /// How many connections are served at once.
     connections: usize,
-    _lock: std::fs::File,
+    _lock: Option<std::fs::File>,
+}
+
+/// The rows, the stores and the images made of them: the service is built on these, and a command works with them.
+pub(crate) struct Stock {
+    pub(crate) images: Images,
+    db: Database,
+    identity: Identity,
+    stores: Stores,
+    jobs: Queue,
+    /// The lock of the data folder; `None` beside a running service.
+    lock: Option<std::fs::File>,
+}
+
+impl Stock {
+    /// Opens it for the only one who uses its rows.
+    ///
+    /// # Errors
+    /// A service holds the data folder or the database, or a part cannot be opened; the chain says which and why.
+    pub(crate) async fn open(config: &Config) -> anyhow::Result<Stock> {
+        make_data_folder(&config.server.data)?;
+        let lock = lock(&config.server.data)?;
+        let alone = match &config.database.url {
+            Some(url) => Some(be_alone(url).await?),
+            None => None,
+        };
+        let stock = Stock::beside_a_service(config).await?;
+        if let Some(lock) = alone {
+            tokio::spawn(stay_alone(lock, stock.db.clone()));
+        }
+        // Only this process uses its rows (the lock of the data folder, or that of PostgreSQL): the holder of any lease is
+        // gone.
+        stock.jobs.recover().await?;
+        stock.images.recover().await?;
+        Ok(Stock { lock: Some(lock), ..stock })
+    }
+
+    /// Opens it to be looked at.
+    ///
+    /// # Errors
+    /// A part cannot be opened.
+    pub(crate) async fn beside_a_service(config: &Config) -> anyhow::Result<Stock> {
+        let db = open_database(config).await?;
+        let identity = Identity::open(db.clone(), config.identity.clone()).await?;
+        let identity = if config.instances.enabled { identity } else { identity.without_instances() };
+        let identity = match config.identity.mode {
+            IdentityMode::Own => identity,
+            IdentityMode::Keystone => identity.with_keystone(Keystone::open(config.keystone.clone())?),
+        };
+        let stores = open_stores(config, &db).await?;
+        let jobs = Queue::new(db.clone());
+        let images = open_images(config, &db, stores.clone(), &identity, &jobs)?;
+        Ok(Stock { images, db, identity, stores, jobs, lock: None })
+    }
+
+    /// Ends what is under way, and closes it.
+    pub(crate) async fn close(self) {
+        self.images.close().await;
+        self.stores.close().await;
+        self.db.close().await;
+    }
 }
 
 impl App {
@@ -47,34 +107,12 @@ impl App {
     /// # Errors
     /// Another service holds the data folder, or a part cannot be opened; the chain says which and why.
     pub async fn open(config: Config) -> anyhow::Result<App> {
-        let data = &config.server.data;
-        make_data_folder(data)?;
-        let lock = lock(data)?;
         let connections = api::listen::connections(raise_file_limit());
-        let alone = match &config.database.url {
-            Some(url) => Some(be_alone(url).await?),
-            None => None,
-        };
-        let db = open_database(&config).await?;
-        if let Some(lock) = alone {
-            tokio::spawn(stay_alone(lock, db.clone()));
-        }
-        let identity = Identity::open(db.clone(), config.identity.clone()).await?;
-        let identity = if config.instances.enabled { identity } else { identity.without_instances() };
-        let identity = match config.identity.mode {
-            IdentityMode::Own => identity,
-            IdentityMode::Keystone => identity.with_keystone(Keystone::open(config.keystone.clone())?),
-        };
+        let Stock { db, identity, stores, jobs, images, lock } = Stock::open(&config).await?;
+        let data = &config.server.data;
         let flavors = Flavors::new(db.clone());
         let key_pairs = KeyPairs::new(db.clone(), config.quota.key_pairs);
         let metadefs = Metadefs::open(db.clone()).await?;
-        let stores = open_stores(&config, &db).await?;
-        let jobs = Queue::new(db.clone());
-        let images = open_images(&config, &db, stores.clone(), &identity, &jobs)?;
-        // Only this service uses its rows (the lock of the data folder, or that of PostgreSQL): the holder of any lease
-        // is gone.
-        jobs.recover().await?;
-        images.recover().await?;
         let instances = Instances::open(Foundations {
             db: db.clone(),
             images: images.clone(),
@@ -242,6 +280,14 @@ fn ballast(config: &Config) -> Ballast {
     let stores = config.stores.iter().filter(|(_, settings)| !settings.read_only);
     let stores = stores.map(|(name, settings)| config.store_folder(name, settings));
     Ballast::of([config.server.data.clone()].into_iter().chain(stores))
+}
+
+/// Refuses to make a database where a command only looks at one.
+pub(crate) fn check_database_is_there(config: &Config) -> anyhow::Result<()> {
+    let is_there = config.database.url.is_some() || config.database_file().is_file();
+    let data = config.server.data.display();
+    anyhow::ensure!(is_there, "there is no database in {data}: name the service's data folder with --data");
+    Ok(())
 }
 
 /// Opens the database that the settings name.

@@ -27,6 +27,8 @@ pub mod db;
 pub mod exports;
 /// Bytes from addresses that people name.
 pub mod fetch;
+/// A Glance whose images come over.
+pub mod glance;
 /// Users, projects, roles, tokens and the policy.
 pub mod identity;
 /// Image records and their bytes.

@@ -1,9 +1,10 @@
 //! The command line: reads the settings, calls the library, and prints what came of it.
 //!
-//! One file for each command: [`serve`], [`admin`], [`store`], [`verify`]. A command that fails says why on standard
+//! One file for each command: [`serve`], [`admin`], [`store`], [`verify`], [`import_glance`]. A command that fails says why on standard
 //! error; its answer goes to standard output, so that `effigy config check >effigy.toml` works.
 
 mod admin;
+mod import_glance;
 mod serve;
 mod store;
 mod verify;
@@ -51,6 +52,9 @@ enum Command {
     Admin(admin::Command),
     /// Checks the signed verification of an image, offline; fails when it is not believed or the image did not pass.
     Verify(verify::Wanted),
+    /// Brings every image of a running Glance over, while this service is stopped; run again, it goes on and brings up to
+    /// date.
+    ImportGlance(import_glance::Wanted),
     /// Looks into a disk for the service; not for people.
     #[command(name = jail::COMMAND, hide = true)]
     InspectDisk {
@@ -112,6 +116,7 @@ impl Cli {
             Command::Verify(wanted) => say(&verify::run(&wanted, &settings.load()?.server.data)?),
             Command::Config(ConfigCommand::Check) => say(&settings.load()?.redacted()?),
             Command::Store { command, store } => return store::run(settings.load()?, command, store.as_deref()),
+            Command::ImportGlance(wanted) => return import_glance::run(settings.load()?, wanted),
             // It reads no settings: all that it may know is on its command line.
             Command::InspectDisk { size_bytes, scope, user } => jail::run(size_bytes, &scope, user)?,
         }

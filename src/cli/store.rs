@@ -40,9 +40,7 @@ pub(super) async fn run(mut config: Config, command: Command, name: Option<&str>
         config.stores.retain(|store, _| store == name);
         anyhow::ensure!(!config.stores.is_empty(), "there is no store '{name}' here");
     }
-    let data = &config.server.data;
-    let is_there = config.database.url.is_some() || config.database_file().is_file();
-    anyhow::ensure!(is_there, "there is no database in {}: name the service's data folder with --data", data.display());
+    app::check_database_is_there(&config)?;
     let db = app::open_database(&config).await?;
     let done = look_after(&config, &db, command).await;
     db.close().await;

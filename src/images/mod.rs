@@ -80,7 +80,7 @@ pub use read::File;
 pub use record::{Attributes, BASE_ATTRIBUTES, CONTAINER_FORMATS, DISK_FORMATS, MAX_MEMBERS, MAX_PROPERTIES, MAX_TAGS};
 pub use storage::Figures;
 pub use tasks::{ListTasks, NewTask};
-pub use verify::Verification;
+pub use verify::{FOUND_PROPERTIES, Verification};
 
 /// A change is made by compare-and-set, and tried again this often with the record as it is by then.
 const CHANGE_ATTEMPTS: usize = 8;
@@ -189,9 +189,17 @@ impl Images {
     /// `Forbidden` for what only others may set; `Invalid`, `TooLarge` for attributes that break a limit;
     /// `Conflict` for an id that is taken; `OverQuota`.
     pub async fn create(&self, caller: &Caller, attributes: record::Attributes) -> Result<Image> {
+        self.adopt(caller, attributes, now_ms()).await
+    }
+
+    /// The same of an image that another service had: it keeps the time at which it was made there.
+    ///
+    /// # Errors
+    /// As [`Images::create`].
+    pub async fn adopt(&self, caller: &Caller, attributes: record::Attributes, created_ms: i64) -> Result<Image> {
         image_policy::may_make(caller)?;
         publish::check_attributes(caller, &attributes)?;
-        let mut image = record::new_image(caller, attributes, self.0.sharing, now_ms())?;
+        let mut image = record::new_image(caller, attributes, self.0.sharing, created_ms)?;
         self.apply_hold(&mut image).await?;
         self.record_override(caller, image.id, None, &image).await?;
         self.0.db.insert_image(&image, 0, self.0.limits).await?;

@@ -26,6 +26,8 @@ use crate::{
     queue::{Job, Work},
 };
 
+/// The properties that are filled in when it is known what system is inside.
+pub const FOUND_PROPERTIES: [&str; 5] = ["os_type", "os_distro", "os_version", "architecture", "hw_firmware_type"];
 /// Verifications that are added at a time when the rules have grown; the next time adds the next.
 const ADD_AT_ONCE: u32 = 10_000;
 
@@ -260,13 +262,13 @@ fn fill_in(image: &mut Image, report: &guest::Report) -> Result<()> {
         guest::Family::Windows => "windows",
     };
     let found = [
-        ("os_type", Some(family.to_owned())),
-        ("os_distro", facts.distribution.known().cloned()),
-        ("os_version", facts.version.known().cloned()),
-        ("architecture", facts.architecture.known().cloned()),
-        ("hw_firmware_type", firmware),
+        Some(family.to_owned()),
+        facts.distribution.known().cloned(),
+        facts.version.known().cloned(),
+        facts.architecture.known().cloned(),
+        firmware,
     ];
-    for (name, value) in found {
+    for (name, value) in FOUND_PROPERTIES.into_iter().zip(found) {
         if let Some(value) = value.filter(|value| !value.is_empty() && !properties.contains_key(name)) {
             // One that does not fit beside the owner's own is left out.
             let mut more = properties.clone();

@@ -2,7 +2,7 @@
 //! temporary data folder, and says what a client sees.
 //!
 //! One folder for each API, mirroring its URLs; `db` runs the database's methods on SQLite and on
-//! PostgreSQL; `faults` makes file calls fail; `process` is about the program itself: start, stop, kill, settings; `docs` reads the
+//! PostgreSQL; `faults` makes file calls fail; `glance` brings the images of a Glance over; `process` is about the program itself: start, stop, kill, settings; `docs` reads the
 //! documentation and holds it to the program; `tidy` reads the sources and holds them to the
 //! invariants of ARCHITECTURE.md.
 
@@ -20,6 +20,7 @@ pub mod db;
 mod docs;
 mod effigy;
 mod faults;
+mod glance;
 mod identity;
 mod image;
 mod inspect;

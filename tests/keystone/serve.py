@@ -1,9 +1,9 @@
-"""Serves Keystone on a port of 127.0.0.1, a thread for each connection: serve.py PORT, with OS_KEYSTONE_CONFIG_FILES."""
+"""Serves Keystone or Glance on a port of 127.0.0.1, a thread for each connection: serve.py PORT keystone|glance.
+
+Keystone's settings are in OS_KEYSTONE_CONFIG_FILES, Glance's in the folder OS_GLANCE_CONFIG_DIR."""
 import socketserver
 import sys
 from wsgiref import simple_server
-
-from keystone.server.wsgi import initialize_public_application
 
 
 class Server(socketserver.ThreadingMixIn, simple_server.WSGIServer):
@@ -23,7 +23,16 @@ class Handler(simple_server.WSGIRequestHandler):
         pass
 
 
-# Keystone reads the command line itself, and knows no port.
-port = int(sys.argv.pop(1))
-application = initialize_public_application()
-simple_server.make_server("127.0.0.1", port, application, Server, Handler).serve_forever()
+def keystone():
+    from keystone.server.wsgi import initialize_public_application
+    return initialize_public_application()
+
+
+def glance():
+    from glance.common.wsgi_app import init_app
+    return init_app()
+
+
+# Both read the command line themselves, and know no port.
+port, application = int(sys.argv.pop(1)), {"keystone": keystone, "glance": glance}[sys.argv.pop(1)]
+simple_server.make_server("127.0.0.1", port, application(), Server, Handler).serve_forever()

@@ -117,7 +117,7 @@ password_hash_rounds = 4
 
     def start(self, config=None, port=None):
         port = port or self.port
-        command = [sys.executable, HERE / "serve.py", str(port)]
+        command = [sys.executable, HERE / "serve.py", str(port), "keystone"]
         process = Process(self.folder / f"keystone-{port}.log", command,
                           OS_KEYSTONE_CONFIG_FILES=str(config or self.config))
         until("Keystone answers", lambda: is_up(f"http://127.0.0.1:{port}/v3"))
@@ -138,7 +138,8 @@ class Effigy:
         self.address = f"127.0.0.1:{free_port()}"
         self.url = f"http://{self.address}"
 
-    def start(self, more):
+    def configure(self, more):
+        """Writes the settings; the words of the command line that name them, and the data folder."""
         (self.folder / "effigy.toml").write_text(f"""[identity]
 mode = "keystone"
 [instances]
@@ -149,8 +150,10 @@ username = "effigy"
 password = "effigypw"
 {more}
 """)
-        process = Process(self.folder / "effigy.log", [
-            self.program, "serve", "--config", self.folder / "effigy.toml", "--data", self.folder / "data",
-            "--listen", self.address])
+        return ["--config", self.folder / "effigy.toml", "--data", self.folder / "data"]
+
+    def start(self, more):
+        command = [self.program, "serve", *self.configure(more), "--listen", self.address]
+        process = Process(self.folder / "effigy.log", command)
         until("the service is ready", lambda: is_up(f"{self.url}/readyz"))
         return process

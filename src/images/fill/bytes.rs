@@ -112,7 +112,10 @@ impl Images {
     }
 
     /// Refuses by its declared formats what would be refused after its last byte.
-    pub(in crate::images) fn check_formats(&self, image: &Image) -> Result<()> {
+    ///
+    /// # Errors
+    /// `Invalid` without formats; `Refused` for one that is not accepted.
+    pub fn check_formats(&self, image: &Image) -> Result<()> {
         let (Some(disk_format), Some(container_format)) = (&image.disk_format, &image.container_format) else {
             let message = "The image has no disk_format or no container_format: set both before its file is uploaded.";
             return Err(Error::Invalid(message.into()));

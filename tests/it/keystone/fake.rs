@@ -240,7 +240,7 @@ async fn converse(
 }
 
 /// The next request's head and body.
-async fn request(stream: &mut (impl AsyncRead + Unpin)) -> Option<(String, Vec<u8>)> {
+pub async fn request(stream: &mut (impl AsyncRead + Unpin)) -> Option<(String, Vec<u8>)> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);
@@ -255,7 +255,8 @@ async fn request(stream: &mut (impl AsyncRead + Unpin)) -> Option<(String, Vec<u
     Some((head, body))
 }
 
-fn header(line: &str) -> Option<(String, String)> {
+/// Name and value of a line of a head.
+pub fn header(line: &str) -> Option<(String, String)> {
     let (name, value) = line.split_once(": ")?;
     Some((name.to_lowercase(), value.to_owned()))
 }

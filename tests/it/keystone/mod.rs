@@ -3,7 +3,7 @@
 
 mod away;
 mod callers;
-mod fake;
+pub mod fake;
 mod rules;
 mod tls;
 
