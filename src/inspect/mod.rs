@@ -21,6 +21,7 @@ pub mod jail;
 mod process;
 mod source;
 pub mod statement;
+pub mod sysprep;
 
 use std::{fs::File, sync::Arc};
 

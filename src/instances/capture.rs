@@ -18,16 +18,16 @@ use super::{
     room::Room,
     state::Order,
     types::TaskState,
-    windows,
 };
 use crate::{
     error::{Error, Result},
     identity::Caller,
     ids::{ImageId, InstanceId},
     images::{CaptureOf, Changed, Fill, Filled},
+    inspect::sysprep,
     model::{
         action::History,
-        instance::{InstanceState, StateChange},
+        instance::{InstanceRow, InstanceState, StateChange},
     },
     stores::Place,
 };
@@ -187,13 +187,15 @@ pub(super) async fn begin(
     let action = action(caller, &row, Order::Capture.action());
     room.ask(id, |reply| Message::Order { order: Order::Capture, action: Box::new(action), reply }).await?;
     let begun = async {
-        let warning = windows::gate(room, &row, metadata.pairs()).await?;
+        let look = look_for_windows(room, &row).await?;
+        let rule = room.images.inspector().settings().windows;
+        let warning = sysprep::judge(rule, look, metadata.pairs()).map_err(Error::Conflict)?;
         let mut properties = row.make.hardware.clone();
         let flavor = &row.make.flavor;
         properties.insert(FLAVOR.to_owned(), flavor.name.clone());
         properties.insert(FLAVOR_RAM.to_owned(), row.make.memory_mib.to_string());
         properties.extend(metadata.0);
-        properties.extend(warning.map(|warning| (windows::WARNING.to_owned(), warning)));
+        properties.extend(warning.map(|warning| (sysprep::WARNING.to_owned(), warning)));
         let image = ImageId::new();
         let of = CaptureOf {
             image,
@@ -217,4 +219,11 @@ pub(super) async fn begin(
         room.undo_capture(id, error).await;
     }
     begun
+}
+
+/// Looks for Windows on the instance's disk, which is at rest and stays so: nothing of the image is written yet.
+async fn look_for_windows(room: &Room, row: &InstanceRow) -> Result<Result<guest::Report, String>> {
+    let overlay = room.disk_of(row.id)?;
+    let base = room.images.stores().reader(std::slice::from_ref(&row.make.base_store), &row.make.base_root).await?;
+    room.images.inspector().look_at_changes(overlay, base, row.make.disk_bytes, guest::Scope::Windows).await
 }

@@ -42,7 +42,6 @@ mod space;
 mod start;
 mod state;
 mod types;
-mod windows;
 
 use std::sync::Arc;
 

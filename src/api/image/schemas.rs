@@ -59,7 +59,29 @@ fn formats(words: &[&str]) -> Value {
     json!({"type": ["null", "string"], "enum": words})
 }
 
+/// Properties that are about one image and no other: by the service, and the reasons of an admin and of the owner. Nova gives
+/// a snapshot each property of its base that is not described here.
+const OF_ONE_IMAGE: [(&str, &str); 9] = [
+    ("effigy_public", "Whether the image waits for its verification or is held back from others (pending, held)"),
+    ("effigy_public_why", "Why it is held back"),
+    ("effigy_public_reason", "An administrator's reason to let others see it all the same"),
+    ("effigy_sharing", "The same for an image that is shared"),
+    ("effigy_sharing_why", "Why it is held back"),
+    ("effigy_sysprep_reason", "The owner's reason to make an image of Windows that is not generalised"),
+    ("effigy_sysprep_warning", "The finding, where an image of Windows that is not generalised is only warned of"),
+    ("effigy_flavor", "The flavor of the instance that it was made of"),
+    ("effigy_flavor_ram", "The memory of that flavor, in MiB"),
+];
+
 fn image() -> Value {
+    let mut schema = base_image();
+    for (name, description) in OF_ONE_IMAGE {
+        schema["properties"][name] = described(json!({"type": ["null", "string"]}), description);
+    }
+    schema
+}
+
+fn base_image() -> Value {
     let text = || json!({"type": "string"});
     let hex = |max: u32| json!({"type": ["null", "string"], "maxLength": max});
     let number = || json!({"type": ["null", "integer"]});

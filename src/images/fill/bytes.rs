@@ -20,6 +20,7 @@ use super::{
     body::{Body, Piece},
     gate,
     hash::Hash,
+    snapshot,
 };
 use crate::{
     error::{Error, Result},
@@ -94,8 +95,11 @@ impl Images {
             })?;
             let limits = self.limits_of(image.owner).await?;
             let reserved = declared.size_bytes.unwrap_or(RESERVE_STEP_BYTES.min(limits.bytes as u64));
+            // The operator brings images from a Glance: those were images there already.
+            let is_snapshot = kind == FillKind::Upload && caller.session.is_some() && snapshot::is_one(&image)?;
             if let Some(fill) = Fill::begin(self, &image, kind, reserved as i64).await? {
-                return Ok((image, fill, Intake { store, reserved, received: 0, told: None }, slot));
+                let intake = Intake { store, reserved, received: 0, told: None, is_snapshot };
+                return Ok((image, fill, intake, slot));
             }
         }
         Err(changed_by_others(id))
@@ -158,6 +162,8 @@ pub(super) struct Intake {
     pub(super) received: u64,
     /// When the progress was last written; `None` for what a client sends, who knows it itself.
     pub(super) told: Option<Instant>,
+    /// Whether they are the snapshot of somebody's instance.
+    pub(super) is_snapshot: bool,
 }
 
 impl Intake {
@@ -196,6 +202,9 @@ impl Intake {
         let (file, md5, sha512) = (file?, md5?, sha512?);
         self.check_declared(declared, &md5, &sha512)?;
         let disk = gate::disk_of(session, image, file, fill.images.0.settings.max_size_bytes).await?;
+        if self.is_snapshot {
+            fill.images.gate_snapshot(session, image, &disk).await?;
+        }
         let inflated_bytes = if disk.root == file.root { 0 } else { disk.further_bytes };
         Ok(Saved {
             size_bytes: file.size_bytes as i64,

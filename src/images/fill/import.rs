@@ -158,6 +158,7 @@ impl Images {
             reserved: fill.staged.as_ref().map_or(0, |staged| staged.bytes as u64),
             received: 0,
             told: Some(Instant::now()),
+            is_snapshot: false,
         };
         let mut opened = self.open_source(job, fill, &image, source).await?;
         self.check_size(opened.declared.size_bytes.unwrap_or_default())?;

@@ -22,6 +22,7 @@ mod clean;
 mod gate;
 mod hash;
 mod import;
+mod snapshot;
 mod source;
 mod stage;
 mod stores;

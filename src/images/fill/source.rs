@@ -4,7 +4,7 @@ use futures::StreamExt as _;
 use serde_json::Value;
 
 use super::{
-    super::{CHANGE_ATTEMPTS, Image, Images, changed_by_others, not_found, record},
+    super::{Image, Images, record},
     Declared, Fill,
     body::{Body, Pace},
 };
@@ -12,7 +12,6 @@ use crate::{
     error::{Error, Result},
     fetch::Fetched,
     ids::ImageId,
-    model::Step,
     queue::{Job, Source},
 };
 
@@ -118,17 +117,13 @@ impl Images {
 
     /// Writes formats and properties of the other service's image into the record.
     pub(super) async fn take_over_record(&self, from: &Image) -> Result<()> {
-        for _ in 0..CHANGE_ATTEMPTS {
-            let Some((mut image, _)) = self.0.db.image(from.id, None).await? else { return Err(not_found(from.id)) };
+        self.revise(from.id, |image| {
             image.disk_format.clone_from(&from.disk_format);
             image.container_format.clone_from(&from.container_format);
             image.properties.clone_from(&from.properties);
-            self.apply_hold(&mut image).await?;
-            if self.0.db.update_image(&image).await? == Step::Done {
-                return Ok(());
-            }
-        }
-        Err(changed_by_others(from.id))
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -10,6 +10,7 @@ mod lists;
 mod matrix;
 mod members;
 mod metadefs;
+mod nova;
 mod patches;
 mod records;
 mod refusals;

@@ -21,7 +21,7 @@ const SECRET: (&str, &str) = ("/root/.ssh/id_rsa", "-----BEGIN RSA PRIVATE KEY--
 const CANARY: &str = "c2VjcmV0LWNhbmFyeQ";
 
 /// The verification of an image, when it is done.
-async fn verified(person: &Person, id: &str) -> Value {
+pub async fn verified(person: &Person, id: &str) -> Value {
     let path = format!("/effigy/v1/images/{id}/verification");
     eventually(&format!("image {id} verified"), PATIENCE, || async {
         let shown = person.get(&path).await.expect(200).json();
