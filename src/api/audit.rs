@@ -71,6 +71,8 @@ const NAMED: &[(Method, &str, &str)] = &[
     (Method::DELETE, "/session", "user.sign_out"),
     (Method::POST, "/identity/v3/users/{}/password", CHANGE_PASSWORD),
     (Method::DELETE, "/effigy/v1/users/{}/locks", "user.unlock"),
+    (Method::DELETE, "/effigy/v1/sessions", "user.end_sessions"),
+    (Method::DELETE, "/effigy/v1/sessions/{}", "user.end_sessions"),
     (Method::PUT, "/image/v2/images/{}/file", "image.upload"),
     (Method::GET, "/image/v2/images/{}/file", "image.download"),
     (Method::PUT, "/image/v2/images/{}/stage", "image.stage"),

@@ -1,8 +1,12 @@
 //! Audit events.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
-use super::{Database, columns::from_row, statement::sql};
+use super::{
+    Database,
+    columns::from_row,
+    statement::{Statement, Value, sql},
+};
 use crate::{
     error::Result,
     model::event::{Event, Events},
@@ -90,7 +94,28 @@ impl Database {
         .rows(self)
         .await
     }
+
+    /// The names of those of these things that are there: images, instances, users, projects, roles and flavors, by id.
+    pub(crate) async fn names_of(&self, ids: &BTreeSet<&str>) -> Result<HashMap<String, String>> {
+        if ids.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut statement = Statement::default();
+        let places: Vec<_> = ids.iter().map(|id| statement.value(Value::Text((*id).to_owned()))).collect();
+        let places = places.join(", ");
+        let of = |table| format!("select id, name from {table} where name is not null and id in ({places})");
+        statement.text = ["images", "instances", "users", "projects", "roles", "flavors"].map(of).join(" union all ");
+        Ok(statement.sql().rows::<Named>(self).await?.into_iter().map(|named| (named.id, named.name)).collect())
+    }
 }
+
+/// A thing with its name.
+struct Named {
+    id: String,
+    name: String,
+}
+
+from_row!(Named { id, name });
 
 /// The lowest id of the events of a moment. Ids grow with time, and the table is in their order.
 fn first_id(at_ms: i64) -> String {

@@ -2,10 +2,14 @@
 
 use sqlx::{FromRow, Row as _, any::AnyRow};
 
-use super::{Database, columns::flag, statement::sql};
+use super::{
+    Database,
+    columns::{flag, from_row},
+    statement::sql,
+};
 use crate::{
     error::Result,
-    model::credential::{NewToken, TokenCredential, TokenRow},
+    model::credential::{NewToken, OwnToken, TokenCredential, TokenRow},
 };
 
 const LIVE_TOKEN: &str = "
@@ -33,8 +37,8 @@ impl Database {
         let mut write = self.write().await?;
         let kept = sqlx::query(
             "insert into tokens (digest, user_id, scope_kind, scope_id, methods, audit_id, first_audit_id,
-                                 credential_id, issued_ms, expires_ms, parent)
-             select $1, u.id, $3, $4, $5, $6, $7, $8, $9, $10, $12 from users u
+                                 credential_id, issued_ms, expires_ms, parent, address)
+             select $1, u.id, $3, $4, $5, $6, $7, $8, $9, $10, $12, $13 from users u
               where u.id = $2 and u.enabled = 1 and u.password_changed_ms = $11
                 and (cast($12 as text) is null or exists (select 1 from tokens t where t.digest = $12))",
         )
@@ -50,6 +54,7 @@ impl Database {
         .bind(token.expires_ms)
         .bind(token.password_changed_ms)
         .bind(token.parent)
+        .bind(token.address)
         .execute(&mut *write)
         .await;
         let kept = match kept {
@@ -87,11 +92,40 @@ impl Database {
         Ok(gone == 1)
     }
 
+    /// The living tokens of a user that no application credential made, the newest first.
+    pub(crate) async fn own_tokens(&self, user_id: &str, now_ms: i64, limit: u32) -> Result<Vec<OwnToken>> {
+        sql!(
+            "select t.first_audit_id, t.issued_ms, t.expires_ms, t.address, p.name as project
+               from tokens t left join projects p on t.scope_kind = 'project' and p.id = t.scope_id
+              where t.user_id = $1 and t.credential_id is null and t.expires_ms > $2
+              order by t.issued_ms desc, t.digest limit $3",
+            user_id,
+            now_ms,
+            i64::from(limit)
+        )
+        .rows(self)
+        .await
+    }
+
+    /// Ends the tokens of a user that began with this sign-in; tells how many there were.
+    pub(crate) async fn end_session(&self, user_id: &str, first_audit_id: &str) -> Result<u64> {
+        let text = "delete from tokens where user_id = $1 and first_audit_id = $2 and credential_id is null";
+        sql!(text, user_id, first_audit_id).commit(self).await
+    }
+
+    /// Ends the tokens of a user that began with any other sign-in than this one.
+    pub(crate) async fn end_other_sessions(&self, user_id: &str, first_audit_id: &str) -> Result<()> {
+        let text = "delete from tokens where user_id = $1 and first_audit_id <> $2 and credential_id is null";
+        sql!(text, user_id, first_audit_id).commit(self).await.map(drop)
+    }
+
     /// Forgets the tokens whose time has passed.
     pub(crate) async fn delete_expired_tokens(&self, now_ms: i64) -> Result<()> {
         sql!("delete from tokens where expires_ms <= $1", now_ms).commit(self).await.map(drop)
     }
 }
+
+from_row!(OwnToken { first_audit_id, issued_ms, expires_ms, address, project });
 
 impl FromRow<'_, AnyRow> for TokenRow {
     fn from_row(row: &AnyRow) -> sqlx::Result<TokenRow> {

@@ -4,7 +4,7 @@
 //!
 //! Events that arrive together are written together: under load one sync to disk serves many requests.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -159,6 +159,13 @@ impl Identity {
     pub async fn events(&self, caller: &Caller, wanted: &ListEvents<'_>) -> Result<Vec<Event>> {
         policy::administer(caller, "read the audit")?;
         self.db.events(wanted).await
+    }
+
+    /// The names of what these events are about, by the ids that their targets consist of; of what is there still.
+    pub async fn names_of_targets(&self, caller: &Caller, events: &[Event]) -> Result<HashMap<String, String>> {
+        policy::administer(caller, "read the audit")?;
+        let targets = events.iter().filter_map(|event| event.target_id.as_deref());
+        self.db.names_of(&targets.flat_map(|target| target.split('/')).collect()).await
     }
 }
 

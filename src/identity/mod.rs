@@ -59,6 +59,7 @@ pub mod project_tags;
 pub mod projects;
 mod refusals;
 pub mod roles;
+pub mod sessions;
 pub mod sign_in;
 pub mod tokens;
 mod turns;

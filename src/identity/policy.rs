@@ -169,6 +169,11 @@ pub fn end_token(caller: &Caller, subject: &Session) -> Result<()> {
     allow(caller.is_admin() || is_self(caller, subject.user.id), "end another user's token")
 }
 
+/// Whether the caller reviews its own sign-ins and ends them: not with an application credential, which is a program's.
+pub fn review_sessions(caller: &Caller) -> Result<()> {
+    allow(credential_of(caller).is_none(), "review sessions with an application credential")
+}
+
 /// Whether the caller reads a user's application credentials: the admin, or the user itself.
 pub fn see_credentials(caller: &Caller, user: UserId) -> Result<()> {
     allow(caller.is_admin() || is_self(caller, user), "look at another user's application credentials")
@@ -291,7 +296,7 @@ mod tests {
         let own = callers[0].session.clone().unwrap();
         type Rule<'a> = &'a dyn Fn(&Caller) -> Result<()>;
         // admin, manager, reader, service, restricted credential, unrestricted credential with access rules
-        let table: [(&str, Rule, &str); 13] = [
+        let table: [(&str, Rule, &str); 14] = [
             ("administer", &|c| administer(c, "do it"), "ynnnnn"),
             ("see itself", &|c| see_user(c, me), "yyyyyy"),
             ("see another", &|c| see_user(c, other), "ynnnnn"),
@@ -303,6 +308,7 @@ mod tests {
             ("see its token", &|c| see_token(c, &own), "yyyyyy"),
             ("see another's token", &|c| see_token(c, &others), "ynnynn"),
             ("end another's token", &|c| end_token(c, &others), "ynnnnn"),
+            ("review its sessions", &|c| review_sessions(c), "yyyynn"),
             ("make its credential", &|c| make_credential(c, me), "yyyyny"),
             ("delete another's credential", &|c| delete_credential(c, other), "ynnnnn"),
         ];

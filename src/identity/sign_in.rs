@@ -131,7 +131,7 @@ impl Identity {
         }
         let proven = proven.ok_or_else(unauthenticated)?;
         let granted = self.grant(&proven, scope).await?;
-        self.issue(proven, granted).await
+        self.issue(proven, granted, from).await
     }
 
     async fn prove(&self, proof: &Proof, share: IpAddr, place: &mut Option<Place>) -> Result<Proven> {
@@ -297,7 +297,7 @@ impl Identity {
         Ok(!self.db.roles_held(&proven.user.id, scope.kind, &scope.id).await?.is_empty())
     }
 
-    async fn issue(&self, proven: Proven, scope: Granted) -> Result<(String, Session)> {
+    async fn issue(&self, proven: Proven, scope: Granted, from: Option<IpAddr>) -> Result<(String, Session)> {
         let token = new_token();
         let digest = blake3::hash(token.as_bytes()).to_hex().to_string();
         let issued_ms = now_ms();
@@ -322,6 +322,7 @@ impl Identity {
                 password_changed_ms: parent
                     .map_or(proven.user.password_changed_ms, |parent| parent.password_changed_ms),
                 parent: parent.map(|parent| parent.digest.as_str()),
+                address: from.map(|address| address.to_string()).as_deref(),
             })
             .await?;
         let session = if kept { self.read_session(&digest).await? } else { None };

@@ -4,8 +4,9 @@
 //! arms below goes on from there; each step may run again.
 
 use super::{
-    driver::{Driver, Running},
+    driver::Driver,
     process::Process,
+    running::Running,
     start,
     types::{Status, TaskState},
 };

@@ -26,8 +26,9 @@ use super::{
     folder::Folder,
     process::Process,
     qemu::Accel,
-    qmp::{Event, Qmp},
+    qmp::Event,
     room::Room,
+    running::Running,
     space::Space,
     start::{self, Started},
     state::{Order, legal},
@@ -62,22 +63,10 @@ pub(super) enum Message {
     Order { order: Order, action: Box<ActionRow>, reply: oneshot::Sender<Result<()>> },
     /// A step of the capture into this image is to be written together with what it is a step of.
     Capture { image: ImageId, step: CaptureStep, reply: oneshot::Sender<Result<Turn>> },
+    /// How often has the guest restarted itself?
+    GuestRestarts { reply: oneshot::Sender<Result<u32>> },
     /// No image was begun of what was ordered.
     CaptureUndone { failure: String, reply: oneshot::Sender<Result<()>> },
-}
-
-/// A machine that runs.
-pub(super) struct Running {
-    process: Process,
-    /// Gone while the connection is lost; found again in a later round.
-    pub(super) monitor: Option<(Qmp, mpsc::Receiver<Event>)>,
-    /// QEMU said why it ends.
-    guest_shut_down: bool,
-    waits_for_disk: bool,
-    /// Paused by us ([`super::pause`]).
-    pub(super) is_paused: bool,
-    /// The room that its disk took at the last look.
-    pub(super) disk_bytes: Option<u64>,
 }
 
 /// The owner of one instance.
@@ -184,6 +173,10 @@ impl Driver {
                 }
             }
             Message::Capture { image, step, reply } => self.take_turn(image, &step, reply).await,
+            Message::GuestRestarts { reply } => {
+                // The client may have gone.
+                let _ = reply.send(Ok(self.running.as_ref().map_or(0, |running| running.guest_restarts)));
+            }
             Message::CaptureUndone { failure, reply } => {
                 // An image that was begun all the same has a job, which frees the instance.
                 let undone = match self.row.state.capture {
@@ -303,7 +296,10 @@ impl Driver {
         };
         match event.event.as_str() {
             "SHUTDOWN" => running.guest_shut_down = true,
-            "RESET" => tracing::debug!(instance.id = %id, "instance {id} reset itself"),
+            "RESET" => {
+                running.was_reset();
+                tracing::debug!(instance.id = %id, "instance {id} reset itself");
+            }
             "BLOCK_IO_ERROR" if !running.waits_for_disk => {
                 running.waits_for_disk = true;
                 let reason = event.data["reason"].as_str().unwrap_or("unknown");
@@ -557,26 +553,6 @@ impl Driver {
         if let Ok(Some(row)) = self.room.db.instance(self.row.id).await {
             self.row = InstanceRow { state: self.row.state.clone(), ..row };
         }
-    }
-}
-
-impl Running {
-    pub(super) fn new(process: Process, monitor: Option<(Qmp, mpsc::Receiver<Event>)>) -> Running {
-        Running { process, monitor, guest_shut_down: false, waits_for_disk: false, is_paused: false, disk_bytes: None }
-    }
-
-    /// Whether QEMU said that it ends; what it said last may still be in the queue.
-    async fn has_shut_down(mut self) -> bool {
-        if let Some((_, events)) = &mut self.monitor {
-            let drained = tokio::time::timeout(ROUND, async {
-                while let Some(event) = events.recv().await {
-                    self.guest_shut_down |= event.event == "SHUTDOWN";
-                }
-            });
-            // The queue ends with QEMU's socket, which has ended with QEMU.
-            let _ = drained.await;
-        }
-        self.guest_shut_down
     }
 }
 

@@ -38,6 +38,7 @@ mod qemu;
 mod qmp;
 mod rights;
 mod room;
+mod running;
 mod space;
 mod start;
 mod state;
@@ -282,6 +283,12 @@ impl Instances {
         let row = self.0.db.instance(id).await?.ok_or_else(|| policy::no_such_instance(id))?;
         policy::see_instance(caller, row.project_id, id)?;
         self.0.db.instance_actions(id, MAX_ACTIONS).await
+    }
+
+    /// How often the guest has restarted itself since it was switched on, or since this service began to look after it.
+    pub async fn guest_restarts(&self, caller: &Caller, id: InstanceId) -> Result<u32> {
+        self.show(caller, id).await?;
+        self.0.ask(id, |reply| driver::Message::GuestRestarts { reply }).await
     }
 
     /// Begins to capture a stopped instance into an image; a job does the work.

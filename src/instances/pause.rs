@@ -5,7 +5,8 @@
 use serde_json::json;
 
 use super::{
-    driver::{Driver, Running},
+    driver::Driver,
+    running::Running,
     space::Space,
     start::DISK,
     types::{Fault, Status},

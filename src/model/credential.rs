@@ -72,6 +72,21 @@ pub struct NewToken<'a> {
     pub password_changed_ms: i64,
     /// The digest of the token it was exchanged for.
     pub parent: Option<&'a str>,
+    /// The address that it was asked for from.
+    pub address: Option<&'a str>,
+}
+
+/// A living token, as its user reviews it.
+#[derive(Clone, Debug)]
+pub struct OwnToken {
+    /// The audit id that the chain of rescopes began with.
+    pub first_audit_id: String,
+    pub issued_ms: i64,
+    pub expires_ms: i64,
+    /// The address that it was asked for from.
+    pub address: Option<String>,
+    /// The name of the project it is scoped to.
+    pub project: Option<String>,
 }
 
 /// The content of a token, with the rows it rests on.

@@ -40,6 +40,8 @@ mod tags;
 mod usage;
 mod versions;
 
+pub(in crate::api) use servers::count as count_servers;
+
 /// Every URL below `/compute`; with a slash at its end the root is a URL of its own.
 pub fn routes() -> Router<Api> {
     let v21 = Router::new().merge(servers_routes()).merge(flavors_routes()).merge(other_routes());

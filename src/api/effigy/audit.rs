@@ -1,5 +1,7 @@
 //! The audit: each action and its user.
 
+use std::collections::HashMap;
+
 use axum::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -61,6 +63,8 @@ struct Shown {
     action: String,
     /// The ids of what it was done to, joined by slashes.
     target_id: Option<String>,
+    /// The same with the names of what is there still, in the place of their ids; null when no name is known.
+    target_name: Option<String>,
     outcome: Outcome,
     /// The status of the answer.
     status: i64,
@@ -115,14 +119,22 @@ pub(super) async fn list(Asked { rooms, caller, .. }: Asked, unread: Unread) -> 
     };
     let rows = rooms.identity.events(&caller, &wanted).await?;
     let (rows, links) = filters.page(rows, |event| &event.id);
-    Ok(Json(Page { events: rows.into_iter().map(shown).collect(), links }))
+    let names = rooms.identity.names_of_targets(&caller, &rows).await?;
+    Ok(Json(Page { events: rows.into_iter().map(|event| shown(event, &names)).collect(), links }))
+}
+
+/// A target with the names of its parts, when one is known.
+fn named(target: &str, names: &HashMap<String, String>) -> Option<String> {
+    let is_named = target.split('/').any(|id| names.contains_key(id));
+    let name = |id| names.get(id).map_or(id, String::as_str);
+    is_named.then(|| target.split('/').map(name).collect::<Vec<_>>().join("/"))
 }
 
 fn outcome(word: &str) -> Result<Outcome> {
     word.parse().map_err(|_| Error::Invalid(format!("outcome must be success or failure, not '{word}'")))
 }
 
-fn shown(event: Event) -> Shown {
+fn shown(event: Event, names: &HashMap<String, String>) -> Shown {
     Shown {
         id: event.id,
         time: times::micros_z(event.at_ms),
@@ -134,6 +146,7 @@ fn shown(event: Event) -> Shown {
         project_name: event.project_name,
         address: event.address,
         action: event.action,
+        target_name: event.target_id.as_deref().and_then(|target| named(target, names)),
         target_id: event.target_id,
         outcome: event.outcome,
         status: event.status,

@@ -19,6 +19,7 @@ mod image;
 mod images;
 mod instances;
 mod projects;
+mod sessions;
 mod sharing;
 mod usage;
 mod users;
@@ -27,7 +28,11 @@ mod words;
 
 /// Every URL of Effigy's own API, and the document that describes them.
 pub fn routes() -> Router<Api> {
-    described(own().routes(routes!(instances::force_off)))
+    let instances = OpenApiRouter::new()
+        .routes(routes!(instances::count))
+        .routes(routes!(instances::show))
+        .routes(routes!(instances::force_off));
+    described(own().merge(instances))
 }
 
 /// The same where no instances are run.
@@ -54,6 +59,8 @@ fn own() -> OpenApiRouter<Api> {
         .routes(routes!(projects::set_quota))
         .routes(routes!(users::list))
         .routes(routes!(users::unlock))
+        .routes(routes!(sessions::list, sessions::end_others))
+        .routes(routes!(sessions::end))
         .routes(routes!(audit::list))
 }
 

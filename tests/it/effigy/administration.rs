@@ -109,6 +109,52 @@ async fn audit_is_searched_by_name_action_outcome_and_time() {
 }
 
 #[tokio::test]
+async fn audit_names_what_is_there_still() {
+    let effigy = Effigy::start().await;
+    let People { admin, alice, alice_batch, .. } = effigy.people().await;
+    let kept = alice.create_image("kept", json!({})).await;
+    alice
+        .post(&format!("/image/v2/images/{kept}/members"), json!({"member": alice_batch.project_id}))
+        .await
+        .expect(200);
+    let gone = alice.create_image("gone", json!({})).await;
+    alice.delete(&format!("/image/v2/images/{gone}")).await.expect(204);
+    let name = async |query: String| {
+        let answer = admin.get(&format!("/effigy/v1/audit?{query}")).await.expect(200).json();
+        answer["events"][0]["target_name"].clone()
+    };
+    assert_eq!(name(format!("target_id={kept}&action=image.create")).await, "kept");
+    assert_eq!(name(format!("target_id={kept}&action=image.member.create")).await, "kept/batch");
+    assert_eq!(name(format!("target_id={gone}&action=image.create")).await, Value::Null);
+    let of_alice = name(format!("target_id={}", alice.user_id)).await;
+    assert_eq!(of_alice, "alice");
+    let granted = name("action=project.user.role.set".to_string()).await;
+    assert!(granted.as_str().is_some_and(|name| name.split('/').count() == 3 && !name.contains('-')), "{granted}");
+}
+
+#[tokio::test]
+async fn instances_are_counted_whatever_the_page() {
+    let effigy = Effigy::with("[instances]\naccel = \"tcg\"\n").await;
+    let People { admin, alice, bob, .. } = effigy.people().await;
+    let micro = alice.save_image("micro", "raw", micro_disk("counted", 1 << 20)).await;
+    for name in ["web-1", "web-2", "db-1"] {
+        let fields = json!({"tags": if name == "db-1" { json!([]) } else { json!(["front"]) }});
+        alice.launch(name, &micro, fields).await.expect(202);
+    }
+    let count = async |person: &crate::support::Person, query: &str| {
+        person.get(&format!("/effigy/v1/instances/count?{query}")).await.expect(200).json()["count"].clone()
+    };
+    for (query, expected) in [("", 3), ("limit=1", 3), ("tags=front", 2), ("name=(?i)DB&tags=front", 0), ("name=db", 1)]
+    {
+        assert_eq!(count(&alice, query).await, expected, "{query}");
+    }
+    assert_eq!((count(&bob, "").await, count(&admin, "all_tenants=1").await), (json!(0), json!(3)));
+    assert_eq!(count(&admin, &format!("all_tenants=1&project_id={}", bob.project_id)).await, 0);
+    alice.get("/effigy/v1/instances/count?all_tenants=1").await.expect(403);
+    alice.get("/effigy/v1/instances/count?colour=red").await.expect(400);
+}
+
+#[tokio::test]
 async fn limits_of_a_project_bind_it_and_nobody_else() {
     let effigy = Effigy::with("[instances]\naccel = \"tcg\"\n[quota]\nimages = 3\ninstances = 1\n").await;
     let People { admin, alice, bob, .. } = effigy.people().await;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::schema::misfits;
 use crate::{
     docs::urls,
-    support::{Answer, Effigy, People, Person, cleaner, eventually, linux_disk, micro_disk, windows_disk},
+    support::{Answer, Effigy, PASSWORD, People, Person, cleaner, eventually, linux_disk, micro_disk, windows_disk},
 };
 
 /// Longer than any look takes on a busy machine.
@@ -116,6 +116,7 @@ async fn service_answers_as_its_document_says() {
     copies(&mut walk, &people, &linux).await;
     projects(&mut walk, &people, &linux).await;
     administration(&mut walk, &people).await;
+    sessions(&mut walk, &effigy, &people.alice).await;
     events(&mut walk, &people).await;
     walk.end();
 }
@@ -235,7 +236,12 @@ async fn instances(walk: &mut Walk, people: &People) {
     let People { alice, bob, rita, .. } = people;
     let micro = alice.save_image("micro", "raw", micro_disk("document", 1 << 20)).await;
     let id = alice.launched("running", &micro).await;
-    walk.ask(bob, "force_off_instance", &id, None, 404).await;
+    for operation in ["show_instance", "force_off_instance"] {
+        walk.ask(bob, operation, &id, None, 404).await;
+    }
+    walk.ask(rita, "show_instance", &id, None, 200).await;
+    assert_eq!(walk.ask(alice, "count_instances", "?status=ACTIVE&name=runn", None, 200).await["count"], 1);
+    walk.ask(alice, "count_instances", "?colour=red", None, 400).await;
     walk.ask(rita, "force_off_instance", &id, None, 403).await;
     walk.ask(alice, "force_off_instance", &id, None, 202).await;
     alice.instance_becomes(&id, "SHUTOFF").await;
@@ -295,6 +301,28 @@ async fn administration(walk: &mut Walk, people: &People) {
     walk.ask(alice, "unlock_user", &alice.user_id, None, 403).await;
     walk.ask(admin, "unlock_user", "nobody", None, 404).await;
     walk.ask(admin, "unlock_user", &alice.user_id, None, 204).await;
+}
+
+/// The sessions of a person, which a program with an application credential is refused.
+async fn sessions(walk: &mut Walk, effigy: &Effigy, alice: &Person) {
+    let own = format!("/identity/v3/users/{}/application_credentials", alice.user_id);
+    let made = alice.post(&own, json!({"application_credential": {"name": "reviews"}})).await.expect(201);
+    let secret = made.string("/application_credential/secret");
+    let proof = json!({"id": made.string("/application_credential/id"), "secret": secret});
+    let auth = json!({"identity": {"methods": ["application_credential"], "application_credential": proof}});
+    let answer = effigy.stranger().post("/identity/v3/auth/tokens", json!({ "auth": auth })).await.expect(201);
+    let mut program = alice.clone();
+    program.token = answer.header("x-subject-token").unwrap().to_owned();
+    for operation in ["list_sessions", "end_session", "end_other_sessions"] {
+        walk.ask(&program, operation, "any", None, 403).await;
+    }
+    effigy.sign_in("alice", PASSWORD, Some("web")).await;
+    let shown = walk.ask(alice, "list_sessions", "", None, 200).await;
+    let other = shown["sessions"].as_array().unwrap().iter().find(|session| session["is_this"] == false).unwrap();
+    let other = other["id"].as_str().unwrap();
+    walk.ask(alice, "end_session", other, None, 204).await;
+    walk.ask(alice, "end_session", other, None, 404).await;
+    walk.ask(alice, "end_other_sessions", "", None, 204).await;
 }
 
 async fn events(walk: &mut Walk, people: &People) {

@@ -72,6 +72,38 @@ async fn password_opens_a_project_with_roles_and_catalog() {
 }
 
 #[tokio::test]
+async fn a_person_reviews_the_own_sessions_and_ends_the_others() {
+    let effigy = Effigy::start().await;
+    let people = effigy.people().await;
+    let here = &people.alice;
+    here.delete("/effigy/v1/sessions").await.expect(204);
+    let there = effigy.sign_in("alice", PASSWORD, Some("web")).await;
+    let answer = exchange(&there, json!({"project": {"id": there.project_id}})).await.expect(201);
+    let mut exchanged = there.clone();
+    exchanged.token = answer.header("x-subject-token").unwrap().to_owned();
+
+    let sessions = async || here.get("/effigy/v1/sessions").await.expect(200).json()["sessions"].clone();
+    let all = sessions().await;
+    assert_eq!(all.as_array().unwrap().len(), 2, "an exchanged token is of the session that it came from: {all}");
+    let one = |is_this: bool| all.as_array().unwrap().iter().find(|one| one["is_this"] == is_this).unwrap().clone();
+    assert_eq!((&one(false)["projects"], &one(false)["address"]), (&json!(["web"]), &json!("127.0.0.1")));
+    let strangers = people.bob.delete(&format!("/effigy/v1/sessions/{}", one(false)["id"].as_str().unwrap())).await;
+    strangers.expect(404);
+    check(&exchanged, &exchanged).await.expect(200);
+
+    here.delete(&format!("/effigy/v1/sessions/{}", one(false)["id"].as_str().unwrap())).await.expect(204);
+    ends(&there).await;
+    ends(&exchanged).await;
+    assert_eq!(sessions().await, json!([one(true)]));
+
+    let third = effigy.sign_in("alice", PASSWORD, Some("web")).await;
+    here.delete("/effigy/v1/sessions").await.expect(204);
+    ends(&third).await;
+    check(here, here).await.expect(200);
+    check(&people.bob, &people.bob).await.expect(200);
+}
+
+#[tokio::test]
 async fn without_a_scope_the_default_project_counts_and_else_none() {
     let effigy = Effigy::start().await;
     let people = effigy.people().await;

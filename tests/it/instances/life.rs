@@ -60,6 +60,7 @@ async fn soft_and_hard_reboots_boot_again_and_a_reset_by_the_guest_too() {
     type_in(&world, id, b"r").await;
     world.console_says(id, "again 0004 OK").await;
     assert_eq!(world.pid(id), pid, "a guest's own reset stays in its QEMU");
+    assert!(world.instances.guest_restarts(&world.alice, id).await.unwrap() > 0, "and is counted");
     world.clear(&[id]).await;
 }
 
