@@ -29,6 +29,16 @@ export { expect }
 /** Guests are emulated, on a machine that may be busy. */
 export const GUEST = { timeout: 120_000 }
 
+/** The window of a small laptop. */
+export const LAPTOP = { width: 1024, height: 768 }
+
+/** From here on each answer takes 300 ms more, as over a poor line. */
+export async function slowly(page: Page) {
+  const session = await page.context().newCDPSession(page)
+  await session.send('Network.enable')
+  await session.send('Network.emulateNetworkConditions', { offline: false, latency: 300, downloadThroughput: -1, uploadThroughput: -1 })
+}
+
 export async function signIn(page: Page, url: string, user = 'alice', password = PASSWORD) {
   await page.goto(`${url}/instances`)
   await fillSignIn(page, user, password)

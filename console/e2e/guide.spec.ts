@@ -1,7 +1,11 @@
-import { additional, expect, launch, row, select, signIn, test, toProject } from './acts'
+import { additional, expect, LAPTOP, launch, row, select, signIn, slowly, test, toProject } from './acts'
 
-test('the whole guide by clicks', async ({ page, cloud }) => {
+// The guide in Firefox has a wide window and a fast line.
+test.use({ viewport: LAPTOP })
+
+test('the whole guide by clicks, on a small laptop with a slow line', async ({ page, cloud }) => {
   test.setTimeout(300_000)
+  await slowly(page)
   await signIn(page, cloud.service.url)
 
   await test.step('an instance is launched from a Public image', async () => {

@@ -1,6 +1,6 @@
 // The whole guide again, and nothing but keys.
 import type { Locator, Page } from '@playwright/test'
-import { expect, GUEST, row, test } from './acts'
+import { expect, GUEST, LAPTOP, row, slowly, test } from './acts'
 import { PASSWORD } from './service'
 
 const focused = (at: Locator) => at.evaluate((element) => element === document.activeElement)
@@ -73,8 +73,11 @@ async function toProject(page: Page, name: string) {
   await expect(page.locator('.shell-header .ant-select')).toContainText(name)
 }
 
-test('the whole guide by keys alone', async ({ page, cloud }) => {
+test.use({ viewport: LAPTOP })
+
+test('the whole guide by keys alone, on a small laptop with a slow line', async ({ page, cloud }) => {
   test.setTimeout(600_000)
+  await slowly(page)
   await page.goto(`${cloud.service.url}/instances`)
   await expect(page.getByLabel('User name')).toBeFocused()
   await page.keyboard.type('alice')

@@ -60,9 +60,9 @@ interface Shown {
 export const choosableColumns = (kind: ImagesTab): Choosable[] => [
   { key: 'status', from: 0 },
   { key: 'os', from: kind === 'all' ? 1500 : 1200 },
-  { key: 'size', from: 992 },
+  { key: 'size', from: kind === 'private' ? 1200 : 992 },
   { key: 'stored', from: 1500 },
-  ...(kind === 'private' || kind === 'all' ? [{ key: 'visibility', from: 1200 }] : []),
+  ...(kind === 'private' || kind === 'all' ? [{ key: 'visibility', from: kind === 'private' ? 992 : 1200 }] : []),
   ...(kind === 'private' ? [] : [{ key: 'owner', from: kind === 'public' ? undefined : 768 }]),
   { key: 'verification', from: 768 },
   { key: 'created_at', from: 0 },
