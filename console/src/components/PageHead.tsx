@@ -11,8 +11,7 @@ export function PageHead({ title, children, status }: { title: string; children?
     <div className="page-head">
       <h1><Name>{title}</Name></h1>
       {status}
-      <span className="grow" />
-      {children}
+      <div className="acts">{children}</div>
     </div>
   )
 }

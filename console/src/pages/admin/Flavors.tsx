@@ -1,6 +1,6 @@
 import { PlusOutlined } from '@ant-design/icons'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { App, Button, Form, Input, InputNumber, Space, Table } from 'antd'
+import { App, Button, Form, Input, InputNumber, Table } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { changeFlavor, createFlavor, deleteFlavor, type Flavor, flavorsQuery, type NewFlavor } from '../../api/flavors'
@@ -58,10 +58,10 @@ export function Flavors() {
               {
                 title: '', key: 'do', align: 'right',
                 render: (_, flavor) => (
-                  <Space wrap>
+                  <div className="row-acts">
                     <Button size="small" onClick={() => setDialog(flavor)}>{t('admin.flavors.edit')}</Button>
                     <Button size="small" onClick={() => remove(flavor)}>{t('flavors.delete.submit')}</Button>
-                  </Space>
+                  </div>
                 ),
               },
             ]}

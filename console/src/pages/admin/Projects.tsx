@@ -1,6 +1,6 @@
 import { PlusOutlined } from '@ant-design/icons'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { App, Button, Form, Input, Space, Switch, Table } from 'antd'
+import { App, Button, Form, Input, Switch, Table } from 'antd'
 import type { ColumnType } from 'antd/es/table'
 import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -70,11 +70,11 @@ export function Projects() {
               {
                 title: '', key: 'do', align: 'right',
                 render: (_, { project }) => project && (
-                  <Space wrap>
+                  <div className="row-acts">
                     <Button size="small" disabled={!usages} onClick={() => setQuotaOf(project)}>{t('admin.quota.edit')}</Button>
                     <Button size="small" onClick={() => setRolesOf(project)}>{t('roles.people')}</Button>
                     <Button size="small" onClick={() => setLeaving(project)}>{t('projects.delete.submit')}</Button>
-                  </Space>
+                  </div>
                 ),
               },
             ]}
@@ -143,7 +143,7 @@ function useFigures(width: number): ColumnType<Row>[] {
     ...figure('vcpus', 1200, plain),
     ...figure('memory_mib', 1200, (count) => bytes(count * MIB)),
     ...figure('images', 768, plain, (id) => paths.imagesOfProject(id)),
-    ...figure('image_bytes', 992, bytes),
+    ...figure('image_bytes', 1200, bytes),
   ]
 }
 

@@ -1,6 +1,6 @@
 import { PlusOutlined } from '@ant-design/icons'
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { App, Button, Form, Input, Space, Switch, Table } from 'antd'
+import { App, Button, Form, Input, Switch, Table } from 'antd'
 import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { type Arrival, arrivalsQuery, unlockUser } from '../../api/host'
@@ -67,10 +67,10 @@ export function Users() {
               {
                 title: '', key: 'do', align: 'right',
                 render: (_, user) => (
-                  <Space wrap>
+                  <div className="row-acts">
                     <Button size="small" onClick={() => setDialog(user)}>{t('users.password')}</Button>
                     <Button size="small" disabled={user.id === session.user.id} onClick={() => remove(user)}>{t('users.delete.submit')}</Button>
-                  </Space>
+                  </div>
                 ),
               },
             ]}

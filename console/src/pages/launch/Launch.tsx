@@ -127,12 +127,12 @@ export function LaunchPage() {
                 pagination={false}
                 scroll={{ y: 216 }}
                 rowSelection={{
-                  type: 'radio', columnWidth: 44, selectedRowKeys: flavor ? [flavor.id] : [], onChange: ([id]) => setFlavor(String(id)),
+                  type: 'radio', columnWidth: isWide ? 44 : 32, selectedRowKeys: flavor ? [flavor.id] : [], onChange: ([id]) => setFlavor(String(id)),
                   getCheckboxProps: (row) => ({ disabled: lacks(row) !== '', name: 'flavor', 'aria-label': row.name }),
                 }}
                 columns={[
                   { title: t('column.name'), render: (_, row) => <>{row.name}{lacks(row) && <div className="quiet small">{t('launch.needs', { what: lacks(row) })}</div>}</>, },
-                  { title: 'vCPU', dataIndex: 'vcpus', width: isWide ? undefined : 58, align: 'right', className: 'number' },
+                  { title: 'vCPU', dataIndex: 'vcpus', width: isWide ? undefined : 52, align: 'right', className: 'number' },
                   { title: t('flavor.memory'), width: isWide ? undefined : 76, align: 'right', className: 'number', render: (_, { ram }) => bytes(ram * MIB) },
                   ...(isWide ? [{ title: t('flavor.disk'), align: 'right' as const, className: 'number', render: (_: unknown, { disk }: Flavor) => (disk === 0 ? t('flavor.ofImage') : `${disk} GiB`) }] : []),
                 ]}
