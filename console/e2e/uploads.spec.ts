@@ -106,6 +106,12 @@ test('import from a URL is there exactly where the service lists it', async ({ p
   const dialog = page.getByRole('dialog', { name: 'Import from URL' })
   await dialog.getByLabel('URL').fill('http://127.0.0.1:1/inside.qcow2')
   await expect(dialog.getByLabel('Name')).toHaveValue('inside')
+  // The name follows a corrected URL, until the person writes one.
+  await dialog.getByLabel('URL').fill('http://127.0.0.1:1/outside.qcow2')
+  await expect(dialog.getByLabel('Name')).toHaveValue('outside')
+  await dialog.getByLabel('Name').fill('inside')
+  await dialog.getByLabel('URL').fill('http://127.0.0.1:1/again.qcow2')
+  await expect(dialog.getByLabel('Name')).toHaveValue('inside')
   await dialog.getByRole('button', { name: 'Import', exact: true }).click()
   // An address inside the network: refused at once, or the record says why nothing came.
   const refused = dialog.getByRole('alert').or(row(page, 'inside').getByText('Failed'))
