@@ -128,6 +128,35 @@ test('the files of the API access page sign in, and an application credential sh
   expect((await tokens()).status).toBe(401)
 })
 
+test('a person sees where the own account is signed in, and ends the other sessions', async ({ browser, page, cloud }) => {
+  const { service, admin, projects } = cloud
+  const { user } = await service.ask<{ user: { id: string } }>(admin, '/identity/v3/users', 'POST', { user: { name: 'nomad', password: PASSWORD } })
+  const { roles } = await service.ask<{ roles: { id: string }[] }>(admin, '/identity/v3/roles?name=member')
+  await service.ask(admin, `/identity/v3/projects/${projects.web}/users/${user.id}/roles/${roles[0]?.id}`, 'PUT')
+  const elsewhere = await (await browser.newContext()).newPage()
+  await signIn(elsewhere, service.url, 'nomad')
+  const program = await service.token('nomad', PASSWORD, 'web')
+  await signIn(page, service.url, 'nomad')
+  await page.goto(`${service.url}/api-access`)
+  const sessions = page.getByRole('region', { name: 'Where you are signed in' })
+  await expect(sessions.getByRole('row')).toHaveCount(4)
+  await expect(sessions.getByRole('row', { name: /This session/ })).toContainText('127.0.0.1')
+  await expect(sessions.getByRole('row', { name: /This session/ }).getByRole('button')).toHaveCount(0)
+
+  // The newest stands first: this browser, the program, the other browser.
+  await sessions.getByRole('button', { name: 'End the session from 127.0.0.1' }).first().click()
+  await expect(sessions.getByRole('row')).toHaveCount(3)
+  await expect.poll(async () => (await fetch(`${service.url}/image/v2/images`, { headers: { 'x-auth-token': program } })).status).toBe(401)
+  await sessions.getByRole('button', { name: 'End all others' }).click()
+  await expect(sessions.getByRole('row')).toHaveCount(2)
+  await expect(sessions.getByRole('button', { name: 'End all others' })).toBeDisabled()
+  await to(elsewhere, 'Images')
+  await expect(elsewhere.getByText('Your session has ended').first()).toBeVisible()
+  await to(page, 'Images')
+  await expect(page.getByRole('tab', { name: 'Private' })).toBeVisible()
+  await elsewhere.context().close()
+})
+
 test('a person changes the own password and goes on working', async ({ page, cloud }) => {
   const { service } = cloud
   await signIn(page, service.url, 'bob')

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { additional, expect, GUEST, row, select, signIn, test } from './acts'
+import { additional, expect, GUEST, row, select, signIn, test, toProject } from './acts'
+import { PASSWORD } from './service'
 
 test('a key pair is made here, and its private half is shown once', async ({ page, cloud }) => {
   const { service } = cloud
@@ -74,6 +75,35 @@ test('several instances are shut down at once, a hung one is forced off, and one
   await page.getByRole('tab', { name: 'History' }).click()
   await expect(page.getByRole('cell', { name: 'Force off' })).toBeVisible()
   expect(hung).toBeTruthy()
+})
+
+test('instances are filtered by a tag, which their page leads to, and the total is that of the filtered list', async ({ page, cloud }) => {
+  const { service, image } = cloud
+  const token = await service.token('alice', PASSWORD, 'night')
+  const made = await Promise.all(['tagged-1', 'tagged-2', 'untagged'].map((name) => service.stopped(token, name, image)))
+  for (const id of made.slice(0, 2)) await service.ask(token, `/compute/v2.1/servers/${id}/tags/front%20end`, 'PUT', undefined, { 'openstack-api-version': 'compute 2.96' })
+  await signIn(page, service.url)
+  await toProject(page, 'night')
+  await page.goto(`${service.url}/instances/${made[0]}`)
+  await page.getByRole('link', { name: 'front end', exact: true }).click()
+  await expect(page.getByRole('button', { name: 'Remove the filter Tag: front end' })).toBeVisible()
+  await expect(page.locator('.pager')).toContainText('1–2 of 2')
+  await expect(row(page, 'untagged')).toHaveCount(0)
+  await page.getByRole('button', { name: 'Remove the filter Tag: front end' }).click()
+  await expect(row(page, 'untagged')).toBeVisible()
+
+  // A list of more than one page is counted by the service, with the filters of the list.
+  await page.route('**/servers/detail?*', async (route) => {
+    const answer = await route.fetch()
+    const { servers: [first] } = (await answer.json()) as { servers: object[] }
+    await route.fulfill({ response: answer, json: { servers: Array.from({ length: 50 }, (_, n) => ({ ...first, id: `00000000-0000-4000-8000-0000000000${String(n).padStart(2, '0')}` })) } })
+  })
+  const counted = page.waitForRequest((request) => /\/instances\/count\?tags=front/.test(request.url()))
+  await page.getByRole('button', { name: 'Filter', exact: true }).click()
+  await page.getByRole('group', { name: 'Filter' }).getByLabel('Tag').fill('front end')
+  await counted
+  await page.unrouteAll({ behavior: 'ignoreErrors' })
+  for (const id of made) await service.ask(token, `/compute/v2.1/servers/${id}`, 'DELETE')
 })
 
 test('an admin makes a project, a user and a role, and the audit tells', async ({ page, cloud }) => {

@@ -54,6 +54,21 @@ test('an end that nobody asked for says why', async ({ page, cloud }) => {
   await expect(page.getByRole('row', { name: /Instance shutdown.*QEMU ended unexpectedly/ })).toBeVisible()
 })
 
+test('a guest that restarts itself again and again is told, and why that may be', async ({ page, cloud }) => {
+  const { service } = cloud
+  const token = await service.alice()
+  // A boot sector that does nothing but to reset the machine: mov al, 0xfe; out 0x64, al; hlt.
+  const disk = new Uint8Array(1 << 20)
+  disk.set([0xb0, 0xfe, 0xe6, 0x64, 0xf4])
+  disk.set([0x55, 0xaa], 510)
+  const id = await service.launched(token, 'looping', await service.image(token, { name: 'resets' }, disk))
+  await signIn(page, service.url)
+  await toProject(page, 'web')
+  await page.goto(`${service.url}/instances/${id}`)
+  await expect(page.getByRole('alert').filter({ hasText: /restarted itself \d+ times/ })).toContainText('too little memory')
+  await service.ask(token, `/compute/v2.1/servers/${id}`, 'DELETE')
+})
+
 test('an image that somebody deleted is not shown as there', async ({ page, cloud }) => {
   const { service } = cloud
   const token = await service.alice()

@@ -65,7 +65,7 @@ const ASKED: Record<string, string[]> = {
   '/launch?image=IMAGE': [...SHELL, 'GET /compute/v2.1/flavors/detail', 'GET /compute/v2.1/os-keypairs', 'GET /effigy/v1/images', 'GET /effigy/v1/images/counts', 'GET /effigy/v1/images/IMAGE', 'GET /effigy/v1/usage'],
   '/key-pairs': [...SHELL, 'GET /compute/v2.1/os-keypairs'],
   '/activity': SHELL,
-  '/api-access': [...SHELL, 'GET /identity/v3/auth/catalog', 'GET /identity/v3/users/USER/application_credentials'],
+  '/api-access': [...SHELL, 'GET /effigy/v1/sessions', 'GET /identity/v3/auth/catalog', 'GET /identity/v3/users/USER/application_credentials'],
   '/flavors': [...SHELL, 'GET /compute/v2.1/flavors/detail'],
   '/host': [...SHELL, 'GET /effigy/v1/host'],
   '/instances?scope=all': [...SHELL, 'GET /compute/v2.1/servers/detail', 'GET /identity/v3/projects'],

@@ -48,6 +48,7 @@ export const paths = {
   get host() { return here(PAGES.host) },
   get allImages() { return here(PAGES.images, { kind: 'all' }) },
   imagesOfProject: (owner: string) => here(PAGES.images, { kind: 'all', owner }),
+  instancesTagged: (tag: string) => here(PAGES.instances, { tag }),
   get allInstances() { return here(PAGES.instances, { scope: 'all' }) },
   instancesOfProject: (owner: string) => here(PAGES.instances, { scope: 'all', owner }),
   get projects() { return here(PAGES.projects) },

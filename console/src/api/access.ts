@@ -1,6 +1,7 @@
 // The Identity API, as a person uses it for programs of their own.
 import { queryOptions } from '@tanstack/react-query'
-import { ask } from './http'
+import { ApiError } from './errors'
+import { ask, effigy } from './http'
 
 interface Endpoint {
   interface: string
@@ -70,3 +71,29 @@ export const deleteCredential = (user: string, id: string) => ask<void>(`${crede
 /** All tokens of the user end with the old password. A refusal speaks of that password, and not of the session. */
 export const changePassword = (user: string, original_password: string, password: string) =>
   ask<void>(`/identity/v3/users/${user}/password`, { method: 'POST', body: { user: { original_password, password } }, isSignIn: true })
+
+/** A sign-in of the person that lives, wherever it was made. */
+export interface OwnSession {
+  id: string
+  is_this: boolean
+  began_at: string
+  expires_at: string
+  address: string | null
+  projects: string[]
+}
+
+/** The sessions of the person; nothing where another service keeps them. */
+export const ownSessionsQuery = queryOptions({
+  queryKey: ['own-sessions'],
+  queryFn: async ({ signal }) => {
+    try {
+      return (await effigy<{ sessions: OwnSession[] }>('/sessions', { signal })).sessions
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return null
+      throw error
+    }
+  },
+})
+
+export const endSession = (id: string) => effigy<void>(`/sessions/${id}`, { method: 'DELETE' })
+export const endOtherSessions = () => effigy<void>('/sessions', { method: 'DELETE' })

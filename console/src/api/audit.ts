@@ -13,6 +13,8 @@ export interface AuditEvent {
   address: string | null
   action: string
   target_id: string | null
+  /** The same with names in the place of the ids, of what is there still. */
+  target_name: string | null
   outcome: 'success' | 'failure'
   status: number
   reason: string | null

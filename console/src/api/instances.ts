@@ -35,6 +35,7 @@ export interface Instance {
 export interface ListInstances {
   search?: string
   status?: string
+  tag?: string
   /** Of all projects, or of this one of them; for an administrator. */
   everywhere?: boolean
   owner?: string
@@ -71,12 +72,19 @@ const literally = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 export const isChanging = (instance: Instance) =>
   instance['OS-EXT-STS:task_state'] !== null || ['BUILD', 'REBOOT', 'HARD_REBOOT'].includes(instance.status)
 
-function wordsOf({ search, status, everywhere, owner, marker, before, limit = 50 }: ListInstances): URLSearchParams {
-  const words = new URLSearchParams({ limit: String(limit) })
+function filtersOf({ search, status, tag, everywhere, owner }: ListInstances): URLSearchParams {
+  const words = new URLSearchParams()
   if (search) words.set('name', `(?i)${literally(search)}`)
   if (status) words.set('status', status)
+  if (tag) words.set('tags', tag)
   if (everywhere) words.set('all_tenants', '1')
   if (everywhere && owner) words.set('project_id', owner)
+  return words
+}
+
+function wordsOf({ marker, before, limit = 50, ...filters }: ListInstances): URLSearchParams {
+  const words = filtersOf(filters)
+  words.set('limit', String(limit))
   if (before ?? marker) words.set('marker', before || marker || '')
   // The page before one is the page after it in the reversed order.
   if (before) words.set('sort_dir', 'asc')
@@ -95,6 +103,25 @@ export const instancesQuery = (wanted: ListInstances) => {
     refetchInterval: (query) => (query.state.data?.servers.some(isChanging) ? 1000 : 10_000),
   })
 }
+
+/** How many instances a list has on all of its pages. */
+export const instanceCountQuery = (wanted: ListInstances) =>
+  queryOptions({
+    queryKey: ['instances', 'count', wanted],
+    queryFn: ({ signal }) => effigy<{ count: number }>(`/instances/count?${filtersOf(wanted)}`, { signal }),
+    select: (answer: { count: number }) => answer.count,
+    // The service reads every record for it.
+    refetchInterval: 60_000,
+  })
+
+/** How often the guest has restarted itself. */
+export const guestRestartsQuery = (id: string) =>
+  queryOptions({
+    queryKey: ['instances', 'restarts', id],
+    queryFn: ({ signal }) => effigy<{ guest_restarts: number }>(`/instances/${id}`, { signal }),
+    select: (answer: { guest_restarts: number }) => answer.guest_restarts,
+    refetchInterval: 10_000,
+  })
 
 /** Every instance of a list, page by page. */
 export async function allInstances(wanted: Omit<ListInstances, 'marker' | 'before' | 'limit'>): Promise<Instance[]> {

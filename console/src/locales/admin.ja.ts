@@ -1,7 +1,7 @@
 import type { admin as en } from './admin.en'
 
 export const admin: typeof en = {
-  scope: { label: '範囲', mine: 'このプロジェクト', all: 'すべてのプロジェクト', noImages: 'どのプロジェクトにもイメージはありません', noInstances: 'どのプロジェクトにもインスタンスはありません', gone: '削除済みのプロジェクト' },
+  scope: { mine: 'このプロジェクト', all: 'すべてのプロジェクト', noImages: 'どのプロジェクトにもイメージはありません', noInstances: 'どのプロジェクトにもインスタンスはありません', gone: '削除済みのプロジェクト' },
   host: {
     title: 'ホストとストア', ready: '正常', notReady: '準備できていません', host: 'ホスト', health: 'ヘルスチェック', stores: 'ストア', jobs: 'バックグラウンドジョブ', database: 'データベース', store: 'デフォルトストア', chunks: 'チャンク', sweeping: '掃除 (sweep)',
     ok: '問題ありません', unwritable: '書き込めません', noRoom: '空けておく容量を下回っています', damaged: '一部が壊れています', unknown: '不明', undone: '終わらなかったものがあります。理由はログにあります',
@@ -13,9 +13,9 @@ export const admin: typeof en = {
   usage: { of: '{{used}} / {{limit}}', uploads: '同時アップロード', staged_bytes: 'インポート待ちのデータ', disk_gib: 'インスタンスのディスク', leftovers: '登録なし', leftoversHint: 'プロジェクトは削除されましたが、残っているものがあります。' },
   quota: { edit: 'クォータ', title: '{{name}} のクォータ', what: '空欄は、この環境の既定の上限です。新しい上限はすぐに有効になり、すでにあるものは上限を超えても残ります。', used: '使用中 {{used}}、既定は {{usual}}', usual: '既定' },
   flavors: {
-    edit: '編集', editOf: 'フレーバー {{name}} の編集', save: '保存', copy: 'フレーバーはそのままでは変更できません。いったん削除し、同じ名前と ID で作り直します。使用中のインスタンスは作成時のサイズを保ちます。', description: '説明', name: '名前は変わりません。',
+    edit: '編集', editOf: 'フレーバー {{name}} の編集', save: '保存', copy: 'フレーバーはそのままでは変更できません。いったん削除し、同じ名前と ID で作り直します。使用中のインスタンスは作成時のサイズを保ちます。', description: '説明',
   },
-  users: { projects: 'プロジェクト', more_one: '他 1 件', more_other: '他 {{count}} 件', none: 'なし', email: 'メール', lastSignIn: '最後のサインイン', never: '不明', locked_one: '1 個のアドレスでロック中', locked_other: '{{count}} 個のアドレスでロック中', lockedHint: '誤ったパスワードが多すぎました。{{until}} までロックされます。', unlock: 'ロック解除' },
+  users: { projects: 'プロジェクト', more_one: '他 1 件', more_other: '他 {{count}} 件', none: 'なし', lastSignIn: '最後のサインイン', never: '不明', locked_one: '1 個のアドレスでロック中', locked_other: '{{count}} 個のアドレスでロック中', lockedHint: '誤ったパスワードが多すぎました。{{until}} までロックされます。', unlock: 'ロック解除' },
   audit: {
     who: 'ユーザー名', project: 'プロジェクト名', outcome: '結果', anyOutcome: 'すべての結果', since: '開始日', until: '終了日', request: 'リクエスト', target: '対象 ID', address: 'アドレス', details: '{{action}} の詳細', most: '最初の {{count}} 件だけを保存します。', user: 'ユーザー ID', projectId: 'プロジェクト ID',
     times: '回数', hint: 'image と入力すると image.create などイメージの操作がすべて見つかります。', status: 'ステータス', client: 'クライアントのリクエスト ID',

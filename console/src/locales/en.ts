@@ -64,7 +64,7 @@ export const en = {
     },
     forceOff: { title_one: 'Force this instance off?', title_other: 'Force {{count}} instances off?', what: '{{names}}: the guest is not asked, as if its power cord were pulled. What it has not written is lost.' },
     hardReboot: { title_one: 'Force this instance to restart?', title_other: 'Force {{count}} instances to restart?', what: '{{names}}: the guest is not asked. Data it has not written is lost.' },
-    delete: { title_one: 'Delete this instance?', title_other: 'Delete {{count}} instances?', what: '{{names}}: the disk goes with it. Images made from it stay.', submit: 'Delete' },
+    delete: { title_one: 'Delete this instance?', title_other: 'Delete {{count}} instances?', what: '{{names}}: the disk goes with it. Images made from it stay.' },
     empty: { title: 'No instances yet', what: 'Launch one from an image. When you have set it up, shut it down and create an image of it.' },
   },
   rename: { title: 'Rename', submit: 'Rename' },
@@ -72,7 +72,7 @@ export const en = {
     title: 'Create image', submit: 'Create image', stopFirst: 'An image can be created only from a stopped instance. Shut it down first.',
     begun: 'Image {{name}} is being made', watch: 'Show the image', hint: 'The disk of {{name}} becomes a Private image of this project.', refusedTitle: 'No image is made', anyway: 'Create image anyway', reason: 'Reason', reasonHint: 'Only if you know why. The image carries this reason in a property that everybody who gets the image reads.',
   },
-  instance: { facts: 'Details', images: 'Images made from it', noImages: 'None yet.', history: 'History', gone: 'Instance {{name}} was deleted', address: 'Address inside' },
+  instance: { facts: 'Details', images: 'Images made from it', noImages: 'None yet.', history: 'History', restarted_one: 'The guest has restarted itself once since it was switched on.', restarted_other: 'The guest has restarted itself {{count}} times since it was switched on.', restartedWhy: 'It does not come up, and begins anew. Often it has too little memory, or nothing to boot: look at its screen and its console log.', gone: 'Instance {{name}} was deleted', address: 'Address inside' },
   connect: {
     title: 'Connect', line: 'Command that signs in', key: 'The private half of the key pair {{name}} signs in: put the path of its file behind -i.', noKey: 'It was launched without a key pair: only a password or a key that its image holds signs in.',
     noUser: 'Its image does not say who signs in: put the user in place of USER. The image’s property os_admin_user names that user.', through: 'The port is open on the host itself. From elsewhere, the way leads through {{host}}, where you need an account.', booting: 'A refused connection means that the guest has not started its SSH server yet: the console log tells.',
@@ -88,7 +88,7 @@ export const en = {
   visibility: { public: 'Public', private: 'Private', shared: 'Shared', community: 'Community' },
   member: { pending: 'Pending', accepted: 'Shared', rejected: 'Rejected' },
   images: {
-    search: 'Search by name', more: 'More',
+    more: 'More',
     action: {
       launch: 'Launch instance', edit: 'Edit', publish: 'Make Public', unpublish: 'Make Private', upload: 'Upload the file', protect: 'Protect', unprotect: 'Unprotect', deactivate: 'Deactivate', reactivate: 'Reactivate',
       download: 'Download', delete: 'Delete', leave: 'Remove from this project',

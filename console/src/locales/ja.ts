@@ -55,7 +55,7 @@ export const ja: Messages = {
     action: { start: '起動', stop: 'インスタンスのシャットダウン', reboot: '再起動', forceOff: '強制停止', hardReboot: '強制再起動', createImage: 'イメージの作成', rename: '名前の変更', delete: '削除' },
     forceOff: { title_one: 'このインスタンスを強制停止しますか？', title_other: '{{count}} 台のインスタンスを強制停止しますか？', what: '{{names}}: 電源を抜くのと同じです。書き込まれていない内容は失われます。' },
     hardReboot: { title_one: 'このインスタンスを強制再起動しますか？', title_other: '{{count}} 台のインスタンスを強制再起動しますか？', what: '{{names}}: ゲストに知らせずに再起動します。書き込まれていない内容は失われます。' },
-    delete: { title_one: 'このインスタンスを削除しますか？', title_other: '{{count}} 台のインスタンスを削除しますか？', what: '{{names}}: ディスクも削除されます。作成済みのイメージは残ります。', submit: '削除' },
+    delete: { title_one: 'このインスタンスを削除しますか？', title_other: '{{count}} 台のインスタンスを削除しますか？', what: '{{names}}: ディスクも削除されます。作成済みのイメージは残ります。' },
     empty: { title: 'インスタンスはまだありません', what: 'イメージから作成してください。設定が済んだらシャットダウンして、イメージを作成できます。' },
   },
   rename: { title: '名前の変更', submit: '変更' },
@@ -63,7 +63,7 @@ export const ja: Messages = {
     title: 'イメージの作成', submit: 'イメージの作成', stopFirst: 'イメージは停止したインスタンスからのみ作成できます。先にシャットダウンしてください。', begun: 'イメージ {{name}} を作成しています',
     watch: 'イメージを表示', hint: '{{name}} のディスクが、このプロジェクトの Private イメージになります。', refusedTitle: 'イメージは作成されませんでした', anyway: 'それでもイメージを作成', reason: '理由', reasonHint: '理由がはっきりしている場合だけにしてください。この理由はイメージのプロパティに残り、イメージを受け取る全員が読めます。',
   },
-  instance: { facts: '基本情報', images: 'このインスタンスから作ったイメージ', noImages: 'まだありません。', history: '履歴', gone: 'インスタンス {{name}} は削除されました', address: '内部アドレス' },
+  instance: { facts: '基本情報', images: 'このインスタンスから作ったイメージ', noImages: 'まだありません。', history: '履歴', restarted_one: 'ゲストは起動してから 1 回、自ら再起動しました。', restarted_other: 'ゲストは起動してから {{count}} 回、自ら再起動しました。', restartedWhy: '起動を終えられず、最初からやり直しています。メモリが足りないか、起動するものがない場合が多くあります。画面とコンソールログを確認してください。', gone: 'インスタンス {{name}} は削除されました', address: '内部アドレス' },
   connect: {
     title: '接続', line: '接続するコマンド', key: 'キーペア {{name}} の秘密鍵で接続します。-i の後に鍵ファイルのパスを指定してください。', noKey: 'キーペアなしで作成されたインスタンスです。イメージに入っているパスワードか鍵でのみ接続できます。',
     noUser: '接続するユーザーがイメージに書かれていません。USER をユーザー名に置き換えてください。イメージのプロパティ os_admin_user で指定できます。', through: 'ポートはホスト上でのみ開いています。外からは {{host}} を経由し、そこにアカウントが必要です。', booting: '接続が拒否されたら、ゲストの SSH サーバーがまだ起動していません。コンソールログを確認してください。',
@@ -79,7 +79,7 @@ export const ja: Messages = {
   visibility: { public: 'Public', private: 'Private', shared: 'Shared', community: 'Community' },
   member: { pending: '承認待ち', accepted: '共有中', rejected: '拒否' },
   images: {
-    search: '名前で検索', more: '操作',
+    more: '操作',
     action: { launch: 'インスタンスの作成', edit: '編集', publish: 'Public にする', unpublish: 'Private にする', upload: 'ファイルをアップロード', protect: '保護', unprotect: '保護の解除', deactivate: '無効化', reactivate: '有効化', download: 'ダウンロード', delete: '削除', leave: 'このプロジェクトから外す' },
     delete: {
       title_one: 'このイメージを削除しますか？', title_other: '{{count}} 個のイメージを削除しますか？',

@@ -55,7 +55,7 @@ export const ko: Messages = {
     action: { start: '시작', stop: '인스턴스 종료(Shutdown)', reboot: '재부팅', forceOff: '강제 종료', hardReboot: '강제 재시작', createImage: 'Image 생성', rename: '이름 변경', delete: '삭제' },
     forceOff: { title_one: '이 인스턴스를 강제로 종료하시겠습니까?', title_other: '인스턴스 {{count}}개를 강제로 종료하시겠습니까?', what: '{{names}}: 전원을 뽑는 것과 같습니다. 저장되지 않은 내용은 사라집니다.' },
     hardReboot: { title_one: '이 인스턴스를 강제로 재시작하시겠습니까?', title_other: '인스턴스 {{count}}개를 강제로 재시작하시겠습니까?', what: '{{names}}: 게스트에 알리지 않고 재시작합니다. 저장되지 않은 내용은 사라집니다.' },
-    delete: { title_one: '이 인스턴스를 삭제하시겠습니까?', title_other: '인스턴스 {{count}}개를 삭제하시겠습니까?', what: '{{names}}: 디스크도 함께 삭제됩니다. 이 인스턴스로 만든 Image는 남습니다.', submit: '삭제' },
+    delete: { title_one: '이 인스턴스를 삭제하시겠습니까?', title_other: '인스턴스 {{count}}개를 삭제하시겠습니까?', what: '{{names}}: 디스크도 함께 삭제됩니다. 이 인스턴스로 만든 Image는 남습니다.' },
     empty: { title: '인스턴스가 없습니다', what: 'Image로 인스턴스를 만드세요. 설정을 마친 뒤 종료하고 Image를 생성할 수 있습니다.' },
   },
   rename: { title: '이름 변경', submit: '이름 변경' },
@@ -63,7 +63,7 @@ export const ko: Messages = {
     title: 'Image 생성', submit: 'Image 생성', stopFirst: '중지된 인스턴스에서만 Image를 만들 수 있습니다. 먼저 종료하세요.', begun: 'Image를 만들고 있습니다: {{name}}',
     watch: 'Image 보기', hint: '{{name}}의 디스크가 이 프로젝트의 Private Image가 됩니다.', refusedTitle: 'Image를 만들지 않았습니다', anyway: '그래도 Image 생성', reason: '사유', reasonHint: '이유가 분명할 때만 사용하세요. 이 사유는 Image의 속성으로 남아, Image를 받는 모두가 읽을 수 있습니다.',
   },
-  instance: { facts: '기본 정보', images: '이 인스턴스로 만든 Image', noImages: '아직 없습니다.', history: '작업 기록', gone: '인스턴스 {{name}}: 삭제됨', address: '내부 주소' },
+  instance: { facts: '기본 정보', images: '이 인스턴스로 만든 Image', noImages: '아직 없습니다.', history: '작업 기록', restarted_one: '게스트가 켜진 뒤 스스로 1번 다시 시작했습니다.', restarted_other: '게스트가 켜진 뒤 스스로 {{count}}번 다시 시작했습니다.', restartedWhy: '부팅을 마치지 못하고 처음부터 다시 시작하고 있습니다. 메모리가 부족하거나 부팅할 것이 없는 경우가 많습니다. 화면과 콘솔 로그를 확인하세요.', gone: '인스턴스 {{name}}: 삭제됨', address: '내부 주소' },
   connect: {
     title: '접속', line: '접속 명령', key: '키페어 {{name}}의 개인 키로 접속합니다. -i 뒤에 키 파일의 경로를 적으세요.', noKey: '키페어 없이 만든 인스턴스입니다. Image에 들어 있는 비밀번호나 키로만 접속할 수 있습니다.',
     noUser: '접속할 사용자가 Image에 나와 있지 않습니다. USER 자리에 사용자 이름을 적으세요. Image의 속성 os_admin_user에 지정할 수 있습니다.', through: '포트는 호스트 안에서만 열려 있습니다. 밖에서는 {{host}}를 거쳐 접속하며, 그곳의 계정이 필요합니다.', booting: '연결이 거부되면 게스트의 SSH 서버가 아직 시작되지 않은 것입니다. 콘솔 로그를 확인하세요.',
@@ -79,7 +79,7 @@ export const ko: Messages = {
   visibility: { public: 'Public', private: 'Private', shared: 'Shared', community: 'Community' },
   member: { pending: '수락 대기', accepted: '공유됨', rejected: '거절됨' },
   images: {
-    search: '이름으로 검색', more: '추가 기능',
+    more: '추가 기능',
     action: { launch: '인스턴스 생성', edit: '편집', publish: 'Public으로 전환', unpublish: 'Private으로 전환', upload: '파일 업로드', protect: '보호', unprotect: '보호 해제', deactivate: '비활성화', reactivate: '활성화', download: '다운로드', delete: '삭제', leave: '이 프로젝트에서 제거' },
     delete: {
       title_one: '이 Image를 삭제하시겠습니까?', title_other: 'Image {{count}}개를 삭제하시겠습니까?',

@@ -14,7 +14,7 @@ export const project = {
     cancelTitle: 'Cancel {{name}}?', cancelWhat: 'The image has no bytes yet, and is deleted.', cancelSubmit: 'Cancel and delete',
     image: { create: 'Creation', upload: 'Uploading', stage: 'Waiting to be imported', import: 'Importing', capture: 'Creating from an instance', clean: 'Making a cleaned copy', copy: 'Copying to another store' },
     instance: {
-      create: 'Launch', start: 'Start', stop: 'Instance shutdown', forceOff: 'Force off', reboot: 'Reboot', createImage: 'Create image', delete: 'Delete', pause: 'Pause', unpause: 'Unpause',
+      create: 'Launch', start: 'Start', stop: 'Instance shutdown', forceOff: 'Force off', reboot: 'Reboot', createImage: 'Create image', delete: 'Delete',
     },
   },
   access: {
@@ -24,10 +24,11 @@ export const project = {
     rules: 'Allowed requests', rulesHint: 'One in a line: service, method, path; * stands for a part of a path, ** for the rest. Without any, every request is allowed.', notRule: 'This is not a rule: {{line}}', everything: 'All',
     made: 'Application credential {{name}}', once: 'Save the secret now: it is shown this once and kept nowhere.', secret: 'Secret', id: 'ID', haveIt: 'I have saved it',
     delete: { title: 'Delete application credential {{name}}?', what: 'Programs that sign in with it stop working at once.', submit: 'Delete' },
-    password: 'Password', original: 'Current password', new: 'New password', again: 'New password again', differ: 'The two differ.', change: 'Change password', changed: 'The password was changed', changedWhat: 'All of your other sessions have ended.', wrong: 'The current password is wrong.', user: 'User', project: 'Project', thisProject: 'This project',
+    sessions: { title: 'Where you are signed in', what: 'Each sign-in with your password, in this console or by a program. One that is not yours: end it, and change your password.', address: 'Address', this: 'This session', began: 'Signed in', end: 'End', endOf: 'End the session from {{address}}', endOthers: 'End all others' },
+    password: 'Password', original: 'Current password', new: 'New password', again: 'New password again', differ: 'The two differ.', change: 'Change password', changed: 'The password was changed', changedWhat: 'All of your other sessions have ended.', wrong: 'The current password is wrong.', project: 'Project',
   },
   list: {
-    filter: 'Filter', tag: 'Tag', hidden: 'Hidden images', any: 'Any', remove: 'Remove the filter {{what}}', clear: 'Clear', apply: 'Apply', columns: 'Columns', usual: 'As usual', csv: 'Save as CSV',
+    filter: 'Filter', tag: 'Tag', hidden: 'Hidden images', any: 'Any', remove: 'Remove the filter {{what}}', columns: 'Columns', usual: 'As usual', csv: 'Save as CSV',
     csvFailed: 'The list could not be saved', range: '{{from}}–{{to}} of {{all}}', rangeOnly: '{{from}}–{{to}}', previous: 'Previous page', failed: 'Failed', search: 'Search name, ID, OS, tag',
     clean: 'Clean', problems: 'Problems found', partly: 'Not recognized or partly checked', updated: 'Updated', chip: '{{name}}: {{value}}',
   },
@@ -40,6 +41,6 @@ export const project = {
   },
   ends: {
     share: 'The projects marked “Will end” lose the image when you commit. Instances that they launched from it go on.', deleted_one: 'One project that it is shared with loses it: {{names}}. Its instances go on.', deleted_other: '{{count}} projects that it is shared with lose it: {{names}}. Their instances go on.',
-    projects_one: '{{count}} project', projects_other: '{{count}} projects', image: 'Image', new_one: 'one new', new_other: '{{count}} new', ending_one: 'one will end', ending_other: '{{count}} will end', move: 'Share with {{project}}', moveBack: 'Do not share with {{project}}',
+    projects_one: '{{count}} project', projects_other: '{{count}} projects', new_one: 'one new', new_other: '{{count}} new', ending_one: 'one will end', ending_other: '{{count}} will end', move: 'Share with {{project}}', moveBack: 'Do not share with {{project}}',
   },
 }

@@ -15,7 +15,7 @@ export const project: typeof en = {
     cancelTitle: '{{name}} を中止しますか？', cancelWhat: 'まだデータのないイメージで、削除されます。', cancelSubmit: '中止して削除',
     image: { create: '作成', upload: 'アップロード中', stage: 'インポート待ち', import: 'インポート中', capture: 'インスタンスから作成中', clean: 'クリーンなコピーを作成中', copy: '別のストアへのコピー' },
     instance: {
-      create: '作成', start: '起動', stop: 'インスタンスのシャットダウン', forceOff: '強制停止', reboot: '再起動', createImage: 'イメージの作成', delete: '削除', pause: '一時停止', unpause: '一時停止の解除',
+      create: '作成', start: '起動', stop: 'インスタンスのシャットダウン', forceOff: '強制停止', reboot: '再起動', createImage: 'イメージの作成', delete: '削除',
     },
   },
   access: {
@@ -25,10 +25,11 @@ export const project: typeof en = {
     rules: '許可するリクエスト', rulesHint: '1 行に 1 つ、サービス、メソッド、パスを書きます。* はパスの一部分、** は残り全体です。空ならすべてのリクエストを許可します。', notRule: 'ルールではありません: {{line}}', everything: 'すべて',
     made: 'アプリケーション認証情報 {{name}}', once: 'シークレットを今すぐ保存してください。表示は一度だけで、どこにも保管されません。', secret: 'シークレット', id: '識別子 (ID)', haveIt: '保存しました',
     delete: { title: 'アプリケーション認証情報 {{name}} を削除しますか？', what: 'これでサインインするプログラムは、すぐに使えなくなります。', submit: '削除' },
-    password: 'パスワード', original: '現在のパスワード', new: '新しいパスワード', again: '新しいパスワード (確認)', differ: '一致していません。', change: 'パスワードを変更', changed: 'パスワードを変更しました', changedWhat: 'ほかのセッションはすべて終了しました。', wrong: '現在のパスワードが違います。', user: 'ユーザー', project: 'プロジェクト', thisProject: 'このプロジェクト',
+    sessions: { title: 'サインインしている場所', what: 'このコンソールやプログラムからパスワードでサインインしたセッションです。心当たりのないものは終了し、パスワードを変更してください。', address: 'アドレス', this: 'このセッション', began: 'サインイン日時', end: '終了', endOf: '{{address}} のセッションを終了', endOthers: '他をすべて終了' },
+    password: 'パスワード', original: '現在のパスワード', new: '新しいパスワード', again: '新しいパスワード (確認)', differ: '一致していません。', change: 'パスワードを変更', changed: 'パスワードを変更しました', changedWhat: 'ほかのセッションはすべて終了しました。', wrong: '現在のパスワードが違います。', project: 'プロジェクト',
   },
   list: {
-    filter: 'フィルター', tag: 'タグ', hidden: '非表示のイメージ', any: 'すべて', remove: 'フィルター {{what}} を外す', clear: '消す', apply: '適用', columns: '列', usual: '標準に戻す', csv: 'CSV で保存',
+    filter: 'フィルター', tag: 'タグ', hidden: '非表示のイメージ', any: 'すべて', remove: 'フィルター {{what}} を外す', columns: '列', usual: '標準に戻す', csv: 'CSV で保存',
     csvFailed: '一覧を保存できませんでした', range: '{{all}} 件中 {{from}}–{{to}}', rangeOnly: '{{from}}–{{to}}', previous: '前のページ', failed: '作成失敗', search: '名前、ID、OS、タグで検索',
     clean: '問題なし', problems: '問題あり', partly: '認識できず、または一部のみ確認', updated: '更新', chip: '{{name}}: {{value}}',
   },
@@ -41,6 +42,6 @@ export const project: typeof en = {
   },
   ends: {
     share: '確定すると、「終了予定」のプロジェクトはこのイメージを失います。作成済みのインスタンスは動き続けます。', deleted_one: '共有先の 1 プロジェクトがこのイメージを失います: {{names}}。作成済みのインスタンスは動き続けます。', deleted_other: '共有先の {{count}} プロジェクトがこのイメージを失います: {{names}}。作成済みのインスタンスは動き続けます。',
-    projects_one: '{{count}} プロジェクト', projects_other: '{{count}} プロジェクト', image: 'イメージ', new_one: '追加 1', new_other: '追加 {{count}}', ending_one: '終了予定 1', ending_other: '終了予定 {{count}}', move: '{{project}} と共有', moveBack: '{{project}} と共有しない',
+    projects_one: '{{count}} プロジェクト', projects_other: '{{count}} プロジェクト', new_one: '追加 1', new_other: '追加 {{count}}', ending_one: '終了予定 1', ending_other: '終了予定 {{count}}', move: '{{project}} と共有', moveBack: '{{project}} と共有しない',
   },
 }

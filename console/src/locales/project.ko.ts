@@ -15,7 +15,7 @@ export const project: typeof en = {
     cancelTitle: '{{name}}: 취소하시겠습니까?', cancelWhat: '아직 데이터가 없는 Image이며, 함께 삭제됩니다.', cancelSubmit: '취소하고 삭제',
     image: { create: '생성', upload: '업로드 중', stage: '가져오기 대기 중', import: '가져오는 중', capture: '인스턴스에서 생성 중', clean: '정리된 복사본 생성 중', copy: '다른 스토어로 복사' },
     instance: {
-      create: '생성', start: '시작', stop: '인스턴스 종료(Shutdown)', forceOff: '강제 종료', reboot: '재부팅', createImage: 'Image 생성', delete: '삭제', pause: '일시 정지', unpause: '일시 정지 해제',
+      create: '생성', start: '시작', stop: '인스턴스 종료(Shutdown)', forceOff: '강제 종료', reboot: '재부팅', createImage: 'Image 생성', delete: '삭제',
     },
   },
   access: {
@@ -25,10 +25,11 @@ export const project: typeof en = {
     rules: '허용하는 요청', rulesHint: '한 줄에 하나씩 서비스, 메서드, 경로를 적습니다. *는 경로의 한 부분, **는 나머지 전체입니다. 비워 두면 모든 요청을 허용합니다.', notRule: '규칙이 아닙니다: {{line}}', everything: '전체',
     made: '애플리케이션 인증 정보 {{name}}', once: '지금 비밀 값을 저장하세요. 한 번만 표시되며 어디에도 보관하지 않습니다.', secret: '비밀 값', id: '식별자(ID)', haveIt: '저장했습니다',
     delete: { title: '애플리케이션 인증 정보 {{name}}: 삭제하시겠습니까?', what: '이 인증 정보로 로그인하는 프로그램은 바로 멈춥니다.', submit: '삭제' },
-    password: '비밀번호', original: '현재 비밀번호', new: '새 비밀번호', again: '새 비밀번호 확인', differ: '두 비밀번호가 다릅니다.', change: '비밀번호 변경', changed: '비밀번호를 변경했습니다', changedWhat: '다른 세션은 모두 끝났습니다.', wrong: '현재 비밀번호가 맞지 않습니다.', user: '사용자', project: '프로젝트', thisProject: '이 프로젝트',
+    sessions: { title: '로그인한 곳', what: '이 콘솔이나 프로그램에서 비밀번호로 로그인한 세션입니다. 모르는 세션이 있으면 종료하고 비밀번호를 바꾸세요.', address: '주소', this: '현재 세션', began: '로그인 시각', end: '종료', endOf: '{{address}}의 세션 종료', endOthers: '다른 세션 모두 종료' },
+    password: '비밀번호', original: '현재 비밀번호', new: '새 비밀번호', again: '새 비밀번호 확인', differ: '두 비밀번호가 다릅니다.', change: '비밀번호 변경', changed: '비밀번호를 변경했습니다', changedWhat: '다른 세션은 모두 끝났습니다.', wrong: '현재 비밀번호가 맞지 않습니다.', project: '프로젝트',
   },
   list: {
-    filter: '필터', tag: '태그', hidden: '숨긴 Image', any: '전체', remove: '필터 해제: {{what}}', clear: '지우기', apply: '적용', columns: '열', usual: '기본값으로', csv: 'CSV로 저장',
+    filter: '필터', tag: '태그', hidden: '숨긴 Image', any: '전체', remove: '필터 해제: {{what}}', columns: '열', usual: '기본값으로', csv: 'CSV로 저장',
     csvFailed: '목록을 저장하지 못했습니다', range: '{{all}}개 중 {{from}}–{{to}}', rangeOnly: '{{from}}–{{to}}', previous: '이전 페이지', failed: '생성 실패', search: '이름, ID, OS, 태그 검색',
     clean: '문제 없음', problems: '문제 있음', partly: '확인 불가 또는 일부만 확인', updated: '변경', chip: '{{name}}: {{value}}',
   },
@@ -41,6 +42,6 @@ export const project: typeof en = {
   },
   ends: {
     share: '‘해제 예정’ 프로젝트는 확정하면 이 Image를 잃습니다. 그 프로젝트가 만든 인스턴스는 계속 동작합니다.', deleted_one: '공유된 프로젝트 1개가 이 Image를 잃습니다: {{names}}. 만든 인스턴스는 계속 동작합니다.', deleted_other: '공유된 프로젝트 {{count}}개가 이 Image를 잃습니다: {{names}}. 만든 인스턴스는 계속 동작합니다.',
-    projects_one: '프로젝트 {{count}}개', projects_other: '프로젝트 {{count}}개', image: 'Image', new_one: '추가 1개', new_other: '추가 {{count}}개', ending_one: '해제 예정 1개', ending_other: '해제 예정 {{count}}개', move: '공유: {{project}}', moveBack: '공유하지 않음: {{project}}',
+    projects_one: '프로젝트 {{count}}개', projects_other: '프로젝트 {{count}}개', new_one: '추가 1개', new_other: '추가 {{count}}개', ending_one: '해제 예정 1개', ending_other: '해제 예정 {{count}}개', move: '공유: {{project}}', moveBack: '공유하지 않음: {{project}}',
   },
 }

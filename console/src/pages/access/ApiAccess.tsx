@@ -11,6 +11,7 @@ import { saveText } from '../../lib/save'
 import { CopyBlock } from '../../ui/CopyBlock'
 import { Credentials } from './Credentials'
 import { Password } from './Password'
+import { Sessions } from './Sessions'
 
 const endpointOf = ({ endpoints }: CatalogEntry) => endpoints.find((one) => one.interface === 'public') ?? endpoints[0]
 
@@ -43,6 +44,7 @@ export function ApiAccess() {
         )}
       </section>
       <Credentials place={place} />
+      <Sessions />
       <Password />
     </>
   )

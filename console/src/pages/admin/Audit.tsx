@@ -1,6 +1,6 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Input, Select, Table, type TableProps } from 'antd'
-import { useEffect, useId, useState } from 'react'
+import { Fragment, useEffect, useId, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import { allEvents, type AuditEvent, type AuditFilters, auditQuery } from '../../api/audit'
@@ -23,7 +23,7 @@ import { Facts } from '../../ui/Facts'
 const PAGE = 50
 /** So many events are saved as a file, and no more. */
 const MOST_SAVED = 100_000
-const COLUMNS: Choosable[] = [{ key: 'when', from: 0 }, { key: 'who', from: 600 }, { key: 'project', from: 992 }, { key: 'outcome', from: 768 }, { key: 'target', from: 1200 }, { key: 'reason', from: 1500 }, { key: 'address' }, { key: 'request' }]
+const COLUMNS: Choosable[] = [{ key: 'when', from: 0 }, { key: 'who', from: 600 }, { key: 'project', from: 1360 }, { key: 'outcome', from: 768 }, { key: 'target', from: 1200 }, { key: 'reason', from: 1500 }, { key: 'address' }, { key: 'request' }]
 /** The words for the columns. */
 const LABEL = { when: 'column.when', who: 'column.who', project: 'project.label', outcome: 'column.outcome', target: 'column.target', reason: 'column.reason', address: 'admin.audit.address', request: 'column.request' } as const
 /** The filters that are texts, by their words in the address. */
@@ -45,21 +45,21 @@ export function Audit() {
   const { shown, isChosen, choose } = useColumns('audit', COLUMNS)
   const time = (event: AuditEvent) => <time dateTime={event.time} className="number">{wholeTime(event.time, i18n.language)}</time>
   const columns: NonNullable<TableProps<AuditEvent>['columns']> = [
-    { title: t('column.when'), key: 'when', width: width < 600 ? 116 : 190, render: (_, event) => time(event) },
-    { title: t('column.who'), key: 'who', width: 130, ellipsis: true, render: (_, { user_name }) => <Name>{user_name ?? '–'}</Name> },
+    { title: t('column.when'), key: 'when', width: width < 600 ? 116 : 216, render: (_, event) => time(event) },
+    { title: t('column.who'), key: 'who', width: 116, ellipsis: true, render: (_, { user_name }) => <Name>{user_name ?? '–'}</Name> },
     { title: t('project.label'), key: 'project', width: 130, ellipsis: true, render: (_, { project_name }) => <Name>{project_name ?? '–'}</Name> },
-    { title: t('column.action'), key: 'action', render: (_, { action }) => <span className="break">{action}</span> },
+    { title: t('column.action'), key: 'action', render: (_, { action }) => <span className="break">{brokenAtDots(action)}</span> },
     { title: t('column.outcome'), key: 'outcome', width: 110, render: (_, event) => <Outcome event={event} /> },
-    { title: t('column.target'), key: 'target', width: 300, ellipsis: true, render: (_, event) => <Target event={event} /> },
+    { title: t('column.target'), key: 'target', width: 240, ellipsis: true, render: (_, event) => <Target event={event} /> },
     { title: t('column.reason'), key: 'reason', width: 240, ellipsis: true, render: (_, { reason }) => reason ?? '–' },
     { title: t('admin.audit.address'), key: 'address', width: 130, ellipsis: true, render: (_, { address }) => address ?? '–' },
     { title: t('column.request'), key: 'request', width: 320, ellipsis: true, render: (_, { request_id }) => <span className="mono">{request_id}</span> },
   ]
   const shownColumns = columns.filter(({ key }) => key === 'action' || shown.includes(String(key)))
   const save = async () => {
-    const head = ['time', 'user', 'user_id', 'project', 'project_id', 'action', 'target_id', 'outcome', 'status', 'reason', 'times', 'address', 'request_id']
+    const head = ['time', 'user', 'user_id', 'project', 'project_id', 'action', 'target', 'target_id', 'outcome', 'status', 'reason', 'times', 'address', 'request_id']
     const events = await allEvents(wanted, MOST_SAVED)
-    return csv(head, events.map((one) => [one.time, one.user_name, one.user_id, one.project_name, one.project_id, one.action, one.target_id, one.outcome, one.status, one.reason, one.times, one.address, one.request_id]))
+    return csv(head, events.map((one) => [one.time, one.user_name, one.user_id, one.project_name, one.project_id, one.action, one.target_name, one.target_id, one.outcome, one.status, one.reason, one.times, one.address, one.request_id]))
   }
   return (
     <>
@@ -113,18 +113,22 @@ export function Audit() {
   )
 }
 
+/** A long action goes on in the next line after a dot, and not within a word. */
+const brokenAtDots = (action: string) => action.split('.').map((word, at) => <Fragment key={at}>{at > 0 && <>.<wbr /></>}{word}</Fragment>)
+
 function Outcome({ event: { outcome, times } }: { event: AuditEvent }) {
   const { t } = useTranslation()
   if (outcome === 'success') return <StatusMark mood="good">{t('outcome.done')}</StatusMark>
   return <StatusMark mood="bad">{times > 1 ? `${t('outcome.failed')} ×${times}` : t('outcome.failed')}</StatusMark>
 }
 
-/** The thing that it was done to; a link where there is a page of it. */
-function Target({ event: { action, target_id: id } }: { event: AuditEvent }) {
+/** The thing that it was done to, by its name where it is there still; a link where there is a page of it. */
+function Target({ event: { action, target_id: id, target_name: name } }: { event: AuditEvent }) {
   if (id === null) return <>–</>
   const [first = ''] = id.split('/')
   const page = action.startsWith('image.') ? paths.image(first) : action.startsWith('instance.') ? paths.instance(first) : undefined
-  return page ? <Link className="mono" to={page}>{id}</Link> : <span className="mono">{id}</span>
+  const shown = name ? <Name>{name}</Name> : <span className="mono">{id}</span>
+  return page ? <Link to={page} title={id}>{shown}</Link> : <span title={id}>{shown}</span>
 }
 
 function Details({ event }: { event: AuditEvent }) {
@@ -137,6 +141,7 @@ function Details({ event }: { event: AuditEvent }) {
     [t('project.label'), event.project_name && <Name>{event.project_name}</Name>],
     [t('admin.audit.projectId'), mono(event.project_id)],
     [t('column.target'), event.target_id && <Target event={event} />],
+    [t('admin.audit.target'), event.target_name && mono(event.target_id)],
     [t('column.outcome'), <Outcome key="outcome" event={event} />],
     [t('column.reason'), event.reason],
     [t('admin.audit.status'), event.status],

@@ -1,10 +1,10 @@
-import { AutoComplete, Checkbox, Input, Select } from 'antd'
-import { useEffect, useId, useState } from 'react'
+import { Checkbox, Select } from 'antd'
+import { useId } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { ImagesTab } from '../../api/images'
+import { Later } from '../../components/Later'
 import type { useFilters } from '../../components/useFilters'
 
-/** The filters beside search and status, by their words in the address. */
 /** The choices of the verification, and the conditions of each: as the words beside an image say it. */
 export const VERDICTS = {
   clean: { verdict: 'passed', problems: 'false' },
@@ -12,6 +12,7 @@ export const VERDICTS = {
   partly: { verdict: 'failed', problems: 'false' },
 } as const
 
+/** The filters beside search and status, by their words in the address. */
 export const FILTERS = ['os', 'tag', 'visibility', 'verdict', 'hidden'] as const
 
 /** Distributions that images often have, as their property os_distro names them. */
@@ -39,17 +40,4 @@ export function ImageFilters({ filters: { get, set }, kind }: { filters: ReturnT
       <Checkbox checked={get('hidden') !== ''} onChange={({ target }) => set({ hidden: target.checked ? 'yes' : '' })}>{t('list.hidden')}</Checkbox>
     </>
   )
-}
-
-/** A text that is taken once the person pauses. */
-function Later({ id, value, options, onChange }: { id: string; value: string; options?: string[]; onChange: (text: string) => void }) {
-  const [typed, setTyped] = useState(value)
-  useEffect(() => setTyped(value), [value])
-  useEffect(() => {
-    if (typed.trim() === value) return
-    const timer = setTimeout(() => onChange(typed.trim()), 350)
-    return () => clearTimeout(timer)
-  }, [typed, value, onChange])
-  if (!options) return <Input id={id} value={typed} onChange={({ target }) => setTyped(target.value)} autoComplete="off" />
-  return <AutoComplete id={id} value={typed} onChange={(text) => setTyped(text ?? '')} options={options.filter((one) => one.includes(typed.toLowerCase())).map((one) => ({ value: one }))} />
 }

@@ -98,6 +98,8 @@ export function Images() {
   const list = useQuery({ ...imagesQuery({ kind: kindAsked, ...conditions, marker: after, before, sort, limit: PAGE }), placeholderData: ofSameKind(kindAsked) })
   useFirstPageWhenGone(filters, list.error)
   useWholePage(list.isPlaceholderData ? undefined : list.data?.images.length)
+  // A list that is one page long is counted by its rows.
+  const isWhole = after === '' && before === '' && (list.data?.images.length ?? PAGE) < PAGE
   const chips = useChips(filters, kind, ownerOf)
   const isFiltered = !!search || chips.length > 0
   const isShared = kind === 'shared' && isSharing
@@ -187,10 +189,11 @@ export function Images() {
           onChange={(value) => set({ status: value })}
           options={[{ value: '', label: t('filter.anyStatus') }, ...STATUSES.map(({ value, label }) => ({ value, label: t(label) }))]}
         />
-        <span style={{ flex: 1 }} />
-        {selected.length > 0 && <span className="quiet">{t('selected', { count: selected.length })}</span>}
-        {isSharing && <ShareButton {...share} />}
-        <ActionsMenu label={t('images.more')} actions={actions} />
+        <div className="acts">
+          {selected.length > 0 && <span className="quiet">{t('selected', { count: selected.length })}</span>}
+          {isSharing && <ShareButton {...share} />}
+          <ActionsMenu label={t('images.more')} actions={actions} />
+        </div>
       </div>
       <ListTools
         chips={chips}
@@ -207,7 +210,7 @@ export function Images() {
       ) : (
         <div className="card">
           {table}
-          <Pager {...pager(images.map(({ id }) => id), isOld || everywhere ? undefined : counts?.[kind as Kind] ?? undefined)} />
+          <Pager {...pager(images.map(({ id }) => id), isOld ? undefined : everywhere ? (isWhole ? images.length : undefined) : counts?.[kind as Kind] ?? undefined)} />
         </div>
       )}
       {isShared && <RejectedImages nameOf={nameOf} reason={canMake ? null : 'readerOnly'} accept={({ id, name }) => answer({ id, name, status: 'accepted' })} />}

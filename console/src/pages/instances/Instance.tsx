@@ -1,11 +1,11 @@
 import { useQuery } from '@tanstack/react-query'
-import { Alert, Skeleton, Table, Tabs } from 'antd'
+import { Alert, Skeleton, Table, Tabs, Tag } from 'antd'
 import { lazy, type ReactNode, Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useNavigate, useParams } from 'react-router'
 import { isGone } from '../../api/errors'
 import { imageQuery, imagesOfInstanceQuery } from '../../api/images'
-import { type ActionRecord, actionsQuery, type Instance, instanceQuery } from '../../api/instances'
+import { type ActionRecord, actionsQuery, guestRestartsQuery, type Instance, instanceQuery } from '../../api/instances'
 import { ActionsMenu } from '../../components/ActionsMenu'
 import { Ago } from '../../components/Ago'
 import { Failure } from '../../components/Failure'
@@ -14,6 +14,7 @@ import { NotFound } from '../../components/NotFound'
 import { PageHead } from '../../components/PageHead'
 import { ImageStatusBadge, InstanceStatusBadge } from '../../components/StatusBadge'
 import { Told } from '../../components/Told'
+import { visible } from '../../lib/text'
 import { paths } from '../../paths'
 import { Facts } from '../../ui/Facts'
 import { Connect } from './Connect'
@@ -24,6 +25,9 @@ import { useInstanceActions } from './useInstanceActions'
 /** The address that a guest has in a network of its own, if it has one. */
 const addressOf = (instance: Instance) =>
   Object.values(instance.addresses).flat().map(({ addr }) => addr).join(', ') || '–'
+
+/** A guest that restarted itself so often is stuck: it does not come up, and begins anew. */
+const MANY = 3
 
 const Screen = lazy(async () => ({ default: (await import('./Screen')).Screen }))
 const Serial = lazy(async () => ({ default: (await import('./Serial')).Serial }))
@@ -50,6 +54,7 @@ function Details({ instance }: { instance: Instance }) {
   const isRunning = instance.status === 'ACTIVE'
   const whileRunning = (child: ReactNode) =>
     isRunning ? <Suspense fallback={<div className="screen" />}>{child}</Suspense> : <Alert type="info" showIcon title={t('console.notRunning')} />
+  const restarts = useQuery({ ...guestRestartsQuery(instance.id), enabled: isRunning }).data ?? 0
   const imageLink = imageId ? <Link to={paths.image(imageId)}>{image?.name ?? imageId}</Link> : '–'
   return (
     <>
@@ -57,6 +62,7 @@ function Details({ instance }: { instance: Instance }) {
         <ActionsMenu label={t('instances.more')} actions={actions} />
       </PageHead>
       {instance.fault && <Alert type={instance.status === 'SHUTOFF' ? 'warning' : 'error'} showIcon className="notice" title={<Told>{instance.fault.message}</Told>} />}
+      {isRunning && restarts > 0 && <Alert type={restarts < MANY ? 'info' : 'warning'} showIcon className="notice" title={t('instance.restarted', { count: restarts })} description={restarts < MANY ? undefined : t('instance.restartedWhy')} />}
       <Connect instance={instance} image={image} />
       <div className="columns">
         <section className="card padded">
@@ -68,6 +74,7 @@ function Details({ instance }: { instance: Instance }) {
               [t('instance.address'), addressOf(instance)],
               [t('launch.keyPair'), instance.key_name ?? '–'],
               [t('column.created'), <Ago key="a" at={instance.created} />],
+              ...(instance.tags.length > 0 ? [[t('list.tag'), instance.tags.map((tag) => <Link key={tag} to={paths.instancesTagged(tag)}><Tag>{visible(tag)}</Tag></Link>)] satisfies [string, ReactNode]] : []),
               ['ID', <span key="id" className="mono">{instance.id}</span>],
             ]}
           />

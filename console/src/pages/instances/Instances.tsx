@@ -5,11 +5,11 @@ import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useNavigate } from 'react-router'
 import { imageNamesQuery } from '../../api/images'
-import { allInstances, type Instance, instancesQuery } from '../../api/instances'
-import { usageQuery } from '../../api/project'
+import { allInstances, type Instance, instanceCountQuery, instancesQuery } from '../../api/instances'
 import { ActionsMenu } from '../../components/ActionsMenu'
 import { Ago } from '../../components/Ago'
 import { Failure } from '../../components/Failure'
+import { Later } from '../../components/Later'
 import { ListTools } from '../../components/ListTools'
 import { OwnerFilter } from '../../components/OwnerFilter'
 import { PageHead } from '../../components/PageHead'
@@ -56,9 +56,9 @@ export function Instances() {
   const session = useSession()
   const filters = useFilters()
   const { get, set } = filters
-  const [search, status, owner] = [get('search'), get('status'), get('owner')]
+  const [search, status, tag, owner] = [get('search'), get('status'), get('tag'), get('owner')]
   const everywhere = session.is_admin && get('scope') === 'all'
-  const wanted = { search, status, everywhere, owner: everywhere ? owner : '' }
+  const wanted = { search, status, tag, everywhere, owner: everywhere ? owner : '' }
   const nameOf = useOwnerNames(everywhere)
   const [keys, setKeys] = useState<React.Key[]>([])
   const { after, before, pager, useWholePage } = usePages(filters, PAGE, () => setKeys([]))
@@ -100,15 +100,15 @@ export function Instances() {
     { title: t('column.age'), key: 'age', width: 116, render: (_, { created }) => <Ago at={created} /> },
   ]
   const shownColumns = columns.filter(({ key }) => key === 'name' || shown.includes(String(key)))
-  // A list that is one page long is counted by its rows; of a longer one the project's usage knows the number.
+  // A list that is one page long is counted by its rows.
   const isLong = instances.length === PAGE || after !== '' || before !== ''
-  const isFiltered = search !== '' || status !== '' || wanted.owner !== ''
-  const used = useQuery({ ...usageQuery, enabled: isLong && !isFiltered && !everywhere }).data?.instances?.used
-  const all = isLong ? (isFiltered || everywhere ? undefined : used) : instances.length
+  const isFiltered = search !== '' || status !== '' || tag !== '' || wanted.owner !== ''
+  const counted = useQuery({ ...instanceCountQuery(wanted), enabled: isLong }).data
+  const all = isLong ? counted : instances.length
   const save = async () => {
-    const head = ['id', 'name', 'project', 'status', 'image', 'flavor', 'vcpus', 'memory_mib', 'key', 'created_at']
+    const head = ['id', 'name', 'project', 'status', 'image', 'flavor', 'vcpus', 'memory_mib', 'key', 'tags', 'created_at']
     const rows = await allInstances(wanted)
-    return csv(head, rows.map((one) => [one.id, one.name, everywhere ? nameOf(one.tenant_id) ?? one.tenant_id : session.project?.name, one.status, one.image === '' ? '' : one.image.id, one.flavor.original_name, one.flavor.vcpus, one.flavor.ram, one.key_name, one.created]))
+    return csv(head, rows.map((one) => [one.id, one.name, everywhere ? nameOf(one.tenant_id) ?? one.tenant_id : session.project?.name, one.status, one.image === '' ? '' : one.image.id, one.flavor.original_name, one.flavor.vcpus, one.flavor.ram, one.key_name, one.tags.join(' '), one.created]))
   }
   const reason = canChange(session) ? null : 'readerOnly'
   const launch = (
@@ -117,7 +117,7 @@ export function Instances() {
     </Why>
   )
   const empty = isFiltered ? (
-    <Empty title={t('empty.noMatch')} action={<Button onClick={() => set({ search: '', status: '', owner: '' })}>{t('empty.clear')}</Button>} />
+    <Empty title={t('empty.noMatch')} action={<Button onClick={() => set({ search: '', status: '', tag: '', owner: '' })}>{t('empty.clear')}</Button>} />
   ) : everywhere ? (
     <Empty title={t('admin.scope.noInstances')} />
   ) : (
@@ -125,6 +125,7 @@ export function Instances() {
   )
   const chips = [
     ...(status ? [{ name: t('column.status'), value: t(STATUSES[status as keyof typeof STATUSES] ?? 'status.error'), remove: () => set({ status: '' }) }] : []),
+    ...(tag ? [{ name: t('list.tag'), value: tag, remove: () => set({ tag: '' }) }] : []),
     ...(wanted.owner ? [{ name: t('project.label'), value: nameOf(wanted.owner) ?? wanted.owner, remove: () => set({ owner: '' }) }] : []),
   ]
   return (
@@ -151,13 +152,19 @@ export function Instances() {
             { value: '', label: t('filter.anyStatus') }, ...Object.entries(STATUSES).map(([value, label]) => ({ value, label: t(label) })),
           ]}
         />
-        <span style={{ flex: 1 }} />
-        {selected.length > 0 && <span className="quiet">{t('selected', { count: selected.length })}</span>}
-        <ActionsMenu label={t('instances.more')} actions={actions} />
+        <div className="acts">
+          {selected.length > 0 && <span className="quiet">{t('selected', { count: selected.length })}</span>}
+          <ActionsMenu label={t('instances.more')} actions={actions} />
+        </div>
       </div>
       <ListTools
         chips={chips}
-        filters={everywhere ? <OwnerFilter filters={filters} /> : undefined}
+        filters={
+          <>
+            <div><label htmlFor="tag">{t('list.tag')}</label><Later id="tag" value={tag} onChange={(text) => set({ tag: text })} /></div>
+            {everywhere && <OwnerFilter filters={filters} />}
+          </>
+        }
         columns={choosable.map(({ key }) => ({ key, label: key === 'owner' ? t('project.label') : t(`column.${key as 'status'}`) }))}
         shown={shown}
         isChosen={isChosen}
