@@ -81,6 +81,9 @@ test('no dialog and no menu has anything serious for axe, light or dark', async 
   }
   await page.goto(`${service.url}/projects`)
   await dialog(page, 'Members of web', () => page.getByRole('row', { name: /^web / }).getByRole('button', { name: 'Members' }).click())
+  await dialog(page, 'Quota of web', () => page.getByRole('row', { name: /^web / }).getByRole('button', { name: 'Quota' }).click())
+  await page.goto(`${service.url}/flavors`)
+  await dialog(page, 'Edit flavor m1.nano', () => page.getByRole('row', { name: /^m1\.nano/ }).getByRole('button', { name: 'Edit' }).click())
   await page.goto(`${service.url}/images/${image}`)
   await expect(row(page, 'none')).toHaveCount(0)
 })

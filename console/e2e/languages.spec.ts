@@ -18,7 +18,7 @@ function texts(of: object, path = ''): [string, string][] {
 /** The texts and labels of all things on the page that somebody could click, fill or read as a heading. */
 const said = (page: Page) =>
   page.evaluate(() =>
-    [...document.querySelectorAll('h1, h2, button, a, label, th, [role=tab], [role=menuitem], .quiet, .empty-title, dt, .ant-select-selection-item')]
+    [...document.querySelectorAll('h1, h2, button, a, label, th, [role=tab], [role=menuitem], .quiet, .empty-title, dt, dd, .ant-select-selection-item')]
       .flatMap((element) => [element.textContent?.trim() ?? '', element.getAttribute('aria-label') ?? ''])
       .filter(Boolean),
   )

@@ -7,6 +7,8 @@ import { test } from './scene'
 const FOLDER = process.env.LOOK ?? 'node_modules/.cache/look'
 const MEMBER = ['', 'api-access', 'instances', 'launch', 'images?kind=public', 'images?kind=private', 'images?kind=shared', 'key-pairs', 'activity']
 const ADMIN = ['flavors', 'host', 'projects', 'users', 'audit', 'images?kind=all', 'instances?scope=all']
+/** Dialogs: the page, and which of the buttons of its second row opens one. */
+const DIALOGS = [['projects', 0], ['projects', 1], ['projects', 2], ['flavors', 0], ['users', 0]] as const
 /** A telephone, a tablet, half of a screen, a laptop. */
 const WIDTHS = [390, 768, 1024, 1440]
 
@@ -31,6 +33,18 @@ for (const [language, locale] of [['en', 'en-US'], ['ko', 'ko-KR'], ['ja', 'ja-J
             await page.setViewportSize({ width, height: 860 })
             await settled(page)
             await page.screenshot({ path: `${FOLDER}/${language}-${mode}-${width}-${name}.png`, fullPage: name.includes('careless') })
+          }
+        }
+        if (user === 'admin') {
+          for (const [path, at] of DIALOGS) {
+            await page.goto(`${service.url}/${path}`)
+            await page.locator('tr.ant-table-row').nth(1).locator('.row-acts button').nth(at).click()
+            await page.locator('.ant-modal-container').waitFor()
+            for (const width of WIDTHS) {
+              await page.setViewportSize({ width, height: 860 })
+              await settled(page)
+              await page.screenshot({ path: `${FOLDER}/${language}-${mode}-${width}-dialog-${path}-${at}.png` })
+            }
           }
         }
         await context.close()

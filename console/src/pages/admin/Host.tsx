@@ -6,6 +6,7 @@ import { Ago } from '../../components/Ago'
 import { Failure } from '../../components/Failure'
 import { PageHead } from '../../components/PageHead'
 import { StatusMark } from '../../components/StatusBadge'
+import { Told } from '../../components/Told'
 import { UsageBar } from '../../components/UsageBar'
 import { useWidth } from '../../components/useWidth'
 import { bytes } from '../../lib/bytes'
@@ -119,7 +120,7 @@ function Stores({ stores }: { stores: HostStore[] }) {
               <span className="store-name">{store.name}</span>
               {store.is_default && <Tag className="accent">{t('stores.default')}</Tag>}
               {store.is_read_only && <Tag>{t('admin.host.readOnly')}</Tag>}
-              {store.description && <div className="quiet">{store.description}</div>}
+              {store.description && <div className="quiet"><Told>{store.description}</Told></div>}
             </div>
             <div>
               <ul className="usage"><Fill store={store} /></ul>

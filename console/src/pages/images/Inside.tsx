@@ -1,6 +1,7 @@
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Fact, Report, Volume } from '../../api/verification'
+import { Told } from '../../components/Told'
 import { bytes } from '../../lib/bytes'
 import { translated } from '../../i18n'
 import { unknownFacts } from '../../lib/declared'
@@ -48,7 +49,7 @@ function Unknown({ of }: { of: ReturnType<typeof unknownFacts> }) {
 }
 
 function Sysprep({ state, found }: { state: string; found: string }) {
-  return <>{state}<div className="quiet small">{found}</div></>
+  return <>{state}<div className="quiet small"><Told>{found}</Told></div></>
 }
 
 function Volumes({ volumes }: { volumes: Volume[] }) {
@@ -57,9 +58,9 @@ function Volumes({ volumes }: { volumes: Volume[] }) {
   return volumes.map(({ partition, offset_bytes, content, size_bytes, free_bytes, problem }) => (
     <div key={offset_bytes} className="number">
       {partition !== null && <span className="quiet">{partition} </span>}
-      {content}, {bytes(size_bytes)}
+      {translated(content)}, {bytes(size_bytes)}
       {free_bytes !== null && <span className="quiet">, {t('fact.free', { size: bytes(free_bytes) })}</span>}
-      {problem && <div className="quiet small">{problem}</div>}
+      {problem && <div className="quiet small"><Told>{problem}</Told></div>}
     </div>
   ))
 }

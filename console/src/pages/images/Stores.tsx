@@ -6,6 +6,7 @@ import { useTranslation } from 'react-i18next'
 import { type Image, isBeingMade } from '../../api/images'
 import { importFailureQuery, namesIn, type Store } from '../../api/stores'
 import { StatusMark } from '../../components/StatusBadge'
+import { Told } from '../../components/Told'
 import { useSession } from '../../components/useSession'
 import { useStores } from '../../components/useStores'
 import { Why } from '../../components/Why'
@@ -56,7 +57,7 @@ function Row({ name, stores, children }: { name: string; stores: Store[]; childr
       <div>
         <span className="store-name">{name}</span>
         {store?.default && <Tag>{t('stores.default')}</Tag>}
-        <div className="quiet small">{store ? store.description : t('reason.storeGone')}</div>
+        <div className="quiet small">{store ? <Told>{store.description}</Told> : t('reason.storeGone')}</div>
       </div>
       {children}
     </li>
