@@ -1,8 +1,9 @@
 //! A request's place among those of its project that are at work.
 //!
-//! It has the place from when its caller is known until the head of its answer, except while it waits for its client: a
-//! slow body, or a long one, keeps no other request of the project waiting. The bytes of an answer are sent without one,
-//! and an upload is without one from its first byte on: uploads have turns of their own, and may take hours.
+//! It has the place from when its caller is known until its answer is, except while it waits for its client: a
+//! slow body, or a long one, keeps no other request of the project waiting. Its event of the audit is written and the
+//! bytes of its answer are sent without one, and an upload is without one from its first byte on: uploads have turns of
+//! their own, and may take hours.
 
 use std::{
     pin::Pin,

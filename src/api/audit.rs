@@ -20,6 +20,7 @@ use serde_json::Value;
 
 use super::{
     Api, Rooms,
+    at_work::AtWork,
     client::Client,
     error::{self, ApiError, ErrorNote},
     trail::{RequestId, Trail, client_request_id},
@@ -110,7 +111,13 @@ pub async fn watch(rooms: Api, action: String, request: Request, next: Next) -> 
     let task = tokio::spawn(async move {
         let (event, request) = begin(action, request).await;
         let trail = request.extensions().get::<Trail>().cloned().unwrap_or_default();
+        let at_work = request.extensions().get::<AtWork>().cloned();
         let response = next.run(request).await;
+        // Many wait together for the sync of their events. With their places they would keep others of their project from
+        // joining them, and there would be more syncs.
+        if let Some(at_work) = at_work {
+            at_work.end();
+        }
         let (event, response) = finish(event, &trail, response).await;
         match record(&rooms, event, &trail, promise).await {
             Ok(()) => response,

@@ -13,10 +13,11 @@ use crate::{
 };
 
 impl Database {
-    /// Keeps events; they are durable when this returns.
-    pub(crate) async fn insert_events(&self, events: &[Event]) -> Result<()> {
+    /// Keeps events; they are durable when this returns. They are asked for when the turn to write has come, so that those
+    /// that arrive during the wait are written with the others, by one sync.
+    pub(crate) async fn insert_events(&self, events: impl FnOnce() -> Vec<Event>) -> Result<()> {
         let mut write = self.write().await?;
-        for event in events {
+        for event in &events() {
             sql!(
                 "insert into audit_events (id, at_ms, request_id, client_request_id, user_id, user_name, project_id,
                                            project_name, address, action, target_id, outcome, status, reason, times)

@@ -65,8 +65,12 @@ async fn write_events(db: Database, mut receiver: mpsc::Receiver<Entry>) {
             taken = receiver.recv_many(&mut entries, TOGETHER) => taken == 0,
             () = tokio::time::sleep(AGAIN), if !kept.is_empty() => false,
         };
-        let events: Vec<Event> = kept.iter().chain(entries.iter().map(|entry| &entry.event)).cloned().collect();
-        let written = if events.is_empty() { Ok(()) } else { db.insert_events(&events).await };
+        let mut events = || {
+            entries
+                .extend(std::iter::from_fn(|| receiver.try_recv().ok()).take(TOGETHER.saturating_sub(entries.len())));
+            kept.iter().chain(entries.iter().map(|entry| &entry.event)).cloned().collect()
+        };
+        let written = if has_ended && kept.is_empty() { Ok(()) } else { db.insert_events(&mut events).await };
         if written.is_ok() {
             kept.clear();
         }
@@ -207,7 +211,7 @@ mod tests {
             Event { id: format!("{}{number:020}", first_id(at_ms)), at_ms, ..Event::default() }
         };
         let events: Vec<Event> = (0..2_500).map(|number| days_ago(11, number)).chain([days_ago(9, 0)]).collect();
-        db.insert_events(&events).await.unwrap();
+        db.insert_events(|| events).await.unwrap();
         identity.record(Event::default()).await.unwrap();
         identity.forget_events().await.unwrap();
         db.events(&ListEvents { limit: 5_000, ..Default::default() }).await.unwrap().len()
