@@ -115,6 +115,8 @@ pub(super) fn start_cleaner(program: &Path, cleaner: &Cleaner<'_>, folder: &Fold
     // setpriv asks for the signal before it becomes QEMU. A service that is killed before that leaves the guest to its
     // next start, which ends every process in a folder that no instance owns.
     let mut command = without_network(folder);
+    // It computes when no request does.
+    command.args(["nice", "-n", "10"]);
     jail(&mut command, program, folder, cleaner.accel, bound_bytes, &["--pdeathsig", "KILL"]);
     let volumes: Vec<String> = cleaner.volumes.iter().map(u32::to_string).collect();
     let (word, volumes) = (cleaner.word, volumes.join(","));

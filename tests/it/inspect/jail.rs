@@ -50,6 +50,11 @@ fn before_the_first_byte_is_read_every_right_is_given_up() {
     assert_eq!(line(pid, "status", "Seccomp:"), ["2"]);
     assert_eq!(line(pid, "status", "NoNewPrivs:"), ["1"]);
     assert_eq!(line(pid, "status", "Threads:"), ["1"]);
+    // The words after the name in brackets begin with the third field of `man 5 proc_pid_stat`; the nineteenth is nice.
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let own = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let nice = |stat: &str| stat.rsplit(") ").next().unwrap().split(' ').nth(16).unwrap().parse::<i32>().unwrap();
+    assert_eq!(nice(&stat), nice(&own).max(10));
     let is_root = line(std::process::id(), "status", "Uid:")[1] == "0";
     if is_root {
         assert_eq!(line(pid, "status", "Uid:"), vec![USER.to_string(); 4]);
