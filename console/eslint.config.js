@@ -22,7 +22,7 @@ const layers = LAYERS.slice(0, -1).map((layer, at) => ({
 export default defineConfig(
   { ignores: ['dist', 'node_modules', 'test-results'] },
   {
-    files: ['src/**/*.{ts,tsx}', 'e2e/**/*.ts', 'pictures/**/*.ts', '*.ts'],
+    files: ['src/**/*.{ts,tsx}', 'e2e/**/*.ts', 'openstack/**/*.ts', 'pictures/**/*.ts', '*.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {

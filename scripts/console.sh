@@ -4,6 +4,7 @@
 #   scripts/console.sh build      console/dist, which the program takes in when it is built
 #   scripts/console.sh check      its types, its lints (layers, circles, accessibility), and the claims of its logic
 #   scripts/console.sh test       what a person does with it, in a browser, on the program $EFFIGY with real guests
+#   scripts/console.sh openstack  the guide by clicks in a cloud that is there, at $CLOUD_CONSOLE (scripts/openstack.sh)
 #   scripts/console.sh pictures   the pictures of the user's guide, docs/pictures, taken of the program $EFFIGY
 #   scripts/console.sh look DIR   every page in every language, light and dark, as pictures to look at
 #
@@ -44,7 +45,7 @@ or_leave() {
     exit 0
 }
 
-case ${1:?usage: console.sh build|check|test|pictures|look} in
+case ${1:?usage: console.sh build|check|test|openstack|pictures|look} in
 build)
     or_leave
     is_built && exit 0
@@ -65,6 +66,9 @@ test)
     or_leave
     browse e2e "${@:2}"
     ;;
+openstack)
+    browse openstack "${@:2}"
+    ;;
 pictures)
     browse pictures guide
     # A palette of 128 colours halves them, and nobody sees it.
@@ -79,7 +83,7 @@ look)
     LOOK=$(realpath -m "${2:?where the pictures go}") browse pictures look "${@:3}"
     ;;
 *)
-    echo "console.sh: build, check, test, pictures or look" >&2
+    echo "console.sh: build, check, test, openstack, pictures or look" >&2
     exit 2
     ;;
 esac

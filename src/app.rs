@@ -136,6 +136,7 @@ impl App {
             trusted_proxies: config.server.trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
             patience: config.server.patience(),
             quota: config.quota.clone(),
+            compute_lines: Lines::new(api::cloud::QUESTIONS),
             bodies: Default::default(),
             metrics: Metrics::new(first_start::metrics_token(data)?, standing),
             readiness: Default::default(),

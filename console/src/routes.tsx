@@ -1,6 +1,7 @@
 import { createBrowserRouter, Outlet } from 'react-router'
 import { NotFound } from './components/NotFound'
 import { OfInstances } from './components/OfInstances'
+import { OfPeople } from './components/OfPeople'
 import { OnlyAdmin } from './components/OnlyAdmin'
 import { PageFailed } from './components/PageFailed'
 import { Shell } from './components/Shell'
@@ -51,8 +52,13 @@ export const router = createBrowserRouter([
                 element: <OnlyAdmin />,
                 children: [
                     { path: PAGES.host, lazy: async () => ({ Component: (await import('./pages/admin/Host')).Host }) },
-                    { path: PAGES.projects, lazy: async () => ({ Component: (await import('./pages/admin/Projects')).Projects }) },
-                    { path: PAGES.users, lazy: async () => ({ Component: (await import('./pages/admin/Users')).Users }) },
+                    {
+                      element: <OfPeople />,
+                      children: [
+                        { path: PAGES.projects, lazy: async () => ({ Component: (await import('./pages/admin/Projects')).Projects }) },
+                        { path: PAGES.users, lazy: async () => ({ Component: (await import('./pages/admin/Users')).Users }) },
+                      ],
+                    },
                     { path: PAGES.audit, lazy: async () => ({ Component: (await import('./pages/admin/Audit')).Audit }) },
                 ],
               },

@@ -19,7 +19,7 @@ use super::{
     trail::{RequestId, Trail, WholeUri, client_request_id},
     ui,
 };
-use crate::identity::keystone::elsewhere;
+use crate::keystone::Keystone;
 
 /// Gives the request its id and a span, and the answer its common headers.
 pub(super) async fn wrap(State(rooms): State<Api>, mut request: Request, next: Next) -> Response {
@@ -76,10 +76,15 @@ pub(super) async fn no_instances() -> ApiError {
     ApiError::new(StatusCode::NOT_FOUND, message)
 }
 
+/// The answer to somebody who looks for people where Keystone has them.
+pub(super) fn elsewhere(keystone: &Keystone) -> ApiError {
+    crate::identity::keystone::elsewhere(keystone).into()
+}
+
 /// The answer to a URL of people where Keystone has them.
 pub(super) async fn no_people(State(rooms): State<Api>) -> ApiError {
     match rooms.identity.keystone() {
-        Some(keystone) => elsewhere(keystone).into(),
+        Some(keystone) => elsewhere(keystone),
         None => ApiError::new(StatusCode::NOT_FOUND, "There is nothing at this URL."),
     }
 }

@@ -18,6 +18,7 @@ pub mod audit;
 pub mod body;
 pub mod caller;
 mod client;
+pub mod cloud;
 pub mod compute;
 mod cookie;
 pub mod effigy;
@@ -45,7 +46,14 @@ pub type Api = Arc<Rooms>;
 /// The service over HTTP.
 pub fn router(rooms: Api) -> Router {
     let routes = if rooms.instances.are_enabled() { routes_with_instances() } else { routes_without_instances() };
-    let people = if rooms.identity.keystone().is_none() { people_routes() } else { no_people_routes() };
+    let people = match rooms.identity.keystone() {
+        None => people_routes(),
+        Some(keystone) if keystone.has_console() => {
+            let compute = if rooms.instances.are_enabled() { Router::new() } else { cloud::compute_routes() };
+            no_people_routes(ui::session_routes()).merge(cloud::identity_routes()).merge(compute)
+        }
+        Some(_) => no_people_routes(Router::new().route("/session", any(envelope::no_people))),
+    };
     routes
         .merge(people)
         .fallback(envelope::no_such_url)
@@ -89,10 +97,11 @@ fn people_routes() -> Router<Api> {
         .nest("/identity", error::dialect(error::Dialect::Keystone, identity::routes()))
 }
 
-/// The same URLs where Keystone has them: each answers that nothing is there, and where it is.
-fn no_people_routes() -> Router<Api> {
-    let paths = ["/session", "/identity", "/identity/", "/identity/{*path}"];
-    let nothing = paths.into_iter().fold(Router::new(), |routes, path| routes.route(path, any(envelope::no_people)));
+/// The same URLs where Keystone has them: each answers that nothing is there, and where it is. The console's session is
+/// still this service's, if it has one.
+fn no_people_routes(session: Router<Api>) -> Router<Api> {
+    let paths = ["/identity", "/identity/", "/identity/{*path}"];
+    let nothing = paths.into_iter().fold(session, |routes, path| routes.route(path, any(envelope::no_people)));
     error::dialect(error::Dialect::Keystone, nothing)
 }
 

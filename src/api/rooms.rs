@@ -32,6 +32,8 @@ pub struct Rooms {
     pub patience: Duration,
     /// The lines of the projects' requests.
     pub lines: Lines,
+    /// The lines of the projects' questions to the cloud's own Compute service.
+    pub compute_lines: Lines,
     /// The places for bodies that are read.
     pub bodies: Bodies,
     /// The quota of one project.

@@ -37,6 +37,12 @@ pub struct Keystone {
     pub revocation_poll_seconds: u64,
     /// How long Keystone may take for an answer, in seconds.
     pub timeout: u64,
+    /// Whether people sign in to the web console here, with what Keystone knows of them.
+    pub console: bool,
+    /// The region and the interface of the Compute service in the catalog that the console's pages of instances ask;
+    /// without a region, the first that the catalog names.
+    pub region_name: Option<String>,
+    pub interface: String,
 }
 
 impl Default for Keystone {
@@ -58,6 +64,9 @@ impl Default for Keystone {
             cache_seconds: 60,
             revocation_poll_seconds: 10,
             timeout: 8,
+            console: true,
+            region_name: None,
+            interface: "internal".into(),
         }
     }
 }

@@ -76,7 +76,7 @@ impl Identity {
         Ok(Caller::of(session.into(), caller.request_id.clone(), caller.address))
     }
 
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         keystone: &Keystone,
         bearer: &str,
@@ -98,7 +98,7 @@ impl Identity {
         }
         let bearer = caller.session.as_ref().and_then(|session| session.bearer.as_ref());
         let Some(bearer) = bearer else { return Ok(false) };
-        Ok(keystone.projects_of(bearer.expose()).await?.iter().any(|id| id == project.as_str()))
+        Ok(keystone.projects_of(bearer.expose()).await?.iter().any(|one| one.id == project.as_str()))
     }
 
     /// The addresses of the image services that a token's catalog has; of this service's own catalog, as seen from `base`.
@@ -141,7 +141,7 @@ pub fn elsewhere(keystone: &Keystone) -> Error {
 ///
 /// # Errors
 /// `Unauthenticated` for one that no caller can be made of.
-fn session(keystone: &Keystone, token: &Token, bearer: &str) -> Result<Session> {
+pub(super) fn session(keystone: &Keystone, token: &Token, bearer: &str) -> Result<Session> {
     let unreadable = |id: &str| {
         tracing::error!("Keystone's id {id:?} is longer than 64 characters or has others than an id has here");
         unauthenticated()

@@ -20,7 +20,7 @@
 //!   addresses that ask ([`turns`]), and a lock holds for one account and one address ([`failures`]): no stranger
 //!   elsewhere keeps anybody out.
 //! - Where Keystone has the users (`identity.mode`), its tokens make the sessions ([`keystone`]), and no row of people is
-//!   read or written.
+//!   read or written; the console's people sign in there by way of this service ([`keystone_console`]).
 //! - Requests stand in lines, one for each project, and until their caller is known one for each address ([`lines`]).
 
 use std::{
@@ -51,6 +51,7 @@ pub mod first_start;
 pub mod groups;
 pub mod image_policy;
 pub mod keystone;
+mod keystone_console;
 pub mod lines;
 mod options;
 pub mod passwords;
@@ -233,9 +234,12 @@ impl Identity {
     /// Whose token this is. On every request's path: a session read less than a second ago costs no query.
     ///
     /// # Errors
-    /// `Unauthenticated` when it is unknown, expired or revoked; `TooMany` when too many wait at this address.
+    /// `Unauthenticated` when it is unknown, expired or revoked; `TooMany` when too many wait at this address;
+    /// `Unavailable` when Keystone is needed and out of reach.
     pub async fn caller(&self, token: &str, request_id: String, address: Option<IpAddr>) -> Result<Caller> {
-        self.is_own()?;
+        if let Some(keystone) = &self.keystone {
+            return self.caller_at(keystone, token, request_id, address).await;
+        }
         let digest = tokens::digest_of(token).ok_or_else(unauthenticated)?;
         let session = match self.session_at_hand(digest) {
             Some(session) => Some(session),

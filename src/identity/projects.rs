@@ -89,6 +89,25 @@ impl Identity {
         self.db.projects(&ListProjects { user_id: Some(&user.to_string()), ..*wanted }).await
     }
 
+    /// The projects that the caller may move its session to, so many at most: a token of an application credential stays
+    /// where it is.
+    ///
+    /// # Errors
+    /// `Unavailable` when Keystone is needed and out of reach.
+    pub async fn own_projects(&self, caller: &Caller, limit: u32) -> Result<Vec<(String, String)>> {
+        let session = caller.session.as_ref();
+        if session.is_some_and(|session| session.credential.is_some()) {
+            let here = session.and_then(|session| session.project());
+            return Ok(here.map(|project| (project.id.to_string(), project.name.clone())).into_iter().collect());
+        }
+        if let Some(keystone) = &self.keystone {
+            return self.own_projects_at(keystone, caller).await;
+        }
+        let wanted = ListProjects { enabled: Some(true), limit, ..ListProjects::default() };
+        let own = self.projects_of(caller, caller.user.id, &wanted).await?;
+        Ok(own.into_iter().map(|project| (project.id, project.name)).collect())
+    }
+
     /// One project: any for the admin, by its id; for others one they belong to, also by its name, so that
     /// `image add project IMAGE NAME` finds it.
     pub async fn project(&self, caller: &Caller, id: &str) -> Result<Project> {

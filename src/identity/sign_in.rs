@@ -110,14 +110,16 @@ impl Identity {
     ///
     /// # Errors
     /// `Unauthenticated` when a proof fails or nothing is held in the scope, without saying which; `TooMany` when too many
-    /// wait at this address.
+    /// wait at this address; `Unavailable` when Keystone has the users and is out of reach.
     pub async fn sign_in(
         &self,
         proofs: &[Proof],
         scope: &WantedScope,
         from: Option<IpAddr>,
     ) -> Result<(String, Session)> {
-        self.is_own()?;
+        if let Some(keystone) = &self.keystone {
+            return self.sign_in_at(keystone, proofs, scope, from).await;
+        }
         let mut place = Some(self.lines.take(Share::of_address(from)).await?);
         self.purge().await?;
         let share = share_of(from);
@@ -186,7 +188,7 @@ impl Identity {
         }
     }
 
-    fn count_failure(&self, tried: Tried, forgiven_ms: i64) {
+    pub(super) fn count_failure(&self, tried: Tried, forgiven_ms: i64) {
         let lock_ms = i64::try_from(self.settings.lock_secs).unwrap_or(i64::MAX).clamp(0, MAX_LOCK_SECS) * 1000;
         self.failures.count(tried, now_ms(), forgiven_ms, Rule { limit: self.settings.lock_after_failures, lock_ms });
     }

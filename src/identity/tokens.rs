@@ -232,6 +232,10 @@ impl Identity {
     /// # Errors
     /// `NotFound` when it is not valid, `Forbidden` when it is another user's and the caller is not an admin.
     pub async fn revoke_token(&self, caller: &Caller, subject: &str) -> Result<()> {
+        if let Some(keystone) = &self.keystone {
+            // Keystone decides: the token ends itself.
+            return keystone.sign_out(subject).await;
+        }
         let found = self.token_to_end(caller, subject).await?;
         let was_there = self.db.delete_token(&found.digest).await?;
         self.sessions.forget();

@@ -1,19 +1,20 @@
 //! Questions to Keystone: as the service user, or with a client's own token.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
     Method, Request, StatusCode,
-    header::{HeaderName, HeaderValue},
+    header::{CONTENT_TYPE, HeaderName, HeaderValue},
 };
 use serde_json::{Value, json};
 use tokio::{
     sync::{Mutex, Semaphore},
     time::{Instant, timeout_at},
 };
+use tokio_rustls::rustls::ClientConfig;
 
 use super::{
     MAX_ANSWER_BYTES,
@@ -23,6 +24,9 @@ use super::{
 };
 use crate::{config, db::now_ms, tls};
 
+/// Passwords that Keystone is asked about at once: each keeps one of its processors busy for a good part of a second, and
+/// questions about tokens are not to wait for them.
+const SIGN_INS: usize = 8;
 /// Questions at once. Keystone answers a few hundred a second on one machine, so more would only wait there.
 pub(super) const OUTSTANDING: usize = 32;
 /// The service user's token is renewed so long before it is over.
@@ -30,7 +34,8 @@ const RENEWED_MS: i64 = 60_000;
 /// A header of this length is more than many a web server takes, and some of them close the connection without a word.
 const LONG_HEADER_BYTES: usize = 2048;
 
-const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+pub(super) const AUTH_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+pub(super) const JSON: (HeaderName, HeaderValue) = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
 const SUBJECT_TOKEN: HeaderName = HeaderName::from_static("x-subject-token");
 /// Without it, Keystone knows no token of an application credential that has access rules.
 const ACCESS_RULES: (HeaderName, HeaderValue) =
@@ -46,6 +51,7 @@ pub(super) struct Client {
     timeout: Duration,
     breaker: Breaker,
     outstanding: Semaphore,
+    sign_ins: Semaphore,
     /// The body that signs the service user in.
     proof: Bytes,
     own: Mutex<Option<Own>>,
@@ -65,6 +71,7 @@ impl Client {
             timeout: Duration::from_secs(settings.timeout.max(1)),
             breaker: Breaker::default(),
             outstanding: Semaphore::new(OUTSTANDING),
+            sign_ins: Semaphore::new(SIGN_INS),
             proof: Bytes::from(proof(settings)?.to_string()),
             own: Mutex::default(),
         })
@@ -101,6 +108,29 @@ impl Client {
         }
     }
 
+    /// Keystone's answer to a proof of somebody's identity.
+    pub(super) async fn prove(&self, auth: Bytes) -> Result<Reply, Away> {
+        let deadline = Instant::now() + self.timeout;
+        // The semaphore is never closed. Too many who sign in tell nothing about Keystone.
+        let _turn = timeout_at(deadline, self.sign_ins.acquire()).await.map_err(|_| Away)?;
+        self.ask("/v3/auth/tokens", request(Method::POST, auth, &[JSON]), deadline).await
+    }
+
+    /// Keystone's answer to a request that somebody's own token makes, whatever the answer is.
+    pub(super) async fn as_bearer(
+        &self,
+        method: Method,
+        path: &str,
+        bearer: HeaderValue,
+        body: Bytes,
+    ) -> Result<Reply, Away> {
+        let mut headers = vec![(AUTH_TOKEN, bearer.clone()), JSON];
+        if path == "/v3/auth/tokens" {
+            headers.push((SUBJECT_TOKEN, bearer));
+        }
+        self.ask(path, request(method, body, &headers), Instant::now() + self.timeout).await
+    }
+
     /// Asks as the service user; signs in once more when its token is not taken.
     async fn as_service(&self, path: &str, headers: &[(HeaderName, HeaderValue)]) -> Result<Reply, Away> {
         let deadline = Instant::now() + self.timeout;
@@ -127,11 +157,9 @@ impl Client {
         if let Some(own) = own.as_ref().filter(|own| own.expires_ms > now_ms() && Some(*own) != refused.as_ref()) {
             return Ok(own.clone());
         }
-        let json = (hyper::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let request = request(Method::POST, self.proof.clone(), &[json]);
+        let request = request(Method::POST, self.proof.clone(), &[JSON]);
         let answer = self.ask("/v3/auth/tokens", request, deadline).await?;
-        let token = answer.headers.get(SUBJECT_TOKEN).cloned().filter(|_| answer.status == StatusCode::CREATED);
-        let Some(mut token) = token else {
+        let Some(mut token) = token_in(&answer) else {
             tracing::error!("Keystone refuses the service user of [keystone]: no token can be validated");
             return Err(self.useless(&answer, "for the service user's password"));
         };
@@ -186,7 +214,12 @@ impl Client {
     }
 }
 
-fn request(method: Method, body: Bytes, headers: &[(HeaderName, HeaderValue)]) -> Request<Full<Bytes>> {
+/// The token that Keystone made, if it made one.
+pub(super) fn token_in(answer: &Reply) -> Option<HeaderValue> {
+    answer.headers.get(SUBJECT_TOKEN).cloned().filter(|_| answer.status == StatusCode::CREATED)
+}
+
+pub(super) fn request(method: Method, body: Bytes, headers: &[(HeaderName, HeaderValue)]) -> Request<Full<Bytes>> {
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = method;
     request.headers_mut().extend(headers.iter().cloned());
@@ -196,8 +229,12 @@ fn request(method: Method, body: Bytes, headers: &[(HeaderName, HeaderValue)]) -
 /// The host of `keystone.auth_url`.
 fn host(settings: &config::Keystone) -> anyhow::Result<Host> {
     let url = settings.auth_url.as_deref().context("identity.mode = \"keystone\" needs keystone.auth_url")?;
-    let trust = settings.cafile.as_deref().map(tls::of_file).transpose().context("keystone.cafile")?;
-    Host::new(url, "/v3", "keystone.auth_url", trust, MAX_ANSWER_BYTES)
+    Host::new(url, "/v3", "keystone.auth_url", trust(settings)?, MAX_ANSWER_BYTES)
+}
+
+/// The certificates of `keystone.cafile`; none: those that the system trusts.
+pub(super) fn trust(settings: &config::Keystone) -> anyhow::Result<Option<Arc<ClientConfig>>> {
+    settings.cafile.as_deref().map(tls::of_file).transpose().context("keystone.cafile")
 }
 
 /// The body of the service user's sign-in.

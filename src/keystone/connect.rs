@@ -94,11 +94,13 @@ impl Host {
     }
 
     /// Sends a request for a path that begins with the version. The host may close a connection that nobody uses; a
-    /// request that meets this is sent once more.
+    /// question that meets this is sent once more. A change is sent over a new connection: of one that broke off nobody
+    /// knows whether it was done, and it must not be done twice.
     pub async fn send(&self, path: &str, request: Request<Full<Bytes>>) -> anyhow::Result<Reply> {
         let mut request = self.addressed(path, request)?;
         request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        if let Some(sender) = self.idle_one()
+        if request.method().is_safe()
+            && let Some(sender) = self.idle_one()
             && let Ok(answer) = self.exchange(sender, request.clone()).await
         {
             return Ok(answer);

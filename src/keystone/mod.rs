@@ -13,6 +13,8 @@
 //!   it (a role was taken away, a user of LDAP was locked), within `cache_seconds`. No answer is believed for longer
 //!   because Keystone is away.
 //! - One question for one token, however many requests wait for it; [`client::OUTSTANDING`] questions in all.
+//! - People at the console sign in and out through here ([`console`]), and its requests about instances go to the Compute
+//!   service of the catalog ([`compute`]): with their own token, never with the service user's.
 //! - This room answers with Keystone's words as values ([`token`]); `identity` makes callers of them.
 
 use std::{
@@ -36,11 +38,15 @@ use crate::{
 
 mod breaker;
 mod client;
+mod compute;
 mod connect;
+mod console;
 mod events;
 mod token;
 
+pub use compute::{Computes, Errand};
 pub use connect::{Host, Reply, secret};
+pub use console::Project;
 pub use token::{Credential, Domain, Named, Role, Scope, Token, milliseconds};
 
 /// Tokens that are remembered; each takes about 2 KiB.
@@ -66,6 +72,7 @@ struct Inner {
     settings: config::Keystone,
     url: String,
     client: Client,
+    computes: Computes,
     known: moka::sync::Cache<Hash, Arc<Token>>,
     asked: Mutex<Asked>,
 }
@@ -82,8 +89,10 @@ pub struct Service {
 /// An address of a service.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Endpoint {
+    #[serde(default)]
     pub interface: String,
     pub region_id: Option<String>,
+    #[serde(default)]
     pub url: String,
 }
 
@@ -94,10 +103,11 @@ impl Keystone {
     /// A setting is missing, or cannot be meant.
     pub fn open(settings: config::Keystone) -> anyhow::Result<Keystone> {
         let client = Client::new(&settings)?;
+        let computes = Computes::new(&settings)?;
         let url = settings.www_authenticate_uri.as_ref().or(settings.auth_url.as_ref()).cloned().unwrap_or_default();
         let lifetime = Duration::from_secs(settings.cache_seconds);
         let known = moka::sync::Cache::builder().max_capacity(REMEMBERED).time_to_live(lifetime).build();
-        Ok(Keystone(Arc::new(Inner { settings, url, client, known, asked: Mutex::default() })))
+        Ok(Keystone(Arc::new(Inner { settings, url, client, computes, known, asked: Mutex::default() })))
     }
 
     /// Where clients sign in.
@@ -164,25 +174,6 @@ impl Keystone {
         let question = task.map(|ended| ended.unwrap_or(Err(Away))).boxed().shared();
         asked.insert((hash, over), question.clone());
         question
-    }
-
-    /// The ids of the projects that a token's user may work in. The token itself asks: a service may not.
-    ///
-    /// # Errors
-    /// `Unavailable` when Keystone is out of reach.
-    pub async fn projects_of(&self, bearer: &str) -> Result<Vec<String>> {
-        #[derive(Deserialize)]
-        struct Projects {
-            projects: Vec<Project>,
-        }
-        #[derive(Deserialize)]
-        struct Project {
-            id: String,
-        }
-        // A token whose access rules do not allow the question knows only its own project.
-        let body = self.0.client.of_bearer("/v3/auth/projects", bearer).await?;
-        let read = body.and_then(|body| serde_json::from_slice::<Projects>(&body).ok());
-        Ok(read.into_iter().flat_map(|read| read.projects).map(|project| project.id).collect())
     }
 
     /// The catalog as it is for a token; none where the token may not see it.

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
+use super::{Endpoint, Service};
 use crate::model::credential::AccessRule;
 
 /// A token that Keystone knows.
@@ -24,6 +25,8 @@ pub struct Token {
     pub credential: Option<Credential>,
     /// The kinds of service in its catalog.
     pub services: HashSet<String>,
+    /// The addresses of the catalog's Compute service.
+    pub compute: Vec<Endpoint>,
 }
 
 /// Where a token's roles hold.
@@ -105,12 +108,6 @@ struct System {
     all: bool,
 }
 
-#[derive(Deserialize)]
-struct Service {
-    #[serde(rename = "type")]
-    kind: String,
-}
-
 impl From<Body> for Token {
     fn from(Body { token }: Body) -> Token {
         let scope = match (token.project, token.domain, token.system) {
@@ -128,7 +125,13 @@ impl From<Body> for Token {
             issued_ms: token.issued_at,
             expires_ms: token.expires_at,
             credential: token.application_credential,
-            services: token.catalog.into_iter().map(|service| service.kind).collect(),
+            services: token.catalog.iter().map(|service| service.kind.clone()).collect(),
+            compute: token
+                .catalog
+                .into_iter()
+                .filter(|service| service.kind == "compute")
+                .flat_map(|service| service.endpoints)
+                .collect(),
         }
     }
 }

@@ -200,6 +200,14 @@ export const deleteInstance = (id: string) => compute<void>(`/servers/${id}`, { 
 export const launch = (server: Launch) =>
   compute<{ server: { id: string } }>('/servers', { method: 'POST', body: { server } })
 
+/** The page of the cloud's own that shows a screen; its address holds a token that is good for a short while. */
+export async function screenOfCloud(id: string): Promise<string> {
+  const body = { remote_console: { protocol: 'vnc', type: 'novnc' } }
+  const { remote_console: { url } } = await compute<{ remote_console: { url: string } }>(`/servers/${id}/remote-consoles`, { method: 'POST', body })
+  if (!/^https?:$/.test(new URL(url).protocol)) throw new Error(url)
+  return url
+}
+
 /** Where a console's WebSocket is; the address holds a token that is good for a short while. */
 export async function consoleAddress(id: string, kind: 'vnc' | 'serial'): Promise<string> {
   const type = kind === 'vnc' ? 'novnc' : 'serial'

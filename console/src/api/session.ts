@@ -17,6 +17,10 @@ export interface Session {
   sharing: 'own-projects' | 'any' | 'off'
   /** Whether the deployment runs instances; without, it has no pages of them. */
   runs_instances: boolean
+  /** Whether these are of the cloud's own Compute service, which has less than Effigy's. */
+  of_cloud: boolean
+  /** Whether the users and projects are a Keystone's, where they are kept. */
+  keystone: boolean
   /** Whether cleaned copies of images can be made. */
   cleans: boolean
   /** How many stores the deployment has. */
@@ -24,12 +28,7 @@ export interface Session {
   version: string
 }
 
-export interface SignIn {
-  user: string
-  password: string
-  domain?: string
-  project?: string
-}
+export type SignIn = { project?: string } & ({ user: string; password: string; domain?: string } | { credential: string; secret: string })
 
 /** The tab works in the session's project from here on. */
 function entered(session: Session): Session {

@@ -13,7 +13,7 @@ export interface Place {
 /** The pages that the person can go to: those of the project, of administration, and those that no list leads to. */
 export function useNavigation(): { project: Place[]; administration: Place[]; others: Place[] } {
   const { t } = useTranslation()
-  const { runs_instances: runs, is_admin: isAdmin } = useSession()
+  const { runs_instances: runs, is_admin: isAdmin, keystone } = useSession()
   const places = (of: (Place | false)[]) => of.filter((one) => one !== false)
   return {
     project: places([
@@ -25,8 +25,8 @@ export function useNavigation(): { project: Place[]; administration: Place[]; ot
     administration: isAdmin ? places([
       { to: paths.host, icon: <DashboardOutlined />, label: t('admin.host.title') },
       runs && { to: paths.flavors, icon: <AppstoreOutlined />, label: t('nav.flavors') },
-      { to: paths.projects, icon: <ProjectOutlined />, label: t('nav.projects') },
-      { to: paths.users, icon: <TeamOutlined />, label: t('nav.users') },
+      !keystone && { to: paths.projects, icon: <ProjectOutlined />, label: t('nav.projects') },
+      !keystone && { to: paths.users, icon: <TeamOutlined />, label: t('nav.users') },
       { to: paths.audit, icon: <AuditOutlined />, label: t('nav.audit') },
     ]) : [],
     others: places([

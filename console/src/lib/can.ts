@@ -12,7 +12,7 @@ export type ImageAction = 'launch' | 'share' | 'edit' | 'protect' | 'unprotect' 
 export type Reason =
   | 'nothingSelected' | 'oneOnly' | 'readerOnly' | 'busy' | 'notStopped' | 'notRunning' | 'failed' | 'paused' | 'notYours'
   | 'notReady' | 'isProtected' | 'notProtected' | 'sharingOff' | 'publicNotShared' | 'isPublic' | 'deactivated' | 'notActive' | 'noFile' | 'adminOnly'
-  | 'notSharedHere' | 'noImageChosen' | 'noFlavorChosen' | 'isNotPublic' | 'noInstances' | 'everyStore' | 'lastStore' | 'storeGone'
+  | 'notSharedHere' | 'noImageChosen' | 'noFlavorChosen' | 'isNotPublic' | 'noInstances' | 'notInCloud' | 'everyStore' | 'lastStore' | 'storeGone'
   | null
 
 /** Whether the person may do more here than look. */
@@ -21,6 +21,7 @@ export const canChange = (session: Session) => session.is_admin || session.roles
 /** Whether the instance action is possible for one instance. */
 export function canDoOne(action: InstanceAction, instance: Instance, session: Session): Reason {
   if (!canChange(session)) return 'readerOnly'
+  if (action === 'forceOff' && session.of_cloud) return 'notInCloud'
   const { status } = instance
   if (action === 'rename') return null
   if (action === 'delete') return instance['OS-EXT-STS:task_state'] === 'deleting' ? 'busy' : null

@@ -20,6 +20,7 @@ export const en = {
   account: { label: 'Account', signOut: 'Sign out' },
   signIn: {
     title: 'Sign in', user: 'User name', password: 'Password', domain: 'Domain', submit: 'Sign in', otherDomain: 'Another domain',
+    refusedCredential: 'There is no such application credential, its secret is wrong, or it is locked for a while.', credential: 'ID of the application credential', withCredential: 'With an application credential', withPassword: 'With a password',
     refused: 'The user name or the password is wrong, or the account is locked for a while.',
     ended: 'Your session has ended', endedWhat: 'Sign in again to go on; what you have typed is still here.',
   },
@@ -53,6 +54,7 @@ export const en = {
     publicNotShared: 'Everybody sees this image already.', deactivated: 'The image is deactivated.', notActive: 'The image is not deactivated.',
     noFile: 'The image has no bytes to boot from.', notProtected: 'It is not protected.', isPublic: 'It is Public already.',
     notSharedHere: 'It was not shared with this project.', noInstances: 'This deployment runs no instances.',
+    notInCloud: 'The cloud’s Compute service has no such action; an Instance shutdown ends a guest that does not answer after a while.', inKeystone: 'Keystone keeps the users and projects of this cloud; they are administered there.',
     noImageChosen: 'Choose an image first.', noFlavorChosen: 'Choose a flavor first.', isNotPublic: 'It is not Public.',
     adminOnly: 'Only an administrator does this.', everyStore: 'Every store that takes something new has it.',
     lastStore: 'No other store has the image; delete the image instead.', storeGone: 'This deployment has no such store any more.',
@@ -79,6 +81,10 @@ export const en = {
     noNetwork: 'It was launched without a network. Sign in on the serial console or the screen below.', notYet: 'The way in is shown here once it runs.', notRunning: 'It is not running. Start it, and the way in is shown here.',
     noPort: 'No port of the host leads to its port {{port}} (SSH). Sign in on the serial console or the screen below.', noDesktopPort: 'No port of the host leads to its port {{port}} (Remote Desktop). Sign in on the screen below.',
     desktop: 'Remote Desktop (RDP): connect to {{place}}.', tunnel: 'Command that opens a tunnel', windowsPassword: 'The password is the one that was set in Windows or by its image: Effigy knows none.',
+  },
+  cloud: {
+    screen: 'The cloud’s Compute service shows the screen on a page of its own.', prepare: 'Prepare the screen', open: 'Open the screen', serial: 'The serial console of this cloud is for programs only: openstack console url show --serial. The console log is beside it.',
+    connect: 'The address must be reachable from your machine and its security groups must let you in: no port of a host leads to instances of this cloud.', flavors: 'The cloud’s Compute service keeps the flavors; they are changed there.',
   },
   console: {
     log: 'Console log', screen: 'Screen', serial: 'Serial console', silent: 'The guest has printed nothing yet.', notRunning: 'The instance is not running. Start it to open this console.',

@@ -20,6 +20,7 @@ export const ja: Messages = {
   account: { label: 'アカウント', signOut: 'サインアウト' },
   signIn: {
     title: 'サインイン', user: 'ユーザー名', password: 'パスワード', domain: 'ドメイン', submit: 'サインイン', otherDomain: '別のドメイン',
+    refusedCredential: 'アプリケーション認証情報が存在しないか、シークレットが違うか、一時的にロックされています。', credential: 'アプリケーション認証情報の ID', withCredential: 'アプリケーション認証情報でサインイン', withPassword: 'パスワードでサインイン',
     refused: 'ユーザー名かパスワードが違うか、アカウントが一時的にロックされています。',
     ended: 'セッションが終了しました', endedWhat: '続けるにはもう一度サインインしてください。入力中の内容は残っています。',
   },
@@ -46,6 +47,7 @@ export const ja: Messages = {
     isProtected: '保護されています。先に保護を解除してください。', sharingOff: 'この環境ではプロジェクト間のイメージ共有を提供していません。', publicNotShared: 'すでに全員に見えるイメージです。',
     deactivated: '無効化されたイメージです。', notActive: '無効化されていません。', noFile: '起動できるデータがありません。', notProtected: '保護されていません。', isPublic: 'すでに Public イメージです。',
     notSharedHere: 'このプロジェクトに共有されたものではありません。', noInstances: 'この環境ではインスタンスを実行していません。',
+    notInCloud: 'このクラウドの Compute サービスにはない操作です。応答しないゲストは、インスタンスのシャットダウンがしばらくすると終了させます。', inKeystone: 'このクラウドのユーザーとプロジェクトは Keystone で管理されています。',
     noImageChosen: '先にイメージを選択してください。', noFlavorChosen: '先にフレーバーを選択してください。', isNotPublic: 'Public イメージではありません。',
     adminOnly: '管理者だけが行えます。', everyStore: '書き込めるすべてのストアに、すでにあります。',
     lastStore: 'このイメージがある最後のストアです。代わりにイメージを削除してください。', storeGone: 'この環境にはもうないストアです。',
@@ -70,6 +72,10 @@ export const ja: Messages = {
     noNetwork: 'ネットワークなしで作成されたインスタンスです。下のシリアルコンソールか画面からサインインしてください。', notYet: '稼働すると、接続方法がここに表示されます。', notRunning: '稼働していません。起動すると、接続方法がここに表示されます。',
     noPort: 'ポート {{port}}(SSH)につながるホストのポートがありません。下のシリアルコンソールか画面からサインインしてください。', noDesktopPort: 'ポート {{port}}(リモートデスクトップ)につながるホストのポートがありません。下の画面からサインインしてください。',
     desktop: 'リモートデスクトップ(RDP)の接続先: {{place}}', tunnel: 'トンネルを開くコマンド', windowsPassword: 'パスワードは Windows かイメージで設定されたものです。Effigy は知りません。',
+  },
+  cloud: {
+    screen: '画面はクラウドの Compute サービスが自身のページで表示します。', prepare: '画面を準備', open: '画面を開く', serial: 'このクラウドのシリアルコンソールはプログラム専用です: openstack console url show --serial。コンソールログは隣のタブにあります。',
+    connect: 'このアドレスに手元のコンピューターから到達でき、セキュリティグループで許可されている必要があります。このクラウドには、インスタンスにつながるホストのポートはありません。', flavors: 'フレーバーはクラウドの Compute サービスが管理しており、変更もそちらで行います。',
   },
   console: {
     log: 'コンソールログ', screen: '画面', serial: 'シリアルコンソール', silent: 'まだ出力がありません。', notRunning: 'インスタンスは稼働していません。コンソールを開くには起動してください。', ended: '接続が終了しました',

@@ -20,6 +20,7 @@ export const ko: Messages = {
   account: { label: '계정', signOut: '로그아웃' },
   signIn: {
     title: '로그인', user: '사용자 이름', password: '비밀번호', domain: '도메인', submit: '로그인', otherDomain: '다른 도메인',
+    refusedCredential: '없는 애플리케이션 인증 정보이거나, 비밀 값이 맞지 않거나, 잠시 잠겨 있습니다.', credential: '애플리케이션 인증 정보 ID', withCredential: '애플리케이션 인증 정보로 로그인', withPassword: '비밀번호로 로그인',
     refused: '사용자 이름 또는 비밀번호가 맞지 않거나, 계정이 잠시 잠겨 있습니다.',
     ended: '세션이 끝났습니다', endedWhat: '계속하려면 다시 로그인하세요. 입력하던 내용은 그대로 있습니다.',
   },
@@ -46,6 +47,7 @@ export const ko: Messages = {
     isProtected: '보호되어 있습니다. 먼저 보호를 해제하세요.', sharingOff: '이 환경에서는 프로젝트 간 Image 공유를 제공하지 않습니다.', publicNotShared: '이미 모두에게 보이는 Image입니다.',
     deactivated: '비활성화된 Image입니다.', notActive: '비활성화된 Image가 아닙니다.', noFile: '부팅할 데이터가 없는 Image입니다.', notProtected: '보호되어 있지 않습니다.', isPublic: '이미 Public Image입니다.',
     notSharedHere: '이 프로젝트에 공유된 Image가 아닙니다.', noInstances: '이 환경에서는 인스턴스를 실행하지 않습니다.',
+    notInCloud: '이 클라우드의 Compute 서비스에는 없는 작업입니다. 게스트가 응답하지 않으면 인스턴스 종료가 잠시 뒤 강제로 끝냅니다.', inKeystone: '이 클라우드의 사용자와 프로젝트는 Keystone에서 관리합니다.',
     noImageChosen: '먼저 Image를 선택하세요.', noFlavorChosen: '먼저 Flavor를 선택하세요.', isNotPublic: 'Public Image가 아닙니다.',
     adminOnly: '관리자만 할 수 있습니다.', everyStore: '새 데이터를 받는 모든 스토어에 이미 있습니다.',
     lastStore: '이 Image가 있는 마지막 스토어입니다. 대신 Image를 삭제하세요.', storeGone: '이 환경에 더는 없는 스토어입니다.',
@@ -70,6 +72,10 @@ export const ko: Messages = {
     noNetwork: '네트워크 없이 만든 인스턴스입니다. 아래의 시리얼 콘솔이나 화면에서 로그인하세요.', notYet: '실행되면 접속 방법이 여기에 표시됩니다.', notRunning: '실행 중이 아닙니다. 시작하면 접속 방법이 여기에 표시됩니다.',
     noPort: '{{port}}번 포트(SSH)로 이어지는 호스트 포트가 없습니다. 아래의 시리얼 콘솔이나 화면에서 로그인하세요.', noDesktopPort: '{{port}}번 포트(원격 데스크톱)로 이어지는 호스트 포트가 없습니다. 아래의 화면에서 로그인하세요.',
     desktop: '원격 데스크톱(RDP) 주소: {{place}}', tunnel: '터널을 여는 명령', windowsPassword: '비밀번호는 Windows나 Image에서 정한 것이며, Effigy는 알지 못합니다.',
+  },
+  cloud: {
+    screen: '화면은 클라우드의 Compute 서비스가 자체 페이지에서 보여 줍니다.', prepare: '화면 준비', open: '화면 열기', serial: '이 클라우드의 시리얼 콘솔은 프로그램으로만 쓸 수 있습니다: openstack console url show --serial. 콘솔 로그는 옆 탭에 있습니다.',
+    connect: '내 컴퓨터에서 이 주소에 닿을 수 있어야 하고 보안 그룹이 접속을 허용해야 합니다. 이 클라우드에는 인스턴스로 이어지는 호스트 포트가 없습니다.', flavors: 'Flavor는 클라우드의 Compute 서비스에서 관리하며, 그곳에서 변경합니다.',
   },
   console: {
     log: '콘솔 로그', screen: '화면', serial: '시리얼 콘솔', silent: '아직 출력이 없습니다.', notRunning: '인스턴스가 실행 중이 아닙니다. 콘솔을 열려면 시작하세요.', ended: '연결이 끝났습니다',

@@ -17,7 +17,7 @@ use crate::{
         body::JsonBody,
         caller::{self, Asked},
         client::Client,
-        cookie,
+        cloud, cookie,
         error::Answer,
         paging, times,
         trail::{RequestId, Trail},
@@ -26,17 +26,22 @@ use crate::{
     identity::{
         Caller, DEFAULT_DOMAIN, Session,
         passwords::Secret,
-        projects::ListProjects,
         sign_in::{Named, Proof, WantedScope},
     },
 };
 
+/// A person's proof: a password, or an application credential by its id.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(untagged)]
+enum Proven {
+    Password { user: String, password: Secret, domain: Option<String> },
+    Credential { credential: String, secret: Secret },
+}
+
+#[derive(Deserialize)]
 pub(super) struct Begin {
-    user: String,
-    password: Secret,
-    domain: Option<String>,
+    #[serde(flatten)]
+    proof: Proven,
     /// The project to work in, by id: where this person worked last. Another is taken when it is not theirs.
     project: Option<String>,
 }
@@ -59,8 +64,7 @@ pub(super) async fn begin(
     cookie::check_origin(&rooms, &headers)?;
     // A browser that cannot be given a cookie is refused before the password is checked.
     cookie::begin(&headers, "", None)?;
-    let domain = body.domain.filter(|domain| !domain.is_empty()).unwrap_or_else(|| DEFAULT_DOMAIN.into());
-    let proofs = [Proof::Password { user: Named::Name { name: body.user, domain }, password: body.password }];
+    let proofs = [proof(body.proof)];
     trail.tries(&proofs);
     let (token, session) = rooms.identity.sign_in(&proofs, &WantedScope::Default, client.0).await?;
     let caller = rooms.identity.caller(&token, request.0, client.0).await?;
@@ -74,6 +78,16 @@ pub(super) async fn begin(
     Ok(with(begun, cookies))
 }
 
+fn proof(proven: Proven) -> Proof {
+    match proven {
+        Proven::Password { user, password, domain } => {
+            let domain = domain.filter(|domain| !domain.is_empty()).unwrap_or_else(|| DEFAULT_DOMAIN.into());
+            Proof::Password { user: Named::Name { name: user, domain }, password }
+        }
+        Proven::Credential { credential, secret } => Proof::Credential { credential, user: None, secret },
+    }
+}
+
 /// Moves a fresh session into the project worked in last, or else into any, when it is in none yet.
 async fn settle(
     rooms: &Rooms,
@@ -85,12 +99,12 @@ async fn settle(
     if session.project().is_some_and(|project| last.as_ref().is_none_or(|last| *last == project.id.to_string())) {
         return Ok((token, session));
     }
-    let own = rooms.identity.projects_of(caller, caller.user.id, &enabled()).await?;
-    let last = own.iter().find(|project| Some(&project.id) == last.as_ref());
-    let Some(project) = last.or_else(|| own.first().filter(|_| session.project().is_none())) else {
+    let own = rooms.identity.own_projects(caller, paging::MAX_PAGE).await?;
+    let last = own.iter().find(|(id, _)| Some(id) == last.as_ref());
+    let Some((project, _)) = last.or_else(|| own.first().filter(|_| session.project().is_none())) else {
         return Ok((token, session));
     };
-    enter(rooms, caller, &token, project.id.clone()).await
+    enter(rooms, caller, &token, project.clone()).await
 }
 
 /// Exchanges the token for one in another project. The old one goes on: other tabs and uploads work with it.
@@ -149,14 +163,11 @@ fn id_of(session: &Session) -> Option<String> {
     session.project().map(|project| project.id.to_string())
 }
 
-fn enabled() -> ListProjects<'static> {
-    ListProjects { enabled: Some(true), limit: paging::MAX_PAGE, ..ListProjects::default() }
-}
-
 /// The user who is signed in, the project, and the features of this deployment.
 async fn shown(rooms: &Rooms, caller: &Caller, session: &Session) -> Result<Value> {
-    let own = rooms.identity.projects_of(caller, caller.user.id, &enabled()).await?;
-    let projects: Vec<_> = own.iter().map(|project| json!({"id": project.id, "name": project.name})).collect();
+    let own = rooms.identity.own_projects(caller, paging::MAX_PAGE).await?;
+    let projects: Vec<_> = own.iter().map(|(id, name)| json!({"id": id, "name": name})).collect();
+    let of_cloud = cloud::has_compute(rooms, session);
     let roles: Vec<_> = session.roles.iter().map(|role| &role.name).collect();
     Ok(json!({
         "user": {"id": session.user.id, "name": session.user.name, "domain": session.user_domain.name},
@@ -166,7 +177,9 @@ async fn shown(rooms: &Rooms, caller: &Caller, session: &Session) -> Result<Valu
         "is_admin": caller.is_admin(),
         "expires_at": times::micros_z(session.expires_ms),
         "sharing": rooms.images.sharing(),
-        "runs_instances": rooms.instances.are_enabled(),
+        "runs_instances": rooms.instances.are_enabled() || of_cloud,
+        "of_cloud": of_cloud,
+        "keystone": rooms.identity.keystone().is_some(),
         "cleans": rooms.instances.can_clean(),
         "stores": rooms.stores.all().len(),
         "version": env!("CARGO_PKG_VERSION"),

@@ -47,6 +47,8 @@ struct State {
     events: Vec<Value>,
     projects: HashMap<String, Vec<String>>,
     catalog: Value,
+    /// The proofs of people, as `auth.identity` has them, and the tokens that these make.
+    proofs: Vec<(Value, String)>,
     /// Method, path and the token that a request was about.
     asked: Vec<(String, String, String)>,
     sign_ins: usize,
@@ -163,6 +165,21 @@ impl Fake {
         state.events.extend(event);
     }
 
+    /// Lets this proof make a token, which exists.
+    pub fn takes(&self, proof: Value, token: &str) {
+        self.state().proofs.push((proof, token.to_owned()));
+    }
+
+    /// Whether it knows a token.
+    pub fn knows(&self, token: &str) -> bool {
+        self.state().tokens.contains_key(token)
+    }
+
+    /// The requests with this method and path.
+    pub fn asked(&self, method: &str, path: &str) -> usize {
+        self.state().asked.iter().filter(|(of, at, _)| of == method && at == path).count()
+    }
+
     /// The catalog of every token has an image service at this address, in the region `Other`.
     pub fn lists(&self, url: &str) {
         let endpoint =
@@ -201,6 +218,25 @@ impl Drop for Fake {
         if let Some(serving) = &self.serving {
             serving.abort();
         }
+    }
+}
+
+impl State {
+    /// The token that somebody's proof makes; of a token that is exchanged, one in the project that is asked for.
+    fn proven(&mut self, auth: &Value) -> Option<String> {
+        let identity = &auth["identity"];
+        let made = self.proofs.iter().find(|(proof, _)| proof == identity).map(|(_, token)| token.clone());
+        let Some(parent) = identity["token"]["id"].as_str() else { return made };
+        let project = auth["scope"]["project"]["id"].as_str()?;
+        let projects = self.projects.get(parent)?.clone();
+        projects.iter().find(|id| *id == project)?;
+        let mut body = self.tokens.get(parent)?.clone();
+        body["project"]["id"] = json!(project);
+        body["project"]["name"] = json!(project.trim_start_matches('0'));
+        let token = format!("gAAAA-exchanged-{}", self.tokens.len());
+        self.projects.insert(token.clone(), projects);
+        self.tokens.insert(token.clone(), body);
+        Some(token)
     }
 }
 
@@ -273,6 +309,9 @@ fn answer(
     let header = |name: &str| headers.get(name).map(String::as_str).unwrap_or_default();
     if (method, path) == ("POST", "/v3/auth/tokens") {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        if let Some(made) = state.proven(&body["auth"]) {
+            return (201, format!("X-Subject-Token: {made}\r\n"), json!({"token": state.tokens[&made]}));
+        }
         if body["auth"]["identity"]["password"]["user"]["password"] != PASSWORD {
             return none(401);
         }
@@ -283,12 +322,16 @@ fn answer(
     let bearer = header("x-auth-token");
     if path == "/v3/auth/projects" {
         let projects = state.projects.get(bearer).cloned().unwrap_or_default();
-        let projects: Vec<_> = projects.into_iter().map(|id| json!({"id": id, "name": "p"})).collect();
+        let named = |id: String| json!({"id": id, "name": id.trim_start_matches('0')});
+        let projects: Vec<_> = projects.into_iter().map(named).collect();
         return (
             if state.tokens.contains_key(bearer) { 200 } else { 401 },
             String::new(),
             json!({"projects": projects}),
         );
+    }
+    if (method, path) == ("DELETE", "/v3/auth/tokens") {
+        return none(if state.tokens.remove(header("x-subject-token")).is_some() { 204 } else { 404 });
     }
     if path == "/v3/auth/catalog" && state.tokens.contains_key(bearer) {
         return (200, String::new(), json!({"catalog": state.catalog}));

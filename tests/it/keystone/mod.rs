@@ -3,7 +3,10 @@
 
 mod away;
 mod callers;
+mod compute;
+mod console;
 pub mod fake;
+mod nova;
 mod rules;
 mod tls;
 

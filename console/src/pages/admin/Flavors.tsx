@@ -8,6 +8,7 @@ import { Failure } from '../../components/Failure'
 import { Name } from '../../components/Name'
 import { PageHead } from '../../components/PageHead'
 import { useFail } from '../../components/useFail'
+import { useSession } from '../../components/useSession'
 import { useWidth } from '../../components/useWidth'
 import { FormDialog } from '../../components/FormDialog'
 import { bytes } from '../../lib/bytes'
@@ -18,6 +19,7 @@ export function Flavors() {
   const fail = useFail()
   const queries = useQueryClient()
   const [dialog, setDialog] = useState<'create' | Flavor>()
+  const { of_cloud: ofCloud } = useSession()
   const width = useWidth()
   const sizes = ({ vcpus, ram, disk }: Flavor) => [`${vcpus} vCPU`, bytes(ram * 1024 * 1024), disk === 0 ? t('flavor.ofImage') : `${disk} GiB`]
   const { data, error, isPending, refetch } = useQuery(flavorsQuery)
@@ -35,8 +37,9 @@ export function Flavors() {
   return (
     <>
       <PageHead title={t('nav.flavors')}>
-        <Button type="primary" icon={<PlusOutlined aria-hidden />} onClick={() => setDialog('create')}>{t('flavors.create')}</Button>
+        {!ofCloud && <Button type="primary" icon={<PlusOutlined aria-hidden />} onClick={() => setDialog('create')}>{t('flavors.create')}</Button>}
       </PageHead>
+      {ofCloud && <p className="quiet lead">{t('cloud.flavors')}</p>}
       {error ? (
         <Failure error={error} retry={() => void refetch()} />
       ) : (
@@ -55,15 +58,15 @@ export function Flavors() {
                 { title: t('flavor.disk'), key: 'disk', align: 'right' as const, className: 'number', width: 140, render: (_: unknown, flavor: Flavor) => sizes(flavor)[2] },
               ]),
               ...(width < 992 ? [] : [{ title: 'ID', dataIndex: 'id', render: (id: string) => <span className="mono quiet">{id}</span> }]),
-              {
-                title: '', key: 'do', align: 'right',
-                render: (_, flavor) => (
+              ...(ofCloud ? [] : [{
+                title: '', key: 'do', align: 'right' as const,
+                render: (_: unknown, flavor: Flavor) => (
                   <div className="row-acts">
                     <Button size="small" onClick={() => setDialog(flavor)}>{t('admin.flavors.edit')}</Button>
                     <Button size="small" onClick={() => remove(flavor)}>{t('flavors.delete.submit')}</Button>
                   </div>
                 ),
-              },
+              }]),
             ]}
           />
         </div>

@@ -4,6 +4,7 @@ import type { Image } from '../../api/images'
 import { type Instance, isChanging } from '../../api/instances'
 import { forwardsQuery } from '../../api/network'
 import { Failure } from '../../components/Failure'
+import { useSession } from '../../components/useSession'
 import { isHere, isWindows, leadsTo, sshLine, tunnelLine, userOf } from '../../lib/connect'
 import { CopyBlock } from '../../ui/CopyBlock'
 
@@ -12,13 +13,15 @@ const [SSH, REMOTE_DESKTOP] = [22, 3389]
 /** How to get into an instance; or why that is not possible, and what to do. */
 export function Connect({ instance, image }: { instance: Instance; image: Image | undefined }) {
   const { t } = useTranslation()
+  const { of_cloud: ofCloud } = useSession()
   const isRunning = instance.status === 'ACTIVE'
   const hasNetwork = Object.keys(instance.addresses).length > 0
-  const { data: forwards, error } = useQuery({ ...forwardsQuery(instance.id), enabled: isRunning && hasNetwork })
+  const { data: forwards, error } = useQuery({ ...forwardsQuery(instance.id), enabled: isRunning && hasNetwork && !ofCloud })
   const say = () => {
     if (!hasNetwork) return <p className="quiet">{t('connect.noNetwork')}</p>
     if (isChanging(instance)) return <p className="quiet">{t('connect.notYet')}</p>
     if (!isRunning) return <p className="quiet">{t('connect.notRunning')}</p>
+    if (ofCloud) return <InCloud instance={instance} image={image} />
     if (error) return <Failure error={error} />
     if (!forwards) return <p className="quiet">…</p>
     const port = isWindows(image) ? REMOTE_DESKTOP : SSH
@@ -31,6 +34,24 @@ export function Connect({ instance, image }: { instance: Instance; image: Image 
       <h2 id="connect">{t('connect.title')}</h2>
       {say()}
     </section>
+  )
+}
+
+/** In a cloud an instance has addresses of its networks, and no port of a host leads to it. */
+function InCloud({ instance, image }: { instance: Instance; image: Image | undefined }) {
+  const { t } = useTranslation()
+  const all = Object.values(instance.addresses).flat()
+  const address = all.find((one) => one['OS-EXT-IPS:type'] === 'floating') ?? all[0]
+  const user = userOf(image)
+  if (!address) return <p className="quiet">{t('connect.noNetwork')}</p>
+  return (
+    <>
+      {isWindows(image) ? <p className="lead">{t('connect.desktop', { place: address.addr })}</p> : <CopyBlock label={t('connect.line')} text={sshLine({ place: `${address.addr}:${SSH}`, user, key: instance.key_name, through: undefined })} />}
+      <ul className="plain-list quiet small">
+        <li>{t('cloud.connect')}</li>
+        {!user && !isWindows(image) && <li>{t('connect.noUser')}</li>}
+      </ul>
+    </>
   )
 }
 

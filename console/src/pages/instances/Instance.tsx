@@ -13,10 +13,12 @@ import { Missing } from '../../components/Missing'
 import { NotFound } from '../../components/NotFound'
 import { PageHead } from '../../components/PageHead'
 import { ImageStatusBadge, InstanceStatusBadge } from '../../components/StatusBadge'
+import { useSession } from '../../components/useSession'
 import { Told } from '../../components/Told'
 import { visible } from '../../lib/text'
 import { paths } from '../../paths'
 import { Facts } from '../../ui/Facts'
+import { CloudScreen } from './CloudScreen'
 import { Connect } from './Connect'
 import { ConsoleLog } from './ConsoleLog'
 import { flavorText } from './Instances'
@@ -46,6 +48,7 @@ export function InstancePage() {
 function Details({ instance }: { instance: Instance }) {
   const { t } = useTranslation()
   const navigate = useNavigate()
+  const { of_cloud: ofCloud } = useSession()
   const [tab, setTab] = useState('log')
   const { actions, dialogs } = useInstanceActions([instance], () => void navigate(paths.instances))
   const imageId = instance.image === '' ? '' : instance.image.id
@@ -88,8 +91,8 @@ function Details({ instance }: { instance: Instance }) {
           destroyOnHidden
           items={[
             { key: 'log', label: t('console.log'), children: <ConsoleLog instance={instance} /> },
-            { key: 'screen', label: t('console.screen'), children: whileRunning(<Screen id={instance.id} />) },
-            { key: 'serial', label: t('console.serial'), children: whileRunning(<Serial id={instance.id} />) },
+            { key: 'screen', label: t('console.screen'), children: whileRunning(ofCloud ? <CloudScreen id={instance.id} /> : <Screen id={instance.id} />) },
+            { key: 'serial', label: t('console.serial'), children: ofCloud ? <p className="quiet">{t('cloud.serial')}</p> : whileRunning(<Serial id={instance.id} />) },
             { key: 'history', label: t('instance.history'), children: <History id={instance.id} /> },
           ]}
         />
