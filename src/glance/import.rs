@@ -205,6 +205,9 @@ impl Import<'_> {
             _ => None,
         };
         let is_changed = self.switch(there, &here, bytes.is_some()).await? | self.share(there).await?;
+        if bytes.is_some() || is_changed || !matches!(before, Before::Same) {
+            self.images.record_adoption(&here).await?;
+        }
         let mut report = locked(report);
         match (bytes, &before) {
             (Some(bytes), _) => {

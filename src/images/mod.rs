@@ -50,12 +50,14 @@ use crate::{
     fetch::Fetcher,
     identity::{
         Caller, Identity, ProjectRef,
+        audit::Event,
         image_policy::{self, ImageAction, ImageFacts},
     },
     ids::{ImageId, JobId, ProjectId},
     inspect::Inspector,
     model::{
         Step,
+        event::Outcome,
         usage::{ImageUsage, Limits},
     },
     queue::Queue,
@@ -204,6 +206,27 @@ impl Images {
         self.record_override(caller, image.id, None, &image).await?;
         self.0.db.insert_image(&image, 0, self.0.limits).await?;
         Ok(image)
+    }
+
+    /// Writes into the audit that the operator brought an image over, or brought it up to date.
+    ///
+    /// # Errors
+    /// `Unavailable` when it cannot be written.
+    pub async fn record_adoption(&self, image: &Image) -> Result<()> {
+        let Caller { user, request_id, .. } = Caller::operator();
+        self.0
+            .identity
+            .record(Event {
+                request_id,
+                user_name: Some(user.name),
+                project_id: Some(image.owner.to_string()),
+                action: "image.adopt".into(),
+                target_id: Some(image.id.to_string()),
+                outcome: Outcome::Success,
+                status: 200,
+                ..Event::default()
+            })
+            .await
     }
 
     /// Shows an image.

@@ -102,6 +102,24 @@ async fn every_image_comes_over_as_it_is_in_glance() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn each_image_that_comes_over_is_an_event_of_the_audit() {
+    let glance = Glance::start().await;
+    let images = ["a", "b"].map(|name| glance.image(name, &noise(name, 5_000), json!({"owner": "0a1b2c"})));
+    let mut effigy = Effigy::prepared(SHARING);
+    import_all(&effigy, &glance);
+    import_all(&effigy, &glance);
+    effigy.run().await;
+    let said = effigy.admin().await.get("/effigy/v1/audit?action=image.adopt").await.expect(200).json();
+    let events = said["events"].as_array().unwrap();
+    let mut targets: Vec<_> = events.iter().map(|event| event["target_id"].as_str().unwrap()).collect();
+    targets.sort_unstable();
+    let mut expected: Vec<_> = images.iter().map(String::as_str).collect();
+    expected.sort_unstable();
+    assert_eq!(targets, expected, "one for each, and none for the run that found nothing to do");
+    assert_eq!([&events[0]["user_name"], &events[0]["project_id"]], [&json!("operator"), &json!("0a1b2c")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_import_that_is_killed_goes_on_where_it_was() {
     let mut glance = Glance::start().await;
     let images: Vec<String> =
