@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build console demo demo-stop test console-test guide guide-pictures inside conformance keystone import-glance faults siege fuzz guests bench check fmt clean-demo
+.PHONY: help build console demo demo-stop test console-test guide guide-pictures inside conformance keystone import-glance openstack openstack-tempest openstack-figures faults siege fuzz guests bench check fmt clean-demo
 
 # Where the demonstration keeps everything.
 EFFIGY_DEMO ?= $(CURDIR)/.demo
@@ -82,6 +82,18 @@ keystone: build ## a real Keystone and OpenStack's middleware: the same requests
 import-glance: build ## a real Glance with 200 images: brought over, killed on the way, nothing differs
 	@scripts/install.sh run clients
 	@scripts/import-glance.sh
+
+openstack: build ## a real OpenStack with Effigy in Glance's place: boots, snapshots, shelves real guests (slow, as root)
+	@scripts/install.sh run guests test clients openstack
+	@scripts/openstack.sh
+
+openstack-tempest: build ## Tempest's tests of images and servers in that cloud, beside a real Glance (slow, as root)
+	@scripts/install.sh run guests clients openstack
+	@scripts/openstack.sh tempest
+
+openstack-figures: build ## boots, snapshots, bytes and memory in that cloud, beside a real Glance (slow, as root)
+	@scripts/install.sh run guests clients openstack
+	@scripts/openstack.sh figures
 
 guests: ## the test guests, in ./.cache/guests
 	@scripts/install.sh guests run

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what this machine lacks of the Debian packages that Effigy needs, and for `check` cargo-deny.
 #
-#   scripts/install.sh PURPOSE...      purposes: build run guests debian-guest clients test browser pictures fuzz bench check
+#   scripts/install.sh PURPOSE...      purposes: build run guests debian-guest clients test openstack browser pictures fuzz bench check
 #
 # It looks for the thing itself (a program, a file), never for a package: a machine may have a newer
 # qemu-img from backports or its own Rust, and asking apt for the stock package beside it fails.
@@ -10,6 +10,7 @@ set -euo pipefail
 
 missing=()
 stale=
+without_daemons=
 
 # need PACKAGE TEST...: notes the package when the test fails.
 need() {
@@ -81,6 +82,25 @@ for purpose in "$@"; do
         need xz-utils program xz
         need strace program strace
         ;;
+    openstack)
+        # Debian's OpenStack. Each daemon is started by the test itself, and nova-compute out of python3-nova: its own package
+        # would bring QEMU for every processor that there is.
+        for package in keystone placement glance nova libvirt; do
+            need "python3-$package" file "/usr/lib/python3/dist-packages/$package*"
+        done
+        need glance-common file /usr/share/glance-common/glance-api-paste.ini
+        need nova-common file /usr/share/nova-common/api-paste.ini
+        need nova-conductor program nova-conductor
+        need nova-scheduler program nova-scheduler
+        need mariadb-server program mariadbd
+        need rabbitmq-server program rabbitmq-server
+        need python3-amqp file /usr/lib/python3/dist-packages/amqp
+        need libvirt-daemon program libvirtd
+        need libvirt-daemon-driver-qemu file '/usr/lib/*/libvirt/connection-driver/libvirt_driver_qemu.so'
+        need genisoimage program genisoimage
+        need libvirt-clients program virsh
+        without_daemons=1
+        ;;
     fuzz)
         need g++ program g++
         ;;
@@ -126,8 +146,18 @@ if [ ${#missing[@]} -gt 0 ] || [ -n "$stale" ]; then
     "${as_root[@]}" mkdir -p /etc/postgresql-common
     [ -e /etc/postgresql-common/createcluster.conf ] ||
         echo 'create_main_cluster = false' | "${as_root[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
+    # The packages of a cloud would all start their daemons.
+    policy=/usr/sbin/policy-rc.d
+    if [ -n "$without_daemons" ] && [ ! -e $policy ]; then
+        may_start_again() { "${as_root[@]}" rm -f "$policy"; }
+        trap may_start_again EXIT
+        printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee $policy >/dev/null
+        "${as_root[@]}" chmod +x $policy
+    fi
     [ ${#missing[@]} = 0 ] ||
         "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    # The shell is replaced below, and its trap with it.
+    if trap -p EXIT | grep -q may_start_again; then may_start_again; fi
     # An installation may remove what conflicts with it: qemu-utils of the backports goes when QEMU of the release comes.
     # So everything is looked for once more.
     [ -n "${INSTALLED_ONCE:-}" ] || INSTALLED_ONCE=1 exec "$0" "$@"

@@ -1,6 +1,7 @@
-"""Serves Keystone or Glance on a port of 127.0.0.1, a thread for each connection: serve.py PORT keystone|glance.
+"""Serves a service on a port of 127.0.0.1, a thread for each connection: serve.py PORT keystone|glance|placement.
 
-Keystone's settings are in OS_KEYSTONE_CONFIG_FILES, Glance's in the folder OS_GLANCE_CONFIG_DIR."""
+Keystone's settings are in OS_KEYSTONE_CONFIG_FILES, those of the others in the folder OS_GLANCE_CONFIG_DIR or
+OS_PLACEMENT_CONFIG_DIR."""
 import socketserver
 import sys
 from wsgiref import simple_server
@@ -33,6 +34,11 @@ def glance():
     return init_app()
 
 
-# Both read the command line themselves, and know no port.
-port, application = int(sys.argv.pop(1)), {"keystone": keystone, "glance": glance}[sys.argv.pop(1)]
+def placement():
+    from placement.wsgi import init_application
+    return init_application()
+
+
+# They read the command line themselves, and know no port.
+port, application = int(sys.argv.pop(1)), {"keystone": keystone, "glance": glance, "placement": placement}[sys.argv.pop(1)]
 simple_server.make_server("127.0.0.1", port, application(), Server, Handler).serve_forever()

@@ -1,9 +1,11 @@
 """The processes: Keystone with SQLite, as often as it is asked for, and a service that asks it."""
 import atexit
 import base64
+import contextlib
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -64,20 +66,28 @@ class Process:
     def __init__(self, log, command, **env):
         self.log = log
         with open(log, "ab") as out:
-            self.child = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **env})
+            self.child = subprocess.Popen(command, stdout=out, stderr=out, env={**os.environ, **env},
+                                          start_new_session=True)
         # However the script ends, nothing of it goes on.
         atexit.register(self.stop)
 
     def stop(self):
+        if self.child.poll() is not None:
+            return
         self.child.terminate()
-        self.child.wait()
+        try:
+            self.child.wait(20)
+        finally:
+            # And those that it started.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.child.pid, signal.SIGKILL)
 
 
 class Keystone:
     """Keystone in a folder. Several may serve the same database, with tokens of other lengths."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, database=None):
+        self.folder, self.database = folder, database or f"sqlite:///{folder}/keystone.db"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/v3"
         for keys in ("fernet", "credential"):
@@ -95,7 +105,7 @@ class Keystone:
         path.write_text(f"""[DEFAULT]
 use_stderr = true
 [database]
-connection = sqlite:///{self.folder}/keystone.db
+connection = {self.database}
 [token]
 expiration = {seconds}
 [fernet_tokens]
