@@ -1,5 +1,5 @@
 // The edges of the usual: too large, too many, too far down the page, and the question before something harmful.
-import { additional, expect, row, select, signIn, test as base, to, toProject } from './acts'
+import { additional, expect, LAPTOP, row, select, signIn, test as base, to, toProject } from './acts'
 import { type Furnished, Service } from './service'
 
 const MIB = 1 << 20
@@ -52,6 +52,7 @@ test('a picker that shows a part says of how many', async ({ page, edge }) => {
 
 test('the button that shares stays in sight, however many projects are chosen', async ({ page, edge }) => {
   const { service } = edge
+  await page.setViewportSize(LAPTOP)
   await signIn(page, service.url)
   await toProject(page, 'web')
   await page.goto(`${service.url}/images?kind=private&search=small-7`)

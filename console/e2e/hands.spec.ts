@@ -150,6 +150,17 @@ test('no page of administration is wider than its window', async ({ page, cloud 
       await expect.poll(() => stickingOut(page), `${path} at ${width}`).toEqual([])
     }
   }
+  // Nor does anything stick out of a dialog.
+  await page.setViewportSize({ width: 390, height: 860 })
+  for (const [path, name, button] of [['/projects', /^web /, 'Members'], ['/projects', /^web /, 'Quota'], ['/flavors', /^m1\.tiny/, 'Edit'], ['/users', /^rita/, 'New password']] as const) {
+    await page.goto(service.url + path)
+    await page.getByRole('row', { name }).getByRole('button', { name: button, exact: true }).click()
+    const dialog = page.getByRole('dialog')
+    await expect(dialog.getByRole('button').first()).toBeVisible()
+    await settled(page)
+    const out = dialog.evaluate((box) => [...box.querySelectorAll('button, input, .ant-select')].filter((one) => one.getBoundingClientRect().right > box.getBoundingClientRect().right).map((one) => one.outerHTML.slice(0, 120)))
+    expect(await out, button).toEqual([])
+  }
 })
 
 test('a list that is sorted by its address says so', async ({ page, cloud }) => {

@@ -38,7 +38,7 @@ export function Roles({ project, onClose }: { project: ProjectRecord; onClose: (
           },
         ]}
       />
-      <Space style={{ marginTop: 14 }}>
+      <Space wrap style={{ marginTop: 14 }}>
         <Select aria-label={t('roles.user')} placeholder={t('roles.user')} style={{ width: 220 }} value={user} onChange={setUser} showSearch={{ optionFilterProp: 'label' }} options={users.map(({ id, name }) => ({ value: id, label: name }))} />
         <Select aria-label={t('roles.role')} placeholder={t('roles.role')} style={{ width: 160 }} value={role} onChange={setRole} options={roles.map(({ id, name }) => ({ value: id, label: name }))} />
         <Button type="primary" disabled={!user || !role} onClick={() => user && role && void change(grant(project.id, user, role))}>{t('roles.grant')}</Button>

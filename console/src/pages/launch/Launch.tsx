@@ -132,7 +132,7 @@ export function LaunchPage() {
                 }}
                 columns={[
                   { title: t('column.name'), render: (_, row) => <>{row.name}{lacks(row) && <div className="quiet small">{t('launch.needs', { what: lacks(row) })}</div>}</>, },
-                  { title: 'vCPU', dataIndex: 'vcpus', width: isWide ? undefined : 52, align: 'right', className: 'number' },
+                  { title: 'vCPU', dataIndex: 'vcpus', width: isWide ? undefined : 58, align: 'right', className: 'number' },
                   { title: t('flavor.memory'), width: isWide ? undefined : 76, align: 'right', className: 'number', render: (_, { ram }) => bytes(ram * MIB) },
                   ...(isWide ? [{ title: t('flavor.disk'), align: 'right' as const, className: 'number', render: (_: unknown, { disk }: Flavor) => (disk === 0 ? t('flavor.ofImage') : `${disk} GiB`) }] : []),
                 ]}
