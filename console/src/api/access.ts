@@ -1,6 +1,5 @@
 // The Identity API, as a person uses it for programs of their own.
 import { queryOptions } from '@tanstack/react-query'
-import { ApiError } from './errors'
 import { ask, effigy } from './http'
 
 interface Endpoint {
@@ -82,17 +81,11 @@ export interface OwnSession {
   projects: string[]
 }
 
-/** The sessions of the person; nothing where another service keeps them. */
+/** The sessions of the person. */
 export const ownSessionsQuery = queryOptions({
   queryKey: ['own-sessions'],
-  queryFn: async ({ signal }) => {
-    try {
-      return (await effigy<{ sessions: OwnSession[] }>('/sessions', { signal })).sessions
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 404) return null
-      throw error
-    }
-  },
+  queryFn: ({ signal }) => effigy<{ sessions: OwnSession[] }>('/sessions', { signal }),
+  select: (answer: { sessions: OwnSession[] }) => answer.sessions,
 })
 
 export const endSession = (id: string) => effigy<void>(`/sessions/${id}`, { method: 'DELETE' })

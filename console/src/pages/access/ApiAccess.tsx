@@ -44,7 +44,7 @@ export function ApiAccess() {
         )}
       </section>
       <Credentials place={place} />
-      <Sessions />
+      {!session.keystone && <Sessions />}
       <Password />
     </>
   )

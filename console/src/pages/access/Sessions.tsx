@@ -20,7 +20,6 @@ export function Sessions() {
     onError: (error) => fail(t('access.sessions.end'), error),
     onSettled: () => queries.invalidateQueries({ queryKey: ownSessionsQuery.queryKey }),
   })
-  if (data === null) return null
   const others = data?.filter(({ is_this }) => !is_this) ?? []
   return (
     <section className="card padded" aria-labelledby="sessions">

@@ -57,7 +57,7 @@ function Details({ instance }: { instance: Instance }) {
   const isRunning = instance.status === 'ACTIVE'
   const whileRunning = (child: ReactNode) =>
     isRunning ? <Suspense fallback={<div className="screen" />}>{child}</Suspense> : <Alert type="info" showIcon title={t('console.notRunning')} />
-  const restarts = useQuery({ ...guestRestartsQuery(instance.id), enabled: isRunning }).data ?? 0
+  const restarts = useQuery({ ...guestRestartsQuery(instance.id), enabled: isRunning && !ofCloud }).data ?? 0
   const imageLink = imageId ? <Link to={paths.image(imageId)}>{image?.name ?? imageId}</Link> : '–'
   return (
     <>
