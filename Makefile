@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build console demo demo-stop test console-test guide guide-pictures inside conformance keystone import-glance openstack openstack-tempest openstack-figures faults siege fuzz guests bench check fmt clean-demo
+.PHONY: help build console demo demo-stop test console-test guide guide-pictures inside conformance keystone import-glance openstack openstack-console openstack-tempest openstack-figures faults siege fuzz guests bench check fmt clean-demo
 
 # Where the demonstration keeps everything.
 EFFIGY_DEMO ?= $(CURDIR)/.demo
@@ -86,6 +86,10 @@ import-glance: build ## a real Glance with 200 images: brought over, killed on t
 openstack: build ## a real OpenStack with Effigy in Glance's place: boots, snapshots, shelves real guests (slow, as root)
 	@scripts/install.sh run guests test clients openstack
 	@scripts/openstack.sh
+
+openstack-console: build ## the guide by clicks at the console of that cloud (slow, as root)
+	@scripts/install.sh run guests browser clients openstack
+	@scripts/openstack.sh console
 
 openstack-tempest: build ## Tempest's tests of images and servers in that cloud, beside a real Glance (slow, as root)
 	@scripts/install.sh run guests clients openstack

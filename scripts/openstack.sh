@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Effigy in Glance's place in a real OpenStack on loopback: Debian's Keystone, Placement and Nova with real guests.
 #
-#   scripts/openstack.sh [PART...]      moving and guide; or tempest, or figures
-#                                       (or: make openstack, openstack-tempest, openstack-figures)
+#   scripts/openstack.sh [PART...]      moving and guide; or console, tempest, or figures
+#                                       (or: make openstack, openstack-console, openstack-tempest, openstack-figures)
 # Everything is in a temporary folder; KEEP=1 keeps it. It needs root, for libvirt. It ends with one line, and in failure at
 # the first thing that is not as it should be.
 set -euo pipefail

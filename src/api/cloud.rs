@@ -69,9 +69,12 @@ pub fn compute_routes() -> Router<Api> {
 }
 
 /// Whether the console's pages of instances are of the cloud's Compute service.
-pub(super) fn has_compute(rooms: &Rooms, session: &Session) -> bool {
+pub(super) async fn has_compute(rooms: &Rooms, session: &Session) -> Result<bool> {
     let keystone = rooms.identity.keystone().filter(|_| !rooms.instances.are_enabled());
-    keystone.zip(session.bearer.as_ref()).is_some_and(|(keystone, bearer)| keystone.has_compute(bearer.expose()))
+    match keystone.zip(session.bearer.as_ref()) {
+        Some((keystone, bearer)) => keystone.has_compute(bearer.expose()).await,
+        None => Ok(false),
+    }
 }
 
 /// A request of the console, and what goes on of it.

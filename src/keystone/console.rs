@@ -98,9 +98,13 @@ impl Keystone {
         self.handed_on(bearer, answer, "The cloud's Compute service")
     }
 
-    /// Whether the catalog has a Compute service for a token, as far as the token is remembered.
-    pub fn has_compute(&self, bearer: &str) -> bool {
-        self.at_hand(bearer).is_some_and(|token| self.0.computes.place(&self.0.settings, &token).is_some())
+    /// Whether the catalog has a Compute service for a token.
+    ///
+    /// # Errors
+    /// `Unavailable` when Keystone is needed and out of reach.
+    pub async fn has_compute(&self, bearer: &str) -> Result<bool> {
+        let token = self.token(bearer, false).await?;
+        Ok(token.is_some_and(|token| self.0.computes.place(&self.0.settings, &token).is_some()))
     }
 
     /// An answer as it may be handed on: a status that speaks about the request, and JSON or nothing.

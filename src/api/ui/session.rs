@@ -167,7 +167,7 @@ fn id_of(session: &Session) -> Option<String> {
 async fn shown(rooms: &Rooms, caller: &Caller, session: &Session) -> Result<Value> {
     let own = rooms.identity.own_projects(caller, paging::MAX_PAGE).await?;
     let projects: Vec<_> = own.iter().map(|(id, name)| json!({"id": id, "name": name})).collect();
-    let of_cloud = cloud::has_compute(rooms, session);
+    let of_cloud = cloud::has_compute(rooms, session).await?;
     let roles: Vec<_> = session.roles.iter().map(|role| &role.name).collect();
     Ok(json!({
         "user": {"id": session.user.id, "name": session.user.name, "domain": session.user_domain.name},

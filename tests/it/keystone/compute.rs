@@ -55,6 +55,14 @@ async fn a_question_goes_on_with_the_sessions_token_and_nothing_of_its_own_but_p
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_cloud_whose_answers_are_not_believed_for_long_has_its_instances_too() {
+    let ((effigy, fake), nova) = (both("cache_seconds = 0").await, Nova::start().await);
+    let browser = at_console(&effigy, &fake, &nova).await;
+    assert_eq!(get(&browser, "/session").await.expect(200).json()["of_cloud"], true);
+    get(&browser, SERVERS).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn only_the_urls_of_the_consoles_pages_lead_on() {
     let ((effigy, fake), nova) = (both("").await, Nova::start().await);
     let mut browser = at_console(&effigy, &fake, &nova).await;
