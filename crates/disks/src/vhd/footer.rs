@@ -10,9 +10,13 @@ const SECTOR_BYTES: u64 = 512;
 const CHECKSUM_AT: usize = 64;
 /// The largest geometry that the specification's algorithm gives: disks that reach it are larger.
 const MAX_GEOMETRY_SECTORS: u64 = 65_535 * 16 * 255;
-/// Programs whose files have the size that is stated as a number; all others are read by their geometry
-/// (QEMU: `block/vpc.c`, "Known creator apps"; Azure's is there since version 10).
-const SIZE_IS_A_NUMBER: [&[u8; 4]; 6] = [b"win ", b"qem2", b"d2v ", b"CTXS", b"tap\0", b"wa\0\0"];
+/// Programs whose files have the size that is stated as a number (QEMU: `block/vpc.c`, "Known creator apps"; Azure's is
+/// there since version 10). VirtualBox means the number too, and Hyper-V reads its files so; QEMU does not know it, and
+/// cuts their end off.
+const SIZE_IS_A_NUMBER: [&[u8; 4]; 7] = [b"win ", b"qem2", b"d2v ", b"CTXS", b"tap\0", b"wa\0\0", b"vbox"];
+/// Programs whose guests have the disk that the geometry states: Virtual PC and Virtual Server. The file may have a few
+/// more sectors, which no guest has ever seen.
+const SIZE_IS_THE_GEOMETRY: [&[u8; 4]; 2] = [b"vpc ", b"vs  "];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Type {
@@ -25,6 +29,8 @@ pub(super) enum Type {
 pub(super) struct Footer {
     pub kind: Type,
     pub virtual_size_bytes: u64,
+    /// The size that is stated as a number: that of the disk, or a little more.
+    pub stated_bytes: u64,
     /// Where a dynamic disk's header is.
     pub header_offset: u64,
 }
@@ -52,23 +58,24 @@ impl Footer {
         if !virtual_size_bytes.is_multiple_of(SECTOR_BYTES) {
             return Err(Rejection::corrupt(at + 48, "the disk's size is not a multiple of 512"));
         }
-        check_geometry(footer, virtual_size_bytes / SECTOR_BYTES, at)?;
-        Ok(Self { kind, virtual_size_bytes, header_offset: u64_at(footer, 16) })
+        let sectors = sectors(footer, virtual_size_bytes / SECTOR_BYTES, at)?;
+        let header_offset = u64_at(footer, 16);
+        Ok(Self { kind, stated_bytes: virtual_size_bytes, virtual_size_bytes: sectors * SECTOR_BYTES, header_offset })
     }
 }
 
-/// Refuses a disk that has one size for readers of the number and another for readers of the geometry.
-fn check_geometry(footer: &[u8], sectors: u64, at: u64) -> Result<(), Rejection> {
-    let creator = &footer[28..32];
+/// The sectors of the disk. A file whose readers disagree about them is refused.
+fn sectors(footer: &[u8], stated: u64, at: u64) -> Result<u64, Rejection> {
+    let is_of = |creators: &[&[u8; 4]]| creators.iter().any(|known| known[..] == footer[28..32]);
     let geometry = u64::from(u16_at(footer, 56)) * u64::from(footer[58]) * u64::from(footer[59]);
-    let is_clear = geometry == sectors
-        || geometry == MAX_GEOMETRY_SECTORS
-        || SIZE_IS_A_NUMBER.iter().any(|known| *known == creator);
-    if is_clear {
-        return Ok(());
+    if geometry == stated || geometry == MAX_GEOMETRY_SECTORS || is_of(&SIZE_IS_A_NUMBER) {
+        return Ok(stated);
     }
-    let message = format!("the disk has {sectors} sectors by its size and {geometry} by its geometry");
-    Err(Rejection::corrupt(at + 56, message)
+    if geometry < stated && geometry > 0 && is_of(&SIZE_IS_THE_GEOMETRY) {
+        return Ok(geometry);
+    }
+    let message = format!("the disk has {stated} sectors by its size and {geometry} by its geometry");
+    Err(Rejection::new(Rule::UnsupportedFeature, at + 56, message)
         .with_remedy("Convert it to qcow2 or raw with the program that made it, which knows the size."))
 }
 

@@ -37,10 +37,10 @@ pub(crate) fn open<'a>(bytes: &'a dyn ReadAt, limits: &Limits) -> Result<Box<dyn
     limits.allow(footer.virtual_size_bytes)?;
     let has_copy = head.starts_with(footer::COOKIE);
     match (footer.kind, has_copy) {
-        (Type::Fixed, false) if footer.virtual_size_bytes == footer_at => {
-            Ok(Box::new(Fixed { virtual_size_bytes: footer_at }))
+        (Type::Fixed, false) if footer.stated_bytes == footer_at => {
+            Ok(Box::new(Fixed { virtual_size_bytes: footer.virtual_size_bytes }))
         }
-        (Type::Fixed, false) if footer.virtual_size_bytes > footer_at => {
+        (Type::Fixed, false) if footer.stated_bytes > footer_at => {
             Err(Rejection::truncated(footer_at + 48, "the footer states a larger disk than the file holds"))
         }
         (Type::Fixed, false) => {

@@ -89,25 +89,35 @@ fn vhd_sizes_that_disagree_are_refused() {
     assert_eq!(rule_after(Format::Vhd, &fixed(), |file| size(file, (4 << 20) + 512)), Rule::Truncated);
     assert_eq!(rule_after(Format::Vhd, &fixed(), |file| size(file, (4 << 20) + 1)), Rule::Corrupt);
     assert_eq!(rule_after(Format::Vhd, &dynamic(), |file| size(file, 1 << 30)), Rule::Corrupt);
-    // A program whose readers go by the geometry, and a geometry that is another size.
-    let by_geometry = |file: &mut Vec<u8>| {
-        footer(file, 28, b"vbox");
-        footer(file, 56, &[0, 120, 4, 17]);
-    };
-    for file in [fixed(), dynamic()] {
-        assert_eq!(rule_after(Format::Vhd, &file, by_geometry), Rule::Corrupt);
+    // A program that is not known, and a geometry that is another size; and one whose disks are never larger than stated.
+    for (creator, cylinders) in [(b"who?", 120), (b"vpc ", 121)] {
+        let disagree = |file: &mut Vec<u8>| {
+            footer(file, 28, creator);
+            footer(file, 56, &[0, cylinders, 4, 17]);
+        };
+        for file in [fixed(), dynamic()] {
+            assert_eq!(rule_after(Format::Vhd, &file, disagree), Rule::UnsupportedFeature);
+        }
+    }
+}
+
+#[test]
+fn a_vhd_of_virtualbox_has_the_size_that_is_stated() {
+    for mut file in [fixed(), dynamic()] {
+        let before = disk_in(Format::Vhd, &file);
+        footer(&mut file, 28, b"vbox");
+        footer(&mut file, 56, &[0, 120, 4, 17]);
+        assert!(disk_in(Format::Vhd, &file) == before);
     }
 }
 
 #[test]
 fn a_vhd_is_as_large_as_the_readers_of_its_writer_take_it_to_be() {
     let folder = Folder::new();
-    for (creator, how) in [("win ", ""), ("wa\0\0", "force_size_calc=current_size,"), ("vbox", "")] {
+    for (creator, how) in [("win ", ""), ("wa\0\0", "force_size_calc=current_size,"), ("vpc ", ""), ("vs  ", "")] {
         let mut file = fixed();
         footer(&mut file, 28, creator.as_bytes());
-        if creator != "vbox" {
-            footer(&mut file, 56, &[0, 120, 4, 17]);
-        }
+        footer(&mut file, 56, &[0, 120, 4, 17]);
         folder.write("made.vhd", &file);
         let image = format!("driver=vpc,{how}file.filename=made.vhd");
         folder.qemu_img(&["convert", "--image-opts", "-O", "raw", &image, "seen.raw"]);
