@@ -13,8 +13,7 @@ use std::time::{Duration, Instant};
 use flate2::bufread::MultiGzDecoder;
 use lzma_rust2::XzReader;
 
-use crate::read_at::read_up_to;
-use crate::{ReadAt, Rejection, Rule};
+use crate::{Rejection, Rule};
 
 /// The window that a decoder may hold: that of `zstd --ultra -22` (2^27), and of `xz -9` twice over.
 const WINDOW_LOG: u32 = 27;
@@ -42,11 +41,6 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// The compression whose signature these bytes begin with.
-    pub fn of(bytes: &dyn ReadAt) -> io::Result<Option<Self>> {
-        Ok(Self::of_head(&read_up_to(bytes, 0, HEAD_BYTES)?))
-    }
-
     /// The compression whose signature a file that begins like this has; six bytes are enough.
     pub fn of_head(head: &[u8]) -> Option<Self> {
         match head {

@@ -1,7 +1,7 @@
 //! Files that are their disk's bytes: raw, and ISO images.
 
 use crate::extent::{Extent, Kind};
-use crate::{Compression, Disk, DiskExtents, Limits, ReadAt, Rejection};
+use crate::{Disk, DiskExtents, Limits, ReadAt, Rejection};
 
 /// Disks are counted in sectors.
 const SECTOR_BYTES: u64 = 512;
@@ -25,9 +25,6 @@ impl Flat {
         if is_luks {
             // A container that only its owner can open: stored as it is, never tried.
             notes.push("the disk is an encrypted LUKS volume".to_owned());
-        }
-        if let Some(compression) = Compression::of(bytes).map_err(|error| Rejection::unread(0, &error))? {
-            notes.push(format!("the file is compressed ({compression}), and the disk is its compressed bytes"));
         }
         let added = virtual_size_bytes - file_bytes;
         if added > 0 {

@@ -1,7 +1,7 @@
 //! The gate: a file judged by the format somebody declared for it.
 
 use crate::flat::Flat;
-use crate::{Disk, Format, ReadAt, Rejection, Rule, detect, qcow2, vdi, vhd, vhdx, vmdk};
+use crate::{Disk, Format, ReadAt, Rejection, Rule, detect, qcow2, vdi, vhd, vhdx, vmdk, wrapped};
 
 /// The limits that a file must stay within.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,9 @@ pub fn open<'a>(declared: Format, bytes: &'a dyn ReadAt, limits: &Limits) -> Res
         return Err(Rejection::new(Rule::BannedFormat, None, format!("the format {declared} is not accepted")));
     }
     let found = detect(bytes).map_err(|error| Rejection::unread(0, &error))?;
+    if found == [Format::Raw] {
+        wrapped::refuse(bytes)?;
+    }
     let is_luks = declared == Format::Raw && found == [Format::Luks];
     if !is_luks {
         expect_format(declared, &found)?;

@@ -30,6 +30,7 @@ mod vdi;
 mod vhd;
 mod vhdx;
 mod vmdk;
+mod wrapped;
 
 pub use decompress::{Compression, Decoder};
 pub use detect::detect;

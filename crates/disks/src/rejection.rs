@@ -25,6 +25,8 @@ pub enum Rule {
     Amplification,
     /// The format is not accepted at all.
     BannedFormat,
+    /// The bytes are a disk in a wrapping, or no disk at all: a compressed file, an archive, a web page.
+    NotADisk,
     /// The bytes could not be read. No verdict on the file: try again.
     Unreadable,
 }
@@ -43,6 +45,7 @@ impl Rule {
             Rule::TooLarge => "too_large",
             Rule::Amplification => "amplification",
             Rule::BannedFormat => "banned_format",
+            Rule::NotADisk => "not_a_disk",
             Rule::Unreadable => "unreadable",
         }
     }
@@ -60,6 +63,7 @@ impl Rule {
             Rule::TooLarge => "Shrink the disk, or ask for a larger limit.",
             Rule::Amplification => "Rebuild it: qemu-img convert -O qcow2 OLD NEW.",
             Rule::BannedFormat => "Convert it to qcow2 or raw and upload that.",
+            Rule::NotADisk => "Take the disk out of it, declare the disk's format, and upload the disk.",
             Rule::Unreadable => "Try again later.",
         }
     }

@@ -111,11 +111,28 @@ fn an_archive_is_no_disk_whatever_it_is_declared() {
 }
 
 #[test]
-fn compressed_bytes_are_raw_and_told_of() {
-    for (magic, word) in [(&b"\x1f\x8b\x08"[..], "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ\0", "xz")] {
-        let file = with(4096, &[(0, magic)]);
-        let checked = check(Format::Raw, &file, &LIMITS).unwrap();
-        assert!(checked.notes[0].contains(word), "{checked:?}");
+fn a_disk_in_a_wrapping_is_refused_with_its_name_and_the_way_out() {
+    let wrapped: [(&[u8], &str, &str); 9] = [
+        (b"\x1f\x8b\x08", "gzip", "gzip -d FILE"),
+        (b"\x28\xb5\x2f\xfd", "zstd", "zstd -d FILE"),
+        (b"\xfd7zXZ\0", "xz", "xz -d FILE"),
+        (b"BZh91AY&SY", "bzip2", "bzip2 -d FILE"),
+        (b"PK\x03\x04", "a zip archive", "unzip FILE"),
+        (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "7z x FILE"),
+        (b"\n<!DOCTYPE HTML>", "a web page", "look at it in a browser"),
+        (b"<html lang=en>", "a web page", "look at it in a browser"),
+        (b"\xef\xbb\xbf<Html>", "a web page", "look at it in a browser"),
+    ];
+    for (begin, word, way_out) in wrapped {
+        for declared in Format::ACCEPTED {
+            for size in [begin.len(), 4096] {
+                let refused = check(declared, &with(size, &[(0, begin)]), &LIMITS).unwrap_err();
+                assert_eq!(refused.rule, Rule::NotADisk, "{word} declared {declared}");
+                assert!(refused.message.contains(word) && refused.remedy.contains(way_out), "{refused}");
+            }
+        }
+        // A disk may begin with any bytes.
+        check(Format::Raw, &with(4096, &[(0, begin), (510, b"\x55\xaa")]), &LIMITS).unwrap();
     }
 }
 
