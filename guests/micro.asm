@@ -11,7 +11,9 @@
 ;
 ;   w  writes sector 4 full of "MW", says !
 ;   f  writes 16 MiB of noise that does not compress, from 1 MiB on, each f further; says ! when done
-;   r  reboots      o  switches off      p  is echoed, then hangs with interrupts off      any other: echoed
+;   r  reboots      o  switches off      p  is echoed, then hangs with interrupts off
+;   d  is echoed; then it is deaf: the button's next press is forgotten, as by a kernel that still starts
+;   any other letter is echoed
 ;
 ; Times under emulation: 0.3 s to the first line, about a second for an f.
 
@@ -90,6 +92,8 @@ command:
         je freeze
         cmp al, 'r'
         je reboot
+        cmp al, 'd'
+        je deaf
         cmp al, 'f'
         je fill
         cmp al, 'w'
@@ -102,6 +106,14 @@ command:
         call write
 done:   mov al, '!'
 answer: call put
+        jmp idle
+
+deaf:   call put
+        mov dx, PM_STATUS
+.press: in ax, dx
+        test ah, POWER_BUTTON >> 8
+        jz .press
+        out dx, ax              ; a bit that is written is cleared
         jmp idle
 
 ; Noise by a linear congruence whose upper half alone is kept, seeded with the time since power on.

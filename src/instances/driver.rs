@@ -52,6 +52,8 @@ pub(super) const MAILBOX: usize = 16;
 const ROUND: Duration = Duration::from_secs(1);
 /// Every so many rounds a guest that waits for its disk is told to go on.
 const ROUNDS_BETWEEN_NUDGES: u32 = 5;
+/// How long after a guest was asked to shut down it is asked again.
+const ASKED_AGAIN: Duration = Duration::from_secs(10);
 /// How long QEMU may take to quit when told to; then it is killed.
 const QUIT: Duration = Duration::from_secs(5);
 /// How long a state waits for a database that is away before it is tried again.
@@ -81,6 +83,8 @@ pub(super) struct Driver {
     starting: Option<JoinHandle<Result<Started, String>>>,
     /// When patience with the guest, then with QEMU, ends.
     deadline: Option<Instant>,
+    /// When a guest that was asked to shut down is switched off.
+    patience_ends: Instant,
     told_to_quit: bool,
     rounds: u32,
 }
@@ -116,6 +120,7 @@ impl Driver {
             running: None,
             starting: None,
             deadline: None,
+            patience_ends: Instant::now(),
             told_to_quit: false,
             rounds: 0,
         };
@@ -364,21 +369,30 @@ impl Driver {
     // Shutting down.
 
     async fn ask_to_shut_down(&mut self) {
-        self.deadline = Some(Instant::now() + self.room.stop_grace());
+        self.patience_ends = Instant::now() + self.room.stop_grace();
         self.told_to_quit = false;
+        self.press_button().await;
+    }
+
+    /// Asks the guest to shut down, and again in a while: one that still starts does not hear the button, and forgets that
+    /// it was pressed. Nova asks as often (`nova/compute/manager.py`, `_clean_shutdown`).
+    async fn press_button(&mut self) {
+        self.deadline = Some(self.patience_ends.min(Instant::now() + ASKED_AGAIN));
         if let Some(Running { monitor: Some((qmp, _)), .. }) = &self.running {
             // A guest that cannot be asked is switched off when its time is up.
             let _ = qmp.execute("system_powerdown", json!({})).await;
         }
     }
 
-    /// The guest did not shut down, or QEMU did not quit.
+    /// The guest has not shut down yet, or QEMU did not quit.
     async fn lose_patience(&mut self) {
         if self.told_to_quit {
             self.deadline = None;
             if let Some(running) = &self.running {
                 running.process.kill();
             }
+        } else if Instant::now() < self.patience_ends {
+            self.press_button().await;
         } else {
             let id = self.row.id;
             tracing::info!(instance.id = %id, "instance {id} did not shut down in time and is switched off");

@@ -229,6 +229,9 @@ fn arguments(machine: &Machine<'_>) -> Vec<String> {
         // No boot ROM: nothing boots over this network, and SeaBIOS is faster without.
         arg("-device", format!("{},netdev=net0,mac={mac},romfile=", hardware.card));
     }
+    if hardware.has_local_clock {
+        arg("-rtc", "base=localtime".to_owned());
+    }
     arg("-object", "rng-builtin,id=rng0".to_owned());
     arg("-device", "virtio-rng-pci,rng=rng0".to_owned());
     arg("-device", "VGA,vgamem_mb=16".to_owned());
@@ -274,6 +277,8 @@ struct Hardware {
     machine: &'static str,
     disks: &'static [&'static str],
     card: &'static str,
+    /// Windows takes the clock of the machine for the local time, all others for UTC.
+    has_local_clock: bool,
 }
 
 impl Hardware {
@@ -306,7 +311,7 @@ impl Hardware {
             "rtl8139" => "rtl8139",
             _ => "virtio-net-pci",
         };
-        Hardware { machine, disks, card }
+        Hardware { machine, disks, card, has_local_clock: word("os_type") == "windows" }
     }
 }
 
@@ -338,6 +343,12 @@ mod tests {
             let name = node["file"]["filename"].as_str().unwrap_or("relative");
             assert!(!name.starts_with('/'), "{name}");
         }
+    }
+
+    #[test]
+    fn clock_of_windows_is_in_local_time() {
+        assert!(line(&[("os_type", "windows")], false).contains("-rtc base=localtime"));
+        assert!(!line(&[("os_type", "linux")], false).contains("-rtc"));
     }
 
     #[test]

@@ -81,6 +81,20 @@ async fn guest_that_hangs_is_switched_off_after_the_grace_period() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn guest_that_does_not_hear_the_button_at_first_is_asked_again() {
+    let folder = Place::new();
+    let world = World::open_with(folder.path(), |settings| settings.stop_grace_secs = 600).await;
+    let id = world.booted("deaf").await;
+    world.is(id, Status::Active).await;
+    type_in(&world, id, b"d").await;
+    world.console_says(id, "OK\r\nd").await;
+    world.instances.stop(&world.alice, id).await.unwrap();
+    world.console_says(id, "MICRO-DOWN").await;
+    world.is(id, Status::Shutoff).await;
+    world.clear(&[id]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn guest_that_shuts_itself_down_is_seen_to_be_off() {
     let folder = Place::new();
     let world = World::open(folder.path()).await;
