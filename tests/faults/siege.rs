@@ -116,7 +116,7 @@ fn judge(plan: &Plan, effigy: &Effigy, before: u64, budget_mib: u64, calm: &Hone
     let status = std::fs::read_to_string(format!("/proc/{}/status", effigy.pid())).expect("the service runs");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
     let peak_mib = line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") >> 10;
-    // What was deleted in the last moment is swept within seconds.
+    // The space of the last deletions is swept within seconds.
     let (grown_mib, settled) = (|| bytes_below(&effigy.data()).saturating_sub(before) >> 20, Instant::now() + SETTLING);
     while grown_mib() > budget_mib && Instant::now() < settled {
         std::thread::sleep(Duration::from_millis(100));
