@@ -183,9 +183,9 @@ class Cloud:
         for endpoint in self.directory.call("GET", f"/endpoints?service_id={services[0]['id']}")["endpoints"]:
             self.directory.call("PATCH", f"/endpoints/{endpoint['id']}", {"endpoint": {"url": url}})
 
-    def start_effigy(self, more):
+    def start_effigy(self, more, sharing=SHARING):
         self.effigy = Effigy(self.folder, self.program, self.keystone)
-        self.running["effigy"] = self.effigy.start(f"{more}\n{SHARING}")
+        self.running["effigy"] = self.effigy.start(f"{more}\n{sharing}")
         self.serve_images(f"{self.effigy.url}/image")
 
     def start_glance(self):

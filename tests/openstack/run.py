@@ -297,8 +297,10 @@ def public_and_windows(stage):
 def console(stage):
     """The guide by clicks: Effigy's console, whose people are Keystone's and whose instances are Nova's."""
     cloud, directory = stage.cloud, stage.cloud.directory
-    if "effigy" not in cloud.running:
-        cloud.start_effigy("")
+    if "effigy" in cloud.running:
+        cloud.running.pop("effigy").stop()
+    # As the guide has it: a project takes what another of the same person shares with it.
+    cloud.start_effigy("", '[sharing]\nscope = "own-projects"\n')
     directory.make("project", "night")
     directory.call("PUT", directory.grant("alice", "member", "night"))
     # A boot sector has no system to look into: the admin who makes it public says why.
