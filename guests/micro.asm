@@ -12,7 +12,7 @@
 ;   w  writes sector 4 full of "MW", says !
 ;   f  writes 16 MiB of noise that does not compress, from 1 MiB on, each f further; says ! when done
 ;   r  reboots      o  switches off      p  is echoed, then hangs with interrupts off
-;   d  is echoed; then it is deaf: the button's next press is forgotten, as by a kernel that still starts
+;   z  is echoed; then it is deaf: the button's next press is forgotten, as by a kernel that still starts
 ;   any other letter is echoed
 ;
 ; Times under emulation: 0.3 s to the first line, about a second for an f.
@@ -92,7 +92,7 @@ command:
         je freeze
         cmp al, 'r'
         je reboot
-        cmp al, 'd'
+        cmp al, 'z'
         je deaf
         cmp al, 'f'
         je fill

@@ -76,7 +76,7 @@ test('a log is searched, downloaded and shown in its colours', async ({ page, cl
   const token = await service.alice()
   const id = await service.instance(token, 'spoken', image)
   await signIn(page, service.url)
-  // The micro guest repeats what it is sent, but for the letters that it obeys: w f r o p.
+  // The micro guest repeats what it is sent, but for the letters that it obeys: w f r o p z.
   await service.types(page, await service.console(token, id, 'serial'), 'needle \u001b[31mNEEDLE\u001b[0m end')
   await page.goto(`${service.url}/instances/${id}`)
   const log = page.getByRole('log')

@@ -27,7 +27,7 @@ test('what a guest prints is shown as text, without what only a terminal would o
   const { service, image } = cloud
   const token = await service.alice()
   const id = await service.instance(token, `${MARKUP.slice(0, 40)}`, image)
-  // The micro guest repeats what it is sent, but for the letters that it obeys: w f r o p.
+  // The micro guest repeats what it is sent, but for the letters that it obeys: w f r o p z.
   const line = '\u001b[31m<b>deadly</b><img s\u001b]0;title\u0007\u001b[2Jclean'
   await signIn(page, service.url)
   await service.types(page, await service.console(token, id, 'serial'), line)

@@ -86,8 +86,8 @@ async fn guest_that_does_not_hear_the_button_at_first_is_asked_again() {
     let world = World::open_with(folder.path(), |settings| settings.stop_grace_secs = 600).await;
     let id = world.booted("deaf").await;
     world.is(id, Status::Active).await;
-    type_in(&world, id, b"d").await;
-    world.console_says(id, "OK\r\nd").await;
+    type_in(&world, id, b"z").await;
+    world.console_says(id, "OK\r\nz").await;
     world.instances.stop(&world.alice, id).await.unwrap();
     world.console_says(id, "MICRO-DOWN").await;
     world.is(id, Status::Shutoff).await;
