@@ -11,6 +11,15 @@ interface Cloud extends Furnished {
 
 /** One furnished service for all claims that need no other. */
 export const test = base.extend<object, { cloud: Cloud }>({
+  // A claim that fails tells with its picture what the page met on the way there.
+  page: async ({ page }, use, info) => {
+    const met: string[] = []
+    page.on('requestfailed', (request) => met.push(`${request.method()} ${request.url()}: ${request.failure()?.errorText}`))
+    page.on('response', (answer) => answer.status() >= 400 && met.push(`${answer.request().method()} ${answer.url()}: ${answer.status()}`))
+    page.on('pageerror', (error) => met.push(String(error)))
+    await use(page)
+    if (info.status !== info.expectedStatus) await info.attach('met', { body: [page.url(), ...met].join('\n'), contentType: 'text/plain' })
+  },
   cloud: [
     async ({}, use) => {
       const service = await Service.start()

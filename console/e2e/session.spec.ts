@@ -1,4 +1,4 @@
-import { expect, signIn, test } from './acts'
+import { expect, signIn, test, toProject } from './acts'
 import { PASSWORD } from './service'
 
 test('the token is out of reach of scripts', async ({ page, context, cloud }) => {
@@ -11,6 +11,14 @@ test('the token is out of reach of scripts', async ({ page, context, cloud }) =>
   expect(seen).not.toContain(cookies[0]?.value)
   const session = await page.evaluate(async () => (await fetch('/session')).text())
   expect(session).not.toContain(cookies[0]?.value)
+})
+
+test('a project is entered although the network fails a request on the way', async ({ page, cloud }) => {
+  await signIn(page, cloud.service.url)
+  let tries = 0
+  await page.route('**/session', (route) => (route.request().method() === 'PUT' && ++tries === 1 ? route.abort('connectionreset') : route.continue()))
+  await toProject(page, 'night')
+  expect(tries).toBe(2)
 })
 
 test('a wrong password is refused in plain words, and nothing is kept', async ({ page, context, cloud }) => {

@@ -2,7 +2,7 @@ import { QueryClient, QueryClientProvider } from '@tanstack/react-query'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { RouterProvider } from 'react-router'
-import { ApiError } from './api/errors'
+import { askAgain } from './api/errors'
 import './app.css'
 import { startLanguages } from './i18n'
 import { router } from './routes'
@@ -14,8 +14,7 @@ const queries = new QueryClient({
       // A browser that believes itself offline is asked all the same: the service may be on this machine.
       networkMode: 'always',
       refetchOnReconnect: true,
-      // A request that the service refused would be refused again.
-      retry: (count, error) => count < 2 && !(error instanceof ApiError && error.status >= 400 && error.status < 500),
+      retry: askAgain,
     },
     mutations: { networkMode: 'always' },
   },

@@ -11,6 +11,9 @@ export class ApiError extends Error {
   }
 }
 
+/** Whether a request that does no harm twice is made again: one that the service refused would be refused again. */
+export const askAgain = (failed: number, error: unknown) => failed < 2 && !(error instanceof ApiError && error.status >= 400 && error.status < 500)
+
 /** Whether the thing that was asked for is not there, or not there any more. */
 export const isGone = (error: unknown) => error instanceof ApiError && error.status === 404
 

@@ -3,6 +3,7 @@ import { App } from 'antd'
 import { useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useSearchParams } from 'react-router'
+import { askAgain } from '../api/errors'
 import { enterProject, type Session, sessionQuery } from '../api/session'
 import { useFail } from './useFail'
 
@@ -21,6 +22,8 @@ export function useProject(session: Session): boolean {
   const isMine = session.projects.some(({ id }) => id === wanted)
   const { mutate: enter } = useMutation({
     mutationFn: enterProject,
+    // Entering twice does no harm, and a network that changes under the browser fails whatever is under way.
+    retry: askAgain,
     onSuccess: (fresh) => {
       // The data that was loaded is another project's.
       queries.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'session' })
