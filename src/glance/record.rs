@@ -26,7 +26,7 @@ const SET: [&str; 10] = [
     "tags",
 ];
 /// The beginnings of properties that are of a service and not of people: the imports of Glance, the gate of this one.
-const OF_SERVICES: [&str; 3] = ["os_glance", "effigy_public", "effigy_sharing"];
+const OF_SERVICES: [&str; 3] = ["os_glance", "os_effigy", "effigy_public"];
 
 /// An image of Glance.
 #[derive(Clone, Debug)]
@@ -215,10 +215,7 @@ pub(super) fn differing(there: &Attributes, here: &Attributes) -> Vec<String> {
 
 /// Whether the record in Glance leaves open what this service fills in when it has looked inside.
 fn is_found(name: &str, there: &Attributes) -> bool {
-    match name {
-        "min_disk" => there.get(name).and_then(Value::as_i64) == Some(0),
-        _ => FOUND_PROPERTIES.contains(&name) && !there.contains_key(name),
-    }
+    FOUND_PROPERTIES.contains(&name) && !there.contains_key(name)
 }
 
 #[cfg(test)]
@@ -267,8 +264,8 @@ mod tests {
         let mut image = here(&foreign);
         let found = [("hw_disk_bus", "scsi"), ("os_distro", "debian")].map(|(n, v)| (n.to_owned(), v.to_owned()));
         image.properties = crate::model::image::Properties::of(&found.into());
-        image.min_disk_gib = 3;
         assert_eq!(foreign.differences(&image).unwrap(), Vec::<String>::new());
+        image.min_disk_gib = 3;
         let other = read(|record| (record["os_distro"], record["min_disk"]) = (json!("ubuntu"), json!(5))).unwrap();
         let names = differing(&other.said, &said_of(&image).unwrap());
         assert_eq!(names, ["min_disk", "os_distro"]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Image, Images, Status, record};
+use super::{Found, Image, Images, Status, record};
 use crate::{
     error::{Error, Result},
     identity::{Caller, image_policy::ImageAction},
@@ -24,6 +24,8 @@ pub struct LaunchSource {
     pub min_disk_gib: u64,
     pub min_ram_mib: u64,
     pub properties: BTreeMap<String, String>,
+    /// The facts about its disk, as far as they are known by now.
+    pub found: Found,
 }
 
 impl Images {
@@ -73,6 +75,7 @@ impl Images {
             min_disk_gib: image.min_disk_gib as u64,
             min_ram_mib: image.min_ram_mib as u64,
             properties: record::properties_of(&image)?,
+            found: self.found_in(&image).await?,
             name: image.name,
         })
     }

@@ -82,7 +82,7 @@ pub use read::File;
 pub use record::{Attributes, BASE_ATTRIBUTES, CONTAINER_FORMATS, DISK_FORMATS, MAX_MEMBERS, MAX_PROPERTIES, MAX_TAGS};
 pub use storage::Figures;
 pub use tasks::{ListTasks, NewTask};
-pub use verify::{FOUND_PROPERTIES, Verification};
+pub use verify::{FOUND_PROPERTIES, Found, Verification};
 
 /// A change is made by compare-and-set, and tried again this often with the record as it is by then.
 const CHANGE_ATTEMPTS: usize = 8;

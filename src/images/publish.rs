@@ -23,7 +23,7 @@ use crate::{
 /// The property with an admin's reason for a public image that did not pass.
 pub(super) const REASON: &str = "effigy_public_reason";
 /// The properties in which the service shows the gate's state; nobody sets them.
-const SHOWN: [&str; 4] = ["effigy_public", "effigy_public_why", "effigy_sharing", "effigy_sharing_why"];
+const SHOWN: [&str; 4] = ["os_effigy_public", "os_effigy_public_why", "os_effigy_sharing", "os_effigy_sharing_why"];
 
 impl Images {
     /// Notes in a record why it is not yet what it is declared to be to others.

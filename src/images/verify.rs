@@ -4,7 +4,9 @@
 //! active ─ job ─► format rules again ─► look (or what is known of this disk) ─► statement ─► facts, public or held
 //! ```
 //!
-//! Content is never changed by looking; of the record, only what its owner left open is filled in.
+//! Content is never changed by looking. Of the record only names that begin with `os_` are filled in, where their owner
+//! left them open: a client that declares a record (Terraform's provider) takes those for the service's own, and sets
+//! everything else back at its next run. All other facts stay beside the record ([`Found`]).
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -27,7 +29,7 @@ use crate::{
 };
 
 /// The properties that are filled in when it is known what system is inside.
-pub const FOUND_PROPERTIES: [&str; 5] = ["os_type", "os_distro", "os_version", "architecture", "hw_firmware_type"];
+pub const FOUND_PROPERTIES: [&str; 3] = ["os_type", "os_distro", "os_version"];
 /// Verifications that are added at a time when the rules have grown; the next time adds the next.
 const ADD_AT_ONCE: u32 = 10_000;
 
@@ -41,6 +43,26 @@ pub struct Verification {
     pub envelope: Option<Value>,
     /// The statement in it, when its signature is good.
     pub statement: Option<Statement>,
+}
+
+/// The facts about a disk that a launch goes by where the image's owner says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The processor that its system is for, in OpenStack's words.
+    pub architecture: Option<String>,
+    /// `bios` or `uefi`, where it boots with one of them only.
+    pub firmware: Option<&'static str>,
+}
+
+impl Found {
+    fn of(facts: &guest::Facts) -> Found {
+        let firmware = facts.boot.known().and_then(|boot| match (boot.bios, boot.uefi) {
+            (true, false) => Some("bios"),
+            (false, true) => Some("uefi"),
+            _ => None,
+        });
+        Found { architecture: facts.architecture.known().cloned(), firmware }
+    }
 }
 
 impl Images {
@@ -216,6 +238,12 @@ impl Images {
         self.0.db.forget_disk_reports().await
     }
 
+    /// The facts about an image's disk; nothing before it is verified.
+    pub(super) async fn found_in(&self, image: &Image) -> Result<Found> {
+        let report = self.statement_of(image).await?.ok().and_then(|statement| statement.predicate.report);
+        Ok(report.map(|report| Found::of(&report.facts)).unwrap_or_default())
+    }
+
     /// The reason not to share an image, if there is one: its findings of high severity, or the bounds behind which
     /// there may be some.
     pub(super) async fn sharing_concern(&self, image: &Image) -> Result<Option<String>> {
@@ -251,23 +279,11 @@ fn fill_in(image: &mut Image, report: &guest::Report) -> Result<()> {
     let facts = &report.facts;
     let Some(family) = facts.family.known() else { return Ok(()) };
     let mut properties: BTreeMap<String, String> = record::properties_of(image)?;
-    let firmware = facts.boot.known().and_then(|boot| match (boot.bios, boot.uefi) {
-        (true, false) => Some("bios".to_owned()),
-        (false, true) => Some("uefi".to_owned()),
-        // It boots either way.
-        _ => None,
-    });
     let family = match family {
         guest::Family::Linux => "linux",
         guest::Family::Windows => "windows",
     };
-    let found = [
-        Some(family.to_owned()),
-        facts.distribution.known().cloned(),
-        facts.version.known().cloned(),
-        facts.architecture.known().cloned(),
-        firmware,
-    ];
+    let found = [Some(family.to_owned()), facts.distribution.known().cloned(), facts.version.known().cloned()];
     for (name, value) in FOUND_PROPERTIES.into_iter().zip(found) {
         if let Some(value) = value.filter(|value| !value.is_empty() && !properties.contains_key(name)) {
             // One that does not fit beside the owner's own is left out.
@@ -277,11 +293,7 @@ fn fill_in(image: &mut Image, report: &guest::Report) -> Result<()> {
             }
         }
     }
-    record::write_properties(image, &properties)?;
-    if image.min_disk_gib == 0 {
-        image.min_disk_gib = (report.disk_bytes.div_ceil(1 << 30)) as i64;
-    }
-    Ok(())
+    record::write_properties(image, &properties)
 }
 
 /// The reason for which an admin lets an image be public despite its verification.

@@ -23,8 +23,8 @@ scope = "any"
 public = "record"
 """
 # Effigy's own, or filled in when it has looked inside.
-NOT_COMPARED = {"updated_at", "virtual_size", "self", "file", "schema", "stores", "direct_url", "locations", "min_disk",
-                "os_type", "os_distro", "os_version", "architecture", "hw_firmware_type"}
+NOT_COMPARED = {"updated_at", "virtual_size", "self", "file", "schema", "stores", "direct_url", "locations",
+                "os_type", "os_distro", "os_version"}
 
 
 class Glance:

@@ -268,10 +268,10 @@ def public_and_windows(stage):
     alice, admin = stage.alice, stage.admin
     with claim("a server of an image that is held back becomes an image that is not"):
         held = admin.image("held", stage.micro["held"], "--public")
-        expect("effigy_public" in str(admin.json("image", "show", held)), "it is not held back")
+        expect("os_effigy_public" in str(admin.json("image", "show", held)), "it is not held back")
         admin.server("held", held)
         made = admin.snapshot("held", "of-held")
-        expect("effigy_public" not in str(made), made)
+        expect("os_effigy_public" not in str(made), made)
     with claim("an image of Windows that is not generalised is refused, and Nova's events say why"):
         windows = stage.folder / "windows"
         subprocess.run([HERE.parent.parent / "guests/windows.sh", windows], check=True, stdout=subprocess.DEVNULL)

@@ -46,11 +46,11 @@ export interface Image {
   os_glance_importing_to_stores?: string
   os_glance_failed_import?: string
   /** The hold that keeps it from being Public, when it is declared so; for its own project alone. */
-  effigy_public?: 'pending' | 'held'
-  effigy_public_why?: string
+  os_effigy_public?: 'pending' | 'held'
+  os_effigy_public_why?: string
   /** The same for one that is shared with others, or with everybody who asks. */
-  effigy_sharing?: 'pending' | 'held'
-  effigy_sharing_why?: string
+  os_effigy_sharing?: 'pending' | 'held'
+  os_effigy_sharing_why?: string
   [property: string]: unknown
 }
 

@@ -80,7 +80,7 @@ describe('an image', () => {
   })
   test('that is held back can be let through', () => {
     expect(canWithImage('publish', image({ visibility: 'public' }), session(['admin']))).toBe('isPublic')
-    expect(canWithImage('publish', image({ visibility: 'public', effigy_public: 'held' }), session(['admin']))).toBeNull()
+    expect(canWithImage('publish', image({ visibility: 'public', os_effigy_public: 'held' }), session(['admin']))).toBeNull()
   })
   test('that is protected stays', () => {
     expect(canWithImage('delete', image({ protected: true }), member)).toBe('isProtected')

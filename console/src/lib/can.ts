@@ -89,7 +89,7 @@ export function canWithImage(action: ImageAction, image: Image, session: Session
     case 'publish':
       if (!session.is_admin) return 'adminOnly'
       // One that is held back can still be let through, for a reason.
-      return image.visibility === 'public' && !image.effigy_public ? 'isPublic' : image.status === 'active' ? null : 'notReady'
+      return image.visibility === 'public' && !image.os_effigy_public ? 'isPublic' : image.status === 'active' ? null : 'notReady'
     case 'unpublish':
       return !isOwn(image, session) ? 'notYours' : image.visibility === 'public' ? null : 'isNotPublic'
     case 'deactivate':

@@ -6,13 +6,13 @@ import type { Definition } from '../api/metadefs'
 const RECORD = new Set([
   'id', 'name', 'status', 'visibility', 'protected', 'os_hidden', 'disk_format', 'container_format', 'min_disk', 'min_ram',
   'size', 'virtual_size', 'checksum', 'os_hash_algo', 'os_hash_value', 'owner', 'created_at', 'updated_at', 'tags', 'effigy',
-  'self', 'file', 'schema', 'stores', 'os_glance_import_task', 'os_glance_importing_to_stores', 'os_glance_failed_import', 'effigy_public', 'effigy_public_why', 'effigy_sharing', 'effigy_sharing_why',
+  'self', 'file', 'schema', 'stores', 'os_glance_import_task', 'os_glance_importing_to_stores', 'os_glance_failed_import', 'os_effigy_public', 'os_effigy_public_why', 'os_effigy_sharing', 'os_effigy_sharing_why',
 ])
 
 export const propertiesOf = (image: Image) => Object.entries(image).filter(([name]) => !RECORD.has(name))
 
 /** Names that a property cannot have: the record has them, or the service writes them. */
-export const isTaken = (name: string) => RECORD.has(name) || /^(effigy|os_glance|os_hash)_/.test(name)
+export const isTaken = (name: string) => RECORD.has(name) || /^(effigy|os_effigy|os_glance|os_hash)_/.test(name)
 
 /** The properties that have a field of their own, whether they are there or not. */
 export const FACTS = ['os_type', 'os_distro', 'os_version', 'architecture', 'os_admin_user'] as const

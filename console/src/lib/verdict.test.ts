@@ -25,5 +25,5 @@ test('where Public is at stake, an image passes, fails, or is Public by a decisi
   expect(word({ problems: 2 }, open)).toBe('passed')
   expect(word({ verdict: 'failed' }, open)).toBe('failed')
   expect(word({ verdict: 'failed' }, { ...open, effigy_public_reason: 'a sample' })).toBe('decided')
-  expect(word({ verdict: 'failed' }, { ...open, effigy_public_reason: 'a sample', effigy_public: 'held' })).toBe('failed')
+  expect(word({ verdict: 'failed' }, { ...open, effigy_public_reason: 'a sample', os_effigy_public: 'held' })).toBe('failed')
 })

@@ -18,7 +18,7 @@ export function outcomeOf(image: Image): Outcome {
   if (verdict === null) return say('none', 'still')
   if (image.visibility === 'public') {
     if (verdict === 'passed') return say('passed', 'good')
-    const isDecided = !image.effigy_public && typeof image.effigy_public_reason === 'string'
+    const isDecided = !image.os_effigy_public && typeof image.effigy_public_reason === 'string'
     return isDecided ? say('decided', 'warn') : say('failed', 'bad')
   }
   if (count > 0) return say('problems', 'warn')

@@ -72,19 +72,19 @@ pub(super) struct ShownImage {
     /// There for an image that is declared public and is not public yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = PublicHold, required = false)]
-    effigy_public: Option<PublicHold>,
+    os_effigy_public: Option<PublicHold>,
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
-    effigy_public_why: Option<String>,
+    os_effigy_public_why: Option<String>,
     /// There for an image that is shared or community and that others do not see yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = PublicHold, required = false)]
-    effigy_sharing: Option<PublicHold>,
+    os_effigy_sharing: Option<PublicHold>,
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
-    effigy_sharing_why: Option<String>,
+    os_effigy_sharing_why: Option<String>,
     #[serde(flatten)]
     properties: BTreeMap<String, String>,
     /// Its path below `/image`.
@@ -181,9 +181,9 @@ pub(super) fn shown(image: Image) -> Result<ShownImage> {
         os_glance_import_task: image.import_task,
         os_glance_importing_to_stores: image.importing_to.as_ref().map(StoreNames::to_string),
         os_glance_failed_import: image.failed_import.as_ref().map(StoreNames::to_string),
-        effigy_public: public.0,
-        effigy_public_why: public.1,
-        effigy_sharing: sharing.0,
-        effigy_sharing_why: sharing.1,
+        os_effigy_public: public.0,
+        os_effigy_public_why: public.1,
+        os_effigy_sharing: sharing.0,
+        os_effigy_sharing_why: sharing.1,
     })
 }

@@ -105,8 +105,8 @@ fn write_image(out: &mut Vec<u8>, image: &Image) {
     raw(out, "tags", image.tags.as_json());
     if let Some(hold) = image.public_hold {
         let (name, why) = match image.visibility {
-            Visibility::Public => ("effigy_public", "effigy_public_why"),
-            _ => ("effigy_sharing", "effigy_sharing_why"),
+            Visibility::Public => ("os_effigy_public", "os_effigy_public_why"),
+            _ => ("os_effigy_sharing", "os_effigy_sharing_why"),
         };
         word(out, name, hold.into_str());
         optional(out, why, image.public_why.as_deref());

@@ -62,11 +62,11 @@ fn formats(words: &[&str]) -> Value {
 /// Properties that are about one image and no other: by the service, and the reasons of an admin and of the owner. Nova gives
 /// a snapshot each property of its base that is not described here.
 const OF_ONE_IMAGE: [(&str, &str); 9] = [
-    ("effigy_public", "Whether the image waits for its verification or is held back from others (pending, held)"),
-    ("effigy_public_why", "Why it is held back"),
+    ("os_effigy_public", "Whether the image waits for its verification or is held back from others (pending, held)"),
+    ("os_effigy_public_why", "Why it is held back"),
     ("effigy_public_reason", "An administrator's reason to let others see it all the same"),
-    ("effigy_sharing", "The same for an image that is shared"),
-    ("effigy_sharing_why", "Why it is held back"),
+    ("os_effigy_sharing", "The same for an image that is shared"),
+    ("os_effigy_sharing_why", "Why it is held back"),
     ("effigy_sysprep_reason", "The owner's reason to make an image of Windows that is not generalised"),
     ("effigy_sysprep_warning", "The finding, where an image of Windows that is not generalised is only warned of"),
     ("effigy_flavor", "The flavor of the instance that it was made of"),

@@ -154,7 +154,7 @@ async fn images(walk: &mut Walk, people: &People) -> String {
         walk.ask(alice, "show_image", listed["id"].as_str().unwrap(), None, 200).await;
     }
     let shown = walk.ask(admin, "show_image", &held, None, 200).await;
-    assert!(["pending", "held"].contains(&shown["effigy_public"].as_str().unwrap()), "{shown}");
+    assert!(["pending", "held"].contains(&shown["os_effigy_public"].as_str().unwrap()), "{shown}");
     for query in ["?limit=-1", "?kind=purple", "?sort=colour", "?os_hidden=maybe"] {
         walk.ask(alice, "list_images", query, None, 400).await;
     }

@@ -54,10 +54,10 @@ async fn declared_before_the_upload_it_is_everybodys_once_it_has_passed() {
     let id = admin.create_image("good", json!({"visibility": "public"})).await;
     assert!(!sees(&bob, &id).await);
     let shown = admin.image(&id).await;
-    assert_eq!((&shown["visibility"], &shown["effigy_public"]), (&json!("public"), &json!("pending")));
+    assert_eq!((&shown["visibility"], &shown["os_effigy_public"]), (&json!("public"), &json!("pending")));
     admin.upload(&id, linux_disk(&[])).await.expect(204);
     becomes(&bob, &id, true).await;
-    assert!(admin.image(&id).await["effigy_public"].is_null());
+    assert!(admin.image(&id).await["os_effigy_public"].is_null());
     bob.download(&id).await.expect(200);
 }
 
@@ -70,10 +70,10 @@ async fn declared_before_the_upload_it_is_held_when_it_has_not_passed() {
     verified(&admin, &id).await;
     let shown = eventually("held", super::PATIENCE, || async {
         let shown = admin.image(&id).await;
-        (shown["effigy_public"] == "held").then_some(shown)
+        (shown["os_effigy_public"] == "held").then_some(shown)
     })
     .await;
-    assert!(shown["effigy_public_why"].as_str().unwrap().contains("private_key"), "{shown}");
+    assert!(shown["os_effigy_public_why"].as_str().unwrap().contains("private_key"), "{shown}");
     assert!(!sees(&bob, &id).await);
 }
 
@@ -97,11 +97,11 @@ async fn an_image_behind_a_bound_is_held_and_told_which() {
         assert_eq!(verification["verdict"], "failed", "{verification}");
         let shown = eventually("held", super::PATIENCE, || async {
             let shown = admin.image(&id).await;
-            (shown["effigy_public"] == "held").then_some(shown)
+            (shown["os_effigy_public"] == "held").then_some(shown)
         })
         .await;
         let named = format!("({bound}: ");
-        assert!(shown["effigy_public_why"].as_str().unwrap().contains(&named), "{shown}");
+        assert!(shown["os_effigy_public_why"].as_str().unwrap().contains(&named), "{shown}");
         assert!(!sees(&bob, &id).await);
         // Nobody knows what lies behind it, so it is nothing to share without a word, either.
         let private = json!([{"op": "replace", "path": "/visibility", "value": "private"}]);
@@ -123,7 +123,7 @@ async fn an_active_image_that_failed_is_not_made_public_but_for_a_reason() {
     assert_eq!(alice.image(&id).await["visibility"], "private");
     let reason = json!([{"op": "add", "path": "/effigy_public_reason", "value": "the key is a sample"}]);
     alice.patch_image(&id, reason.clone()).await.expect(403);
-    for shown in ["effigy_public", "effigy_public_why"] {
+    for shown in ["os_effigy_public", "os_effigy_public_why"] {
         let change = json!([{"op": "add", "path": format!("/{shown}"), "value": "no"}]);
         admin.patch_image(&id, change).await.expect(403);
         admin.post("/image/v2/images", json!({"name": "no", shown: "no"})).await.expect(403);
@@ -237,7 +237,7 @@ async fn each_road_to_public_leads_through_the_gate() {
         let shown = eventually(&format!("held by {road}"), super::PATIENCE, || async {
             assert_eq!(bob.get(&path(&id)).await.status, 404, "{road}");
             let shown = admin.image(&id).await;
-            (shown["effigy_public"] == "held").then_some(shown)
+            (shown["os_effigy_public"] == "held").then_some(shown)
         })
         .await;
         assert_eq!(shown["status"], "active", "{road}");
@@ -284,7 +284,7 @@ async fn a_statement_that_was_forged_or_is_of_another_disk_or_stale_opens_nothin
     effigy.run().await;
     for id in [&good, &bad, &stale] {
         let patched = admin.patch_image(id, publish(json!([]))).await.expect(200).json();
-        assert_eq!(patched["effigy_public"], "pending", "{patched}");
+        assert_eq!(patched["os_effigy_public"], "pending", "{patched}");
         assert!(!sees(&bob, id).await);
     }
     admin.post(&format!("/effigy/v1/images/{good}/verification"), json!({})).await.expect(202);

@@ -42,7 +42,7 @@ fn community() -> Value {
 async fn is_told(owner: &Person, id: &str, state: &str) -> Value {
     eventually(&format!("the owner is told: {state}"), super::PATIENCE, || async {
         let shown = owner.image(id).await;
-        (shown["effigy_sharing"] == state).then_some(shown)
+        (shown["os_effigy_sharing"] == state).then_some(shown)
     })
     .await
 }
@@ -64,10 +64,10 @@ async fn members_of_a_queued_image_see_it_after_a_statement_without_concern() {
             })
             .await;
             assert!(sees(&alice_batch, &id).await);
-            assert!(alice.image(&id).await["effigy_sharing"].is_null());
+            assert!(alice.image(&id).await["os_effigy_sharing"].is_null());
         } else {
             let shown = is_told(&alice, &id, "held").await;
-            assert!(shown["effigy_sharing_why"].as_str().unwrap().contains("private_key"), "{shown}");
+            assert!(shown["os_effigy_sharing_why"].as_str().unwrap().contains("private_key"), "{shown}");
             assert!(!sees(&alice_batch, &id).await);
         }
     }

@@ -10,19 +10,19 @@ const told = (value: unknown) => text(value) && <Told>{text(value)}</Told>
 /** The notices at the top of an image's page: why it was not made, what holds it back, what somebody answers for. */
 export function Notices({ image }: { image: Image }) {
   const { t } = useTranslation()
-  const hold = image.effigy_public
-  const sharing = image.effigy_sharing
+  const hold = image.os_effigy_public
+  const sharing = image.os_effigy_sharing
   return (
     <>
       <Notice type="error" title={t('image.whyNot')}>{told(image.effigy.reason)}</Notice>
       {hold && (
         <Notice type={hold === 'held' ? 'warning' : 'info'} title={t(`hold.${hold}Title`)}>
-          {told(image.effigy_public_why)} <span className="quiet">{t('hold.what')}</span>
+          {told(image.os_effigy_public_why)} <span className="quiet">{t('hold.what')}</span>
         </Notice>
       )}
       {sharing && (
         <Notice type={sharing === 'held' ? 'warning' : 'info'} title={t(`hold.sharing.${sharing}Title`)}>
-          {told(image.effigy_sharing_why)} <span className="quiet">{t('hold.what')}</span>
+          {told(image.os_effigy_sharing_why)} <span className="quiet">{t('hold.what')}</span>
         </Notice>
       )}
       <Notice type="info" title={t('hold.reason')}>{image.visibility === 'public' && text(image.effigy_public_reason)}</Notice>

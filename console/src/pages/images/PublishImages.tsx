@@ -43,7 +43,7 @@ export function PublishImages({ images, onClose }: { images: Image[]; onClose: (
         images.map((image, n) => {
           const verification = found[n]?.data
           const others = verification ? otherReasons(verification) : []
-          const why = others.length === 0 && image.effigy_public === 'pending' && image.effigy_public_why ? [image.effigy_public_why] : others
+          const why = others.length === 0 && image.os_effigy_public === 'pending' && image.os_effigy_public_why ? [image.os_effigy_public_why] : others
           return <FindingsAlert key={image.id} title={t('publish.refused', { name: image.name ?? image.id })} findings={highFindings(verification)} others={why} />
         })
       )}

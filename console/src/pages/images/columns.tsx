@@ -77,7 +77,7 @@ export function imageColumns({ t, uploads, sort, everywhere, shown, nameOf, offe
   const sorted = (key: string) => ({ key, sorter: true, sortOrder: sort === `${key}:asc` ? 'ascend' as const : sort === `${key}:desc` ? 'descend' as const : null })
   const hasVisibility = shown.includes('visibility')
   // One that is held back says so, whatever columns there are.
-  const held = (image: Image) => !hasVisibility && (image.effigy_public ?? image.effigy_sharing) && <VisibilityTag image={image} />
+  const held = (image: Image) => !hasVisibility && (image.os_effigy_public ?? image.os_effigy_sharing) && <VisibilityTag image={image} />
   const name: Column = {
     title: t('column.name'), ...sorted('name'), className: 'name-column',
     render: (_, image) => (

@@ -39,8 +39,8 @@ export function useImageActions(selected: Image[], onDeleted?: () => void) {
   }
   // The dialog for a reason shows the images held back before, and those that the service now does not make Public.
   const publish = async (title: string, images: Image[]) => {
-    const held = images.filter(({ effigy_public: hold }) => hold)
-    await each(title, images.filter(({ effigy_public: hold }) => !hold), (image) =>
+    const held = images.filter(({ os_effigy_public: hold }) => hold)
+    await each(title, images.filter(({ os_effigy_public: hold }) => !hold), (image) =>
       publishImage(image.id).catch((error: unknown) => {
         if (!isHeldBack(error)) throw error
         held.push(image)
@@ -50,7 +50,7 @@ export function useImageActions(selected: Image[], onDeleted?: () => void) {
   }
   const confirmPublish = (title: string, images: Image[]) => {
     // Those held back are asked about with what was found in them.
-    if (images.every(({ effigy_public: hold }) => hold)) return void publish(title, images)
+    if (images.every(({ os_effigy_public: hold }) => hold)) return void publish(title, images)
     modal.confirm({
       title: t('publish.ask', { count: images.length }),
       content: <>{t('publish.askWhat', { names: images.map(({ name, id }) => visible(name ?? id)).join(', ') })}</>,
