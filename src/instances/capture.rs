@@ -171,7 +171,7 @@ impl Room {
 }
 
 /// The properties that tell of which flavor the instance was, by name and by memory in MiB: an image of it boots where
-/// that much is, and nobody knows of how much less. (`min_ram` would forbid less.)
+/// that much is, and nobody knows of how much less. (`min_ram` would forbid less: it is what the image said it needs.)
 const FLAVOR: &str = "effigy_flavor";
 const FLAVOR_RAM: &str = "effigy_flavor_ram";
 
@@ -190,7 +190,9 @@ pub(super) async fn begin(
         let look = look_for_windows(room, &row).await?;
         let rule = room.images.inspector().settings().windows;
         let warning = sysprep::judge(rule, look, metadata.pairs()).map_err(Error::Conflict)?;
-        let mut properties = row.make.hardware.clone();
+        let inherited = &row.make.inherited;
+        let mut properties = inherited.properties.clone();
+        properties.extend(row.make.hardware.clone());
         let flavor = &row.make.flavor;
         properties.insert(FLAVOR.to_owned(), flavor.name.clone());
         properties.insert(FLAVOR_RAM.to_owned(), row.make.memory_mib.to_string());
@@ -199,13 +201,14 @@ pub(super) async fn begin(
         let image = ImageId::new();
         let of = CaptureOf {
             image,
+            owner: row.project_id,
             instance: id,
             base_image: Some(row.make.image),
             name,
             properties,
             expected_bytes: row.make.disk_bytes,
-            min_disk_gib: row.make.flavor.disk_gib,
-            min_ram_mib: 0,
+            min_disk_gib: row.make.flavor.disk_gib.max(inherited.min_disk_gib),
+            min_ram_mib: inherited.min_ram_mib,
         };
         let turn = room.capture_turn(id, image, CaptureStep::Begins).await?;
         let Some(noted) = turn.as_ref().and_then(|turn| turn.change.as_ref()) else {

@@ -105,6 +105,7 @@ mod tests {
             make: InstanceMake {
                 image: ImageId::new(),
                 image_name: "base".into(),
+                inherited: Default::default(),
                 hardware: BTreeMap::new(),
                 base_root: String::new(),
                 base_store: String::new(),

@@ -18,7 +18,7 @@ use crate::{
     model::{
         action::ActionRow,
         flavor::Flavor,
-        instance::{InstanceMake, InstanceRow, InstanceState, Reservation},
+        instance::{Inherited, InstanceMake, InstanceRow, InstanceState, Reservation},
     },
 };
 
@@ -30,6 +30,12 @@ const MAX_USER_DATA_BYTES: usize = 65_535 / 4 * 3;
 const KEPT_PROPERTIES: [&str; 3] = ["hw_", "os_", "architecture"];
 /// The most bytes of those: each instance keeps its own, in its row and in memory.
 const MAX_KEPT_BYTES: usize = 16 << 10;
+/// The other properties go on to images of the instance, but for those that are about one image's bytes: signatures, keys
+/// of volumes, caches (Nova: `non_inheritable_image_properties`), checksums by the SDK, and words of this service.
+const NOT_INHERITED: [&str; 6] =
+    ["img_signature", "cinder_encryption_key", "cache_in_nova", "bittorrent", "owner_specified.openstack", "effigy_"];
+/// Longer texts are not kept for that (Nova's column, which cuts them off): an image has at most 128 properties.
+const MAX_INHERITED_CHARS: usize = 255;
 const GIB: u64 = 1 << 30;
 
 /// Launches, as the door says.
@@ -120,6 +126,18 @@ fn disk_bytes(flavor: &Flavor, source: &LaunchSource) -> Result<u64> {
     Ok(disk.max(image))
 }
 
+/// The part of an image's record that images of its instances have too.
+fn inherited(source: &LaunchSource) -> Inherited {
+    let goes_on = |(name, value): &(&String, &String)| {
+        let begins = |start: &&str| name.starts_with(*start);
+        !KEPT_PROPERTIES.iter().any(&begins)
+            && !NOT_INHERITED.iter().any(begins)
+            && value.chars().count() <= MAX_INHERITED_CHARS
+    };
+    let properties = source.properties.iter().filter(goes_on).map(|(name, value)| (name.clone(), value.clone()));
+    Inherited { min_disk_gib: source.min_disk_gib, min_ram_mib: source.min_ram_mib, properties: properties.collect() }
+}
+
 fn kept_properties(source: &LaunchSource) -> Result<BTreeMap<String, String>> {
     let is_kept = |name: &String| KEPT_PROPERTIES.iter().any(|start| name.starts_with(start));
     let kept: BTreeMap<_, _> = source
@@ -171,6 +189,7 @@ impl Make<'_> {
                 image: source.id,
                 image_name: source.name.clone().unwrap_or_default(),
                 hardware: self.hardware.clone(),
+                inherited: inherited(source),
                 base_root: source.disk.root.to_string(),
                 base_store: source.disk.store.clone(),
                 base_bytes: source.virtual_size_bytes,

@@ -121,6 +121,15 @@ pub struct StateChange {
     pub ends: Option<Option<String>>,
 }
 
+/// The part of an image's record that means nothing to its instance, and goes on to images of the instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Inherited {
+    pub min_disk_gib: u64,
+    pub min_ram_mib: u64,
+    pub properties: BTreeMap<String, String>,
+}
+
 /// The part of a row that is settled when an instance is made.
 #[derive(Clone, Debug)]
 pub struct InstanceMake {
@@ -128,6 +137,8 @@ pub struct InstanceMake {
     pub image_name: String,
     /// The image's properties that say what its guest needs or is.
     pub hardware: BTreeMap<String, String>,
+    /// The rest of its image's record that an image of it has too.
+    pub inherited: Inherited,
     /// The digest of the manifest under the overlay, in hex.
     pub base_root: String,
     pub base_store: String,

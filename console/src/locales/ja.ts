@@ -63,7 +63,7 @@ export const ja: Messages = {
   rename: { title: '名前の変更', submit: '変更' },
   createImage: {
     title: 'イメージの作成', submit: 'イメージの作成', stopFirst: 'イメージは停止したインスタンスからのみ作成できます。先にシャットダウンしてください。', begun: 'イメージ {{name}} を作成しています',
-    watch: 'イメージを表示', hint: '{{name}} のディスクが、このプロジェクトの Private イメージになります。', refusedTitle: 'イメージは作成されませんでした', anyway: 'それでもイメージを作成', reason: '理由', reasonHint: '理由がはっきりしている場合だけにしてください。この理由はイメージのプロパティに残り、イメージを受け取る全員が読めます。',
+    watch: 'イメージを表示', hint: '{{name}} のディスクが、このプロジェクトの Private イメージになります。', hintOthers: '{{name}} のディスクが、インスタンスの属するプロジェクトの Private イメージになり、そのプロジェクトのクォータに数えられます。', refusedTitle: 'イメージは作成されませんでした', anyway: 'それでもイメージを作成', reason: '理由', reasonHint: '理由がはっきりしている場合だけにしてください。この理由はイメージのプロパティに残り、イメージを受け取る全員が読めます。',
   },
   instance: { facts: '基本情報', images: 'このインスタンスから作ったイメージ', noImages: 'まだありません。', history: '履歴', restarted_one: 'ゲストは起動してから 1 回、自ら再起動しました。', restarted_other: 'ゲストは起動してから {{count}} 回、自ら再起動しました。', restartedWhy: '起動を終えられず、最初からやり直しています。メモリが足りないか、起動するものがない場合が多くあります。画面とコンソールログを確認してください。', gone: 'インスタンス {{name}} は削除されました', address: '内部アドレス' },
   connect: {

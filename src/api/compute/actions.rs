@@ -80,7 +80,7 @@ pub(super) async fn act(
     if let Some(action) = action_of(&word) {
         trail.does(&action, None);
     }
-    let target = Target { rooms: &rooms, caller: &caller, id, version, url: &url };
+    let target = Target { rooms: &rooms, caller: &caller, id, version, url: &url, trail: &trail };
     match word.as_str() {
         "os-start" => accepted(rooms.instances.start(&caller, id).await),
         "os-stop" => accepted(rooms.instances.stop(&caller, id).await),
@@ -154,6 +154,7 @@ struct Target<'a> {
     id: InstanceId,
     version: Microversion,
     url: &'a str,
+    trail: &'a Trail,
 }
 
 impl Target<'_> {
@@ -164,6 +165,8 @@ impl Target<'_> {
         let properties = fields.take("metadata").map(metadata).transpose()?.unwrap_or_default();
         fields.done()?;
         let image = self.rooms.instances.create_image(self.caller, self.id, &name, properties).await?;
+        // The audit names both: the image may belong to another project than the caller's.
+        self.trail.does("instance.createImage", Some(format!("{}/{image}", self.id)));
         if self.version.since(45) {
             return Ok((StatusCode::ACCEPTED, Json(json!({"image_id": image}))).into_response());
         }

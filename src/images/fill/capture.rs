@@ -11,7 +11,7 @@ use crate::{
     db::now_ms,
     error::Result,
     identity::{Caller, image_policy},
-    ids::{ImageId, InstanceId},
+    ids::{ImageId, InstanceId, ProjectId},
     model::{
         fill::{FillKind, NewFill, Target},
         instance::StateChange,
@@ -23,6 +23,8 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct CaptureOf {
     pub image: ImageId,
+    /// The instance's project, whose quota it is counted in, whoever asks for it.
+    pub owner: ProjectId,
     pub instance: InstanceId,
     pub base_image: Option<ImageId>,
     pub name: String,
@@ -49,6 +51,7 @@ impl Images {
         ]);
         let made = Made {
             id: of.image,
+            owner: Some(of.owner),
             name: of.name,
             properties: of.properties,
             lineage,
@@ -90,6 +93,8 @@ impl Images {
 /// An image that a job will fill.
 pub(super) struct Made {
     pub(super) id: ImageId,
+    /// The project that it belongs to; `None`: the caller's.
+    pub(super) owner: Option<ProjectId>,
     pub(super) name: String,
     pub(super) properties: BTreeMap<String, String>,
     /// The properties that say where it comes from, whatever else they said.
@@ -98,7 +103,7 @@ pub(super) struct Made {
     pub(super) min_ram_mib: u64,
 }
 
-/// The record of an image that a job will fill: `saving`, private, the caller's project's.
+/// The record of an image that a job will fill: `saving` and private.
 fn made_image(caller: &Caller, made: Made, sharing: SharingScope) -> Result<Image> {
     let mut attributes = record::Attributes::new();
     attributes.insert("id".into(), made.id.to_string().into());
@@ -108,6 +113,7 @@ fn made_image(caller: &Caller, made: Made, sharing: SharingScope) -> Result<Imag
     attributes.insert("min_disk".into(), made.min_disk_gib.into());
     attributes.insert("min_ram".into(), made.min_ram_mib.into());
     let mut image = record::new_image(caller, attributes, sharing, now_ms())?;
+    image.owner = made.owner.unwrap_or(image.owner);
     image.status = Status::Saving;
     image.progress = Some(0);
     let mut properties = made.properties;

@@ -73,6 +73,7 @@ impl Images {
         let image = ImageId::new();
         let made = Made {
             id: image,
+            owner: None,
             name: name.unwrap_or_else(|| name_of_copy(&of.record)),
             properties: record::properties_of(&of.record)?,
             lineage,

@@ -46,6 +46,33 @@ async fn image_is_cast_of_a_stopped_server_in_both_forms() {
 }
 
 #[tokio::test]
+async fn an_image_is_its_servers_projects_and_inherits_what_the_owner_said_of_the_base() {
+    let effigy = Effigy::with("[instances]\naccel = \"tcg\"\n").await;
+    let People { admin, alice, .. } = effigy.people().await;
+    let said = json!({"min_ram": 32, "hw_rng_model": "virtio", "purpose": "web", "img_signature": "x", "cache_in_nova": "y",
+        "owner_specified.openstack.md5": "z", "long": "l".repeat(256)});
+    let base = alice.create_image("base", said).await;
+    alice.upload(&base, micro_disk("life", 1 << 20)).await.expect(204);
+    let server = alice.launched("one", &base).await;
+    alice.stop(&server).await;
+    // The admin helps out: the user finds the image among its own, and pays for it.
+    let id = admin.cast(&server, "by the admin").await;
+    let image = alice.image_becomes(&id, "active").await;
+    assert_eq!((&image["owner"], &image["visibility"]), (&json!(alice.project_id), &json!("private")), "{image}");
+    assert_eq!(
+        (&image["min_ram"], &image["purpose"], &image["hw_rng_model"]),
+        (&json!(32), &json!("web"), &json!("virtio"))
+    );
+    for name in ["img_signature", "cache_in_nova", "owner_specified.openstack.md5", "long"] {
+        assert!(image[name].is_null(), "{name}: {image}");
+    }
+    let events = admin.get("/effigy/v1/audit?action=instance.createImage").await.expect(200).json();
+    assert_eq!(events["events"][0]["target_id"], format!("{server}/{id}"), "{events}");
+    alice.patch_image(&id, json!([{"op": "replace", "path": "/name", "value": "mine"}])).await.expect(200);
+    alice.delete(&format!("/image/v2/images/{id}")).await.expect(204);
+}
+
+#[tokio::test]
 async fn deleted_server_is_gone_and_its_history_stays() {
     let (_effigy, people, id) = running().await;
     let alice = &people.alice;

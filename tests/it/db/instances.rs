@@ -7,8 +7,8 @@ use effigy::{
         action::{ActionResult, ActionRow, History},
         flavor::Flavor,
         instance::{
-            Fault, Forward, InstanceMake, InstanceRow, InstanceState, InstancesSeen, Lock, Reservation, Status,
-            TaskState, Usage,
+            Fault, Forward, Inherited, InstanceMake, InstanceRow, InstanceState, InstancesSeen, Lock, Reservation,
+            Status, TaskState, Usage,
         },
         instance_list::{Direction, InstancePage, SortKey},
     },
@@ -31,6 +31,7 @@ fn instance(project: ProjectId, index: u32, number: u32) -> (InstanceRow, Action
             image: ImageId::new(),
             image_name: "base".into(),
             hardware: [("hw_disk_bus".to_owned(), "ide".to_owned())].into(),
+            inherited: Inherited { min_ram_mib: 64, ..Inherited::default() },
             base_root: "ab".repeat(32),
             base_store: "local".into(),
             base_bytes: 1 << 20,
@@ -79,8 +80,8 @@ async fn row_comes_back_as_written_and_its_state_changes_only_from_the_present_o
         let row = &made[0].0;
         let found = db.instance(row.id).await.unwrap().unwrap();
         assert_eq!(
-            (found.number, &found.make.hardware, &found.make.mac),
-            (0, &row.make.hardware, &row.make.mac),
+            (found.number, &found.make.hardware, &found.make.inherited, &found.make.mac),
+            (0, &row.make.hardware, &row.make.inherited, &row.make.mac),
             "{name}"
         );
         assert_eq!((&found.state, found.make.disk_bytes), (&row.state, 1 << 40), "{name}");

@@ -62,6 +62,7 @@ impl Room {
         let image = ImageId::new();
         let of = CaptureOf {
             image,
+            owner: self.caller.project.as_ref().unwrap().id,
             instance: InstanceId::new(),
             base_image: Some(ImageId::new()),
             name: "captured".into(),

@@ -8,6 +8,7 @@ import { createImageOf, type Instance, instanceQuery, stopInstance } from '../..
 import { InstanceStatusBadge } from '../../components/StatusBadge'
 import { ErrorDetails } from '../../components/ErrorDetails'
 import { useErrorText, useFail } from '../../components/useFail'
+import { useSession } from '../../components/useSession'
 import { FormDialog } from '../../components/FormDialog'
 import { paths } from '../../paths'
 
@@ -28,6 +29,9 @@ export function CreateImage({ instance, onClose }: { instance: Instance; onClose
   const { notification } = App.useApp()
   const queries = useQueryClient()
   const fail = useFail()
+  const session = useSession()
+  // A cloud's own Nova makes it the person's, and shares it.
+  const isOthers = !session.of_cloud && instance.tenant_id !== session.project?.id
   const now = useQuery(instanceQuery(instance.id)).data ?? instance
   const isStopped = now.status === 'SHUTOFF' && now['OS-EXT-STS:task_state'] === null
   const stop = useMutation({
@@ -85,7 +89,7 @@ export function CreateImage({ instance, onClose }: { instance: Instance; onClose
             <Input.TextArea rows={2} autoFocus />
           </Form.Item>
         )}
-      <p className="quiet" style={{ margin: 0 }}>{t('createImage.hint', { name: instance.name })}</p>
+      <p className="quiet" style={{ margin: 0 }}>{t(isOthers ? 'createImage.hintOthers' : 'createImage.hint', { name: instance.name })}</p>
     </FormDialog>
   )
 }
