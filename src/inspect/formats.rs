@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 
 /// Rises when a rule becomes stricter: what an older version accepted is judged again
 /// before it boots, and verified again.
-pub const CHECKER_VERSION: i64 = 2;
+pub const CHECKER_VERSION: i64 = 3;
 
 /// Disks are counted in sectors.
 const SECTOR_BYTES: u64 = 512;

@@ -17,7 +17,7 @@ pub(crate) mod be {
     }
 }
 
-/// Little-endian numbers: VMDK, VHDX, VDI.
+/// Little-endian numbers: VMDK, VHDX, VDI, ISO 9660.
 pub(crate) mod le {
     use super::word;
 

@@ -1,7 +1,7 @@
 //! The gate: a file judged by the format somebody declared for it.
 
 use crate::flat::Flat;
-use crate::{Disk, Format, ReadAt, Rejection, Rule, detect, qcow2, vdi, vhd, vhdx, vmdk, wrapped};
+use crate::{Disk, Format, ReadAt, Rejection, Rule, detect, iso, qcow2, vdi, vhd, vhdx, vmdk, wrapped};
 
 /// The limits that a file must stay within.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +64,10 @@ pub fn open<'a>(declared: Format, bytes: &'a dyn ReadAt, limits: &Limits) -> Res
         Format::Vhdx => Box::new(vhdx::open(bytes, limits)?),
         Format::Vdi => Box::new(vdi::open(bytes, limits)?),
         // Nobody walks an ISO's directories: it is stored as it is, and its size is that of its bytes.
+        Format::Iso => {
+            iso::check(bytes)?;
+            Box::new(Flat::open(bytes, limits, false)?)
+        }
         _ => Box::new(Flat::open(bytes, limits, is_luks)?),
     })
 }

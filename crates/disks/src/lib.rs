@@ -21,6 +21,7 @@ mod extent;
 mod fields;
 mod flat;
 mod format;
+mod iso;
 mod judge;
 pub mod qcow2;
 mod read_at;

@@ -185,3 +185,36 @@ async fn image_accepted_by_an_older_checker_is_judged_again_before_it_boots() {
     assert_eq!(db.checked_by(bad_id).await.unwrap(), Some(1));
     db.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_that_lie_beside_their_tables_are_judged_too() {
+    let effigy = Effigy::start().await;
+    let People { alice, .. } = effigy.people().await;
+    let mut iso = vec![0; 40 * 2048];
+    iso[0x8000..][..7].copy_from_slice(b"\x01CD001\x01");
+    iso[0x8000 + 80..][..4].copy_from_slice(&41_u32.to_le_bytes());
+    iso[0x8000 + 128..][..2].copy_from_slice(&2048_u16.to_le_bytes());
+    assert_eq!(verdict(&alice, "iso", iso.clone()).await, "truncated");
+    iso.resize(41 * 2048, 0);
+    assert_eq!(verdict(&alice, "iso", iso).await, "ok");
+    let disk = micro_disk("odd", 1 << 20);
+    let mut dirty = crate::support::qcow2_of(&disk, &[]);
+    dirty[79] |= 1; // incompatible_features: not closed, so that its counts are stale.
+    assert_eq!(verdict(&alice, "qcow2", dirty).await, "ok");
+    let mut odd = crate::support::qcow2_of(&disk, &[]);
+    odd[24..32].copy_from_slice(&((1_u64 << 20) - 100).to_be_bytes());
+    assert_eq!(verdict(&alice, "qcow2", odd).await, "ok");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("disk.raw");
+    std::fs::write(&path, &disk).unwrap();
+    let to = folder.path().join("disk.vmdk");
+    qemu_img(&["convert", "-f", "raw", "-O", "vmdk"], &[&path, &to]);
+    let file = std::fs::read(&to).unwrap();
+    let name = file.windows(9).position(|bytes| bytes == b"disk.vmdk").unwrap();
+    let mut named = file.clone();
+    named[name..name + 4].copy_from_slice(b"\xc7\xd1\xb1\xb9");
+    assert_eq!(verdict(&alice, "vmdk", named).await, "ok");
+    let mut second = file;
+    second[512 * 11..][..21].copy_from_slice(b"# Disk DescriptorFile");
+    assert_eq!(verdict(&alice, "vmdk", second).await, "corrupt");
+}

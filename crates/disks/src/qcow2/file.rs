@@ -99,6 +99,8 @@ fn refuse_foreign_overlay(header: &Header) -> Result<(), Rejection> {
     let ours = header.version == 3
         && header.cluster_bytes() == super::CLUSTER_BYTES
         && !header.extended_l2
+        && !header.dirty
+        && header.cut_bytes == 0
         && header.snapshots == 0;
     if ours {
         return Ok(());
@@ -108,6 +110,13 @@ fn refuse_foreign_overlay(header: &Header) -> Result<(), Rejection> {
 
 fn notes(header: &Header, found: &walk::Found, file_bytes: u64) -> Vec<String> {
     let mut notes = Vec::new();
+    if header.dirty {
+        notes.push("the file was not closed cleanly: its reference counts are stale, and nothing else is".to_owned());
+    }
+    if header.cut_bytes > 0 {
+        let cut = header.cut_bytes;
+        notes.push(format!("{cut} bytes behind the last whole sector are not part of the disk, as for QEMU"));
+    }
     if header.snapshots > 0 {
         notes.push(format!("{} internal snapshots are not part of the disk", header.snapshots));
     }

@@ -53,6 +53,10 @@ pub(crate) struct Header {
     pub compression: Compression,
     /// Each L2 entry has a second word that maps 32 subclusters.
     pub extended_l2: bool,
+    /// It was not closed: its reference counts are behind its tables (`lazy_refcounts`). Nothing here reads a count.
+    pub dirty: bool,
+    /// Bytes behind the last whole sector, which QEMU's guests do not see.
+    pub cut_bytes: u64,
 }
 
 impl Header {
@@ -96,10 +100,14 @@ impl Header {
             bitmaps: 0,
             compression: compression(&head, incompatible, header_bytes)?,
             extended_l2: incompatible & EXTENDED_L2 != 0,
+            dirty: incompatible & DIRTY != 0,
+            cut_bytes: 0,
         };
         header.check_sizes(if version == 2 { 4 } else { u32_at(&head, 96) }, header_bytes)?;
         header.check_tables(bytes.size_bytes())?;
         header.read_extensions(bytes, header_bytes)?;
+        header.cut_bytes = header.virtual_size_bytes % 512;
+        header.virtual_size_bytes -= header.cut_bytes;
         Ok(header)
     }
 
@@ -127,9 +135,6 @@ impl Header {
         }
         if self.extended_l2 && self.cluster_bits < 14 {
             return Err(Rejection::corrupt(20, "subclusters need clusters of at least 16 KiB"));
-        }
-        if !self.virtual_size_bytes.is_multiple_of(512) {
-            return Err(Rejection::corrupt(24, "the disk's size is not a multiple of 512"));
         }
         Ok(())
     }
@@ -251,11 +256,7 @@ fn refuse_features(incompatible: u64) -> Result<(), Rejection> {
     if incompatible & CORRUPT != 0 {
         return Err(Rejection::corrupt(72, "the file is marked corrupt"));
     }
-    if incompatible & DIRTY != 0 {
-        return Err(Rejection::corrupt(72, "the file was not closed cleanly")
-            .with_remedy("Close it: qemu-img check -r all FILE, and upload it again."));
-    }
-    let unknown = incompatible & !(COMPRESSION_TYPE | EXTENDED_L2);
+    let unknown = incompatible & !(DIRTY | COMPRESSION_TYPE | EXTENDED_L2);
     if unknown != 0 {
         return Err(Rejection::new(
             Rule::UnsupportedFeature,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::read_at::read_up_to;
 use crate::{ReadAt, Rejection, Rule};
 
 use super::header::{Header, SECTOR_BYTES};
@@ -13,19 +14,41 @@ pub(super) const REMEDY: &str = "Write the disk into one file: qemu-img convert 
 const ACCESS: [&str; 3] = ["rw", "rdonly", "noaccess"];
 /// "There is no parent."
 const NO_PARENT: &str = "ffffffff";
+/// QEMU looks for a parent in this much, however long the header says that the text is (`block/vmdk.c`, `DESC_SIZE`).
+const READ_BY_QEMU_BYTES: u64 = 20 * SECTOR_BYTES;
+/// The words of which a text has one each, and which make a text of what they stand in.
+const HEADING: &str = "# disk descriptorfile";
+const OF_A_TEXT: [&str; 3] = [HEADING, "createtype", "parentfilenamehint"];
+/// The code pages, by the names that VMware gives them, in which a backslash is also the second byte of a letter.
+const WITH_BACKSLASHES: [&str; 8] =
+    ["shift_jis", "sjis", "windows-932", "gbk", "gb18030", "windows-936", "big5", "windows-950"];
 
 /// Judges the text of a file whose header is good.
 pub(super) fn check(bytes: &dyn ReadAt, header: &Header) -> Result<(), Rejection> {
     let at = header.descriptor.start;
-    let mut text = vec![0; (header.descriptor.end - at) as usize]; // At most a megabyte.
-    bytes.read_exact_at(&mut text, at).map_err(|error| Rejection::unread(at, &error))?;
-    let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
-    let printable = |byte: &u8| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~');
-    if let Some(odd) = text[..end].iter().position(|byte| !printable(byte)) {
-        return Err(Rejection::corrupt(at + odd as u64, "the descriptor has other than printable ASCII characters"));
+    let area_bytes = (header.descriptor.end - at) as usize; // At most a megabyte.
+    let read = read_up_to(bytes, at, area_bytes.max(READ_BY_QEMU_BYTES as usize));
+    let read = read.map_err(|error| Rejection::unread(at, &error))?;
+    if read.len() < area_bytes {
+        return Err(Rejection::truncated(at + read.len() as u64, "the descriptor is cut off"));
     }
-    let text = String::from_utf8_lossy(&text[..end]).to_ascii_lowercase();
-    Lines::read(&text, at)?.check(header)
+    // The text may be of any code page. A byte is a character here: letters above ASCII stand in names only.
+    let read: String = read.iter().map(|byte| char::from(*byte).to_ascii_lowercase()).collect();
+    let (text, rest) = read.split_once('\0').unwrap_or((&read, ""));
+    let text_bytes = text.chars().count();
+    if text_bytes > area_bytes {
+        return Err(Rejection::corrupt(at + area_bytes as u64, "the descriptor does not end where the header says"));
+    }
+    let rest: String = rest.chars().take(area_bytes.saturating_sub(text_bytes + 1)).collect();
+    if text.matches(HEADING).count() > 1 || OF_A_TEXT.iter().any(|word| rest.contains(word)) {
+        return Err(Rejection::corrupt(at, "the file has a second descriptor behind the first"));
+    }
+    Lines::read(text, at)?.check(header)
+}
+
+/// Whether there is nothing in a line but printable ASCII characters, or other letters too.
+fn is_printable(line: &str, with_letters: bool) -> bool {
+    line.chars().all(|c| matches!(c, '\t' | '\r' | ' '..='~') || with_letters && c >= '\u{80}')
 }
 
 /// The text's lines, in lower case.
@@ -38,15 +61,18 @@ struct Lines<'t> {
 impl<'t> Lines<'t> {
     fn read(text: &'t str, at: u64) -> Result<Self, Rejection> {
         let mut lines = Self { at, settings: BTreeMap::new(), extents: Vec::new() };
-        for line in text.split('\n').map(str::trim) {
+        for line in text.split('\n').map(str::trim_ascii) {
             let is_extent = ACCESS.contains(&line.split([' ', '\t']).next().unwrap_or_default());
+            if !is_printable(line, is_extent || line.starts_with('#') || line.starts_with("ddb.")) {
+                return Err(lines.corrupt("the descriptor has other than printable ASCII characters"));
+            }
             match line.split_once('=') {
                 _ if line.is_empty() || line.starts_with('#') => {}
                 _ if is_extent => lines.extents.push(line),
                 // The disk's own settings: geometry, adapter, ids. Nobody opens anything because of them.
                 Some((key, _)) if key.starts_with("ddb.") => {}
                 Some((key, value)) if !key.contains([' ', '\t', '\r', '"']) => {
-                    if lines.settings.insert(key, value.trim().trim_matches('"')).is_some() {
+                    if lines.settings.insert(key, value.trim_ascii().trim_matches('"')).is_some() {
                         return Err(lines.corrupt("the descriptor has a setting twice"));
                     }
                 }
@@ -90,14 +116,31 @@ impl<'t> Lines<'t> {
         if size.and_then(|size| size.parse().ok()) != Some(sectors) {
             return Err(self.corrupt("the descriptor states another size than the header"));
         }
-        let name = name.and_then(|name| name.trim().strip_prefix('"')?.strip_suffix('"'));
-        match name {
+        let name = name.and_then(|name| name.trim_ascii().strip_prefix('"')?.strip_suffix('"'));
+        match name.map(|name| self.without_pairs(name)).as_deref() {
             Some(name) if name.contains(['/', '\\', ':', '"']) || matches!(name, "" | "." | "..") => {
                 Err(self.foreign("the disk's extent is a path, not the file's own name"))
             }
             Some(_) => Ok(()),
             None => Err(self.corrupt("the descriptor's extent has no name")),
         }
+    }
+
+    /// A name without the letters of two bytes, of which the second may look like a separator.
+    fn without_pairs(&self, name: &str) -> String {
+        let encoding = self.settings.get("encoding").copied().unwrap_or_default();
+        if !WITH_BACKSLASHES.contains(&encoding) {
+            return name.to_owned();
+        }
+        let mut letters = name.chars();
+        let mut left = String::new();
+        while let Some(letter) = letters.next() {
+            left.push(letter);
+            if letter > '\u{80}' {
+                letters.next();
+            }
+        }
+        left
     }
 
     fn corrupt(&self, message: &str) -> Rejection {

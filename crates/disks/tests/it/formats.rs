@@ -209,9 +209,9 @@ fn an_iso_is_known_with_and_without_a_partition_table() {
 }
 
 #[test]
-fn an_iso_is_stored_as_it_is_whatever_its_own_sizes_say() {
+fn an_iso_is_stored_as_it_is_whatever_its_directories_say() {
     // A volume of 2^32 - 1 blocks, a root directory that is its own child, and an end in the middle of a sector.
-    let mut iso = with(70_001, &[(0x8000, b"\x01CD001\x01"), (0x8000 + 80, &[0xff; 8]), (0x8000 + 156, &[34])]);
+    let mut iso = with(70_001, &[(0x8000, b"\x01CD001\x01"), (0x8000 + 156, &[34])]);
     iso[0x8000 + 158..][..4].copy_from_slice(&16_u32.to_le_bytes());
     let checked = check(Format::Iso, &iso, &LIMITS).unwrap();
     assert_eq!(checked.virtual_size_bytes, 70_144);
@@ -249,4 +249,20 @@ fn words_and_formats_are_the_same_thing() {
         assert_eq!(format.word().parse(), Ok(format));
     }
     assert!("QCOW2".parse::<Format>().is_err());
+}
+
+#[test]
+fn an_iso_that_ends_before_its_volume_is_refused() {
+    let volume = |blocks: u32, file_bytes: usize| {
+        let mut iso = with(file_bytes, &[(0x8000, b"\x01CD001\x01"), (0x8000 + 128, &[0, 8])]);
+        iso[0x8000 + 80..][..4].copy_from_slice(&blocks.to_le_bytes());
+        iso
+    };
+    assert!(check(Format::Iso, &volume(40, 40 * 2048), &LIMITS).is_ok());
+    assert!(check(Format::Iso, &volume(40, 41 * 2048), &LIMITS).is_ok(), "padded");
+    for cut in [volume(40, 40 * 2048 - 1), volume(u32::MAX, 40 * 2048)] {
+        let refused = check(Format::Iso, &cut, &LIMITS).unwrap_err();
+        assert_eq!(refused.rule, Rule::Truncated);
+        assert!(refused.to_string().contains("the volume has"), "{refused}");
+    }
 }

@@ -172,3 +172,27 @@ fn extents_of_a_part_are_the_parts_of_the_extents() {
         });
     }
 }
+
+#[test]
+fn a_file_that_was_not_closed_is_the_disk_that_qemu_reads() {
+    let folder = Folder::new();
+    let mut file = sample(&folder, &["-o", "lazy_refcounts=on"]);
+    file[79] |= 1; // incompatible_features: dirty.
+    folder.write("dirty.qcow2", &file);
+    let opened = File::open(&file, Rules::Upload).unwrap();
+    assert!(opened.notes()[0].contains("not closed cleanly"), "{:?}", opened.notes());
+    assert!(our_disk(&opened, &file, &[]) == folder.qemu_disk("dirty.qcow2"));
+    assert!(File::open(&file, Rules::Overlay).is_err(), "no overlay of ours is left so");
+}
+
+#[test]
+fn a_disk_that_ends_within_a_sector_is_cut_as_qemu_cuts_it() {
+    let folder = Folder::new();
+    let mut file = sample(&folder, &[]);
+    file[24..32].copy_from_slice(&((4_u64 << 20) - 100).to_be_bytes());
+    folder.write("odd.qcow2", &file);
+    let opened = File::open(&file, Rules::Upload).unwrap();
+    assert_eq!(opened.virtual_size_bytes(), (4 << 20) - 512);
+    assert!(opened.notes()[0].contains("412 bytes"), "{:?}", opened.notes());
+    assert!(our_disk(&opened, &file, &[]) == folder.qemu_disk("odd.qcow2"));
+}

@@ -152,6 +152,58 @@ fn a_descriptor_that_other_readers_may_read_otherwise_is_refused() {
     );
 }
 
+/// The sample with another name of its own and an encoding, as bytes.
+fn named(encoding: &str, name: &[u8]) -> Vec<u8> {
+    let mut file = sparse();
+    let text = descriptor(&file).replace("version=1", &format!("version=1\nencoding=\"{encoding}\""));
+    let (before, after) = text.split_once("SPARSE \"").unwrap();
+    let after = after.split_once('"').unwrap().1;
+    let text = [before.as_bytes(), b"SPARSE \"", name, b"\"", after.as_bytes()].concat();
+    file[512..512 * 21].fill(0);
+    put(&mut file, 512, text);
+    file
+}
+
+#[test]
+fn a_name_may_be_of_any_code_page() {
+    for (encoding, name) in [
+        ("UTF-8", "\u{d55c}\u{ad6d}\u{c5b4}.vmdk".as_bytes()),
+        ("windows-949", b"\xc7\xd1\xb1\xb9.vmdk"),
+        ("windows-1252", b"d\xefsk.vmdk"),
+        ("Shift_JIS", b"\x95\x5c.vmdk"),
+        ("GBK", b"\x81\x5c.vmdk"),
+    ] {
+        let verdict = check(Format::Vmdk, &named(encoding, name), &LIMITS);
+        assert!(verdict.is_ok(), "{encoding}: {verdict:?}");
+    }
+    for (encoding, name) in [
+        ("UTF-8", &b"\x95\x5c.vmdk"[..]),
+        ("windows-1252", b"\xef/x"),
+        ("Shift_JIS", b"\x95\x5c\x5cx"),
+        ("GBK", b"\x81/x/y"),
+    ] {
+        assert_eq!(refusal(Format::Vmdk, &named(encoding, name)).rule, Rule::ExternalReference, "{encoding}");
+    }
+}
+
+#[test]
+fn a_second_descriptor_behind_the_first_is_refused() {
+    let text = descriptor(&sparse());
+    assert_eq!(described(|text| format!("{text}{text}")), Rule::Corrupt);
+    assert_eq!(described(|text| format!("{text}# Disk DescriptorFile\n")), Rule::Corrupt);
+    let behind = |second: &str| after(|file| put(file, 512 * 11, second));
+    assert_eq!(behind(&text), Rule::Corrupt);
+    assert_eq!(behind("parentFileNameHint=\"/etc/passwd\""), Rule::Corrupt);
+    // QEMU reads on where the header says that the text ends.
+    let rule = after(|file| {
+        let end = 512 + descriptor(file).len();
+        file[end..1536].fill(b'\n');
+        put(file, 1536, "parentFileNameHint=\"/etc/passwd\"\n");
+        put(file, 36, [2]);
+    });
+    assert_eq!(rule, Rule::Corrupt);
+}
+
 #[test]
 fn impossible_vmdk_header_fields_are_refused() {
     assert_eq!(after(|file| put(file, 4, [4])), Rule::UnsupportedFeature);
