@@ -24,7 +24,7 @@ use crate::{
 pub(super) const COLUMNS: &str = "id, project_id, user_id, name, description, hostname, status, task, fault_code, fault_message, \
     fault_ms, image_id, image_name, hardware, inherited, base_root, base_store, base_bytes, disk_bytes, flavor, vcpus, \
     memory_mib, key_name, public_key, user_data, metadata, tags, mac, forwards, launch_index, reservation_id, number, \
-    accel, capture_image, created_ms, updated_ms, launched_ms, terminated_ms, locked";
+    accel, capture_image, created_ms, updated_ms, launched_ms, terminated_ms, locked, machine";
 
 impl Database {
     /// Makes instances, as many as the quota and the host have room for between `min` and `max`, with their first
@@ -268,9 +268,9 @@ async fn insert(write: &mut Write, row: &InstanceRow) -> Result<()> {
     let (make, state) = (&row.make, &row.state);
     sql!("insert into instances (id, project_id, user_id, name, description, hostname, status, task, image_id, \
          image_name, hardware, inherited, base_root, base_store, base_bytes, disk_bytes, flavor, vcpus, memory_mib, key_name, \
-         public_key, user_data, metadata, tags, mac, forwards, launch_index, reservation_id, number, created_ms, updated_ms) \
+         public_key, user_data, metadata, tags, mac, forwards, launch_index, reservation_id, number, created_ms, updated_ms, machine) \
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-         $22, $23, $24, $25, $26, $27, $28, $29, $30, $31)", row.id, row.project_id, row.user_id, &row.name, &row.description, &row.hostname, state.status, state.task, make.image, &make.image_name, Json(&make.hardware), Json(&make.inherited), &make.base_root, &make.base_store, make.base_bytes as i64, make.disk_bytes as i64, Json(&make.flavor), i64::from(make.vcpus), make.memory_mib as i64, &make.key_name, &make.public_key, &make.user_data, Json(&row.metadata), Json(&row.tags), &make.mac, Json(&state.forwards), i64::from(make.launch_index), &make.reservation_id, i64::from(row.number), row.created_ms, row.updated_ms).run(write).await.map(drop)
+         $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)", row.id, row.project_id, row.user_id, &row.name, &row.description, &row.hostname, state.status, state.task, make.image, &make.image_name, Json(&make.hardware), Json(&make.inherited), &make.base_root, &make.base_store, make.base_bytes as i64, make.disk_bytes as i64, Json(&make.flavor), i64::from(make.vcpus), make.memory_mib as i64, &make.key_name, &make.public_key, &make.user_data, Json(&row.metadata), Json(&row.tags), &make.mac, Json(&state.forwards), i64::from(make.launch_index), &make.reservation_id, i64::from(row.number), row.created_ms, row.updated_ms, make.machine.as_ref().map(Json)).run(write).await.map(drop)
 }
 
 impl FromRow<'_, AnyRow> for InstanceRow {
@@ -289,6 +289,7 @@ impl FromRow<'_, AnyRow> for InstanceRow {
                 image_name: row.try_get("image_name")?,
                 hardware: json(row, "hardware")?,
                 inherited: json(row, "inherited")?,
+                machine: row.try_get::<Option<Json<_>>, _>("machine")?.map(|machine| machine.0),
                 base_root: row.try_get("base_root")?,
                 base_store: row.try_get("base_store")?,
                 base_bytes: count(row, "base_bytes")?,

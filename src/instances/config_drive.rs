@@ -107,6 +107,7 @@ mod tests {
                 image_name: "base".into(),
                 inherited: Default::default(),
                 hardware: BTreeMap::new(),
+                machine: None,
                 base_root: String::new(),
                 base_store: String::new(),
                 base_bytes: 0,

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
-    labels,
+    hardware, labels,
     room::Room,
     types::{Launch, Nic, Status, TaskState},
 };
@@ -18,6 +18,7 @@ use crate::{
     model::{
         action::ActionRow,
         flavor::Flavor,
+        hardware::Hardware,
         instance::{Inherited, InstanceMake, InstanceRow, InstanceState, Reservation},
     },
 };
@@ -50,8 +51,9 @@ pub(super) async fn launch(room: &Arc<Room>, caller: &Caller, wanted: Launch) ->
     };
     let disk_bytes = disk_bytes(&flavor, &source)?;
     let hardware = kept_properties(&source)?;
-    let make =
-        Make { caller, project, wanted: &wanted, flavor: &flavor, source: &source, public_key, disk_bytes, hardware };
+    let machine = hardware::settle(&source.properties, flavor.vcpus, source.found.architecture.as_deref())?;
+    let (wanted, flavor, source) = (&wanted, &flavor, &source);
+    let make = Make { caller, project, wanted, flavor, source, public_key, disk_bytes, hardware, machine };
     let reservation = Reservation {
         project,
         min: wanted.min_count,
@@ -165,6 +167,7 @@ struct Make<'a> {
     public_key: Option<String>,
     disk_bytes: u64,
     hardware: BTreeMap<String, String>,
+    machine: Hardware,
 }
 
 impl Make<'_> {
@@ -190,6 +193,7 @@ impl Make<'_> {
                 image_name: source.name.clone().unwrap_or_default(),
                 hardware: self.hardware.clone(),
                 inherited: inherited(source),
+                machine: Some(self.machine.clone()),
                 base_root: source.disk.root.to_string(),
                 base_store: source.disk.store.clone(),
                 base_bytes: source.virtual_size_bytes,

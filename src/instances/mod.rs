@@ -28,6 +28,7 @@ mod config_drive;
 mod console;
 mod driver;
 mod folder;
+mod hardware;
 mod host;
 mod labels;
 mod launch;

@@ -10,7 +10,6 @@
 //! only offers as unsafe code. Each replaces itself by the next, so the pid stays the child's.
 
 use std::{
-    collections::BTreeMap,
     io,
     os::{fd::OwnedFd, unix::net::UnixListener},
     path::Path,
@@ -26,7 +25,11 @@ use super::{
     process::{Process, guest_name},
     types::Forward,
 };
-use crate::{exports, ids::InstanceId};
+use crate::{
+    exports,
+    ids::InstanceId,
+    model::hardware::{Bus, Card, Hardware, Scsi, Tablet, Topology, Video, Watchdog},
+};
 
 /// The address a guest gets from QEMU's user-mode network (its default).
 pub(super) const GUEST_ADDRESS: &str = "10.0.2.15";
@@ -37,6 +40,11 @@ const RECONNECT_SECS: u64 = 300;
 
 /// The bytes QEMU writes beside the guest's own: tables of the overlay, and logs until the driver trims them.
 const FILE_SLACK_BYTES: u64 = 1 << 30;
+
+/// Windows under KVM is told that it runs on a hypervisor, so that it need not wait, look and count by itself (the set
+/// that Nova gives it).
+const ENLIGHTENMENTS: &str = ",hv-relaxed,hv-vapic,hv-spinlocks=0x1fff,hv-time,hv-vpindex,hv-runtime,hv-synic,hv-stimer,\
+    hv-reset,hv-frequencies,hv-tlbflush,hv-ipi";
 
 /// How guests' instructions run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumString, strum::IntoStaticStr)]
@@ -55,8 +63,7 @@ pub(super) struct Machine<'a> {
     pub(super) memory_mib: u64,
     pub(super) disk_bytes: u64,
     pub(super) accel: Accel,
-    /// The image's properties (`hw_disk_bus`, `hw_vif_model`, `hw_machine_type`).
-    pub(super) hardware: &'a BTreeMap<String, String>,
+    pub(super) hardware: &'a Hardware,
     /// The network card's address; `None`: no network.
     pub(super) mac: Option<&'a str>,
     pub(super) forwards: &'a [Forward],
@@ -195,16 +202,25 @@ fn kvm_group() -> Option<u32> {
 }
 
 fn arguments(machine: &Machine<'_>) -> Vec<String> {
-    let hardware = Hardware::of(machine.hardware);
+    let hardware = machine.hardware;
     let mut args: Vec<String> = Vec::with_capacity(64);
     let mut arg = |option: &str, value: String| args.extend([option.to_owned(), value]);
     arg("-name", guest_name(machine.id));
     arg("-uuid", machine.id.to_string());
-    arg("-machine", hardware.machine.to_owned());
+    arg("-machine", board(hardware));
     let [option, accel, other, processor] = processor(machine.accel);
     arg(option, accel.to_owned());
-    arg(other, processor.to_owned());
-    arg("-smp", machine.vcpus.to_string());
+    let is_enlightened = hardware.is_windows && machine.accel == Accel::Kvm;
+    arg(other, if is_enlightened { format!("{processor}{ENLIGHTENMENTS}") } else { processor.to_owned() });
+    arg(
+        "-smp",
+        match hardware.topology {
+            None => machine.vcpus.to_string(),
+            Some(Topology { sockets, cores, threads }) => {
+                format!("{},sockets={sockets},cores={cores},threads={threads}", machine.vcpus)
+            }
+        },
+    );
     arg("-m", machine.memory_mib.to_string());
     // cloud-init looks for its data where the product has this name (`ds-identify`).
     arg(
@@ -221,22 +237,33 @@ fn arguments(machine: &Machine<'_>) -> Vec<String> {
     for node in nodes() {
         arg("-blockdev", node.to_string());
     }
-    for device in hardware.disks {
-        arg("-device", (*device).to_owned());
+    for device in disks(hardware) {
+        arg("-device", device);
     }
     if let Some(mac) = machine.mac {
         arg("-netdev", network(machine));
         // No boot ROM: nothing boots over this network, and SeaBIOS is faster without.
-        arg("-device", format!("{},netdev=net0,mac={mac},romfile=", hardware.card));
+        arg("-device", format!("{},netdev=net0,mac={mac},romfile=", card(hardware.card)));
     }
-    if hardware.has_local_clock {
+    if hardware.is_windows {
         arg("-rtc", "base=localtime".to_owned());
     }
     arg("-object", "rng-builtin,id=rng0".to_owned());
     arg("-device", "virtio-rng-pci,rng=rng0".to_owned());
-    arg("-device", "VGA,vgamem_mb=16".to_owned());
+    for [option, value] in extras(hardware) {
+        arg(&option, value);
+    }
     arg("-vnc", "unix:vnc/vnc.sock".to_owned());
     args
+}
+
+fn board(hardware: &Hardware) -> String {
+    let hpet = match hardware.hpet {
+        None => "",
+        Some(true) => ",hpet=on",
+        Some(false) => ",hpet=off",
+    };
+    format!("{}{hpet}", hardware.board.into_str())
 }
 
 fn processor(accel: Accel) -> [&'static str; 4] {
@@ -272,62 +299,100 @@ fn network(machine: &Machine<'_>) -> String {
     net
 }
 
-/// The virtual hardware an image asks for in Nova's words; what is unknown is the default.
-struct Hardware {
-    machine: &'static str,
-    disks: &'static [&'static str],
-    card: &'static str,
-    /// Windows takes the clock of the machine for the local time, all others for UTC.
-    has_local_clock: bool,
+/// The controllers of the disks, then the disks.
+fn disks(hardware: &Hardware) -> Vec<String> {
+    let mut devices = Vec::new();
+    let mut device = |device: &str| devices.push(device.to_owned());
+    let (bus, tablet) = (hardware.disk_bus, hardware.tablet);
+    if bus == Bus::Scsi {
+        device(match hardware.scsi {
+            Scsi::Virtio => "virtio-scsi-pci,id=scsi0",
+            Scsi::LsiLogic => "lsi53c895a,id=scsi0",
+            Scsi::Sas1068 => "mptsas1068,id=scsi0",
+            Scsi::Sas1078 => "megasas,id=scsi0",
+            Scsi::Paravirtual => "pvscsi,id=scsi0",
+        });
+    }
+    if bus == Bus::Sata {
+        device("ahci,id=ahci0");
+    }
+    // QEMU's IDE disks cannot be read-only, as the config drive is: beside them it is a USB stick.
+    let is_stick = matches!(bus, Bus::Ide | Bus::Sata);
+    if is_stick || tablet == Some(Tablet::Usb) {
+        device("qemu-xhci,id=usb0");
+    }
+    let disk = match bus {
+        Bus::Virtio => "virtio-blk-pci,drive=disk",
+        Bus::Scsi => "scsi-hd,drive=disk,bus=scsi0.0",
+        Bus::Sata => "ide-hd,drive=disk,bus=ahci0.0",
+        Bus::Ide => "ide-hd,drive=disk,bus=ide.0",
+    };
+    device(&format!("{disk},bootindex=1,rerror=stop,werror=stop"));
+    device(match bus {
+        Bus::Virtio => "virtio-blk-pci,drive=config",
+        Bus::Scsi => "scsi-hd,drive=config,bus=scsi0.0",
+        Bus::Sata | Bus::Ide => "usb-storage,drive=config,bus=usb0.0",
+    });
+    devices
 }
 
-impl Hardware {
-    fn of(properties: &BTreeMap<String, String>) -> Hardware {
-        let word = |name: &str| properties.get(name).map(|value| value.to_ascii_lowercase()).unwrap_or_default();
-        let machine = if word("hw_machine_type").contains("q35") { "q35" } else { "pc" };
-        // QEMU's IDE disks cannot be read-only, as the config drive is: beside them it is a USB stick.
-        let disks: &[&str] = match (word("hw_disk_bus").as_str(), machine) {
-            ("ide", "pc") => &[
-                "ide-hd,drive=disk,bus=ide.0,bootindex=1,rerror=stop,werror=stop",
-                "qemu-xhci,id=usb0",
-                "usb-storage,drive=config,bus=usb0.0",
-            ],
-            ("ide" | "sata", _) => &[
-                "ahci,id=ahci0",
-                "ide-hd,drive=disk,bus=ahci0.0,bootindex=1,rerror=stop,werror=stop",
-                "qemu-xhci,id=usb0",
-                "usb-storage,drive=config,bus=usb0.0",
-            ],
-            ("scsi", _) => &[
-                "virtio-scsi-pci,id=scsi0",
-                "scsi-hd,drive=disk,bus=scsi0.0,bootindex=1,rerror=stop,werror=stop",
-                "scsi-hd,drive=config,bus=scsi0.0",
-            ],
-            _ => &["virtio-blk-pci,drive=disk,bootindex=1,rerror=stop,werror=stop", "virtio-blk-pci,drive=config"],
-        };
-        let card = match word("hw_vif_model").as_str() {
-            "e1000" => "e1000",
-            "e1000e" => "e1000e",
-            "rtl8139" => "rtl8139",
-            _ => "virtio-net-pci",
-        };
-        Hardware { machine, disks, card, has_local_clock: word("os_type") == "windows" }
+fn card(card: Card) -> &'static str {
+    match card {
+        Card::Virtio => "virtio-net-pci",
+        Card::E1000 => "e1000",
+        Card::E1000e => "e1000e",
+        Card::Rtl8139 => "rtl8139",
+        Card::Vmxnet3 => "vmxnet3",
+        Card::Pcnet => "pcnet",
+        Card::Ne2k => "ne2k_pci",
     }
+}
+
+/// The devices that come after all others, so that those have the places on the bus that they always had.
+fn extras(hardware: &Hardware) -> Vec<[String; 2]> {
+    let mut extras = Vec::new();
+    let mut extra = |option: &str, value: &str| extras.push([option.to_owned(), value.to_owned()]);
+    match hardware.video {
+        Video::Vga => extra("-device", "VGA,vgamem_mb=16"),
+        Video::Virtio => extra("-device", "virtio-vga"),
+        Video::Cirrus => extra("-device", "cirrus-vga"),
+        Video::Qxl => extra("-device", "qxl-vga"),
+        Video::Bochs => extra("-device", "bochs-display"),
+        Video::None => {}
+    }
+    match hardware.tablet {
+        Some(Tablet::Usb) => extra("-device", "usb-tablet,bus=usb0.0"),
+        Some(Tablet::Virtio) => extra("-device", "virtio-tablet-pci"),
+        None => {}
+    }
+    if hardware.has_agent {
+        // QEMU makes this socket, as it makes the screen's.
+        extra("-chardev", "socket,id=agent,path=vnc/agent.sock,server=on,wait=off");
+        extra("-device", "virtio-serial-pci,id=ports0");
+        extra("-device", "virtserialport,bus=ports0.0,chardev=agent,name=org.qemu.guest_agent.0");
+    }
+    if hardware.watchdog != Watchdog::Disabled {
+        extra("-device", "i6300esb");
+        extra("-action", &format!("watchdog={}", hardware.watchdog.into_str()));
+    }
+    if hardware.has_boot_menu {
+        extra("-boot", "menu=on");
+    }
+    extras
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn line(properties: &[(&str, &str)], outbound: bool) -> String {
-        let hardware = properties.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+    fn line(hardware: &Hardware, accel: Accel, outbound: bool) -> String {
         let machine = Machine {
             id: InstanceId::new(),
             vcpus: 2,
             memory_mib: 64,
             disk_bytes: 1 << 20,
-            accel: Accel::Tcg,
-            hardware: &hardware,
+            accel,
+            hardware,
             mac: Some("fa:16:3e:00:00:01"),
             forwards: &[Forward { guest_port: 22, host_port: 4000 }],
             outbound,
@@ -346,22 +411,20 @@ mod tests {
     }
 
     #[test]
-    fn clock_of_windows_is_in_local_time() {
-        assert!(line(&[("os_type", "windows")], false).contains("-rtc base=localtime"));
-        assert!(!line(&[("os_type", "linux")], false).contains("-rtc"));
-    }
-
-    #[test]
-    fn image_property_cannot_add_to_the_command_line() {
-        let line =
-            line(&[("hw_vif_model", "e1000,romfile=/etc/shadow"), ("hw_disk_bus", "x -drive file=/etc/shadow")], false);
-        assert!(!line.contains("shadow"), "{line}");
-        assert!(line.contains("virtio-net-pci,netdev"));
+    fn clock_of_windows_is_in_local_time_and_kvm_tells_it_of_itself() {
+        let windows = Hardware { is_windows: true, ..Hardware::default() };
+        let tcg = line(&windows, Accel::Tcg, false);
+        assert!(tcg.contains("-rtc base=localtime") && !tcg.contains("hv-"), "{tcg}");
+        assert!(line(&windows, Accel::Kvm, false).contains("-cpu host,hv-relaxed,"));
+        let other = line(&Hardware::default(), Accel::Kvm, false);
+        assert!(!other.contains("-rtc") && !other.contains("hv-"), "{other}");
     }
 
     #[test]
     fn guest_reaches_no_further_than_its_ports_unless_it_may() {
-        assert!(line(&[], false).contains("restrict=on,hostfwd=tcp:127.0.0.1:4000-10.0.2.15:22"));
-        assert!(line(&[], true).contains("restrict=off"));
+        let hardware = Hardware::default();
+        let restricted = line(&hardware, Accel::Tcg, false);
+        assert!(restricted.contains("restrict=on,hostfwd=tcp:127.0.0.1:4000-10.0.2.15:22"));
+        assert!(line(&hardware, Accel::Tcg, true).contains("restrict=off"));
     }
 }

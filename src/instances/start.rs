@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::{
     config_drive, console,
     folder::Folder,
+    hardware,
     process::{Facts, Process},
     qemu::{self, Accel, Machine},
     qmp::{Event, Qmp},
@@ -108,13 +109,14 @@ async fn attempt(room: &Room, row: &InstanceRow, folder: &Folder, accel: Accel) 
         None => Ok(Vec::new()),
     };
     let forwards = forwards.map_err(|error| format!("No port of this host is free for the instance: {error}."))?;
+    let hardware = row.make.machine.clone().unwrap_or_else(|| hardware::as_before(&row.make.hardware));
     let machine = Machine {
         id: row.id,
         vcpus: row.make.vcpus,
         memory_mib: row.make.memory_mib,
         disk_bytes: row.make.disk_bytes,
         accel,
-        hardware: &row.make.hardware,
+        hardware: &hardware,
         mac: row.make.mac.as_deref(),
         forwards: &forwards,
         outbound: room.settings.outbound,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
-use super::{UnknownWord, flavor::Flavor};
+use super::{UnknownWord, flavor::Flavor, hardware::Hardware};
 use crate::ids::{ImageId, InstanceId, ProjectId, UserId};
 
 /// Where an instance is in its life.
@@ -139,6 +139,8 @@ pub struct InstanceMake {
     pub hardware: BTreeMap<String, String>,
     /// The rest of its image's record that an image of it has too.
     pub inherited: Inherited,
+    /// Its machine; `None` for an instance of a version that did not settle it at the launch.
+    pub machine: Option<Hardware>,
     /// The digest of the manifest under the overlay, in hex.
     pub base_root: String,
     pub base_store: String,

@@ -11,6 +11,7 @@ pub mod credential;
 pub mod event;
 pub mod fill;
 pub mod flavor;
+pub mod hardware;
 pub mod image;
 pub mod image_list;
 pub mod instance;

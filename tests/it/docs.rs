@@ -13,7 +13,7 @@ use reqwest::Method;
 use crate::support::{Answer, Effigy};
 
 /// The pages that tell of today; a record of a decision tells of its day.
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 16] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -23,6 +23,7 @@ const PAGES: [&str; 15] = [
     "docs/configuration.md",
     "docs/console.md",
     "docs/formats.md",
+    "docs/hardware.md",
     "docs/inspection.md",
     "docs/limits.md",
     "docs/openstack.md",

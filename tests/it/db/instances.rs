@@ -32,6 +32,7 @@ fn instance(project: ProjectId, index: u32, number: u32) -> (InstanceRow, Action
             image_name: "base".into(),
             hardware: [("hw_disk_bus".to_owned(), "ide".to_owned())].into(),
             inherited: Inherited { min_ram_mib: 64, ..Inherited::default() },
+            machine: Some(Default::default()),
             base_root: "ab".repeat(32),
             base_store: "local".into(),
             base_bytes: 1 << 20,

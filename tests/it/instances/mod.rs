@@ -3,5 +3,6 @@
 mod adoption;
 mod capture;
 mod faults;
+mod hardware;
 mod life;
 mod world;

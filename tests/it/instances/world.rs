@@ -161,8 +161,14 @@ impl World {
 
     /// An image of these raw bytes.
     pub async fn image(&self, name: &str, disk: Vec<u8>) -> ImageId {
-        let attributes = serde_json::json!({"name": name, "disk_format": "raw", "container_format": "bare"});
-        let attributes = attributes.as_object().unwrap().clone();
+        self.image_with(serde_json::json!({"name": name}), disk).await
+    }
+
+    /// The same, with more attributes or others.
+    pub async fn image_with(&self, more: serde_json::Value, disk: Vec<u8>) -> ImageId {
+        let attributes = serde_json::json!({"disk_format": "raw", "container_format": "bare"});
+        let mut attributes = attributes.as_object().unwrap().clone();
+        attributes.extend(more.as_object().unwrap().clone());
         let image = self.images.create(&self.alice, attributes).await.unwrap();
         let body = futures::stream::iter([Ok::<_, std::io::Error>(Bytes::from(disk))]);
         self.images.upload(&self.alice, image.id, Default::default(), body).await.unwrap();

@@ -1,0 +1,52 @@
+//! The virtual hardware that an image asks for, as its guest meets it.
+
+use effigy::{Error, instances::Status};
+use serde_json::json;
+
+use super::world::{Place, World, wanted};
+use crate::support;
+
+/// The command line of an instance's QEMU.
+fn command_line(world: &World, id: effigy::ids::InstanceId) -> String {
+    let bytes = std::fs::read(format!("/proc/{}/cmdline", world.pid(id).unwrap())).unwrap();
+    String::from_utf8_lossy(&bytes).replace('\0', " ")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn guest_boots_on_every_kind_of_hardware_that_its_image_may_ask_for() {
+    let place = Place::new();
+    let world = World::open(place.path()).await;
+    let scsi = |model: &str| json!({"hw_disk_bus": "scsi", "hw_scsi_model": model});
+    let kinds = [
+        (scsi("lsilogic"), "lsi53c895a,id=scsi0"),
+        (scsi("vmpvscsi"), "pvscsi,id=scsi0"),
+        (scsi("lsisas1068"), "mptsas1068,id=scsi0"),
+        (scsi("lsisas1078"), "megasas,id=scsi0"),
+        (json!({"hw_machine_type": "pc-q35-5.2", "hw_disk_bus": "sata", "hw_video_model": "none"}), "-machine q35"),
+        (json!({"hw_video_model": "qxl", "hw_input_bus": "usb", "hw_qemu_guest_agent": "yes"}), "vnc/agent.sock"),
+        (json!({"hw_video_model": "cirrus", "hw_watchdog_action": "reset", "hw_input_bus": "virtio"}), "i6300esb"),
+        (json!({"hw_video_model": "virtio", "hw_cpu_sockets": "1", "hw_time_hpet": "no"}), "1,sockets=1,cores=1"),
+        (json!({"hw_video_model": "bochs", "hw_boot_menu": "true", "os_type": "windows"}), "-rtc base=localtime"),
+    ];
+    for (mut asked, seen) in kinds {
+        asked["name"] = json!("kind");
+        let image = world.image_with(asked.clone(), support::micro_disk("kind", 1 << 20)).await;
+        let id = world.launch(image, 1).await[0].id;
+        world.console_says(id, "MICRO-READY kind 0001 OK").await;
+        let line = command_line(&world, id);
+        assert!(line.contains(seen), "{asked}: {line}");
+        world.is(id, Status::Active).await;
+        world.clear(&[id]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn launch_is_refused_by_the_name_of_what_this_host_cannot_honour() {
+    let place = Place::new();
+    let world = World::open(place.path()).await;
+    for (name, value) in [("hw_vif_model", "banana"), ("hypervisor_type", "xen"), ("architecture", "aarch64")] {
+        let image = world.image_with(json!({"name": "x", name: value}), support::micro_disk("x", 1 << 20)).await;
+        let refused = world.instances.create(&world.alice, wanted(image, 1)).await.unwrap_err();
+        assert!(matches!(&refused, Error::Invalid(why) if why.contains(name) && why.contains(value)), "{refused}");
+    }
+}
