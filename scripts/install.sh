@@ -35,6 +35,8 @@ for purpose in "$@"; do
         # The network card's boot ROM, which QEMU refuses to start without.
         need ipxe-qemu file '/usr/lib/ipxe/qemu/*virtio.rom'
         need qemu-utils program qemu-img
+        # The firmware of guests that boot by UEFI.
+        need ovmf file '/usr/share/OVMF/OVMF_CODE_4M.fd'
         ;;
     guests)
         need nasm program nasm

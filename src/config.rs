@@ -311,6 +311,8 @@ pub struct Instances {
     pub enabled: bool,
     /// The QEMU program.
     pub qemu: PathBuf,
+    /// The folder with the firmware for UEFI.
+    pub firmware: PathBuf,
     /// KVM, emulation, or whichever the probe guest boots under.
     pub accel: Accel,
     /// Seconds a guest has between the power button and being switched off.
@@ -335,6 +337,7 @@ impl Default for Instances {
         Instances {
             enabled: true,
             qemu: "qemu-system-x86_64".into(),
+            firmware: "/usr/share/OVMF".into(),
             accel: Accel::Auto,
             stop_grace_secs: 120,
             forward_ports: vec![22],

@@ -26,6 +26,10 @@ pub struct LaunchSource {
     pub properties: BTreeMap<String, String>,
     /// The facts about its disk, as far as they are known by now.
     pub found: Found,
+    /// Whether it is a CD (ISO 9660, UDF), and not a disk.
+    pub is_cd: bool,
+    /// Bytes of the sectors that its partition table counts in, where they are not 512.
+    pub sector_bytes: Option<u32>,
 }
 
 impl Images {
@@ -70,6 +74,8 @@ impl Images {
         self.judge_by_todays_rules(&image).await?;
         Ok(LaunchSource {
             id,
+            is_cd: image.disk_format.as_deref() == Some("iso"),
+            sector_bytes: self.large_sectors(&image, root).await?,
             disk: self.0.stores.place(&image.stores.0, root).await?,
             virtual_size_bytes: size_bytes,
             min_disk_gib: image.min_disk_gib as u64,
@@ -78,6 +84,21 @@ impl Images {
             found: self.found_in(&image).await?,
             name: image.name,
         })
+    }
+}
+
+/// The sectors of disks that are no longer the usual ones.
+const LARGE_SECTOR_BYTES: u32 = 4096;
+/// The beginning of the header of a GPT, which is the second sector of its disk.
+const GPT: &[u8] = b"EFI PART";
+
+impl Images {
+    /// The size of a disk's sectors, where its partition table tells that they are large ones.
+    async fn large_sectors(&self, image: &Image, root: &str) -> Result<Option<u32>> {
+        let reader = self.reader(image, root).await?;
+        let usual = reader.read_at(512, GPT.len()).await?;
+        let large = reader.read_at(u64::from(LARGE_SECTOR_BYTES), GPT.len()).await?;
+        Ok((usual != GPT && large == GPT).then_some(LARGE_SECTOR_BYTES))
     }
 }
 

@@ -86,7 +86,7 @@ impl Inspector {
     pub async fn look_at_changes(
         &self,
         overlay: File,
-        base: chunks::Reader,
+        base: Option<chunks::Reader>,
         size_bytes: u64,
         scope: guest::Scope,
     ) -> Result<Result<guest::Report, String>> {

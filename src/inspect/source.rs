@@ -39,7 +39,8 @@ impl Source for Reader {
 /// overlay's tables for each read, so a guest has no say in how much memory that takes.
 pub(super) struct Overlaid {
     overlay: Arc<File>,
-    base: Reader,
+    /// `None`: nothing but zeroes.
+    base: Option<Reader>,
     size_bytes: u64,
 }
 
@@ -55,7 +56,7 @@ impl Overlaid {
     ///
     /// # Errors
     /// The overlay is not one of ours; `Conflict` when it is of a disk of another size.
-    pub(super) async fn open(overlay: File, base: Reader, size_bytes: u64) -> Result<Overlaid> {
+    pub(super) async fn open(overlay: File, base: Option<Reader>, size_bytes: u64) -> Result<Overlaid> {
         let overlay = Arc::new(overlay);
         let judged = overlay.clone();
         let judge = move || qcow2::File::open(&*judged, Rules::Overlay).map(|file| file.virtual_size_bytes());
@@ -82,7 +83,10 @@ impl Overlaid {
 
     /// The base's bytes; zeroes behind its end, where an instance's disk may go on.
     async fn of_base(&self, offset: u64, len: usize) -> io::Result<Bytes> {
-        let bytes = self.base.read_at(offset, len).await.map_err(io::Error::other)?;
+        let bytes = match &self.base {
+            Some(base) => base.read_at(offset, len).await.map_err(io::Error::other)?,
+            None => Bytes::new(),
+        };
         if bytes.len() == len {
             return Ok(bytes);
         }
@@ -168,7 +172,7 @@ mod tests {
     async fn an_instances_disk_is_read_as_its_guest_left_it() {
         let folder = tempfile::tempdir().unwrap();
         let (overlay, base, whole) = disk(folder.path(), 40).await;
-        let disk = Overlaid::open(overlay, base, whole.len() as u64).await.unwrap();
+        let disk = Overlaid::open(overlay, Some(base), whole.len() as u64).await.unwrap();
         for (offset, len) in [(0, 1 << 20), (65_000, 2000), (3, 300_000), (whole.len() - 70_000, 70_000)] {
             let read = disk.read(offset as u64, len).await.unwrap();
             assert!(read == whole[offset..offset + len], "{len} bytes at {offset}");
@@ -180,7 +184,7 @@ mod tests {
     async fn an_overlay_of_another_size_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let (overlay, base, whole) = disk(folder.path(), 8).await;
-        let refused = Overlaid::open(overlay, base, whole.len() as u64 - 512).await.err().expect("a refusal");
+        let refused = Overlaid::open(overlay, Some(base), whole.len() as u64 - 512).await.err().expect("a refusal");
         assert!(refused.to_string().contains("it was replaced"), "{refused}");
     }
 }

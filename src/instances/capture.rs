@@ -77,11 +77,7 @@ impl Instances {
                 "Instance {id} was started or changed before its image was made; stop it and create the image again."
             )));
         }
-        Ok(Changed {
-            overlay: self.0.disk_of(id)?,
-            base: Place::of(&row.make.base_store, &row.make.base_root)?,
-            disk_bytes: row.make.disk_bytes,
-        })
+        Ok(Changed { overlay: self.0.disk_of(id)?, base: base_of(&row)?, disk_bytes: row.make.disk_bytes })
     }
 
     /// Makes the image active, and the instance free in the same moment.
@@ -111,6 +107,12 @@ impl Instances {
             None => Ok(()),
         }
     }
+}
+
+/// The disk under an instance's own; `None` where the image is a CD beside it.
+fn base_of(row: &InstanceRow) -> Result<Option<Place>> {
+    let has_cd = row.make.machine.as_ref().is_some_and(|machine| machine.cd.is_some());
+    (!has_cd).then(|| Place::of(&row.make.base_store, &row.make.base_root)).transpose()
 }
 
 impl Driver {
@@ -227,6 +229,12 @@ pub(super) async fn begin(
 /// Looks for Windows on the instance's disk, which is at rest and stays so: nothing of the image is written yet.
 async fn look_for_windows(room: &Room, row: &InstanceRow) -> Result<Result<guest::Report, String>> {
     let overlay = room.disk_of(row.id)?;
-    let base = room.images.stores().reader(std::slice::from_ref(&row.make.base_store), &row.make.base_root).await?;
+    let base = match base_of(row)? {
+        Some(_) => {
+            let store = std::slice::from_ref(&row.make.base_store);
+            Some(room.images.stores().reader(store, &row.make.base_root).await?)
+        }
+        None => None,
+    };
     room.images.inspector().look_at_changes(overlay, base, row.make.disk_bytes, guest::Scope::Windows).await
 }

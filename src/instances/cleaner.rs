@@ -86,7 +86,7 @@ impl Instances {
         })?;
         export.stop().await;
         let overlay = File::open(guest.folder.0.path().join(DISK)).map_err(Error::internal)?;
-        let disk = Changed { overlay, base: source.disk.clone(), disk_bytes: source.disk_bytes };
+        let disk = Changed { overlay, base: Some(source.disk.clone()), disk_bytes: source.disk_bytes };
         Ok(Cleaned { disk, findings })
     }
 }

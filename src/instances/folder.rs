@@ -3,6 +3,7 @@
 //! ```text
 //! DATA/instances/ID/         root, readable by the instance's user; nobody but us makes or removes names in it
 //!   disk.qcow2               the overlay                        the instance's user
+//!   firmware.vars            its firmware's variables (UEFI)    the instance's user
 //!   config.img               the config drive                   ours, readable
 //!   console.log console.old  what the serial port said          the instance's user; ours
 //!   qmp.sock serial.sock     listening sockets QEMU is handed   ours

@@ -3,13 +3,14 @@
 //! A property that is known here has its known values: any other is refused by name, and so is a value that this host
 //! cannot honour. Properties that Nova does not know either are nobody's promise, and are left alone as Nova leaves them.
 
-use std::{collections::BTreeMap, str::FromStr};
+use std::{collections::BTreeMap, path::Path, str::FromStr};
 
 use strum::VariantNames;
 
+use super::firmware;
 use crate::{
     error::{Error, Result},
-    model::hardware::{Board, Bus, Card, Hardware, Topology},
+    model::hardware::{Board, Bus, Card, Firmware, Hardware, SecureBoot, Topology},
 };
 
 /// The processor of every host there is, by each of its names; a 32-bit system runs on it too.
@@ -19,14 +20,13 @@ const NO: [&str; 6] = ["false", "no", "off", "0", "f", "n"];
 
 /// Properties that promise what no instance here has, and the values that promise nothing. A name that ends in a dot
 /// stands for all that begin with it.
-const PROMISES: [(&str, &[&str]); 26] = [
+const PROMISES: [(&str, &[&str]); 25] = [
     ("hypervisor_type", &["qemu", "kvm"]),
     ("img_hv_type", &["qemu", "kvm"]),
     ("kernel_id", &[]),
     ("ramdisk_id", &[]),
     ("os_command_line", &[]),
-    ("hw_firmware_type", &["bios"]),
-    ("os_secure_boot", &["disabled", "optional"]),
+    ("hw_firmware_stateless", &NO),
     ("hw_tpm_version", &[]),
     ("hw_tpm_model", &[]),
     ("hw_rng_model", &["virtio"]),
@@ -48,15 +48,29 @@ const PROMISES: [(&str, &[&str]); 26] = [
     ("hw_serial_port_count", &["1"]),
 ];
 
+/// Bytes of the disk's sectors, which Nova has no word for.
+const SECTOR_BYTES: &str = "hw_disk_sector_bytes";
+
 /// The properties of an image, as a launch reads them.
 struct Asked<'a>(&'a BTreeMap<String, String>);
 
-/// Settles the machine of an instance with so many processors. `found`: the processor that the verification found the
-/// image's system to be for.
+/// The facts about an image that are not its properties.
+#[derive(Clone, Copy)]
+pub(super) struct Facts<'a> {
+    /// The processor that its verification found its system to be for.
+    pub(super) architecture: Option<&'a str>,
+    pub(super) is_cd: bool,
+    /// Bytes of the sectors that its partition table counts in, where it says so.
+    pub(super) sector_bytes: Option<u32>,
+    /// The folder of the firmware's files.
+    pub(super) firmware: &'a Path,
+}
+
+/// Settles the machine of an instance with so many processors.
 ///
 /// # Errors
 /// `Invalid` for a value that cannot be honoured here, by name, with those that can.
-pub(super) fn settle(properties: &BTreeMap<String, String>, vcpus: u32, found: Option<&str>) -> Result<Hardware> {
+pub(super) fn settle(properties: &BTreeMap<String, String>, vcpus: u32, facts: Facts<'_>) -> Result<Hardware> {
     let asked = Asked(properties);
     for (name, value) in properties.iter().filter(|(_, value)| !value.is_empty()) {
         let is_of = |start: &str| if start.ends_with('.') { name.starts_with(start) } else { name == start };
@@ -65,14 +79,18 @@ pub(super) fn settle(properties: &BTreeMap<String, String>, vcpus: u32, found: O
             return Err(refused(name, value, harmless));
         }
     }
-    asked.processor(found)?;
-    let (board, disk_bus) = (asked.board()?, asked.word("hw_disk_bus")?.unwrap_or_default());
+    asked.processor(facts.architecture)?;
+    let (firmware, board) = asked.firmware(facts.firmware)?;
+    let disk_bus: Bus = asked.word("hw_disk_bus")?.unwrap_or_default();
     if (board, disk_bus) == (Board::Q35, Bus::Ide) {
         return Err(refused("hw_disk_bus", "ide", &["virtio", "scsi", "sata"]));
     }
     let has_tablet = asked.0.contains_key("hw_pointer_model");
     Ok(Hardware {
         board,
+        firmware,
+        cd: facts.is_cd.then(|| asked.cd(board)).transpose()?,
+        sector_bytes: asked.sector_bytes(disk_bus, facts.sector_bytes)?,
         topology: asked.topology(vcpus)?,
         disk_bus,
         scsi: asked.word("hw_scsi_model")?.unwrap_or_default(),
@@ -129,14 +147,72 @@ impl Asked<'_> {
     }
 
     /// A machine type with a version is the board without one: QEMU drops old versions, and instances outlive them.
-    fn board(&self) -> Result<Board> {
-        let Some(value) = self.value("hw_machine_type") else { return Ok(Board::Pc) };
-        match value.to_ascii_lowercase().as_str() {
-            "q35" => Ok(Board::Q35),
-            "pc" => Ok(Board::Pc),
-            word if word.starts_with("pc-q35-") => Ok(Board::Q35),
-            word if word.starts_with("pc-i440fx-") => Ok(Board::Pc),
-            _ => Err(refused("hw_machine_type", value, &["pc", "q35", "pc-i440fx-…", "pc-q35-…"])),
+    fn board(&self) -> Result<Option<Board>> {
+        let Some(value) = self.value("hw_machine_type") else { return Ok(None) };
+        let board = match value.to_ascii_lowercase().as_str() {
+            "q35" => Board::Q35,
+            "pc" => Board::Pc,
+            word if word.starts_with("pc-q35-") => Board::Q35,
+            word if word.starts_with("pc-i440fx-") => Board::Pc,
+            _ => return Err(refused("hw_machine_type", value, &["pc", "q35", "pc-i440fx-…", "pc-q35-…"])),
+        };
+        Ok(Some(board))
+    }
+
+    /// The firmware, and the board that it runs on: Secure Boot needs q35.
+    fn firmware(&self, folder: &Path) -> Result<(Firmware, Board)> {
+        let (asked, board) = (self.word("hw_firmware_type")?, self.board()?);
+        let secure: SecureBoot = self.word("os_secure_boot")?.unwrap_or_default();
+        let is_there = |firmware| firmware::files(folder, firmware).is_none_or(|files| files.are_there());
+        let missing = |name, value, firmware| match is_there(firmware) {
+            true => Ok(()),
+            false => Err(firmware::missing(name, value, folder)),
+        };
+        if secure == SecureBoot::Required {
+            match (asked, board) {
+                (Some(Firmware::Bios), _) => {
+                    return Err(refused("hw_firmware_type", "bios", &["uefi (os_secure_boot)"]));
+                }
+                (_, Some(Board::Pc)) => return Err(refused("hw_machine_type", "pc", &["q35 (os_secure_boot)"])),
+                _ => missing("os_secure_boot", "required", Firmware::SecureUefi)?,
+            }
+            return Ok((Firmware::SecureUefi, Board::Q35));
+        }
+        if asked == Some(Firmware::SecureUefi) {
+            return Err(refused("hw_firmware_type", "secure-uefi", &["bios", "uefi"]));
+        }
+        let is_uefi = asked == Some(Firmware::Uefi);
+        if is_uefi && secure == SecureBoot::Optional && board != Some(Board::Pc) && is_there(Firmware::SecureUefi) {
+            return Ok((Firmware::SecureUefi, Board::Q35));
+        }
+        if is_uefi {
+            missing("hw_firmware_type", "uefi", Firmware::Uefi)?;
+        }
+        Ok((asked.unwrap_or_default(), board.unwrap_or_default()))
+    }
+
+    /// The bus of a CD: the one that every installer knows, unless the image asks for another.
+    fn cd(&self, board: Board) -> Result<Bus> {
+        let usual = if board == Board::Q35 { Bus::Sata } else { Bus::Ide };
+        match self.word("hw_cdrom_bus")?.unwrap_or(usual) {
+            bus @ (Bus::Sata | Bus::Scsi) => Ok(bus),
+            Bus::Ide if board == Board::Pc => Ok(Bus::Ide),
+            other => Err(refused("hw_cdrom_bus", other.into_str(), &["ide (pc)", "sata", "scsi"])),
+        }
+    }
+
+    fn sector_bytes(&self, bus: Bus, found: Option<u32>) -> Result<Option<u32>> {
+        let bytes = match self.value(SECTOR_BYTES) {
+            None => found,
+            Some("512") => None,
+            Some("4096") => Some(4096),
+            Some(other) => return Err(refused(SECTOR_BYTES, other, &["512", "4096"])),
+        };
+        match bytes {
+            Some(_) if matches!(bus, Bus::Sata | Bus::Ide) => {
+                Err(refused("hw_disk_bus", bus.into_str(), &["virtio (sectors of 4096 bytes)", "scsi"]))
+            }
+            bytes => Ok(bytes),
         }
     }
 
@@ -200,9 +276,13 @@ mod tests {
     use super::*;
     use crate::model::hardware::{Scsi, Tablet, Video, Watchdog};
 
+    fn facts() -> Facts<'static> {
+        Facts { architecture: None, is_cd: false, sector_bytes: None, firmware: Path::new("/nowhere") }
+    }
+
     fn of(properties: &[(&str, &str)]) -> Result<Hardware> {
         let properties = properties.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        settle(&properties, 4, None)
+        settle(&properties, 4, facts())
     }
 
     #[test]
@@ -224,6 +304,9 @@ mod tests {
         ];
         let expected = Hardware {
             board: Board::Q35,
+            firmware: Firmware::Bios,
+            cd: None,
+            sector_bytes: None,
             topology: Some(Topology { sockets: 1, cores: 2, threads: 2 }),
             disk_bus: Bus::Scsi,
             scsi: Scsi::Paravirtual,
@@ -257,6 +340,10 @@ mod tests {
             ("hw_mem_page_size", "1GB"),
             ("hw_qemu_guest_agent", "perhaps"),
             ("hw_cpu_cores", "many"),
+            ("hw_firmware_type", "uefi"),
+            ("hw_firmware_type", "secure-uefi"),
+            ("os_secure_boot", "required"),
+            ("hw_disk_sector_bytes", "520"),
         ];
         for (name, value) in impossible {
             let Err(Error::Invalid(why)) = of(&[(name, value)]) else { panic!("{name}={value} is taken") };
@@ -264,7 +351,20 @@ mod tests {
         }
         assert!(of(&[("hw_machine_type", "q35"), ("hw_disk_bus", "ide")]).is_err());
         assert!(of(&[("hw_cpu_cores", "3")]).is_err());
-        assert!(settle(&BTreeMap::new(), 1, Some("aarch64")).unwrap_err().to_string().contains("aarch64"));
+        let arm = Facts { architecture: Some("aarch64"), ..facts() };
+        assert!(settle(&BTreeMap::new(), 1, arm).unwrap_err().to_string().contains("aarch64"));
+    }
+
+    #[test]
+    fn machine_of_a_cd_or_of_large_sectors_has_a_bus_for_it() {
+        let none = BTreeMap::new();
+        assert_eq!(settle(&none, 1, Facts { is_cd: true, ..facts() }).unwrap().cd, Some(Bus::Ide));
+        assert_eq!(settle(&none, 1, Facts { sector_bytes: Some(4096), ..facts() }).unwrap().sector_bytes, Some(4096));
+        let with = |name: &str, value: &str| BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        assert!(settle(&with("hw_cdrom_bus", "virtio"), 1, Facts { is_cd: true, ..facts() }).is_err());
+        assert!(settle(&with("hw_disk_bus", "sata"), 1, Facts { sector_bytes: Some(4096), ..facts() }).is_err());
+        let owners = Facts { sector_bytes: Some(4096), ..facts() };
+        assert_eq!(settle(&with("hw_disk_sector_bytes", "512"), 1, owners).unwrap().sector_bytes, None);
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::{
-    hardware, labels,
+    hardware::{self, Facts},
+    labels,
     room::Room,
     types::{Launch, Nic, Status, TaskState},
 };
@@ -49,9 +50,15 @@ pub(super) async fn launch(room: &Arc<Room>, caller: &Caller, wanted: Launch) ->
         Some(name) => Some(room.key_pairs.show(caller, None, name).await.map_err(named_in_the_request)?.public_key),
         None => None,
     };
-    let disk_bytes = disk_bytes(&flavor, &source)?;
     let hardware = kept_properties(&source)?;
-    let machine = hardware::settle(&source.properties, flavor.vcpus, source.found.architecture.as_deref())?;
+    let facts = Facts {
+        architecture: source.found.architecture.as_deref(),
+        is_cd: source.is_cd,
+        sector_bytes: source.sector_bytes,
+        firmware: &room.settings.firmware,
+    };
+    let machine = hardware::settle(&source.properties, flavor.vcpus, facts)?;
+    let disk_bytes = disk_bytes(&flavor, &source, machine.sector_bytes.unwrap_or(512))?;
     let (wanted, flavor, source) = (&wanted, &flavor, &source);
     let make = Make { caller, project, wanted, flavor, source, public_key, disk_bytes, hardware, machine };
     let reservation = Reservation {
@@ -105,13 +112,23 @@ fn check(wanted: &Launch) -> Result<()> {
     Ok(())
 }
 
-/// The size of the new disk: the flavor's, and never less than the image's.
-fn disk_bytes(flavor: &Flavor, source: &LaunchSource) -> Result<u64> {
+/// The size of the new disk: the flavor's, and never less than the image's, unless that is a CD beside it.
+fn disk_bytes(flavor: &Flavor, source: &LaunchSource, sector_bytes: u32) -> Result<u64> {
     if flavor.memory_mib < source.min_ram_mib {
         return Err(Error::Invalid("Flavor's memory is too small for requested image.".into()));
     }
+    if source.is_cd && flavor.disk_gib == 0 {
+        return Err(Error::Invalid(
+            "The image is a CD, and its instance gets an empty disk of the flavor's size beside it: choose a flavor with \
+             a disk."
+                .into(),
+        ));
+    }
     // QEMU counts disks in sectors.
-    let image = source.virtual_size_bytes.next_multiple_of(512);
+    let image = match source.is_cd {
+        true => 0,
+        false => source.virtual_size_bytes.next_multiple_of(u64::from(sector_bytes)),
+    };
     let disk = flavor.disk_gib.checked_mul(GIB).ok_or_else(|| Error::Invalid("Flavor's disk is too large.".into()))?;
     if flavor.disk_gib > 0 && disk < image {
         return Err(Error::Invalid(format!(

@@ -27,6 +27,7 @@ mod cleaner;
 mod config_drive;
 mod console;
 mod driver;
+mod firmware;
 mod folder;
 mod hardware;
 mod host;

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
 use super::{
+    firmware::VARIABLES,
     folder::Folder,
     process::{Process, guest_name},
     types::Forward,
@@ -28,7 +29,7 @@ use super::{
 use crate::{
     exports,
     ids::InstanceId,
-    model::hardware::{Bus, Card, Hardware, Scsi, Tablet, Topology, Video, Watchdog},
+    model::hardware::{Bus, Card, Firmware, Hardware, Scsi, Tablet, Topology, Video, Watchdog},
 };
 
 /// The address a guest gets from QEMU's user-mode network (its default).
@@ -64,6 +65,8 @@ pub(super) struct Machine<'a> {
     pub(super) disk_bytes: u64,
     pub(super) accel: Accel,
     pub(super) hardware: &'a Hardware,
+    /// The code of its firmware, where QEMU does not bring it.
+    pub(super) firmware: Option<&'a Path>,
     /// The network card's address; `None`: no network.
     pub(super) mac: Option<&'a str>,
     pub(super) forwards: &'a [Forward],
@@ -132,7 +135,7 @@ pub(super) fn start_cleaner(program: &Path, cleaner: &Cleaner<'_>, folder: &Fold
     command.args(["-kernel", CLEANER_KERNEL, "-initrd", CLEANER_MEMORY, "-append"]);
     // A kernel that panics ends at once; what it says may have names of the disk in it, so it says nothing.
     command.arg(format!("console=ttyS0 quiet loglevel=0 panic=-1 effigy.word={word} effigy.volumes={volumes}"));
-    let [base, disk, _] = nodes();
+    let (base, disk) = (base_node(), disk_node(true));
     command.args(["-blockdev", &base.to_string(), "-blockdev", &disk.to_string()]);
     // No driver would continue this guest after a disk error stopped it, so the guest gets the error itself.
     command.args(["-device", "virtio-blk-pci,drive=disk,rerror=report,werror=report"]);
@@ -234,8 +237,13 @@ fn arguments(machine: &Machine<'_>) -> Vec<String> {
     arg("-mon", "chardev=monitor,mode=control".to_owned());
     arg("-chardev", "socket,id=serial0,fd=1,server=on,wait=off,logfile=console.log,logappend=on".to_owned());
     arg("-serial", "chardev:serial0".to_owned());
-    for node in nodes() {
+    for node in nodes(machine) {
         arg("-blockdev", node.to_string());
+    }
+    if hardware.firmware == Firmware::SecureUefi {
+        // Only the firmware's own code, in the processor's system management mode, writes the variables.
+        arg("-global", "driver=cfi.pflash01,property=secure,value=on".to_owned());
+        arg("-global", "ICH9-LPC.disable_s3=1".to_owned());
     }
     for device in disks(hardware) {
         arg("-device", device);
@@ -263,7 +271,12 @@ fn board(hardware: &Hardware) -> String {
         Some(true) => ",hpet=on",
         Some(false) => ",hpet=off",
     };
-    format!("{}{hpet}", hardware.board.into_str())
+    let firmware = match hardware.firmware {
+        Firmware::Bios => "",
+        Firmware::Uefi => ",pflash0=code,pflash1=vars",
+        Firmware::SecureUefi => ",smm=on,pflash0=code,pflash1=vars",
+    };
+    format!("{}{hpet}{firmware}", hardware.board.into_str())
 }
 
 fn processor(accel: Accel) -> [&'static str; 4] {
@@ -274,21 +287,35 @@ fn processor(accel: Accel) -> [&'static str; 4] {
     }
 }
 
-/// The disks, each level with its driver. The overlay's header names no backing file; this does.
-fn nodes() -> [Value; 3] {
-    let base = json!({"driver": "raw", "read-only": true, "file": {
+/// The disks and the firmware, each level with its driver.
+fn nodes(machine: &Machine<'_>) -> Vec<Value> {
+    let file = |name: &Path| json!({"driver": "file", "filename": name, "locking": "off", "read-only": true});
+    let fixed =
+        |node: &str, name: &Path| json!({"driver": "raw", "node-name": node, "read-only": true, "file": file(name)});
+    let mut nodes =
+        vec![base_node(), disk_node(machine.hardware.cd.is_none()), fixed("config", Path::new("config.img"))];
+    if let Some(code) = machine.firmware {
+        nodes.push(fixed("code", code));
+        nodes.push(json!({"driver": "raw", "node-name": "vars",
+            "file": {"driver": "file", "filename": VARIABLES, "locking": "on"}}));
+    }
+    nodes
+}
+
+/// The image's disk, or its CD.
+fn base_node() -> Value {
+    json!({"driver": "raw", "node-name": "base", "read-only": true, "file": {
         "driver": "nbd", "export": exports::NAME, "read-only": true,
         "server": {"type": "unix", "path": "nbd.sock"},
-        "reconnect-delay": RECONNECT_SECS, "open-timeout": RECONNECT_SECS}});
-    let mut base_node = base;
-    base_node["node-name"] = json!("base");
-    let disk = json!({"driver": "qcow2", "node-name": "disk", "backing": "base",
+        "reconnect-delay": RECONNECT_SECS, "open-timeout": RECONNECT_SECS}})
+}
+
+/// The overlay. Its header names no backing file; this does.
+fn disk_node(is_backed: bool) -> Value {
+    json!({"driver": "qcow2", "node-name": "disk", "backing": is_backed.then_some("base"),
         "discard": "unmap", "detect-zeroes": "unmap",
         // The lock holds as long as QEMU lives: no second one can ever open the disk.
-        "file": {"driver": "file", "filename": "disk.qcow2", "discard": "unmap", "locking": "on"}});
-    let config = json!({"driver": "raw", "node-name": "config", "read-only": true,
-        "file": {"driver": "file", "filename": "config.img", "locking": "off", "read-only": true}});
-    [base_node, disk, config]
+        "file": {"driver": "file", "filename": "disk.qcow2", "discard": "unmap", "locking": "on"}})
 }
 
 fn network(machine: &Machine<'_>) -> String {
@@ -304,7 +331,7 @@ fn disks(hardware: &Hardware) -> Vec<String> {
     let mut devices = Vec::new();
     let mut device = |device: &str| devices.push(device.to_owned());
     let (bus, tablet) = (hardware.disk_bus, hardware.tablet);
-    if bus == Bus::Scsi {
+    if bus == Bus::Scsi || hardware.cd == Some(Bus::Scsi) {
         device(match hardware.scsi {
             Scsi::Virtio => "virtio-scsi-pci,id=scsi0",
             Scsi::LsiLogic => "lsi53c895a,id=scsi0",
@@ -313,7 +340,7 @@ fn disks(hardware: &Hardware) -> Vec<String> {
             Scsi::Paravirtual => "pvscsi,id=scsi0",
         });
     }
-    if bus == Bus::Sata {
+    if bus == Bus::Sata || hardware.cd == Some(Bus::Sata) {
         device("ahci,id=ahci0");
     }
     // QEMU's IDE disks cannot be read-only, as the config drive is: beside them it is a USB stick.
@@ -327,7 +354,17 @@ fn disks(hardware: &Hardware) -> Vec<String> {
         Bus::Sata => "ide-hd,drive=disk,bus=ahci0.0",
         Bus::Ide => "ide-hd,drive=disk,bus=ide.0",
     };
-    device(&format!("{disk},bootindex=1,rerror=stop,werror=stop"));
+    let sectors = hardware.sector_bytes.map(|n| format!(",logical_block_size={n},physical_block_size={n}"));
+    device(&format!("{disk},bootindex=1,rerror=stop,werror=stop{}", sectors.unwrap_or_default()));
+    // An empty disk does not boot, so the CD does until something is installed.
+    if let Some(bus) = hardware.cd {
+        let cd = match bus {
+            Bus::Ide => "ide-cd,bus=ide.1",
+            Bus::Sata => "ide-cd,bus=ahci0.1",
+            Bus::Virtio | Bus::Scsi => "scsi-cd,bus=scsi0.0",
+        };
+        device(&format!("{cd},drive=base,bootindex=2,rerror=stop"));
+    }
     device(match bus {
         Bus::Virtio => "virtio-blk-pci,drive=config",
         Bus::Scsi => "scsi-hd,drive=config,bus=scsi0.0",
@@ -385,28 +422,34 @@ fn extras(hardware: &Hardware) -> Vec<[String; 2]> {
 mod tests {
     use super::*;
 
-    fn line(hardware: &Hardware, accel: Accel, outbound: bool) -> String {
-        let machine = Machine {
+    fn machine(hardware: &Hardware, accel: Accel, outbound: bool) -> Machine<'_> {
+        Machine {
             id: InstanceId::new(),
             vcpus: 2,
             memory_mib: 64,
             disk_bytes: 1 << 20,
             accel,
             hardware,
+            firmware: None,
             mac: Some("fa:16:3e:00:00:01"),
             forwards: &[Forward { guest_port: 22, host_port: 4000 }],
             outbound,
-        };
-        arguments(&machine).join(" ")
+        }
+    }
+
+    fn line(hardware: &Hardware, accel: Accel, outbound: bool) -> String {
+        arguments(&machine(hardware, accel, outbound)).join(" ")
     }
 
     #[test]
-    fn every_disk_level_names_its_driver_and_no_file_name_is_absolute() {
-        for node in nodes() {
+    fn every_disk_level_names_its_driver_and_only_the_firmware_lies_elsewhere() {
+        let code = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+        let hardware = Hardware::default();
+        for node in nodes(&Machine { firmware: Some(Path::new(code)), ..machine(&hardware, Accel::Tcg, false) }) {
             assert!(node["driver"].is_string());
             assert!(node["file"]["driver"].is_string() && !node["node-name"].is_null());
             let name = node["file"]["filename"].as_str().unwrap_or("relative");
-            assert!(!name.starts_with('/'), "{name}");
+            assert_eq!(name.starts_with('/'), node["node-name"] == "code", "{name}");
         }
     }
 

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     net::{Ipv4Addr, TcpListener},
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -13,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::{
     config_drive, console,
+    firmware::{self, VARIABLES},
     folder::Folder,
     hardware,
     process::{Facts, Process},
@@ -21,7 +23,10 @@ use super::{
     room::Room,
     types::Forward,
 };
-use crate::{ids::InstanceId, model::instance::InstanceRow};
+use crate::{
+    ids::InstanceId,
+    model::{hardware::Hardware, instance::InstanceRow},
+};
 
 /// How long QEMU may take from its start to its monitor's greeting; a busy host with emulation takes a second.
 const GREETING: Duration = Duration::from_secs(30);
@@ -67,11 +72,14 @@ impl Drop for Unclaimed {
 /// Why it did not come up, in words for the owner.
 pub(super) async fn start(room: Arc<Room>, row: Arc<InstanceRow>, folder: Arc<Folder>) -> Result<Started, String> {
     let accel = room.accel.get().await.map_err(|error| error.to_string())?;
-    let (lay_row, lay_folder) = (row.clone(), folder.clone());
-    let laid = tokio::task::spawn_blocking(move || lay_out(&lay_row, &lay_folder)).await;
+    let hardware = row.make.machine.clone().unwrap_or_else(|| hardware::as_before(&row.make.hardware));
+    let files = firmware::files(&room.settings.firmware, hardware.firmware);
+    let (lay_row, lay_folder, template) = (row.clone(), folder.clone(), files.clone().map(|files| files.template));
+    let laid = tokio::task::spawn_blocking(move || lay_out(&lay_row, &lay_folder, template.as_deref())).await;
     laid.map_err(|error| error.to_string())??;
+    let parts = Parts { accel, hardware, code: files.map(|files| files.code) };
     // A new disk becomes durable while QEMU comes up, and nobody is told of the machine before both are done.
-    let (durable, started) = tokio::join!(settle(&row, &folder), come_up(&room, &row, &folder, accel));
+    let (durable, started) = tokio::join!(settle(&row, &folder), come_up(&room, &row, &folder, &parts));
     let started = started?;
     durable?;
     Ok(started)
@@ -86,37 +94,52 @@ pub(super) async fn settle(row: &InstanceRow, folder: &Arc<Folder>) -> Result<()
         return Ok(());
     }
     let folder = folder.clone();
-    let settled = tokio::task::spawn_blocking(move || folder.settle(DISK)).await.map_err(|error| error.to_string())?;
+    let settle = move || {
+        if folder.has_for_qemu(VARIABLES, 0)? {
+            folder.settle(VARIABLES)?;
+        }
+        folder.settle(DISK)
+    };
+    let settled = tokio::task::spawn_blocking(settle).await.map_err(|error| error.to_string())?;
     settled.map_err(|error| format!("The instance's disk cannot be made durable: {error}."))
 }
 
-async fn come_up(room: &Room, row: &InstanceRow, folder: &Folder, accel: Accel) -> Result<Started, String> {
+/// The parts of a machine that are found before its process is started.
+struct Parts {
+    accel: Accel,
+    hardware: Hardware,
+    /// Its firmware, where QEMU does not bring it.
+    code: Option<PathBuf>,
+}
+
+async fn come_up(room: &Room, row: &InstanceRow, folder: &Folder, parts: &Parts) -> Result<Started, String> {
     // So many at a time that each comes up quickly, however many are asked for.
     let _turn = room.starts.acquire().await.map_err(|error| error.to_string())?;
     for _ in 1..ATTEMPTS {
-        match attempt(room, row, folder, accel).await {
+        match attempt(room, row, folder, parts).await {
             // QEMU's own words for a port that is taken.
             Err(why) if why.contains("host forwarding rule") => {}
             other => return other,
         }
     }
-    attempt(room, row, folder, accel).await
+    attempt(room, row, folder, parts).await
 }
 
-async fn attempt(room: &Room, row: &InstanceRow, folder: &Folder, accel: Accel) -> Result<Started, String> {
+async fn attempt(room: &Room, row: &InstanceRow, folder: &Folder, parts: &Parts) -> Result<Started, String> {
     let forwards = match row.make.mac {
         Some(_) => room.ports.choose(row.id, &room.settings.forward_ports, &row.state.forwards),
         None => Ok(Vec::new()),
     };
     let forwards = forwards.map_err(|error| format!("No port of this host is free for the instance: {error}."))?;
-    let hardware = row.make.machine.clone().unwrap_or_else(|| hardware::as_before(&row.make.hardware));
+    let accel = parts.accel;
     let machine = Machine {
         id: row.id,
         vcpus: row.make.vcpus,
         memory_mib: row.make.memory_mib,
         disk_bytes: row.make.disk_bytes,
         accel,
-        hardware: &hardware,
+        hardware: &parts.hardware,
+        firmware: parts.code.as_deref(),
         mac: row.make.mac.as_deref(),
         forwards: &forwards,
         outbound: room.settings.outbound,
@@ -156,7 +179,7 @@ pub(super) async fn greet(folder: &Folder) -> Result<(Qmp, mpsc::Receiver<Event>
 
 /// Lays the machine's files out. The disk of a machine that ran is kept; all else is made anew by every start, or where
 /// it is missing.
-fn lay_out(row: &InstanceRow, folder: &Folder) -> Result<(), String> {
+fn lay_out(row: &InstanceRow, folder: &Folder, template: Option<&Path>) -> Result<(), String> {
     let in_words = |error: std::io::Error| format!("The instance's files cannot be created: {error}.");
     let overlay = disks::qcow2::create_overlay(row.make.disk_bytes);
     match row.state.launched_ms {
@@ -165,7 +188,20 @@ fn lay_out(row: &InstanceRow, folder: &Folder) -> Result<(), String> {
         Some(_) if folder.has_for_qemu(DISK, overlay.len() as u64).map_err(in_words)? => {}
         Some(_) => return Err(DISK_IS_GONE.to_owned()),
     }
+    if let Some(template) = template {
+        lay_out_variables(row, folder, template).map_err(in_words)?;
+    }
     lay_out_rest(row, folder).map_err(in_words)
+}
+
+/// Lays out the variables of the firmware. Where they are gone or torn, the guest gets new ones and boots from the place
+/// where a firmware without any looks.
+fn lay_out_variables(row: &InstanceRow, folder: &Folder, template: &Path) -> std::io::Result<()> {
+    let variables = std::fs::read(template)?;
+    match row.state.launched_ms {
+        Some(_) if folder.has_for_qemu(VARIABLES, variables.len() as u64)? => Ok(()),
+        _ => folder.write_for_qemu(VARIABLES, &variables),
+    }
 }
 
 fn lay_out_rest(row: &InstanceRow, folder: &Folder) -> std::io::Result<()> {

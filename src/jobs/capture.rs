@@ -32,6 +32,6 @@ pub(super) async fn capture(rooms: &Rooms, job: &Job, image: ImageId, instance: 
 
 async fn attempt(rooms: &Rooms, fill: &Fill, caller: &Caller, image: ImageId, instance: InstanceId) -> Result<Filled> {
     let changed = rooms.instances.captured(caller, instance, image).await?;
-    let changes = rooms.images.begin_changes(&changed.base, changed.disk_bytes).await?;
+    let changes = rooms.images.begin_changes(changed.base.as_ref(), changed.disk_bytes).await?;
     changes.fill(fill, changed, 0).await
 }

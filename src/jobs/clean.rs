@@ -41,7 +41,7 @@ pub(super) async fn clean(rooms: &Rooms, job: &Job, image: ImageId, source: Imag
 async fn attempt(rooms: &Rooms, fill: &Fill, caller: &Caller, image: ImageId, source: ImageId) -> Result<Filled> {
     let source = rooms.images.cleanable(caller, source).await?;
     // From here on the source's disk stays, even if the source is deleted.
-    let changes = rooms.images.begin_changes(&source.disk, source.disk_bytes).await?;
+    let changes = rooms.images.begin_changes(Some(&source.disk), source.disk_bytes).await?;
     let Cleaned { disk, findings } = run_guest(rooms, fill, &source).await?;
     tracing::info!(image.id = %image, source.id = %source.id, findings, "cleaned a copy of image {}: {findings}", source.id);
     changes.fill(fill, disk, CLEANED_PERCENT).await

@@ -42,6 +42,18 @@ words! {
     Video { #[default] Vga = "vga", Virtio = "virtio", Cirrus = "cirrus", Qxl = "qxl", Bochs = "bochs", None = "none" }
 }
 words! {
+    /// The program that boots the guest (`hw_firmware_type`, `os_secure_boot`).
+    Firmware {
+        #[default] Bios = "bios", Uefi = "uefi",
+        /// It starts only what is signed.
+        SecureUefi = "secure-uefi",
+    }
+}
+words! {
+    /// Whether the firmware starts only what is signed (`os_secure_boot`).
+    SecureBoot { #[default] Disabled = "disabled", Optional = "optional", Required = "required" }
+}
+words! {
     /// The pointer that knows its place on the screen (`hw_input_bus`).
     Tablet { #[default] Usb = "usb", Virtio = "virtio" }
 }
@@ -65,7 +77,12 @@ pub struct Hardware {
     pub board: Board,
     /// `None`: as QEMU divides them.
     pub topology: Option<Topology>,
+    pub firmware: Firmware,
     pub disk_bus: Bus,
+    /// Where the image is a CD, and the disk is an empty one beside it: the bus of the CD.
+    pub cd: Option<Bus>,
+    /// Bytes of the disk's sectors; `None`: 512.
+    pub sector_bytes: Option<u32>,
     pub scsi: Scsi,
     pub card: Card,
     pub video: Video,

@@ -36,7 +36,8 @@ pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 pub struct Changed {
     /// The changes, as a qcow2 overlay of our own making.
     pub overlay: File,
-    pub base: Place,
+    /// The disk under them; `None`: nothing but zeroes.
+    pub base: Option<Place>,
     pub disk_bytes: u64,
 }
 
@@ -59,19 +60,20 @@ enum Change {
 
 impl Images {
     /// Begins a content that differs from `base` in some chunks, in the same store; where that takes nothing new, in
-    /// the default one, to which the base is copied first.
+    /// the default one, to which the base is copied first. Without a base it differs from zeroes.
     ///
     /// # Errors
     /// `Unavailable` when the store cannot take it now.
-    pub async fn begin_changes(&self, base: &Place, size_bytes: u64) -> Result<Changes> {
+    pub async fn begin_changes(&self, base: Option<&Place>, size_bytes: u64) -> Result<Changes> {
         let stores = &self.0.stores;
-        let store = stores.holding(base)?;
-        let session = if store.is_read_only {
-            stores::replicate(store, stores.default_store(), &[base.root].into()).await?
-        } else {
-            store.begin().await?
+        let session = match base.map(|base| stores.holding(base).map(|store| (base, store))).transpose()? {
+            Some((base, store)) if store.is_read_only => {
+                stores::replicate(store, stores.default_store(), &[base.root].into()).await?
+            }
+            Some((_, store)) => store.begin().await?,
+            None => stores.default_store().begin().await?,
         };
-        let patch = session.chunks.patch(Some(base.root), size_bytes).await.map_err(Error::from);
+        let patch = session.chunks.patch(base.map(|base| base.root), size_bytes).await.map_err(Error::from);
         let (patch, session) = session.unless_failed(patch).await?;
         Ok(Changes { session, patch })
     }

@@ -101,8 +101,9 @@ impl Room {
         let path = self.folder.path().join("overlay.qcow2");
         std::fs::write(&path, disks::qcow2::create_overlay(disk.size_bytes)).unwrap();
         let base = Place { store: "local".into(), root: disk.root };
-        let changes = self.images.begin_changes(&base, disk.size_bytes).await.unwrap();
-        let changed = Changed { overlay: std::fs::File::open(path).unwrap(), base, disk_bytes: disk.size_bytes };
+        let changes = self.images.begin_changes(Some(&base), disk.size_bytes).await.unwrap();
+        let changed =
+            Changed { overlay: std::fs::File::open(path).unwrap(), base: Some(base), disk_bytes: disk.size_bytes };
         let filled = changes.fill(fill, changed, 0).await?;
         fill.finish(filled, None).await
     }

@@ -50,3 +50,73 @@ async fn launch_is_refused_by_the_name_of_what_this_host_cannot_honour() {
         assert!(matches!(&refused, Error::Invalid(why) if why.contains(name) && why.contains(value)), "{refused}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uefi_guest_keeps_its_variables_and_an_image_of_it_boots_without_them() {
+    let place = Place::new();
+    let world = World::open_with(place.path(), |settings| settings.stop_grace_secs = 1).await;
+    let image = world.image_with(json!({"name": "u", "hw_firmware_type": "uefi"}), support::uefi_disk()).await;
+    let id = world.launch(image, 1).await[0].id;
+    world.console_says(id, "UEFI-READY 0001 0200").await;
+    world.is(id, Status::Active).await;
+    world.instances.stop(&world.alice, id).await.unwrap();
+    world.is(id, Status::Shutoff).await;
+    world.instances.start(&world.alice, id).await.unwrap();
+    world.console_says(id, "UEFI-READY 0002 0200").await;
+    world.is(id, Status::Active).await;
+
+    world.instances.stop(&world.alice, id).await.unwrap();
+    world.is(id, Status::Shutoff).await;
+    let made = world.instances.create_image(&world.alice, id, "made", Default::default()).await.unwrap();
+    world.is_ready(made).await;
+    let clone = world.launch(made, 1).await[0].id;
+    world.console_says(clone, "UEFI-READY 0001 0200").await;
+    world.clear(&[id, clone]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn secure_boot_starts_nothing_that_is_not_signed() {
+    let place = Place::new();
+    let world = World::open(place.path()).await;
+    let image = world.image_with(json!({"name": "s", "os_secure_boot": "required"}), support::uefi_disk()).await;
+    let id = world.launch(image, 1).await[0].id;
+    let said = world.console_says(id, "No bootable option or device was found").await;
+    assert!(said.contains("Security Violation") && !said.contains("UEFI-READY"), "{said}");
+    world.clear(&[id]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn launch_is_refused_where_the_host_has_no_firmware_for_it() {
+    let place = Place::new();
+    let world = World::open_with(place.path(), |settings| settings.firmware = "/nowhere".into()).await;
+    for (name, value) in [("hw_firmware_type", "uefi"), ("os_secure_boot", "required")] {
+        let image = world.image_with(json!({"name": "x", name: value}), vec![1; 4096]).await;
+        let refused = world.instances.create(&world.alice, wanted(image, 1)).await.unwrap_err();
+        assert!(matches!(&refused, Error::Invalid(why) if why.contains(name) && why.contains("ovmf")), "{refused}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cd_installs_on_a_disk_of_its_own_whose_image_boots() {
+    let place = Place::new();
+    let world = World::open_with(place.path(), |settings| settings.stop_grace_secs = 1).await;
+    for (board, bus) in [("pc", "ide"), ("q35", "sata"), ("pc", "scsi")] {
+        let iso = json!({"name": "cd", "disk_format": "iso", "hw_machine_type": board, "hw_cdrom_bus": bus});
+        let image = world.image_with(iso, support::installer(bus)).await;
+        let refused = world.instances.create(&world.alice, wanted(image, 1)).await.unwrap_err();
+        assert!(matches!(&refused, Error::Invalid(why) if why.contains("a flavor with a disk")), "{refused}");
+
+        let launch = effigy::instances::Launch { flavor: "1".into(), ..wanted(image, 1) };
+        let id = world.instances.create(&world.alice, launch).await.unwrap()[0].id;
+        world.console_says(id, "INSTALLED").await;
+        world.is(id, Status::Active).await;
+        world.instances.stop(&world.alice, id).await.unwrap();
+        world.is(id, Status::Shutoff).await;
+        let made = world.instances.create_image(&world.alice, id, "made", Default::default()).await.unwrap();
+        world.is_ready(made).await;
+        let launch = effigy::instances::Launch { flavor: "1".into(), ..wanted(made, 1) };
+        let clone = world.instances.create(&world.alice, launch).await.unwrap()[0].id;
+        world.console_says(clone, &format!("MICRO-READY {bus} 0001 OK")).await;
+        world.clear(&[id, clone]).await;
+    }
+}

@@ -31,6 +31,25 @@ pub fn micro_disk(label: &str, size_bytes: usize) -> Vec<u8> {
     disk
 }
 
+/// A disk that only UEFI boots (`guests/uefi.asm`).
+pub fn uefi_disk() -> Vec<u8> {
+    made_by("uefi.sh", &[])
+}
+
+/// A CD that installs the micro guest with this label on the first disk (`guests/installer.asm`).
+pub fn installer(label: &str) -> Vec<u8> {
+    made_by("installer.sh", &[label])
+}
+
+fn made_by(script: &str, arguments: &[&str]) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("guest");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("guests").join(script);
+    let output = Command::new(&script).arg(&file).args(arguments).output().expect("run a script of guests/");
+    assert!(output.status.success(), "{}: {}", script.display(), http::shown(&output));
+    std::fs::read(file).expect("the guest")
+}
+
 /// How often this micro guest's disk has been booted.
 pub fn boots(disk: &[u8]) -> u16 {
     u16::from_le_bytes([disk[1024], disk[1025]])
