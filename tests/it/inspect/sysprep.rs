@@ -1,5 +1,8 @@
 //! An instance of Windows is captured into an image only when it is generalised.
 
+use std::{fs::OpenOptions, os::unix::fs::FileExt as _, path::Path};
+
+use disks::qcow2;
 use serde_json::{Value, json};
 
 use super::verified;
@@ -85,4 +88,54 @@ async fn other_disks_are_not_held_up_and_a_warning_is_only_that() {
     let id = cast(&alice, &instance, "warned", json!({})).await.expect(202).string("/image_id");
     let warning = alice.image_becomes(&id, "active").await["effigy_sysprep_warning"].to_string();
     assert!(warning.contains("not generalised"), "{warning}");
+}
+
+/// The overlay of a guest that zeroed each second cluster behind the first 512 MiB of its disk.
+fn scattered(overlay: &Path, size_bytes: u64) {
+    /// The clusters of 64 KiB that one table of entries leads to.
+    const ENTRIES: usize = 8192;
+    const TABLE_BYTES: u64 = 8 * ENTRIES as u64;
+    let mut head = qcow2::create_overlay(size_bytes);
+    head.resize(head.len().next_multiple_of(TABLE_BYTES as usize), 0);
+    let tables_at = head.len() as u64;
+    let first_level = u64::from_be_bytes(head[40..48].try_into().unwrap()) as usize;
+    // An entry without a place that is said to read as zeroes, and one that the guest never wrote.
+    let table: Vec<u8> = (0..ENTRIES).flat_map(|at| (at as u64 % 2).to_be_bytes()).collect();
+    let file = OpenOptions::new().write(true).truncate(true).open(overlay).unwrap();
+    for at in 1..size_bytes / (ENTRIES as u64 * TABLE_BYTES) {
+        let place = tables_at + at * TABLE_BYTES;
+        head[first_level + 8 * at as usize..][..8].copy_from_slice(&(place | 1 << 63).to_be_bytes());
+        file.write_all_at(&table, place).unwrap();
+    }
+    file.write_all_at(&head, 0).unwrap();
+}
+
+/// The most memory that a process has had at once since this was last asked, in MiB.
+fn peak_mib(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    std::fs::write(format!("/proc/{pid}/clear_refs"), "5").unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() >> 10
+}
+
+#[tokio::test]
+async fn no_guest_chooses_the_memory_of_the_look_before_its_capture() {
+    const SIZE_GIB: u64 = 256;
+    let effigy = Effigy::with(SETTINGS).await;
+    let alice = effigy.people().await.alice;
+    let flavor = json!({"flavor": {"name": "huge", "ram": 64, "vcpus": 1, "disk": SIZE_GIB}});
+    let flavor = effigy.admin().await.post("/compute/v2.1/flavors", flavor).await.expect(200).string("/flavor/id");
+    let image = alice.save_image("scattered", "raw", windows_disk("complete.raw")).await;
+    let launched = alice.launch("scattered", &image, json!({"flavorRef": flavor})).await.expect(202);
+    let instance = launched.string("/server/id");
+    alice.instance_becomes(&instance, "ACTIVE").await;
+    alice.stop(&instance).await;
+    scattered(&effigy.data().join("instances").join(&instance).join("disk.qcow2"), SIZE_GIB << 30);
+    peak_mib(effigy.pid());
+    let before = peak_mib(effigy.pid());
+    let refused = cast(&alice, &instance, "refused", json!({})).await.expect(409).text();
+    assert!(refused.contains("IMAGE_STATE_COMPLETE"), "{refused}");
+    // Its four million runs of clusters would take some 160 MiB.
+    let grown = peak_mib(effigy.pid()).saturating_sub(before);
+    assert!(grown < 48, "{grown} MiB");
 }
