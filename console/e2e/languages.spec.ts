@@ -52,6 +52,49 @@ for (const [language, locale, words] of [['ko', 'ko-KR', ko], ['ja', 'ja-JP', ja
   })
 }
 
+/** The words that stand a few letters a line or leave one letter alone, the figures in two lines, and all that is cut off at its side. */
+const broken = (page: Page) =>
+  page.evaluate(() => {
+    const found: string[] = []
+    const isSeen = (element: Element) => element.getClientRects().length > 0 && !element.closest('.unseen, .skip, .shell-brand, .ant-switch, .ant-table-content, pre, .mono, svg')
+    for (const element of document.querySelectorAll('body *')) {
+      const { overflowX, textOverflow } = getComputedStyle(element)
+      if (overflowX !== 'visible' && textOverflow !== 'ellipsis' && element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 1 && isSeen(element)) found.push(`cut off: ${element.textContent?.slice(0, 60)}`)
+    }
+    const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
+    while (texts.nextNode()) {
+      const text = texts.currentNode.textContent?.trim() ?? ''
+      const element = texts.currentNode.parentElement
+      if (text.length < 4 || !element || !isSeen(element)) continue
+      const range = document.createRange()
+      range.selectNodeContents(texts.currentNode)
+      const lines = new Map<number, number>()
+      for (const { top, width } of range.getClientRects()) lines.set(Math.round(top), (lines.get(Math.round(top)) ?? 0) + width)
+      if (lines.size < 2) continue
+      const letter = parseFloat(getComputedStyle(element).fontSize)
+      const widths = [...lines.values()]
+      if (Math.max(...widths) < 2.5 * letter && lines.size > 2) found.push(`a column of letters: ${text}`)
+      else if (text.length < 20 && (widths.at(-1) ?? 0) < 1.3 * letter) found.push(`a letter alone: ${text}`)
+      else if (text.length < 20 && !text.includes(':') && element.closest('.number')) found.push(`a figure in ${lines.size} lines: ${text}`)
+    }
+    return found
+  })
+
+for (const [language, locale] of [['en', 'en-US'], ['ko', 'ko-KR'], ['ja', 'ja-JP']] as const) {
+  test(`no word is broken or cut off where the window is narrow, in ${language}`, async ({ browser, cloud }) => {
+    const page = await open(browser, cloud.service, locale)
+    for (const path of [...PAGES, ...IMAGE_TABS.map((tab) => `/images/${cloud.image}?tab=${tab}`)]) {
+      await page.goto(cloud.service.url + path)
+      for (const width of [390, 768, 1024]) {
+        await page.setViewportSize({ width, height: 860 })
+        await settled(page)
+        expect.soft(await broken(page), `${path} at ${width}`).toEqual([])
+      }
+    }
+    await page.context().close()
+  })
+}
+
 test('the guide’s words are the Korean console’s words', async ({ browser, cloud }) => {
   const page = await open(browser, cloud.service, 'ko-KR')
   await page.getByRole('button', { name: '추가 기능' }).click()

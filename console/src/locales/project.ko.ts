@@ -12,7 +12,7 @@ export const project: typeof en = {
   usage: { title: '사용량', of: '{{limit}} 중 {{used}}', instances: '인스턴스', vcpus: 'vCPU', memory_mib: '메모리', images: 'Image', image_bytes: 'Image 파일' },
   doing: {
     title: '진행 중', lately: '최근 24시간', underWay: '진행 중', sent: '{{size}} 중 {{sent}}', cancel: '취소: {{name}}', goOn: '계속 진행',
-    cancelTitle: '{{name}}: 취소하시겠습니까?', cancelWhat: '아직 데이터가 없는 Image이며, 함께 삭제됩니다.', cancelSubmit: '취소하고 삭제',
+    cancelTitle: '{{name}} 생성을 취소하시겠습니까?', cancelWhat: '아직 데이터가 없는 Image이며, 함께 삭제됩니다.', cancelSubmit: '취소하고 삭제',
     image: { create: '생성', upload: '업로드 중', stage: '가져오기 대기 중', import: '가져오는 중', capture: '인스턴스에서 생성 중', clean: '정리된 복사본 생성 중', copy: '다른 스토어로 복사' },
     instance: {
       create: '생성', start: '시작', stop: '인스턴스 종료(Shutdown)', forceOff: '강제 종료', reboot: '재부팅', createImage: 'Image 생성', delete: '삭제',
@@ -24,7 +24,7 @@ export const project: typeof en = {
     make: '애플리케이션 인증 정보 생성', none: '애플리케이션 인증 정보가 없습니다', expires: '만료', never: '만료 없음', expired: '만료됨', roles: '역할', rolesHint: '선택하지 않으면 내 역할을 모두 갖습니다.', description: '설명', expiresHint: '날짜를 정하지 않으면 만료되지 않습니다.',
     rules: '허용하는 요청', rulesHint: '한 줄에 하나씩 서비스, 메서드, 경로를 적습니다. *는 경로의 한 부분, **는 나머지 전체입니다. 비워 두면 모든 요청을 허용합니다.', notRule: '규칙이 아닙니다: {{line}}', everything: '전체',
     made: '애플리케이션 인증 정보 {{name}}', once: '지금 비밀 값을 저장하세요. 한 번만 표시되며 어디에도 보관하지 않습니다.', secret: '비밀 값', id: '식별자(ID)', haveIt: '저장했습니다',
-    delete: { title: '애플리케이션 인증 정보 {{name}}: 삭제하시겠습니까?', what: '이 인증 정보로 로그인하는 프로그램은 바로 멈춥니다.', submit: '삭제' },
+    delete: { title: '{{name}} 애플리케이션 인증 정보를 삭제하시겠습니까?', what: '이 인증 정보로 로그인하는 프로그램은 바로 멈춥니다.', submit: '삭제' },
     sessions: { title: '로그인한 곳', what: '이 콘솔이나 프로그램에서 비밀번호로 로그인한 세션입니다. 모르는 세션이 있으면 종료하고 비밀번호를 바꾸세요.', address: '주소', this: '현재 세션', began: '로그인 시각', end: '종료', endOf: '{{address}}의 세션 종료', endOthers: '다른 세션 모두 종료' },
     password: '비밀번호', original: '현재 비밀번호', new: '새 비밀번호', again: '새 비밀번호 확인', differ: '두 비밀번호가 다릅니다.', change: '비밀번호 변경', changed: '비밀번호를 변경했습니다', changedWhat: '다른 세션은 모두 끝났습니다.', wrong: '현재 비밀번호가 맞지 않습니다.', project: '프로젝트',
   },

@@ -58,7 +58,7 @@ function Machine({ host }: { host: Truth }) {
             <li><span>{t('admin.host.vcpus')}</span><span className="number">{guests.vcpus.toLocaleString(i18n.language)}</span></li>
           </>
         )}
-        {host.load_percent !== null && <UsageBar name={t('admin.host.load')} text={t('admin.host.loadOf', { percent: host.load_percent, cpus })} of={{ used: host.load_percent, limit: 100 }} />}
+        {host.load_percent !== null && <UsageBar name={t('admin.host.load')} text={t('admin.host.loadOf', { percent: host.load_percent, count: cpus })} of={{ used: host.load_percent, limit: 100 }} />}
         {host.memory_available_mib !== null && <UsageBar name={t('admin.host.memory')} text={ofMiB(host.memory_mib - host.memory_available_mib, host.memory_mib)} of={{ used: host.memory_mib - host.memory_available_mib, limit: host.memory_mib }} />}
         {guests && free !== null && (
           <li>

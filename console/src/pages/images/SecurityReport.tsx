@@ -88,7 +88,8 @@ function Outcome({ image, found }: { image: Image; found: Verification }) {
       <Reasons image={image} found={found} />
       {report && (
         <>
-          {report.findings.length === 0 && <p className="quiet">{t('verification.nothing')}</p>}
+          {/* In a system that nobody knows, nothing was looked for: the notice says so. */}
+          {report.findings.length === 0 && image.effigy.seen !== 'unknown' && <p className="quiet">{t('verification.nothing')}</p>}
           <Findings findings={report.findings} />
           {report.has_more_findings && <p className="quiet">{t('verification.more')}</p>}
           {cleans && isCurable(report) && <CleanCopy image={image} />}

@@ -58,8 +58,8 @@ export function ImagePicker({ value, onChange }: { value: string; onChange: (id:
         columns={[
           { title: t('column.name'), render: (_, { name, id }) => <span className="name-cell"><Name>{name ?? id}</Name></span> },
           ...(isWide ? [{ title: t('column.os'), width: 120, ellipsis: true, render: (_: unknown, image: Image) => osOf(image) }] : []),
-          { title: t('flavor.disk'), width: 100, align: 'right', render: (_, { virtual_size }) => <span className="number">{bytes(virtual_size)}</span> },
           ...(isWide ? [{ title: t('column.age'), width: 120, render: (_: unknown, { created_at }: Image) => <Ago at={created_at} /> }] : []),
+          { title: t('flavor.disk'), width: 100, align: 'right', render: (_, { virtual_size }) => <span className="number">{bytes(virtual_size)}</span> },
         ]}
       />
       {all > images.length && images.length > 0 && <p className="quiet small">{t('launch.someOf', { shown: images.length, all })}</p>}
