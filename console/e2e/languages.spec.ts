@@ -124,6 +124,16 @@ test('a refusal is told in the reader’s language, with the service’s own wor
   await page.context().close()
 })
 
+test('the page to sign in offers each language by its own name', async ({ browser, cloud }) => {
+  const context = await browser.newContext({ locale: 'en-US' })
+  const page = await context.newPage()
+  await page.goto(cloud.service.url)
+  await page.getByRole('button', { name: '한국어', exact: true }).click()
+  await expect(page.getByRole('button', { name: '로그인', exact: true })).toBeVisible()
+  await expect(page.getByRole('button', { name: '한국어', exact: true })).toHaveAttribute('aria-pressed', 'true')
+  await context.close()
+})
+
 test('another language is one click away, and stays', async ({ page, cloud }) => {
   await signIn(page, cloud.service.url)
   await page.getByRole('button', { name: 'Language' }).click()

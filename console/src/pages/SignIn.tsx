@@ -3,7 +3,7 @@ import { useEffect } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Navigate, useNavigate, useSearchParams } from 'react-router'
 import { sessionQuery } from '../api/session'
-import { LanguageButton, ModeButton } from '../components/Preferences'
+import { Languages, ModeButton } from '../components/Preferences'
 import { SignInForm } from '../components/SignInForm'
 import { safeNext } from '../paths'
 
@@ -35,7 +35,7 @@ export function SignIn() {
           />
         </div>
         <div className="sign-in-tools">
-          <LanguageButton />
+          <Languages />
           <ModeButton />
         </div>
       </div>
