@@ -59,6 +59,8 @@ struct Asked<'a>(&'a BTreeMap<String, String>);
 pub(super) struct Facts<'a> {
     /// The processor that its verification found its system to be for.
     pub(super) architecture: Option<&'a str>,
+    /// `bios` or `uefi`, where its verification found that it boots with one of them only.
+    pub(super) boots_by: Option<&'static str>,
     pub(super) is_cd: bool,
     /// Bytes of the sectors that its partition table counts in, where it says so.
     pub(super) sector_bytes: Option<u32>,
@@ -80,7 +82,7 @@ pub(super) fn settle(properties: &BTreeMap<String, String>, vcpus: u32, facts: F
         }
     }
     asked.processor(facts.architecture)?;
-    let (firmware, board) = asked.firmware(facts.firmware)?;
+    let (firmware, board) = asked.firmware(facts)?;
     let disk_bus: Bus = asked.word("hw_disk_bus")?.unwrap_or_default();
     if (board, disk_bus) == (Board::Q35, Bus::Ide) {
         return Err(refused("hw_disk_bus", "ide", &["virtio", "scsi", "sata"]));
@@ -160,8 +162,10 @@ impl Asked<'_> {
     }
 
     /// The firmware, and the board that it runs on: Secure Boot needs q35.
-    fn firmware(&self, folder: &Path) -> Result<(Firmware, Board)> {
-        let (asked, board) = (self.word("hw_firmware_type")?, self.board()?);
+    fn firmware(&self, Facts { firmware: folder, boots_by, .. }: Facts<'_>) -> Result<(Firmware, Board)> {
+        let board = self.board()?;
+        // A disk that boots by UEFI alone shows a black screen with anything else, so nobody needs to ask for it.
+        let asked = self.word("hw_firmware_type")?.or((boots_by == Some("uefi")).then_some(Firmware::Uefi));
         let secure: SecureBoot = self.word("os_secure_boot")?.unwrap_or_default();
         let is_there = |firmware| firmware::files(folder, firmware).is_none_or(|files| files.are_there());
         let missing = |name, value, firmware| match is_there(firmware) {
@@ -277,7 +281,7 @@ mod tests {
     use crate::model::hardware::{Scsi, Tablet, Video, Watchdog};
 
     fn facts() -> Facts<'static> {
-        Facts { architecture: None, is_cd: false, sector_bytes: None, firmware: Path::new("/nowhere") }
+        Facts { architecture: None, boots_by: None, is_cd: false, sector_bytes: None, firmware: Path::new("/nowhere") }
     }
 
     fn of(properties: &[(&str, &str)]) -> Result<Hardware> {

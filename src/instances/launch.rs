@@ -53,6 +53,7 @@ pub(super) async fn launch(room: &Arc<Room>, caller: &Caller, wanted: Launch) ->
     let hardware = kept_properties(&source)?;
     let facts = Facts {
         architecture: source.found.architecture.as_deref(),
+        boots_by: source.found.firmware,
         is_cd: source.is_cd,
         sector_bytes: source.sector_bytes,
         firmware: &room.settings.firmware,

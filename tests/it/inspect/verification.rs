@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{CANARY, SECRET, findings, verified};
-use crate::support::{Effigy, People, Person, eventually, linux_disk, micro_disk, qcow2_of, windows_disk};
+use crate::support::{Effigy, People, Person, eventually, linux_disk, micro_disk, qcow2_of, uefi_disk, windows_disk};
 
 #[tokio::test]
 async fn facts_fill_the_names_of_systems_that_the_owner_left_open() {
@@ -200,4 +200,15 @@ async fn lists_tell_problems_from_a_system_that_is_not_known() {
         let short = &list["images"][0]["effigy"];
         assert_eq!(json!([short["verdict"], short["seen"], short["problems"]]), expected, "{name}");
     }
+}
+
+#[tokio::test]
+async fn disk_that_boots_by_uefi_alone_needs_no_property_to_boot() {
+    let effigy = Effigy::with("[instances]\naccel = \"tcg\"\n").await;
+    let alice = effigy.people().await.alice;
+    let image = alice.save_image("by-uefi", "raw", uefi_disk()).await;
+    verified(&alice, &image).await;
+    assert!(alice.get(&format!("/image/v2/images/{image}")).await.expect(200).json()["hw_firmware_type"].is_null());
+    let instance = alice.launched("by-uefi", &image).await;
+    alice.console_says(&instance, "UEFI-READY 0001").await;
 }
