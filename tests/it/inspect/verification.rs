@@ -206,7 +206,7 @@ async fn lists_tell_problems_from_a_system_that_is_not_known() {
 async fn disk_that_boots_by_uefi_alone_needs_no_property_to_boot() {
     let effigy = Effigy::with("[instances]\naccel = \"tcg\"\n").await;
     let alice = effigy.people().await.alice;
-    let image = alice.save_image("by-uefi", "raw", uefi_disk()).await;
+    let image = alice.save_image("by-uefi", "raw", uefi_disk(512)).await;
     verified(&alice, &image).await;
     assert!(alice.get(&format!("/image/v2/images/{image}")).await.expect(200).json()["hw_firmware_type"].is_null());
     let instance = alice.launched("by-uefi", &image).await;

@@ -55,7 +55,7 @@ async fn launch_is_refused_by_the_name_of_what_this_host_cannot_honour() {
 async fn uefi_guest_keeps_its_variables_and_an_image_of_it_boots_without_them() {
     let place = Place::new();
     let world = World::open_with(place.path(), |settings| settings.stop_grace_secs = 1).await;
-    let image = world.image_with(json!({"name": "u", "hw_firmware_type": "uefi"}), support::uefi_disk()).await;
+    let image = world.image_with(json!({"name": "u", "hw_firmware_type": "uefi"}), support::uefi_disk(512)).await;
     let id = world.launch(image, 1).await[0].id;
     world.console_says(id, "UEFI-READY 0001 0200").await;
     world.is(id, Status::Active).await;
@@ -75,10 +75,37 @@ async fn uefi_guest_keeps_its_variables_and_an_image_of_it_boots_without_them() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn disk_that_counts_in_large_sectors_boots_as_one_of_them_and_so_does_an_image_of_its_instance() {
+    let place = Place::new();
+    let world = World::open_with(place.path(), |settings| settings.stop_grace_secs = 1).await;
+    for bus in ["virtio", "scsi"] {
+        let asked = json!({"name": "4Kn", "hw_firmware_type": "uefi", "hw_disk_bus": bus});
+        let image = world.image_with(asked, support::uefi_disk(4096)).await;
+        let id = world.launch(image, 1).await[0].id;
+        world.console_says(id, "UEFI-READY 0001 1000").await;
+        world.is(id, Status::Active).await;
+        world.instances.stop(&world.alice, id).await.unwrap();
+        world.is(id, Status::Shutoff).await;
+        let made = world.instances.create_image(&world.alice, id, "made", Default::default()).await.unwrap();
+        world.is_ready(made).await;
+        let clone = world.launch(made, 1).await[0].id;
+        world.console_says(clone, "UEFI-READY 0001 1000").await;
+        world.clear(&[id, clone]).await;
+    }
+    let asked = json!({"name": "4Kn", "hw_firmware_type": "uefi", "hw_disk_bus": "sata"});
+    let image = world.image_with(asked, support::uefi_disk(4096)).await;
+    let refused = world.instances.create(&world.alice, wanted(image, 1)).await.unwrap_err();
+    assert!(
+        matches!(&refused, Error::Invalid(why) if why.contains("hw_disk_bus") && why.contains("4096")),
+        "{refused}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn secure_boot_starts_nothing_that_is_not_signed() {
     let place = Place::new();
     let world = World::open(place.path()).await;
-    let image = world.image_with(json!({"name": "s", "os_secure_boot": "required"}), support::uefi_disk()).await;
+    let image = world.image_with(json!({"name": "s", "os_secure_boot": "required"}), support::uefi_disk(512)).await;
     let id = world.launch(image, 1).await[0].id;
     let said = world.console_says(id, "No bootable option or device was found").await;
     assert!(said.contains("Security Violation") && !said.contains("UEFI-READY"), "{said}");

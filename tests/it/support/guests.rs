@@ -31,9 +31,9 @@ pub fn micro_disk(label: &str, size_bytes: usize) -> Vec<u8> {
     disk
 }
 
-/// A disk that only UEFI boots (`guests/uefi.asm`).
-pub fn uefi_disk() -> Vec<u8> {
-    made_by("uefi.sh", &[])
+/// A disk that only UEFI boots (`guests/uefi.asm`), with sectors of this size.
+pub fn uefi_disk(sector_bytes: u32) -> Vec<u8> {
+    made_by("uefi.sh", &[&sector_bytes.to_string()])
 }
 
 /// A CD that installs the micro guest with this label on the first disk (`guests/installer.asm`).
