@@ -121,7 +121,7 @@ async fn names_in_hostile_files_are_never_opened_or_called() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn instances_boot_from_every_accepted_format() {
+async fn instances_boot_from_every_format_of_a_disk() {
     let effigy = Effigy::start().await;
     let People { alice, .. } = effigy.people().await;
     let folder = tempfile::tempdir().unwrap();
@@ -134,14 +134,8 @@ async fn instances_boot_from_every_accepted_format() {
         ("vhdx", "vhdx", "subformat=dynamic"),
         ("vdi", "vdi", "static=off"),
         ("qcow2", "qcow2", "extended_l2=on"),
-        ("iso", "raw", "preallocation=off"),
     ] {
-        let mut raw = micro_disk(format, 1 << 20);
-        if format == "iso" {
-            // A volume descriptor where the guest has nothing: the disk boots, as a hybrid ISO does.
-            raw[0x8000..0x8007].copy_from_slice(b"\x01CD001\x01");
-        }
-        std::fs::write(&disk, raw).unwrap();
+        std::fs::write(&disk, micro_disk(format, 1 << 20)).unwrap();
         let file = folder.path().join("disk.made");
         qemu_img(&["convert", "-f", "raw", "-O", driver, "-o", options], &[&disk, &file]);
         let image = alice.save_image(format, format, std::fs::read(&file).unwrap()).await;

@@ -16,6 +16,7 @@ import { useWidth } from '../../components/useWidth'
 import { Why } from '../../components/Why'
 import { bytes } from '../../lib/bytes'
 import { base64, launchAsCommand, launchAsTerraform } from '../../lib/commands'
+import { lackOf } from '../../lib/lack'
 import { osOf } from '../../lib/os'
 import { paths } from '../../paths'
 import { ImagePicker } from './ImagePicker'
@@ -31,14 +32,6 @@ const LIKELY_RAM = 512
 const LAST_FLAVOR = 'effigy.flavor'
 
 const text = (value: unknown) => (typeof value === 'string' ? value : '')
-
-/** How much more the image needs than the flavor has; nothing when it fits. */
-function lackOf({ ram, disk }: Flavor, { min_ram, min_disk, virtual_size }: Image): string {
-  if (ram < min_ram) return bytes(min_ram * MIB)
-  const least = Math.max(min_disk * 1024 ** 3, virtual_size ?? 0)
-  // A flavor without a disk of its own takes the image's size.
-  return disk !== 0 && disk * 1024 ** 3 < least ? bytes(least) : ''
-}
 
 /**
  * The flavor that is offered first: the one of the instance that the image was made from, or one with as much memory;
