@@ -5,8 +5,8 @@ const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium'
 
 export default defineConfig({
   testDir: process.env.EFFIGY_BROWSE ?? 'e2e',
-  // Two files of claims at a time, each with a browser and a service of its own: both mostly wait for the other.
-  workers: 2,
+  // One service, one browser: guests are emulated and the machine is small.
+  workers: 1,
   fullyParallel: false,
   // Time-outs are for a machine that others keep busy; nothing waits for them when all is well.
   timeout: 240_000,
