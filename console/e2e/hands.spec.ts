@@ -212,6 +212,34 @@ test('a capture remembers its flavor, and the image that a person came with is s
   await expect(page.getByRole('tab', { name: 'Public' })).toBeVisible()
 })
 
+test('more are launched like one that is there, and a key of somebody else is left out', async ({ page, cloud }) => {
+  const { service, image } = cloud
+  const token = await service.alice()
+  const keypair = { name: 'pattern-key', public_key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJqkRmGQvC0NQ1e8aL1Ck0bZ5l8fGkKZb8Wf2pTq3hZr laptop' }
+  await service.ask(token, '/compute/v2.1/os-keypairs', 'POST', { keypair })
+  const id = await service.launched(token, 'pattern', image, 'm1.tiny', 'pattern-key')
+  await signIn(page, service.url)
+  await page.goto(`${service.url}/instances/${id}`)
+  await additional(page, 'Launch more like this')
+  await expect(page.getByRole('alert')).toContainText('As pattern was launched')
+  await expect(page.locator('.chosen')).toContainText('micro')
+  await expect(page.getByRole('radio', { name: 'm1.tiny' })).toBeChecked()
+  await expect(page.getByRole('radio', { name: 'No network' })).toBeChecked()
+  await page.getByLabel('Name', { exact: true }).fill('of-a-pattern')
+  await page.getByRole('button', { name: 'Launch instance' }).click()
+  await expect(row(page, 'of-a-pattern')).toContainText('Running', GUEST)
+  const { servers } = await service.ask<{ servers: { key_name: string; flavor: { original_name: string }; addresses: object }[] }>(token, '/compute/v2.1/servers/detail?name=of-a-pattern', 'GET', undefined, { 'openstack-api-version': 'compute 2.96' })
+  expect(servers[0]).toMatchObject({ key_name: 'pattern-key', flavor: { original_name: 'm1.tiny' }, addresses: {} })
+
+  // An administrator has no such key pair.
+  await page.context().clearCookies()
+  await signIn(page, service.url, 'admin', service.adminPassword())
+  await page.goto(`${service.url}/launch?like=${id}`)
+  await expect(page.getByRole('radio', { name: 'm1.tiny' })).toBeChecked()
+  await expect(page.getByRole('group', { name: 'As openstack command' })).toContainText('--flavor 1')
+  await expect(page.getByText('pattern-key')).toHaveCount(0)
+})
+
 test('nothing large is offered as smallest: an image that nobody knows gets a flavor that boots most', async ({ page, cloud }) => {
   await signIn(page, cloud.service.url)
   await page.goto(`${cloud.service.url}/launch`)

@@ -201,9 +201,9 @@ export class Service {
   }
 
   /** An instance that was just asked for. */
-  async launched(token: string, name: string, image: string, flavor?: string): Promise<string> {
+  async launched(token: string, name: string, image: string, flavor?: string, key?: string): Promise<string> {
     const { flavors } = await this.ask<{ flavors: (Id & { name: string })[] }>(token, '/compute/v2.1/flavors')
-    const server = { name, imageRef: image, flavorRef: (flavors.find((one) => one.name === flavor) ?? flavors[0])?.id, networks: 'none' }
+    const server = { name, imageRef: image, flavorRef: (flavors.find((one) => one.name === flavor) ?? flavors[0])?.id, networks: 'none', ...(key && { key_name: key }) }
     return (await this.ask<{ server: Id }>(token, '/compute/v2.1/servers', 'POST', { server }, NEWEST)).server.id
   }
 

@@ -37,6 +37,7 @@ export const paths = {
   instance: (id: string) => here(`/instances/${id}`),
   get launch() { return here(PAGES.launch) },
   launchFrom: (image: string) => here(PAGES.launch, { image }),
+  launchLike: (instance: string) => here(PAGES.launch, { like: instance }),
   get images() { return here(PAGES.images) },
   get upload() { return here(PAGES.images, { kind: 'private', add: 'upload' }) },
   imagesOf: (kind: string) => here(PAGES.images, { kind }),

@@ -5,7 +5,7 @@ import type { Instance } from '../api/instances'
 import type { Session } from '../api/session'
 import { namesIn, type Store, takesNew } from '../api/stores'
 
-export type InstanceAction = 'start' | 'stop' | 'forceOff' | 'reboot' | 'hardReboot' | 'createImage' | 'rename' | 'delete'
+export type InstanceAction = 'start' | 'stop' | 'forceOff' | 'reboot' | 'hardReboot' | 'createImage' | 'launchLike' | 'rename' | 'delete'
 export type ImageAction = 'launch' | 'share' | 'edit' | 'protect' | 'unprotect' | 'publish' | 'deactivate' | 'reactivate' | 'unpublish' | 'download' | 'delete' | 'upload' | 'leave'
 
 /** Why not: a key of the messages; `null` when it is possible. */
@@ -23,7 +23,7 @@ export function canDoOne(action: InstanceAction, instance: Instance, session: Se
   if (!canChange(session)) return 'readerOnly'
   if (action === 'forceOff' && session.of_cloud) return 'notInCloud'
   const { status } = instance
-  if (action === 'rename') return null
+  if (action === 'rename' || action === 'launchLike') return null
   if (action === 'delete') return instance['OS-EXT-STS:task_state'] === 'deleting' ? 'busy' : null
   if (action === 'forceOff' && instance['OS-EXT-STS:task_state'] === 'powering-off') return null
   if (instance['OS-EXT-STS:task_state'] !== null || status === 'BUILD') return 'busy'
@@ -42,7 +42,7 @@ export function canDoOne(action: InstanceAction, instance: Instance, session: Se
   }
 }
 
-const ALONE: InstanceAction[] = ['createImage', 'rename']
+const ALONE: InstanceAction[] = ['createImage', 'launchLike', 'rename']
 
 /** Those of a selection that an action is possible for, and the reason when it is for none. */
 export interface Able<T> {

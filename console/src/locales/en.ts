@@ -62,7 +62,7 @@ export const en = {
   instances: {
     search: 'Search by name', launch: 'Launch instance', more: 'Additional functions',
     action: {
-      start: 'Start', stop: 'Instance shutdown', reboot: 'Reboot', forceOff: 'Force off', hardReboot: 'Force restart', createImage: 'Create image', rename: 'Rename', delete: 'Delete',
+      start: 'Start', stop: 'Instance shutdown', reboot: 'Reboot', forceOff: 'Force off', hardReboot: 'Force restart', createImage: 'Create image', rename: 'Rename', launchLike: 'Launch more like this', delete: 'Delete',
     },
     forceOff: { title_one: 'Force this instance off?', title_other: 'Force {{count}} instances off?', what: '{{names}}: the guest is not asked, as if its power cord were pulled. What it has not written is lost.' },
     hardReboot: { title_one: 'Force this instance to restart?', title_other: 'Force {{count}} instances to restart?', what: '{{names}}: the guest is not asked. Data it has not written is lost.' },
@@ -160,7 +160,7 @@ export const en = {
     title: 'Launch instance', nameAndCount: 'Name and count', count: 'Count', countHint: 'Copies of the same image', access: 'Access', keyPair: 'Key pair', noKeyPair: 'None',
     network: 'Network', networkAuto: 'Isolated network (SSH by port)', networkNone: 'No network', userData: 'User data', userDataLong: 'This is too long: 48 KiB at most.',
     summary: 'Summary', noName: 'my-instance', noImage: 'no image chosen', noImages: 'No ready image here', noFlavor: 'No flavor is large enough for this image.', change: 'Choose another', someOf: '{{shown}} of {{all}} are listed: search for the others.', needs: 'needs {{what}}', flavorOf: 'The instance that this image was made from had the flavor {{flavor}}.',
-    begun_one: '{{name}} is being launched', begun_other: '{{count}} instances of {{name}} are being launched', asCommand: 'As openstack command', asTerraform: 'As Terraform',
+    begun_one: '{{name}} is being launched', begun_other: '{{count}} instances of {{name}} are being launched', like: 'As {{name}} was launched', likeWhat: 'Image, flavor, key pair and network are filled in. User data is not: the service shows it to nobody.', asCommand: 'As openstack command', asTerraform: 'As Terraform',
   },
   flavor: { memory: 'Memory', disk: 'Disk', ofImage: 'as the image' },
   keyPairs: {

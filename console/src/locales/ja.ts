@@ -54,7 +54,7 @@ export const ja: Messages = {
   },
   instances: {
     search: '名前で検索', launch: 'インスタンスの作成', more: 'その他の操作',
-    action: { start: '起動', stop: 'インスタンスのシャットダウン', reboot: '再起動', forceOff: '強制停止', hardReboot: '強制再起動', createImage: 'イメージの作成', rename: '名前の変更', delete: '削除' },
+    action: { start: '起動', stop: 'インスタンスのシャットダウン', reboot: '再起動', forceOff: '強制停止', hardReboot: '強制再起動', createImage: 'イメージの作成', rename: '名前の変更', launchLike: '同じ構成で作成', delete: '削除' },
     forceOff: { title_one: 'このインスタンスを強制停止しますか？', title_other: '{{count}} 台のインスタンスを強制停止しますか？', what: '{{names}}: 電源を抜くのと同じです。書き込まれていない内容は失われます。' },
     hardReboot: { title_one: 'このインスタンスを強制再起動しますか？', title_other: '{{count}} 台のインスタンスを強制再起動しますか？', what: '{{names}}: ゲストに知らせずに再起動します。書き込まれていない内容は失われます。' },
     delete: { title_one: 'このインスタンスを削除しますか？', title_other: '{{count}} 台のインスタンスを削除しますか？', what: '{{names}}: ディスクも削除されます。作成済みのイメージは残ります。' },
@@ -145,7 +145,7 @@ export const ja: Messages = {
   launch: {
     title: 'インスタンスの作成', nameAndCount: '名前と数', count: '数', countHint: '同じイメージの複製の数', access: 'アクセス', keyPair: 'キーペア', noKeyPair: 'なし', network: 'ネットワーク', networkAuto: 'インスタンス専用ネットワーク',
     networkNone: 'ネットワークなし', userData: 'ユーザーデータ', userDataLong: '長すぎます。最大 48 KiB です。', summary: '概要', noName: 'my-instance', noImage: 'イメージ未選択', noImages: '利用可能なイメージはありません',
-    noFlavor: 'このイメージに足りるフレーバーがありません。', change: '別のイメージを選ぶ', someOf: '{{all}} 件中 {{shown}} 件を表示しています。残りは検索してください。', needs: '{{what}} が必要', flavorOf: 'このイメージの元のインスタンスのフレーバーは {{flavor}} でした。', begun_one: '{{name}} を作成しています', begun_other: '{{name}} を {{count}} 個作成しています', asCommand: 'openstack コマンド', asTerraform: 'Terraform',
+    noFlavor: 'このイメージに足りるフレーバーがありません。', change: '別のイメージを選ぶ', someOf: '{{all}} 件中 {{shown}} 件を表示しています。残りは検索してください。', needs: '{{what}} が必要', flavorOf: 'このイメージの元のインスタンスのフレーバーは {{flavor}} でした。', begun_one: '{{name}} を作成しています', begun_other: '{{name}} を {{count}} 台作成しています', like: '{{name}} と同じ構成で作成', likeWhat: 'イメージ、フレーバー、キーペア、ネットワークを入力しました。ユーザーデータはサービスが誰にも見せないため、空です。', asCommand: 'openstack コマンド', asTerraform: 'Terraform',
   },
   flavor: { memory: 'メモリ', disk: 'ディスク', ofImage: 'イメージと同じ' },
   keyPairs: {

@@ -54,7 +54,7 @@ export const ko: Messages = {
   },
   instances: {
     search: '이름으로 검색', launch: '인스턴스 생성', more: '추가 기능',
-    action: { start: '시작', stop: '인스턴스 종료(Shutdown)', reboot: '재부팅', forceOff: '강제 종료', hardReboot: '강제 재시작', createImage: 'Image 생성', rename: '이름 변경', delete: '삭제' },
+    action: { start: '시작', stop: '인스턴스 종료(Shutdown)', reboot: '재부팅', forceOff: '강제 종료', hardReboot: '강제 재시작', createImage: 'Image 생성', rename: '이름 변경', launchLike: '같은 구성으로 더 생성', delete: '삭제' },
     forceOff: { title_one: '이 인스턴스를 강제로 종료하시겠습니까?', title_other: '인스턴스 {{count}}개를 강제로 종료하시겠습니까?', what: '{{names}}: 전원을 뽑는 것과 같습니다. 저장되지 않은 내용은 사라집니다.' },
     hardReboot: { title_one: '이 인스턴스를 강제로 재시작하시겠습니까?', title_other: '인스턴스 {{count}}개를 강제로 재시작하시겠습니까?', what: '{{names}}: 게스트에 알리지 않고 재시작합니다. 저장되지 않은 내용은 사라집니다.' },
     delete: { title_one: '이 인스턴스를 삭제하시겠습니까?', title_other: '인스턴스 {{count}}개를 삭제하시겠습니까?', what: '{{names}}: 디스크도 함께 삭제됩니다. 이 인스턴스로 만든 Image는 남습니다.' },
@@ -145,7 +145,7 @@ export const ko: Messages = {
   launch: {
     title: '인스턴스 생성', nameAndCount: '이름과 수량', count: '수량', countHint: '같은 Image의 복제본 수', access: '접속', keyPair: '키페어', noKeyPair: '없음', network: '네트워크', networkAuto: '인스턴스 자체 네트워크',
     networkNone: '네트워크 없음', userData: '사용자 데이터', userDataLong: '너무 깁니다. 최대 48 KiB입니다.', summary: '요약', noName: 'my-instance', noImage: '선택한 Image 없음', noImages: '사용 가능한 Image가 없습니다',
-    noFlavor: '이 Image에 충분한 Flavor가 없습니다.', change: '다른 Image 선택', someOf: '{{all}}개 중 {{shown}}개만 표시합니다. 나머지는 검색하세요.', needs: '{{what}} 필요', flavorOf: '이 Image를 만든 인스턴스의 Flavor는 {{flavor}}입니다.', begun_one: '인스턴스를 만들고 있습니다: {{name}}', begun_other: '{{name}} 인스턴스 {{count}}개를 만들고 있습니다', asCommand: 'openstack 명령으로', asTerraform: 'Terraform으로',
+    noFlavor: '이 Image에 충분한 Flavor가 없습니다.', change: '다른 Image 선택', someOf: '{{all}}개 중 {{shown}}개만 표시합니다. 나머지는 검색하세요.', needs: '{{what}} 필요', flavorOf: '이 Image를 만든 인스턴스의 Flavor는 {{flavor}}입니다.', begun_one: '인스턴스를 만들고 있습니다: {{name}}', begun_other: '{{name}} 인스턴스 {{count}}개를 만들고 있습니다', like: '{{name}}의 구성으로 생성', likeWhat: 'Image, Flavor, 키페어, 네트워크를 채웠습니다. 사용자 데이터는 서비스가 누구에게도 보여 주지 않으므로 비어 있습니다.', asCommand: 'openstack 명령으로', asTerraform: 'Terraform으로',
   },
   flavor: { memory: '메모리', disk: '디스크', ofImage: 'Image와 같음' },
   keyPairs: {

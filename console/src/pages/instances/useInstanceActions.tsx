@@ -2,12 +2,14 @@ import { useQueryClient } from '@tanstack/react-query'
 import { App } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import { useNavigate } from 'react-router'
 import { deleteInstance, forceOffInstance, type Instance, rebootInstance, startInstance, stopInstance } from '../../api/instances'
 import type { Action } from '../../components/ActionsMenu'
 import { useFail } from '../../components/useFail'
 import { useSession } from '../../components/useSession'
 import { ableInstances, type InstanceAction } from '../../lib/can'
 import { visible } from '../../lib/text'
+import { paths } from '../../paths'
 import { CreateImage } from './CreateImage'
 import { Rename } from './Rename'
 
@@ -15,6 +17,7 @@ import { Rename } from './Rename'
 export function useInstanceActions(selected: Instance[], onDeleted?: () => void) {
   const { t } = useTranslation()
   const session = useSession()
+  const navigate = useNavigate()
   const fail = useFail()
   const queries = useQueryClient()
   const { modal } = App.useApp()
@@ -51,6 +54,8 @@ export function useInstanceActions(selected: Instance[], onDeleted?: () => void)
     action('hardReboot', (title, able) => confirm('hardReboot', able, () => each(title, able, (id) => rebootInstance(id, 'HARD')))),
     action('forceOff', (title, able) => confirm('forceOff', able, () => each(title, able, forceOffInstance)), { danger: true }),
     action('createImage', () => setDialog('image'), { apart: true }),
+    // A cloud's instance may have begun with a volume, which no image stands for.
+    ...(one?.image === '' ? [] : [action('launchLike', () => one && void navigate(paths.launchLike(one.id)))]),
     action('rename', () => setDialog('rename')),
     action('delete', (title, able) => confirm('delete', able, () => each(title, able, deleteInstance).then(onDeleted)), { danger: true, apart: true }),
   ]

@@ -1,13 +1,14 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { Alert, App, Button, Form, Input, InputNumber, Radio, Select, Table } from 'antd'
+import { Alert, App, Button, Form, Input, InputNumber, Radio, Select, Skeleton, Table } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate, useSearchParams } from 'react-router'
 import { type Flavor, flavorsQuery } from '../../api/flavors'
 import { type Image, imageQuery } from '../../api/images'
-import { type Launch, launch } from '../../api/instances'
-import { keyPairsQuery } from '../../api/keyPairs'
+import { type Instance, instanceQuery, type Launch, launch } from '../../api/instances'
+import { type KeyPair, keyPairsQuery } from '../../api/keyPairs'
 import { Commands } from '../../components/Commands'
+import { Missing } from '../../components/Missing'
 import { Name } from '../../components/Name'
 import { PageHead } from '../../components/PageHead'
 import { FormError } from '../../components/FormError'
@@ -18,6 +19,7 @@ import { bytes } from '../../lib/bytes'
 import { base64, launchAsCommand, launchAsTerraform } from '../../lib/commands'
 import { lackOf } from '../../lib/lack'
 import { osOf } from '../../lib/os'
+import { visible } from '../../lib/text'
 import { paths } from '../../paths'
 import { ImagePicker } from './ImagePicker'
 
@@ -52,25 +54,42 @@ interface Typed {
   user_data?: string
 }
 
+/** The image or the instance to begin with are in the address. */
 export function LaunchPage() {
+  const { t } = useTranslation()
+  const [words] = useSearchParams()
+  const like = words.get('like') ?? ''
+  const original = useQuery({ ...instanceQuery(like), enabled: like !== '', refetchInterval: false })
+  const keyPairs = useQuery(keyPairsQuery)
+  if (like === '') return <LaunchForm from={words.get('image') ?? ''} keyPairs={keyPairs.data ?? []} />
+  if (original.error && !original.data) return <Missing title={t('launch.title')} error={original.error} retry={() => void original.refetch()} />
+  if (!original.data || keyPairs.isPending) return <Skeleton active />
+  return <LaunchForm from={original.data.image === '' ? '' : original.data.image.id} like={original.data} keyPairs={keyPairs.data ?? []} />
+}
+
+/** The fields as they were for another instance; its key pair only where it is this person's, too. */
+const typedLike = ({ key_name: key, addresses }: Instance, keyPairs: KeyPair[]): Partial<Typed> => ({
+  key_name: keyPairs.find(({ name }) => name === key)?.name,
+  networks: Object.keys(addresses).length > 0 ? 'auto' : 'none',
+})
+
+function LaunchForm({ from, like, keyPairs }: { from: string; like?: Instance; keyPairs: KeyPair[] }) {
   const { t } = useTranslation()
   const { notification } = App.useApp()
   const navigate = useNavigate()
   const queries = useQueryClient()
-  const [words] = useSearchParams()
-  const [image, setImage] = useState(words.get('image') ?? '')
+  const [image, setImage] = useState(from)
   // An image that the person came with is shown as chosen, and not looked for in a list.
   const [isPicking, setPicking] = useState(image === '')
   const [chosenFlavor, setFlavor] = useState('')
   const isWide = useWidth() >= 600
   const [form] = Form.useForm<Typed>()
   const typed = Form.useWatch([], form) as Typed | undefined
-  const keyPairs = useQuery(keyPairsQuery).data ?? []
   const { data: flavors = [], isPending } = useQuery(flavorsQuery)
   const record = useQuery({ ...imageQuery(image), enabled: image !== '' }).data
   const lacks = (flavor: Flavor) => (record ? lackOf(flavor, record) : '')
   const usable = flavors.filter((one) => lacks(one) === '')
-  const flavor = usable.find(({ id }) => id === chosenFlavor) ?? likely(usable, record)
+  const flavor = usable.find(({ id, name }) => (chosenFlavor ? id === chosenFlavor : name === like?.flavor.original_name)) ?? likely(usable, record)
   const origin = text(record?.effigy_flavor)
   const whyNot = !record ? 'noImageChosen' : !flavor ? 'noFlavorChosen' : null
 
@@ -87,7 +106,7 @@ export function LaunchPage() {
     mutationFn: () => launch({ ...body, user_data: typed?.user_data ? base64(typed.user_data) : undefined }),
     onSuccess: () => {
       localStorage.setItem(LAST_FLAVOR, body.flavorRef)
-      notification.success({ title: t('launch.begun', { count: body.max_count, name: body.name }) })
+      notification.info({ title: t('launch.begun', { count: body.max_count, name: body.name }) })
       void queries.invalidateQueries({ queryKey: ['instances'] })
       void navigate(paths.instances)
     },
@@ -95,7 +114,8 @@ export function LaunchPage() {
   return (
     <>
       <PageHead title={t('launch.title')} />
-      <Form<Typed> form={form} layout="vertical" requiredMark={false} initialValues={{ count: 1, networks: 'auto' }} onFinish={() => begin.mutate()}>
+      {like && <Alert className="notice" type="info" showIcon title={t('launch.like', { name: visible(like.name) })} description={t('launch.likeWhat')} />}
+      <Form<Typed> form={form} layout="vertical" requiredMark={false} initialValues={{ count: 1, networks: 'auto', ...(like && typedLike(like, keyPairs)) }} onFinish={() => begin.mutate()}>
         <div className="launch">
           <div>
             <section className="card padded" aria-labelledby="launch-image">
