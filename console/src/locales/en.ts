@@ -71,7 +71,7 @@ export const en = {
   },
   rename: { title: 'Rename', submit: 'Rename' },
   createImage: {
-    title: 'Create image', submit: 'Create image', stopFirst: 'An image can be created only from a stopped instance. Shut it down first.',
+    title: 'Create image', submit: 'Create image', stopFirst: 'An image can be created only from a stopped instance. Shut it down first.', stopAndSubmit: 'Shut down and create image', waits: 'The image is created once the instance has stopped. Keep this dialog open.',
     begun: 'Image {{name}} is being made', watch: 'Show the image', hint: 'The disk of {{name}} becomes a Private image of this project.', hintOthers: 'The disk of {{name}} becomes a Private image of the instance’s own project, and counts in its quota.', refusedTitle: 'No image is made', anyway: 'Create image anyway', reason: 'Reason', reasonHint: 'Only if you know why. The image carries this reason in a property that everybody who gets the image reads.',
   },
   instance: { facts: 'Details', images: 'Images made from it', noImages: 'None yet.', history: 'History', restarted_one: 'The guest has restarted itself once since it was switched on.', restarted_other: 'The guest has restarted itself {{count}} times since it was switched on.', restartedWhy: 'It does not come up, and begins anew. Often it has too little memory, or nothing to boot: look at its screen and its console log.', gone: 'Instance {{name}} was deleted', address: 'Address inside' },

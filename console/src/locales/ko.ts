@@ -62,7 +62,7 @@ export const ko: Messages = {
   },
   rename: { title: '이름 변경', submit: '이름 변경' },
   createImage: {
-    title: 'Image 생성', submit: 'Image 생성', stopFirst: '중지된 인스턴스에서만 Image를 만들 수 있습니다. 먼저 종료하세요.', begun: 'Image를 만들고 있습니다: {{name}}',
+    title: 'Image 생성', submit: 'Image 생성', stopFirst: '중지된 인스턴스에서만 Image를 만들 수 있습니다. 먼저 종료하세요.', stopAndSubmit: '종료하고 Image 생성', waits: '인스턴스가 중지되면 Image를 생성합니다. 이 창을 닫지 마세요.', begun: 'Image를 만들고 있습니다: {{name}}',
     watch: 'Image 보기', hint: '{{name}}의 디스크가 이 프로젝트의 Private Image가 됩니다.', hintOthers: '{{name}}의 디스크가 인스턴스가 속한 프로젝트의 Private Image가 되고, 그 프로젝트의 할당량에서 차감됩니다.', refusedTitle: 'Image를 만들지 않았습니다', anyway: '그래도 Image 생성', reason: '사유', reasonHint: '이유가 분명할 때만 사용하세요. 이 사유는 Image의 속성으로 남아, Image를 받는 모두가 읽을 수 있습니다.',
   },
   instance: { facts: '기본 정보', images: '이 인스턴스로 만든 Image', noImages: '아직 없습니다.', history: '작업 기록', restarted_one: '게스트가 켜진 뒤 스스로 1번 다시 시작했습니다.', restarted_other: '게스트가 켜진 뒤 스스로 {{count}}번 다시 시작했습니다.', restartedWhy: '부팅을 마치지 못하고 처음부터 다시 시작하고 있습니다. 메모리가 부족하거나 부팅할 것이 없는 경우가 많습니다. 화면과 콘솔 로그를 확인하세요.', gone: '인스턴스 {{name}}: 삭제됨', address: '내부 주소' },

@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { Alert, App, Button, Form, Input } from 'antd'
-import { useState } from 'react'
+import { Alert, App, Form, Input } from 'antd'
+import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import { ApiError } from '../../api/errors'
@@ -21,24 +21,18 @@ interface Typed {
 }
 
 /**
- * Asks for a name and nothing else. An instance that runs must be shut down first, which it offers to do; a Windows that
- * the service refused for not being generalised can be overridden with a reason.
+ * Asks for a name and nothing else. An instance that runs must be shut down first, which the same button does; a Windows
+ * that the service refused for not being generalised can be overridden with a reason.
  */
 export function CreateImage({ instance, onClose }: { instance: Instance; onClose: () => void }) {
   const { t } = useTranslation()
   const { notification } = App.useApp()
   const queries = useQueryClient()
-  const fail = useFail()
   const session = useSession()
   // A cloud's own Nova makes it the person's, and shares it.
   const isOthers = !session.of_cloud && instance.tenant_id !== session.project?.id
   const now = useQuery(instanceQuery(instance.id)).data ?? instance
   const isStopped = now.status === 'SHUTOFF' && now['OS-EXT-STS:task_state'] === null
-  const stop = useMutation({
-    mutationFn: () => stopInstance(instance.id),
-    onSettled: () => queries.invalidateQueries({ queryKey: ['instances'] }),
-    onError: (error) => fail(t('instances.action.stop'), error),
-  })
   const create = useMutation({
     mutationFn: ({ name, reason }: Typed) => createImageOf(instance.id, name.trim(), reason?.trim()),
     onSuccess: ({ image_id }, { name }) => {
@@ -54,15 +48,32 @@ export function CreateImage({ instance, onClose }: { instance: Instance; onClose
   // Once it was refused for that, the field stays, whatever a second try is answered.
   const [isRefused, setRefused] = useState(false)
   if (!isRefused && asksForReason(create.error)) setRefused(true)
+  // Waits, with what was typed, until the instance has shut down.
+  const [waiting, setWaiting] = useState<Typed>()
+  const stop = useMutation<void, Error, Typed>({
+    mutationFn: async () => {
+      await stopInstance(instance.id)
+      // The status shown is then of after the request.
+      await queries.invalidateQueries({ queryKey: ['instances'] })
+    },
+    onSuccess: (_, typed) => setWaiting(typed),
+  })
+  const isRunning = now.status === 'ACTIVE' && now['OS-EXT-STS:task_state'] === null
+  useEffect(() => {
+    if (!waiting || (!isStopped && !isRunning)) return
+    setWaiting(undefined)
+    // One that runs again was started meanwhile: the person decides anew.
+    if (isStopped) create.mutate(waiting)
+  }, [waiting, isStopped, isRunning, create])
   return (
     <FormDialog<Typed>
       title={t('createImage.title')}
-      submit={isRefused ? t('createImage.anyway') : t('createImage.submit')}
-      isDisabled={!isStopped}
+      submit={isRefused ? t('createImage.anyway') : isStopped ? t('createImage.submit') : t('createImage.stopAndSubmit')}
+      isDisabled={!isStopped && !isRunning && !waiting}
       isDanger={isRefused}
-      isBusy={create.isPending}
-      error={asksForReason(create.error) ? null : create.error}
-      onSubmit={(typed) => isStopped && create.mutate(typed)}
+      isBusy={create.isPending || stop.isPending || waiting !== undefined}
+      error={asksForReason(create.error) ? null : (create.error ?? stop.error)}
+      onSubmit={(typed) => (isStopped ? create : stop).mutate(typed)}
       onClose={onClose}
       width={isRefused ? 560 : 460}
     >
@@ -72,13 +83,8 @@ export function CreateImage({ instance, onClose }: { instance: Instance; onClose
           type="info"
           showIcon
           style={{ marginBottom: 14 }}
-          title={t('createImage.stopFirst')}
+          title={t(waiting ? 'createImage.waits' : 'createImage.stopFirst')}
           description={<InstanceStatusBadge instance={now} />}
-          action={
-            now.status === 'ACTIVE' && now['OS-EXT-STS:task_state'] === null && (
-              <Button size="small" loading={stop.isPending} onClick={() => stop.mutate()}>{t('instances.action.stop')}</Button>
-            )
-          }
         />
       )}
         <Form.Item name="name" label={t('form.name')} rules={[{ required: true, whitespace: true, message: t('form.required') }, { max: 255 }]}>
