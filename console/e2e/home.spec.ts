@@ -50,6 +50,25 @@ test('activity tells how things ended, and ends what is under way', async ({ pag
   expect(images).toEqual([])
 })
 
+test('how an image ended is told wherever the person is by then', async ({ page, cloud }) => {
+  const { service, image } = cloud
+  const id = await service.stopped(await service.alice(), 'left-alone', image)
+  await signIn(page, service.url)
+  await toProject(page, 'web')
+  await page.goto(`${service.url}/instances/${id}`)
+  await page.getByRole('button', { name: 'Additional functions' }).click()
+  await page.getByRole('menuitem', { name: 'Create image' }).click()
+  await page.getByRole('dialog').getByLabel('Name').fill('made-meanwhile')
+  await page.getByRole('dialog').getByRole('button', { name: 'Create image' }).click()
+  await to(page, 'Key pairs')
+  const notice = page.locator('.ant-notification-notice')
+  await expect(notice.getByText('made-meanwhile is ready')).toBeVisible(GUEST)
+  // It takes the place of the notice that this was begun.
+  await expect(notice).toHaveCount(1)
+  await notice.getByRole('link', { name: 'Show the image' }).click()
+  await expect(page.getByRole('heading', { name: 'made-meanwhile' })).toBeVisible()
+})
+
 test('a project with nothing in it says where to begin, and a reader is told no such thing', async ({ page, browser, cloud }) => {
   const { service, admin } = cloud
   const v3 = '/identity/v3'

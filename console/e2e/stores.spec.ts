@@ -6,7 +6,7 @@ import type { Page } from '@playwright/test'
 import { en } from '../src/locales/en'
 import { ja } from '../src/locales/ja'
 import { ko } from '../src/locales/ko'
-import { expect, findings, settled, signIn, test as base } from './acts'
+import { expect, findings, GUEST, settled, signIn, test as base, to } from './acts'
 import { type Furnished, ROOT, Service } from './service'
 
 const STORES = `
@@ -214,6 +214,9 @@ test('an import goes into the chosen store, and its command names it', async ({ 
   const asked = page.waitForRequest((request) => request.url().endsWith('/import') && request.method() === 'POST')
   await dialog.getByRole('button', { name: 'Import', exact: true }).click()
   expect((await asked).postDataJSON()).toMatchObject({ stores: ['archive'] })
+  // That it came to nothing is told on whatever page the person is by then.
+  await to(page, 'Home')
+  await expect(page.locator('.ant-notification-notice')).toContainText('debian could not be made', GUEST)
 })
 
 test('where there is one store nothing is said of stores, and nobody asks for them', async ({ page, cloud }) => {

@@ -20,6 +20,7 @@ import { listenToOtherTabs, tellOtherTabs } from './tabs'
 import { useActivity, useFreshProject } from './useActivity'
 import { useConnectionLost } from './useConnection'
 import { type Place, useNavigation } from './useNavigation'
+import { useOutcomes } from './useOutcomes'
 import { useProject } from './useProject'
 
 /** The frame around every page; nothing of it is shown before somebody has signed in. */
@@ -40,6 +41,7 @@ function Frame({ session }: { session: Session }) {
   const isMoving = useProject(session)
   const isLost = useConnectionLost() !== null
   useFreshProject()
+  useOutcomes(session.project?.id)
   useEffect(() => {
     if (session.project) localStorage.setItem(LAST_PROJECT, session.project.id)
   }, [session.project])

@@ -40,7 +40,7 @@ export const en = {
     size: 'Size', stored: 'Stored', verification: 'Verification', visibility: 'Visibility', from: 'Shared by', format: 'Format', action: 'Action', when: 'When',
     outcome: 'Outcome', request: 'Request', kind: 'Type', enabled: 'Enabled', who: 'Who', target: 'Target', reason: 'Reason',
   },
-  outcome: { done: 'Done', failed: 'Failed' },
+  outcome: { done: 'Done', failed: 'Failed', imageReady: '{{name}} is ready', imageFailed: '{{name}} could not be made' },
   status: {
     running: 'Running', paused: 'Paused', stopped: 'Stopped', crashed: 'Stopped unexpectedly', error: 'Error', building: 'Building', starting: 'Starting', shuttingDown: 'Shutting down',
     rebooting: 'Rebooting', deleting: 'Deleting', imaging: 'Creating image', ready: 'Ready', queued: 'Waiting for file', saving: 'Creating',

@@ -36,7 +36,7 @@ export const ja: Messages = {
     name: '名前', status: '状態', image: 'イメージ', flavor: 'フレーバー', age: '作成日時', created: '作成', os: 'OS', size: 'サイズ', stored: '保存サイズ',
     verification: 'セキュリティ検証', visibility: '公開範囲', from: '共有元', format: '形式', action: '操作', when: '時刻', outcome: '結果', request: 'リクエスト', kind: '種類', enabled: '有効', who: '実行者', target: '対象', reason: '理由',
   },
-  outcome: { done: '完了', failed: '失敗' },
+  outcome: { done: '完了', failed: '失敗', imageReady: '{{name}} を利用できます', imageFailed: '{{name}} を作成できませんでした' },
   status: {
     running: '稼働中', paused: '一時停止', stopped: '停止', crashed: '異常停止', error: 'エラー', building: '作成中', starting: '起動中', shuttingDown: 'シャットダウン中', rebooting: '再起動中', deleting: '削除中',
     imaging: 'イメージ作成中', ready: '利用可能', queued: 'ファイルなし', saving: '作成中', uploading: 'アップロード中', importing: 'インポート中', deactivated: '無効', notMade: '作成失敗',

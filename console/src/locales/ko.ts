@@ -36,7 +36,7 @@ export const ko: Messages = {
     name: '이름', status: '상태', image: 'Image', flavor: 'Flavor', age: '생성 시각', created: '생성', os: 'OS', size: '크기', stored: '저장 크기',
     verification: '보안 검증', visibility: '공개 범위', from: '공유한 프로젝트', format: '형식', action: '작업', when: '시각', outcome: '결과', request: '요청', kind: '종류', enabled: '사용', who: '사용자', target: '대상', reason: '이유',
   },
-  outcome: { done: '완료', failed: '실패' },
+  outcome: { done: '완료', failed: '실패', imageReady: 'Image 생성 완료: {{name}}', imageFailed: 'Image를 만들지 못했습니다: {{name}}' },
   status: {
     running: '실행 중', paused: '일시 정지됨', stopped: '중지됨', crashed: '비정상 종료됨', error: '오류', building: '생성 중', starting: '시작 중', shuttingDown: '종료 중', rebooting: '재부팅 중', deleting: '삭제 중',
     imaging: 'Image 생성 중', ready: '사용 가능', queued: '파일 대기 중', saving: '생성 중', uploading: '업로드 중', importing: '가져오는 중', deactivated: '비활성', notMade: '생성 실패',

@@ -6,6 +6,7 @@ import { useNavigate } from 'react-router'
 import type { Image } from '../../api/images'
 import { cleanCopy } from '../../api/verification'
 import { useFail } from '../../components/useFail'
+import { awaitImage } from '../../components/useOutcomes'
 import { useSession } from '../../components/useSession'
 import { Why } from '../../components/Why'
 import { canWithImage } from '../../lib/can'
@@ -22,6 +23,7 @@ export function CleanCopy({ image }: { image: Image }) {
     mutationFn: () => cleanCopy(image.id),
     onError: (error) => fail(t('cleanCopy.title'), error),
     onSuccess: async (made) => {
+      awaitImage(made.image.id)
       await queries.invalidateQueries({ queryKey: ['images'] })
       void navigate(paths.image(made.image.id))
     },

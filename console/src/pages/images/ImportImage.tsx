@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next'
 import { createImage, deleteImage } from '../../api/images'
 import { importFrom } from '../../api/imports'
 import { FormDialog } from '../../components/FormDialog'
+import { awaitImage } from '../../components/useOutcomes'
 import { useStores } from '../../components/useStores'
 import { importAsCommand, importAsTerraform } from '../../lib/commands'
 import { formatOf, FORMATS, nameOf } from '../../lib/formats'
@@ -35,8 +36,10 @@ export function ImportImage({ onClose }: { onClose: () => void }) {
         await deleteImage(id).catch(() => undefined)
         throw error
       }
+      return id
     },
-    onSuccess: () => {
+    onSuccess: (id) => {
+      awaitImage(id)
       void queries.invalidateQueries({ queryKey: ['images'] })
       onClose()
     },

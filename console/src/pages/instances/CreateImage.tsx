@@ -7,7 +7,8 @@ import { ApiError } from '../../api/errors'
 import { createImageOf, type Instance, instanceQuery, stopInstance } from '../../api/instances'
 import { InstanceStatusBadge } from '../../components/StatusBadge'
 import { ErrorDetails } from '../../components/ErrorDetails'
-import { useErrorText, useFail } from '../../components/useFail'
+import { useErrorText } from '../../components/useFail'
+import { awaitImage, noticeOf } from '../../components/useOutcomes'
 import { useSession } from '../../components/useSession'
 import { FormDialog } from '../../components/FormDialog'
 import { paths } from '../../paths'
@@ -36,7 +37,9 @@ export function CreateImage({ instance, onClose }: { instance: Instance; onClose
   const create = useMutation({
     mutationFn: ({ name, reason }: Typed) => createImageOf(instance.id, name.trim(), reason?.trim()),
     onSuccess: ({ image_id }, { name }) => {
-      notification.success({
+      awaitImage(image_id)
+      notification.info({
+        key: noticeOf(image_id),
         title: t('createImage.begun', { name }),
         description: <Link to={paths.image(image_id)}>{t('createImage.watch')}</Link>,
       })
@@ -45,9 +48,6 @@ export function CreateImage({ instance, onClose }: { instance: Instance; onClose
       onClose()
     },
   })
-  // Once it was refused for that, the field stays, whatever a second try is answered.
-  const [isRefused, setRefused] = useState(false)
-  if (!isRefused && asksForReason(create.error)) setRefused(true)
   // Waits, with what was typed, until the instance has shut down.
   const [waiting, setWaiting] = useState<Typed>()
   const stop = useMutation<void, Error, Typed>({
@@ -65,6 +65,9 @@ export function CreateImage({ instance, onClose }: { instance: Instance; onClose
     // One that runs again was started meanwhile: the person decides anew.
     if (isStopped) create.mutate(waiting)
   }, [waiting, isStopped, isRunning, create])
+  // Once it was refused for that, the field stays, whatever a second try is answered.
+  const [isRefused, setRefused] = useState(false)
+  if (!isRefused && asksForReason(create.error)) setRefused(true)
   return (
     <FormDialog<Typed>
       title={t('createImage.title')}
