@@ -39,11 +39,11 @@ export const ja: Messages = {
   outcome: { done: '完了', failed: '失敗', imageReady: '{{name}} を利用できます', imageFailed: '{{name}} を作成できませんでした' },
   status: {
     running: '稼働中', paused: '一時停止', stopped: '停止', crashed: '異常停止', error: 'エラー', building: '作成中', starting: '起動中', shuttingDown: 'シャットダウン中', rebooting: '再起動中', deleting: '削除中',
-    imaging: 'イメージ作成中', ready: '利用可能', queued: 'ファイルなし', saving: '作成中', uploading: 'アップロード中', importing: 'インポート中', deactivated: '無効', notMade: '作成失敗',
+    imaging: 'イメージ作成中', ready: '利用可能', queued: 'ファイル待ち', saving: '作成中', uploading: 'アップロード中', importing: 'インポート中', deactivated: '無効', notMade: '作成失敗',
   },
   reason: {
     nothingSelected: '先に選択してください。', oneOnly: '1 つだけ選択してください。', readerOnly: 'このプロジェクトでは閲覧のみできます。', busy: '別の処理が進行中です。終わるまでお待ちください。',
-    notStopped: '停止していません。', notRunning: '稼働していません。', failed: 'エラー状態です。', paused: 'ホストのディスクがほぼ満杯のため、一時停止しています。', notYours: '別のプロジェクトのものです。', notReady: 'イメージの準備ができていません。',
+    notStopped: '先に停止してください。', notRunning: '稼働していません。', failed: 'エラー状態です。', paused: 'ホストのディスクがほぼ満杯のため、一時停止しています。', notYours: '別のプロジェクトのものです。', notReady: 'イメージの準備ができていません。',
     isProtected: '保護されています。先に保護を解除してください。', sharingOff: 'この環境ではプロジェクト間のイメージ共有を提供していません。', publicNotShared: 'すでに全員に見えるイメージです。',
     deactivated: '無効化されたイメージです。', notActive: '無効化されていません。', noFile: '起動できるデータがありません。', notProtected: '保護されていません。', isPublic: 'すでに Public イメージです。',
     notSharedHere: 'このプロジェクトに共有されたものではありません。', noInstances: 'この環境ではインスタンスを実行していません。',
