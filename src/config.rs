@@ -164,9 +164,14 @@ pub struct Identity {
     pub lock_after_failures: u32,
     /// How long the lock holds.
     pub lock_secs: u64,
+    /// The fewest characters of a new password.
+    pub min_password_chars: usize,
     /// How long an event of the audit is kept; 0: for ever.
     pub audit_keep_days: u64,
 }
+
+/// The length of a password that the service makes up.
+pub const MADE_PASSWORD_CHARS: usize = 24;
 
 /// The keeper of users, projects and tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -187,6 +192,7 @@ impl Default for Identity {
             token_ttl_secs: 3600,
             lock_after_failures: 5,
             lock_secs: 900,
+            min_password_chars: 12,
             audit_keep_days: 400,
         }
     }
@@ -443,6 +449,11 @@ impl Config {
         let config = figment.merge(Env::prefixed("EFFIGY__").split("__")).extract();
         let mut config: Config = config.context("the configuration is not valid")?;
         config.settle_stores()?;
+        let least = config.identity.min_password_chars;
+        anyhow::ensure!(
+            least <= MADE_PASSWORD_CHARS,
+            "identity.min_password_chars is {least}: it is {MADE_PASSWORD_CHARS} at most, the length of the passwords that are made up here"
+        );
         Ok(config)
     }
 

@@ -189,6 +189,10 @@ test('a person changes the own password and goes on working', async ({ page, clo
   }
   await fill('wrong', 'a new and better one')
   await expect(page.getByRole('alert').filter({ hasText: 'The current password is wrong.' })).toBeVisible()
+  for (const [weak, rule] of [['k3%Tq', 'at least 12 characters'], ['Password1234', 'among the first that are guessed']] as const) {
+    await fill(PASSWORD, weak)
+    await expect(page.getByRole('alert').filter({ hasText: rule })).toBeVisible()
+  }
   await fill(PASSWORD, 'a new and better one', 'another')
   await expect(page.getByText('The two differ.')).toBeVisible()
   await fill(PASSWORD, 'a new and better one')

@@ -205,8 +205,8 @@ impl Identity {
             recorder: audit::Recorder::start(db.clone()),
             refusals: refusals::Refusals::start(db.clone()),
             db,
+            passwords: passwords::Passwords::new(settings.min_password_chars),
             settings: Arc::new(settings),
-            passwords: passwords::Passwords::new(),
             failures: failures::Failures::new(),
             sessions: tokens::Sessions::new(),
             lines: Lines::new(STRANGERS_AT_ONCE),
@@ -224,6 +224,11 @@ impl Identity {
     /// The part of a service that runs no instances: its catalog has neither their service nor that of their network.
     pub fn without_instances(self) -> Identity {
         Identity { catalog_has_instances: false, ..self }
+    }
+
+    /// The fewest characters of a new password.
+    pub fn min_password_chars(&self) -> usize {
+        self.settings.min_password_chars
     }
 
     /// The lines of those who are not known yet, for the metrics.

@@ -57,7 +57,7 @@ impl Identity {
         let password = fields.password.clone();
         apply(&mut user, UserFields { name: Some(fields.name.clone().unwrap_or_default()), ..fields })?;
         if let Some(password) = password {
-            user.password = Some(self.passwords.hash(&password, share_of(caller.address)).await?);
+            user.password = Some(self.passwords.choose(&password, &own_words(&user), share_of(caller.address)).await?);
         }
         if !self.db.insert_user(&user).await? {
             return Err(taken(&user.name));
@@ -89,7 +89,7 @@ impl Identity {
         let password = fields.password.clone();
         apply(&mut user, fields)?;
         let hash = match &password {
-            Some(password) => Some(self.passwords.hash(password, share_of(caller.address)).await?),
+            Some(password) => Some(self.passwords.choose(password, &own_words(&user), share_of(caller.address)).await?),
             None => None,
         };
         match self.db.update_user(&user).await? {
@@ -123,7 +123,7 @@ impl Identity {
         if original == password {
             return Err(Error::Invalid("The new password must differ from the old one.".into()));
         }
-        let hash = self.passwords.hash(password, share_of(from)).await?;
+        let hash = self.passwords.choose(password, &own_words(&user), share_of(from)).await?;
         self.replace_password(&user, &hash).await?;
         self.sessions.forget();
         Ok(())
@@ -151,6 +151,11 @@ impl Identity {
     pub(super) async fn some_user(&self, id: &str) -> Result<User> {
         self.find_user(id).await?.ok_or_else(|| missing(id))
     }
+}
+
+/// The words that somebody who guesses this user's password tries first.
+fn own_words(user: &User) -> Vec<&str> {
+    [Some(&user.name), user.email.as_ref()].into_iter().flatten().map(String::as_str).collect()
 }
 
 fn apply(user: &mut User, fields: UserFields) -> Result<()> {

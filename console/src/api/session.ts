@@ -21,6 +21,8 @@ export interface Session {
   of_cloud: boolean
   /** Whether the users and projects are a Keystone's, where they are kept. */
   keystone: boolean
+  /** The fewest characters of a new password. */
+  min_password_chars: number
   /** Whether cleaned copies of images can be made. */
   cleans: boolean
   /** How many stores the deployment has. */

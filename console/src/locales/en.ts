@@ -31,7 +31,7 @@ export const en = {
   connection: { lost: 'Connection lost. This page shows what was true at {{time}}. Trying again…' },
   notFound: { title: 'There is no such page' },
   pageFailed: { title: 'This page could not be shown', what: 'Perhaps a new version was installed. Load the page again.', reload: 'Load again' },
-  form: { name: 'Name', required: 'Required' },
+  form: { name: 'Name', required: 'Required', newPassword: 'At least {{least}} characters, and none of the passwords that are guessed first' },
   pager: { first: 'First page', next: 'Next page' },
   filter: { anyStatus: 'Any status', beingMade: 'Being created' },
   empty: { noMatch: 'Nothing matches the filters', clear: 'Clear the filters' },

@@ -28,7 +28,7 @@ export const ja: Messages = {
   connection: { lost: '接続が切れました。{{time}} 時点の内容を表示しています。再接続中…' },
   notFound: { title: 'ページがありません' },
   pageFailed: { title: 'ページを表示できませんでした', what: '新しいバージョンが入った可能性があります。ページを読み込み直してください。', reload: '読み込み直す' },
-  form: { name: '名前', required: '必須項目です' },
+  form: { name: '名前', required: '必須項目です', newPassword: '{{least}} 文字以上。推測されやすいパスワードは使えません' },
   pager: { first: '最初のページ', next: '次のページ' },
   filter: { anyStatus: 'すべての状態', beingMade: '作成中' },
   empty: { noMatch: '条件に合うものがありません', clear: '条件を消す' },

@@ -28,7 +28,7 @@ export const ko: Messages = {
   connection: { lost: '연결이 끊어졌습니다. {{time}} 기준으로 표시하고 있으며, 다시 연결하는 중입니다…' },
   notFound: { title: '없는 페이지입니다' },
   pageFailed: { title: '페이지를 표시하지 못했습니다', what: '새 버전이 설치되었을 수 있습니다. 페이지를 다시 불러오세요.', reload: '다시 불러오기' },
-  form: { name: '이름', required: '필수 항목입니다' },
+  form: { name: '이름', required: '필수 항목입니다', newPassword: '{{least}}자 이상이어야 하며, 쉽게 추측되는 비밀번호는 쓸 수 없습니다' },
   pager: { first: '첫 페이지', next: '다음 페이지' },
   filter: { anyStatus: '모든 상태', beingMade: '생성 중' },
   empty: { noMatch: '조건에 맞는 항목이 없습니다', clear: '조건 지우기' },

@@ -180,6 +180,7 @@ async fn shown(rooms: &Rooms, caller: &Caller, session: &Session) -> Result<Valu
         "runs_instances": rooms.instances.are_enabled() || of_cloud,
         "of_cloud": of_cloud,
         "keystone": rooms.identity.keystone().is_some(),
+        "min_password_chars": rooms.identity.min_password_chars(),
         "cleans": rooms.instances.can_clean(),
         "stores": rooms.stores.all().len(),
         "version": env!("CARGO_PKG_VERSION"),

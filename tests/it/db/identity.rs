@@ -25,12 +25,17 @@ async fn two(fresh: &Fresh) -> (Identity, Identity) {
     (one.expect("opens"), other.expect("opens"))
 }
 
+/// A password by a word of the test, as long as one must be.
+fn chosen(word: &str) -> Secret {
+    Secret::new(format!("{word} of the four clouds"))
+}
+
 fn password(name: &str, password: &str) -> [Proof; 1] {
-    [Proof::Password { user: Named::in_default_domain(name), password: Secret::new(password) }]
+    [Proof::Password { user: Named::in_default_domain(name), password: chosen(password) }]
 }
 
 fn user(name: &str, password: &str) -> UserFields {
-    UserFields { name: Some(name.into()), password: Some(Secret::new(password)), ..UserFields::default() }
+    UserFields { name: Some(name.into()), password: Some(chosen(password)), ..UserFields::default() }
 }
 
 #[tokio::test]

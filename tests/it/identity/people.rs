@@ -63,6 +63,40 @@ async fn people_see_their_own_projects_and_themselves() {
 }
 
 #[tokio::test]
+async fn a_short_or_known_password_is_refused_wherever_it_is_set() {
+    let effigy = Effigy::with("[identity]\nmin_password_chars = 10\n").await;
+    let people = effigy.people().await;
+    let alice = format!("/identity/v3/users/{}", people.alice.user_id);
+    for (bad, rule) in [
+        ("", "at least 10 characters"),
+        ("k3%TqZ0vW", "at least 10 characters"),
+        ("password2026", "among the first"),
+        ("qwertyuiopas", "among the first"),
+        (&"x".repeat(4097), "4096 bytes"),
+    ] {
+        let made = json!({"user": {"name": "alice2", "password": bad}});
+        let set = json!({"user": {"password": bad}});
+        let own = json!({"user": {"original_password": PASSWORD, "password": bad}});
+        for answer in [
+            people.admin.post("/identity/v3/users", made).await,
+            people.admin.patch(&alice, set).await,
+            people.alice.post(&format!("{alice}/password"), own).await,
+        ] {
+            let told = answer.expect(400).text();
+            assert!(told.contains(rule), "{bad}: {told}");
+        }
+        let file = effigy.scratch().join("password");
+        std::fs::write(&file, format!("{bad}\n")).unwrap();
+        let told =
+            effigy.output(&["admin", "user", "set-password", "alice", "--password-file", &file.display().to_string()]);
+        assert!(!told.status.success(), "{bad}");
+    }
+    effigy.sign_in("alice", PASSWORD, Some("web")).await;
+    let session = people.alice.get("/session").await.expect(200).json();
+    assert_eq!(session["min_password_chars"], 10);
+}
+
+#[tokio::test]
 async fn users_are_made_changed_and_deleted_and_show_no_password() {
     let effigy = Effigy::start().await;
     let people = effigy.people().await;
@@ -82,8 +116,6 @@ async fn users_are_made_changed_and_deleted_and_show_no_password() {
     assert_eq!(names(&disabled, "users"), ["Zoë"]);
     people.admin.delete(&path).await.expect(204);
     people.admin.get(&path).await.expect(404);
-    let bad = json!({"user": {"name": "x", "password": ""}});
-    people.admin.post("/identity/v3/users", bad).await.expect(400);
     let elsewhere = json!({"user": {"name": "x", "domain_id": "moon"}});
     people.admin.post("/identity/v3/users", elsewhere).await.expect(404);
     let long = json!({"user": {"name": "x", "story": "x".repeat(20_000)}});

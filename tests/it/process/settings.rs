@@ -20,3 +20,12 @@ fn database_password_is_not_printed() {
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.contains("postgres://effigy:") && !said.contains("hunter2"), "{said}");
 }
+
+#[test]
+fn least_length_of_passwords_is_one_that_made_up_ones_have() {
+    let effigy = Effigy::prepared("[identity]\nmin_password_chars = 25\n");
+    effigy.write_settings();
+    let output = effigy.output(&["config", "check"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("24 at most"), "{said}");
+}

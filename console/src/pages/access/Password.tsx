@@ -43,7 +43,7 @@ export function Password() {
         <Form.Item name="original" label={t('access.original')} rules={[{ required: true, message: t('form.required') }]}>
           <Input.Password autoComplete="current-password" />
         </Form.Item>
-        <Form.Item name="password" label={t('access.new')} rules={[{ required: true, message: t('form.required') }]}>
+        <Form.Item name="password" label={t('access.new')} extra={t('form.newPassword', { least: session.min_password_chars })} rules={[{ required: true, message: t('form.required') }]}>
           <Input.Password autoComplete="new-password" />
         </Form.Item>
         <Form.Item

@@ -129,6 +129,7 @@ function Projects({ held, isKnown }: { held: [string, string[]][]; isKnown: bool
 /** Makes a user, or gives one a new password. */
 function UserForm({ user, onClose }: { user?: User; onClose: () => void }) {
   const { t } = useTranslation()
+  const { min_password_chars } = useSession()
   const queries = useQueryClient()
   const save = useMutation({
     mutationFn: async (typed: { name: string; password: string }) => {
@@ -147,7 +148,7 @@ function UserForm({ user, onClose }: { user?: User; onClose: () => void }) {
             <Input autoFocus autoComplete="off" />
           </Form.Item>
         )}
-        <Form.Item name="password" label={t('signIn.password')} rules={[{ required: true, message: t('form.required') }]}>
+        <Form.Item name="password" label={t('signIn.password')} extra={t('form.newPassword', { least: min_password_chars })} rules={[{ required: true, message: t('form.required') }]}>
           <Input.Password autoComplete="new-password" />
         </Form.Item>
     </FormDialog>
