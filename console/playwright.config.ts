@@ -12,7 +12,7 @@ export default defineConfig({
   timeout: 240_000,
   expect: { timeout: 60_000 },
   forbidOnly: true,
-  reporter: [['list']],
+  reporter: [['list'], ['./e2e/reasons.ts']],
   outputDir: 'node_modules/.cache/e2e',
   use: {
     browserName: 'chromium',
