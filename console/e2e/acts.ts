@@ -1,8 +1,8 @@
 // The acts of a person, in the words of the console.
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { expect, type Locator, type Page, test as base } from '@playwright/test'
-import type { AxeResults } from 'axe-core'
+import { type Browser, expect, type Locator, type Page, test as base } from '@playwright/test'
+import type { AxeResults, RunOptions } from 'axe-core'
 import { type Furnished, PASSWORD, Service } from './service'
 
 interface Cloud extends Furnished {
@@ -17,6 +17,7 @@ export const test = base.extend<object, { cloud: Cloud }>({
     page.on('requestfailed', (request) => met.push(`${request.method()} ${request.url()}: ${request.failure()?.errorText}`))
     page.on('response', (answer) => answer.status() >= 400 && met.push(`${answer.request().method()} ${answer.url()}: ${answer.status()}`))
     page.on('pageerror', (error) => met.push(String(error)))
+    page.on('console', (line) => line.type() === 'error' && met.push(line.text()))
     await use(page)
     if (info.status !== info.expectedStatus) await info.attach('met', { body: [page.url(), ...met].join('\n'), contentType: 'text/plain' })
   },
@@ -61,13 +62,30 @@ export async function fillSignIn(page: Page | Locator, user: string, password = 
   await page.getByRole('button', { name: 'Sign in' }).click()
 }
 
+/** The administrator's page in a browser of this language, at whose words nothing is looked. */
+export async function signInAs(browser: Browser, service: Service, locale: string): Promise<Page> {
+  const context = await browser.newContext({ locale, viewport: { width: 1360, height: 860 }, reducedMotion: 'reduce' })
+  const page = await context.newPage()
+  await page.goto(`${service.url}/instances`)
+  await page.locator('input[autocomplete=username]').fill('admin')
+  await page.locator('input[type=password]').fill(service.adminPassword())
+  await page.locator('button[type=submit]').click()
+  await expect(page.getByRole('navigation')).toBeVisible()
+  return page
+}
+
 export async function toProject(page: Page, name: string) {
   await page.getByRole('combobox', { name: 'Project' }).click()
   await page.getByRole('option', { name, exact: true }).locator('visible=true').or(page.locator('.ant-select-item-option').filter({ hasText: new RegExp(`^${name}$`) })).first().click()
   await expect(page.locator('.shell-header .ant-select')).toContainText(name)
 }
 
-export const to = (page: Page, name: string) => page.getByRole('navigation').getByRole('link', { name, exact: true }).click()
+/** Opens a page of the menu. The one before it stays, and takes presses, until the code of the new one is there. */
+export async function to(page: Page, name: string) {
+  const link = page.getByRole('navigation').getByRole('link', { name, exact: true })
+  await link.click()
+  await expect(link).toHaveAttribute('aria-current', 'page')
+}
 
 export const row = (page: Page | Locator, name: string) =>
   page.getByRole('row').filter({ has: page.getByRole('link', { name, exact: true }) })
@@ -101,14 +119,14 @@ export async function settled(page: Page) {
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
-/** The serious and critical findings of axe. */
-export async function findings(page: Page): Promise<string[]> {
+/** The serious and critical findings of axe, of all its rules or of these. */
+export async function findings(page: Page, rules?: string[]): Promise<string[]> {
   // The page's own policy refuses an injected element, so it is evaluated.
   await page.evaluate(`if (!globalThis.axe) { ${AXE} }`)
-  const results = await page.evaluate(async () => {
-    const axe = (globalThis as unknown as { axe: { run: () => Promise<AxeResults> } }).axe
-    return axe.run()
-  })
+  const results = await page.evaluate(async (options) => {
+    const axe = (globalThis as unknown as { axe: { run: (options: RunOptions) => Promise<AxeResults> } }).axe
+    return axe.run(options)
+  }, rules ? { runOnly: rules } : {})
   return results.violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html.slice(0, 160)} ${failureSummary ?? ''}`))

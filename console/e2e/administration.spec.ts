@@ -1,6 +1,6 @@
 // The service as those see it who run it: all projects, the host, what everybody uses, and who did what.
 import { readFileSync } from 'node:fs'
-import { expect, findings, row, settled, signIn, test } from './acts'
+import { expect, findings, row, settled, signIn, test, to } from './acts'
 import { PASSWORD } from './service'
 
 test('an administrator sees the images and instances of all projects in the lists that everybody has', async ({ page, cloud }) => {
@@ -69,7 +69,7 @@ test('the lists of all projects are nobody else’s', async ({ page, cloud }) =>
 test('the host, its stores and its jobs stand on one page; a flavor is edited; the audit is searched and saved', async ({ page, cloud }) => {
   const { service, admin } = cloud
   await signIn(page, service.url, 'admin', service.adminPassword())
-  await page.getByRole('navigation').getByRole('link', { name: 'Host and stores' }).click()
+  await to(page, 'Host and stores')
   await expect(page.locator('.page-head')).toContainText('Ready')
   const health = page.getByRole('region', { name: 'Health' })
   await expect(health.getByText('In order')).toHaveCount(4)

@@ -36,6 +36,8 @@ test('an instance says how to sign in: with its user, key, address and port', as
   await expect(page.getByText('10.0.2.15')).toHaveCount(0)
 
   await page.getByRole('link', { name: 'way-in' }).click()
+  // The list has such a menu too, and stays until the code of the instance's page is there.
+  await expect(page.getByRole('heading', { level: 1, name: 'way-in' })).toBeVisible()
   await additional(page, 'Force off')
   await page.getByRole('dialog').getByRole('button', { name: 'Force off' }).click()
   await expect(card(page)).toContainText('It is not running. Start it', GUEST)

@@ -1,4 +1,4 @@
-import { additional, expect, LAPTOP, launch, row, select, signIn, slowly, test, toProject } from './acts'
+import { additional, expect, LAPTOP, launch, row, select, signIn, slowly, test, to, toProject } from './acts'
 
 // The guide in Firefox has a wide window and a fast line.
 test.use({ viewport: LAPTOP })
@@ -38,7 +38,7 @@ test('the whole guide by clicks, on a small laptop with a slow line', async ({ p
   })
 
   await test.step('it appears under Images and becomes ready', async () => {
-    await page.getByRole('navigation').getByRole('link', { name: 'Images' }).click()
+    await to(page, 'Images')
     await page.getByRole('tab', { name: 'Private' }).click()
     await expect(row(page, 'golden')).toContainText('Ready')
     await expect(row(page, 'golden')).toContainText('Private')
@@ -70,7 +70,7 @@ test('the whole guide by clicks, on a small laptop with a slow line', async ({ p
   })
 
   await test.step('three copies are launched in one go, and each boots', async () => {
-    await page.getByRole('navigation').getByRole('link', { name: 'Instances' }).click()
+    await to(page, 'Instances')
     await launch(page, 'clone', 'golden', 'Shared images', 3)
     for (const name of ['clone-1', 'clone-2', 'clone-3']) {
       await expect(row(page, name)).toContainText('Running')
@@ -79,7 +79,7 @@ test('the whole guide by clicks, on a small laptop with a slow line', async ({ p
       await page.getByRole('link', { name, exact: true }).click()
       // The label says which disk it booted from, the number that the original had booted once before.
       await expect(page.getByRole('log')).toContainText('MICRO-READY micro 0002 OK')
-      await page.getByRole('navigation').getByRole('link', { name: 'Instances' }).click()
+      await to(page, 'Instances')
     }
   })
 })

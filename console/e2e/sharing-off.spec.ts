@@ -1,4 +1,4 @@
-import { expect, select, signIn, test as base } from './acts'
+import { expect, select, signIn, test as base, to } from './acts'
 import { type Furnished, Service } from './service'
 
 /** A deployment that does not share: the government edition of the guide. */
@@ -21,7 +21,7 @@ test('without sharing there are two kinds of image, no button, and the reason', 
   const token = await service.alice()
   const id = await service.microImage(token, { name: 'mine' })
   await signIn(page, service.url)
-  await page.getByRole('navigation').getByRole('link', { name: 'Images' }).click()
+  await to(page, 'Images')
   await expect(page.getByRole('tab')).toHaveText([/^Public/, /^Private/])
   await expect(page.getByText('This deployment does not share images between projects.')).toBeVisible()
   await select(page, 'mine')

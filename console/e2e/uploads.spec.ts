@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process'
 import { createReadStream } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from '@playwright/test'
-import { expect, row, signIn, test } from './acts'
+import { expect, row, signIn, test, to } from './acts'
 import { ROOT, type Service } from './service'
 
 const SIZE = '300M'
@@ -45,7 +45,7 @@ test('300 MB are uploaded with progress, while one goes on', async ({ page, clou
   await expect.poll(() => percent(page, 'large'), { intervals: [100] }).toBeGreaterThan(5)
   expect(await percent(page, 'large')).toBeLessThan(100)
   // Walking through the console does not end it; leaving the console asks first.
-  await page.getByRole('navigation').getByRole('link', { name: 'Instances' }).click()
+  await to(page, 'Instances')
   await page.getByRole('link', { name: 'Activity: 1 thing under way' }).click()
   await expect(page.getByRole('listitem').filter({ hasText: 'large' })).toContainText(/Uploading.* of 300 MiB/)
   const asked = page.waitForEvent('dialog')
@@ -54,7 +54,7 @@ test('300 MB are uploaded with progress, while one goes on', async ({ page, clou
   expect(question.type()).toBe('beforeunload')
   await question.dismiss()
   await leaving
-  await page.getByRole('navigation').getByRole('link', { name: 'Images' }).click()
+  await to(page, 'Images')
   await expect(row(page, 'large')).toContainText('Ready', { timeout: 180_000 })
   await expect(row(page, 'large')).toContainText('300 MiB')
   const token = await service.alice()

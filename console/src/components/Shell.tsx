@@ -83,14 +83,14 @@ function Navigation() {
   const { t } = useTranslation()
   const { pathname } = useLocation()
   const { project, administration } = useNavigation()
+  const selected = pathname === PAGES.launch ? PAGES.instances : `/${pathname.split('/')[1] ?? ''}`
   const { offers } = useActivity()
   const waiting = offers > 0 && <><Badge count={offers} size="small" color="var(--ant-color-primary)" className="nav-count" aria-hidden /><span className="unseen">{t('offer.count', { count: offers })}</span></>
   const entry = ({ to, icon, label }: Place) => {
     const path = to.split('?')[0] ?? to
-    return { key: path, icon, label: <Link to={to}>{label}{path === PAGES.images && waiting}</Link> }
+    return { key: path, icon, label: <Link to={to} aria-current={path === selected ? 'page' : undefined}>{label}{path === PAGES.images && waiting}</Link> }
   }
   const items = [...project.map(entry), ...(administration.length > 0 ? [{ type: 'divider' as const }, ...administration.map(entry)] : [])]
-  const selected = pathname === PAGES.launch ? PAGES.instances : `/${pathname.split('/')[1] ?? ''}`
   return (
     <nav aria-label={t('nav.label')}>
       <Menu mode="inline" items={items} selectedKeys={[selected]} />
