@@ -42,6 +42,9 @@ export default defineConfig(
       'import-x/resolver-next': [createNodeResolver({ extensions: ['.ts', '.tsx', '.js'] })],
     },
     rules: {
+      // What is selected is compared with what was selected before, and only plain data can be equal: a map is new each
+      // time, and its page draws itself over and over while another answer is on its way.
+      'no-restricted-syntax': ['error', { selector: "Property[key.name='select'] > ArrowFunctionExpression NewExpression", message: 'Select plain data: a record or a list' }],
       'react-hooks/rules-of-hooks': 'error',
       'react-hooks/exhaustive-deps': 'error',
       'import-x/no-cycle': ['error', { ignoreExternal: true }],

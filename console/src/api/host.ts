@@ -94,7 +94,7 @@ export interface Arrival {
 export const arrivalsQuery = queryOptions({
   queryKey: ['users', 'arrivals'],
   queryFn: ({ signal }) => effigy<{ users: Arrival[] }>('/users', { signal }),
-  select: (answer: { users: Arrival[] }) => new Map(answer.users.map((user) => [user.user_id, user])),
+  select: (answer: { users: Arrival[] }): Partial<Record<string, Arrival>> => Object.fromEntries(answer.users.map((user) => [user.user_id, user])),
 })
 
 /** Opens a locked account for every address. */

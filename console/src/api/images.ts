@@ -215,7 +215,7 @@ export const imageNamesQuery = (ids: string[]) =>
   queryOptions({
     queryKey: ['images', 'names', ids],
     queryFn: ({ signal }) => ask<{ images: Image[] }>(`/image/v2/images?limit=1000&id=in:${ids.join(',')}`, { signal }),
-    select: (answer: { images: Image[] }) => new Map(answer.images.map(({ id, name }) => [id, name ?? id])),
+    select: (answer: { images: Image[] }): Partial<Record<string, string>> => Object.fromEntries(answer.images.map(({ id, name }) => [id, name ?? id])),
     enabled: ids.length > 0,
     staleTime: 60_000,
     placeholderData: (was: { images: Image[] } | undefined) => was,

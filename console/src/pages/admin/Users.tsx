@@ -56,9 +56,9 @@ export function Users() {
             dataSource={data}
             pagination={false}
             columns={[
-              { title: t('column.name'), dataIndex: 'name', render: (name: string, { id, email }) => <><span className="name-cell"><Name>{name}</Name></span>{email && <div className="quiet small break">{email}</div>}<Lock of={arrivals?.get(id)} name={name} onUnlock={() => unlock(id)} /></> },
+              { title: t('column.name'), dataIndex: 'name', render: (name: string, { id, email }) => <><span className="name-cell"><Name>{name}</Name></span>{email && <div className="quiet small break">{email}</div>}<Lock of={arrivals?.[id]} name={name} onUnlock={() => unlock(id)} /></> },
               ...(width >= 768 ? [{ title: t('admin.users.projects'), key: 'projects', render: (_: unknown, { id }: User) => <Projects held={held.get(id) ?? []} isKnown={held.size > 0} /> }] : []),
-              ...(width >= 992 ? [{ title: t('admin.users.lastSignIn'), key: 'arrival', width: 150, render: (_: unknown, { id }: User) => <LastSignIn of={arrivals?.get(id)} /> }] : []),
+              ...(width >= 992 ? [{ title: t('admin.users.lastSignIn'), key: 'arrival', width: 150, render: (_: unknown, { id }: User) => <LastSignIn of={arrivals?.[id]} /> }] : []),
               ...(width >= 1500 ? [{ title: 'ID', dataIndex: 'id', render: (id: string) => <span className="mono quiet">{id}</span> }] : []),
               {
                 title: t('column.enabled'), key: 'enabled', width: 100,

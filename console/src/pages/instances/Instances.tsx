@@ -77,7 +77,7 @@ export function Instances() {
   const names = useQuery(imageNamesQuery(ids)).data
   const imageCell = ({ image }: Instance) => {
     if (image === '') return '–'
-    const name = names?.get(image.id)
+    const name = names?.[image.id]
     return name ? <Link to={paths.image(image.id)}>{name}</Link> : <span className="quiet mono">{image.id.slice(0, 8)}</span>
   }
 
