@@ -20,8 +20,7 @@ impl Driver {
             Some(process) => {
                 let id = self.row.id;
                 tracing::warn!(instance.id = %id, "ending the QEMU process of instance {id}, which should be off");
-                process.kill();
-                process.ended().await;
+                process.end().await;
                 Process::forget(&self.folder);
                 self.go_on().await;
             }

@@ -79,12 +79,15 @@ impl Instances {
         let heard = tokio::time::timeout(PATIENCE, hear(child, &word, percent)).await;
         let heard = heard
             .unwrap_or_else(|_| Err(format!("it took longer than {} minutes and was ended", PATIENCE.as_secs() / 60)));
+        // Nobody who hears how it went finds the guest still running.
+        guest.process.end().await;
+        export.stop().await;
+        self.0.clear_bounds();
         let findings = heard.map_err(|why| {
             let last_words = console::last_words(guest.folder.0.path());
             tracing::warn!(image.id = %source.id, last_words, "could not clean a copy of image {}: {why}", source.id);
             Error::Conflict(format!("Image {} cannot be cleaned: {why}.", source.id))
         })?;
-        export.stop().await;
         let overlay = File::open(guest.folder.0.path().join(DISK)).map_err(Error::internal)?;
         let disk = Changed { overlay, base: Some(source.disk.clone()), disk_bytes: source.disk_bytes };
         Ok(Cleaned { disk, findings })

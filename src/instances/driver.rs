@@ -488,8 +488,7 @@ impl Driver {
             }
         }
         if let Some(running) = self.running.take() {
-            running.process.kill();
-            running.process.ended().await;
+            running.process.end().await;
             self.room.clear_bounds();
         }
         if let Some(export) = self.export.take() {

@@ -73,10 +73,16 @@ impl Process {
         }
     }
 
-    /// Ends it at once.
+    /// Ends it soon: it may still run for a moment.
     pub(super) fn kill(&self) {
         // It may have ended by itself: that is as good.
         let _ = pidfd_send_signal(self.fd.get_ref(), Signal::KILL);
+    }
+
+    /// Ends it, and waits until it is gone with its memory, its open files and its folder.
+    pub(super) async fn end(&self) {
+        self.kill();
+        self.ended().await;
     }
 
     /// Writes down which process it is, so that the next service finds it.

@@ -153,8 +153,7 @@ impl Room {
         for (id, pid) in pids {
             tracing::warn!(instance.id = %id, pid, "ending the QEMU process of instance {id}, which is deleted");
             if let Ok(Some(process)) = Process::open(pid) {
-                process.kill();
-                process.ended().await;
+                process.end().await;
             }
         }
         let root = self.folder.clone();

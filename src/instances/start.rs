@@ -159,6 +159,10 @@ async fn attempt(room: &Room, row: &InstanceRow, folder: &Folder, parts: &Parts)
         }),
         () = process.ended() => Err("QEMU ended as it started.".to_owned()),
     };
+    if greeted.is_err() {
+        // The next start opens the same disk.
+        process.end().await;
+    }
     let (qmp, events) = greeted.map_err(with_last_words)?;
     Ok(Started { process: unclaimed, qmp, events, accel, forwards })
 }
