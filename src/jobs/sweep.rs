@@ -10,32 +10,48 @@ use crate::{
     stores::{Store, Stores},
 };
 
-/// How often the stores' room is looked at. It is also the least time that a download of a content has to end, when the
-/// content was deleted and its room is needed.
+/// How often the stores are looked at. It is also the least time that a download of a content has to end, when the
+/// content was deleted and the store is swept early.
 const LOOK: Duration = Duration::from_secs(10);
 /// A store is short when it has less than so many times its reserve: the rest is for the saves that come until it is swept,
 /// and by default it begins before guests are paused.
 const SHORT_RESERVES: u64 = 4;
+/// A store has grown when saves have written this part of it since its last sweep, and so many bytes at least. Each byte
+/// of a store is then passed by few sweeps, and what was deleted takes little more than what is kept.
+const GROWN_PART: u64 = 8;
+const GROWN_BYTES: u64 = 64 << 20;
 /// After a sweep that found nothing, the store rests for so many times as long as the sweep took. No fixed time is added:
 /// while saves go on, a sweep may find nothing only since a save that had begun before it still ran, and the next one does.
 const RESTS: u32 = 20;
 
-/// Keeps room for saves: a store that is short of it is swept now, not when the next sweep is due. Otherwise a project
-/// that saves and deletes again and again would fill the disk past every quota.
+/// The last early sweep of a store.
+struct Swept {
+    rests_until: Instant,
+    /// The store's count of appended bytes as the sweep began.
+    appended_bytes: u64,
+    /// The bytes that it left; 0 before the first one, so that this comes soon.
+    live_bytes: u64,
+}
+
+/// Keeps room for saves: a store that is short of room, or has grown, is swept now, not when the next sweep is due. Otherwise
+/// a project that saves and deletes again and again would fill the disk past every quota.
 pub async fn keep_room(stores: Stores, stop: CancellationToken) {
-    let mut rests_until = vec![Instant::now(); stores.all().len()];
+    let never = || Swept { rests_until: Instant::now(), appended_bytes: 0, live_bytes: 0 };
+    let mut last: Vec<Swept> = stores.all().iter().map(|_| never()).collect();
     while stop.run_until_cancelled(tokio::time::sleep(LOOK)).await.is_some() {
-        for (store, rests_until) in stores.all().iter().zip(&mut rests_until) {
-            let began = Instant::now();
-            if began < *rests_until || !is_short(store) {
+        for (store, last) in stores.all().iter().zip(&mut last) {
+            let (began, appended_bytes) = (Instant::now(), store.chunks.appended_bytes());
+            let has_grown = appended_bytes - last.appended_bytes >= (last.live_bytes / GROWN_PART).max(GROWN_BYTES);
+            if began < last.rests_until || !(has_grown || is_short(store)) {
                 continue;
             }
             // Dropped where it is when the service stops, as every sweep may be.
             let Some(swept) = stop.run_until_cancelled(sweep(store)).await else { return };
-            let has_found =
-                matches!(swept, Ok(Some(report)) if report.condemned + report.removed + report.dropped_bytes > 0);
-            if !has_found {
-                *rests_until = Instant::now() + began.elapsed() * RESTS;
+            last.appended_bytes = appended_bytes;
+            let report = swept.ok().flatten().unwrap_or_default();
+            last.live_bytes = report.live_bytes;
+            if report.condemned + report.removed + report.dropped_bytes == 0 {
+                last.rests_until = Instant::now() + began.elapsed() * RESTS;
             }
         }
     }

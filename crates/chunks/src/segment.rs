@@ -96,6 +96,8 @@ pub(crate) struct Segments {
     reserve_bytes: u64,
     /// The bytes that may be written before the file system is asked again for its free bytes.
     room: AtomicU64,
+    /// The bytes that saves have appended; never fewer.
+    appended: AtomicU64,
     pending: Mutex<HashMap<Digest, Pending>>,
     shelf: Mutex<Vec<(Arc<OpenSegment>, Instant)>>,
 }
@@ -109,8 +111,8 @@ impl Segments {
         segment_bytes: u64,
         reserve_bytes: u64,
     ) -> Segments {
-        let (pending, shelf, room) = Default::default();
-        Segments { files, index, lately, owner, segment_bytes, reserve_bytes, room, pending, shelf }
+        let (pending, shelf, room, appended) = Default::default();
+        Segments { files, index, lately, owner, segment_bytes, reserve_bytes, room, appended, pending, shelf }
     }
 
     /// Takes room for these bytes from what the file system has free beyond the reserve. The one who writes asks, so
@@ -126,6 +128,11 @@ impl Segments {
         };
         self.room.store(left.min(ROOM_BYTES), Ordering::Relaxed);
         Ok(())
+    }
+
+    /// The bytes that saves have appended since this was made; what a sweep moves is not counted.
+    pub(crate) fn appended_bytes(&self) -> u64 {
+        self.appended.load(Ordering::Relaxed)
     }
 
     /// Takes a segment to append to: one from the shelf, or a new one.
@@ -189,6 +196,7 @@ impl Segments {
         tokio::task::spawn_blocking(move || {
             segments.take_room(bytes.len() as u64)?;
             let base = segment.write(&bytes)?;
+            segments.appended.fetch_add(bytes.len() as u64, Ordering::Relaxed);
             Ok(segments.enter(&segment, base, &records, epoch))
         })
         .await?

@@ -125,6 +125,11 @@ impl Store {
         self.inner.files.free_bytes()
     }
 
+    /// How many bytes saves have appended since the store was opened.
+    pub fn appended_bytes(&self) -> u64 {
+        self.inner.segments.appended_bytes()
+    }
+
     /// Seals the open segments; call it when no save is under way any more. Without it they are
     /// sealed when the store is opened next.
     pub async fn close(&self) {

@@ -69,6 +69,8 @@ pub struct SweepReport {
     pub removed: u64,
     /// The stored bytes of the chunks removed.
     pub removed_bytes: u64,
+    /// The stored bytes of the chunks that are left.
+    pub live_bytes: u64,
     /// Segments whose file is gone.
     pub segments_dropped: u64,
     /// The length of those files.
@@ -193,7 +195,10 @@ impl Sweep<'_> {
             let record = HEADER_BYTES as u64 + u64::from(row.location.stored_bytes);
             match remove.binary_search(&row.digest) {
                 Ok(_) => self.report.removed_bytes += record,
-                Err(_) => *self.live.entry(row.location.segment).or_default() += record,
+                Err(_) => {
+                    self.report.live_bytes += record;
+                    *self.live.entry(row.location.segment).or_default() += record;
+                }
             }
         }
     }

@@ -279,3 +279,23 @@ async fn schemas_of_definitions_describe_what_is_answered() {
         }
     }
 }
+
+#[tokio::test]
+async fn list_costs_the_same_statements_for_any_number_of_namespaces() {
+    let effigy = Effigy::with("[log]\nfilter = \"info,sqlx::query=debug\"\n").await;
+    let admin = effigy.people().await.admin;
+    let statements = async || {
+        let count =
+            || effigy.log().lines().filter(|line| line.contains("sqlx::query") && line.contains("metadef")).count();
+        let before = count();
+        listed(&admin, "?limit=1000").await;
+        count() - before
+    };
+    let few = statements().await;
+    assert!(few > 0, "statements are in the log");
+    for n in 0..30 {
+        let types = json!([{"name": "OS::Glance::Image", "prefix": "x_"}]);
+        make(&admin, &format!("many_{n}"), json!({"resource_type_associations": types})).await;
+    }
+    assert_eq!(statements().await, few);
+}

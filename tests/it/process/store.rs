@@ -17,8 +17,13 @@ fn store(effigy: &Effigy, command: &str) -> (bool, String) {
 
 /// Bytes that do not compress.
 fn noise(len: usize) -> Vec<u8> {
+    noise_of("", len)
+}
+
+/// Bytes that do not compress, others for each name.
+fn noise_of(name: &str, len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
-    blake3::Hasher::new().finalize_xof().fill(&mut bytes);
+    blake3::Hasher::new().update(name.as_bytes()).finalize_xof().fill(&mut bytes);
     bytes
 }
 
@@ -185,4 +190,22 @@ async fn store_that_no_service_has_opened_is_not_made_by_a_command() {
     assert!(output.status.success());
     let output = effigy.output(&["store", "stats", "--store", "nowhere"]);
     assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("no store 'nowhere'"));
+}
+
+#[tokio::test]
+async fn deleted_content_is_given_back_while_saves_go_on_however_much_room_there_is() {
+    const ROUNDS: usize = 6;
+    const ROUND_BYTES: usize = 72 << 20;
+    let effigy = Effigy::with("[instances]\nenabled = false\n").await;
+    let admin = effigy.admin().await;
+    let sweeps = || effigy.log().matches("swept the store").count();
+    for round in 0..ROUNDS {
+        let before = sweeps();
+        let image = admin.save_image("passing", "raw", noise_of(&round.to_string(), ROUND_BYTES)).await;
+        admin.delete(&format!("/image/v2/images/{image}")).await.expect(204);
+        eventually("the store is swept", PATIENCE, || async { (sweeps() > before).then_some(()) }).await;
+    }
+    let kept_bytes = figure(&store(&effigy, "stats").1, "stored bytes");
+    assert!(kept_bytes <= (ROUNDS / 2 * ROUND_BYTES) as u64, "{} MiB are kept", kept_bytes >> 20);
+    assert!(store(&effigy, "check").0);
 }
