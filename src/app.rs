@@ -17,6 +17,7 @@ use crate::{
         self, Rooms,
         metrics::{Metrics, Standing},
     },
+    background::Background,
     ballast::Ballast,
     config::{Config, IdentityMode},
     db::{Database, ServiceLock},
@@ -38,6 +39,7 @@ pub struct App {
     rooms: Arc<Rooms>,
     /// How many connections are served at once.
     connections: usize,
+    _background: Background,
     _lock: Option<std::fs::File>,
 }
 
@@ -124,6 +126,7 @@ impl App {
             folder: data.join("instances"),
         });
         let instances = instances.await.context("cannot take up the instances")?;
+        let background = Background::start().context("cannot start the threads of the background")?;
         let lines = Lines::new(requests_at_once(&config, &db));
         let standing = Standing { projects: lines.clone(), addresses: identity.lines() };
         let rooms = Rooms {
@@ -137,6 +140,7 @@ impl App {
             patience: config.server.patience(),
             quota: config.quota.clone(),
             compute_lines: Lines::new(api::cloud::QUESTIONS),
+            background: background.handle(),
             bodies: Default::default(),
             metrics: Metrics::new(first_start::metrics_token(data)?, standing),
             readiness: Default::default(),
@@ -146,7 +150,7 @@ impl App {
             jobs,
             instances,
         };
-        Ok(App { rooms: Arc::new(rooms), config, connections, _lock: lock })
+        Ok(App { rooms: Arc::new(rooms), config, connections, _background: background, _lock: lock })
     }
 
     /// Serves until `stop`, then lets the requests under way finish.
@@ -190,11 +194,13 @@ impl App {
             stores: self.rooms.stores.clone(),
         };
         let sweep_interval = Duration::from_secs(self.config.store.sweep_interval_hours.max(1) * 3600);
-        jobs::start(&self.rooms.jobs, &rooms, sweep_interval, stop, &workers);
         workers.spawn(ballast(&self.config).tend(stop.clone()));
         if let Some(keystone) = self.rooms.identity.keystone() {
             workers.spawn(keystone.clone().follow(stop.clone()));
         }
+        // The background runs the tasks that are spawned below, and those that they spawn.
+        let _background = self.rooms.background.enter();
+        jobs::start(&self.rooms.jobs, &rooms, sweep_interval, stop, &workers);
         workers.close();
         workers
     }

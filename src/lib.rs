@@ -6,6 +6,8 @@
 
 /// Opens the parts, joins them, starts and stops the tasks.
 pub mod app;
+/// Threads of lower priority, for jobs and crowds.
+pub mod background;
 /// Room set aside for a full disk.
 pub mod ballast;
 /// The command line.

@@ -14,6 +14,8 @@ use std::{
 use axum::body::{Body, Bytes, HttpBody};
 use futures::{FutureExt as _, future::BoxFuture};
 use hyper::body::{Frame, SizeHint};
+use tokio::{runtime::Handle, sync::Notify};
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{
     error::Result,
@@ -22,7 +24,10 @@ use crate::{
 
 /// The place of one request; its layer, its caller and its body know it.
 #[derive(Clone, Default)]
-pub(super) struct AtWork(Arc<Mutex<Stand>>);
+pub(super) struct AtWork {
+    stand: Arc<Mutex<Stand>>,
+    crowd: Arc<Notify>,
+}
 
 #[derive(Default)]
 enum Stand {
@@ -42,9 +47,34 @@ impl AtWork {
     pub(super) async fn enter(&self, lines: &Lines, share: Share) -> Result<()> {
         if matches!(*self.stand(), Stand::Outside) {
             let place = lines.take(share).await?;
+            let is_of_crowd = place.is_of_crowd();
             *self.stand() = Stand::Inside(place);
+            if is_of_crowd {
+                self.crowd.notify_one();
+                // The request goes on where `run` carries it.
+                tokio::task::yield_now().await;
+            }
         }
         Ok(())
+    }
+
+    /// Runs a request. From when it turns out to be one of a crowd it goes on in the background.
+    pub(super) async fn run<T: Send + 'static>(
+        &self,
+        background: &Handle,
+        request: impl Future<Output = T> + Send + 'static,
+    ) -> T {
+        let mut request = Box::pin(request);
+        tokio::select! {
+            // A request that needs no wait is never looked at twice.
+            biased;
+            answer = &mut request => return answer,
+            () = self.crowd.notified() => {}
+        }
+        // Dropped, it drops the request too.
+        let answer = AbortOnDropHandle::new(background.spawn(request)).await;
+        // It was not aborted, as this is still here. A panic is met as one in the foreground is.
+        answer.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
     }
 
     /// Gives the place away, for good: the request is answered.
@@ -97,7 +127,7 @@ impl AtWork {
     }
 
     fn stand(&self) -> MutexGuard<'_, Stand> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.stand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -154,7 +184,11 @@ mod tests {
     use tokio::sync::mpsc;
 
     use super::*;
-    use crate::{identity::lines::Standing, ids::ProjectId};
+    use crate::{
+        background::{self, Background},
+        identity::lines::Standing,
+        ids::{ProjectId, UserId},
+    };
 
     async fn at_work(lines: &Lines) -> AtWork {
         let at_work = AtWork::default();
@@ -202,5 +236,31 @@ mod tests {
         let left = lines.clone();
         assert_eq!(body.collect().await.unwrap().to_bytes(), "{}");
         assert!(left.take(Share::Project(ProjectId::nil())).now_or_never().is_none());
+    }
+
+    #[tokio::test]
+    async fn request_of_a_crowd_goes_on_in_the_background_and_no_other() {
+        let (lines, background) = (Lines::new(2), Background::start().unwrap());
+        let other = Share::User(UserId::nil());
+        let asks = |share: Share| {
+            let (lines, handle) = (lines.clone(), background.handle());
+            async move {
+                let at_work = AtWork::default();
+                let entered = at_work.clone();
+                let request = async move {
+                    entered.enter(&lines, share).await.unwrap();
+                    background::is_here()
+                };
+                at_work.run(&handle, request).await
+            }
+        };
+        assert!(!asks(other).await);
+        // The line of two projects has one place each, so that the second request of one waits for the first.
+        let first = at_work(&lines).await;
+        let mut second = Box::pin(asks(Share::Project(ProjectId::nil())));
+        assert!((&mut second).now_or_never().is_none());
+        assert!(!asks(other).await);
+        first.end();
+        assert!(second.await);
     }
 }

@@ -41,7 +41,7 @@ pub(super) async fn wrap(State(rooms): State<Api>, mut request: Request, next: N
     let action = route.as_deref().and_then(|route| audit::action_of(&method, route));
     let mut response = match action {
         Some(action) => audit::watch(rooms.clone(), action, request, next).await,
-        None => next.run(request).await,
+        None => at_work.run(&rooms.background, next.run(request)).await,
     };
     at_work.end();
     if response.status() == StatusCode::UNAUTHORIZED {

@@ -2,6 +2,8 @@
 
 use std::{net::IpAddr, time::Duration};
 
+use tokio::runtime::Handle;
+
 use super::{body::Bodies, health::Readiness, metrics::Metrics};
 use crate::{
     config::Quota,
@@ -34,6 +36,8 @@ pub struct Rooms {
     pub lines: Lines,
     /// The lines of the projects' questions to the cloud's own Compute service.
     pub compute_lines: Lines,
+    /// The threads of crowds.
+    pub background: Handle,
     /// The places for bodies that are read.
     pub bodies: Bodies,
     /// The quota of one project.

@@ -37,7 +37,10 @@ use sqlx::{
 };
 
 use self::connections::{Gate, Reads, Waits, Write};
-use crate::error::{Error, Result};
+use crate::{
+    background,
+    error::{Error, Result},
+};
 
 pub mod access_rules;
 pub mod audit;
@@ -81,6 +84,9 @@ const GREETING: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Database {
     reads: Connections,
+    /// The connections of [the background](crate::background): SQLite is read by a thread of its own for each, and that has
+    /// the priority of the thread that opened it.
+    background_reads: Connections,
     writes: Connections,
     begin: &'static str,
     gate: Gate,
@@ -111,8 +117,10 @@ impl Database {
         let writes = prepared(connections::pool(1)).connect(&url).await?;
         SQLITE.run(&writes).await.map_err(Error::internal)?;
         let reads = prepared(connections::pool(sqlite_reads())).connect(&url).await?;
+        let background_reads = prepared(connections::pool(sqlite_reads())).connect_lazy(&url)?;
         let of = |pool| Connections { pool, waits: Waits::without_limit() };
-        Ok(Database { reads: of(reads), writes: of(writes), begin: "begin immediate", gate: Gate::new() })
+        let (reads, writes, background_reads) = (of(reads), of(writes), of(background_reads));
+        Ok(Database { reads, background_reads, writes, begin: "begin immediate", gate: Gate::new() })
     }
 
     /// Connects to PostgreSQL and brings its tables up to date. Half of the connections are for reads.
@@ -126,7 +134,8 @@ impl Database {
             let pool = connections::postgres_pool(connections).connect_lazy(url)?;
             Ok::<_, sqlx::Error>(Connections { pool, waits: Waits::for_requests(gate.clone()) })
         };
-        Ok(Database { reads: of(reads)?, writes: of(writes)?, begin: "begin", gate })
+        let reads = of(reads)?;
+        Ok(Database { background_reads: reads.clone(), reads, writes: of(writes)?, begin: "begin", gate })
     }
 
     /// Writes a row and waits until it is durable: nothing less proves that the database takes changes.
@@ -146,18 +155,21 @@ impl Database {
     /// Closes every connection, after the statements under way.
     pub async fn close(&self) {
         self.reads.waits.close(&self.reads.pool).await;
+        self.background_reads.waits.close(&self.background_reads.pool).await;
         self.writes.waits.close(&self.writes.pool).await;
     }
 
     /// The same database for statements that read or change all rows of a large table: they may take minutes.
     pub(crate) fn patient(&self) -> Database {
         let patient = |of: &Connections| Connections { pool: of.pool.clone(), waits: of.waits.patient() };
-        Database { reads: patient(&self.reads), writes: patient(&self.writes), ..self.clone() }
+        let background_reads = patient(&self.background_reads);
+        Database { reads: patient(&self.reads), background_reads, writes: patient(&self.writes), ..self.clone() }
     }
 
     /// Connections for statements that only read.
     pub(crate) fn reads(&self) -> Reads {
-        Reads { pool: self.reads.pool.clone(), waits: self.reads.waits.clone() }
+        let of = if background::is_here() { &self.background_reads } else { &self.reads };
+        Reads { pool: of.pool.clone(), waits: of.waits.clone() }
     }
 
     /// Begins a transaction that may write.

@@ -8,7 +8,7 @@
 //!
 //! No request ever waits for one of another line, so nobody's crowd keeps others waiting. A line that is alone has all
 //! places. Lines that asked lately share them out, and each has at least one: the processors and the connections to the
-//! database then have little of a crowd's work at a time.
+//! database then have little of a crowd's work at a time, and that is done in the background ([`crate::background`]).
 //!
 //! No circle of waits can come: a request waits for a place before it has taken anything that others wait for, and once it
 //! has one it waits only for what needs no place: connections to the database, drivers, looks into disks, the audit.
@@ -105,6 +105,7 @@ pub struct Place {
     /// `None` once it is another's.
     lines: Option<Lines>,
     share: Share,
+    is_of_crowd: bool,
 }
 
 /// A request that gave its place away while it waits for its client.
@@ -133,7 +134,7 @@ impl Lines {
         let turn = {
             let mut state = self.state();
             if state.enter(share) {
-                return Ok(Place { lines: Some(self.clone()), share });
+                return Ok(Place { lines: Some(self.clone()), share, is_of_crowd: false });
             }
             let line = state.line(share);
             if line.waiting.len() >= WAITING {
@@ -209,6 +210,11 @@ impl State {
 }
 
 impl Place {
+    /// Whether the request had to wait for others of its line while another line was there.
+    pub fn is_of_crowd(&self) -> bool {
+        self.is_of_crowd
+    }
+
     /// Gives the place away for a while.
     pub fn leave(mut self) -> Option<Absent> {
         let lines = self.lines.clone()?;
@@ -225,7 +231,8 @@ impl Place {
         line.asked_at = Instant::now();
         // More than one, when other lines have ended meanwhile.
         while let Some(next) = state.next(self.share) {
-            let place = Place { lines: Some(lines.clone()), share: self.share };
+            let is_of_crowd = state.lines.len() > 1;
+            let place = Place { lines: Some(lines.clone()), share: self.share, is_of_crowd };
             match next.send(place) {
                 Ok(()) => state.line(self.share).at_work += 1,
                 // It was given up this moment. Its place was never counted, and must not be given back.
@@ -248,7 +255,7 @@ impl Absent {
         let turn = {
             let mut state = self.lines.state();
             if state.enter(self.share) {
-                return Some(Place { lines: Some(self.lines.clone()), share: self.share });
+                return Some(Place { lines: Some(self.lines.clone()), share: self.share, is_of_crowd: false });
             }
             let (sender, turn) = oneshot::channel();
             state.line(self.share).waiting.push_front(sender);
