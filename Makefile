@@ -39,9 +39,9 @@ test: console ## every test: the crates, the service, real guests and clients, T
 	FAULTS_MINUTES=3 cargo test --locked --test faults
 	EFFIGY=$(abspath $(TARGET))/debug/effigy scripts/conformance.sh tempest.api.image
 	@scripts/console.sh check
-	EFFIGY=$(abspath $(TARGET))/debug/effigy scripts/console.sh test
+	EFFIGY=$(abspath $(TARGET))/debug/effigy scripts/console.sh test --grep-invert @long
 
-console-test: console ## the console alone in a browser, with real guests
+console-test: console ## the console alone in a browser, with real guests; also the long sweeps, and Firefox
 	@scripts/install.sh build run guests browser
 	@scripts/console.sh check
 	cargo build --locked

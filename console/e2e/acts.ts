@@ -9,6 +9,23 @@ interface Cloud extends Furnished {
   service: Service
 }
 
+interface Noting {
+  presses: string[]
+}
+
+/** The page's last presses, and what each of them met: a press that does nothing has its reason there. */
+function notePresses() {
+  const presses: string[] = []
+  Object.assign(globalThis, { presses } satisfies Noting)
+  const note = (event: Event) => {
+    const { tagName, className } = event.target as Element
+    const { clientX = 0, clientY = 0 } = event as MouseEvent
+    presses.push(`${Math.round(event.timeStamp)} ms: ${event.type} at ${clientX},${clientY} on ${tagName} ${className}`.slice(0, 160))
+    presses.splice(0, presses.length - 60)
+  }
+  for (const kind of ['mousedown', 'mouseup', 'click', 'keydown']) addEventListener(kind, note, true)
+}
+
 /** One furnished service for all claims that need no other. */
 export const test = base.extend<object, { cloud: Cloud }>({
   // A claim that fails tells with its picture what the page met on the way there.
@@ -18,8 +35,11 @@ export const test = base.extend<object, { cloud: Cloud }>({
     page.on('response', (answer) => answer.status() >= 400 && met.push(`${answer.request().method()} ${answer.url()}: ${answer.status()}`))
     page.on('pageerror', (error) => met.push(String(error)))
     page.on('console', (line) => line.type() === 'error' && met.push(line.text()))
+    await page.addInitScript(notePresses)
     await use(page)
-    if (info.status !== info.expectedStatus) await info.attach('met', { body: [page.url(), ...met].join('\n'), contentType: 'text/plain' })
+    if (info.status === info.expectedStatus) return
+    const presses = await page.evaluate(() => (globalThis as unknown as Noting).presses.slice(-24)).catch(() => [])
+    await info.attach('met', { body: [page.url(), ...met, ...presses].join('\n'), contentType: 'text/plain' })
   },
   cloud: [
     async ({}, use) => {

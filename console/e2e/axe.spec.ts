@@ -4,9 +4,6 @@ import { additional, expect, findings, row, select, settled, signIn, test } from
 
 const PAGES = ['/', '/api-access', '/instances', '/launch', '/images?kind=public', '/images?kind=private', '/images?kind=shared', '/key-pairs', '/activity', '/flavors', '/host', '/projects', '/users', '/audit', '/images?kind=all', '/instances?scope=all', '/images/00000000-0000-4000-8000-000000000000']
 
-/** Nothing moves from the first page on: a change of that would mount everything anew. */
-test.use({ contextOptions: { reducedMotion: 'reduce' } })
-
 /** The admin's own project has something for the pages to show: an instance that runs, and its image. */
 test.beforeAll(async ({ cloud }) => {
   const { service, admin, image } = cloud
@@ -50,7 +47,7 @@ test('no page has anything serious for axe, light or dark', async ({ page, cloud
   }
 })
 
-test('no dialog and no menu has anything serious for axe, light or dark', async ({ page, cloud }) => {
+test('no dialog and no menu has anything serious for axe, light or dark', { tag: '@long' }, async ({ page, cloud }) => {
   const { service, image } = cloud
   await signIn(page, service.url, 'admin', service.adminPassword())
   await select(page, 'axe-1')

@@ -50,7 +50,7 @@ class Person {
   }
 }
 
-test('the whole guide in Firefox', async ({ cloud }) => {
+test('the whole guide in Firefox', { tag: '@long' }, async ({ cloud }) => {
   test.setTimeout(400_000)
   const firefox = await puppeteer.launch({ browser: 'firefox', executablePath, headless: true })
   try {

@@ -112,7 +112,7 @@ test('lineage and storage are pictures, whose images are links for the keyboard'
   await expect(page.getByRole('region', { name: 'Images made from it' }).getByRole('link', { name: 'child' })).toBeVisible()
 })
 
-test('no part of an image’s page is wider than its window, or has anything serious for axe', async ({ page, cloud }) => {
+test('no part of an image’s page is wider than its window, or has anything serious for axe', { tag: '@long' }, async ({ page, cloud }) => {
   test.setTimeout(400_000)
   const { service } = cloud
   const token = await service.alice()

@@ -1,5 +1,7 @@
 import { expect, select, signIn, test, to } from './acts'
 
+test.use({ contextOptions: { reducedMotion: 'no-preference' } })
+
 // A press that begins on a button which still grows or slides ends beside it, and the browser makes no click of it.
 test('a dialog and a menu appear where they stay', async ({ page, cloud }) => {
   const { service } = cloud

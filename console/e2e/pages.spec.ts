@@ -81,7 +81,7 @@ test.afterAll(async ({ cloud }) => {
 })
 
 for (const [language, locale, words] of [['en', 'en-US', en], ['ko', 'ko-KR', ko], ['ja', 'ja-JP', ja]] as const) {
-  test(`every page speaks ${language} alone, fits its window, and no word is broken or cut off`, async ({ browser, cloud }) => {
+  test(`every page speaks ${language} alone, fits its window, and no word is broken or cut off`, { tag: language === 'en' ? [] : '@long' }, async ({ browser, cloud }) => {
     const page = await signInAs(browser, cloud.service, locale)
     // The pointer rests where nothing opens a tip.
     await page.mouse.move(0, 0)

@@ -7,7 +7,10 @@ export default class Reasons implements Reporter {
 
   onTestEnd(test: TestCase, { status, errors, attachments }: TestResult) {
     if (status === test.expectedStatus || status === 'skipped') return
-    const reasons = errors.map(({ message }) => stripVTControlCharacters(message ?? '').split('\n').filter((line) => line.trim() !== '').slice(0, 12).join('\n    '))
+    const reasons = errors.map(({ message, location }) => {
+      const lines = stripVTControlCharacters(message ?? '').split('\n').filter((line) => line.trim() !== '')
+      return [`at line ${location?.line}`, ...lines.slice(0, 12)].join('\n    ')
+    })
     const met = attachments.filter(({ name }) => name === 'met').map(({ body }) => body?.toString() ?? '')
     this.reasons.push(`${test.title}\n    ${[...reasons, ...met].join('\n    ')}`)
   }
