@@ -82,6 +82,7 @@ for purpose in "$@"; do
         need python3 program python3
         need zstd program zstd
         need xz-utils program xz
+        need bzip2 program bzip2
         need strace program strace
         ;;
     openstack)

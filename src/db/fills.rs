@@ -407,7 +407,8 @@ async fn finish(write: &mut Write, id: ImageId, held: &Held, done: Done<'_>, lim
     }
 }
 
-/// saving or importing -> active. No other statement of the program makes an image active.
+/// saving or importing -> active. No other statement of the program makes an image active. A file that came compressed
+/// was unpacked on its way.
 async fn set_active(write: &mut Write, id: ImageId, saved: &Saved) -> Result<()> {
     // Or a sweep that gave a session up could take its chunks.
     for hold in &saved.holds {
@@ -417,6 +418,7 @@ async fn set_active(write: &mut Write, id: ImageId, saved: &Saved) -> Result<()>
         "update images set status = 'active', progress = null, reason = null, size_bytes = $2, disk_bytes = $3, \
          checksum = $4, os_hash = $5, file_root = $6, disk_root = $7, rendering = $8, stored_bytes = $9, \
          checked_by = $10, updated_ms = $11, charged_bytes = $12, stores = $13, revision = revision + 1, \
+         container_format = case container_format when 'compressed' then 'bare' else container_format end, \
          import_task = null, failed_import = case when importing_to is null then null else $14 end, \
          importing_to = case when importing_to is null then null else '' end where id = $1",
         id,

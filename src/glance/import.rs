@@ -35,7 +35,7 @@ use crate::{
     error::Error,
     identity::{Caller, DEFAULT_DOMAIN, ProjectRef},
     ids::{ImageId, ProjectId},
-    images::{Change, Declared, Image, Images, MemberStatus, Status, Visibility},
+    images::{Change, Declared, Image, Images, MemberStatus, PACKED, Status, Visibility},
 };
 
 /// Bytes that are read and written at a time.
@@ -269,6 +269,11 @@ impl Import<'_> {
     /// Fetches an image's file, and uploads it here. How many bytes it has.
     async fn fill(&self, folder: &Folder, there: &Foreign, here: &Image, place: &Place) -> Result<u64, Trouble> {
         self.images.check_formats(here)?;
+        if here.container_format.as_deref() == Some(PACKED) {
+            let why =
+                "it is compressed, and an image that is brought over keeps the bytes that it has: unpack it in Glance";
+            return Err(Trouble::Image(why.into()));
+        }
         let size_bytes = there.size_bytes.ok_or_else(|| Trouble::Image("Glance does not know its size".into()))?;
         let part = folder.part(there.id);
         // Nobody could tell whether the bytes of another run are still those of this file.

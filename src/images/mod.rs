@@ -74,7 +74,8 @@ pub use crate::model::{
     task::{ImageTask, TaskOrder},
 };
 pub use fill::{
-    CaptureOf, Changed, Changes, Cleanable, Declared, Fill, Filled, ImportImage, METHODS, PROGRESS_INTERVAL, Targets,
+    CaptureOf, Changed, Changes, Cleanable, Declared, Fill, Filled, ImportImage, METHODS, PACKED, PROGRESS_INTERVAL,
+    Targets,
 };
 pub use launch::LaunchSource;
 pub use patch::Change;
@@ -108,6 +109,7 @@ struct Inner {
     /// The tokens that imports from another Glance show it, until they end. They are kept nowhere else.
     remote_tokens: Mutex<HashMap<JobId, String>>,
     uploads: Arc<Semaphore>,
+    unpackings: Arc<Semaphore>,
     counting: Semaphore,
     /// The fills under way, and the ends of dropped ones.
     fills: TaskTracker,
@@ -144,6 +146,7 @@ impl Images {
             identity,
             queue,
             uploads: Arc::new(Semaphore::new(settings.images.max_uploads)),
+            unpackings: Arc::new(Semaphore::new(fill::UNPACKINGS_AT_ONCE)),
             counting: Semaphore::new(COUNTS_AT_ONCE),
             pace: fill::Pace {
                 min_bytes_a_second: settings.images.min_upload_rate,

@@ -61,8 +61,8 @@ pub async fn disk_of(session: &Session, file: &Reader, format: Format) -> Result
     }
 }
 
-/// A refusal in the words of the service; a failed read is not one.
-pub(super) fn refused(rejection: Rejection) -> Error {
+/// The refusal as an error: `Refused` with the rule's word, or `Unavailable` where the bytes cannot be read now.
+pub(crate) fn refused(rejection: Rejection) -> Error {
     let Rejection { rule, offset, message, remedy } = rejection;
     if rule == Rule::Unreadable {
         return Error::Unavailable(format!("The image cannot be judged now: {message}."));

@@ -238,7 +238,7 @@ export const offeredQuery = queryOptions({
 export interface NewImage {
   name: string
   disk_format: string
-  container_format: 'bare'
+  container_format: 'bare' | 'compressed'
   min_disk?: number
   min_ram?: number
   os_distro?: string

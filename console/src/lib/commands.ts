@@ -1,5 +1,6 @@
 // The console's actions as commands and as Terraform. Text that a person typed is quoted, and nothing in it is special.
 import type { Launch } from '../api/instances'
+import type { Container } from './formats'
 
 /** A word for a POSIX shell. */
 export const shellWord = (text: string) =>
@@ -39,11 +40,16 @@ export function launchAsTerraform(launch: Launch, hasUserData: boolean): string 
 export interface NewFrom {
   name: string
   disk_format: string
+  container: Container
   /** Another than the default one. */
   store?: string
 }
 
-const format = (of: string) => `--disk-format ${shellWord(of)} --container-format bare`
+const format = ({ disk_format, container }: NewFrom) => `--disk-format ${shellWord(disk_format)} --container-format ${container}`
+
+/** For a compressed file: `openstack` has a list of container formats, and this is not in it. */
+const glance = (command: string, from: NewFrom, ...more: string[]) =>
+  [`# pip install python-glanceclient\nglance ${command}`, `--name ${shellWord(from.name)}`, format(from), ...more].join(' \\\n    ')
 
 /** For a record that waits for its file. */
 export const uploadAgainAsCommand = ({ id, file, store }: { id: string; file: string; store?: string }) => {
@@ -52,18 +58,27 @@ export const uploadAgainAsCommand = ({ id, file, store }: { id: string; file: st
 }
 
 /** The client names a store only when it imports. */
-export const uploadAsCommand = ({ file, name, disk_format, store }: NewFrom & { file: string }) => {
-  const create = `openstack image create ${shellWord(name)} \\\n    ${format(disk_format)}`
-  const from = `--progress --file ${shellWord(file)}`
-  if (!store) return `${create} \\\n    ${from}`
-  return `${create}\nopenstack image stage ${shellWord(name)} \\\n    ${from}\nopenstack image import ${shellWord(name)} \\\n    --method glance-direct \\\n    --store ${shellWord(store)}`
+export const uploadAsCommand = ({ file, ...from }: NewFrom & { file: string }) => {
+  const { name, store } = from
+  if (from.container === 'compressed') return glance('image-create', from, `--progress --file ${shellWord(file)}`, ...(store ? [`--store ${shellWord(store)}`] : []))
+  const create = `openstack image create ${shellWord(name)} \\\n    ${format(from)}`
+  const sent = `--progress --file ${shellWord(file)}`
+  if (!store) return `${create} \\\n    ${sent}`
+  return `${create}\nopenstack image stage ${shellWord(name)} \\\n    ${sent}\nopenstack image import ${shellWord(name)} \\\n    --method glance-direct \\\n    --store ${shellWord(store)}`
 }
 
-export const importAsCommand = ({ uri, name, disk_format, store }: NewFrom & { uri: string }) =>
-  // By its id: another image may have the name. And the client takes an input that is no terminal for the file.
-  `IMAGE=$(openstack image create ${shellWord(name)} \\\n    ${format(disk_format)} -f value -c id </dev/tty)\n` +
-  `openstack image import "$IMAGE" \\\n    --method web-download \\\n    --uri ${shellWord(uri)}` +
-  (store ? ` \\\n    --store ${shellWord(store)}` : '')
+export const importAsCommand = ({ uri, ...from }: NewFrom & { uri: string }) => {
+  // These clients take an input that is no terminal for the file.
+  const { name, store } = from
+  const source = `--uri ${shellWord(uri)}`
+  if (from.container === 'compressed') return glance('image-create-via-import', from, '--import-method web-download', source, ...(store ? [`--store ${shellWord(store)}`] : []), '</dev/tty')
+  return (
+    // By its id: another image may have the name.
+    `IMAGE=$(openstack image create ${shellWord(name)} \\\n    ${format(from)} -f value -c id </dev/tty)\n` +
+    `openstack image import "$IMAGE" \\\n    --method web-download \\\n    ${source}` +
+    (store ? ` \\\n    --store ${shellWord(store)}` : '')
+  )
+}
 
 /** The stores come last: the client takes every word after --store for one. */
 export const copyAsCommand = (image: string, stores: string[]) =>
@@ -72,13 +87,18 @@ export const copyAsCommand = (image: string, stores: string[]) =>
 export const removeFromStoreAsCommand = (image: string, store: string) =>
   `openstack image delete ${shellWord(image)} \\\n    --store ${shellWord(store)}`
 
-export const importAsTerraform = ({ uri, name, disk_format }: NewFrom & { uri: string }) =>
+export const importAsTerraform = ({ uri, name, disk_format, container }: NewFrom & { uri: string }) =>
   `resource "openstack_images_image_v2" "${labelOf(name, 'image_')}" {
   name             = ${terraformString(name)}
   image_source_url = ${terraformString(uri)}
   web_download     = true
   disk_format      = ${terraformString(disk_format)}
-  container_format = "bare"
+  container_format = ${terraformString(container)}${container === 'bare' ? '' : `
+
+  # It is bare once it is unpacked.
+  lifecycle {
+    ignore_changes = [container_format]
+  }`}
 }`
 
 export const createImageAsCommand = (instance: string, name: string) =>

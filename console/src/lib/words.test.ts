@@ -5,7 +5,7 @@ import { messageOf, warningOf } from '../api/errors'
 import { findings } from '../locales/findings.en'
 import { bytes } from './bytes'
 import { copyAsCommand, importAsCommand, importAsTerraform, launchAsCommand, launchAsTerraform, removeFromStoreAsCommand, shareAsCommand, shareAsTerraform, shellWord, statementCommand, terraformString, uploadAsCommand } from './commands'
-import { formatOf, nameOf } from './formats'
+import { containerOf, formatOf, nameOf } from './formats'
 import { plainText, visible } from './text'
 import { ago } from './time'
 
@@ -59,17 +59,22 @@ test('ages are told in the person’s language', () => {
 })
 
 test('uploading, importing and sharing are commands with inert words', () => {
-  const odd = { name: "$(id) '", disk_format: 'raw' }
+  const odd = { name: "$(id) '", disk_format: 'raw', container: 'bare' as const }
   expect(uploadAsCommand({ ...odd, file: 'a b.raw' })).toContain("create '$(id) '\\''' ")
   expect(uploadAsCommand({ ...odd, file: 'a b.raw' })).toContain("--file 'a b.raw'")
   expect(importAsCommand({ ...odd, uri: 'https://x/?a=$(id)' })).toContain("--uri 'https://x/?a=$(id)'")
   expect(importAsTerraform({ ...odd, name: '${x}', uri: 'https://x/' })).toContain('name             = "$${x}"')
+  const packed = { ...odd, container: 'compressed' as const }
+  const commands = [uploadAsCommand({ ...packed, file: 'a.raw.xz' }), importAsCommand({ ...packed, uri: 'https://x/' })]
+  for (const command of commands) expect(command).toMatch(/\nglance image-create.*--name '\$\(id\).*--container-format compressed/s)
+  expect(importAsTerraform({ ...packed, uri: 'https://x/' })).toContain('ignore_changes = [container_format]')
+  expect(importAsTerraform({ ...odd, uri: 'https://x/' })).not.toContain('lifecycle')
   expect(shareAsCommand('I', ['a'], ['b']).split('\n').filter((line) => line.startsWith('openstack'))).toEqual(['openstack image add project \\', 'openstack image remove project \\'])
   expect(shareAsTerraform('I', ['0a'])).toContain('"project_0a"')
 })
 
 test('another store than the default one is named where the client has a word for it', () => {
-  const plain = { name: 'a', disk_format: 'raw' }
+  const plain = { name: 'a', disk_format: 'raw', container: 'bare' as const }
   const lines = uploadAsCommand({ ...plain, file: 'a.raw', store: 'archive' }).split('\n').filter((line) => line.startsWith('openstack'))
   expect(lines).toEqual(['openstack image create a \\', 'openstack image stage a \\', 'openstack image import a \\'])
   expect(importAsCommand({ ...plain, uri: 'https://x/', store: 'archive' })).toMatch(/--uri https:\/\/x\/ \\\n    --store archive$/)
@@ -80,6 +85,10 @@ test('another store than the default one is named where the client has a word fo
 
 test('a file’s name tells its format and a name', () => {
   expect(['a.qcow2', 'https://x/y/b.IMG?z=1', 'c.vpc', 'd'].map(formatOf)).toEqual(['qcow2', 'raw', 'vhd', 'raw'])
+  const packed = ['a.qcow2.xz', 'https://x/y/b.raw.GZ?z=1', 'c.img.zst', 'd.bz2']
+  expect(packed.map(formatOf)).toEqual(['qcow2', 'raw', 'raw', 'raw'])
+  expect(packed.map(nameOf)).toEqual(['a', 'b', 'c', 'd'])
+  expect([...packed, 'a.qcow2', 'xz'].map(containerOf)).toEqual(['compressed', 'compressed', 'compressed', 'compressed', 'bare', 'bare'])
   expect(['a.qcow2', 'https://x/y/debian-13.1.img?z=1'].map(nameOf)).toEqual(['a', 'debian-13.1'])
 })
 

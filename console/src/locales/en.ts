@@ -148,7 +148,7 @@ export const en = {
     pending: 'pending', added: 'Shared with {{project}}', removed: 'No longer shared with {{project}}', failed: '{{project}}: {{error}}', close: 'Close', isNew: 'New', willEnd: 'Will end', moved: '{{project}} will be shared with', movedBack: '{{project}} will not be shared with',
   },
   upload: {
-    title: 'Upload image', submit: 'Upload', choose: 'Choose a file, or drop it here', formatHint: 'Must match the file.',
+    title: 'Upload image', submit: 'Upload', choose: 'Choose a file, or drop it here', formatHint: 'Must match the file.', packed: 'Of the disk inside: the file is unpacked as it is saved.',
     againOf: 'Upload the file of {{name}}', againFormat: 'The file must be a disk in the format {{format}}, as the record says.', tooLarge: 'The file has {{size}}; the quota of this project has {{free}} left.',
     done: '{{name}} is uploaded', failed: '{{name}} could not be uploaded', cancelled: 'The upload of {{name}} was cancelled', cancel: 'Cancel',
   },
@@ -175,7 +175,7 @@ export const en = {
   users: { create: 'Create user', password: 'New password', passwordOf: 'New password of {{name}}', delete: { title: 'Delete user {{name}}?', what: 'Their sessions end at once.', submit: 'Delete' } },
   audit: { empty: 'No events' },
   import: {
-    title: 'Import from URL', submit: 'Import', uri: 'URL', hint: 'Effigy downloads it. Addresses inside this network are refused.', notUrl: 'A URL begins with https:// or http://',
+    title: 'Import from URL', submit: 'Import', uri: 'URL', hint: 'Effigy downloads it. Addresses inside this network are refused.', packed: 'Effigy downloads and unpacks it. Addresses inside this network are refused.', notUrl: 'A URL begins with https:// or http://',
   },
   offered: { failed: 'The offer could not be answered' },
   verification: {

@@ -135,7 +135,7 @@ export const ja: Messages = {
     pending: '承認待ち', added: '{{project}} と共有しました', removed: '{{project}} との共有を終了しました', failed: '{{project}}: {{error}}', close: '閉じる', isNew: '追加', willEnd: '終了予定', moved: '{{project}} を共有先に追加', movedBack: '{{project}} を共有先から除外',
   },
   upload: {
-    title: 'イメージのアップロード', submit: 'アップロード', choose: 'ファイルを選ぶか、ここにドロップしてください', formatHint: 'ファイルの形式と一致している必要があります。', againOf: '{{name}} のファイルをアップロード', againFormat: '登録された形式({{format}})のディスクファイルでなければなりません。', tooLarge: 'ファイルは {{size}} ですが、このプロジェクトの残りの割り当ては {{free}} です。', done: '{{name}} をアップロードしました',
+    title: 'イメージのアップロード', submit: 'アップロード', choose: 'ファイルを選ぶか、ここにドロップしてください', formatHint: 'ファイルの形式と一致している必要があります。', packed: '中のディスクの形式です。ファイルは保存時に展開されます。', againOf: '{{name}} のファイルをアップロード', againFormat: '登録された形式({{format}})のディスクファイルでなければなりません。', tooLarge: 'ファイルは {{size}} ですが、このプロジェクトの残りの割り当ては {{free}} です。', done: '{{name}} をアップロードしました',
     failed: '{{name}} をアップロードできませんでした', cancelled: '{{name}} のアップロードを中止しました', cancel: '中止',
   },
   activity: {
@@ -160,7 +160,7 @@ export const ja: Messages = {
   users: { create: 'ユーザーの作成', password: '新しいパスワード', passwordOf: '{{name}} の新しいパスワード', delete: { title: 'ユーザー {{name}} を削除しますか？', what: 'このユーザーのセッションはすぐに終了します。', submit: '削除' } },
   audit: { empty: '記録はありません' },
   import: {
-    title: 'URL からのインポート', submit: 'インポート', uri: 'URL', hint: 'Effigy がダウンロードします。内部ネットワークのアドレスは拒否されます。', notUrl: 'URL は https:// か http:// で始まります',
+    title: 'URL からのインポート', submit: 'インポート', uri: 'URL', hint: 'Effigy がダウンロードします。内部ネットワークのアドレスは拒否されます。', packed: 'Effigy がダウンロードして展開します。内部ネットワークのアドレスは拒否されます。', notUrl: 'URL は https:// か http:// で始まります',
   },
   offered: { failed: '回答できませんでした' },
   verification: {

@@ -135,7 +135,7 @@ export const ko: Messages = {
     pending: '대기', added: '{{project}}에 공유했습니다', removed: '{{project}} 공유를 해제했습니다', failed: '{{project}}: {{error}}', close: '닫기', isNew: '추가', willEnd: '해제 예정', moved: '{{project}} 공유 목록에 추가', movedBack: '{{project}} 공유 목록에서 제외',
   },
   upload: {
-    title: 'Image 업로드', submit: '업로드', choose: '파일을 선택하거나 여기에 놓으세요', formatHint: '선택한 형식과 파일이 일치해야 합니다.', againOf: '{{name}} 파일 업로드', againFormat: '등록된 형식({{format}})의 디스크 파일이어야 합니다.', tooLarge: '파일 크기는 {{size}}인데 이 프로젝트에 남은 할당량은 {{free}}입니다.', done: '{{name}} 업로드를 마쳤습니다',
+    title: 'Image 업로드', submit: '업로드', choose: '파일을 선택하거나 여기에 놓으세요', formatHint: '선택한 형식과 파일이 일치해야 합니다.', packed: '안에 든 디스크의 형식입니다. 파일은 저장하면서 압축을 풉니다.', againOf: '{{name}} 파일 업로드', againFormat: '등록된 형식({{format}})의 디스크 파일이어야 합니다.', tooLarge: '파일 크기는 {{size}}인데 이 프로젝트에 남은 할당량은 {{free}}입니다.', done: '{{name}} 업로드를 마쳤습니다',
     failed: '업로드하지 못했습니다: {{name}}', cancelled: '{{name}} 업로드를 취소했습니다', cancel: '취소',
   },
   activity: {
@@ -160,7 +160,7 @@ export const ko: Messages = {
   users: { create: '사용자 생성', password: '새 비밀번호', passwordOf: '{{name}}의 새 비밀번호', delete: { title: '{{name}} 사용자를 삭제하시겠습니까?', what: '이 사용자의 세션이 바로 끝납니다.', submit: '삭제' } },
   audit: { empty: '기록이 없습니다' },
   import: {
-    title: 'URL에서 가져오기', submit: '가져오기', uri: 'URL', hint: '서비스가 직접 내려받습니다. 내부망 주소는 거부됩니다.', notUrl: 'URL은 https:// 또는 http://로 시작합니다',
+    title: 'URL에서 가져오기', submit: '가져오기', uri: 'URL', hint: '서비스가 직접 내려받습니다. 내부망 주소는 거부됩니다.', packed: '서비스가 직접 내려받아 압축을 풉니다. 내부망 주소는 거부됩니다.', notUrl: 'URL은 https:// 또는 http://로 시작합니다',
   },
   offered: { failed: '응답하지 못했습니다' },
   verification: {

@@ -1,4 +1,4 @@
-//! The one layer of compression that a file may be wrapped in: gzip, zstd or xz.
+//! The one layer of compression that a file may be wrapped in: gzip, zstd, xz or bzip2.
 //!
 //! A [`Decoder`] reads compressed bytes from any source and gives the file's, a buffer at a time. It holds one window,
 //! stops at the output's limit, gives up a file that grows or takes time out of all proportion, and refuses one that is
@@ -10,13 +10,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
 use lzma_rust2::XzReader;
 
 use crate::{Rejection, Rule};
 
-/// The window that a decoder may hold: that of `zstd --ultra -22` (2^27), and of `xz -9` twice over.
-const WINDOW_LOG: u32 = 27;
+/// The window that a decoder may hold: that of `xz -9` (2^26). `zstd -19` needs an eighth of it, bzip2 a seventieth.
+const WINDOW_LOG: u32 = 26;
 /// The memory that xz needs beside its window, in KiB. It admits no larger window: the next is half as large again.
 const XZ_OVERHEAD_KIB: u32 = 1024;
 /// Any input may give so many bytes, because disks are mostly empty; each byte of it allows [`MAX_RATIO`] more. Deflate
@@ -38,6 +39,8 @@ pub enum Compression {
     Zstd,
     /// The `.xz` format.
     Xz,
+    /// The `.bz2` format.
+    Bzip2,
 }
 
 impl Compression {
@@ -47,6 +50,7 @@ impl Compression {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
             [0x28, 0xb5, 0x2f, 0xfd, ..] => Some(Self::Zstd),
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Self::Xz),
+            [b'B', b'Z', b'h', b'1'..=b'9', ..] => Some(Self::Bzip2),
             _ => None,
         }
     }
@@ -58,6 +62,7 @@ impl fmt::Display for Compression {
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
             Self::Xz => "xz",
+            Self::Bzip2 => "bzip2",
         })
     }
 }
@@ -81,6 +86,7 @@ enum Inner<R: Read> {
     Gzip(Box<MultiGzDecoder<BufReader<Metered<R>>>>),
     Zstd(Box<zstd::stream::read::Decoder<'static, BufReader<Metered<R>>>>),
     Xz(Box<XzReader<BufReader<Metered<R>>>>),
+    Bzip2(Box<MultiBzDecoder<BufReader<Metered<R>>>>),
 }
 
 impl<R: Read> Decoder<R> {
@@ -103,6 +109,7 @@ impl<R: Read> Decoder<R> {
                 let limit_kib = (1 << (WINDOW_LOG - 10)) + XZ_OVERHEAD_KIB;
                 Inner::Xz(Box::new(XzReader::new_mem_limit(source, true, limit_kib)))
             }
+            Compression::Bzip2 => Inner::Bzip2(Box::new(MultiBzDecoder::new(source))),
         };
         Ok(Self {
             inner,
@@ -175,6 +182,7 @@ impl<R: Read> Decoder<R> {
             Inner::Gzip(decoder) => decoder.read(buf),
             Inner::Zstd(decoder) => decoder.read(buf),
             Inner::Xz(decoder) => decoder.read(buf),
+            Inner::Bzip2(decoder) => decoder.read(buf),
         };
         let len = read.map_err(|error| self.refusal(&error))?;
         if len == 0 && self.input_bytes() == 0 {
@@ -212,7 +220,7 @@ impl<R: Read> Decoder<R> {
         // zstd has no kind for it.
         let needs_memory = error.kind() == io::ErrorKind::OutOfMemory || error.to_string().contains("too much memory");
         match error.kind() {
-            _ if needs_memory => Rejection::new(Rule::UnsupportedFeature, at, "the window is larger than 128 MiB")
+            _ if needs_memory => Rejection::new(Rule::UnsupportedFeature, at, "the window is larger than 64 MiB")
                 .with_remedy("Compress it anew with a smaller window, or send it as it is."),
             io::ErrorKind::UnexpectedEof => Rejection::truncated(at, "the compressed bytes end too early"),
             _ => Rejection::corrupt(at, "the compressed bytes cannot be decoded")

@@ -9,7 +9,7 @@
 //! - [`check`] is the gate: it judges bytes by the format somebody declared for them.
 //! - [`open`] does the same and gives the [`Disk`]: a map from the disk's bytes to places in the file.
 //! - [`qcow2`] has the parts of qcow2 that are more than that: overlays, and writing a disk as a file.
-//! - [`Decoder`] takes the one layer of gzip, zstd or xz off that a file may be wrapped in.
+//! - [`Decoder`] takes the one layer of gzip, zstd, xz or bzip2 off that a file may be wrapped in.
 //!
 //! Bytes are judged by what is declared, never guessed: detection only ever turns a file away.
 

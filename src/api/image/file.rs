@@ -10,6 +10,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use base64::Engine as _;
+use disks::Compression;
 
 use super::{image_id, stores};
 use crate::{
@@ -75,7 +76,7 @@ fn opening(image: &str, headers: &HeaderMap) -> Answer<(ImageId, Declared)> {
         let message = "An image's file is sent with Content-Type application/octet-stream.";
         return Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     }
-    Ok((id, declared(headers)?))
+    Ok((id, Declared { compression: compression(headers)?, ..declared(headers)? }))
 }
 
 /// `GET …/file`
@@ -171,6 +172,24 @@ fn disposition(image: &Image) -> String {
     format!("attachment; filename=\"{plain}.{extension}\"; filename*=UTF-8''{exact}.{extension}")
 }
 
+/// The compression that the body is to be taken out of (RFC 9110, 8.4; xz and bzip2 are no registered codings).
+fn compression(headers: &HeaderMap) -> Answer<Option<Compression>> {
+    let coding = headers.get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap_or("?").trim());
+    match coding.map(str::to_ascii_lowercase).as_deref() {
+        None | Some("" | "identity") => Ok(None),
+        Some("gzip" | "x-gzip") => Ok(Some(Compression::Gzip)),
+        Some("zstd") => Ok(Some(Compression::Zstd)),
+        Some("xz") => Ok(Some(Compression::Xz)),
+        Some("bzip2") => Ok(Some(Compression::Bzip2)),
+        Some(other) => {
+            let message = format!(
+                "The Content-Encoding of a file is gzip, zstd, xz or bzip2, not '{other}': it is then unpacked as it comes."
+            );
+            Err(ApiError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, message))
+        }
+    }
+}
+
 /// The sizes and digests that the headers declare.
 fn declared(headers: &HeaderMap) -> Result<Declared> {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default().trim());
@@ -192,6 +211,7 @@ fn declared(headers: &HeaderMap) -> Result<Declared> {
         size_bytes: length.or(image_size),
         md5: text("content-md5").map(|digest| hex_digest("Content-MD5", digest, 16)).transpose()?,
         sha512: text("content-digest").map(sha512_of).transpose()?.flatten(),
+        compression: None,
         store: stores::header(headers).map(str::to_owned),
         waits_to_be_asked: text("expect").is_some_and(|expect| expect.eq_ignore_ascii_case("100-continue")),
     })

@@ -11,6 +11,7 @@
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
+use disks::Compression;
 use futures::Stream;
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
@@ -21,6 +22,7 @@ use super::{
     gate,
     hash::Hash,
     snapshot,
+    unpack::{PACKED, Pieces},
 };
 use crate::{
     error::{Error, Result},
@@ -37,6 +39,8 @@ pub struct Declared {
     pub size_bytes: Option<u64>,
     pub md5: Option<String>,
     pub sha512: Option<String>,
+    /// The compression that the bytes come in, and are to be taken out of.
+    pub compression: Option<Compression>,
     /// The client sends nothing before it is told to go on (`Expect: 100-continue`).
     pub waits_to_be_asked: bool,
     /// The store it wants them in; `None` for the default one.
@@ -124,7 +128,7 @@ impl Images {
             let message = "The image has no disk_format or no container_format: set both before its file is uploaded.";
             return Err(Error::Invalid(message.into()));
         };
-        if container_format != "bare" {
+        if container_format != "bare" && container_format != PACKED {
             return Err(Error::Refused {
                 rule: "banned_format",
                 message: format!(
@@ -191,8 +195,10 @@ impl Intake {
     ) -> Result<Saved> {
         let (md5, sha512) = (Hash::md5(), Hash::sha512());
         let mut writer = session.chunks.writer();
-        while let Some(piece) = body.next_piece().await? {
-            self.count(fill, &piece, declared).await?;
+        let mut pieces = Pieces::begin(&fill.images, image, declared, body, self.told.is_some()).await?;
+        let declared = pieces.declared();
+        while let Some(piece) = pieces.next().await? {
+            self.count(fill, &piece, &declared).await?;
             tokio::join!(md5.take(&piece), sha512.take(&piece));
             for bytes in piece.iter() {
                 writer.write(bytes.clone()).await?;
@@ -200,7 +206,7 @@ impl Intake {
         }
         let (file, md5, sha512) = tokio::join!(writer.finish(), md5.end(), sha512.end());
         let (file, md5, sha512) = (file?, md5?, sha512?);
-        self.check_declared(declared, &md5, &sha512)?;
+        check_declared(&declared, self.received, &md5, &sha512)?;
         let disk = gate::disk_of(session, image, file, fill.images.0.settings.max_size_bytes).await?;
         if self.is_snapshot {
             fill.images.gate_snapshot(session, image, &disk).await?;
@@ -249,25 +255,32 @@ impl Intake {
         let percent = size_bytes.and_then(|size| (100 * self.received).checked_div(size));
         fill.tell(percent.map(|part| part.min(99) as u8), format!("Copied {} MiB", self.received >> 20)).await
     }
+}
 
-    pub(super) fn check_came(&self, declared: &Declared) -> Result<()> {
-        let came = self.received;
-        match declared.size_bytes.filter(|size| *size != came) {
-            Some(size) => Err(Error::Invalid(format!("{came} bytes were received, but {size} were declared"))),
-            None => Ok(()),
+/// Compares what came with what was declared.
+///
+/// # Errors
+/// `Invalid` with the difference.
+pub(super) fn check_declared(declared: &Declared, came_bytes: u64, md5: &str, sha512: &str) -> Result<()> {
+    check_came(declared, came_bytes)?;
+    for (name, declared, found) in [("MD5", &declared.md5, md5), ("SHA-512", &declared.sha512, sha512)] {
+        if declared.as_ref().is_some_and(|declared| !declared.eq_ignore_ascii_case(found)) {
+            return Err(Error::Invalid(format!(
+                "the {name} of the received bytes is {found}, which is not as declared"
+            )));
         }
     }
+    Ok(())
+}
 
-    fn check_declared(&self, declared: &Declared, md5: &str, sha512: &str) -> Result<()> {
-        self.check_came(declared)?;
-        for (name, declared, found) in [("MD5", &declared.md5, md5), ("SHA-512", &declared.sha512, sha512)] {
-            if declared.as_ref().is_some_and(|declared| !declared.eq_ignore_ascii_case(found)) {
-                return Err(Error::Invalid(format!(
-                    "the {name} of the received bytes is {found}, which is not as declared"
-                )));
-            }
-        }
-        Ok(())
+/// Compares how much came with what was declared.
+///
+/// # Errors
+/// `Invalid` with both.
+pub(super) fn check_came(declared: &Declared, came_bytes: u64) -> Result<()> {
+    match declared.size_bytes.filter(|size| *size != came_bytes) {
+        Some(size) => Err(Error::Invalid(format!("{came_bytes} bytes were received, but {size} were declared"))),
+        None => Ok(()),
     }
 }
 

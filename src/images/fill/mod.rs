@@ -26,6 +26,7 @@ mod snapshot;
 mod source;
 mod stage;
 mod stores;
+mod unpack;
 
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
 pub(super) use self::{
     body::{Pace, Piece},
     hash::Hash,
+    unpack::AT_ONCE as UNPACKINGS_AT_ONCE,
 };
 pub use self::{
     bytes::Declared,
@@ -42,6 +44,7 @@ pub use self::{
     clean::Cleanable,
     import::{ImportImage, METHODS},
     stores::Targets,
+    unpack::PACKED,
 };
 pub(in crate::images) use import::task;
 

@@ -12,10 +12,10 @@ use super::{
     super::Images,
     Fill,
     body::Body,
-    bytes::{Declared, Intake},
+    bytes::{Declared, Intake, check_came},
 };
 use crate::{
-    error::Result,
+    error::{Error, Result},
     identity::Caller,
     ids::ImageId,
     model::{
@@ -35,6 +35,11 @@ impl Images {
         S: Stream<Item = Result<Bytes, E>> + Send + 'static,
         E: fmt::Display,
     {
+        if declared.compression.is_some() {
+            let message = "Staged bytes are kept as they come: stage them without a Content-Encoding, and set container_format \
+                           to compressed.";
+            return Err(Error::Invalid(message.into()));
+        }
         let mut body = Body::new(body, self.0.pace);
         let staged = self.take_in(caller, id, &declared, &mut body).await;
         // A refusal, too, is told after the body was drained.
@@ -92,7 +97,7 @@ impl Intake {
                 writer.write(bytes.clone()).await?;
             }
         }
-        self.check_came(declared)?;
+        check_came(declared, self.received)?;
         let content = writer.finish().await?;
         Ok(StagedBytes { root: content.root.to_string(), bytes: content.size_bytes as i64 })
     }

@@ -11,6 +11,7 @@ mod matrix;
 mod members;
 mod metadefs;
 mod nova;
+mod packed;
 mod patches;
 mod records;
 mod refusals;

@@ -13,7 +13,7 @@ use crate::support::{Answer, Effigy, People, Person, eventually};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A body that is sent piece by piece; it ends when the sender is dropped.
-fn by_hand() -> (UnboundedSender<Result<Bytes, std::io::Error>>, Body) {
+pub(super) fn by_hand() -> (UnboundedSender<Result<Bytes, std::io::Error>>, Body) {
     let (sender, receiver) = unbounded_channel();
     let pieces = futures::stream::unfold(receiver, |mut receiver| async { Some((receiver.recv().await?, receiver)) });
     (sender, Body::wrap_stream(pieces))

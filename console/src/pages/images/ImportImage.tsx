@@ -8,7 +8,7 @@ import { FormDialog } from '../../components/FormDialog'
 import { awaitImage } from '../../components/useOutcomes'
 import { useStores } from '../../components/useStores'
 import { importAsCommand, importAsTerraform } from '../../lib/commands'
-import { formatOf, FORMATS, nameOf } from '../../lib/formats'
+import { containerOf, formatOf, FORMATS, nameOf } from '../../lib/formats'
 import { Commands } from '../../components/Commands'
 import { otherStore, StoreField } from './StoreField'
 
@@ -28,7 +28,7 @@ export function ImportImage({ onClose }: { onClose: () => void }) {
   const typed = Form.useWatch([], form) as Typed | undefined
   const fetch = useMutation({
     mutationFn: async ({ uri, name, disk_format, store }: Typed) => {
-      const { id } = await createImage({ name: name.trim(), disk_format, container_format: 'bare' })
+      const { id } = await createImage({ name: name.trim(), disk_format, container_format: containerOf(uri) })
       try {
         await importFrom(id, uri.trim(), store)
       } catch (error) {
@@ -52,10 +52,10 @@ export function ImportImage({ onClose }: { onClose: () => void }) {
     form.setFieldValue('disk_format', formatOf(uri))
     if (isNameOurs) form.setFieldValue('name', nameOf(uri))
   }
-  const wanted = { uri: typed?.uri?.trim() || 'https://…', name: typed?.name?.trim() || 'my-image', disk_format: typed?.disk_format ?? 'qcow2', store: otherStore(stores, typed?.store) }
+  const wanted = { uri: typed?.uri?.trim() || 'https://…', name: typed?.name?.trim() || 'my-image', disk_format: typed?.disk_format ?? 'qcow2', container: containerOf(typed?.uri ?? ''), store: otherStore(stores, typed?.store) }
   return (
     <FormDialog title={t('import.title')} submit={t('import.submit')} isBusy={fetch.isPending} error={fetch.error} form={form} initialValues={{ disk_format: 'qcow2' }} onChange={changed} onSubmit={(typed) => fetch.mutate(typed)} onClose={onClose} width={560}>
-        <Form.Item name="uri" label={t('import.uri')} extra={t('import.hint')} rules={[{ required: true, message: t('form.required') }, { pattern: /^\s*https?:\/\/\S+\s*$/i, message: t('import.notUrl') }]}>
+        <Form.Item name="uri" label={t('import.uri')} extra={t(wanted.container === 'bare' ? 'import.hint' : 'import.packed')} rules={[{ required: true, message: t('form.required') }, { pattern: /^\s*https?:\/\/\S+\s*$/i, message: t('import.notUrl') }]}>
           <Input autoFocus autoComplete="off" inputMode="url" placeholder="https://cloud.debian.org/…/debian-13-genericcloud-amd64.qcow2" />
         </Form.Item>
         <div style={{ display: 'flex', gap: 12 }}>

@@ -12,7 +12,7 @@ import { UsageBars } from '../../components/UsageBars'
 import { useStores } from '../../components/useStores'
 import { bytes } from '../../lib/bytes'
 import { uploadAgainAsCommand, uploadAsCommand } from '../../lib/commands'
-import { formatOf, FORMATS, nameOf } from '../../lib/formats'
+import { containerOf, formatOf, FORMATS, nameOf } from '../../lib/formats'
 import { otherStore, StoreField } from './StoreField'
 
 interface Typed {
@@ -34,8 +34,9 @@ export function UploadImage({ image, onClose }: { image?: Image; onClose: () => 
   const usage = useQuery(usageQuery).data?.image_bytes
   const [form] = Form.useForm<Typed>()
   const typed = Form.useWatch([], form) as Partial<Typed> | undefined
+  const container = containerOf(file?.name ?? '')
   const create = useMutation({
-    mutationFn: async ({ name, disk_format }: Typed) => image ?? createImage({ name: name.trim(), disk_format, container_format: 'bare' }),
+    mutationFn: async ({ name, disk_format }: Typed) => image ?? createImage({ name: name.trim(), disk_format, container_format: container }),
     onSuccess: ({ id, name }, { store }) => {
       if (file) begin(id, name ?? id, file, store)
       void queries.invalidateQueries({ queryKey: ['images'] })
@@ -55,7 +56,7 @@ export function UploadImage({ image, onClose }: { image?: Image; onClose: () => 
   const store = otherStore(stores, typed?.store)
   const command = image
     ? uploadAgainAsCommand({ id: image.id, file: file?.name ?? 'FILE', store })
-    : uploadAsCommand({ file: file?.name ?? 'FILE', name: typed?.name?.trim() || 'my-image', disk_format: typed?.disk_format ?? 'qcow2', store })
+    : uploadAsCommand({ file: file?.name ?? 'FILE', name: typed?.name?.trim() || 'my-image', disk_format: typed?.disk_format ?? 'qcow2', container, store })
   return (
     <FormDialog
       title={image ? t('upload.againOf', { name: image.name ?? image.id }) : t('upload.title')}
@@ -81,7 +82,7 @@ export function UploadImage({ image, onClose }: { image?: Image; onClose: () => 
           <Form.Item name="name" label={t('form.name')} rules={[{ required: true, whitespace: true, message: t('form.required') }, { max: 255 }]}>
             <Input autoComplete="off" />
           </Form.Item>
-          <Form.Item name="disk_format" label={t('column.format')} extra={t('upload.formatHint')}>
+          <Form.Item name="disk_format" label={t('column.format')} extra={t(container === 'bare' ? 'upload.formatHint' : 'upload.packed')}>
             <Select options={FORMATS.map((value) => ({ value, label: value }))} />
           </Form.Item>
         </>
