@@ -66,7 +66,7 @@ fn meta_data(row: &InstanceRow) -> io::Result<Value> {
         "public_keys": {},
         "keys": [],
     });
-    if let (Some(name), Some(key)) = (&row.make.key_name, &row.make.public_key) {
+    if let (Some(name), Some(key)) = (&row.make.key_name, row.make.public_key.as_deref().map(str::trim)) {
         data["public_keys"] = json!({name: key});
         data["keys"] = json!([{"name": name, "type": "ssh", "data": key}]);
     }

@@ -44,6 +44,18 @@ async fn private_half_made_here_is_that_of_the_public_one() {
 }
 
 #[tokio::test]
+async fn public_key_is_kept_as_it_was_sent() {
+    let effigy = Effigy::start().await;
+    let admin = effigy.admin().await;
+    // Terraform compares it with its file, which ends with a newline.
+    let sent = format!("{PUBLIC_KEY}\n");
+    let body = json!({"keypair": {"name": "from a file", "public_key": sent}});
+    post_at("2.1", &admin, "/os-keypairs", body).await.expect(200);
+    let kept = admin.get("/compute/v2.1/os-keypairs/from%20a%20file").await.expect(200).json();
+    assert_eq!(kept["keypair"]["public_key"], sent);
+}
+
+#[tokio::test]
 async fn forms_follow_the_microversion() {
     let effigy = Effigy::start().await;
     let admin = effigy.admin().await;
