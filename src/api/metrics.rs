@@ -127,6 +127,7 @@ impl Collector for ThisProcess {
         let field = |n: usize| fields.get(n).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
         let seconds = (field(11) + field(12)) as f64 / rustix::param::clock_ticks_per_second() as f64;
         let resident_bytes = field(21) * rustix::param::page_size() as u64;
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(u64::MAX);
         let open_files = std::fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64);
         let cpu = ConstCounter::new(seconds);
         cpu.encode(encoder.encode_descriptor(
@@ -147,6 +148,13 @@ impl Collector for ThisProcess {
         files.encode(encoder.encode_descriptor(
             "process_open_fds",
             "Open file descriptors",
+            None,
+            files.metric_type(),
+        )?)?;
+        let files = ConstGauge::new(limit);
+        files.encode(encoder.encode_descriptor(
+            "process_max_fds",
+            "File descriptors that may be open",
             None,
             files.metric_type(),
         )?)
@@ -268,7 +276,7 @@ async fn lately(rooms: &Rooms) -> Answer<String> {
     Ok(text)
 }
 
-/// Everything measured, in OpenMetrics text.
+/// Everything measured: in OpenMetrics text where that is asked for, else in the text that every scraper reads.
 pub async fn show(State(rooms): State<Api>, headers: HeaderMap) -> Answer<Response> {
     if !rooms.metrics.are_for(&headers) {
         let message =
@@ -279,5 +287,34 @@ pub async fn show(State(rooms): State<Api>, headers: HeaderMap) -> Answer<Respon
     encode_registry(&mut text, &rooms.metrics.0.registry).map_err(Error::internal)?;
     text.push_str(&lately(&rooms).await?);
     encode_eof(&mut text).map_err(Error::internal)?;
-    Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
+    let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (media_type, text) = match accept.contains("application/openmetrics-text") {
+        true => ("application/openmetrics-text; version=1.0.0; charset=utf-8", text),
+        false => ("text/plain; version=0.0.4; charset=utf-8", in_old_text(&text)),
+    };
+    Ok(([(header::CONTENT_TYPE, media_type)], text).into_response())
+}
+
+/// OpenMetrics text in Prometheus's own text format: there a family has the name of its samples, and fewer types.
+fn in_old_text(text: &str) -> String {
+    let mut old = String::with_capacity(text.len());
+    let mut help = "";
+    for line in text.lines() {
+        if let Some(told) = line.strip_prefix("# HELP ") {
+            // The name in it depends on the type, which comes next.
+            help = told.split_once(' ').map_or("", |(_, words)| words);
+        } else if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|told| told.split_once(' ')) {
+            let (ending, kind) = match kind {
+                "counter" => ("_total", "counter"),
+                "info" => ("_info", "gauge"),
+                "unknown" => ("", "untyped"),
+                kind => ("", kind),
+            };
+            old += &format!("# HELP {name}{ending} {help}\n# TYPE {name}{ending} {kind}\n");
+        } else if !line.starts_with('#') {
+            old += line;
+            old.push('\n');
+        }
+    }
+    old
 }

@@ -88,7 +88,37 @@ async fn metrics_count_what_there_is() {
         assert!(metrics.lines().any(|found| found == line), "{line}: {metrics}");
     }
     assert!(metrics.contains(r#"effigy_store_bytes{store="local",state="free"} "#), "{metrics}");
-    assert!(metrics.ends_with("# EOF\n"), "{metrics}");
+}
+
+#[tokio::test]
+async fn metrics_come_in_the_text_that_is_asked_for() {
+    let effigy = Effigy::start().await;
+    let token = std::fs::read_to_string(effigy.data().join("metrics.token")).unwrap();
+    let read = async |accept: &str| {
+        let request = effigy.stranger().request(Method::GET, "/metrics").header("Accept", accept);
+        let answer = Answer::of(request.bearer_auth(token.trim())).await.expect(200);
+        (answer.header("content-type").unwrap_or_default().to_owned(), answer.text())
+    };
+    let (kind, text) = read("application/openmetrics-text;version=1.0.0,text/plain;q=0.5").await;
+    assert!(kind.starts_with("application/openmetrics-text") && text.ends_with("# EOF\n"), "{kind} {text}");
+    assert!(text.contains("# TYPE effigy_build info\n"), "{text}");
+    for accept in ["*/*", "text/plain;version=0.0.4"] {
+        let (kind, text) = read(accept).await;
+        assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
+        assert!(!text.contains("# EOF") && !text.contains("# UNIT"), "{text}");
+        // Each sample is of the family before it, whose type this format knows.
+        let mut family = "";
+        for line in text.lines() {
+            if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|told| told.split_once(' ')) {
+                assert!(["counter", "gauge", "histogram", "untyped"].contains(&kind), "{line}");
+                family = name;
+            } else if !line.starts_with("# HELP ") {
+                assert!(!family.is_empty() && line.starts_with(family), "{line} after {family}");
+            }
+        }
+        assert!(text.contains("# TYPE effigy_http_requests_total counter\n"), "{text}");
+        assert!(text.contains("# TYPE effigy_build_info gauge\neffigy_build_info{version="), "{text}");
+    }
 }
 
 #[tokio::test]
