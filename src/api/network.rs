@@ -14,7 +14,6 @@ use serde_json::{Map, Value, json};
 use super::{
     Api, Rooms,
     caller::Asked,
-    compute::network as one,
     error::{Answer, ApiError},
     links::PublicUrl,
     paging::{Page, Query, no_such_marker},
@@ -22,7 +21,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     identity::{Caller, policy},
-    instances::{Instance, ListInstances, Status},
+    instances::{Instance, ListInstances, Status, network as one},
 };
 
 /// Words of a query that are not filters.

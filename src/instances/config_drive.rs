@@ -9,6 +9,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions};
 use serde_json::{Value, json};
 
+use super::network;
 use crate::model::instance::InstanceRow;
 
 /// The label that cloud-init looks for.
@@ -77,7 +78,7 @@ fn network_data(row: &InstanceRow) -> Value {
     let Some(mac) = &row.make.mac else { return json!({"links": [], "networks": [], "services": []}) };
     json!({
         "links": [{"id": "nic0", "type": "phy", "ethernet_mac_address": mac, "mtu": 1500}],
-        "networks": [{"id": "network0", "link": "nic0", "type": "ipv4_dhcp", "network_id": row.project_id}],
+        "networks": [{"id": "network0", "link": "nic0", "type": "ipv4_dhcp", "network_id": network::ID}],
         "services": [],
     })
 }
@@ -161,5 +162,7 @@ mod tests {
         let mut volume = volume(&row, None).unwrap();
         let network: Value = serde_json::from_slice(&read(&mut volume, "openstack/latest/network_data.json")).unwrap();
         assert_eq!(network["links"], json!([]));
+        row.make.mac = Some("fa:16:3e:00:00:01".into());
+        assert_eq!(network_data(&row)["networks"][0]["network_id"], network::ID);
     }
 }

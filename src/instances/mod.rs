@@ -17,6 +17,7 @@
 
 pub mod flavors;
 pub mod key_pairs;
+pub mod network;
 
 mod accel;
 mod activity;

@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Result},
     identity::policy,
     ids::InstanceId,
+    instances::network,
 };
 
 mod actions;
@@ -31,7 +32,6 @@ mod launch;
 mod limits;
 mod metadata;
 mod microversion;
-pub(crate) mod network;
 mod proxies;
 mod server_filters;
 mod server_view;

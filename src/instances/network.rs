@@ -1,4 +1,4 @@
-//! The one network instances have, as both the Compute and the Network API name it.
+//! The one network instances have, as the Compute and the Network API and the config drive name it.
 
 use uuid::Uuid;
 
