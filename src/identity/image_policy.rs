@@ -75,17 +75,17 @@ pub fn image(caller: &Caller, action: ImageAction, image: ImageFacts) -> Verdict
     use ImageAction::{Change, Decide, Download, Launch, Publish, SeeMembers, Share, Show};
     let works = |role: Role| if role >= Role::Member { Verdict::Allowed } else { Verdict::Forbidden };
     let relation = relation(caller, image);
-    if let Relation::Stranger = relation {
-        return if action == Decide && may_reconsider(caller, image) { Verdict::Allowed } else { Verdict::Hidden };
-    }
-    if let Relation::Admin = relation {
-        return Verdict::Allowed;
+    match relation {
+        Relation::Stranger => return Verdict::Hidden,
+        Relation::Admin => return Verdict::Allowed,
+        Relation::Owner(_) | Relation::Member(..) | Relation::Public(_) => {}
     }
     if image.is_deactivated && matches!(action, Download | Launch) {
         return Verdict::Forbidden;
     }
     match (action, relation) {
         (Show, _) => Verdict::Allowed,
+        (Download | Launch, Relation::Member(MemberStatus::Rejected, _)) => Verdict::Forbidden,
         (Download, Relation::Owner(role) | Relation::Member(_, role) | Relation::Public(role)) => works(role),
         (Launch, Relation::Owner(role) | Relation::Public(role)) => works(role),
         (Launch, Relation::Member(MemberStatus::Accepted, role)) => works(role),
@@ -163,7 +163,7 @@ pub fn seen(caller: &Caller, visibility: Option<PageVisibility>, membership: Mem
     Ok(parts)
 }
 
-/// An image that a project has rejected is hidden from it.
+/// An image that a project has rejected is in none of its lists.
 fn seen_memberships(wanted: Membership) -> &'static [MemberStatus] {
     match wanted {
         Membership::All => &[MemberStatus::Pending, MemberStatus::Accepted],
@@ -262,18 +262,17 @@ impl Verdict {
     }
 }
 
-/// Whether the caller's project has rejected the image, and so may still change its mind. It sees no more of it than that.
-fn may_reconsider(caller: &Caller, image: ImageFacts) -> bool {
-    let is_offered = image.visibility == Visibility::Shared && !image.is_held_back;
-    is_offered && image.membership == Some(MemberStatus::Rejected) && caller.has(Role::Member)
-}
-
 fn relation(caller: &Caller, image: ImageFacts) -> Relation {
     if caller.is_admin() {
         return Relation::Admin;
     }
     let (Some(project), Some(role)) = (&caller.project, caller.role) else { return Relation::Stranger };
-    let seen = seen(caller, Some(PageVisibility::All), Membership::All).unwrap_or_default();
+    let mut seen = seen(caller, Some(PageVisibility::All), Membership::All).unwrap_or_default();
+    if caller.has(Role::Reader) {
+        // It is in no list, and its record and the membership are still shown by their address: a project may change its
+        // mind, and a client that rejects reads what it wrote.
+        seen.push(Part::SharedWith(project.id, &[MemberStatus::Rejected]));
+    }
     if !seen.iter().any(|part| has(part, &image)) {
         return Relation::Stranger;
     }
@@ -332,8 +331,8 @@ mod tests {
         }
         assert_eq!(row(&member, facts(own, Shared, Some(Accepted))), [Y, Y, Y, F, F, F, Y, Y]);
         assert_eq!(row(&member, facts(own, Shared, Some(Pending))), [Y, Y, F, F, F, F, Y, Y]);
-        assert_eq!(row(&member, facts(own, Shared, Some(Rejected))), [H, H, H, H, H, H, H, Y]);
-        assert_eq!(row(&reader, facts(own, Shared, Some(Rejected))), [H; 8]);
+        assert_eq!(row(&member, facts(own, Shared, Some(Rejected))), [Y, F, F, F, F, F, Y, Y]);
+        assert_eq!(row(&reader, facts(own, Shared, Some(Rejected))), [Y, F, F, F, F, F, Y, F]);
         assert_eq!(row(&member, ImageFacts { is_held_back: true, ..facts(own, Shared, Some(Rejected)) }), [H; 8]);
         assert_eq!(row(&reader, facts(own, Shared, Some(Accepted))), [Y, F, F, F, F, F, Y, F]);
         assert_eq!(row(&reader, facts(own, Shared, Some(Pending))), [Y, F, F, F, F, F, Y, F]);
@@ -401,7 +400,10 @@ mod tests {
                         parts.iter().filter(|part| has(part, &image)).count()
                     };
                     let is_shown = super::image(&caller, Show, image) == Y;
-                    assert_eq!(times(Some(PageVisibility::All), Membership::All), usize::from(is_shown), "{image:?}");
+                    // By its address alone.
+                    let is_rejected = visibility == Shared && membership == Some(Rejected) && owner == other;
+                    let is_listed = is_shown && (!is_rejected || role == Role::Admin);
+                    assert_eq!(times(Some(PageVisibility::All), Membership::All), usize::from(is_listed), "{image:?}");
                     for question in &questions {
                         for membership in [&memberships[..], &[Membership::All]].concat() {
                             assert!(times(*question, membership) <= usize::from(is_shown), "{question:?}: {image:?}");

@@ -90,8 +90,11 @@ async fn strangers_decide_for_themselves_in_scope_any() {
     assert_eq!(accepted["status"], "accepted");
     assert_eq!(ids(&bob, "").await, std::slice::from_ref(&id));
 
+    // Out of every list; a client that rejects reads what it wrote, and may change its mind.
     bob.put(&at, json!({"status": "rejected"})).await.expect(200);
-    bob.get(&path(&id)).await.expect(404);
+    bob.get(&path(&id)).await.expect(200);
+    assert_eq!(bob.get(&at).await.expect(200).json()["status"], "rejected");
+    bob.get(&format!("{}/file", path(&id))).await.expect(403);
     assert_eq!(ids(&bob, "?visibility=shared&member_status=all").await, Vec::<String>::new());
     assert_eq!(ids(&bob, "?member_status=rejected").await, Vec::<String>::new());
     // Her own project is accepted at once in this scope, too.
