@@ -3,6 +3,7 @@
 //! A row's state ([`InstanceState`]) is written only by the instance's driver, by compare-and-set; names, labels
 //! and descriptions are written for their owner and never touch the state.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use sqlx::{FromRow, Row as _, any::AnyRow};
 
 use super::{
@@ -17,13 +18,15 @@ use crate::{
     ids::{InstanceId, ProjectId},
     model::{
         action::{ActionRow, History},
-        instance::{Fault, InstanceMake, InstanceRow, InstanceState, Reservation, StateChange, Usage},
+        instance::{
+            Fault, FirstBoot, GuestFile, InstanceMake, InstanceRow, InstanceState, Reservation, StateChange, Usage,
+        },
     },
 };
 
 pub(super) const COLUMNS: &str = "id, project_id, user_id, name, description, hostname, status, task, fault_code, fault_message, \
     fault_ms, image_id, image_name, hardware, inherited, base_root, base_store, base_bytes, disk_bytes, flavor, vcpus, \
-    memory_mib, key_name, public_key, user_data, metadata, tags, mac, forwards, launch_index, reservation_id, number, \
+    memory_mib, key_name, public_key, metadata, tags, mac, forwards, launch_index, reservation_id, number, \
     accel, capture_image, created_ms, updated_ms, launched_ms, terminated_ms, locked, machine";
 
 impl Database {
@@ -35,6 +38,7 @@ impl Database {
     pub async fn add_instances(
         &self,
         reservation: &Reservation,
+        first_boot: &FirstBoot,
         mut make: impl FnMut(u32, u32) -> (InstanceRow, ActionRow),
     ) -> Result<Vec<(InstanceRow, ActionRow)>> {
         let mut write = self.write().await?;
@@ -50,7 +54,7 @@ impl Database {
         for index in 0..count {
             let number = free.next().expect("integers do not end");
             let (row, action) = make(index, number as u32);
-            insert(&mut write, &row).await?;
+            insert(&mut write, &row, first_boot).await?;
             insert_action(&mut write, &action).await?;
             made.push((row, action));
         }
@@ -62,6 +66,12 @@ impl Database {
     pub async fn instance(&self, id: InstanceId) -> Result<Option<InstanceRow>> {
         let text = format!("select {COLUMNS} from instances where id = $1");
         sql!(sqlx::AssertSqlSafe(text), id).row(self).await
+    }
+
+    /// The data for the first boot of an instance; none once it is deleted.
+    pub async fn first_boot(&self, id: InstanceId) -> Result<FirstBoot> {
+        let found: Option<Kept> = sql!("select user_data, files from instances where id = $1", id).row(self).await?;
+        Ok(found.map(|kept| kept.0).unwrap_or_default())
     }
 
     /// Writes a driver's new state where the old one still stands, and with it what that means for the history.
@@ -186,7 +196,8 @@ async fn write_state_with(
     let changed = sqlx::query(
         "update instances set status = $4, task = $5, fault_code = $6, fault_message = $7, fault_ms = $8, \
          accel = $9, forwards = $10, capture_image = $11, launched_ms = $12, terminated_ms = $13, \
-         updated_ms = $14, user_data = case when $4 = 'DELETED' then null else user_data end \
+         updated_ms = $14, user_data = case when $4 = 'DELETED' then null else user_data end, \
+         files = case when $4 = 'DELETED' then null else files end \
          where id = $1 and status = $2 and coalesce(task, '') = $3",
     )
     .bind(id.to_string())
@@ -264,13 +275,29 @@ fn no_room(asked_mib: u64, running_mib: u64, wanted: &Reservation) -> String {
     )
 }
 
-async fn insert(write: &mut Write, row: &InstanceRow) -> Result<()> {
+async fn insert(write: &mut Write, row: &InstanceRow, first_boot: &FirstBoot) -> Result<()> {
     let (make, state) = (&row.make, &row.state);
+    let user_data = first_boot.user_data.as_ref().map(|data| STANDARD.encode(data));
+    let files: Vec<_> = first_boot.files.iter().map(|file| (&file.path, STANDARD.encode(&file.contents))).collect();
+    let files = (!files.is_empty()).then_some(Json(files));
     sql!("insert into instances (id, project_id, user_id, name, description, hostname, status, task, image_id, \
          image_name, hardware, inherited, base_root, base_store, base_bytes, disk_bytes, flavor, vcpus, memory_mib, key_name, \
-         public_key, user_data, metadata, tags, mac, forwards, launch_index, reservation_id, number, created_ms, updated_ms, machine) \
+         public_key, user_data, metadata, tags, mac, forwards, launch_index, reservation_id, number, created_ms, updated_ms, machine, files) \
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-         $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32)", row.id, row.project_id, row.user_id, &row.name, &row.description, &row.hostname, state.status, state.task, make.image, &make.image_name, Json(&make.hardware), Json(&make.inherited), &make.base_root, &make.base_store, make.base_bytes as i64, make.disk_bytes as i64, Json(&make.flavor), i64::from(make.vcpus), make.memory_mib as i64, &make.key_name, &make.public_key, &make.user_data, Json(&row.metadata), Json(&row.tags), &make.mac, Json(&state.forwards), i64::from(make.launch_index), &make.reservation_id, i64::from(row.number), row.created_ms, row.updated_ms, make.machine.as_ref().map(Json)).run(write).await.map(drop)
+         $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)", row.id, row.project_id, row.user_id, &row.name, &row.description, &row.hostname, state.status, state.task, make.image, &make.image_name, Json(&make.hardware), Json(&make.inherited), &make.base_root, &make.base_store, make.base_bytes as i64, make.disk_bytes as i64, Json(&make.flavor), i64::from(make.vcpus), make.memory_mib as i64, &make.key_name, &make.public_key, &user_data, Json(&row.metadata), Json(&row.tags), &make.mac, Json(&state.forwards), i64::from(make.launch_index), &make.reservation_id, i64::from(row.number), row.created_ms, row.updated_ms, make.machine.as_ref().map(Json), files).run(write).await.map(drop)
+}
+
+struct Kept(FirstBoot);
+
+impl FromRow<'_, AnyRow> for Kept {
+    fn from_row(row: &AnyRow) -> sqlx::Result<Kept> {
+        let decoded = |text: String| STANDARD.decode(text).map_err(|error| sqlx::Error::Decode(error.into()));
+        let user_data = row.try_get::<Option<String>, _>("user_data")?.map(decoded).transpose()?;
+        let files = row.try_get::<Option<Json<Vec<(String, String)>>>, _>("files")?.map(|files| files.0);
+        let file = |(path, contents)| Ok(GuestFile { path, contents: decoded(contents)? });
+        let files = files.unwrap_or_default().into_iter().map(file).collect::<sqlx::Result<_>>()?;
+        Ok(Kept(FirstBoot { user_data, files }))
+    }
 }
 
 impl FromRow<'_, AnyRow> for InstanceRow {
@@ -299,7 +326,6 @@ impl FromRow<'_, AnyRow> for InstanceRow {
                 memory_mib: count(row, "memory_mib")?,
                 key_name: row.try_get("key_name")?,
                 public_key: row.try_get("public_key")?,
-                user_data: row.try_get("user_data")?,
                 mac: row.try_get("mac")?,
                 launch_index: count(row, "launch_index")?,
                 reservation_id: row.try_get("reservation_id")?,

@@ -6,11 +6,11 @@
 use std::io::{self, Cursor, Write as _};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use fatfs::{FatType, FileSystem, FormatVolumeOptions, FsOptions};
+use fatfs::{Dir, FatType, FileSystem, FormatVolumeOptions, FsOptions};
 use serde_json::{Value, json};
 
 use super::network;
-use crate::model::instance::InstanceRow;
+use crate::model::instance::{FirstBoot, GuestFile, InstanceRow};
 
 /// The label that cloud-init looks for.
 const LABEL: [u8; 11] = *b"config-2   ";
@@ -22,17 +22,18 @@ const SLACK_BYTES: usize = 256 << 10;
 const SEED_BYTES: usize = 512;
 
 /// The volume of an instance.
-pub(super) fn volume(row: &InstanceRow, user_data: Option<&[u8]>) -> io::Result<Vec<u8>> {
+pub(super) fn volume(row: &InstanceRow, first_boot: &FirstBoot) -> io::Result<Vec<u8>> {
     let mut files = vec![
-        ("meta_data.json", meta_data(row)?.to_string().into_bytes()),
+        ("meta_data.json", meta_data(row, &first_boot.files)?.to_string().into_bytes()),
         ("network_data.json", network_data(row).to_string().into_bytes()),
         ("vendor_data.json", b"{}".to_vec()),
     ];
-    if let Some(data) = user_data {
-        files.push(("user_data", data.to_vec()));
+    if let Some(data) = &first_boot.user_data {
+        files.push(("user_data", data.clone()));
     }
     let bytes: usize = files.iter().map(|(_, bytes)| bytes.len()).sum();
-    let size = (VERSIONS.len() * bytes + SLACK_BYTES).next_multiple_of(64 << 10);
+    let content_bytes: usize = first_boot.files.iter().map(|file| file.contents.len()).sum();
+    let size = (VERSIONS.len() * bytes + content_bytes + SLACK_BYTES).next_multiple_of(64 << 10);
     let mut volume = vec![0; size];
     let options = FormatVolumeOptions::new().volume_label(LABEL).fat_type(FatType::Fat12);
     fatfs::format_volume(Cursor::new(volume.as_mut_slice()), options)?;
@@ -42,16 +43,28 @@ pub(super) fn volume(row: &InstanceRow, user_data: Option<&[u8]>) -> io::Result<
         for version in VERSIONS {
             let folder = openstack.create_dir(version)?;
             for (name, bytes) in &files {
-                let mut file = folder.create_file(name)?;
-                file.write_all(bytes)?;
-                file.flush()?;
+                write(&folder, name, bytes)?;
             }
+        }
+        let contents = openstack.create_dir("content")?;
+        for (index, file) in first_boot.files.iter().enumerate() {
+            write(&contents, &content_name(index), &file.contents)?;
         }
     }
     Ok(volume)
 }
 
-fn meta_data(row: &InstanceRow) -> io::Result<Value> {
+fn write(folder: &Dir<'_, Cursor<&mut [u8]>>, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let mut file = folder.create_file(name)?;
+    file.write_all(bytes)?;
+    file.flush()
+}
+
+fn content_name(index: usize) -> String {
+    format!("{index:04}")
+}
+
+fn meta_data(row: &InstanceRow, files: &[GuestFile]) -> io::Result<Value> {
     let mut seed = [0; SEED_BYTES];
     openssl::rand::rand_bytes(&mut seed).map_err(io::Error::other)?;
     let mut data = json!({
@@ -70,6 +83,10 @@ fn meta_data(row: &InstanceRow) -> io::Result<Value> {
     if let (Some(name), Some(key)) = (&row.make.key_name, row.make.public_key.as_deref().map(str::trim)) {
         data["public_keys"] = json!({name: key});
         data["keys"] = json!([{"name": name, "type": "ssh", "data": key}]);
+    }
+    if !files.is_empty() {
+        let place = |(index, file): (usize, &GuestFile)| json!({"path": file.path, "content_path": format!("/content/{}", content_name(index))});
+        data["files"] = files.iter().enumerate().map(place).collect();
     }
     Ok(data)
 }
@@ -118,7 +135,6 @@ mod tests {
                 memory_mib: 64,
                 key_name: Some("laptop".into()),
                 public_key: Some("ssh-ed25519 AAAA laptop".into()),
-                user_data: None,
                 mac: Some("fa:16:3e:00:00:01".into()),
                 launch_index: 2,
                 reservation_id: "r-1".into(),
@@ -140,9 +156,12 @@ mod tests {
     }
 
     #[test]
-    fn guest_finds_its_name_keys_index_and_user_data_under_both_versions() {
+    fn guest_finds_its_name_keys_index_user_data_and_files_under_both_versions() {
         let data = b"#cloud-config\n".repeat(4000);
-        let mut volume = volume(&row(), Some(&data)).unwrap();
+        let files = vec![GuestFile { path: "/etc/motd".into(), contents: b"hello\n".to_vec() }];
+        let first_boot = FirstBoot { user_data: Some(data.clone()), files };
+        let mut volume = volume(&row(), &first_boot).unwrap();
+        assert_eq!(read(&mut volume, "openstack/content/0000"), b"hello\n");
         for version in VERSIONS {
             let meta = read(&mut volume, &format!("openstack/{version}/meta_data.json"));
             let meta: Value = serde_json::from_slice(&meta).unwrap();
@@ -151,6 +170,7 @@ mod tests {
             assert_eq!(meta["launch_index"], 2);
             assert_eq!(meta["public_keys"]["laptop"], "ssh-ed25519 AAAA laptop");
             assert_eq!(meta["meta"]["role"], "front");
+            assert_eq!(meta["files"], json!([{"path": "/etc/motd", "content_path": "/content/0000"}]));
             assert_eq!(read(&mut volume, &format!("openstack/{version}/user_data")), data);
         }
     }
@@ -159,7 +179,7 @@ mod tests {
     fn instance_without_a_network_is_told_so() {
         let mut row = row();
         row.make.mac = None;
-        let mut volume = volume(&row, None).unwrap();
+        let mut volume = volume(&row, &FirstBoot::default()).unwrap();
         let network: Value = serde_json::from_slice(&read(&mut volume, "openstack/latest/network_data.json")).unwrap();
         assert_eq!(network["links"], json!([]));
         row.make.mac = Some("fa:16:3e:00:00:01".into());

@@ -2,8 +2,6 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-
 use super::{
     hardware::{self, Facts},
     labels,
@@ -20,7 +18,7 @@ use crate::{
         action::ActionRow,
         flavor::Flavor,
         hardware::Hardware,
-        instance::{Inherited, InstanceMake, InstanceRow, InstanceState, Reservation},
+        instance::{FirstBoot, Inherited, InstanceMake, InstanceRow, InstanceState, Reservation},
     },
 };
 
@@ -28,6 +26,10 @@ use crate::{
 const MAX_COUNT: u32 = 1000;
 /// The most bytes of user data (Nova: 65,535 characters of base64).
 const MAX_USER_DATA_BYTES: usize = 65_535 / 4 * 3;
+/// The most files of a guest, and the bytes of the contents and of the path of each (Nova's quotas, by default).
+pub const MAX_FILES: usize = 5;
+pub const MAX_FILE_BYTES: usize = 10_240;
+pub const MAX_FILE_PATH_BYTES: usize = 255;
 /// The image's properties that say what its guest needs or is: an instance keeps them, and so do images made of it.
 const KEPT_PROPERTIES: [&str; 3] = ["hw_", "os_", "architecture"];
 /// The most bytes of those: each instance keeps its own, in its row and in memory.
@@ -77,7 +79,7 @@ pub(super) async fn launch(room: &Arc<Room>, caller: &Caller, wanted: Launch) ->
     let macs = (0..wanted.max_count).map(|_| mac(wanted.nic)).collect::<Result<Vec<_>>>()?;
     let made = room
         .db
-        .add_instances(&reservation, |index, number| {
+        .add_instances(&reservation, &wanted.first_boot, |index, number| {
             make.one(index, number, &reservation_id, macs[index as usize].clone())
         })
         .await?;
@@ -107,10 +109,27 @@ fn check(wanted: &Launch) -> Result<()> {
             "min_count must be at least 1 and at most max_count, and max_count at most {MAX_COUNT}."
         )));
     }
-    if wanted.user_data.as_ref().is_some_and(|data| data.len() > MAX_USER_DATA_BYTES) {
+    check_first_boot(&wanted.first_boot)
+}
+
+fn check_first_boot(FirstBoot { user_data, files }: &FirstBoot) -> Result<()> {
+    if user_data.as_ref().is_some_and(|data| data.len() > MAX_USER_DATA_BYTES) {
         return Err(Error::Invalid(format!("user_data may have at most {MAX_USER_DATA_BYTES} bytes.")));
     }
-    Ok(())
+    // These are quotas in Nova: 403.
+    if files.len() > MAX_FILES || files.iter().any(|file| file.contents.len() > MAX_FILE_BYTES) {
+        return Err(Error::Forbidden(format!(
+            "A guest gets at most {MAX_FILES} files of {MAX_FILE_BYTES} bytes each; give more in user_data."
+        )));
+    }
+    let is_path =
+        |path: &str| !path.is_empty() && path.len() <= MAX_FILE_PATH_BYTES && !path.contains(char::is_control);
+    match files.iter().find(|file| !is_path(&file.path)) {
+        Some(_) => Err(Error::Forbidden(format!(
+            "The path of a file has 1 to {MAX_FILE_PATH_BYTES} bytes, none of them a control character."
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// The size of the new disk: the flavor's, and never less than the image's, unless that is a CD beside it.
@@ -221,7 +240,6 @@ impl Make<'_> {
                 memory_mib: self.flavor.memory_mib,
                 key_name: wanted.key_name.clone(),
                 public_key: self.public_key.clone(),
-                user_data: wanted.user_data.as_ref().map(|data| STANDARD.encode(data)),
                 mac,
                 launch_index: index,
                 reservation_id: reservation_id.to_owned(),

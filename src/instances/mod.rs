@@ -54,6 +54,7 @@ pub use console::Ticket;
 pub use flavors::Flavor;
 pub use host::Host;
 pub use labels::{HostName, MAX_METADATA, Metadata, Tags};
+pub use launch::{MAX_FILE_BYTES, MAX_FILE_PATH_BYTES, MAX_FILES};
 pub use room::Foundations;
 use room::Room;
 use state::Order;

@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::json;
 use tokio::sync::mpsc;
 
@@ -25,7 +24,10 @@ use super::{
 };
 use crate::{
     ids::InstanceId,
-    model::{hardware::Hardware, instance::InstanceRow},
+    model::{
+        hardware::Hardware,
+        instance::{FirstBoot, InstanceRow},
+    },
 };
 
 /// How long QEMU may take from its start to its monitor's greeting; a busy host with emulation takes a second.
@@ -75,7 +77,9 @@ pub(super) async fn start(room: Arc<Room>, row: Arc<InstanceRow>, folder: Arc<Fo
     let hardware = row.make.machine.clone().unwrap_or_else(|| hardware::as_before(&row.make.hardware));
     let files = firmware::files(&room.settings.firmware, hardware.firmware);
     let (lay_row, lay_folder, template) = (row.clone(), folder.clone(), files.clone().map(|files| files.template));
-    let laid = tokio::task::spawn_blocking(move || lay_out(&lay_row, &lay_folder, template.as_deref())).await;
+    let first_boot = room.db.first_boot(row.id).await.map_err(|error| error.to_string())?;
+    let lay_out = move || lay_out(&lay_row, &first_boot, &lay_folder, template.as_deref());
+    let laid = tokio::task::spawn_blocking(lay_out).await;
     laid.map_err(|error| error.to_string())??;
     let parts = Parts { accel, hardware, code: files.map(|files| files.code) };
     // A new disk becomes durable while QEMU comes up, and nobody is told of the machine before both are done.
@@ -183,7 +187,7 @@ pub(super) async fn greet(folder: &Folder) -> Result<(Qmp, mpsc::Receiver<Event>
 
 /// Lays the machine's files out. The disk of a machine that ran is kept; all else is made anew by every start, or where
 /// it is missing.
-fn lay_out(row: &InstanceRow, folder: &Folder, template: Option<&Path>) -> Result<(), String> {
+fn lay_out(row: &InstanceRow, first_boot: &FirstBoot, folder: &Folder, template: Option<&Path>) -> Result<(), String> {
     let in_words = |error: std::io::Error| format!("The instance's files cannot be created: {error}.");
     let overlay = disks::qcow2::create_overlay(row.make.disk_bytes);
     match row.state.launched_ms {
@@ -195,7 +199,7 @@ fn lay_out(row: &InstanceRow, folder: &Folder, template: Option<&Path>) -> Resul
     if let Some(template) = template {
         lay_out_variables(row, folder, template).map_err(in_words)?;
     }
-    lay_out_rest(row, folder).map_err(in_words)
+    lay_out_rest(row, first_boot, folder).map_err(in_words)
 }
 
 /// Lays out the variables of the firmware. Where they are gone or torn, the guest gets new ones and boots from the place
@@ -208,13 +212,11 @@ fn lay_out_variables(row: &InstanceRow, folder: &Folder, template: &Path) -> std
     }
 }
 
-fn lay_out_rest(row: &InstanceRow, folder: &Folder) -> std::io::Result<()> {
+fn lay_out_rest(row: &InstanceRow, first_boot: &FirstBoot, folder: &Folder) -> std::io::Result<()> {
     if !folder.has_for_qemu("console.log", 0)? {
         folder.write_for_qemu("console.log", b"")?;
     }
-    let user_data = row.make.user_data.as_deref().map(|text| STANDARD.decode(text)).transpose();
-    let user_data = user_data.map_err(std::io::Error::other)?;
-    folder.write("config.img", &config_drive::volume(row, user_data.as_deref())?)?;
+    folder.write("config.img", &config_drive::volume(row, first_boot)?)?;
     console::trim(folder.path())
 }
 

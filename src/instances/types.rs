@@ -9,7 +9,7 @@ use super::{
 use crate::ids::{ImageId, InstanceId, ProjectId, UserId};
 pub use crate::model::{
     action::{ActionResult, ActionRow},
-    instance::{Fault, Forward, Lock, Status, TaskState, Usage, UsedInstance},
+    instance::{Fault, FirstBoot, Forward, GuestFile, Lock, Status, TaskState, Usage, UsedInstance},
     instance_list::{Direction, SortKey},
 };
 
@@ -44,8 +44,8 @@ pub struct Launch {
     pub max_count: u32,
     /// The name of the caller's key pair to put into the guests.
     pub key_name: Option<String>,
-    /// Data for the guest's first boot, decoded.
-    pub user_data: Option<Vec<u8>>,
+    /// Its data for their first boot.
+    pub first_boot: FirstBoot,
     /// The user's own key-value pairs.
     pub metadata: Metadata,
     /// The user's own labels.

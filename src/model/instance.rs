@@ -151,13 +151,27 @@ pub struct InstanceMake {
     pub memory_mib: u64,
     pub key_name: Option<String>,
     pub public_key: Option<String>,
-    /// Data for the first boot, base64.
-    pub user_data: Option<String>,
     /// The network card's address; `None`: no network.
     pub mac: Option<String>,
     /// Its place among those of one call.
     pub launch_index: u32,
     pub reservation_id: String,
+}
+
+/// The data of its owner that a guest reads as it first boots. It may have 100 KiB, so that it is read for a start and in no
+/// list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FirstBoot {
+    pub user_data: Option<Vec<u8>>,
+    pub files: Vec<GuestFile>,
+}
+
+/// A file that a guest writes as it first boots.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GuestFile {
+    /// Where the guest puts it.
+    pub path: String,
+    pub contents: Vec<u8>,
 }
 
 /// One instance.

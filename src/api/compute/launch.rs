@@ -12,7 +12,7 @@ use super::{body::Fields, hosts, microversion::Microversion, network, tags};
 use crate::{
     error::{Error, Result},
     ids::ImageId,
-    instances::{HostName, Launch, Metadata, Nic, Tags},
+    instances::{FirstBoot, GuestFile, HostName, Launch, Metadata, Nic, Tags},
 };
 
 /// The longest user data, in base64 (Nova's).
@@ -52,7 +52,7 @@ pub(super) fn read(body: Value, version: Microversion) -> Result<Asked> {
     let hostname = if version.since(90) { fields.text("hostname", 255)?.map(HostName::new).transpose()? } else { None };
     let nic = nic(&mut fields, version)?;
     let key_name = fields.name("key_name")?;
-    let user_data = user_data(&mut fields)?;
+    let first_boot = FirstBoot { user_data: user_data(&mut fields)?, files: files(&mut fields, version)? };
     let wants_reservation = fields.flag("return_reservation_id")?.unwrap_or(false);
     let admin_password = fields.text("adminPass", 255)?.unwrap_or_else(password);
     security_groups(&mut fields)?;
@@ -65,7 +65,7 @@ pub(super) fn read(body: Value, version: Microversion) -> Result<Asked> {
         min_count,
         max_count,
         key_name,
-        user_data,
+        first_boot,
         metadata,
         tags,
         description,
@@ -223,16 +223,42 @@ fn security_groups(fields: &mut Fields) -> Result<()> {
 }
 
 fn user_data(fields: &mut Fields) -> Result<Option<Vec<u8>>> {
-    let Some(mut text) = fields.text("user_data", usize::MAX)? else { return Ok(None) };
-    // Python's encoder breaks lines; Nova takes them.
-    text.retain(|c| !c.is_ascii_whitespace());
+    let Some(text) = fields.text("user_data", usize::MAX)? else { return Ok(None) };
+    let text = without_breaks(text);
     if text.len() > USER_DATA_CHARS {
         return Err(Error::Invalid(format!("user_data is too long: at most {USER_DATA_CHARS} characters of base64.")));
     }
-    match STANDARD.decode(text) {
-        Ok(data) => Ok(Some(data)),
-        Err(_) => Err(Error::Invalid("Invalid user_data: it must be base64 with its padding.".into())),
-    }
+    decoded(text, "user_data").map(Some)
+}
+
+/// The files of `personality`, which Nova has until 2.56.
+fn files(fields: &mut Fields, version: Microversion) -> Result<Vec<GuestFile>> {
+    let wanted = if version.0 <= 56 { "a list of files" } else { "left out from microversion 2.57 on: use user_data" };
+    let files = match fields.take("personality") {
+        None => return Ok(Vec::new()),
+        Some(Value::Array(files)) if version.0 <= 56 => files,
+        Some(value) => return Err(fields.invalid("personality", &value, wanted)),
+    };
+    let file = |file| {
+        let mut file = Fields::of(file, "an entry of personality")?;
+        let path = file.required_text("path", usize::MAX)?;
+        let contents =
+            decoded(without_breaks(file.required_text("contents", usize::MAX)?), "contents of a file of personality")?;
+        file.done()?;
+        Ok(GuestFile { path, contents })
+    };
+    files.into_iter().map(file).collect()
+}
+
+fn decoded(text: String, what: &str) -> Result<Vec<u8>> {
+    let bad = |_| Error::Invalid(format!("Invalid {what}: it must be base64 with its padding."));
+    STANDARD.decode(text).map_err(bad)
+}
+
+/// Base64 in one line: Python's encoder breaks lines, and Nova takes them.
+fn without_breaks(mut text: String) -> String {
+    text.retain(|c| !c.is_ascii_whitespace());
+    text
 }
 
 /// Accepts the fields that change nothing here, and refuses those that ask for something Effigy does not have.
@@ -255,9 +281,6 @@ fn refuse_what_is_not_offered(fields: &mut Fields, version: Microversion) -> Res
     }
     let is_named =
         |value: Option<Value>| value.is_some_and(|value| value.as_array().is_none_or(|list| !list.is_empty()));
-    if version.0 <= 56 && is_named(fields.take("personality")) {
-        return Err(Error::Invalid("Files are not injected into guests; give them in user_data.".into()));
-    }
     if version.since(63) && is_named(fields.take("trusted_image_certificates")) {
         return Err(Error::Invalid("Image signatures are not checked; leave trusted_image_certificates out.".into()));
     }
@@ -313,7 +336,10 @@ mod tests {
         assert_eq!(ask(37, json!({"networks": "auto"})).unwrap().launch.nic, Nic::Auto);
         assert_eq!(ask(1, json!({"networks": [{"uuid": network::ID}]})).unwrap().launch.nic, Nic::Auto);
         assert_eq!(ask(1, json!({"min_count": 2})).unwrap().launch.max_count, 2);
-        assert_eq!(ask(1, json!({"user_data": "aGVs\nbG8="})).unwrap().launch.user_data.unwrap(), b"hello");
+        assert_eq!(ask(1, json!({"user_data": "aGVs\nbG8="})).unwrap().launch.first_boot.user_data.unwrap(), b"hello");
+        let files = json!({"personality": [{"path": "/etc/motd", "contents": "aGVs\nbG8="}]});
+        let hello = GuestFile { path: "/etc/motd".into(), contents: b"hello".to_vec() };
+        assert_eq!(ask(56, files).unwrap().launch.first_boot.files, [hello]);
         let alone = json!({"imageRef": "", "block_device_mapping_v2": [
             {"uuid": IMAGE, "boot_index": "0", "source_type": "image", "destination_type": "local"}]});
         assert_eq!(ask(1, alone).unwrap().launch.image.to_string(), IMAGE);

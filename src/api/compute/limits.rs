@@ -15,7 +15,7 @@ use crate::{
     error::Result,
     identity::{Caller, policy},
     ids::ProjectId,
-    instances::{MAX_METADATA, Usage},
+    instances::{MAX_FILE_BYTES, MAX_FILE_PATH_BYTES, MAX_FILES, MAX_METADATA, Usage},
 };
 
 /// `GET /limits`
@@ -49,7 +49,8 @@ pub(super) async fn limits(Asked { rooms, caller, .. }: Asked, version: Microver
     until(35, &network, json!(0));
     until(35, &["maxSecurityGroups", "totalSecurityGroupsUsed"], json!(1));
     until(38, &["maxImageMeta"], json!(MAX_METADATA));
-    until(56, &["maxPersonality", "maxPersonalitySize"], json!(0));
+    until(56, &["maxPersonality"], json!(MAX_FILES));
+    until(56, &["maxPersonalitySize"], json!(MAX_FILE_BYTES));
     Ok(Json(json!({"limits": {"rate": [], "absolute": absolute}})))
 }
 
@@ -110,8 +111,12 @@ fn quota_set(
         }
     }
     if version.0 <= 56 {
-        for name in ["injected_files", "injected_file_content_bytes", "injected_file_path_bytes"] {
-            add(name, 0, 0);
+        for (name, limit) in [
+            ("injected_files", MAX_FILES),
+            ("injected_file_content_bytes", MAX_FILE_BYTES),
+            ("injected_file_path_bytes", MAX_FILE_PATH_BYTES),
+        ] {
+            add(name, limit as u64, 0);
         }
     }
     set.insert("id".into(), json!(id));

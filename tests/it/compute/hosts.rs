@@ -15,7 +15,8 @@ async fn limits_are_those_of_the_settings_and_shed_what_nova_shed() {
     assert_eq!(first["maxTotalInstances"], 7);
     assert_eq!((&first["maxTotalCores"], &first["maxTotalRAMSize"]), (&json!(8), &json!(900)));
     assert_eq!(first["totalInstancesUsed"], 0);
-    assert!(first["maxTotalFloatingIps"].is_number() && first["maxPersonality"].is_number());
+    assert!(first["maxTotalFloatingIps"].is_number());
+    assert_eq!((&first["maxPersonality"], &first["maxPersonalitySize"]), (&json!(5), &json!(10_240)));
     let last = absolute(get_at("2.96", &admin, "/limits").await);
     assert!(last["maxTotalFloatingIps"].is_null() && last["maxPersonality"].is_null());
 }

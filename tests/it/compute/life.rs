@@ -46,6 +46,38 @@ async fn image_is_cast_of_a_stopped_server_in_both_forms() {
 }
 
 #[tokio::test]
+async fn files_of_a_launch_are_on_its_config_drive() {
+    let effigy = Effigy::with("[instances]\naccel = \"tcg\"\n").await;
+    let People { alice, .. } = effigy.people().await;
+    let image = alice.save_image("micro", "raw", micro_disk("life", 1 << 20)).await;
+    let flavor = alice.flavor("m1.nano").await;
+    let launch = async |version, files: &serde_json::Value| {
+        let server =
+            json!({"name": "a", "imageRef": image, "flavorRef": flavor, "networks": "none", "personality": files});
+        post_at(version, &alice, "/servers", json!({ "server": server })).await
+    };
+    let file = |path: &str, contents: &str| json!({"path": path, "contents": contents});
+    let motd = file("/etc/motd", "R29vZCBt\nb3JuaW5nIQ==");
+    for (files, status) in [
+        (json!(vec![&motd; 6]), 403),
+        (json!([file(&"/".repeat(256), "")]), 403),
+        (json!([file("/a", &"AAAA".repeat(3414))]), 403),
+        (json!([file("/a", "no base64!")]), 400),
+        (json!([{"path": "/a"}]), 400),
+        (json!("/a"), 400),
+    ] {
+        launch("2.56", &files).await.expect(status);
+    }
+    launch("2.57", &json!([motd])).await.expect(400);
+    let id = launch("2.56", &json!([motd])).await.expect(202).string("/server/id");
+    alice.instance_becomes(&id, "ACTIVE").await;
+    let drive = std::fs::read(effigy.data().join("instances").join(id).join("config.img")).unwrap();
+    for part in [&b"Good morning!"[..], br#""content_path":"/content/0000","path":"/etc/motd""#] {
+        assert!(drive.windows(part.len()).any(|found| found == part), "{}", String::from_utf8_lossy(part));
+    }
+}
+
+#[tokio::test]
 async fn an_image_is_its_servers_projects_and_inherits_what_the_owner_said_of_the_base() {
     let effigy = Effigy::with("[instances]\naccel = \"tcg\"\n").await;
     let People { admin, alice, .. } = effigy.people().await;

@@ -7,14 +7,19 @@ use effigy::{
         action::{ActionResult, ActionRow, History},
         flavor::Flavor,
         instance::{
-            Fault, Forward, Inherited, InstanceMake, InstanceRow, InstanceState, InstancesSeen, Lock, Reservation,
-            Status, TaskState, Usage,
+            Fault, FirstBoot, Forward, GuestFile, Inherited, InstanceMake, InstanceRow, InstanceState, InstancesSeen,
+            Lock, Reservation, Status, TaskState, Usage,
         },
         instance_list::{Direction, InstancePage, SortKey},
     },
 };
 
 use super::{Fresh, both};
+
+fn secret() -> FirstBoot {
+    let files = vec![GuestFile { path: "/etc/motd".into(), contents: vec![0, 255] }];
+    FirstBoot { user_data: Some(b"secret".to_vec()), files }
+}
 
 fn instance(project: ProjectId, index: u32, number: u32) -> (InstanceRow, ActionRow) {
     let (id, user) = (InstanceId::new(), UserId::new());
@@ -42,7 +47,6 @@ fn instance(project: ProjectId, index: u32, number: u32) -> (InstanceRow, Action
             memory_mib: 64,
             key_name: None,
             public_key: None,
-            user_data: Some("c2VjcmV0".into()),
             mac: Some("fa:16:3e:00:00:01".into()),
             launch_index: index,
             reservation_id: "r-1".into(),
@@ -77,7 +81,8 @@ fn reservation(project: ProjectId, min: u32, max: u32) -> Reservation {
 async fn row_comes_back_as_written_and_its_state_changes_only_from_the_present_one() {
     for Fresh { name, db, _folder, .. } in both().await {
         let project = ProjectId::new();
-        let made = db.add_instances(&reservation(project, 1, 1), |i, n| instance(project, i, n)).await.unwrap();
+        let made =
+            db.add_instances(&reservation(project, 1, 1), &secret(), |i, n| instance(project, i, n)).await.unwrap();
         let row = &made[0].0;
         let found = db.instance(row.id).await.unwrap().unwrap();
         assert_eq!(
@@ -124,10 +129,10 @@ async fn disks_at_their_full_size_count_in_the_quota_of_instances() {
         let project = ProjectId::new();
         let mut wanted = reservation(project, 1, 5);
         wanted.quota.disk_gib = 3 << 10;
-        let made = db.add_instances(&wanted, |i, n| instance(project, i, n)).await.unwrap();
+        let made = db.add_instances(&wanted, &secret(), |i, n| instance(project, i, n)).await.unwrap();
         assert_eq!(made.len(), 3, "{name}");
         assert_eq!(db.instance_usage(project).await.unwrap().disk_gib, 3 << 10, "{name}");
-        let refused = db.add_instances(&wanted, |i, n| instance(project, i, n)).await.unwrap_err();
+        let refused = db.add_instances(&wanted, &secret(), |i, n| instance(project, i, n)).await.unwrap_err();
         let words = "Quota exceeded for disk: Requested 1024, but already used 3072 of 3072 disk";
         assert_eq!(refused.to_string(), words, "{name}");
     }
@@ -139,9 +144,9 @@ async fn fifty_launches_racing_for_the_last_of_a_quota_never_pass_it() {
         let project = ProjectId::new();
         let launches = (0..50).map(|_| {
             let db = db.clone();
-            tokio::spawn(
-                async move { db.add_instances(&reservation(project, 1, 1), |i, n| instance(project, i, n)).await },
-            )
+            tokio::spawn(async move {
+                db.add_instances(&reservation(project, 1, 1), &secret(), |i, n| instance(project, i, n)).await
+            })
         });
         let (mut made, mut refused) = (0, 0);
         for launch in launches.collect::<Vec<_>>() {
@@ -169,7 +174,8 @@ async fn fifty_launches_racing_for_the_last_of_a_quota_never_pass_it() {
 async fn deleted_instance_gives_its_quota_number_and_root_back_and_keeps_its_history() {
     for Fresh { name, db, _folder, .. } in both().await {
         let project = ProjectId::new();
-        let made = db.add_instances(&reservation(project, 2, 9), |i, n| instance(project, i, n)).await.unwrap();
+        let made =
+            db.add_instances(&reservation(project, 2, 9), &secret(), |i, n| instance(project, i, n)).await.unwrap();
         assert_eq!(made.len(), 5, "{name}: as many as fit");
         assert_eq!(super::images::roots(&db, "local").await, ["ab".repeat(32)], "{name}");
         let (row, mut action) = made[1].clone();
@@ -180,19 +186,16 @@ async fn deleted_instance_gives_its_quota_number_and_root_back_and_keeps_its_his
         let deleted = InstanceState::new(Status::Deleted, None);
         let ends = History::Ends(None);
         db.set_instance_state(row.id, &deleting, &deleted, ends).await.expect(name);
-        let kept = async |id| db.instance(id).await.unwrap().expect("the row").make.user_data;
-        assert_eq!(
-            (kept(row.id).await, kept(made[2].0.id).await),
-            (None, Some("c2VjcmV0".into())),
-            "{name}: user data"
-        );
+        let kept = async |id| db.first_boot(id).await.unwrap();
+        assert_eq!((kept(row.id).await, kept(made[2].0.id).await), (FirstBoot::default(), secret()), "{name}");
         let mut history = db.instance_actions(row.id, 10).await.unwrap();
         history.sort_by(|a, b| a.action.cmp(&b.action));
         let results: Vec<_> = history.iter().map(|a| (a.action.as_str(), a.result)).collect();
         let expected = [("create", Some(ActionResult::Error)), ("delete", Some(ActionResult::Success))];
         assert_eq!(results, expected, "{name}: what had not ended was overtaken");
 
-        let again = db.add_instances(&reservation(project, 1, 1), |i, n| instance(project, i, n)).await.unwrap();
+        let again =
+            db.add_instances(&reservation(project, 1, 1), &secret(), |i, n| instance(project, i, n)).await.unwrap();
         assert_eq!(again[0].0.number, row.number, "{name}");
         assert_eq!(db.instances(None, InstancesSeen::Deleted).await.unwrap().len(), 1, "{name}");
         assert_eq!(db.instances(None, InstancesSeen::ChangedSince(0)).await.unwrap().len(), 6, "{name}");
@@ -206,7 +209,8 @@ async fn every_order_pages_through_every_instance_once() {
         let mut there = Vec::new();
         for project in [ProjectId::new(), ProjectId::new()] {
             let wanted = reservation(project, 5, 5);
-            let made = db.add_instances(&wanted, |i, n| {
+            let first_boot = secret();
+            let made = db.add_instances(&wanted, &first_boot, |i, n| {
                 let (mut row, action) = instance(project, i, n);
                 // Names repeat and their case differs; times repeat.
                 (row.name, row.created_ms) = (["b", "B", "a"][i as usize % 3].into(), i64::from(i / 2));
@@ -252,7 +256,8 @@ async fn page_holds_what_its_filters_say() {
     for Fresh { name, db, _folder, .. } in both().await {
         let project = ProjectId::new();
         let wanted = reservation(project, 3, 3);
-        let made = db.add_instances(&wanted, |i, n| {
+        let first_boot = secret();
+        let made = db.add_instances(&wanted, &first_boot, |i, n| {
             let (mut row, action) = instance(project, i, n);
             row.make.key_name = (i == 0).then(|| "key".into());
             row.make.reservation_id = format!("r-{i}");
@@ -288,7 +293,8 @@ async fn page_holds_what_its_filters_say() {
 async fn instances_that_were_deleted_long_ago_are_forgotten_with_their_history() {
     for Fresh { name, db, _folder, .. } in both().await {
         let project = ProjectId::new();
-        let made = db.add_instances(&reservation(project, 3, 3), |i, n| instance(project, i, n)).await.unwrap();
+        let made =
+            db.add_instances(&reservation(project, 3, 3), &secret(), |i, n| instance(project, i, n)).await.unwrap();
         let deleted = InstanceState::new(Status::Deleted, None);
         for (row, _) in &made[..2] {
             db.set_instance_state(row.id, &row.state, &deleted, History::Ends(None)).await.expect(name);
@@ -309,8 +315,9 @@ async fn instances_that_were_deleted_long_ago_are_forgotten_with_their_history()
 async fn usage_reads_what_lives_and_what_ended_since_in_pages_by_id() {
     for Fresh { name, db, _folder, .. } in both().await {
         let (project, other) = (ProjectId::new(), ProjectId::new());
-        let made = db.add_instances(&reservation(project, 5, 5), |i, n| instance(project, i, n)).await.unwrap();
-        db.add_instances(&reservation(other, 1, 1), |i, n| instance(other, i, n)).await.unwrap();
+        let made =
+            db.add_instances(&reservation(project, 5, 5), &secret(), |i, n| instance(project, i, n)).await.unwrap();
+        db.add_instances(&reservation(other, 1, 1), &secret(), |i, n| instance(other, i, n)).await.unwrap();
         // They were last changed at 1000.
         let before_ms = 1001;
         for (row, _) in &made[..2] {

@@ -324,7 +324,7 @@ pub fn wanted(image: ImageId, count: u32) -> Launch {
         min_count: count,
         max_count: count,
         key_name: None,
-        user_data: None,
+        first_boot: Default::default(),
         metadata: Default::default(),
         tags: Default::default(),
         description: None,
