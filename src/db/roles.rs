@@ -1,6 +1,6 @@
 //! Roles, what they imply, and who was granted which.
 
-use sqlx::FromRow as _;
+use sqlx::{AssertSqlSafe, FromRow as _};
 
 use super::{
     Database, Write,
@@ -57,6 +57,16 @@ impl Database {
     /// Every role a user holds on a target: granted, inherited, through a group, or implied.
     pub(crate) async fn roles_held(&self, user_id: &str, scope: ScopeKind, target_id: &str) -> Result<Vec<RoleRecord>> {
         sql!(HELD, user_id, scope, target_id).rows(self).await
+    }
+
+    /// Whether a user is there and enabled, and so is a project or a domain that it works in, with the domains of both.
+    pub(crate) async fn may_work(&self, user_id: &str, scope: ScopeKind, target_id: &str) -> Result<bool> {
+        let text = "select u.id from users u join domains ud on ud.id = u.domain_id and ud.enabled = 1
+             where u.id = $1 and u.enabled = 1 and ($2 = 'system'
+                or $2 = 'domain' and exists (select 1 from domains where id = $3 and enabled = 1)
+                or $2 = 'project' and exists (select 1 from projects p join domains pd on pd.id = p.domain_id
+                     where p.id = $3 and p.enabled = 1 and pd.enabled = 1))";
+        Ok(!sql!(text, user_id, scope, target_id).column::<String>(self).await?.is_empty())
     }
 
     /// The roles of an application credential, and what they imply.
@@ -211,24 +221,30 @@ pub(super) async fn insert_grant(write: &mut Write, grant: &Grant) -> Result<()>
 /// Ends the tokens that rest on a grant. Application credentials that name the role are dropped with a user's own
 /// grant; one that rests on a group's grant is refused when it is used.
 async fn end_tokens_of(write: &mut Write, grant: &Grant) -> Result<()> {
+    /// The projects that the grant on `$1`, `$2` reaches.
+    const REACHED: &str = "with recursive below (id) as (
+               select id from projects where ($1 = 'below-project' and parent_id = $2)
+                   or ($1 = 'below-domain' and domain_id = $2) or ($1 = 'project' and id = $2)
+               union
+               select p.id from projects p join below b on p.parent_id = b.id and $1 <> 'project'
+           )
+           select id from below";
     if grant.actor_kind == ActorKind::User {
-        let text = "delete from application_credentials where user_id = $1 and id in
-               (select credential_id from application_credential_roles where role_id = $4) and project_id in (
-                  with recursive below (id) as (
-                      select id from projects where ($2 = 'below-project' and parent_id = $3)
-                          or ($2 = 'below-domain' and domain_id = $3) or ($2 = 'project' and id = $3)
-                      union
-                      select p.id from projects p join below b on p.parent_id = b.id and $2 <> 'project'
-                  )
-                  select id from below)";
-        sql!(text, &grant.actor_id, grant.target_kind, &grant.target_id, &grant.role_id).run(write).await?;
+        let text = format!(
+            "delete from application_credentials where user_id = $3 and id in
+               (select credential_id from application_credential_roles where role_id = $4) and project_id in ({REACHED})"
+        );
+        let (kind, target) = (grant.target_kind, &grant.target_id);
+        sql!(AssertSqlSafe(text), kind, target, &grant.actor_id, &grant.role_id).run(write).await?;
     }
-    let text = "delete from tokens where
-           ((scope_kind = $3 and scope_id = $4) or
-            (scope_kind = 'project' and $3 in ('below-project', 'below-domain'))) and
-           (($1 = 'user' and user_id = $2) or
-            ($1 = 'group' and user_id in (select user_id from group_members where group_id = $2)))";
-    sql!(text, grant.actor_kind, &grant.actor_id, grant.target_kind, &grant.target_id).run(write).await.map(drop)
+    let text = format!(
+        "delete from tokens where
+           ((scope_kind = $1 and scope_id = $2) or (scope_kind = 'project' and scope_id in ({REACHED}))) and
+           (($3 = 'user' and user_id = $4) or
+            ($3 = 'group' and user_id in (select user_id from group_members where group_id = $4)))"
+    );
+    let (kind, target) = (grant.target_kind, &grant.target_id);
+    sql!(AssertSqlSafe(text), kind, target, grant.actor_kind, &grant.actor_id).run(write).await.map(drop)
 }
 
 from_row!(RoleRecord { id, name, description, domain_id, options as json });

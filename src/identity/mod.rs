@@ -52,6 +52,7 @@ pub mod groups;
 pub mod image_policy;
 pub mod keystone;
 mod keystone_console;
+pub mod lasting;
 pub mod lines;
 mod options;
 pub mod passwords;
@@ -162,6 +163,11 @@ impl Caller {
             address: None,
             session: None,
         }
+    }
+
+    /// Whether this is [`Caller::operator`].
+    fn is_operator(&self) -> bool {
+        self.user.id == UserId::nil()
     }
 
     /// Whether the caller is the cloud's admin (admin on any project is).

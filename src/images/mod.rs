@@ -52,6 +52,7 @@ use crate::{
         Caller, Identity, ProjectRef,
         audit::Event,
         image_policy::{self, ImageAction, ImageFacts},
+        lasting::RightEnds,
     },
     ids::{ImageId, JobId, ProjectId},
     inspect::Inspector,
@@ -359,6 +360,21 @@ impl Images {
     /// The limits that hold for a project.
     async fn limits_of(&self, project: ProjectId) -> Result<Limits> {
         Ok(self.0.db.own_limits(&project).await?.of_images(self.0.limits))
+    }
+
+    /// The moment when the caller may no longer do this with the image.
+    fn right_ends(&self, caller: &Caller, id: ImageId, action: ImageAction) -> RightEnds {
+        let (images, caller) = (self.clone(), caller.clone());
+        RightEnds::when(move || {
+            let (images, caller) = (images.clone(), caller.clone());
+            async move { images.still_allowed(&caller, id, action).await }
+        })
+    }
+
+    /// Whether the caller may do this with the image as its rights stand now.
+    async fn still_allowed(&self, caller: &Caller, id: ImageId, action: ImageAction) -> Result<()> {
+        let caller = self.0.identity.still(caller).await?;
+        self.allowed(&caller, id, action).await.map(drop)
     }
 
     /// The image, if the caller may do this with it.

@@ -3,12 +3,12 @@
 //! An uploaded file is read from its manifest. A captured image's file nobody uploaded: it is the qcow2 rendering of its
 //! disk, the same bytes every time, whose size is known beforehand and of which any part can be had.
 
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc, task::Poll};
 
 use bytes::Bytes;
 use chunks::Reader;
 use disks::qcow2::{Piece, Rendering};
-use futures::{Stream, StreamExt as _, stream, stream::BoxStream};
+use futures::{FutureExt as _, Stream, StreamExt as _, stream, stream::BoxStream};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -108,8 +108,27 @@ impl Images {
 }
 
 impl File {
+    /// The bytes of a part of the file, for as long as the caller may download it.
+    pub fn stream_to(
+        self,
+        images: &Images,
+        caller: &Caller,
+        range: Range<u64>,
+    ) -> impl Stream<Item = Result<Bytes>> + Send + use<> {
+        let (mut bytes, id) = (self.stream(range), self.image.id);
+        let mut right_ends = images.right_ends(caller, id, ImageAction::Download);
+        // The end of the right comes before the next bytes; nothing is read while the client takes nothing.
+        stream::poll_fn(move |context| match right_ends.poll_unpin(context) {
+            Poll::Ready(error) => {
+                tracing::info!(image.id = %id, "a download of image {id} is broken off: {error}");
+                Poll::Ready(Some(Err(error)))
+            }
+            Poll::Pending => bytes.poll_next_unpin(context),
+        })
+    }
+
     /// The bytes of a part of the file.
-    pub fn stream(&self, range: Range<u64>) -> impl Stream<Item = Result<Bytes>> + Send + use<> {
+    pub fn stream(&self, range: Range<u64>) -> BoxStream<'static, Result<Bytes>> {
         match &self.content {
             Content::Uploaded(file) => file.stream(range).map(|bytes| bytes.map_err(Error::from)).boxed(),
             Content::Rendered(rendering, disk) => rendered(rendering.clone(), disk.clone(), range),

@@ -25,13 +25,13 @@ use tokio::{
         UnixStream,
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
-    time::{Duration, Instant, interval_at, sleep},
+    time::{Duration, Instant, interval_at},
 };
 
 use crate::{
     api::{Api, error::Answer, links::PublicUrl},
     error::Error,
-    identity::lines::Share,
+    identity::{lasting::RightEnds, lines::Share},
     instances::{ConsoleKind, ConsoleToken, Ticket},
 };
 
@@ -41,8 +41,6 @@ const PIECE_BYTES: usize = 32 * 1024;
 const MESSAGE_BYTES: usize = 1 << 20;
 /// How often a silent client is asked whether it is still there; proxies drop what is silent for a minute.
 const PING: Duration = Duration::from_secs(30);
-/// How often the right to an open console is judged again; sessions are believed for about as long.
-const JUDGED: Duration = Duration::from_secs(1);
 
 /// Every URL below `/console`.
 pub(in crate::api) fn routes() -> Router<Api> {
@@ -83,27 +81,22 @@ async fn open(
     let guest = rooms.instances.open_console(&caller, &ticket).await?;
     drop(place);
     tracing::debug!(kind = ?ticket.kind, "a console is opened");
-    let carry = |client| carry(client, guest, right_ends(rooms, ticket));
+    let carry = |client| carry(client, guest, closed(rooms, ticket));
     Ok(upgrade.protocols(["binary"]).max_message_size(MESSAGE_BYTES).on_upgrade(carry))
 }
 
-/// Ends when the caller may no longer have the console. A database that does not answer ends nothing: while it is away,
-/// nobody can take a right away either.
-async fn right_ends(rooms: Api, ticket: Ticket) {
-    loop {
-        sleep(JUDGED).await;
-        let judged = match rooms.identity.again(&ticket.caller).await {
-            Ok(caller) => rooms.instances.may_use_console(&caller, ticket.instance).await,
-            Err(error) => Err(error),
-        };
-        match judged {
-            Ok(()) | Err(Error::Unavailable(_)) => {}
-            Err(error) => {
-                tracing::info!(instance = %ticket.instance, "a console is closed: {error}");
-                return;
-            }
+/// Ends when the caller may no longer have the console: with its session, too.
+async fn closed(rooms: Api, ticket: Ticket) {
+    let instance = ticket.instance;
+    let ends = RightEnds::when(move || {
+        let (rooms, ticket) = (rooms.clone(), ticket.clone());
+        async move {
+            let caller = rooms.identity.again(&ticket.caller).await?;
+            rooms.instances.may_use_console(&caller, ticket.instance).await
         }
-    }
+    });
+    let error = ends.await;
+    tracing::info!(%instance, "a console is closed: {error}");
 }
 
 /// A page of another site must not speak to a console with its visitor's browser.
@@ -136,8 +129,8 @@ fn how_to_connect() -> Response {
 }
 
 /// Carries bytes both ways until one side ends, or the right to do so does.
-async fn carry(mut client: WebSocket, guest: UnixStream, right_ends: impl Future<Output = ()>) {
-    let mut right_ends = pin!(right_ends);
+async fn carry(mut client: WebSocket, guest: UnixStream, closed: impl Future<Output = ()>) {
+    let mut closed = pin!(closed);
     let (mut from_guest, mut to_guest) = guest.into_split();
     let mut ping = interval_at(Instant::now() + PING, PING);
     let mut piece = vec![0; PIECE_BYTES];
@@ -146,7 +139,7 @@ async fn carry(mut client: WebSocket, guest: UnixStream, right_ends: impl Future
         let goes_on = tokio::select! {
             said = from_guest.read(&mut piece) => says(&mut client, &piece, said).await,
             typed = client.recv() => types(&mut to_guest, typed).await,
-            () = &mut right_ends => false,
+            () = &mut closed => false,
             _ = ping.tick() => client.send(Message::Ping(Bytes::new())).await.is_ok(),
         };
         if !goes_on {

@@ -89,18 +89,20 @@ pub(super) async fn download(
         // Glance: an image without bytes yet has a file without content.
         return Ok(StatusCode::NO_CONTENT.into_response());
     };
-    match headers.get(header::RANGE) {
-        None => Ok(answer(StatusCode::OK, &file, 0..file.size_bytes)),
-        Some(range) => match range_of(range, file.size_bytes) {
-            Ok(Some(range)) => Ok(answer(StatusCode::PARTIAL_CONTENT, &file, range)),
-            Ok(None) => Ok(answer(StatusCode::OK, &file, 0..file.size_bytes)),
-            Err(error) => Ok(unsatisfiable(error, file.size_bytes)),
-        },
-    }
+    let size_bytes = file.size_bytes;
+    let (status, range) = match headers.get(header::RANGE).map(|range| range_of(range, size_bytes)) {
+        Some(Ok(Some(range))) => (StatusCode::PARTIAL_CONTENT, range),
+        Some(Ok(None)) | None => (StatusCode::OK, 0..size_bytes),
+        Some(Err(error)) => return Ok(unsatisfiable(error, size_bytes)),
+    };
+    let mut response = head(status, &file, &range);
+    *response.body_mut() = Body::from_stream(file.stream_to(&rooms.images, &caller, range));
+    Ok(response)
 }
 
-fn answer(status: StatusCode, file: &File, range: Range<u64>) -> Response {
-    let mut response = Response::new(Body::from_stream(file.stream(range.clone())));
+/// The answer without its body.
+fn head(status: StatusCode, file: &File, range: &Range<u64>) -> Response {
+    let mut response = Response::default();
     *response.status_mut() = status;
     let headers = response.headers_mut();
     let mut set = |name: header::HeaderName, value: String| {

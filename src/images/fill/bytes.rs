@@ -101,7 +101,7 @@ impl Images {
             let reserved = declared.size_bytes.unwrap_or(RESERVE_STEP_BYTES.min(limits.bytes as u64));
             // The operator brings images from a Glance: those were images there already.
             let is_snapshot = kind == FillKind::Upload && caller.session.is_some() && snapshot::is_one(&image)?;
-            if let Some(fill) = Fill::begin(self, &image, kind, reserved as i64).await? {
+            if let Some(fill) = Fill::begin(self, caller, &image, kind, reserved as i64).await? {
                 let intake = Intake { store, reserved, received: 0, told: None, is_snapshot };
                 return Ok((image, fill, intake, slot));
             }

@@ -52,6 +52,7 @@ use super::{Image, Images};
 use crate::{
     db::now_ms,
     error::{Error, Result},
+    identity::{Caller, image_policy::ImageAction, lasting::ended},
     ids::ImageId,
     model::{
         Step,
@@ -64,8 +65,7 @@ use crate::{
 
 /// A fill without a sign of life for this long is given up.
 const LEASE: Duration = Duration::from_secs(60);
-/// How often a fill shows that it lives: several times a lease, so that one slow statement loses nothing. It is also
-/// how soon an upload notices that its image was deleted.
+/// How often a fill shows that it lives: several times a lease, so that one slow statement loses nothing.
 const RENEWAL: Duration = Duration::from_secs(5);
 /// How long a database that is away is waited for before it is told again that the fill has failed.
 const RETRY: Duration = Duration::from_secs(1);
@@ -74,6 +74,8 @@ const RETRY: Duration = Duration::from_secs(1);
 pub struct Fill {
     images: Images,
     id: ImageId,
+    /// Whose right it rests on; `None` for the service's own work.
+    caller: Option<Caller>,
     lease: Lease,
     /// Whether a job does it, whose next run can go on with it.
     is_of_job: bool,
@@ -92,8 +94,14 @@ impl Fill {
     ///
     /// # Errors
     /// `OverQuota`.
-    async fn begin(images: &Images, image: &Image, kind: FillKind, reserve_bytes: i64) -> Result<Option<Fill>> {
-        let fill = Fill::new(images, image.id, images.0.stop.child_token());
+    async fn begin(
+        images: &Images,
+        caller: &Caller,
+        image: &Image,
+        kind: FillKind,
+        reserve_bytes: i64,
+    ) -> Result<Option<Fill>> {
+        let fill = Fill::new(images, image.id, Some(caller), images.0.stop.child_token());
         let new = NewFill { reserve_bytes, lease: Some(&fill.lease), ..NewFill::of(kind, Target::Known(image)) };
         match images.0.db.begin_fill(new, images.0.limits).await {
             Ok(Step::Done) => Ok(Some(fill)),
@@ -105,11 +113,12 @@ impl Fill {
         }
     }
 
-    fn new(images: &Images, id: ImageId, stop: CancellationToken) -> Fill {
+    fn new(images: &Images, id: ImageId, caller: Option<&Caller>, stop: CancellationToken) -> Fill {
         let lease = Lease { holder: uuid::Uuid::new_v4().to_string(), ms: LEASE.as_millis() as i64 };
         Fill {
             images: images.clone(),
             id,
+            caller: caller.cloned(),
             lease,
             is_of_job: false,
             staged: None,
@@ -119,19 +128,48 @@ impl Fill {
         }
     }
 
-    /// Polls the work for as long as the lease is renewed and the service runs.
+    /// Polls the work for as long as the lease is renewed, its caller has the right to it and the service runs.
     ///
     /// # Errors
-    /// `Unavailable` when the service ends or the fill was lost; `Gone` when the image was deleted.
+    /// `Unavailable` when the service ends or the fill was lost; `Gone` when the image was deleted; `Forbidden` when the
+    /// right to change it has ended.
     pub async fn while_held<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        // A request was judged as it began; a job may have waited for long.
+        if self.is_of_job
+            && let Some(caller) = &self.caller
+            && let Some(error) = ended(self.images.still_allowed(caller, self.id, ImageAction::Change).await)
+        {
+            return Err(self.without_right(error).await);
+        }
         // The work is dropped where it is when one of the others ends first: what it wrote is the sweep's.
         tokio::select! {
             done = work => done,
             lost = self.keep() => Err(self.lost(lost)),
+            error = self.right_ends() => Err(error),
             () = self.stop.cancelled() => {
                 Err(Error::Unavailable("the service is stopping; send the bytes again".into()))
             }
         }
+    }
+
+    /// Waits until the caller may no longer change the image.
+    async fn right_ends(&self) -> Error {
+        let Some(caller) = &self.caller else { return std::future::pending().await };
+        let error = self.images.right_ends(caller, self.id, ImageAction::Change).await;
+        self.without_right(error).await
+    }
+
+    /// The end of a fill whose caller has no right to it any more.
+    async fn without_right(&self, why: Error) -> Error {
+        if let Err(gone @ Error::Gone(_)) = self.signed(&Sign::default()).await {
+            // An image that was deleted is not to be seen either.
+            return gone;
+        }
+        let id = self.id;
+        tracing::info!(image.id = %id, "what was under way into image {id} is given up: {why}");
+        let message =
+            format!("The right to change image {id} ended, and what was under way was given up. Begin again.");
+        Error::Forbidden(message)
     }
 
     /// Renews the lease until the fill is no longer held under it.
@@ -333,7 +371,7 @@ impl Images {
     /// # Errors
     /// `Unavailable` when the database is out of reach.
     pub async fn take_up_fill(&self, id: ImageId, job: &Job) -> Result<Option<Fill>> {
-        let mut fill = Fill::new(self, id, job.stop.clone());
+        let mut fill = Fill::new(self, id, job.caller.as_ref(), job.stop.clone());
         fill.is_of_job = true;
         match self.0.db.take_up_fill(id, job.id, &fill.lease).await {
             Ok(Some(taken)) => {

@@ -6,6 +6,7 @@ mod downloads;
 mod fetches;
 mod formats;
 mod imports;
+mod lasting;
 mod lists;
 mod matrix;
 mod members;

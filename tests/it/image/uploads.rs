@@ -20,7 +20,7 @@ pub(super) fn by_hand() -> (UnboundedSender<Result<Bytes, std::io::Error>>, Body
 }
 
 /// An upload under way, its image saving already.
-async fn begun(
+pub(super) async fn begun(
     person: &Person,
     id: &str,
 ) -> (UnboundedSender<Result<Bytes, std::io::Error>>, tokio::task::JoinHandle<Option<Answer>>) {

@@ -11,8 +11,13 @@ use effigy::{
     config::{self, Config},
     db::Database,
     exports::Exports,
-    identity::{Caller, Identity, ProjectRef, Role, UserRef},
-    ids::{ImageId, InstanceId, ProjectId, UserId},
+    identity::{
+        Caller, Identity, ProjectRef, Role, UserRef,
+        projects::{ListProjects, ProjectFields},
+        roles::{Actor, Target},
+        users::{ListUsers, UserFields},
+    },
+    ids::{ImageId, InstanceId},
     images::{self, Images},
     inspect::{Inspector, SigningKey},
     instances::{Foundations, Instance, Instances, Launch, Nic, Status, flavors::Flavors, key_pairs::KeyPairs},
@@ -82,14 +87,31 @@ pub struct World {
     workers: TaskTracker,
 }
 
-/// A member of a project of its own; the same in every world.
-pub fn alice() -> Caller {
-    let id = "11111111111111111111111111111111";
-    let project: ProjectId = id.parse().unwrap();
-    let user: UserId = id.parse().unwrap();
+/// A member of a project of its own; the same in every world on one folder. Her jobs are asked whether she still is.
+async fn alice(identity: &Identity) -> Caller {
+    let operator = Caller::operator();
+    let wanted = ListProjects { name: Some("web"), limit: 1, ..ListProjects::default() };
+    let project = match identity.projects(&operator, &wanted).await.unwrap().pop() {
+        Some(project) => project,
+        None => {
+            let fields = ProjectFields { name: Some("web".into()), ..ProjectFields::default() };
+            identity.create_project(&operator, fields).await.unwrap()
+        }
+    };
+    let wanted = ListUsers { name: Some("alice"), limit: 1, ..ListUsers::default() };
+    let user = match identity.users(&operator, &wanted).await.unwrap().pop() {
+        Some(user) => user,
+        None => {
+            let fields = UserFields { name: Some("alice".into()), ..UserFields::default() };
+            identity.create_user(&operator, fields).await.unwrap()
+        }
+    };
+    let member = identity.roles(&operator, Some("member"), None).await.unwrap().pop().unwrap();
+    let (actor, target) = (Actor::User(user.id.clone()), Target::Project(project.id.clone()));
+    identity.grant_role(&operator, actor, target, &member.id).await.unwrap();
     Caller {
-        user: UserRef { id: user, name: "alice".into(), domain_id: "default".into() },
-        project: Some(ProjectRef { id: project, name: "web".into(), domain_id: "default".into() }),
+        user: UserRef { id: user.id.parse().unwrap(), name: "alice".into(), domain_id: "default".into() },
+        project: Some(ProjectRef { id: project.id.parse().unwrap(), name: "web".into(), domain_id: "default".into() }),
         role: Some(Role::Member),
         request_id: "req-test".into(),
         address: None,
@@ -137,10 +159,11 @@ impl World {
         });
         let instances = instances.await.unwrap();
         let (stop, workers) = (CancellationToken::new(), TaskTracker::new());
+        let alice = alice(&identity).await;
         let rooms =
             jobs::Rooms { images: images.clone(), instances: instances.clone(), identity, stores: stores.clone() };
         jobs::start(&queue, &rooms, Duration::from_secs(3600), &stop, &workers);
-        World { images, instances, stores, db, folder: folder.to_owned(), alice: alice(), stop, workers }
+        World { images, instances, stores, db, folder: folder.to_owned(), alice, stop, workers }
     }
 
     /// Ends the service cleanly; guests go on.
