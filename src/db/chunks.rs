@@ -307,6 +307,26 @@ impl Index for StoreIndex {
         Ok(lives)
     }
 
+    async fn move_session(&self, session: u64, epoch: u64, pins: &[Digest], unpins: &[Digest]) -> Answer<bool> {
+        let mut write = self.write().await?;
+        let text = "update chunk_sessions set epoch = $3 where store = $1 and id = $2 and ended = 0";
+        let statement = sqlx::query(text).bind(self.number).bind(session as i64).bind(epoch as i64);
+        if statement.execute(&mut *write).await?.rows_affected() == 0 {
+            return Ok(false);
+        }
+        let pin = "insert into chunk_pins (store, session, root) values ($1, $2, $3) \
+                   on conflict (store, session, root) do nothing";
+        let unpin = "delete from chunk_pins where store = $1 and session = $2 and root = $3";
+        for (text, roots) in [(pin, pins), (unpin, unpins)] {
+            for root in roots {
+                let statement = sqlx::query(text).bind(self.number).bind(session as i64);
+                statement.bind(root.as_bytes().to_vec()).execute(&mut *write).await?;
+            }
+        }
+        write.commit().await?;
+        Ok(true)
+    }
+
     async fn end_session(&self, session: u64) -> Answer<()> {
         self.end_sessions_where("id = $2", session as i64).await?;
         Ok(())

@@ -11,14 +11,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::Content;
 use crate::batch::{Prepared, Slot, Workshop, encode_one};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::manifest::{LEAF_CHUNKS, Manifest, encode_leaf, leaf_count};
 use crate::prove::prove;
 use crate::record::Kind;
-use crate::segment::{NewRecord, OpenSegment};
+use crate::segment::{NewRecord, OpenSegment, Room};
+use crate::{CHUNK_BYTES, Content};
 
 /// Full segments of one save that are being synced while it goes on: their pages are the
 /// system's, so this bounds what a crash of the machine costs, not memory.
@@ -30,8 +30,19 @@ const COUNTED_CHUNKS: usize = 1 << 20;
 /// A step of a save.
 pub(crate) enum Step {
     Batch(JoinHandle<Result<Prepared, Error>>),
-    Finish { size_bytes: u64, done: oneshot::Sender<Content> },
+    /// The session moves on: the content so far is made readable, and chunks are claimed for this epoch from now on.
+    MoveOn {
+        epoch: u64,
+        done: oneshot::Sender<SoFar>,
+    },
+    Finish {
+        size_bytes: u64,
+        done: oneshot::Sender<Content>,
+    },
 }
+
+/// The root of what a save has placed so far; `None` while that is nothing but zeroes.
+pub(crate) type SoFar = Result<Option<Digest>, Error>;
 
 /// The content that a patch starts from.
 pub(crate) struct Base {
@@ -47,15 +58,23 @@ pub(crate) struct Builder {
     durable_with: HashMap<u64, Arc<OpenSegment>>,
     seals: VecDeque<JoinHandle<Result<(), Error>>>,
     counted: HashSet<u64>,
-    /// The chunks of the contents that the session has finished.
     finished: Finished,
     stored_bytes: u64,
     further_bytes: u64,
     replaced: Vec<Digest>,
+    /// Whether chunks of the content were lost with their segment.
+    is_lost: bool,
 }
 
-/// The chunks of the contents that a session has finished, as far as they were counted.
-pub(crate) type Finished = Arc<Mutex<HashSet<u64>>>;
+/// The contents that a session has finished.
+pub(crate) type Finished = Arc<Mutex<Contained>>;
+
+#[derive(Default)]
+pub(crate) struct Contained {
+    pub(crate) roots: Vec<Digest>,
+    /// Their chunks, as far as they were counted.
+    counted: HashSet<u64>,
+}
 
 impl Builder {
     pub(crate) fn new(workshop: Workshop, finished: Finished, base: Option<Base>) -> Builder {
@@ -72,6 +91,7 @@ impl Builder {
             finished,
             further_bytes: 0,
             replaced: Vec::new(),
+            is_lost: false,
         }
     }
 
@@ -102,6 +122,17 @@ impl Builder {
         while let Some(step) = given_up.run_until_cancelled(steps.recv()).await.flatten() {
             match step {
                 Step::Batch(batch) => self.take_batch(batch.await??).await?,
+                Step::MoveOn { epoch, done } => {
+                    self.workshop.epoch = epoch;
+                    let so_far = self.so_far().await;
+                    // Told or not: the session stays where it is when it cannot move, and the save goes on.
+                    let goes_on = match &so_far {
+                        Err(error) if self.is_lost || !error.is_passing() => Err(error.clone()),
+                        _ => Ok(()),
+                    };
+                    let _ = done.send(so_far);
+                    goes_on?;
+                }
                 Step::Finish { size_bytes, done } => {
                     let content = self.finish(size_bytes).await?;
                     self.give_back();
@@ -122,7 +153,7 @@ impl Builder {
             .iter()
             .map(|record| (record.entry.header.digest, u64::from(record.entry.header.stored_bytes)))
             .collect();
-        self.append(std::mem::take(&mut batch.bytes), std::mem::take(&mut batch.records)).await?;
+        self.append(std::mem::take(&mut batch.bytes), std::mem::take(&mut batch.records), Room::Beyond).await?;
         for slot in &batch.slots {
             let stored_bytes = lengths.get(&slot.digest).copied().unwrap_or(slot.stored_bytes);
             self.place(Slot { stored_bytes, ..*slot }).await?;
@@ -130,7 +161,7 @@ impl Builder {
         Ok(())
     }
 
-    async fn append(&mut self, bytes: Vec<u8>, records: Vec<NewRecord>) -> Result<(), Error> {
+    async fn append(&mut self, bytes: Vec<u8>, records: Vec<NewRecord>, room: Room) -> Result<(), Error> {
         if records.is_empty() {
             return Ok(());
         }
@@ -142,7 +173,7 @@ impl Builder {
             Some(segment) => segment.clone(),
             None => self.segment.insert(segments.take().await?).clone(),
         };
-        let durable_with = segments.append(&segment, bytes, records, self.workshop.epoch).await?;
+        let durable_with = segments.append(&segment, bytes, records, self.workshop.epoch, room).await?;
         self.durable_with.extend(durable_with.into_iter().map(|segment| (segment.id, segment)));
         Ok(())
     }
@@ -152,13 +183,20 @@ impl Builder {
         if self.seals.len() >= SEALS_AT_ONCE
             && let Some(oldest) = self.seals.pop_front()
         {
-            oldest.await??;
+            self.sealed(oldest).await?;
         }
         // Its seal is its commit.
         self.durable_with.remove(&full.id);
         let segments = self.workshop.segments.clone();
         self.seals.push_back(tokio::spawn(async move { segments.retire(full).await }));
         Ok(())
+    }
+
+    /// Waits for a seal. When it fails, the rows of its chunks are gone with it, and nobody waits for them again.
+    async fn sealed(&mut self, seal: JoinHandle<Result<(), Error>>) -> Result<(), Error> {
+        let done = seal.await.map_err(Error::from).flatten();
+        self.is_lost |= done.is_err();
+        done
     }
 
     async fn place(&mut self, slot: Slot) -> Result<(), Error> {
@@ -190,7 +228,7 @@ impl Builder {
             return;
         }
         self.stored_bytes += slot.stored_bytes;
-        if slot.has_data && !lock(&self.finished).contains(&prefix) {
+        if slot.has_data && !lock(&self.finished).counted.contains(&prefix) {
             self.further_bytes += slot.stored_bytes;
         }
     }
@@ -211,7 +249,7 @@ impl Builder {
         let Some((leaf, chunks)) = self.leaf.take() else { return Ok(()) };
         self.leaves[leaf] = match encode_leaf(&chunks) {
             None => Digest::ZERO,
-            Some(bytes) => self.store(bytes, Kind::Leaf, None).await?,
+            Some(bytes) => self.store(bytes, Kind::Leaf, None, Room::Beyond).await?,
         };
         self.uncount_replaced().await
     }
@@ -229,7 +267,13 @@ impl Builder {
     }
 
     /// Stores a leaf or a root, unless it is there.
-    async fn store(&mut self, bytes: Bytes, kind: Kind, content_bytes: Option<u64>) -> Result<Digest, Error> {
+    async fn store(
+        &mut self,
+        bytes: Bytes,
+        kind: Kind,
+        content_bytes: Option<u64>,
+        room: Room,
+    ) -> Result<Digest, Error> {
         let digest = Digest::of(&bytes);
         let mut known = self.workshop.segments.resolve(self.workshop.epoch, &[digest]).await?;
         prove(&self.workshop.contents, &[Some(bytes.clone())], &mut known).await?;
@@ -243,8 +287,32 @@ impl Builder {
             (out, record)
         };
         let (out, record) = Workshop::run(&self.workshop.contents.cpu, encode).await?;
-        self.append(out, vec![record]).await?;
+        self.append(out, vec![record], room).await?;
         Ok(digest)
+    }
+
+    /// Stores the content of everything placed so far, its last leaf as it is. It may take the reserve for that, as the
+    /// sweep that asks gives back more. The content itself goes on as
+    /// if it had not been asked.
+    async fn so_far(&mut self) -> SoFar {
+        let mut leaves = self.leaves.clone();
+        if let Some((at, bytes)) = self.leaf.as_ref().map(|(at, chunks)| (*at, encode_leaf(chunks))) {
+            leaves[at] = match bytes {
+                None => Digest::ZERO,
+                Some(bytes) => self.store(bytes, Kind::Leaf, None, Room::Reserve).await?,
+            };
+        }
+        if leaves.iter().all(Digest::is_zero) {
+            return Ok(None);
+        }
+        // It may be the whole content, whose root is not stored again.
+        self.uncount_replaced().await?;
+        let size_bytes = leaves.len() as u64 * LEAF_CHUNKS * CHUNK_BYTES as u64;
+        let manifest = Manifest { size_bytes, leaves };
+        self.settle(Settle::Others).await?;
+        let root = self.store(manifest.encode(), Kind::Root, Some(self.stored_bytes), Room::Reserve).await?;
+        self.settle(Settle::All).await?;
+        Ok(Some(root))
     }
 
     async fn finish(&mut self, size_bytes: u64) -> Result<Content, Error> {
@@ -254,22 +322,24 @@ impl Builder {
         // The chunks and leaves in other segments are durable before the root that names them is
         // written. Those in its own segment are published in the root's commit, before it.
         self.settle(Settle::Others).await?;
-        let root = self.store(manifest.encode(), Kind::Root, Some(self.stored_bytes)).await?;
+        let root = self.store(manifest.encode(), Kind::Root, Some(self.stored_bytes), Room::Beyond).await?;
         self.settle(Settle::All).await?;
         let counted = std::mem::take(&mut self.counted);
         let mut finished = lock(&self.finished);
+        finished.roots.push(root);
         // Most sessions have one content: nothing is copied then.
-        match finished.is_empty() {
-            true => *finished = counted,
-            false => finished.extend(counted),
+        match finished.counted.is_empty() {
+            true => finished.counted = counted,
+            false => finished.counted.extend(counted),
         }
+        drop(finished);
         let (stored_bytes, further_bytes) = (self.stored_bytes, self.further_bytes);
         Ok(Content { root, size_bytes, stored_bytes, further_bytes, session: self.workshop.session })
     }
 
     async fn settle(&mut self, which: Settle) -> Result<(), Error> {
-        for seal in self.seals.drain(..) {
-            seal.await??;
+        while let Some(seal) = self.seals.pop_front() {
+            self.sealed(seal).await?;
         }
         let own = self.segment.as_ref().map(|segment| segment.id);
         let due: Vec<_> = self.durable_with.values().cloned().collect();
@@ -283,8 +353,9 @@ impl Builder {
     }
 }
 
-fn lock(finished: &Mutex<HashSet<u64>>) -> MutexGuard<'_, HashSet<u64>> {
-    finished.lock().unwrap_or_else(PoisonError::into_inner)
+/// No code that holds one of these locks panics; if it did, its state would still be whole.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

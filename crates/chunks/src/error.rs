@@ -72,6 +72,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether it may be over soon, and has changed nothing of what was written before.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self, Error::NoRoom { .. } | Error::Index(_))
+    }
+
     pub(crate) fn io(path: &Path, source: io::Error) -> Error {
         Error::Io { path: path.to_owned(), source: Arc::new(source) }
     }

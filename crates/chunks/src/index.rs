@@ -5,8 +5,8 @@
 //! what it says is durable when it returns. The arguments for the sweep are in `sweep.rs`.
 //!
 //! **Epochs.** The store has a number that only a sweep raises. A session carries the epoch in
-//! which it began. A row carries the highest epoch of the sessions that counted on it. A sweep
-//! condemns only rows older than every live session.
+//! which it began, or to which it moved on. A row carries the highest epoch of the sessions that
+//! counted on it. A sweep condemns only rows older than every live session.
 
 use std::time::Duration;
 
@@ -143,6 +143,9 @@ pub trait Index: Send + Sync + 'static {
     async fn renew_session(&self, session: u64, lease: Duration) -> Answer<bool>;
     /// Has a session count on everything that `root` holds; `false` when the session has ended.
     async fn pin(&self, session: u64, root: Digest) -> Answer<bool>;
+    /// Moves a session on to a later epoch: it counts on what `pins` hold from now on, not on what `unpins` hold, and on
+    /// younger rows; `false`, and nothing, when it has ended.
+    async fn move_session(&self, session: u64, epoch: u64, pins: &[Digest], unpins: &[Digest]) -> Answer<bool>;
     /// Ends a session. Its pins hold until the next sweep has begun.
     async fn end_session(&self, session: u64) -> Answer<()>;
     /// Ends every session whose lease has lapsed, and returns how many.

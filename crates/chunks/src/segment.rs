@@ -102,6 +102,15 @@ pub(crate) struct Segments {
     shelf: Mutex<Vec<(Arc<OpenSegment>, Instant)>>,
 }
 
+/// The room that an append may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    /// The free room of the file system, but for the reserve.
+    Beyond,
+    /// The reserve, too.
+    Reserve,
+}
+
 impl Segments {
     pub(crate) fn new(
         files: Arc<Files>,
@@ -189,12 +198,15 @@ impl Segments {
         bytes: Vec<u8>,
         records: Vec<NewRecord>,
         epoch: u64,
+        room: Room,
     ) -> Result<Vec<Arc<OpenSegment>>, Error> {
         let (segments, segment) = (self.clone(), segment.clone());
         // Blocking work runs to its end when its caller is dropped. So every record in the file is
         // entered, and the next one starts behind it.
         tokio::task::spawn_blocking(move || {
-            segments.take_room(bytes.len() as u64)?;
+            if room == Room::Beyond {
+                segments.take_room(bytes.len() as u64)?;
+            }
             let base = segment.write(&bytes)?;
             segments.appended.fetch_add(bytes.len() as u64, Ordering::Relaxed);
             Ok(segments.enter(&segment, base, &records, epoch))

@@ -1,17 +1,19 @@
 //! Saving: a session, and the writers and patches that work under it.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use futures::StreamExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::batch::{BATCH_CHUNKS, BATCHES_AT_ONCE, Change, Workshop};
-use crate::build::{Base, Builder, Finished, Step};
+use crate::build::{Base, Builder, Finished, SoFar, Step, lock};
 use crate::contents::Contents;
 use crate::digest::Digest;
 use crate::error::Error;
@@ -20,6 +22,12 @@ use crate::lane::Lane;
 use crate::manifest::{MAX_CONTENT_BYTES, chunk_count};
 use crate::store::Inner;
 use crate::{CHUNK_BYTES, Content};
+
+/// How long a sweep waits for the sessions of its process to move on.
+const MOVING: Duration = Duration::from_secs(5);
+
+/// Sessions that move on at the same time.
+const MOVES_AT_ONCE: usize = 4;
 
 /// A save that is under way. The chunks that its writers and patches wrote, and those that they
 /// found already there, are safe from the sweep until it ends.
@@ -36,18 +44,36 @@ pub struct Session {
 }
 
 /// The state that keeps a session alive; its writers and patches share it.
-struct Hold {
+pub(crate) struct Hold {
     inner: Arc<Inner>,
     lane: Lane,
     id: u64,
-    epoch: u64,
     ended: AtomicBool,
     lost: Arc<AtomicBool>,
     /// The builders of its saves, and the token that tells them to stop.
     builders: TaskTracker,
     given_up: CancellationToken,
+    under_way: Mutex<UnderWay>,
     finished: Finished,
+    pins: tokio::sync::Mutex<Pins>,
     _renewal: AbortOnDropHandle<()>,
+}
+
+/// The saves of a session that are under way.
+struct UnderWay {
+    /// The epoch that their chunks are claimed for.
+    epoch: u64,
+    /// Weak, so that a save that is dropped is seen by its builder.
+    saves: Vec<mpsc::WeakUnboundedSender<Step>>,
+}
+
+/// The roots that a session has pinned.
+#[derive(Default)]
+struct Pins {
+    /// Until it ends.
+    kept: HashSet<Digest>,
+    /// Until it moves on again: what its saves had written and found so far.
+    so_far: HashSet<Digest>,
 }
 
 impl Session {
@@ -56,20 +82,24 @@ impl Session {
         let row = inner.index.begin_session(inner.owner, lease).await.map_err(Error::index)?;
         let lost = Arc::new(AtomicBool::new(false));
         let renewal = tokio::spawn(renew(inner.index.clone(), row.id, lease, lost.clone()));
-        Ok(Session {
-            hold: Arc::new(Hold {
-                inner,
-                lane,
-                id: row.id,
-                epoch: row.epoch,
-                ended: AtomicBool::new(false),
-                lost,
-                builders: TaskTracker::new(),
-                given_up: CancellationToken::new(),
-                finished: Finished::default(),
-                _renewal: AbortOnDropHandle::new(renewal),
-            }),
-        })
+        let hold = Arc::new(Hold {
+            inner,
+            lane,
+            id: row.id,
+            ended: AtomicBool::new(false),
+            lost,
+            builders: TaskTracker::new(),
+            given_up: CancellationToken::new(),
+            under_way: Mutex::new(UnderWay { epoch: row.epoch, saves: Vec::new() }),
+            finished: Finished::default(),
+            pins: tokio::sync::Mutex::default(),
+            _renewal: AbortOnDropHandle::new(renewal),
+        });
+        let mut sessions = lock(&hold.inner.sessions);
+        sessions.retain(|session| session.strong_count() > 0);
+        sessions.push(Arc::downgrade(&hold));
+        drop(sessions);
+        Ok(Session { hold })
     }
 
     /// Returns the number of the session's row.
@@ -115,12 +145,76 @@ impl Session {
     }
 }
 
-impl Hold {
-    async fn pin(&self, root: Digest) -> Result<(), Error> {
-        match self.inner.index.pin(self.id, root).await.map_err(Error::index)? {
-            true => Ok(()),
-            false => Err(Error::SessionLost),
+/// Has every session of this process move on to a sweep's epoch, as far as that takes no longer than [`MOVING`]: a save
+/// that takes hours would keep all that others wrote and deleted since it began. A session of another process, or one
+/// that cannot move now, holds the horizon down, and this sweep takes less.
+pub(crate) async fn move_on(inner: &Inner, epoch: u64) {
+    let sessions: Vec<_> = lock(&inner.sessions).iter().filter_map(Weak::upgrade).collect();
+    // In tasks of their own: a move that takes longer comes to its end for the next sweep. A few at a time, since each
+    // changes rows of the index.
+    let moves = futures::stream::iter(sessions).for_each_concurrent(MOVES_AT_ONCE, |hold| async move {
+        let moved = tokio::spawn(async move { (hold.id, hold.move_on(epoch).await) });
+        // One whose session has ended holds nothing down.
+        if let Ok((session, Err(error))) = moved.await
+            && !matches!(error, Error::SessionLost)
+        {
+            tracing::warn!(session, %error, "a session holds the sweep's horizon down: {error}");
         }
+    });
+    let _ = tokio::time::timeout(MOVING, moves).await;
+}
+
+impl Hold {
+    /// Pins what the session counts on so far, and counts on chunks of this epoch from now on. The order is the point:
+    /// 1. New batches claim their chunks for the new epoch.
+    /// 2. Each save pins the content that all its older batches make: they are before the step in its channel.
+    /// 3. The session's row takes the epoch, in one transaction with the pins. A sweep reads its horizon first and the
+    ///    pins then, so that it sees the pins if it sees the epoch.
+    async fn move_on(&self, epoch: u64) -> Result<(), Error> {
+        // Another move is under way: the next sweep finds its end.
+        let Ok(mut pins) = self.pins.try_lock() else { return Ok(()) };
+        let Some(saves) = self.saves_at(epoch) else { return Ok(()) };
+        let mut so_far = HashSet::new();
+        for save in saves {
+            // A save that does not answer has finished, and left its root below; or it was given up, and nobody counts on it.
+            // The bound is for a step that was sent in the moment when its builder ended: the channel keeps it unread.
+            let told = tokio::time::timeout(self.inner.options.lease, save).await.map_err(|_| Error::Closed)?;
+            if let Ok(root) = told {
+                so_far.extend(root?);
+            }
+        }
+        so_far.extend(&lock(&self.finished).roots);
+        let old: Vec<_> =
+            pins.so_far.iter().filter(|root| !so_far.contains(*root) && !pins.kept.contains(*root)).collect();
+        let (new, old): (Vec<_>, Vec<_>) = (so_far.iter().copied().collect(), old.into_iter().copied().collect());
+        // An index that does not answer may have pinned them.
+        pins.so_far.extend(&so_far);
+        let moved = self.inner.index.move_session(self.id, epoch, &new, &old).await.map_err(Error::index)?;
+        pins.so_far = so_far;
+        moved.then_some(()).ok_or(Error::SessionLost)
+    }
+
+    /// Sets the epoch, and asks each save for its content so far; `None` when the session has that epoch or has ended.
+    fn saves_at(&self, epoch: u64) -> Option<Vec<oneshot::Receiver<SoFar>>> {
+        let mut under_way = lock(&self.under_way);
+        if under_way.epoch >= epoch || self.ended.load(Ordering::Relaxed) {
+            return None;
+        }
+        under_way.epoch = epoch;
+        let asked = under_way.saves.iter().filter_map(mpsc::WeakUnboundedSender::upgrade).filter_map(|steps| {
+            let (done, so_far) = oneshot::channel();
+            steps.send(Step::MoveOn { epoch, done }).is_ok().then_some(so_far)
+        });
+        Some(asked.collect())
+    }
+
+    async fn pin(&self, root: Digest) -> Result<(), Error> {
+        let mut pins = self.pins.lock().await;
+        match self.inner.index.pin(self.id, root).await.map_err(Error::index)? {
+            true => pins.kept.insert(root),
+            false => return Err(Error::SessionLost),
+        };
+        Ok(())
     }
 
     async fn base(&self, root: Digest, size_bytes: u64) -> Result<Base, Error> {
@@ -134,8 +228,9 @@ impl Hold {
             )));
         }
         let row = self.inner.contents.locate(&[root]).await?.into_iter().flatten().next();
-        let content_bytes = row.and_then(|row| row.content_bytes).unwrap_or(0);
-        Ok(Base { manifest, content_bytes })
+        // The manifest may come from memory when the content was deleted and two sweeps came since the caller saw it.
+        let row = row.filter(|row| row.condemned == 0).ok_or(Error::Missing(root))?;
+        Ok(Base { manifest, content_bytes: row.content_bytes.unwrap_or(0) })
     }
 
     fn check_alive(&self) -> Result<(), Error> {
@@ -220,8 +315,12 @@ impl Save {
         let inner = &hold.inner;
         let contents: Arc<Contents> = inner.contents.clone();
         let segments = inner.segments.clone();
-        let workshop = Workshop { segments, contents, session: hold.id, epoch: hold.epoch };
         let (steps, taken) = mpsc::unbounded_channel();
+        let mut under_way = lock(&hold.under_way);
+        under_way.saves.retain(|save| save.strong_count() > 0);
+        under_way.saves.push(steps.downgrade());
+        let workshop = Workshop { segments, contents, session: hold.id, epoch: under_way.epoch };
+        drop(under_way);
         let builder = Builder::new(workshop.clone(), hold.finished.clone(), base);
         let builder = hold.builders.spawn(builder.run(taken, hold.given_up.clone()));
         // Batches count against this, so the channel needs no bound of its own.
@@ -252,11 +351,22 @@ impl Save {
         // No `.await` from here to the send: a caller dropped above has lost nothing.
         let rest = self.batch.split_off(self.batch.len().min(BATCH_CHUNKS));
         let batch = std::mem::replace(&mut self.batch, rest);
-        let prepared = tokio::spawn(self.workshop.clone().prepare(batch, [own, lane, shared]));
-        match self.steps.send(Step::Batch(prepared)) {
+        match self.send(batch, [own, lane, shared]) {
             Ok(()) => Ok(()),
             Err(_) => Err(self.failure().await),
         }
+    }
+
+    fn send(
+        &mut self,
+        batch: Vec<(u64, Change)>,
+        permits: [OwnedSemaphorePermit; 3],
+    ) -> Result<(), mpsc::error::SendError<Step>> {
+        // Held until the batch is in the channel: none of an older epoch comes behind the step of a move.
+        let under_way = lock(&self.hold.under_way);
+        self.workshop.epoch = under_way.epoch;
+        let prepared = tokio::spawn(self.workshop.clone().prepare(batch, permits));
+        self.steps.send(Step::Batch(prepared))
     }
 
     /// Asks the builder why it stopped.

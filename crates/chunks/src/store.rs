@@ -1,7 +1,7 @@
 //! The store: opening, closing, and the door to everything else.
 
 use std::path::Path;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -17,7 +17,7 @@ use crate::lately::Lately;
 use crate::reader::Reader;
 use crate::recover;
 use crate::segment::Segments;
-use crate::session::Session;
+use crate::session::{Hold, Session};
 
 /// How often idle segments are sealed and idle memory is given back.
 const JANITOR_PERIOD: Duration = Duration::from_secs(5);
@@ -70,10 +70,12 @@ pub(crate) struct Inner {
     pub(crate) segments: Arc<Segments>,
     pub(crate) options: Options,
     pub(crate) owner: u64,
+    /// The sessions of this process; those that have ended are not there any more.
+    pub(crate) sessions: Mutex<Vec<Weak<Hold>>>,
     /// A permit for each batch that all saves together may have under way.
     pub(crate) batches: Arc<Semaphore>,
     ahead: Arc<Semaphore>,
-    lock: std::sync::Mutex<Option<OwnerLock>>,
+    lock: Mutex<Option<OwnerLock>>,
 }
 
 impl Store {
@@ -98,8 +100,9 @@ impl Store {
         let ahead = Arc::new(Semaphore::new(READ_AHEAD_BYTES >> 10));
         // Two for each thread that works on them: one in hand, one that waits.
         let batches = Arc::new(Semaphore::new((2 * (cores + 1)).max(BATCHES_AT_ONCE)));
-        let lock = std::sync::Mutex::new(Some(lock));
-        let inner = Arc::new(Inner { index, files, contents, segments, options, owner, batches, ahead, lock });
+        let (sessions, lock) = (Mutex::default(), Mutex::new(Some(lock)));
+        let inner =
+            Arc::new(Inner { index, files, contents, segments, options, owner, sessions, batches, ahead, lock });
         recover::clear_up(&inner).await?;
         tokio::spawn(look_after(Arc::downgrade(&inner)));
         Ok(Store { inner })

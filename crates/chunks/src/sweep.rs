@@ -3,7 +3,7 @@
 //! One sweep, which is one epoch:
 //!
 //! ```text
-//!   1 raise the epoch to E; forget the sessions that had ended before
+//!   1 raise the epoch to E; forget the sessions that had ended before; let those of this process move on to E
 //!   2 horizon H = the lowest epoch of a live session, or E
 //!   3 read the committed roots
 //!   4 read the pinned roots of all sessions, those that ended since 1 too
@@ -15,11 +15,14 @@
 //!     less than 70 % live, and drop it
 //! ```
 //!
-//! **Why no chunk is lost that a save counts on.** Say a session S began in epoch s.
+//! **Why no chunk is lost that a save counts on.** Say a session S began in epoch s, or has moved on to it.
 //! - *It wrote the chunk, or found it:* the row's epoch is at least s. While S lives, every sweep's
 //!   H is at most s (an older sweep's is lower, as epochs only rise), so none condemns the row.
 //!   Finding it condemned, S writes it again; the row is then new. Finding and condemning change
 //!   the same row, so one of them comes first and the other sees it.
+//! - *It wrote the chunk, or found it, before it moved on to s:* the content that it had written so far is
+//!   pinned, in the transaction that gave S its epoch. A sweep whose H is above the row's epoch has read that
+//!   epoch in 2, so it finds the pin in 4.
 //! - *S has finished:* its root was committed before it ended. If it ended before 2, then 3 sees
 //!   the root, or it was deleted. If after 2, H protects.
 //! - *The chunk is in the base of S's patch:* the base was reachable when S pinned it. If the pin
@@ -45,7 +48,7 @@ use crate::index::{Row, SegmentRow, SegmentState, SweepRow};
 use crate::record::{HEADER_BYTES, SEGMENT_HEADER_BYTES};
 use crate::store::{Inner, Store};
 use crate::walk::{self, Marks, Part};
-use crate::{Roots, recover};
+use crate::{Roots, recover, session};
 
 /// A segment with less than this share of live bytes is compacted: at 70 % a store wastes 18 % on
 /// the average, and each freed byte costs a copy of two and a third.
@@ -106,6 +109,7 @@ impl Store {
         inner.segments.seal_idle(Duration::ZERO).await;
         inner.index.end_lapsed_sessions().await.map_err(Error::index)?;
         let epoch = inner.index.begin_sweep().await.map_err(Error::index)?;
+        session::move_on(inner, epoch).await;
         let horizon = inner.index.oldest_session().await.map_err(Error::index)?.unwrap_or(epoch);
         let row = SweepRow { epoch, horizon };
         let report = SweepReport { epoch, ..SweepReport::default() };

@@ -140,6 +140,17 @@ impl Index for MemoryIndex {
         Ok(true)
     }
 
+    async fn move_session(&self, session: u64, epoch: u64, pins: &[Digest], unpins: &[Digest]) -> Answer<bool> {
+        let mut state = self.state();
+        let Some(session) = state.sessions.get_mut(&session).filter(|session| !session.ended) else {
+            return Ok(false);
+        };
+        session.epoch = epoch;
+        session.pins.extend(pins);
+        session.pins.retain(|root| !unpins.contains(root));
+        Ok(true)
+    }
+
     async fn end_session(&self, session: u64) -> Answer<()> {
         if let Some(session) = self.state().sessions.get_mut(&session) {
             session.ended = true;

@@ -37,6 +37,7 @@ macro_rules! index_suite {
                 publishing_again_keeps_a_good_row_and_replaces_a_bad_one
                 a_claim_and_a_condemnation_exclude_each_other
                 a_session_ends_once_and_its_pins_outlive_it_until_the_next_sweep
+                a_session_that_moves_on_counts_on_its_pins_and_on_younger_rows
                 a_segment_is_dropped_only_when_no_row_points_into_it
                 saves_beside_sweeps_of_another_process_lose_nothing
         }
@@ -141,6 +142,27 @@ pub async fn a_session_ends_once_and_its_pins_outlive_it_until_the_next_sweep(in
     assert_eq!(index.totals().await.unwrap().sessions, 0);
     index.begin_session(owner, LEASE).await.unwrap();
     assert_eq!(index.end_sessions_of(owner).await.unwrap(), 1);
+}
+
+/// A session that moves on lets older rows go, but for those that it pins.
+pub async fn a_session_that_moves_on_counts_on_its_pins_and_on_younger_rows(index: Arc<dyn Index>) {
+    let owner = index.register_owner().await.unwrap();
+    let session = index.begin_session(owner, LEASE).await.unwrap();
+    index.pin(session.id, digest(1)).await.unwrap();
+    let first = sweep(&*index).await;
+    assert_eq!(first.horizon, session.epoch);
+    assert!(index.move_session(session.id, first.epoch, &[digest(2), digest(3)], &[]).await.unwrap());
+    assert_eq!(index.oldest_session().await.unwrap(), Some(first.epoch));
+    let second = sweep(&*index).await;
+    assert!(index.move_session(session.id, second.epoch, &[digest(3), digest(4)], &[digest(2)]).await.unwrap());
+    let mut pinned = index.pinned_roots().await.unwrap();
+    pinned.sort();
+    let mut expected = [1, 3, 4].map(digest);
+    expected.sort();
+    assert_eq!(pinned, expected);
+    index.end_session(session.id).await.unwrap();
+    assert!(!index.move_session(session.id, second.epoch + 1, &[digest(5)], &[digest(1)]).await.unwrap());
+    assert_eq!(index.pinned_roots().await.unwrap().len(), 3, "an ended session is left as it was");
 }
 
 /// A segment with rows is not dropped, and rows do not move into a sealed one.

@@ -99,6 +99,7 @@ recorded! {
     begin_session(owner: u64, lease: Duration) -> SessionRow;
     renew_session(session: u64, lease: Duration) -> bool;
     pin(session: u64, root: Digest) -> bool;
+    move_session(session: u64, epoch: u64, pins: &[Digest], unpins: &[Digest]) -> bool;
     end_session(session: u64) -> ();
     end_lapsed_sessions() -> u64;
     end_sessions_of(owner: u64) -> u64;

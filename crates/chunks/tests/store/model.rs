@@ -15,6 +15,8 @@ enum Step {
     Save(Vec<u64>),
     /// Begins a save and leaves it open.
     Start(Vec<u64>),
+    /// Writes more into the oldest open save.
+    More(Vec<u64>),
     /// Ends the oldest open save; as a content, or not.
     End {
         commit: bool,
@@ -31,10 +33,12 @@ enum Step {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let seeds = || prop::collection::vec(0_u64..25, 0..30);
+    // Some fill a batch, which is on its way before the save ends.
+    let seeds = || prop::collection::vec(0_u64..25, 0..80);
     prop_oneof![
         3 => seeds().prop_map(Step::Save),
         2 => seeds().prop_map(Step::Start),
+        2 => seeds().prop_map(Step::More),
         2 => any::<bool>().prop_map(|commit| Step::End { commit }),
         3 => (0_usize..8, prop::collection::vec((0_usize..30, 0_u64..25), 0..6))
             .prop_map(|(base, changes)| Step::Patch { base, changes }),
@@ -79,6 +83,13 @@ impl World {
                 self.end(session, writer, data).await;
             }
             Step::Start(seeds) => self.start(process, &seeds).await,
+            Step::More(seeds) => {
+                if let Some((_, writer, data)) = process.open.first_mut() {
+                    let more: Vec<u8> = seeds.iter().flat_map(|seed| chunk(*seed)).collect();
+                    writer.write(Bytes::from(more.clone())).await.unwrap();
+                    data.extend(more);
+                }
+            }
             Step::End { commit } => {
                 if process.open.is_empty() {
                     return;

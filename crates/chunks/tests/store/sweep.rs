@@ -91,6 +91,56 @@ async fn a_live_session_keeps_what_it_found_and_what_it_pinned() {
 }
 
 #[tokio::test]
+async fn a_save_that_takes_long_keeps_nothing_but_its_own() {
+    let place = Place::new().await;
+    let (own, base, others) = (noise(20, 5_000_000), noise(21, 3_000_000), noise(22, 6_000_000));
+    let base_root = place.save(&base).await.root;
+    let session = place.store.begin().await.unwrap();
+    let finished = {
+        let mut writer = session.writer();
+        writer.write(Bytes::from(own[..3_500_000].to_vec())).await.unwrap();
+        writer.finish().await.unwrap()
+    };
+    let mut writer = session.writer();
+    writer.write(Bytes::from(own[..2_500_000].to_vec())).await.unwrap();
+    let mut patch = session.patch(Some(base_root), 3_000_000).await.unwrap();
+    for at in 0..40 {
+        patch.put(at, Bytes::from(chunk(at * 4 + 2))).await.unwrap();
+    }
+    place.roots.remove(base_root);
+    for round in 0..3_usize {
+        let other = place.save(&others[round..]).await;
+        place.roots.remove(other.root);
+        let first = place.store.sweep(&*place.roots).await.unwrap();
+        assert!(first.condemned > 90, "{first:?}");
+        let second = place.store.sweep(&*place.roots).await.unwrap();
+        assert!(second.removed > 90, "{second:?}");
+        let at = 2_500_000 + round * 500_000;
+        writer.write(Bytes::from(own[at..at + 500_000].to_vec())).await.unwrap();
+    }
+    // The pins of the moves before are gone.
+    assert!(place.index.pinned_roots().await.unwrap().len() <= 4);
+    writer.write(Bytes::from(own[4_000_000..].to_vec())).await.unwrap();
+    let (whole, patched) = (writer.finish().await.unwrap(), patch.finish().await.unwrap());
+    place.sweep_out().await;
+    for root in [finished.root, whole.root, patched.root] {
+        place.roots.add(root);
+    }
+    session.finish().await;
+    place.sweep_out().await;
+    assert_eq!(read(&place.store, finished.root).await, own[..3_500_000]);
+    assert_eq!(read(&place.store, whole.root).await, own);
+    let mut expected = base;
+    for at in 0..40 {
+        expected[at * CHUNK_BYTES..(at + 1) * CHUNK_BYTES].copy_from_slice(&chunk(at as u64 * 4 + 2));
+    }
+    assert_eq!(read(&place.store, patched.root).await, expected);
+    place.assert_sound().await;
+    let report = place.store.check(&*place.roots).await.unwrap();
+    assert_eq!(report.leftovers.chunks, 0);
+}
+
+#[tokio::test]
 async fn a_session_that_lapsed_cannot_end_its_save() {
     let place = Place::new().await;
     let options = Options { lease: std::time::Duration::from_millis(1), ..options() };
