@@ -146,7 +146,9 @@ async fn a_frozen_service_holds_its_locks_for_seconds() {
     let held = postgres.hold(&database, "images");
     let request = tokio::spawn(async move { admin.post("/image/v2/images", named("new")).await });
     tokio::task::block_in_place(|| {
-        postgres.wait_until(&database, &sessions("wait_event_type = 'Lock'"));
+        // The request's own: the service's clock may wait for the table, too.
+        let waits = "wait_event_type = 'Lock' and query like '%insert into images%'";
+        postgres.wait_until(&database, &sessions(waits));
         effigy.signal(Signal::STOP);
         drop(held);
         postgres.wait_until(&database, &sessions("state = 'idle in transaction'"));
