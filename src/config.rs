@@ -160,6 +160,8 @@ pub struct Identity {
     pub region: String,
     /// How long a token lives.
     pub token_ttl_secs: u64,
+    /// The most tokens that are kept of a user; one more ends the oldest.
+    pub tokens_per_user: u32,
     /// Failed sign-ins in a quarter of an hour that lock an account.
     pub lock_after_failures: u32,
     /// How long the lock holds.
@@ -190,6 +192,7 @@ impl Default for Identity {
             mode: IdentityMode::Own,
             region: "RegionOne".into(),
             token_ttl_secs: 3600,
+            tokens_per_user: 10_000,
             lock_after_failures: 5,
             lock_secs: 900,
             min_password_chars: 12,

@@ -3,7 +3,7 @@
 use sqlx::{FromRow, Row as _, any::AnyRow};
 
 use super::{
-    Database,
+    Database, Write,
     columns::{flag, from_row},
     statement::sql,
 };
@@ -12,7 +12,7 @@ use crate::{
     model::credential::{NewToken, OwnToken, TokenCredential, TokenRow},
 };
 
-const LIVE_TOKEN: &str = "
+const TOKEN: &str = "
     select t.scope_kind, t.methods, t.audit_id, t.first_audit_id, t.issued_ms, t.expires_ms,
            u.id as user_id, u.name as user_name, u.password_changed_ms,
            ud.id as user_domain_id, ud.name as user_domain_name,
@@ -32,8 +32,8 @@ const LIVE_TOKEN: &str = "
 
 impl Database {
     /// Keeps a token, if what its proof rested on still stands; says whether it was kept. With the token that it was
-    /// exchanged for it ends.
-    pub(crate) async fn insert_token(&self, token: &NewToken<'_>) -> Result<bool> {
+    /// exchanged for it ends. Of more than `at_most` tokens of its user the oldest ends alone.
+    pub(crate) async fn insert_token(&self, token: &NewToken<'_>, at_most: u32) -> Result<bool> {
         let mut write = self.write().await?;
         let kept = sqlx::query(
             "insert into tokens (digest, user_id, scope_kind, scope_id, methods, audit_id, first_audit_id,
@@ -68,13 +68,18 @@ impl Database {
             let text = "update users set last_sign_in_ms = $2 where id = $1";
             sqlx::query(text).bind(token.user_id).bind(token.issued_ms).execute(&mut *write).await?;
         }
+        let text = "select digest from tokens where user_id = $1 order by issued_ms desc, digest limit 1 offset $2";
+        let oldest = sqlx::query(text).bind(token.user_id).bind(i64::from(at_most)).fetch_optional(&mut *write).await?;
+        if let Some(oldest) = oldest {
+            end_alone(&mut write, &oldest.try_get::<String, _>(0)?).await?;
+        }
         write.commit().await?;
         Ok(kept == 1)
     }
 
-    /// The token of this digest, if everything it rests on stands.
-    pub(crate) async fn live_token(&self, digest: &str, now_ms: i64) -> Result<Option<TokenRow>> {
-        sql!(LIVE_TOKEN, digest, now_ms).row(self).await
+    /// The token of this digest, if everything it rests on stands, and its time was not over at `at_ms`.
+    pub(crate) async fn token_at(&self, digest: &str, at_ms: i64) -> Result<Option<TokenRow>> {
+        sql!(TOKEN, digest, at_ms).row(self).await
     }
 
     /// Ends one token and what was exchanged for it; says whether it was there.
@@ -85,9 +90,7 @@ impl Database {
     /// Ends one token alone: what was exchanged for it rests on the token that it was exchanged for itself.
     pub(crate) async fn delete_token_alone(&self, digest: &str) -> Result<bool> {
         let mut write = self.write().await?;
-        let text = "update tokens set parent = (select t.parent from tokens t where t.digest = $1) where parent = $1";
-        sql!(text, digest).run(&mut write).await?;
-        let gone = sql!("delete from tokens where digest = $1", digest).run(&mut write).await?;
+        let gone = end_alone(&mut write, digest).await?;
         write.commit().await?;
         Ok(gone == 1)
     }
@@ -119,10 +122,16 @@ impl Database {
         sql!(text, user_id, first_audit_id).commit(self).await.map(drop)
     }
 
-    /// Forgets the tokens whose time has passed.
+    /// Forgets the tokens whose time was over by then.
     pub(crate) async fn delete_expired_tokens(&self, now_ms: i64) -> Result<()> {
         sql!("delete from tokens where expires_ms <= $1", now_ms).commit(self).await.map(drop)
     }
+}
+
+async fn end_alone(write: &mut Write, digest: &str) -> Result<u64> {
+    let text = "update tokens set parent = (select t.parent from tokens t where t.digest = $1) where parent = $1";
+    sql!(text, digest).run(write).await?;
+    sql!("delete from tokens where digest = $1", digest).run(write).await
 }
 
 from_row!(OwnToken { first_audit_id, issued_ms, expires_ms, address, project });

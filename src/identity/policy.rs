@@ -160,8 +160,12 @@ pub fn look_up_tokens(caller: &Caller) -> Result<()> {
 
 /// Whether the caller reads what a token says: the admin, a service, or the token's own user.
 pub fn see_token(caller: &Caller, subject: &Session) -> Result<()> {
-    let is_service = caller.session.as_ref().is_some_and(|session| session.has_role("service"));
-    allow(caller.is_admin() || is_service || is_self(caller, subject.user.id), "look at another user's token")
+    allow(see_ended_tokens(caller) || is_self(caller, subject.user.id), "look at another user's token")
+}
+
+/// Whether the caller is shown tokens whose time is over: the admin, or a service.
+pub fn see_ended_tokens(caller: &Caller) -> bool {
+    caller.is_admin() || caller.session.as_ref().is_some_and(|session| session.has_role("service"))
 }
 
 /// Whether the caller ends a token: the admin, or the token's own user.

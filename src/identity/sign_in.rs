@@ -309,25 +309,28 @@ impl Identity {
         let first = parent.and_then(|parent| parent.audit_ids.last()).cloned();
         let kept = self
             .db
-            .insert_token(&NewToken {
-                digest: &digest,
-                user_id: &proven.user.id,
-                scope_kind: scope.kind,
-                scope_id: &scope.id,
-                methods: &proven.methods.join(","),
-                first_audit_id: first.as_deref().unwrap_or(&audit_id),
-                audit_id: &audit_id,
-                credential_id: proven.credential.as_ref().map(|credential| credential.id.as_str()),
-                issued_ms,
-                // A new scope never prolongs a token's life.
-                expires_ms: parent.map_or(issued_ms.saturating_add(lives_ms), |parent| parent.expires_ms),
-                password_changed_ms: parent
-                    .map_or(proven.user.password_changed_ms, |parent| parent.password_changed_ms),
-                parent: parent.map(|parent| parent.digest.as_str()),
-                address: from.map(|address| address.to_string()).as_deref(),
-            })
+            .insert_token(
+                &NewToken {
+                    digest: &digest,
+                    user_id: &proven.user.id,
+                    scope_kind: scope.kind,
+                    scope_id: &scope.id,
+                    methods: &proven.methods.join(","),
+                    first_audit_id: first.as_deref().unwrap_or(&audit_id),
+                    audit_id: &audit_id,
+                    credential_id: proven.credential.as_ref().map(|credential| credential.id.as_str()),
+                    issued_ms,
+                    // A new scope never prolongs a token's life.
+                    expires_ms: parent.map_or(issued_ms.saturating_add(lives_ms), |parent| parent.expires_ms),
+                    password_changed_ms: parent
+                        .map_or(proven.user.password_changed_ms, |parent| parent.password_changed_ms),
+                    parent: parent.map(|parent| parent.digest.as_str()),
+                    address: from.map(|address| address.to_string()).as_deref(),
+                    },
+                self.settings.tokens_per_user,
+            )
             .await?;
-        let session = if kept { self.read_session(&digest).await? } else { None };
+        let session = if kept { self.read_session(&digest, now_ms()).await? } else { None };
         Ok((token, session.ok_or_else(unauthenticated)?))
     }
 
@@ -336,7 +339,7 @@ impl Identity {
         let last = self.purged_ms.load(Ordering::Relaxed);
         let is_due = now - last > PURGE_EVERY_MS;
         if is_due && self.purged_ms.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            self.db.delete_expired_tokens(now).await?;
+            self.db.delete_expired_tokens(now - super::tokens::SHOWN_MS).await?;
         }
         Ok(())
     }

@@ -26,6 +26,8 @@ const BELIEVED: Duration = Duration::from_millis(950);
 const REFRESHED: Duration = Duration::from_millis(500);
 /// Sessions remembered; each is about 1 KiB.
 const REMEMBERED: u64 = 10_000;
+/// How long a token whose time is over is kept, and shown to services (Keystone's `allow_expired_window`).
+pub(super) const SHOWN_MS: i64 = 48 * 3600 * 1000;
 /// The longest token looked at; ours have 47 letters.
 const MAX_TOKEN_BYTES: usize = 255;
 
@@ -160,7 +162,7 @@ impl Identity {
     pub(super) async fn session_in_rows(&self, digest: blake3::Hash) -> Result<Option<Arc<Session>>> {
         // The clock starts before the rows are read, so that a slow read cannot stretch the second.
         let read_at = Instant::now();
-        let session = self.read_session(digest.to_hex().as_str()).await?.map(Arc::new);
+        let session = self.read_session(digest.to_hex().as_str(), now_ms()).await?.map(Arc::new);
         match &session {
             Some(session) => {
                 let known = Known { session: session.clone(), read_at, being_read: AtomicBool::new(false) };
@@ -171,9 +173,9 @@ impl Identity {
         Ok(session)
     }
 
-    /// Reads a session's rows; `None` when the token does not live.
-    pub(super) async fn read_session(&self, digest: &str) -> Result<Option<Session>> {
-        let Some(row) = self.db.live_token(digest, now_ms()).await? else { return Ok(None) };
+    /// Reads a session's rows; `None` when the token was ended, or its time was over at `at_ms`.
+    pub(super) async fn read_session(&self, digest: &str, at_ms: i64) -> Result<Option<Session>> {
+        let Some(row) = self.db.token_at(digest, at_ms).await? else { return Ok(None) };
         let scope = scope_of(&row)?;
         let user_id = &row.user[0];
         let mut roles = match &scope {
@@ -216,13 +218,20 @@ impl Identity {
         Ok(Caller::of(session, caller.request_id.clone(), caller.address))
     }
 
-    /// The session of somebody's token, as its holder, an admin or a service may see it.
+    /// The session of somebody's token, as its holder, an admin or a service may see it. `over` asks for one whose time is
+    /// over, too: a service goes on with what it began for its user (Keystone's `allow_expired`).
     ///
     /// # Errors
     /// `NotFound` when it does not live, `Forbidden` when the caller may not see it.
-    pub async fn show_token(&self, caller: &Caller, subject: &str) -> Result<Arc<Session>> {
+    pub async fn show_token(&self, caller: &Caller, subject: &str, over: bool) -> Result<Arc<Session>> {
         policy::look_up_tokens(caller)?;
-        let found = self.session(subject).await?.ok_or_else(no_such_token)?;
+        let found = match (self.session(subject).await?, digest_of(subject)) {
+            (None, Some(digest)) if over && policy::see_ended_tokens(caller) => {
+                self.read_session(digest.to_hex().as_str(), now_ms() - SHOWN_MS).await?.map(Arc::new)
+            }
+            (found, _) => found,
+        };
+        let found = found.ok_or_else(no_such_token)?;
         policy::see_token(caller, &found)?;
         Ok(found)
     }

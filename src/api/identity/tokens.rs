@@ -117,7 +117,7 @@ pub(super) async fn issue(
 /// `GET` and `HEAD /v3/auth/tokens`
 pub(super) async fn show(Asked { rooms, caller, url }: Asked, query: Query, headers: HeaderMap) -> Answer<Response> {
     let token = asked_for(&headers)?;
-    let session = rooms.identity.show_token(&caller, token).await?;
+    let session = rooms.identity.show_token(&caller, token, flag(&query, "allow_expired") == Some(true)).await?;
     // As Keystone: a service that does not know of access rules would let the token do everything there.
     let is_bound = session.credential.as_ref().is_some_and(|credential| credential.access_rules.is_some());
     if is_bound && !knows_access_rules(&headers) {
@@ -133,9 +133,9 @@ pub(super) async fn show(Asked { rooms, caller, url }: Asked, query: Query, head
 /// `DELETE /v3/auth/tokens`; with `cascade=false` what was exchanged for the token stays (Keystone's word).
 pub(super) async fn revoke(Asked { rooms, caller, .. }: Asked, query: Query, headers: HeaderMap) -> Answer<StatusCode> {
     let token = asked_for(&headers)?;
-    match query.one("cascade").map(str::to_ascii_lowercase).as_deref() {
-        Some("false" | "0" | "no" | "off" | "f" | "n") => rooms.identity.revoke_token_alone(&caller, token).await?,
-        _ => rooms.identity.revoke_token(&caller, token).await?,
+    match flag(&query, "cascade") {
+        Some(false) => rooms.identity.revoke_token_alone(&caller, token).await?,
+        Some(true) | None => rooms.identity.revoke_token(&caller, token).await?,
     }
     Ok(StatusCode::NO_CONTENT)
 }
@@ -163,6 +163,12 @@ fn knows_access_rules(headers: &HeaderMap) -> bool {
 fn subject(token: &str) -> [(HeaderName, HeaderValue); 2] {
     let token = HeaderValue::from_str(token).unwrap_or(HeaderValue::from_static(""));
     [(SUBJECT, token), (axum::http::header::VARY, HeaderValue::from_static("X-Auth-Token"))]
+}
+
+/// A flag: Keystone takes everything but the words for no as a yes.
+fn flag(query: &Query, name: &str) -> Option<bool> {
+    let word = query.one(name)?.to_ascii_lowercase();
+    Some(!["false", "0", "no", "off", "f", "n"].contains(&word.as_str()))
 }
 
 /// Keystone takes the bare word as a flag.

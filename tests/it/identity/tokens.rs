@@ -159,6 +159,50 @@ async fn token_ends_with_its_hour_and_with_sign_out() {
 }
 
 #[tokio::test]
+async fn service_that_asks_is_shown_a_token_whose_time_is_over_and_nobody_else_is() {
+    let mut effigy = Effigy::start().await;
+    let people = effigy.people().await;
+    let role = crate::support::id_of(&people.admin, "roles", "service").await;
+    let (project, user) = (&people.bob.project_id, &people.bob.user_id);
+    people.admin.put(&format!("/identity/v3/projects/{project}/users/{user}/roles/{role}"), json!({})).await.expect(204);
+    effigy.restart_with("[identity]\ntoken_ttl_secs = 3\n").await;
+    let old = effigy.sign_in("alice", PASSWORD, Some("web")).await;
+    let ended = effigy.sign_in("alice", PASSWORD, Some("web")).await;
+    let out = ended.request(Method::DELETE, "/identity/v3/auth/tokens").header("X-Subject-Token", &ended.token);
+    Answer::of(out).await.expect(204);
+    tokio::time::sleep(Duration::from_millis(3100)).await;
+    let service = effigy.sign_in("bob", PASSWORD, Some("other")).await;
+    let alice = effigy.sign_in("alice", PASSWORD, Some("web")).await;
+    let asks = async |who: &Person, subject: &Person, query: &str| {
+        let request = who.request(Method::GET, &format!("/identity/v3/auth/tokens{query}"));
+        Answer::of(request.header("X-Subject-Token", &subject.token)).await
+    };
+    let shown = asks(&service, &old, "?allow_expired=1").await.expect(200).json();
+    assert_eq!(shown["token"]["user"]["id"], alice.user_id);
+    asks(&service, &old, "").await.expect(404);
+    asks(&service, &old, "?allow_expired=0").await.expect(404);
+    asks(&service, &ended, "?allow_expired=1").await.expect(404);
+    asks(&alice, &old, "?allow_expired=1").await.expect(404);
+    check(&old, &old).await.expect(401);
+}
+
+#[tokio::test]
+async fn oldest_token_of_a_user_ends_when_there_are_too_many() {
+    let effigy = Effigy::with("[identity]\ntokens_per_user = 5\n").await;
+    let people = effigy.people().await;
+    let first = effigy.sign_in("alice", PASSWORD, Some("web")).await;
+    let mut latest = first.clone();
+    for _ in 0..8 {
+        latest = exchanged(&latest, json!({"project": {"id": people.alice.project_id}})).await;
+        check(&latest, &latest).await.expect(200);
+    }
+    ends(&first).await;
+    // It was ended alone: the latest was exchanged for one that was exchanged for it.
+    check(&latest, &latest).await.expect(200);
+    check(&people.bob, &people.bob).await.expect(200);
+}
+
+#[tokio::test]
 async fn token_ends_when_what_it_rests_on_changes() {
     let effigy = Effigy::start().await;
     let people = effigy.people().await;
