@@ -25,7 +25,7 @@ use crate::{
     identity::{Identity, first_start, lines::Lines},
     images::{self, Images},
     inspect::{Inspector, SigningKey},
-    instances::{Foundations, Instances, flavors::Flavors, key_pairs::KeyPairs},
+    instances::{Foundations, Instances, flavors::Flavors, key_pairs::KeyPairs, server_groups::ServerGroups},
     jobs,
     keystone::Keystone,
     metadefs::Metadefs,
@@ -114,6 +114,7 @@ impl App {
         let data = &config.server.data;
         let flavors = Flavors::new(db.clone());
         let key_pairs = KeyPairs::new(db.clone(), config.quota.key_pairs);
+        let server_groups = ServerGroups::new(db.clone());
         let metadefs = Metadefs::open(db.clone()).await?;
         let instances = Instances::open(Foundations {
             db: db.clone(),
@@ -135,6 +136,7 @@ impl App {
             identity,
             flavors,
             key_pairs,
+            server_groups,
             public_url: config.server.public_url.clone(),
             trusted_proxies: config.server.trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
             patience: config.server.patience(),

@@ -157,6 +157,10 @@ own_id!(
     InstanceId
 );
 own_id!(
+    /// A server group.
+    ServerGroupId
+);
+own_id!(
     /// A row of work that outlives its request.
     JobId
 );

@@ -12,7 +12,7 @@ use crate::{
     identity::{Identity, lines::Lines},
     ids::ProjectId,
     images::Images,
-    instances::{Instances, flavors::Flavors, key_pairs::KeyPairs},
+    instances::{Instances, flavors::Flavors, key_pairs::KeyPairs, server_groups::ServerGroups},
     metadefs::Metadefs,
     model::usage::OwnLimits,
     queue::Queue,
@@ -26,6 +26,7 @@ pub struct Rooms {
     pub flavors: Flavors,
     /// The keys people sign in with.
     pub key_pairs: KeyPairs,
+    pub server_groups: ServerGroups,
     /// The address clients know the service by; `None`: the one each request came to.
     pub public_url: Option<String>,
     /// The proxies whose word counts where a request came from.

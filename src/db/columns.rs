@@ -12,10 +12,10 @@ use sqlx::{
 };
 
 use crate::{
-    ids::{ImageId, InstanceId, JobId, ProjectId, UserId},
+    ids::{ImageId, InstanceId, JobId, ProjectId, ServerGroupId, UserId},
     model::{
         Kept, action::ActionResult, credential::ScopeKind, event, fill::FillKind, image, instance, job, member,
-        metadef, role, task, verification,
+        metadef, role, server_group, task, verification,
     },
 };
 
@@ -44,12 +44,12 @@ macro_rules! text {
     )+};
 }
 
-text!(ImageId, InstanceId, JobId, ProjectId, UserId);
+text!(ImageId, InstanceId, JobId, ProjectId, ServerGroupId, UserId);
 text!(image::Status, image::Visibility, image::PublicHold, image::StoreNames, FillKind);
 text!(instance::Status, instance::TaskState, ActionResult);
 text!(member::MemberStatus, verification::Verdict, verification::Seen, job::Lane, job::JobState, metadef::Kind);
 text!(event::Outcome, task::TaskKind, task::TaskStatus);
-text!(ScopeKind, role::ActorKind, role::TargetKind);
+text!(ScopeKind, role::ActorKind, role::TargetKind, server_group::GroupPolicy);
 
 impl<T> Type<Any> for Kept<T> {
     fn type_info() -> AnyTypeInfo {

@@ -10,7 +10,7 @@ use super::{
     Database, Write,
     columns::{Json, count, from_row, json},
     instance_actions::{finish_actions, insert_action},
-    now_ms, quotas,
+    now_ms, quotas, server_groups,
     statement::sql,
 };
 use crate::{
@@ -27,7 +27,7 @@ use crate::{
 pub(super) const COLUMNS: &str = "id, project_id, user_id, name, description, hostname, status, task, fault_code, fault_message, \
     fault_ms, image_id, image_name, hardware, inherited, base_root, base_store, base_bytes, disk_bytes, flavor, vcpus, \
     memory_mib, key_name, public_key, metadata, tags, mac, forwards, launch_index, reservation_id, number, \
-    accel, capture_image, created_ms, updated_ms, launched_ms, terminated_ms, locked, machine";
+    accel, capture_image, created_ms, updated_ms, launched_ms, terminated_ms, locked, machine, server_group";
 
 impl Database {
     /// Makes instances, as many as the quota and the host have room for between `min` and `max`, with their first
@@ -46,6 +46,7 @@ impl Database {
         take_turn(&mut write, "host").await?;
         take_turn(&mut write, &format!("project {}", reservation.project)).await?;
         let count = fitting(&mut write, reservation).await?;
+        let count = in_group(&mut write, reservation, count).await?;
         let mut taken: Vec<i64> =
             sqlx::query_scalar("select number from instances where status <> 'DELETED'").fetch_all(&mut *write).await?;
         taken.sort_unstable();
@@ -233,7 +234,7 @@ async fn write_state_with(
     }
 }
 
-async fn take_turn(write: &mut Write, name: &str) -> Result<()> {
+pub(super) async fn take_turn(write: &mut Write, name: &str) -> Result<()> {
     let text = "insert into instance_locks (name, turn) values ($1, 1) \
          on conflict (name) do update set turn = instance_locks.turn + 1";
     sql!(text, name).run(write).await.map(drop)
@@ -267,6 +268,19 @@ async fn fitting(write: &mut Write, wanted: &Reservation) -> Result<u32> {
     Ok(fits.min(u64::from(wanted.max)) as u32)
 }
 
+/// How many of so many a server group takes on this one host.
+async fn in_group(write: &mut Write, wanted: &Reservation, count: u32) -> Result<u32> {
+    let Some(group) = wanted.server_group else { return Ok(count) };
+    let room = server_groups::room_in(write, group).await?;
+    if room < u64::from(wanted.min) {
+        return Err(Error::Conflict(format!(
+            "No valid host was found. There is one host, and the anti-affinity of server group {group} leaves room for \
+             {room} more of its members there: launch without the group, or into one with the policy soft-anti-affinity."
+        )));
+    }
+    Ok(u64::from(count).min(room) as u32)
+}
+
 fn no_room(asked_mib: u64, running_mib: u64, wanted: &Reservation) -> String {
     format!(
         "No valid host was found. This host has {} MiB of memory for instances, {running_mib} MiB are in use, and \
@@ -282,9 +296,9 @@ async fn insert(write: &mut Write, row: &InstanceRow, first_boot: &FirstBoot) ->
     let files = (!files.is_empty()).then_some(Json(files));
     sql!("insert into instances (id, project_id, user_id, name, description, hostname, status, task, image_id, \
          image_name, hardware, inherited, base_root, base_store, base_bytes, disk_bytes, flavor, vcpus, memory_mib, key_name, \
-         public_key, user_data, metadata, tags, mac, forwards, launch_index, reservation_id, number, created_ms, updated_ms, machine, files) \
+         public_key, user_data, metadata, tags, mac, forwards, launch_index, reservation_id, number, created_ms, updated_ms, machine, files, server_group) \
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-         $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33)", row.id, row.project_id, row.user_id, &row.name, &row.description, &row.hostname, state.status, state.task, make.image, &make.image_name, Json(&make.hardware), Json(&make.inherited), &make.base_root, &make.base_store, make.base_bytes as i64, make.disk_bytes as i64, Json(&make.flavor), i64::from(make.vcpus), make.memory_mib as i64, &make.key_name, &make.public_key, &user_data, Json(&row.metadata), Json(&row.tags), &make.mac, Json(&state.forwards), i64::from(make.launch_index), &make.reservation_id, i64::from(row.number), row.created_ms, row.updated_ms, make.machine.as_ref().map(Json), files).run(write).await.map(drop)
+         $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)", row.id, row.project_id, row.user_id, &row.name, &row.description, &row.hostname, state.status, state.task, make.image, &make.image_name, Json(&make.hardware), Json(&make.inherited), &make.base_root, &make.base_store, make.base_bytes as i64, make.disk_bytes as i64, Json(&make.flavor), i64::from(make.vcpus), make.memory_mib as i64, &make.key_name, &make.public_key, &user_data, Json(&row.metadata), Json(&row.tags), &make.mac, Json(&state.forwards), i64::from(make.launch_index), &make.reservation_id, i64::from(row.number), row.created_ms, row.updated_ms, make.machine.as_ref().map(Json), files, row.server_group).run(write).await.map(drop)
 }
 
 struct Kept(FirstBoot);
@@ -331,6 +345,7 @@ impl FromRow<'_, AnyRow> for InstanceRow {
                 reservation_id: row.try_get("reservation_id")?,
             },
             lock: row.try_get::<Option<Json<_>>, _>("locked")?.map(|lock| lock.0),
+            server_group: row.try_get("server_group")?,
             number: count(row, "number")?,
             state: state(row)?,
             created_ms: row.try_get("created_ms")?,

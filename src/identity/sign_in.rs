@@ -326,7 +326,7 @@ impl Identity {
                         .map_or(proven.user.password_changed_ms, |parent| parent.password_changed_ms),
                     parent: parent.map(|parent| parent.digest.as_str()),
                     address: from.map(|address| address.to_string()).as_deref(),
-                    },
+                },
                 self.settings.tokens_per_user,
             )
             .await?;

@@ -140,6 +140,7 @@ mod tests {
                 reservation_id: "r-1".into(),
             },
             lock: None,
+            server_group: None,
             number: 0,
             state: InstanceState::new(Status::Build, None),
             created_ms: 0,

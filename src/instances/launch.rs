@@ -6,6 +6,7 @@ use super::{
     hardware::{self, Facts},
     labels,
     room::Room,
+    server_groups::ServerGroups,
     types::{Launch, Nic, Status, TaskState},
 };
 use crate::{
@@ -52,6 +53,9 @@ pub(super) async fn launch(room: &Arc<Room>, caller: &Caller, wanted: Launch) ->
         Some(name) => Some(room.key_pairs.show(caller, None, name).await.map_err(named_in_the_request)?.public_key),
         None => None,
     };
+    if let Some(group) = wanted.server_group {
+        ServerGroups::new(room.db.clone()).show(caller, group).await.map_err(named_in_the_request)?;
+    }
     let hardware = kept_properties(&source)?;
     let facts = Facts {
         architecture: source.found.architecture.as_deref(),
@@ -73,6 +77,7 @@ pub(super) async fn launch(room: &Arc<Room>, caller: &Caller, wanted: Launch) ->
         disk_bytes,
         quota: room.quota,
         host_memory_mib: room.host_memory_mib,
+        server_group: wanted.server_group,
     };
     room.disk_has_room()?;
     let reservation_id = format!("r-{:08x}", random_u32()?);
@@ -245,6 +250,7 @@ impl Make<'_> {
                 reservation_id: reservation_id.to_owned(),
             },
             lock: None,
+            server_group: wanted.server_group,
             number,
             state: InstanceState::new(Status::Build, Some(TaskState::Spawning)),
             created_ms: now,

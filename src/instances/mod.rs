@@ -18,6 +18,7 @@
 pub mod flavors;
 pub mod key_pairs;
 pub mod network;
+pub mod server_groups;
 
 mod accel;
 mod activity;
@@ -363,6 +364,7 @@ impl Instances {
             lock: row.lock,
             host: self.0.host.clone(),
             hostname: row.hostname,
+            server_group: row.server_group,
             launch_index: make.launch_index,
             reservation_id: make.reservation_id,
             accel: state.accel,

@@ -6,7 +6,7 @@ use super::{
     flavors::Flavor,
     labels::{HostName, Metadata, Tags},
 };
-use crate::ids::{ImageId, InstanceId, ProjectId, UserId};
+use crate::ids::{ImageId, InstanceId, ProjectId, ServerGroupId, UserId};
 pub use crate::model::{
     action::{ActionResult, ActionRow},
     instance::{Fault, FirstBoot, Forward, GuestFile, Lock, Status, TaskState, Usage, UsedInstance},
@@ -54,6 +54,8 @@ pub struct Launch {
     /// The host name the guests are told; `None`: made from the name.
     pub hostname: Option<HostName>,
     pub nic: Nic,
+    /// The group that the instances are to be in.
+    pub server_group: Option<ServerGroupId>,
 }
 
 /// An instance, as its owner sees it.
@@ -90,6 +92,8 @@ pub struct Instance {
     pub host: String,
     /// The host name its guest is told.
     pub hostname: String,
+    /// The group that it was launched into.
+    pub server_group: Option<ServerGroupId>,
     /// Its place among those launched by the same call, from 0.
     pub launch_index: u32,
     /// The same for all that were launched by one call: `r-…`.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use super::{UnknownWord, flavor::Flavor, hardware::Hardware};
-use crate::ids::{ImageId, InstanceId, ProjectId, UserId};
+use crate::ids::{ImageId, InstanceId, ProjectId, ServerGroupId, UserId};
 
 /// Where an instance is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantNames)]
@@ -191,6 +191,8 @@ pub struct InstanceRow {
     /// The part that never changes.
     pub make: InstanceMake,
     pub lock: Option<Lock>,
+    /// The group that it was launched into, while that is there.
+    pub server_group: Option<ServerGroupId>,
     /// The lowest number no other living instance has.
     pub number: u32,
     /// The part that the driver writes.
@@ -244,6 +246,8 @@ pub struct Reservation {
     pub quota: Usage,
     /// Memory that running instances of all projects may use.
     pub host_memory_mib: u64,
+    /// The group that they are to be in.
+    pub server_group: Option<ServerGroupId>,
 }
 
 /// The instances that a list shows.

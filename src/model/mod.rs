@@ -22,6 +22,7 @@ pub mod member;
 pub mod metadef;
 pub mod people;
 pub mod role;
+pub mod server_group;
 pub mod task;
 pub mod usage;
 pub mod verification;

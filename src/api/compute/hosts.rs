@@ -122,11 +122,6 @@ pub(super) async fn migrations(Asked { caller, .. }: Asked) -> Answer {
     Ok(Json(json!({"migrations": []})))
 }
 
-/// `GET /os-server-groups`
-pub(super) async fn server_groups(_: Asked) -> Json<Value> {
-    Json(json!({"server_groups": []}))
-}
-
 /// `GET /images/{id}` and other proxies that Nova has ended and Effigy never had.
 pub(super) async fn images(PublicUrl(url): PublicUrl) -> ApiError {
     Error::NotFound(format!("Images are at {url}/image/v2/images.")).into()

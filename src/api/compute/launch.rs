@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::{body::Fields, hosts, microversion::Microversion, network, tags};
 use crate::{
     error::{Error, Result},
-    ids::ImageId,
+    ids::{ImageId, ServerGroupId},
     instances::{FirstBoot, GuestFile, HostName, Launch, Metadata, Nic, Tags},
 };
 
@@ -34,6 +34,7 @@ pub(super) struct Asked {
 /// Reads the body.
 pub(super) fn read(body: Value, version: Microversion) -> Result<Asked> {
     let hints = ["os:scheduler_hints", "OS-SCH-HNT:scheduler_hints"];
+    let server_group = hints.iter().find_map(|hints| body.get(hints)).map(group_hint).transpose()?.flatten();
     let mut fields = Fields::under(body, "server", &hints)?;
     let name = fields.name("name")?.ok_or_else(|| fields.missing("name"))?;
     let image = image(&mut fields)?;
@@ -71,8 +72,19 @@ pub(super) fn read(body: Value, version: Microversion) -> Result<Asked> {
         description,
         hostname,
         nic,
+        server_group,
     };
     Ok(Asked { launch, wants_reservation, admin_password, has_network: nic == Nic::Auto })
+}
+
+/// The server group of the hints. The others ask for a host, and there is one.
+fn group_hint(hints: &Value) -> Result<Option<ServerGroupId>> {
+    let bad = || Error::Invalid("Invalid scheduler hint: 'group' must be the id of a server group.".into());
+    match hints.get("group") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(id)) => id.parse().map(Some).map_err(|_| bad()),
+        Some(_) => Err(bad()),
+    }
 }
 
 /// The image: `imageRef`, an id or a URL that ends in one, or that of the one block device.

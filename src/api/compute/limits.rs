@@ -15,7 +15,7 @@ use crate::{
     error::Result,
     identity::{Caller, policy},
     ids::ProjectId,
-    instances::{MAX_FILE_BYTES, MAX_FILE_PATH_BYTES, MAX_FILES, MAX_METADATA, Usage},
+    instances::{MAX_FILE_BYTES, MAX_FILE_PATH_BYTES, MAX_FILES, MAX_METADATA, Usage, server_groups::MAX_GROUPS},
 };
 
 /// `GET /limits`
@@ -32,8 +32,8 @@ pub(super) async fn limits(Asked { rooms, caller, .. }: Asked, version: Microver
         "maxTotalRAMSize": quota.memory_mib,
         "maxTotalKeypairs": quota.key_pairs,
         "maxServerMeta": MAX_METADATA,
-        "maxServerGroups": 0,
-        "maxServerGroupMembers": 0,
+        "maxServerGroups": MAX_GROUPS,
+        "maxServerGroupMembers": quota.instances,
         "totalInstancesUsed": used.instances,
         "totalCoresUsed": used.vcpus,
         "totalRAMUsed": used.memory_mib,
@@ -101,8 +101,8 @@ fn quota_set(
     // Nova counts key pairs by user, and says 0 of a project.
     add("key_pairs", quota.key_pairs, key_pairs);
     add("metadata_items", MAX_METADATA as u64, 0);
-    add("server_groups", 0, 0);
-    add("server_group_members", 0, 0);
+    add("server_groups", MAX_GROUPS, 0);
+    add("server_group_members", quota.instances, 0);
     if version.0 <= 35 {
         for (name, limit) in
             [("fixed_ips", quota.instances), ("floating_ips", 0), ("security_groups", 1), ("security_group_rules", 0)]

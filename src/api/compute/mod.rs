@@ -34,6 +34,7 @@ mod metadata;
 mod microversion;
 mod proxies;
 mod server_filters;
+mod server_groups;
 mod server_view;
 mod servers;
 mod tags;
@@ -123,7 +124,8 @@ fn other_routes() -> Router<Api> {
         .route("/os-hypervisors/{id}", get(hosts::hypervisor))
         .route("/os-aggregates", get(hosts::aggregates))
         .route("/os-migrations", get(hosts::migrations))
-        .route("/os-server-groups", get(hosts::server_groups))
+        .route("/os-server-groups", get(server_groups::list).post(server_groups::create))
+        .route("/os-server-groups/{id}", get(server_groups::show).delete(server_groups::delete))
         .route("/os-simple-tenant-usage", get(usage::list))
         .route("/os-simple-tenant-usage/{project}", get(usage::show))
         .route("/images", get(hosts::images))

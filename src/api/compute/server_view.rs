@@ -140,7 +140,7 @@ impl View<'_> {
         since(26, "tags", json!(instance.tags));
         since(63, "trusted_image_certificates", Value::Null);
         if purpose != For::List {
-            since(71, "server_groups", json!([]));
+            since(71, "server_groups", json!(Vec::from_iter(instance.server_group)));
         }
         since(73, "locked_reason", json!(instance.lock.as_ref().and_then(|lock| lock.reason.as_deref())));
         since(96, "pinned_availability_zone", Value::Null);

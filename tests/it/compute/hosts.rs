@@ -72,7 +72,6 @@ async fn lists_of_things_that_effigy_does_not_have_are_empty() {
     for (path, list) in [
         ("/servers", "servers"),
         ("/extensions", "extensions"),
-        ("/os-server-groups", "server_groups"),
         ("/os-migrations", "migrations"),
         ("/os-aggregates", "aggregates"),
         ("/os-floating-ips", "floating_ips"),

@@ -52,6 +52,7 @@ fn instance(project: ProjectId, index: u32, number: u32) -> (InstanceRow, Action
             reservation_id: "r-1".into(),
         },
         lock: None,
+        server_group: None,
         number,
         state: InstanceState::new(Status::Build, Some(TaskState::Spawning)),
         created_ms: 1000 + i64::from(index),
@@ -74,7 +75,17 @@ fn instance(project: ProjectId, index: u32, number: u32) -> (InstanceRow, Action
 
 fn reservation(project: ProjectId, min: u32, max: u32) -> Reservation {
     let quota = Usage { instances: 5, vcpus: 100, memory_mib: 10_000, disk_gib: 5 << 10 };
-    Reservation { project, min, max, vcpus: 2, memory_mib: 64, disk_bytes: 1 << 40, quota, host_memory_mib: 100_000 }
+    Reservation {
+        project,
+        min,
+        max,
+        vcpus: 2,
+        memory_mib: 64,
+        disk_bytes: 1 << 40,
+        quota,
+        host_memory_mib: 100_000,
+        server_group: None,
+    }
 }
 
 #[tokio::test]

@@ -164,7 +164,11 @@ async fn service_that_asks_is_shown_a_token_whose_time_is_over_and_nobody_else_i
     let people = effigy.people().await;
     let role = crate::support::id_of(&people.admin, "roles", "service").await;
     let (project, user) = (&people.bob.project_id, &people.bob.user_id);
-    people.admin.put(&format!("/identity/v3/projects/{project}/users/{user}/roles/{role}"), json!({})).await.expect(204);
+    people
+        .admin
+        .put(&format!("/identity/v3/projects/{project}/users/{user}/roles/{role}"), json!({}))
+        .await
+        .expect(204);
     effigy.restart_with("[identity]\ntoken_ttl_secs = 3\n").await;
     let old = effigy.sign_in("alice", PASSWORD, Some("web")).await;
     let ended = effigy.sign_in("alice", PASSWORD, Some("web")).await;

@@ -353,5 +353,6 @@ pub fn wanted(image: ImageId, count: u32) -> Launch {
         description: None,
         hostname: None,
         nic: Nic::None,
+        server_group: None,
     }
 }
