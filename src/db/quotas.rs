@@ -2,7 +2,7 @@
 
 use sqlx::{FromRow, Row as _, any::AnyRow};
 
-use super::{Database, Write, columns::from_row, statement::sql};
+use super::{Database, Write, columns::from_row, instances::take_turn, statement::sql};
 use crate::{error::Result, ids::ProjectId, model::usage::OwnLimits};
 
 macro_rules! select {
@@ -29,9 +29,12 @@ impl Database {
         Ok(rows.into_iter().map(|Of(project, own)| (project, own)).collect())
     }
 
-    /// Gives a project these limits of its own, and no others.
-    pub async fn set_own_limits(&self, project: &ProjectId, own: OwnLimits) -> Result<()> {
+    /// Changes the limits of its own that a project has, one change at a time.
+    pub async fn change_own_limits(&self, project: &ProjectId, change: impl FnOnce(&mut OwnLimits)) -> Result<()> {
         let mut write = self.write().await?;
+        take_turn(&mut write, &format!("project {project}")).await?;
+        let mut own = own(&mut write, project).await?;
+        change(&mut own);
         forget(&mut write, &project.to_string()).await?;
         if own != OwnLimits::default() {
             sql!(

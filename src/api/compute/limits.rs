@@ -1,21 +1,21 @@
 //! The limits and the usage of a project: `/limits`, `/os-quota-sets`. The limits are settings of the service, or the
-//! project's own (`/effigy/v1/projects/{project}/quota`).
+//! project's own (set here, or with those of images at `/effigy/v1/projects/{project}/quota`).
 
 use axum::{Json, extract::Path, http::StatusCode};
 use serde_json::{Map, Value, json};
 
-use super::microversion::Microversion;
+use super::{
+    body::{Body, Fields},
+    microversion::Microversion,
+};
 use crate::{
-    api::{
-        caller::Asked,
-        error::{Answer, ApiError},
-        paging::Query,
-    },
+    api::{caller::Asked, error::Answer, paging::Query},
     config::Quota,
-    error::Result,
+    error::{Error, Result},
     identity::{Caller, policy},
     ids::ProjectId,
     instances::{MAX_FILE_BYTES, MAX_FILE_PATH_BYTES, MAX_FILES, MAX_METADATA, Usage, server_groups::MAX_GROUPS},
+    model::usage::OwnLimits,
 };
 
 /// `GET /limits`
@@ -77,12 +77,76 @@ pub(super) async fn detail(
     Ok(Json(quota_set(&rooms.quota_of(project).await?, &id, version, with_usage, used, 0)))
 }
 
-/// `PUT` and `DELETE /os-quota-sets/{project}`
-pub(super) async fn fixed(Asked { caller, .. }: Asked) -> Answer {
+/// `PUT /os-quota-sets/{project}`: the limits of its own that a project has of instances, cores and memory.
+pub(super) async fn set(
+    Asked { rooms, caller, .. }: Asked,
+    version: Microversion,
+    Path(id): Path<String>,
+    query: Query,
+    Body(body): Body,
+) -> Answer {
     policy::administer(&caller, "change quotas")?;
-    let message = "Quotas are settings of the service ([quota] in its configuration); the limits of one project are set at \
-                   /effigy/v1/projects/PROJECT/quota.";
-    Err(ApiError::new(StatusCode::NOT_IMPLEMENTED, message))
+    query.only(&[])?;
+    let project = project(&caller, &id)?;
+    let mut fields = Fields::under(body, "quota_set", &[])?;
+    let wanted = [limit(&mut fields, "instances")?, limit(&mut fields, "cores")?, limit(&mut fields, "ram")?];
+    let is_forced = fields.flag("force")?.unwrap_or(false);
+    fields.take("tenant_id");
+    let quota = rooms.quota_of(project).await?;
+    for (name, fixed) in fixed(&quota, version) {
+        if let Some(value) = fields.take(name).filter(|value| value.as_u64() != Some(fixed)) {
+            return Err(fields.invalid(name, &value, &format!("{fixed}, as for every project")).into());
+        }
+    }
+    fields.done()?;
+    if !is_forced {
+        not_below(&rooms.instances.usage_of(&caller, project).await?, wanted)?;
+    }
+    let [instances, vcpus, memory_mib] = wanted;
+    let change = |own: &mut OwnLimits| {
+        own.instances = instances.or(own.instances);
+        own.vcpus = vcpus.or(own.vcpus);
+        own.memory_mib = memory_mib.or(own.memory_mib);
+    };
+    rooms.db.change_own_limits(&project, change).await?;
+    let mut set =
+        quota_set(&rooms.quota_of(project).await?, &id, version, |limit, _| json!(limit), Usage::default(), 0);
+    // Nova names the project in the other answers only.
+    set["quota_set"].as_object_mut().map(|set| set.remove("id"));
+    Ok(Json(set))
+}
+
+/// Refuses limits of instances, cores and memory that are used up already.
+fn not_below(used: &Usage, wanted: [Option<i64>; 3]) -> Result<()> {
+    let names = ["instances", "cores", "ram"].into_iter().zip([used.instances, used.vcpus, used.memory_mib]);
+    for ((name, used), wanted) in names.zip(wanted) {
+        if let Some(wanted) = wanted.filter(|wanted| wanted.unsigned_abs() < used) {
+            return Err(Error::Invalid(format!(
+                "Quota limit {wanted} for {name} must be greater than or equal to already used and reserved {used}; \
+                 or set it with force."
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A limit: a whole number, in digits too. Nova's -1 is no limit, and every project has one here.
+fn limit(fields: &mut Fields, name: &str) -> Result<Option<i64>> {
+    let Some(value) = fields.take(name) else { return Ok(None) };
+    let number = value.as_i64().or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()));
+    match number.filter(|number| *number >= 0) {
+        Some(number) => Ok(Some(number)),
+        None => Err(fields.invalid(name, &value, "a whole number of at least 0: no project is without a limit")),
+    }
+}
+
+/// `DELETE /os-quota-sets/{project}`: the deployment's limits hold again.
+pub(super) async fn reset(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>) -> Answer<StatusCode> {
+    policy::administer(&caller, "change quotas")?;
+    let project = project(&caller, &id)?;
+    let reset = |own: &mut OwnLimits| (own.instances, own.vcpus, own.memory_mib) = (None, None, None);
+    rooms.db.change_own_limits(&project, reset).await?;
+    Ok(StatusCode::ACCEPTED)
 }
 
 fn quota_set(
@@ -98,29 +162,34 @@ fn quota_set(
     add("instances", quota.instances, used.instances);
     add("cores", quota.vcpus, used.vcpus);
     add("ram", quota.memory_mib, used.memory_mib);
-    // Nova counts key pairs by user, and says 0 of a project.
-    add("key_pairs", quota.key_pairs, key_pairs);
-    add("metadata_items", MAX_METADATA as u64, 0);
-    add("server_groups", MAX_GROUPS, 0);
-    add("server_group_members", quota.instances, 0);
-    if version.0 <= 35 {
-        for (name, limit) in
-            [("fixed_ips", quota.instances), ("floating_ips", 0), ("security_groups", 1), ("security_group_rules", 0)]
-        {
-            add(name, limit, 0);
-        }
-    }
-    if version.0 <= 56 {
-        for (name, limit) in [
-            ("injected_files", MAX_FILES),
-            ("injected_file_content_bytes", MAX_FILE_BYTES),
-            ("injected_file_path_bytes", MAX_FILE_PATH_BYTES),
-        ] {
-            add(name, limit as u64, 0);
-        }
+    for (name, limit) in fixed(quota, version) {
+        // Nova counts key pairs by user, and says 0 of a project.
+        add(name, limit, if name == "key_pairs" { key_pairs } else { 0 });
     }
     set.insert("id".into(), json!(id));
     json!({ "quota_set": set })
+}
+
+/// The limits that are the same for every project.
+fn fixed(quota: &Quota, version: Microversion) -> Vec<(&'static str, u64)> {
+    let mut fixed = vec![
+        ("key_pairs", quota.key_pairs),
+        ("metadata_items", MAX_METADATA as u64),
+        ("server_groups", MAX_GROUPS),
+        ("server_group_members", quota.instances),
+    ];
+    if version.0 <= 35 {
+        let network = ["floating_ips", "security_group_rules"].map(|name| (name, 0));
+        fixed.extend([("fixed_ips", quota.instances), ("security_groups", 1)].into_iter().chain(network));
+    }
+    if version.0 <= 56 {
+        fixed.extend([
+            ("injected_files", MAX_FILES as u64),
+            ("injected_file_content_bytes", MAX_FILE_BYTES as u64),
+            ("injected_file_path_bytes", MAX_FILE_PATH_BYTES as u64),
+        ]);
+    }
+    fixed
 }
 
 /// The project of a URL: the caller's own, or any to the admin.
@@ -131,7 +200,7 @@ fn project(caller: &Caller, id: &str) -> Result<ProjectId> {
         Ok(id) => policy::administer(caller, "see another project's quotas").map(|()| id),
         Err(_) => {
             policy::administer(caller, "see another project's quotas")?;
-            Err(crate::Error::Invalid(format!("Project ID {id} is not a valid project.")))
+            Err(Error::Invalid(format!("Project ID {id} is not a valid project.")))
         }
     }
 }

@@ -112,7 +112,7 @@ fn other_routes() -> Router<Api> {
         .route("/os-keypairs", get(key_pairs::list).post(key_pairs::create))
         .route("/os-keypairs/{name}", get(key_pairs::show).delete(key_pairs::delete))
         .route("/limits", get(limits::limits))
-        .route("/os-quota-sets/{project}", get(limits::show).put(limits::fixed).delete(limits::fixed))
+        .route("/os-quota-sets/{project}", get(limits::show).put(limits::set).delete(limits::reset))
         .route("/os-quota-sets/{project}/defaults", get(limits::defaults))
         .route("/os-quota-sets/{project}/detail", get(limits::detail))
         .route("/os-availability-zone", get(hosts::zones))

@@ -120,7 +120,8 @@ pub(super) async fn set_quota(
     policy::administer(&caller, "set the quota of a project")?;
     let project: ProjectId =
         project.parse().map_err(|_| Error::Invalid(format!("'{project}' is not the id of a project")))?;
-    rooms.db.set_own_limits(&project, wanted.try_into()?).await?;
+    let wanted = OwnLimits::try_from(wanted)?;
+    rooms.db.change_own_limits(&project, |own| *own = wanted).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

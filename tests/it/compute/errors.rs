@@ -24,7 +24,8 @@ async fn each_refusal_has_its_word_and_its_code() {
         (Method::POST, "/servers".into(), Some(json!({"server": {}})), 400, "badRequest"),
         (Method::POST, "/servers".into(), Some(json!([])), 400, "badRequest"),
         (Method::POST, "/servers".into(), None, 400, "badRequest"),
-        (Method::PUT, "/os-quota-sets/x".into(), Some(json!({})), 501, "notImplemented"),
+        (Method::PUT, "/os-quota-sets/x".into(), Some(json!({})), 400, "badRequest"),
+        (Method::GET, format!("{server}/diagnostics"), None, 404, "itemNotFound"),
     ];
     for (method, path, body, status, word) in table {
         let answer = at("2.1", &admin, method.clone(), &path, body).await.expect(status);

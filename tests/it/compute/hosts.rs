@@ -1,16 +1,16 @@
 //! Limits, quotas, zones, hypervisors, and the lists that are truthfully empty.
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{at, fields, get_at};
-use crate::support::Effigy;
+use crate::support::{Effigy, Person, micro_disk};
 
 #[tokio::test]
 async fn limits_are_those_of_the_settings_and_shed_what_nova_shed() {
     let effigy = Effigy::with("[quota]\ninstances = 7\nvcpus = 8\nmemory_mib = 900\n").await;
     let admin = effigy.admin().await;
-    let absolute = |body: serde_json::Value| body["limits"]["absolute"].clone();
+    let absolute = |body: Value| body["limits"]["absolute"].clone();
     let first = absolute(get_at("2.1", &admin, "/limits?reserved=False").await);
     assert_eq!(first["maxTotalInstances"], 7);
     assert_eq!((&first["maxTotalCores"], &first["maxTotalRAMSize"]), (&json!(8), &json!(900)));
@@ -22,7 +22,7 @@ async fn limits_are_those_of_the_settings_and_shed_what_nova_shed() {
 }
 
 #[tokio::test]
-async fn quotas_are_shown_by_project_and_changed_only_in_the_settings() {
+async fn quotas_are_shown_by_project_and_set_by_the_admin() {
     let effigy = Effigy::start().await;
     let people = effigy.people().await;
     let own = format!("/os-quota-sets/{}", people.alice.project_id);
@@ -32,9 +32,48 @@ async fn quotas_are_shown_by_project_and_changed_only_in_the_settings() {
     get_at("2.1", &people.alice, &format!("{own}/defaults")).await;
     at("2.1", &people.bob, Method::GET, &own, None).await.expect(403);
     get_at("2.1", &people.admin, &format!("{own}/detail")).await;
-    let change = json!({"quota_set": {"instances": 9}});
-    at("2.1", &people.alice, Method::PUT, &own, Some(change.clone())).await.expect(403);
-    at("2.1", &people.admin, Method::PUT, &own, Some(change)).await.expect(501);
+    let change = async |person: &Person, fields: Value| {
+        at("2.56", person, Method::PUT, &own, Some(json!({ "quota_set": fields }))).await
+    };
+    change(&people.alice, json!({"instances": 9})).await.expect(403);
+    let answer = change(&people.admin, json!({"instances": 9, "cores": "16", "injected_files": 5})).await.expect(200);
+    assert_eq!(
+        (&answer.json()["quota_set"]["instances"], &answer.json()["quota_set"]["id"]),
+        (&json!(9), &Value::Null)
+    );
+    for refused in [json!({"instances": -1}), json!({"key_pairs": 7}), json!({"gigabytes": 7}), json!({"ram": "much"})]
+    {
+        change(&people.admin, refused).await.expect(400);
+    }
+    let limits = get_at("2.56", &people.alice, "/limits").await["limits"]["absolute"].clone();
+    assert_eq!((&limits["maxTotalInstances"], &limits["maxTotalCores"]), (&json!(9), &json!(16)));
+    let defaults = get_at("2.56", &people.alice, &format!("{own}/defaults")).await["quota_set"].clone();
+    assert_eq!((&defaults["instances"], &defaults["id"]), (&json!(200), &json!(people.alice.project_id)));
+
+    // The limits of images are of their own, and stay.
+    let quota = format!("/effigy/v1/projects/{}/quota", people.alice.project_id);
+    people.admin.put(&quota, json!({"images": 4, "instances": 3})).await.expect(204);
+    change(&people.admin, json!({"ram": 512})).await.expect(200);
+    at("2.56", &people.alice, Method::DELETE, &own, None).await.expect(403);
+    at("2.56", &people.admin, Method::DELETE, &own, None).await.expect(202);
+    let usage = people.alice.get("/effigy/v1/usage").await.expect(200).json();
+    assert_eq!((&usage["usage"]["images"]["limit"], &usage["usage"]["instances"]["limit"]), (&json!(4), &json!(200)));
+}
+
+#[tokio::test]
+async fn limit_below_what_is_used_is_set_by_force_alone() {
+    let effigy = Effigy::with("[instances]\naccel = \"tcg\"\n").await;
+    let people = effigy.people().await;
+    let micro = people.alice.save_image("micro", "raw", micro_disk("quota", 1 << 20)).await;
+    people.alice.launched("one", &micro).await;
+    let own = format!("/os-quota-sets/{}", people.alice.project_id);
+    let change = |fields: Value| at("2.56", &people.admin, Method::PUT, &own, Some(json!({ "quota_set": fields })));
+    let refused = change(json!({"instances": 0})).await.expect(400);
+    assert!(refused.text().contains("already used and reserved 1"), "{}", refused.text());
+    change(json!({"instances": 0, "force": true})).await.expect(200);
+    let server = json!({"name": "two", "imageRef": micro, "flavorRef": people.alice.flavor("m1.nano").await});
+    let body = json!({"server": server});
+    people.alice.post("/compute/v2.1/servers", body).await.expect(403);
 }
 
 #[tokio::test]

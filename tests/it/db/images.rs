@@ -408,7 +408,7 @@ async fn limits_of_a_project_stand_in_the_place_of_the_usual_ones() {
     for Fresh { name, db, .. } in both().await {
         let owner = ProjectId::new();
         let own = OwnLimits { images: Some(1), vcpus: Some(7), ..OwnLimits::default() };
-        db.set_own_limits(&owner, own).await.expect("set");
+        db.change_own_limits(&owner, |limits| *limits = own).await.expect("set");
         assert_eq!(db.own_limits(&owner).await.expect("read"), own, "{name}");
         db.insert_image(&image(owner, "first", 1), 0, LIMITS).await.expect("room for one");
         let second = db.insert_image(&image(owner, "second", 2), 0, LIMITS).await;
@@ -417,7 +417,7 @@ async fn limits_of_a_project_stand_in_the_place_of_the_usual_ones() {
         db.insert_image(&other, 0, LIMITS).await.expect("another project's");
         db.insert_image(&image(owner, "given", 4), 0, Limits::NONE).await.expect("past all limits");
         assert_eq!(db.own_limits_by_project().await.expect("read"), [(owner, own)], "{name}");
-        db.set_own_limits(&owner, OwnLimits::default()).await.expect("set");
+        db.change_own_limits(&owner, |limits| *limits = OwnLimits::default()).await.expect("set");
         db.insert_image(&image(owner, "third", 5), 0, LIMITS).await.expect("the usual limits");
         assert!(db.own_limits_by_project().await.expect("read").is_empty(), "{name}");
     }
