@@ -4,7 +4,7 @@ use axum::{Json, extract::Path};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::microversion::Microversion;
+use super::{body::flag, microversion::Microversion};
 use crate::{
     api::{
         Rooms,
@@ -22,6 +22,9 @@ use crate::{
 
 /// The one availability zone, called as everyone's first one is.
 pub(super) const ZONE: &str = "nova";
+
+/// The most instances that a hypervisor is shown with.
+const MAX_SERVERS: usize = 10_000;
 
 /// `GET /os-availability-zone`
 pub(super) async fn zones(_: Asked) -> Json<Value> {
@@ -61,10 +64,12 @@ pub(super) async fn services(Asked { caller, .. }: Asked, version: Microversion,
 }
 
 /// `GET /os-hypervisors`
-pub(super) async fn hypervisors(Asked { caller, .. }: Asked, version: Microversion, query: Query) -> Answer {
+pub(super) async fn hypervisors(Asked { rooms, caller, .. }: Asked, version: Microversion, query: Query) -> Answer {
     policy::administer(&caller, "list hypervisors")?;
     check_pattern(&query)?;
-    Ok(Json(json!({ "hypervisors": [brief(version)] })))
+    let mut shown = brief(version);
+    add_servers(&mut shown, &rooms, &caller, version, &query).await?;
+    Ok(Json(json!({ "hypervisors": [shown] })))
 }
 
 /// `GET /os-hypervisors/detail`
@@ -74,17 +79,21 @@ pub(super) async fn hypervisors_detail(
     query: Query,
 ) -> Answer {
     check_pattern(&query)?;
-    let load = load(&rooms, &caller).await?;
-    Ok(Json(json!({ "hypervisors": [full(&rooms, &load, version)] })))
+    let mut shown = full(&rooms, &load(&rooms, &caller).await?, version);
+    add_servers(&mut shown, &rooms, &caller, version, &query).await?;
+    Ok(Json(json!({ "hypervisors": [shown] })))
 }
 
 /// Refuses what the one hypervisor is not called; Nova answers so too.
 fn check_pattern(query: &Query) -> Result<()> {
     query.only(&["hypervisor_hostname_pattern", "with_servers", "limit", "marker"])?;
-    match query.all("hypervisor_hostname_pattern").find(|part| !host_name().contains(part)) {
-        Some(part) => Err(Error::NotFound(format!("No hypervisor matching '{part}' could be found."))),
-        None => Ok(()),
-    }
+    query.all("hypervisor_hostname_pattern").try_for_each(check_part)
+}
+
+fn check_part(part: &str) -> Result<()> {
+    let part: String = part.chars().take(255).collect();
+    let is_it = host_name().contains(&part);
+    is_it.then_some(()).ok_or_else(|| Error::NotFound(format!("No hypervisor matching '{part}' could be found.")))
 }
 
 /// `GET /os-hypervisors/{id}`
@@ -92,14 +101,79 @@ pub(super) async fn hypervisor(
     Asked { rooms, caller, .. }: Asked,
     version: Microversion,
     Path(id): Path<String>,
+    query: Query,
 ) -> Answer {
     let load = load(&rooms, &caller).await?;
-    let hypervisor = full(&rooms, &load, version);
+    let mut shown = full(&rooms, &load, version);
+    check_id(&shown, &id)?;
+    add_servers(&mut shown, &rooms, &caller, version, &query).await?;
+    Ok(Json(json!({ "hypervisor": shown })))
+}
+
+fn check_id(hypervisor: &Value, id: &str) -> Result<()> {
     let is_it = hypervisor["id"].as_str().map_or_else(|| hypervisor["id"].to_string(), str::to_owned) == id;
-    if !is_it {
-        return Err(Error::NotFound(format!("Hypervisor with ID '{id}' could not be found.")).into());
+    let id: String = id.chars().take(80).collect();
+    is_it.then_some(()).ok_or_else(|| Error::NotFound(format!("Hypervisor with ID '{id}' could not be found.")))
+}
+
+/// `GET /os-hypervisors/{id}/uptime`, up to 2.87
+pub(super) async fn uptime(Asked { caller, .. }: Asked, version: Microversion, Path(id): Path<String>) -> Answer {
+    version.ends(87)?;
+    policy::administer(&caller, "see a hypervisor")?;
+    let mut shown = brief(version);
+    check_id(&shown, &id)?;
+    shown["uptime"] = json!(host_uptime());
+    Ok(Json(json!({ "hypervisor": shown })))
+}
+
+/// `GET /os-hypervisors/{part}/search`, up to 2.52
+pub(super) async fn search(Asked { caller, .. }: Asked, version: Microversion, Path(part): Path<String>) -> Answer {
+    version.ends(52)?;
+    policy::administer(&caller, "list hypervisors")?;
+    check_part(&part)?;
+    Ok(Json(json!({ "hypervisors": [brief(version)] })))
+}
+
+/// `GET /os-hypervisors/{part}/servers`, up to 2.52
+pub(super) async fn servers_of(
+    Asked { rooms, caller, .. }: Asked,
+    version: Microversion,
+    Path(part): Path<String>,
+) -> Answer {
+    version.ends(52)?;
+    policy::administer(&caller, "list hypervisors")?;
+    check_part(&part)?;
+    let mut shown = brief(version);
+    shown["servers"] = json!(servers(&rooms, &caller).await?);
+    Ok(Json(json!({ "hypervisors": [shown] })))
+}
+
+/// From 2.53 on `with_servers` adds the instances.
+async fn add_servers(
+    shown: &mut Value,
+    rooms: &Rooms,
+    caller: &Caller,
+    version: Microversion,
+    query: &Query,
+) -> Result<()> {
+    if version.since(53) && query.one("with_servers").and_then(flag) == Some(true) {
+        shown["servers"] = json!(servers(rooms, caller).await?);
     }
-    Ok(Json(json!({ "hypervisor": hypervisor })))
+    Ok(())
+}
+
+/// The names of the instances of all projects, [`MAX_SERVERS`] at most.
+async fn servers(rooms: &Rooms, caller: &Caller) -> Result<Vec<Value>> {
+    let all = ListInstances { all_projects: true, ..ListInstances::default() };
+    let mut servers = Vec::new();
+    let name = |instance: &Instance| {
+        if servers.len() < MAX_SERVERS {
+            servers.push(json!({"uuid": instance.id, "name": instance.name}));
+        }
+        false
+    };
+    rooms.instances.list_those(caller, &all, name).await?;
+    Ok(servers)
 }
 
 /// `GET /os-hypervisors/statistics`, up to 2.87
@@ -173,7 +247,7 @@ fn full(rooms: &Rooms, load: &Load, version: Microversion) -> Value {
     shown["effigy:accel"] = json!(accel);
     shown["service"] = json!({"id": shown["id"], "host": host_name(), "disabled_reason": null});
     if version.since(88) {
-        shown["uptime"] = Value::Null;
+        shown["uptime"] = json!(host_uptime());
         return shown;
     }
     // Up to 2.27 Nova gives the object as a text.
@@ -208,6 +282,16 @@ pub(in crate::api) fn host_name() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = name.trim();
     if name.is_empty() { "localhost".into() } else { name.into() }
+}
+
+/// How long the host runs and how busy it is, as `uptime` says it; `None` where the kernel does not tell.
+fn host_uptime() -> Option<String> {
+    let up = std::fs::read_to_string("/proc/uptime").ok()?;
+    let minutes = up.split_whitespace().next()?.parse::<f64>().ok()? as u64 / 60;
+    let load = std::fs::read_to_string("/proc/loadavg").ok()?;
+    let load = load.split_whitespace().take(3).collect::<Vec<_>>().join(", ");
+    let (days, hours, minutes) = (minutes / 1440, minutes / 60 % 24, minutes % 60);
+    Some(format!("up {days} days, {hours:2}:{minutes:02}, load average: {load}"))
 }
 
 /// A UUID that is the same whenever the host has the same name.

@@ -32,6 +32,7 @@ mod launch;
 mod limits;
 mod metadata;
 mod microversion;
+mod not_offered;
 mod proxies;
 mod server_filters;
 mod server_groups;
@@ -46,6 +47,7 @@ pub(in crate::api) use servers::count as count_servers;
 /// Every URL below `/compute`; with a slash at its end the root is a URL of its own.
 pub fn routes() -> Router<Api> {
     let v21 = Router::new().merge(servers_routes()).merge(flavors_routes()).merge(other_routes());
+    let v21 = v21.method_not_allowed_fallback(not_offered::method).fallback(not_offered::path);
     let v21 = v21.layer(from_fn(microversion::negotiate));
     Router::new()
         .route("/", get(versions::list))
@@ -122,6 +124,9 @@ fn other_routes() -> Router<Api> {
         .route("/os-hypervisors/detail", get(hosts::hypervisors_detail))
         .route("/os-hypervisors/statistics", get(hosts::statistics))
         .route("/os-hypervisors/{id}", get(hosts::hypervisor))
+        .route("/os-hypervisors/{id}/uptime", get(hosts::uptime))
+        .route("/os-hypervisors/{id}/search", get(hosts::search))
+        .route("/os-hypervisors/{id}/servers", get(hosts::servers_of))
         .route("/os-aggregates", get(hosts::aggregates))
         .route("/os-migrations", get(hosts::migrations))
         .route("/os-server-groups", get(server_groups::list).post(server_groups::create))

@@ -105,6 +105,58 @@ async fn hypervisor_says_how_its_guests_run() {
 }
 
 #[tokio::test]
+async fn hypervisor_is_shown_with_its_instances_and_how_long_it_runs() {
+    let effigy = Effigy::with("[instances]\naccel = \"tcg\"\n").await;
+    let people = effigy.people().await;
+    let micro = people.alice.save_image("micro", "raw", micro_disk("host", 1 << 20)).await;
+    let id = people.alice.launched("one", &micro).await;
+    let servers = json!([{"uuid": id, "name": "one"}]);
+    let listed = get_at("2.53", &people.admin, "/os-hypervisors?with_servers=true").await["hypervisors"][0].clone();
+    assert_eq!(listed["servers"], servers);
+    let host = listed["id"].as_str().expect("an id").to_owned();
+    let path = format!("/os-hypervisors/{host}?with_servers=1");
+    assert_eq!(get_at("2.96", &people.admin, &path).await["hypervisor"]["servers"], servers);
+    assert!(get_at("2.96", &people.admin, &format!("/os-hypervisors/{host}")).await["hypervisor"]["servers"].is_null());
+    let name = listed["hypervisor_hostname"].as_str().expect("a name");
+    let found = get_at("2.52", &people.admin, &format!("/os-hypervisors/{name}/servers")).await;
+    assert_eq!(found["hypervisors"][0]["servers"], servers);
+    assert_eq!(
+        get_at("2.52", &people.admin, &format!("/os-hypervisors/{name}/search")).await["hypervisors"][0]["id"],
+        1
+    );
+    at("2.52", &people.admin, Method::GET, "/os-hypervisors/another/search", None).await.expect(404);
+    at("2.53", &people.admin, Method::GET, &format!("/os-hypervisors/{name}/search"), None).await.expect(404);
+
+    let uptime = get_at("2.52", &people.admin, "/os-hypervisors/1/uptime").await["hypervisor"]["uptime"].clone();
+    assert!(uptime.as_str().is_some_and(|text| text.starts_with("up ") && text.contains("load average: ")), "{uptime}");
+    let shown = get_at("2.96", &people.admin, &format!("/os-hypervisors/{host}")).await["hypervisor"]["uptime"].clone();
+    assert!(shown.as_str().is_some_and(|text| text.starts_with("up ")), "{shown}");
+    at("2.52", &people.alice, Method::GET, "/os-hypervisors/1/uptime", None).await.expect(403);
+    at("2.52", &people.admin, Method::GET, "/os-hypervisors/2/uptime", None).await.expect(404);
+}
+
+#[tokio::test]
+async fn a_resource_that_there_is_not_is_refused_with_the_reason() {
+    let effigy = Effigy::start().await;
+    let admin = effigy.admin().await;
+    for (method, path, word) in [
+        (Method::POST, "/os-aggregates", "There is one host"),
+        (Method::GET, "/os-aggregates/1", "There is one host"),
+        (Method::POST, "/os-security-groups", "forwarded"),
+        (Method::POST, "/os-floating-ips", "one network"),
+        (Method::GET, "/os-volumes", "no volumes"),
+        (Method::PUT, "/os-services/disable", "not disabled"),
+        (Method::GET, "/os-hosts", "os-hypervisors"),
+    ] {
+        let answer = at("2.1", &admin, method.clone(), path, None).await.expect(501);
+        assert!(answer.string("/notImplemented/message").contains(word), "{method} {path}: {}", answer.text());
+    }
+    let answer = at("2.1", &admin, Method::PUT, "/limits", None).await.expect(405);
+    assert_eq!(answer.header("allow"), Some("GET,HEAD"));
+    at("2.1", &admin, Method::GET, "/os-nonsense", None).await.expect(404);
+}
+
+#[tokio::test]
 async fn lists_of_things_that_effigy_does_not_have_are_empty() {
     let effigy = Effigy::start().await;
     let admin = effigy.admin().await;
