@@ -196,7 +196,7 @@ impl Driver {
     /// Writes down that an order is taken, if it is legal.
     async fn obey(&mut self, order: Order, action: &ActionRow) -> Result<()> {
         let state = &self.row.state;
-        legal(order, state.status, state.task, self.row.id)?;
+        legal(order, state, self.row.id)?;
         if order == Order::Delete && state.task == Some(TaskState::Deleting) {
             return Ok(());
         }
@@ -206,6 +206,8 @@ impl Driver {
             Order::Stop | Order::ForceOff => TaskState::PoweringOff,
             Order::Reboot(RebootKind::Soft) => TaskState::Rebooting,
             Order::Reboot(RebootKind::Hard) => TaskState::RebootingHard,
+            Order::Pause => TaskState::Pausing,
+            Order::Unpause => TaskState::Unpausing,
             Order::Capture => TaskState::ImageSnapshot,
             Order::Delete => TaskState::Deleting,
         });
@@ -231,6 +233,8 @@ impl Driver {
             Order::Stop | Order::Reboot(RebootKind::Soft) => self.ask_to_shut_down().await,
             Order::Reboot(RebootKind::Hard) if self.running.is_none() => self.begin_start().await,
             Order::ForceOff | Order::Reboot(RebootKind::Hard) => self.quit().await,
+            Order::Pause => self.hold(true).await,
+            Order::Unpause => self.hold(false).await,
             Order::Capture => {}
             Order::Delete => self.delete().await,
         }
@@ -337,6 +341,7 @@ impl Driver {
             Some((qmp, _))
                 if running.waits_for_disk
                     && !running.is_paused
+                    && !self.row.state.is_held()
                     && self.rounds.is_multiple_of(ROUNDS_BETWEEN_NUDGES) =>
             {
                 running.waits_for_disk = false;
@@ -349,10 +354,11 @@ impl Driver {
 
     /// Connects to the monitor of a process that was found running, or whose connection was lost.
     pub(super) async fn find_monitor(&mut self) {
+        let is_held = self.row.state.is_held();
         let Some(running) = &mut self.running else { return };
         // A QEMU that has ended greets nobody: its end is waited for beside the greeting.
         let found = tokio::select! {
-            found = tokio::time::timeout(ROUND, start::greet(&self.folder)) => found,
+            found = tokio::time::timeout(ROUND, start::greet(&self.folder, is_held)) => found,
             () = running.process.ended() => return,
         };
         let Ok(Ok(monitor)) = found else { return };
@@ -362,6 +368,8 @@ impl Driver {
         match self.row.state.task {
             Some(TaskState::Spawning | TaskState::PoweringOn) => self.has_come_up().await,
             Some(TaskState::PoweringOff | TaskState::Rebooting) => self.ask_to_shut_down().await,
+            Some(TaskState::Pausing) => self.hold(true).await,
+            Some(TaskState::Unpausing) => self.hold(false).await,
             _ => {}
         }
     }
@@ -556,7 +564,7 @@ impl Driver {
 
     /// Writes a new state that is true already, and that what was being done has ended, however long the database is
     /// away.
-    async fn settle(&mut self, new: InstanceState, history: History<'_>) {
+    pub(super) async fn settle(&mut self, new: InstanceState, history: History<'_>) {
         while let Err(error) = self.write_with(new.clone(), history).await {
             let id = self.row.id;
             tracing::error!(instance.id = %id, "the state of instance {id} cannot be written: {error}; trying again");

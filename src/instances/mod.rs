@@ -165,6 +165,22 @@ impl Instances {
         self.order(caller, id, Order::Reboot(kind)).await
     }
 
+    /// Lets a guest stand still: it keeps its memory and takes no processor, over restarts of the service too.
+    ///
+    /// # Errors
+    /// `Conflict` when it does not run.
+    pub async fn pause(&self, caller: &Caller, id: InstanceId) -> Result<()> {
+        self.order(caller, id, Order::Pause).await
+    }
+
+    /// Lets a paused guest go on.
+    ///
+    /// # Errors
+    /// `Conflict` when it is not paused, or for want of room on its host.
+    pub async fn unpause(&self, caller: &Caller, id: InstanceId) -> Result<()> {
+        self.order(caller, id, Order::Unpause).await
+    }
+
     /// Locks an instance: until it is unlocked, everything below that changes it, or starts or stops it, answers
     /// `Conflict` to everyone but the admin. Locking again changes the reason.
     pub async fn lock(&self, caller: &Caller, id: InstanceId, reason: Option<String>) -> Result<()> {
@@ -250,7 +266,8 @@ impl Instances {
     /// `Conflict` when it does not run.
     pub async fn remote_console(&self, caller: &Caller, id: InstanceId, kind: ConsoleKind) -> Result<ConsoleToken> {
         let row = self.0.may_use(caller, id).await?;
-        if !matches!(row.state.status, Status::Active | Status::Reboot) {
+        // A guest that stands still keeps its screen, and what is typed reaches it when it goes on.
+        if !matches!(row.state.status, Status::Active | Status::Reboot | Status::Paused) {
             return Err(Error::Conflict(format!("Instance {id} is not running; start it first.")));
         }
         self.0.consoles.issue(caller, id, kind)

@@ -1,4 +1,5 @@
-//! A driver pauses its guest before the guest eats the reserve of the host's disk, and lets it go on when there is room.
+//! A driver pauses its guest when its owner says so; and before the guest eats the reserve of the host's disk, until there
+//! is room again.
 //!
 //! Each step may run again: a pause that could not be carried out or written is tried again in the next round.
 
@@ -23,9 +24,31 @@ const WHY: &str = "Paused: the disk of its host is nearly full. The instance goe
     delete instances or images that nobody needs, or ask the operator to make room.";
 
 impl Driver {
+    /// Pauses the machine for its owner, or lets it go on; the order is in the row already.
+    pub(super) async fn hold(&mut self, is_held: bool) {
+        let told = match &self.running {
+            Some(Running { monitor: Some((qmp, _)), .. }) => {
+                let word = if is_held { "stop" } else { "cont" };
+                qmp.execute(word, json!({})).await.map(drop).map_err(|error| error.to_string())
+            }
+            _ => Err("QEMU's monitor is out of reach".to_owned()),
+        };
+        let mut new = self.row.state.clone();
+        new.task = None;
+        if told.is_ok() {
+            (new.status, new.fault) = (if is_held { Status::Paused } else { Status::Active }, None);
+        }
+        let why = told.err().map(|why| format!("The instance could not be told: {why}. Try again."));
+        self.settle(new, History::Ends(why.as_deref())).await;
+    }
+
     /// Pauses the machine, or lets it go on, as there is room for its disk; then the row says which.
     pub(super) async fn mind_space(&mut self) {
         let space = *self.space.borrow_and_update();
+        if self.row.state.is_held() {
+            // It writes nothing; its owner lets it go on, and the next round looks again.
+            return;
+        }
         let path = self.folder.path().join(DISK);
         let Some(running) = &mut self.running else { return };
         let grown = running.growth(&path);
@@ -60,7 +83,7 @@ fn shown(state: &InstanceState, is_paused: bool) -> Option<InstanceState> {
         (Status::Active, None, true) => {
             (Status::Paused, Some(Fault { code: 507, message: WHY.to_owned(), created_ms: now_ms() }))
         }
-        (Status::Paused, None, false) => (Status::Active, None),
+        (Status::Paused, None, false) if !state.is_held() => (Status::Active, None),
         _ => return None,
     };
     Some(InstanceState { status, fault, ..state.clone() })

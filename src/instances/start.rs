@@ -158,7 +158,7 @@ async fn attempt(room: &Room, row: &InstanceRow, folder: &Folder, parts: &Parts)
     let facts = Facts { accel: Some(accel.into_str().to_owned()), forwards: forwards.clone() };
     process.record(folder, facts).map_err(|error| format!("The instance's process cannot be recorded: {error}."))?;
     let greeted = tokio::select! {
-        greeted = tokio::time::timeout(GREETING, greet(folder)) => greeted.unwrap_or_else(|_| {
+        greeted = tokio::time::timeout(GREETING, greet(folder, false)) => greeted.unwrap_or_else(|_| {
             Err(format!("QEMU did not answer within {} seconds.", GREETING.as_secs()))
         }),
         () = process.ended() => Err("QEMU ended as it started.".to_owned()),
@@ -171,15 +171,15 @@ async fn attempt(room: &Room, row: &InstanceRow, folder: &Folder, parts: &Parts)
     Ok(Started { process: unclaimed, qmp, events, accel, forwards })
 }
 
-/// Connects to the monitor of a machine's QEMU, waiting for it to come up.
-pub(super) async fn greet(folder: &Folder) -> Result<(Qmp, mpsc::Receiver<Event>), String> {
+/// Connects to the monitor of a machine's QEMU, waiting for it to come up. A machine that its owner holds stays paused.
+pub(super) async fn greet(folder: &Folder, is_held: bool) -> Result<(Qmp, mpsc::Receiver<Event>), String> {
     let stream =
         folder.connect("qmp.sock").await.map_err(|error| format!("QEMU's monitor is out of reach: {error}."))?;
     let (qmp, events) = Qmp::greet(stream).await.map_err(|error| format!("{error}."))?;
     // A guest that was stopped by an error of its disk, or paused by the last service, goes on; one that runs does not
     // notice. If there still is no room for it, its driver pauses it again.
     let status = qmp.execute("query-status", json!({})).await.map_err(|error| format!("{error}."))?;
-    if status["status"] == "io-error" || status["status"] == "paused" {
+    if !is_held && (status["status"] == "io-error" || status["status"] == "paused") {
         let _ = qmp.execute("cont", json!({})).await;
     }
     Ok((qmp, events))

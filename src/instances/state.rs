@@ -4,6 +4,7 @@ use super::{RebootKind, Status, TaskState};
 use crate::{
     error::{Error, Result},
     ids::InstanceId,
+    model::instance::InstanceState,
 };
 
 /// The orders to an instance.
@@ -17,6 +18,10 @@ pub(super) enum Order {
     ForceOff,
     /// Shut it down and run it again.
     Reboot(RebootKind),
+    /// Let its guest stand still, in memory.
+    Pause,
+    /// Let it go on.
+    Unpause,
     /// Capture its disk into an image.
     Capture,
     /// End it.
@@ -31,6 +36,8 @@ impl Order {
             Order::Stop => "stop",
             Order::ForceOff => "forceOff",
             Order::Reboot(_) => "reboot",
+            Order::Pause => "pause",
+            Order::Unpause => "unpause",
             Order::Capture => "createImage",
             Order::Delete => "delete",
         }
@@ -41,11 +48,11 @@ impl Order {
 ///
 /// # Errors
 /// `Conflict`, saying why not and what to do.
-pub(super) fn legal(order: Order, status: Status, task: Option<TaskState>, id: InstanceId) -> Result<()> {
+pub(super) fn legal(order: Order, state: &InstanceState, id: InstanceId) -> Result<()> {
     use RebootKind::{Hard, Soft};
     use Status::{Active, Build, Deleted, Error as Failed, Paused, Reboot, Shutoff};
     use TaskState::{Deleting, ImageSnapshot, PoweringOff, Rebooting};
-    match (order, status, task) {
+    match (order, state.status, state.task) {
         (_, Deleted, _) => Err(gone(id)),
         (Order::Delete, _, _) => Ok(()),
         (_, _, Some(Deleting)) => Err(gone(id)),
@@ -59,13 +66,20 @@ pub(super) fn legal(order: Order, status: Status, task: Option<TaskState>, id: I
              status is SHUTOFF."
         ))),
         (Order::ForceOff | Order::Reboot(Hard), Paused, None) => Ok(()),
+        (Order::Unpause, Paused, None) if state.is_held() => Ok(()),
         // A paused guest hears no power button.
+        (_, Paused, None) if state.is_held() => Err(Error::Conflict(format!(
+            "Cannot '{}' instance {id} while it is paused: unpause it first. It can be switched off by force, rebooted hard \
+             and deleted as it is.",
+            order.action()
+        ))),
         (_, Paused, None) => Err(Error::Conflict(format!(
             "Cannot '{}' instance {id} while it is paused because its host's disk is nearly full; it goes on by itself \
              when there is room. It can be switched off by force, rebooted hard and deleted.",
             order.action()
         ))),
         (Order::Start, Shutoff, None) => Ok(()),
+        (Order::Pause, Active, None) => Ok(()),
         (Order::Stop | Order::ForceOff, Active | Failed, None) => Ok(()),
         // A guest that does not answer the power button need not be waited for.
         (Order::ForceOff, Active, Some(PoweringOff)) => Ok(()),
@@ -94,22 +108,26 @@ fn busy(order: Order, id: InstanceId, state: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::instance::Fault;
 
-    /// Rows: status and task; columns: start, stop, force off, soft, hard, capture, delete. `y` legal, `n` conflict, `-` gone.
+    /// Rows: status and task; columns: start, stop, force off, soft, hard, pause, unpause, capture, delete. `y` legal, `n`
+    /// conflict, `-` gone.
     const TABLE: &[(Status, Option<TaskState>, &str)] = &[
-        (Status::Build, Some(TaskState::Spawning), "nnnnnny"),
-        (Status::Build, None, "nnnnnny"),
-        (Status::Active, None, "nyyyyny"),
-        (Status::Active, Some(TaskState::PoweringOff), "nnynnny"),
-        (Status::Paused, None, "nnynyny"),
-        (Status::Shutoff, None, "ynnnyyy"),
-        (Status::Shutoff, Some(TaskState::PoweringOn), "nnnnnny"),
-        (Status::Shutoff, Some(TaskState::ImageSnapshot), "nnnnnny"),
-        (Status::Reboot, Some(TaskState::Rebooting), "nnnnyny"),
-        (Status::Reboot, Some(TaskState::RebootingHard), "nnnnnny"),
-        (Status::Error, None, "nyynyny"),
-        (Status::Active, Some(TaskState::Deleting), "------y"),
-        (Status::Deleted, None, "-------"),
+        (Status::Build, Some(TaskState::Spawning), "nnnnnnnny"),
+        (Status::Build, None, "nnnnnnnny"),
+        (Status::Active, None, "nyyyyynny"),
+        (Status::Active, Some(TaskState::PoweringOff), "nnynnnnny"),
+        (Status::Active, Some(TaskState::Pausing), "nnnnnnnny"),
+        (Status::Paused, None, "nnynynyny"),
+        (Status::Paused, Some(TaskState::Unpausing), "nnnnnnnny"),
+        (Status::Shutoff, None, "ynnnynnyy"),
+        (Status::Shutoff, Some(TaskState::PoweringOn), "nnnnnnnny"),
+        (Status::Shutoff, Some(TaskState::ImageSnapshot), "nnnnnnnny"),
+        (Status::Reboot, Some(TaskState::Rebooting), "nnnnynnny"),
+        (Status::Reboot, Some(TaskState::RebootingHard), "nnnnnnnny"),
+        (Status::Error, None, "nyynynnny"),
+        (Status::Active, Some(TaskState::Deleting), "--------y"),
+        (Status::Deleted, None, "---------"),
     ];
 
     #[test]
@@ -120,12 +138,14 @@ mod tests {
             Order::ForceOff,
             Order::Reboot(RebootKind::Soft),
             Order::Reboot(RebootKind::Hard),
+            Order::Pause,
+            Order::Unpause,
             Order::Capture,
             Order::Delete,
         ];
         for (status, task, row) in TABLE {
             for (order, expected) in orders.iter().zip(row.chars()) {
-                let found = match legal(*order, *status, *task, InstanceId::new()) {
+                let found = match legal(*order, &InstanceState::new(*status, *task), InstanceId::new()) {
                     Ok(()) => 'y',
                     Err(Error::NotFound(_)) => '-',
                     Err(_) => 'n',
@@ -136,8 +156,16 @@ mod tests {
     }
 
     #[test]
+    fn guest_that_is_paused_for_want_of_room_goes_on_by_itself_alone() {
+        let fault = Some(Fault { code: 507, message: "full".into(), created_ms: 0 });
+        let state = InstanceState { fault, ..InstanceState::new(Status::Paused, None) };
+        let error = legal(Order::Unpause, &state, InstanceId::new()).unwrap_err();
+        assert!(error.to_string().contains("goes on by itself"), "{error}");
+    }
+
+    #[test]
     fn capture_of_a_running_instance_says_to_stop_it_first() {
-        let error = legal(Order::Capture, Status::Active, None, InstanceId::new()).unwrap_err();
+        let error = legal(Order::Capture, &InstanceState::new(Status::Active, None), InstanceId::new()).unwrap_err();
         assert!(error.to_string().contains("stop it first"), "{error}");
     }
 }

@@ -43,6 +43,10 @@ pub enum TaskState {
     /// A hard reboot.
     #[strum(serialize = "rebooting_hard")]
     RebootingHard,
+    /// Its owner pauses it.
+    Pausing,
+    /// Its owner lets it go on.
+    Unpausing,
     /// Its disk is being captured into an image; it cannot be started meanwhile.
     #[strum(serialize = "image_snapshot")]
     ImageSnapshot,
@@ -94,6 +98,11 @@ pub struct InstanceState {
 }
 
 impl InstanceState {
+    /// Whether its owner has paused it: a guest that is paused for want of room has a fault that says so.
+    pub fn is_held(&self) -> bool {
+        self.status == Status::Paused && self.fault.is_none()
+    }
+
     /// A state with nothing else known.
     pub fn new(status: Status, task: Option<TaskState>) -> InstanceState {
         InstanceState {

@@ -32,8 +32,6 @@ use crate::{
 /// The actions that Nova has and Effigy does not offer: the action, since when and until when Nova has it, and why not
 /// here.
 const NOT_OFFERED: &[(&str, u16, u16, &str)] = &[
-    ("pause", 1, 96, "Instances are not paused; stop it instead."),
-    ("unpause", 1, 96, "Instances are not paused."),
     ("suspend", 1, 96, "Instances are not suspended; stop it instead."),
     ("resume", 1, 96, "Instances are not suspended."),
     ("rescue", 1, 96, "There is no rescue; launch another instance of the same image."),
@@ -85,6 +83,8 @@ pub(super) async fn act(
         "os-start" => accepted(rooms.instances.start(&caller, id).await),
         "os-stop" => accepted(rooms.instances.stop(&caller, id).await),
         "reboot" => accepted(rooms.instances.reboot(&caller, id, reboot_kind(argument)?).await),
+        "pause" => accepted(rooms.instances.pause(&caller, id).await),
+        "unpause" => accepted(rooms.instances.unpause(&caller, id).await),
         "forceDelete" => accepted(rooms.instances.delete(&caller, id).await),
         "lock" => accepted(rooms.instances.lock(&caller, id, lock_reason(argument, version)?).await),
         "unlock" => accepted(rooms.instances.unlock(&caller, id).await),

@@ -134,7 +134,7 @@ async fn deleted_server_is_gone_and_its_history_stays() {
 async fn action_not_offered_says_why_and_unknown_action_is_refused() {
     let (_effigy, people, id) = running().await;
     let path = format!("/servers/{id}/action");
-    for action in ["pause", "suspend", "rescue", "resize", "rebuild", "shelve", "evacuate", "changePassword"] {
+    for action in ["suspend", "rescue", "resize", "rebuild", "shelve", "evacuate", "changePassword"] {
         let refused = post_at("2.1", &people.alice, &path, json!({action: {}})).await.expect(501);
         assert!(refused.string("/notImplemented/message").contains("not offered"), "{action}");
     }
@@ -230,6 +230,46 @@ async fn attachments_of_a_server_are_its_one_interface() {
     // novaclient asks for the page after the last one, until it is empty.
     assert_eq!(get_at("2.40", alice, &format!("{usage}?marker={id}")).await, json!({"tenant_usage": {}}));
     assert_eq!(get_at("2.1", alice, "/limits").await["limits"]["absolute"]["totalInstancesUsed"], 1);
+}
+
+#[tokio::test]
+async fn paused_guest_stands_still_over_a_restart_and_goes_on_when_it_may() {
+    let (mut effigy, people, id) = running().await;
+    let alice = &people.alice;
+    alice.console_says(&id, "life 0001 OK").await;
+    alice.act(&id, json!({"unpause": null})).await.expect(409);
+    people.rita.post(&format!("/compute/v2.1/servers/{id}/action"), json!({"pause": null})).await.expect(403);
+    alice.act(&id, json!({"pause": null})).await.expect(202);
+    let paused = alice.instance_becomes(&id, "PAUSED").await;
+    assert!(paused["fault"].is_null(), "{paused}");
+    assert_eq!((&paused["OS-EXT-STS:vm_state"], &paused["OS-EXT-STS:power_state"]), (&json!("paused"), &json!(3)));
+    for (action, word) in [(json!({"pause": null}), "unpause it first"), (json!({"os-stop": null}), "unpause it first")]
+    {
+        let refused = alice.act(&id, action).await.expect(409);
+        assert!(refused.text().contains(word), "{}", refused.text());
+    }
+
+    effigy.kill9();
+    effigy.run().await;
+    // It hears the key, which waits in its serial port, when it goes on.
+    alice.types(&id, "k").await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(alice.instance(&id).await["status"], "PAUSED");
+    assert!(!alice.console_log(&id).await.ends_with('k'), "a paused guest answers");
+    alice.act(&id, json!({"unpause": null})).await.expect(202);
+    alice.instance_becomes(&id, "ACTIVE").await;
+    eventually("the guest answers", Duration::from_secs(60), || async {
+        alice.console_log(&id).await.ends_with('k').then_some(())
+    })
+    .await;
+
+    alice.act(&id, json!({"pause": null})).await.expect(202);
+    alice.instance_becomes(&id, "PAUSED").await;
+    alice.act(&id, json!({"reboot": {"type": "HARD"}})).await.expect(202);
+    alice.instance_becomes(&id, "ACTIVE").await;
+    alice.act(&id, json!({"pause": null})).await.expect(202);
+    alice.instance_becomes(&id, "PAUSED").await;
+    alice.delete(&format!("/compute/v2.1/servers/{id}")).await.expect(204);
 }
 
 #[tokio::test]
