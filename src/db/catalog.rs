@@ -9,35 +9,43 @@ use crate::{
 impl Database {
     /// Every region.
     pub(crate) async fn regions(&self) -> Result<Vec<Region>> {
-        sql!("select id, description, parent_region_id from regions order by id").rows(self).await
+        sql!("select id, description, parent_region_id, extra from regions order by id").rows(self).await
     }
 
     /// Every service.
     pub(crate) async fn services(&self) -> Result<Vec<Service>> {
-        sql!("select id, kind, name, description, enabled from services order by kind, name, id").rows(self).await
+        sql!("select id, kind, name, description, enabled, extra from services order by kind, name, id")
+            .rows(self)
+            .await
     }
 
     /// Every endpoint.
     pub(crate) async fn endpoints(&self) -> Result<Vec<Endpoint>> {
-        sql!("select id, service_id, interface, region_id, url, enabled from endpoints order by id").rows(self).await
+        sql!("select id, service_id, interface, region_id, url, enabled, extra from endpoints order by id")
+            .rows(self)
+            .await
     }
 
     /// Keeps a new region; false when there is one of this id.
     pub(crate) async fn insert_region(&self, region: &Region) -> Result<bool> {
-        let text = "insert into regions (id, description, parent_region_id) values ($1, $2, $3) on conflict do nothing";
-        sql!(text, &region.id, &region.description, &region.parent_region_id).commit(self).await.map(|rows| rows == 1)
+        let text = "insert into regions (id, description, parent_region_id, extra) values ($1, $2, $3, $4) on conflict do nothing";
+        sql!(text, &region.id, &region.description, &region.parent_region_id, &region.extra)
+            .commit(self)
+            .await
+            .map(|rows| rows == 1)
     }
 
     /// Keeps a service, new or changed.
     pub(crate) async fn put_service(&self, service: &Service) -> Result<()> {
         sql!(
-            "insert into services (id, kind, name, description, enabled) values ($1, $2, $3, $4, $5)
-             on conflict (id) do update set kind = $2, name = $3, description = $4, enabled = $5",
+            "insert into services (id, kind, name, description, enabled, extra) values ($1, $2, $3, $4, $5, $6)
+             on conflict (id) do update set kind = $2, name = $3, description = $4, enabled = $5, extra = $6",
             &service.id,
             &service.kind,
             &service.name,
             &service.description,
-            i64::from(service.enabled)
+            i64::from(service.enabled),
+            &service.extra
         )
         .commit(self)
         .await
@@ -47,14 +55,16 @@ impl Database {
     /// Keeps an endpoint, new or changed.
     pub(crate) async fn put_endpoint(&self, endpoint: &Endpoint) -> Result<()> {
         sql!(
-            "insert into endpoints (id, service_id, interface, region_id, url, enabled) values ($1, $2, $3, $4, $5, $6)
-             on conflict (id) do update set service_id = $2, interface = $3, region_id = $4, url = $5, enabled = $6",
+            "insert into endpoints (id, service_id, interface, region_id, url, enabled, extra)
+             values ($1, $2, $3, $4, $5, $6, $7) on conflict (id)
+             do update set service_id = $2, interface = $3, region_id = $4, url = $5, enabled = $6, extra = $7",
             &endpoint.id,
             &endpoint.service_id,
             &endpoint.interface,
             &endpoint.region_id,
             &endpoint.url,
-            i64::from(endpoint.enabled)
+            i64::from(endpoint.enabled),
+            &endpoint.extra
         )
         .commit(self)
         .await
@@ -63,8 +73,11 @@ impl Database {
 
     /// Changes a region; false when there is none.
     pub(crate) async fn update_region(&self, region: &Region) -> Result<bool> {
-        let text = "update regions set description = $2, parent_region_id = $3 where id = $1";
-        sql!(text, &region.id, &region.description, &region.parent_region_id).commit(self).await.map(|rows| rows == 1)
+        let text = "update regions set description = $2, parent_region_id = $3, extra = $4 where id = $1";
+        sql!(text, &region.id, &region.description, &region.parent_region_id, &region.extra)
+            .commit(self)
+            .await
+            .map(|rows| rows == 1)
     }
 
     /// Deletes a region; false when there is none.
@@ -87,8 +100,8 @@ impl Database {
     }
 }
 
-from_row!(Region { id, description, parent_region_id });
+from_row!(Region { id, description, parent_region_id, extra });
 
-from_row!(Service { id, kind, name, description, enabled as flag });
+from_row!(Service { id, kind, name, description, enabled as flag, extra });
 
-from_row!(Endpoint { id, service_id, interface, region_id, url, enabled as flag });
+from_row!(Endpoint { id, service_id, interface, region_id, url, enabled as flag, extra });

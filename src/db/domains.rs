@@ -13,17 +13,17 @@ use crate::{
 impl Database {
     /// One domain by its id.
     pub(crate) async fn domain(&self, id: &str) -> Result<Option<Domain>> {
-        sql!("select id, name, description, enabled, options from domains where id = $1", id).row(self).await
+        sql!("select id, name, description, enabled, options, extra from domains where id = $1", id).row(self).await
     }
 
     /// One domain by its name.
     pub(crate) async fn domain_named(&self, name: &str) -> Result<Option<Domain>> {
-        sql!("select id, name, description, enabled, options from domains where name = $1", name).row(self).await
+        sql!("select id, name, description, enabled, options, extra from domains where name = $1", name).row(self).await
     }
 
     /// Domains in the order of their names.
     pub(crate) async fn domains(&self, wanted: &Domains<'_>) -> Result<Vec<Domain>> {
-        let text = "select d.id, d.name, d.description, d.enabled, d.options from domains d
+        let text = "select d.id, d.name, d.description, d.enabled, d.options, d.extra from domains d
               where (cast($1 as text) is null or d.name = $1) and (cast($2 as bigint) is null or d.enabled = $2)
                 and (cast($3 as text) is null or d.name > (select m.name from domains m where m.id = $3))
               order by d.name limit $4";
@@ -47,12 +47,13 @@ impl Database {
     pub(crate) async fn update_domain(&self, domain: &Domain) -> Result<Option<bool>> {
         let mut write = self.write().await?;
         let changed = sql!(
-            "update domains set name = $2, description = $3, enabled = $4, options = $5 where id = $1",
+            "update domains set name = $2, description = $3, enabled = $4, options = $5, extra = $6 where id = $1",
             &domain.id,
             &domain.name,
             &domain.description,
             i64::from(domain.enabled),
-            Json(&domain.options)
+            Json(&domain.options),
+            &domain.extra
         )
         .run_unless_taken(&mut write)
         .await?;
@@ -96,13 +97,14 @@ impl Database {
 
 pub(super) async fn insert_domain(write: &mut Write, domain: &Domain) -> Result<bool> {
     sql!(
-        "insert into domains (id, name, description, enabled, options) values ($1, $2, $3, $4, $5)
+        "insert into domains (id, name, description, enabled, options, extra) values ($1, $2, $3, $4, $5, $6)
          on conflict do nothing",
         &domain.id,
         &domain.name,
         &domain.description,
         i64::from(domain.enabled),
-        Json(&domain.options)
+        Json(&domain.options),
+        &domain.extra
     )
     .run(write)
     .await
@@ -116,4 +118,4 @@ async fn end_tokens(write: &mut Write, domain_id: &str) -> Result<()> {
     sql!(text, domain_id).run(write).await.map(drop)
 }
 
-from_row!(Domain { id, name, description, enabled as flag, options as json });
+from_row!(Domain { id, name, description, enabled as flag, options as json, extra });

@@ -13,14 +13,14 @@ use crate::{
 impl Database {
     /// One group by its id.
     pub(crate) async fn group(&self, id: &str) -> Result<Option<Group>> {
-        sql!("select id, domain_id, name, description from user_groups where id = $1", id).row(self).await
+        sql!("select id, domain_id, name, description, extra from user_groups where id = $1", id).row(self).await
     }
 
     /// Groups in the order of their names.
     pub(crate) async fn groups(&self, wanted: &Groups<'_>) -> Result<Vec<Group>> {
         let passes = |group: &Group| wanted.parts.iter().all(|part| part.is_in(&group.name));
         sql!(
-            "select g.id, g.domain_id, g.name, g.description from user_groups g
+            "select g.id, g.domain_id, g.name, g.description, g.extra from user_groups g
               where (cast($1 as text) is null or g.domain_id = $1) and (cast($2 as text) is null or g.name = $2)
                 and (cast($3 as text) is null or g.id in (select group_id from group_members where user_id = $3))
                 and (cast($4 as text) is null or
@@ -39,26 +39,28 @@ impl Database {
     /// Keeps a new group; false when its name is taken in its domain.
     pub(crate) async fn insert_group(&self, group: &Group) -> Result<bool> {
         sql!(
-            "insert into user_groups (id, domain_id, name, description) values ($1, $2, $3, $4)
+            "insert into user_groups (id, domain_id, name, description, extra) values ($1, $2, $3, $4, $5)
              on conflict do nothing",
             &group.id,
             &group.domain_id,
             &group.name,
-            &group.description
+            &group.description,
+            &group.extra
         )
         .commit(self)
         .await
         .map(|rows| rows == 1)
     }
 
-    /// Changes a group's name and description. `None` when the name is taken, false when the group is gone.
+    /// Changes a group. `None` when the name is taken, false when the group is gone.
     pub(crate) async fn update_group(&self, group: &Group) -> Result<Option<bool>> {
         let mut write = self.write().await?;
         let changed = sql!(
-            "update user_groups set name = $2, description = $3 where id = $1",
+            "update user_groups set name = $2, description = $3, extra = $4 where id = $1",
             &group.id,
             &group.name,
-            &group.description
+            &group.description,
+            &group.extra
         )
         .run_unless_taken(&mut write)
         .await?;
@@ -110,4 +112,4 @@ async fn end_tokens(write: &mut Write, group_id: &str, user_id: &str) -> Result<
     sql!(text, group_id, user_id).run(write).await.map(drop)
 }
 
-from_row!(Group { id, domain_id, name, description });
+from_row!(Group { id, domain_id, name, description, extra });

@@ -18,7 +18,7 @@ use crate::{
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "select p.id, p.domain_id, p.name, p.description, p.enabled, p.tags, p.parent_id, p.options, ",
+            "select p.id, p.domain_id, p.name, p.description, p.enabled, p.tags, p.parent_id, p.options, p.extra, ",
             "0 as is_domain ",
             "from projects p ",
             $rest
@@ -128,13 +128,14 @@ impl Database {
     pub(crate) async fn update_project(&self, project: &Project) -> Result<Option<bool>> {
         let mut write = self.write().await?;
         let changed = sql!(
-            "update projects set name = $2, description = $3, enabled = $4, tags = $5, options = $6 where id = $1",
+            "update projects set name = $2, description = $3, enabled = $4, tags = $5, options = $6, extra = $7 where id = $1",
             &project.id,
             &project.name,
             &project.description,
             i64::from(project.enabled),
             &project.tags,
-            Json(&project.options)
+            Json(&project.options),
+            &project.extra
         )
         .run_unless_taken(&mut write)
         .await?;
@@ -162,8 +163,8 @@ impl Database {
 
 pub(super) async fn insert_project(write: &mut Write, project: &Project) -> Result<bool> {
     sql!(
-        "insert into projects (id, domain_id, name, description, enabled, tags, parent_id, options)
-         values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing",
+        "insert into projects (id, domain_id, name, description, enabled, tags, parent_id, options, extra)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict do nothing",
         &project.id,
         &project.domain_id,
         &project.name,
@@ -171,7 +172,8 @@ pub(super) async fn insert_project(write: &mut Write, project: &Project) -> Resu
         i64::from(project.enabled),
         &project.tags,
         &project.parent_id,
-        Json(&project.options)
+        Json(&project.options),
+        &project.extra
     )
     .run(write)
     .await
@@ -182,4 +184,4 @@ async fn end_tokens(write: &mut Write, project_id: &str) -> Result<()> {
     sql!("delete from tokens where scope_kind = 'project' and scope_id = $1", project_id).run(write).await.map(drop)
 }
 
-from_row!(Project { id, domain_id, name, description, enabled as flag, tags, parent_id, options as json, is_domain as flag });
+from_row!(Project { id, domain_id, name, description, enabled as flag, tags, parent_id, options as json, is_domain as flag, extra });

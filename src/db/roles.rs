@@ -40,7 +40,7 @@ const HELD: &str = "
         union
         select i.implied_id from role_implications i join held h on i.prior_id = h.role_id
     )
-    select r.id, r.name, r.description, r.domain_id, r.options from roles r join held h on h.role_id = r.id
+    select r.id, r.name, r.description, r.domain_id, r.options, r.extra from roles r join held h on h.role_id = r.id
      where r.domain_id is null order by r.name";
 
 /// The roles of application credential `$1`, and what they imply.
@@ -50,7 +50,7 @@ const CREDENTIAL_HELD: &str = "
         union
         select i.implied_id from role_implications i join held h on i.prior_id = h.role_id
     )
-    select r.id, r.name, r.description, r.domain_id, r.options from roles r join held h on h.role_id = r.id
+    select r.id, r.name, r.description, r.domain_id, r.options, r.extra from roles r join held h on h.role_id = r.id
      where r.domain_id is null order by r.name";
 
 impl Database {
@@ -76,14 +76,14 @@ impl Database {
 
     /// Every role, or those of this name.
     pub(crate) async fn roles(&self, name: Option<&str>) -> Result<Vec<RoleRecord>> {
-        let text = "select id, name, description, domain_id, options from roles
+        let text = "select id, name, description, domain_id, options, extra from roles
               where cast($1 as text) is null or name = $1 order by name";
         sql!(text, name).rows(self).await
     }
 
     /// One role.
     pub(crate) async fn role(&self, id: &str) -> Result<Option<RoleRecord>> {
-        sql!("select id, name, description, domain_id, options from roles where id = $1", id).row(self).await
+        sql!("select id, name, description, domain_id, options, extra from roles where id = $1", id).row(self).await
     }
 
     /// Makes a role; false when the name is taken.
@@ -94,10 +94,10 @@ impl Database {
         Ok(made)
     }
 
-    /// Changes a role's name, description and options; false when it is gone.
+    /// Changes a role; false when it is gone.
     pub(crate) async fn update_role(&self, role: &RoleRecord) -> Result<bool> {
-        let text = "update roles set name = $2, description = $3, options = $4 where id = $1";
-        sql!(text, &role.id, &role.name, &role.description, Json(&role.options))
+        let text = "update roles set name = $2, description = $3, options = $4, extra = $5 where id = $1";
+        sql!(text, &role.id, &role.name, &role.description, Json(&role.options), &role.extra)
             .commit(self)
             .await
             .map(|rows| rows == 1)
@@ -190,9 +190,9 @@ impl Database {
 }
 
 pub(super) async fn insert_role(write: &mut Write, role: &RoleRecord) -> Result<bool> {
-    let text = "insert into roles (id, name, description, domain_id, options) values ($1, $2, $3, $4, $5)
+    let text = "insert into roles (id, name, description, domain_id, options, extra) values ($1, $2, $3, $4, $5, $6)
          on conflict do nothing";
-    sql!(text, &role.id, &role.name, &role.description, &role.domain_id, Json(&role.options))
+    sql!(text, &role.id, &role.name, &role.description, &role.domain_id, Json(&role.options), &role.extra)
         .run(write)
         .await
         .map(|rows| rows == 1)
@@ -247,6 +247,6 @@ async fn end_tokens_of(write: &mut Write, grant: &Grant) -> Result<()> {
     sql!(AssertSqlSafe(text), kind, target, grant.actor_kind, &grant.actor_id).run(write).await.map(drop)
 }
 
-from_row!(RoleRecord { id, name, description, domain_id, options as json });
+from_row!(RoleRecord { id, name, description, domain_id, options as json, extra });
 
 from_row!(Grant { actor_kind, actor_id, target_kind, target_id, role_id });

@@ -4,10 +4,14 @@
 //! the client came to. They cannot be changed. Beside them an admin may register other services.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
-use super::{Caller, Identity, check_name, check_text, credentials::new_id, policy};
-use crate::error::{Error, Result};
+use super::{Caller, Identity, check_name, check_text, credentials::new_id, extra, policy};
 pub use crate::model::catalog::{Endpoint, Region, Service};
+use crate::{
+    error::{Error, Result},
+    model::Extra,
+};
 
 /// One of Effigy's own services.
 struct OwnService {
@@ -58,6 +62,9 @@ pub struct ServiceFields {
     pub name: Option<String>,
     pub description: Option<String>,
     pub enabled: Option<bool>,
+    /// Others; null takes one away.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 /// The fields to set on an endpoint; `None` leaves it as it is.
@@ -70,6 +77,8 @@ pub struct EndpointFields {
     pub region_id: Option<String>,
     pub url: Option<String>,
     pub enabled: Option<bool>,
+    /// Others; null takes one away.
+    pub extra: Map<String, Value>,
 }
 
 /// The fields to set on a region; `None` leaves it as it is.
@@ -78,6 +87,8 @@ pub struct RegionFields {
     pub description: Option<String>,
     /// The region it is a part of; `Some(None)` for none.
     pub parent_region_id: Option<Option<String>>,
+    /// Others; null takes one away.
+    pub extra: Map<String, Value>,
 }
 
 impl Identity {
@@ -106,7 +117,7 @@ impl Identity {
 
     /// Every region. Everybody may read them, as in Keystone.
     pub async fn regions(&self, _caller: &Caller) -> Result<Vec<Region>> {
-        let own = Region { id: self.region().to_owned(), description: String::new(), parent_region_id: None };
+        let own = Region::named(self.region());
         let mut regions = self.db.regions().await?;
         if !regions.iter().any(|region| region.id == own.id) {
             regions.insert(0, own);
@@ -122,7 +133,7 @@ impl Identity {
             None => {
                 enough(self.db.services().await?.len())?;
                 let (kind, name, description) = (String::new(), String::new(), String::new());
-                Service { id: new_id(), kind, name, description, enabled: true }
+                Service { id: new_id(), kind, name, description, enabled: true, extra: Extra::default() }
             }
         };
         service.kind = fields.kind.unwrap_or(service.kind);
@@ -132,6 +143,7 @@ impl Identity {
         check_name(&service.kind)?;
         check_text(&service.name)?;
         check_text(&service.description)?;
+        extra::set(&mut service.extra, fields.extra)?;
         self.db.put_service(&service).await?;
         Ok(service)
     }
@@ -144,7 +156,8 @@ impl Identity {
             None => {
                 enough(self.db.endpoints().await?.len())?;
                 let (service_id, interface, url) = (String::new(), String::new(), String::new());
-                Endpoint { id: new_id(), service_id, interface, region_id: None, url, enabled: true }
+                let extra = Extra::default();
+                Endpoint { id: new_id(), service_id, interface, region_id: None, url, enabled: true, extra }
             }
         };
         endpoint.service_id = fields.service_id.unwrap_or(endpoint.service_id);
@@ -152,6 +165,7 @@ impl Identity {
         endpoint.region_id = fields.region_id.or(endpoint.region_id);
         endpoint.url = fields.url.unwrap_or(endpoint.url);
         endpoint.enabled = fields.enabled.unwrap_or(endpoint.enabled);
+        extra::set(&mut endpoint.extra, fields.extra)?;
         if !INTERFACES.contains(&endpoint.interface.as_str()) {
             return Err(Error::Invalid("An endpoint's interface must be public, internal or admin.".into()));
         }
@@ -194,6 +208,7 @@ impl Identity {
     async fn with(&self, mut region: Region, fields: RegionFields) -> Result<Region> {
         region.description = fields.description.unwrap_or(region.description);
         check_text(&region.description)?;
+        extra::set(&mut region.extra, fields.extra)?;
         if let Some(parent) = fields.parent_region_id {
             self.check_parent(&region.id, parent.as_deref()).await?;
             region.parent_region_id = parent;
@@ -257,6 +272,7 @@ impl Identity {
             name: own.kind.into(),
             description: own.description.into(),
             enabled: true,
+            extra: Extra::default(),
         });
         Ok(own.chain(self.db.services().await?).collect())
     }
@@ -271,6 +287,7 @@ impl Identity {
                 region_id: Some(self.region().to_owned()),
                 url: format!("{base}{}", own.path),
                 enabled: true,
+                extra: Extra::default(),
             }));
         }
         endpoints.extend(self.db.endpoints().await?);
@@ -296,7 +313,7 @@ impl Identity {
 
 impl Region {
     fn named(id: &str) -> Region {
-        Region { id: id.to_owned(), description: String::new(), parent_region_id: None }
+        Region { id: id.to_owned(), description: String::new(), parent_region_id: None, extra: Extra::default() }
     }
 }
 

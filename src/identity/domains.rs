@@ -6,13 +6,14 @@ use serde_json::{Map, Value};
 use super::{
     Caller, DEFAULT_DOMAIN, Identity, check_short_name, check_text,
     credentials::new_id,
+    extra,
     options::{Options, check_change, check_mutable, set_of_thing},
     policy,
 };
 pub use crate::model::people::{Domain, Domains as ListDomains};
 use crate::{
     error::{Error, Result},
-    model::credential::ScopeKind,
+    model::{Extra, credential::ScopeKind},
 };
 
 /// The fields to set on a domain; `None` leaves it as it is.
@@ -25,6 +26,9 @@ pub struct DomainFields {
     /// Null takes one away.
     #[serde(default)]
     pub options: Map<String, Value>,
+    /// Others; null takes one away.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 impl Identity {
@@ -37,6 +41,7 @@ impl Identity {
             description: String::new(),
             enabled: true,
             options: Options::new(),
+            extra: Extra::default(),
         };
         apply(&mut domain, DomainFields { name: Some(fields.name.clone().unwrap_or_default()), ..fields })?;
         if !self.db.insert_domain(&domain).await? {
@@ -77,7 +82,10 @@ impl Identity {
         if domain.id == DEFAULT_DOMAIN && fields.enabled == Some(false) {
             return Err(Error::Forbidden("The default domain cannot be disabled: its admin could not undo it.".into()));
         }
-        let is_alone = fields.name.is_none() && fields.description.is_none() && fields.enabled.is_none();
+        let is_alone = fields.name.is_none()
+            && fields.description.is_none()
+            && fields.enabled.is_none()
+            && fields.extra.is_empty();
         check_change(&domain.options, &fields.options, is_alone)?;
         apply(&mut domain, fields)?;
         let changed = self.db.update_domain(&domain).await?;
@@ -118,6 +126,7 @@ fn apply(domain: &mut Domain, fields: DomainFields) -> Result<()> {
     domain.description = fields.description.unwrap_or_else(|| std::mem::take(&mut domain.description));
     domain.enabled = fields.enabled.unwrap_or(domain.enabled);
     check_text(&domain.description)?;
+    extra::set(&mut domain.extra, fields.extra)?;
     set_of_thing(&mut domain.options, fields.options)
 }
 

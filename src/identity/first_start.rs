@@ -37,6 +37,7 @@ pub(super) async fn seed(db: &Database) -> Result<()> {
         description: "The default domain".into(),
         enabled: true,
         options: Options::new(),
+        extra: Kept::default(),
     };
     let roles: Vec<RoleRecord> = ROLES
         .iter()
@@ -46,6 +47,7 @@ pub(super) async fn seed(db: &Database) -> Result<()> {
             description: Some((*what).into()),
             domain_id: None,
             options: Options::new(),
+            extra: Kept::default(),
         })
         .collect();
     let id = |name: &str| roles.iter().find(|role| role.name == name).map(|role| role.id.clone());
@@ -108,6 +110,7 @@ impl Identity {
             parent_id: None,
             is_domain: false,
             options: Options::new(),
+            extra: Kept::default(),
         };
         let user = User {
             id: UserId::new().to_string(),

@@ -1,15 +1,19 @@
 //! Groups: users who are granted roles together.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::{
     Caller, Identity, check_name, check_text,
     credentials::new_id,
-    policy,
+    extra, policy,
     users::{ListUsers, User},
 };
-use crate::error::{Error, Result};
 pub use crate::model::people::{Group, Groups as ListGroups};
+use crate::{
+    error::{Error, Result},
+    model::Extra,
+};
 
 /// The fields to set on a group; `None` leaves it as it is.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -18,6 +22,9 @@ pub struct GroupFields {
     /// Its domain; cannot be changed.
     pub domain_id: Option<String>,
     pub description: Option<String>,
+    /// Others; null takes one away.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 impl Identity {
@@ -25,7 +32,8 @@ impl Identity {
     pub async fn create_group(&self, caller: &Caller, fields: GroupFields) -> Result<Group> {
         policy::administer(caller, "create groups")?;
         let domain_id = self.domain_for(caller, fields.domain_id.clone()).await?;
-        let mut group = Group { id: new_id(), domain_id, name: String::new(), description: String::new() };
+        let mut group =
+            Group { id: new_id(), domain_id, name: String::new(), description: String::new(), extra: Extra::default() };
         apply(&mut group, GroupFields { name: Some(fields.name.clone().unwrap_or_default()), ..fields })?;
         let made = self.db.insert_group(&group).await?;
         made.then_some(()).ok_or_else(|| taken(&group.name))?;
@@ -118,7 +126,8 @@ fn apply(group: &mut Group, fields: GroupFields) -> Result<()> {
         group.name = name;
     }
     group.description = fields.description.unwrap_or_else(|| std::mem::take(&mut group.description));
-    check_text(&group.description)
+    check_text(&group.description)?;
+    extra::set(&mut group.extra, fields.extra)
 }
 
 fn not_a_member() -> Error {

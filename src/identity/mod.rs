@@ -46,6 +46,7 @@ pub mod audit;
 pub mod catalog;
 pub mod credentials;
 pub mod domains;
+mod extra;
 mod failures;
 pub mod first_start;
 pub mod groups;

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::{
     Caller, Identity, check_short_name, check_text,
     domains::{Domain, DomainFields, ListDomains},
+    extra,
     options::{Options, check_change, check_mutable, set_of_thing},
     policy,
 };
@@ -19,7 +20,7 @@ pub use crate::model::people::{Project, Projects as ListProjects, WantedTags};
 use crate::{
     error::{Error, Result},
     ids::{ProjectId, UserId},
-    model::{Kept, role::TargetKind},
+    model::{Extra, Kept, role::TargetKind},
 };
 
 /// Tags of one project, as Keystone allows.
@@ -44,6 +45,9 @@ pub struct ProjectFields {
     /// Null takes one away.
     #[serde(default)]
     pub options: Map<String, Value>,
+    /// Others; null takes one away.
+    #[serde(flatten)]
+    pub extra: Map<String, Value>,
 }
 
 impl Identity {
@@ -64,6 +68,7 @@ impl Identity {
             parent_id,
             is_domain: false,
             options: Options::new(),
+            extra: Extra::default(),
         };
         apply(&mut project, ProjectFields { name: Some(fields.name.clone().unwrap_or_default()), ..fields })?;
         if !self.db.insert_project(&project).await? {
@@ -135,8 +140,11 @@ impl Identity {
         if project.is_domain {
             return self.update_domain(caller, &project.id, as_domain(fields)?).await.map(as_project);
         }
-        let is_alone =
-            fields.name.is_none() && fields.description.is_none() && fields.enabled.is_none() && fields.tags.is_none();
+        let is_alone = fields.name.is_none()
+            && fields.description.is_none()
+            && fields.enabled.is_none()
+            && fields.tags.is_none()
+            && fields.extra.is_empty();
         check_change(&project.options, &fields.options, is_alone)?;
         stays(&project, &fields)?;
         if let Some(enabled) = fields.enabled.filter(|enabled| *enabled != project.enabled) {
@@ -245,6 +253,7 @@ fn as_project(domain: Domain) -> Project {
         parent_id: None,
         is_domain: true,
         options: domain.options,
+        extra: domain.extra,
     }
 }
 
@@ -253,8 +262,8 @@ fn as_domain(fields: ProjectFields) -> Result<DomainFields> {
     if !is_plain || fields.tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
         return Err(Error::Invalid("A domain has no domain, no parent and no tags.".into()));
     }
-    let ProjectFields { name, description, enabled, options, .. } = fields;
-    Ok(DomainFields { name, description, enabled, options })
+    let ProjectFields { name, description, enabled, options, extra, .. } = fields;
+    Ok(DomainFields { name, description, enabled, options, extra })
 }
 
 fn apply(project: &mut Project, fields: ProjectFields) -> Result<()> {
@@ -268,6 +277,7 @@ fn apply(project: &mut Project, fields: ProjectFields) -> Result<()> {
     project.description = fields.description.unwrap_or_else(|| std::mem::take(&mut project.description));
     check_text(&project.description)?;
     project.enabled = fields.enabled.unwrap_or(project.enabled);
+    extra::set(&mut project.extra, fields.extra)?;
     set_of_thing(&mut project.options, fields.options)
 }
 

@@ -7,13 +7,14 @@ use serde_json::{Map, Value};
 use super::{
     Caller, Identity, check_name, check_text,
     credentials::new_id,
+    extra,
     options::{Options, check_change, check_mutable, set_of_thing},
     policy,
 };
 pub use crate::model::role::{ActorKind, Grant, RoleRecord, TargetKind};
 use crate::{
     error::{Error, Result},
-    model::role::Grants,
+    model::{Extra, role::Grants},
 };
 
 /// The user or the group that is granted a role.
@@ -45,6 +46,19 @@ pub struct NewRole {
     pub domain_id: Option<String>,
     /// Null takes one away.
     pub options: Map<String, Value>,
+    /// Others; null takes one away.
+    pub extra: Map<String, Value>,
+}
+
+/// The fields to set on a role.
+#[derive(Clone, Debug, Default)]
+pub struct RoleFields {
+    pub name: Option<String>,
+    pub description: Option<Option<String>>,
+    /// Null takes one away.
+    pub options: Map<String, Value>,
+    /// Others; null takes one away.
+    pub extra: Map<String, Value>,
 }
 
 /// The roles of Effigy's own rules; renaming or deleting one would lock every admin out.
@@ -67,7 +81,7 @@ impl Identity {
     /// Makes a role. It gives no right by itself; it may imply others.
     pub async fn create_role(&self, caller: &Caller, fields: NewRole) -> Result<RoleRecord> {
         policy::administer(caller, "create roles")?;
-        let NewRole { name, description, domain_id, options: given } = fields;
+        let NewRole { name, description, domain_id, options: given, extra: others } = fields;
         check_name(&name)?;
         check_text(description.as_deref().unwrap_or_default())?;
         if let Some(domain) = &domain_id {
@@ -75,25 +89,22 @@ impl Identity {
         }
         let mut options = Options::new();
         set_of_thing(&mut options, given)?;
-        let role = RoleRecord { id: new_id(), name, description, domain_id, options };
+        let mut extra = Extra::default();
+        extra::set(&mut extra, others)?;
+        let role = RoleRecord { id: new_id(), name, description, domain_id, options, extra };
         let made = self.db.insert_role(&role).await?;
         made.then_some(()).ok_or_else(|| taken(&role.name))?;
         Ok(role)
     }
 
-    /// Changes a role's name, description or options.
-    pub async fn update_role(
-        &self,
-        caller: &Caller,
-        id: &str,
-        name: Option<String>,
-        description: Option<Option<String>>,
-        options: Map<String, Value>,
-    ) -> Result<RoleRecord> {
+    /// Changes a role. `None` leaves a field as it is.
+    pub async fn update_role(&self, caller: &Caller, id: &str, fields: RoleFields) -> Result<RoleRecord> {
         policy::administer(caller, "change roles")?;
+        let RoleFields { name, description, options, extra } = fields;
         let mut role = self.db.role(id).await?.ok_or_else(|| missing(id))?;
-        check_change(&role.options, &options, name.is_none() && description.is_none())?;
+        check_change(&role.options, &options, name.is_none() && description.is_none() && extra.is_empty())?;
         set_of_thing(&mut role.options, options)?;
+        extra::set(&mut role.extra, extra)?;
         if let Some(name) = name.filter(|name| *name != role.name) {
             check_name(&name)?;
             keep(&role)?;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use super::{
-    Caller, Identity, check_name, check_text, lines::Share, options, passwords::Secret, policy, share_of,
+    Caller, Identity, check_name, check_text, extra, lines::Share, options, passwords::Secret, policy, share_of,
     sign_in::Named,
 };
 pub use crate::model::people::{NamePart, User, Users as ListUsers};
@@ -33,9 +33,6 @@ pub struct UserFields {
     /// Other fields that clients write; null takes a word away (Keystone: `extra`).
     pub extra: serde_json::Map<String, serde_json::Value>,
 }
-
-/// The bytes of a user's other fields, as JSON.
-const MAX_EXTRA_BYTES: usize = 16 * 1024;
 
 impl Identity {
     /// Makes a user.
@@ -174,18 +171,7 @@ fn apply(user: &mut User, fields: UserFields) -> Result<()> {
     }
     user.enabled = fields.enabled.unwrap_or(user.enabled);
     options::set_of_user(&mut user.options, fields.options)?;
-    if !fields.extra.is_empty() {
-        let mut extra = user.extra.read()?;
-        extra.extend(fields.extra);
-        extra.retain(|_, value| !value.is_null());
-        user.extra = Kept::of(&extra);
-        // PostgreSQL keeps no NUL.
-        let text = user.extra.as_json();
-        if text.len() > MAX_EXTRA_BYTES || text.contains("\\u0000") {
-            return Err(Error::Invalid(format!("Other fields of a user may have at most {MAX_EXTRA_BYTES} bytes.")));
-        }
-    }
-    Ok(())
+    extra::set(&mut user.extra, fields.extra)
 }
 
 fn missing(id: &str) -> Error {

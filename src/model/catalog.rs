@@ -1,5 +1,7 @@
 //! The catalog's rows that an admin added: regions, services and their endpoints.
 
+use super::Extra;
+
 /// A region.
 #[derive(Clone, Debug)]
 pub struct Region {
@@ -7,6 +9,7 @@ pub struct Region {
     pub id: String,
     pub description: String,
     pub parent_region_id: Option<String>,
+    pub extra: Extra,
 }
 
 /// A service.
@@ -18,6 +21,7 @@ pub struct Service {
     pub name: String,
     pub description: String,
     pub enabled: bool,
+    pub extra: Extra,
 }
 
 /// Where a service is.
@@ -30,4 +34,5 @@ pub struct Endpoint {
     pub region_id: Option<String>,
     pub url: String,
     pub enabled: bool,
+    pub extra: Extra,
 }

@@ -91,6 +91,9 @@ impl<T> Kept<T> {
     }
 }
 
+/// The fields of a thing of Identity beside those that are known (Keystone's column `extra`).
+pub type Extra = Kept<serde_json::Map<String, serde_json::Value>>;
+
 impl<T: Serialize + DeserializeOwned + Default> Default for Kept<T> {
     fn default() -> Kept<T> {
         Kept::of(&T::default())

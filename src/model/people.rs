@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value};
-
-use super::Kept;
+use super::{Extra, Kept};
 
 /// Options by their names: `identity::options` says what each does.
 pub type Options = BTreeMap<String, bool>;
@@ -74,6 +72,7 @@ pub struct Domain {
     /// Whether anybody of it may sign in.
     pub enabled: bool,
     pub options: Options,
+    pub extra: Extra,
 }
 
 /// The conditions of a list of domains; `None` admits all.
@@ -104,7 +103,7 @@ pub struct User {
     pub password: Option<String>,
     pub password_changed_ms: i64,
     /// Further attributes that clients wrote.
-    pub extra: Kept<Map<String, Value>>,
+    pub extra: Extra,
     pub options: Options,
 }
 
@@ -129,6 +128,7 @@ pub struct Group {
     /// Its name, unique in the domain.
     pub name: String,
     pub description: String,
+    pub extra: Extra,
 }
 
 /// The conditions of a list of groups; `None` admits all.
@@ -159,6 +159,7 @@ pub struct Project {
     /// Whether it is a domain, shown as a project.
     pub is_domain: bool,
     pub options: Options,
+    pub extra: Extra,
 }
 
 /// The conditions of a list of projects; `None` admits all.

@@ -2,7 +2,7 @@
 
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
-use super::{UnknownWord, people::Options};
+use super::{Extra, UnknownWord, people::Options};
 
 /// A role.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,7 @@ pub struct RoleRecord {
     /// The domain it belongs to: such a role gives only what it implies. `None` for a role of the whole cloud.
     pub domain_id: Option<String>,
     pub options: Options,
+    pub extra: Extra,
 }
 
 /// The kinds of actors.

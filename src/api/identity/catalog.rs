@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::Path, http::StatusCode};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     super::{body::JsonBody, caller::Asked, error::Answer},
@@ -12,6 +12,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     identity::catalog::{Endpoint, EndpointFields, Region, RegionFields, Service, ServiceFields},
+    model::Extra,
 };
 
 /// `/v3/services`
@@ -36,6 +37,10 @@ impl Collection for Services {
             "description": row.description,
             "enabled": row.enabled,
         })
+    }
+
+    fn extra(row: &Service) -> &Extra {
+        &row.extra
     }
 
     async fn list(asked: &Asked, filters: &Filters) -> Result<Vec<Service>> {
@@ -90,6 +95,10 @@ impl Collection for Endpoints {
         })
     }
 
+    fn extra(row: &Endpoint) -> &Extra {
+        &row.extra
+    }
+
     async fn list(asked: &Asked, filters: &Filters) -> Result<Vec<Endpoint>> {
         let mut rows = asked.rooms.identity.endpoints(&asked.caller, &asked.url).await?;
         rows.retain(|row| {
@@ -131,6 +140,8 @@ pub(super) struct EndpointGiven {
     region: Option<String>,
     url: Option<String>,
     enabled: Option<bool>,
+    #[serde(flatten)]
+    extra: Map<String, Value>,
 }
 
 impl From<EndpointGiven> for EndpointFields {
@@ -141,6 +152,7 @@ impl From<EndpointGiven> for EndpointFields {
             region_id: given.region_id.or(given.region),
             url: given.url,
             enabled: given.enabled,
+            extra: given.extra,
         }
     }
 }
@@ -165,6 +177,10 @@ impl Collection for Regions {
             "description": row.description,
             "parent_region_id": row.parent_region_id,
         })
+    }
+
+    fn extra(row: &Region) -> &Extra {
+        &row.extra
     }
 
     async fn list(asked: &Asked, filters: &Filters) -> Result<Vec<Region>> {
@@ -200,11 +216,13 @@ pub(super) struct RegionGiven {
     description: Option<String>,
     #[serde(default, deserialize_with = "set")]
     parent_region_id: Option<Option<String>>,
+    #[serde(flatten)]
+    extra: Map<String, Value>,
 }
 
 impl From<RegionGiven> for RegionFields {
     fn from(given: RegionGiven) -> RegionFields {
-        RegionFields { description: given.description, parent_region_id: given.parent_region_id }
+        RegionFields { description: given.description, parent_region_id: given.parent_region_id, extra: given.extra }
     }
 }
 

@@ -19,7 +19,7 @@ use super::{
     super::{Api, body::JsonBody, caller::Asked, error::Answer},
     lists::{Filters, Unread},
 };
-use crate::error::Result;
+use crate::{error::Result, model::Extra};
 
 /// The parts that differ from one collection to another.
 pub(super) trait Collection: 'static {
@@ -36,8 +36,10 @@ pub(super) trait Collection: 'static {
 
     /// Its id.
     fn id(row: &Self::Row) -> &str;
-    /// One as Keystone shows it, but for its link.
+    /// One as Keystone shows it, but for its link and the fields that clients added.
     fn shown(row: &Self::Row) -> Value;
+    /// The fields that clients added.
+    fn extra(row: &Self::Row) -> &Extra;
 
     /// The records that pass the filters: one more than fits on the page, if there are more.
     fn list(asked: &Asked, filters: &Filters) -> impl Future<Output = Result<Vec<Self::Row>>> + Send;
@@ -95,6 +97,12 @@ pub(super) fn one<C: Collection>(url: &str, row: &C::Row) -> Json<Value> {
 
 fn linked<C: Collection>(url: &str, row: &C::Row) -> Value {
     let mut shown = C::shown(row);
+    // A damaged row shows what is known of it. No field of a client's stands in the place of one of ours.
+    if let Value::Object(fields) = &mut shown {
+        for (name, value) in C::extra(row).read().unwrap_or_default() {
+            fields.entry(name).or_insert(value);
+        }
+    }
     shown["links"] = json!({"self": format!("{url}/identity/v3/{}/{}", C::MANY, C::id(row))});
     shown
 }

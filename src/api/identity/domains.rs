@@ -11,6 +11,7 @@ use super::{
 use crate::{
     error::Result,
     identity::domains::{Domain, DomainFields, ListDomains},
+    model::Extra,
 };
 
 /// `/v3/domains`
@@ -36,6 +37,10 @@ impl Collection for Domains {
             "tags": [],
             "options": domain.options,
         })
+    }
+
+    fn extra(row: &Domain) -> &Extra {
+        &row.extra
     }
 
     async fn list(asked: &Asked, filters: &Filters) -> Result<Vec<Domain>> {

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     error::Result,
     identity::groups::{Group, GroupFields, ListGroups},
+    model::Extra,
 };
 
 /// `/v3/groups`
@@ -34,6 +35,10 @@ impl Collection for Groups {
             "domain_id": group.domain_id,
             "description": group.description,
         })
+    }
+
+    fn extra(row: &Group) -> &Extra {
+        &row.extra
     }
 
     async fn list(asked: &Asked, filters: &Filters) -> Result<Vec<Group>> {

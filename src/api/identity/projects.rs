@@ -13,6 +13,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     identity::projects::{ListProjects, Project, ProjectFields, WantedTags},
+    model::Extra,
 };
 
 /// `/v3/projects`
@@ -42,6 +43,10 @@ impl Collection for Projects {
             "tags": project.tags.read().unwrap_or_default(),
             "options": project.options,
         })
+    }
+
+    fn extra(row: &Project) -> &Extra {
+        &row.extra
     }
 
     async fn list(asked: &Asked, filters: &Filters) -> Result<Vec<Project>> {

@@ -16,7 +16,8 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    identity::roles::{NewRole, RoleRecord},
+    identity::roles::{NewRole, RoleFields, RoleRecord},
+    model::Extra,
 };
 
 #[derive(Deserialize)]
@@ -26,6 +27,8 @@ pub(super) struct Fields {
     description: Option<Option<String>>,
     domain_id: Option<String>,
     options: Option<Map<String, Value>>,
+    #[serde(flatten)]
+    extra: Map<String, Value>,
 }
 
 /// `/v3/roles`
@@ -52,6 +55,10 @@ impl Collection for Roles {
         })
     }
 
+    fn extra(row: &RoleRecord) -> &Extra {
+        &row.extra
+    }
+
     async fn list(asked: &Asked, filters: &Filters) -> Result<Vec<RoleRecord>> {
         // Without a domain it is the roles of the whole cloud; some clients write that as null.
         let domain = filters.text("domain_id").filter(|domain| !["null", "None", ""].contains(domain));
@@ -67,6 +74,7 @@ impl Collection for Roles {
             description: role.description.flatten(),
             domain_id: role.domain_id,
             options: role.options.unwrap_or_default(),
+            extra: role.extra,
         };
         asked.rooms.identity.create_role(&asked.caller, new).await
     }
@@ -76,11 +84,13 @@ impl Collection for Roles {
     }
 
     async fn update(asked: &Asked, id: &str, role: Self::Fields) -> Result<RoleRecord> {
-        asked
-            .rooms
-            .identity
-            .update_role(&asked.caller, id, role.name, role.description, role.options.unwrap_or_default())
-            .await
+        let fields = RoleFields {
+            name: role.name,
+            description: role.description,
+            options: role.options.unwrap_or_default(),
+            extra: role.extra,
+        };
+        asked.rooms.identity.update_role(&asked.caller, id, fields).await
     }
 
     async fn delete(asked: &Asked, id: &str) -> Result<()> {

@@ -19,6 +19,7 @@ use crate::{
         passwords::Secret,
         users::{ListUsers, User, UserFields},
     },
+    model::Extra,
 };
 
 #[derive(Deserialize)]
@@ -39,7 +40,7 @@ pub(super) struct Fields {
 }
 
 /// Words of a user that are Effigy's to write; a client that sends them back changes nothing.
-const OWN_WORDS: [&str; 5] = ["id", "links", "password_expires_at", "federated", "original_password"];
+const OWN_WORDS: [&str; 3] = ["password_expires_at", "federated", "original_password"];
 
 impl From<Fields> for UserFields {
     fn from(mut fields: Fields) -> UserFields {
@@ -93,11 +94,11 @@ impl Collection for Users {
                 shown[name] = value.clone().into();
             }
         }
-        let extra = user.extra.read().unwrap_or_default();
-        for (name, value) in extra {
-            shown[name] = value;
-        }
         shown
+    }
+
+    fn extra(row: &User) -> &Extra {
+        &row.extra
     }
 
     async fn list(asked: &Asked, filters: &Filters) -> Result<Vec<User>> {

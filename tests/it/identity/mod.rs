@@ -5,6 +5,7 @@ mod admin;
 mod audit;
 mod catalog;
 mod credentials;
+mod extra;
 mod filters;
 mod options;
 mod people;
