@@ -31,6 +31,7 @@ pub mod links;
 pub mod listen;
 pub mod metrics;
 pub mod network;
+mod not_offered;
 pub mod paging;
 mod peer;
 mod rooms;

@@ -1,12 +1,14 @@
-//! Nova's resources that there are none of here: 501 with the reason, where a bare 404 or 405 would leave a client's user
-//! to guess. Their lists, where clients ask for them before they do anything else, are pages of their own and empty.
+//! Nova's resources that there are none of here, and why.
 
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 
-use crate::{api::error::ApiError, error::Error};
+use crate::api::{
+    error::ApiError,
+    not_offered::{self, NotOffered},
+};
 
 /// The first word of a path, and why there is none.
-const NOT_OFFERED: &[(&str, &str)] = &[
+const NOT_OFFERED: &NotOffered = &[
     ("os-aggregates", "There is one host, so that there are no aggregates of hosts."),
     ("os-assisted-volume-snapshots", NO_VOLUMES),
     ("os-baremetal-nodes", "There is one host, and it runs virtual machines."),
@@ -40,18 +42,15 @@ const PORTS: &str = "A guest's ports are forwarded from the host one by one; no 
 
 /// A path that there is not.
 pub(super) async fn path(uri: Uri) -> ApiError {
-    reason(&uri).unwrap_or_else(|| Error::NotFound("There is nothing at this URL.".into()).into())
+    not_offered::path(NOT_OFFERED, first(&uri))
 }
 
 /// A method that a path does not have.
 pub(super) async fn method(uri: Uri) -> ApiError {
-    let message = "There is something else to be done at this URL; the header Allow names it.";
-    reason(&uri).unwrap_or_else(|| ApiError::new(StatusCode::METHOD_NOT_ALLOWED, message))
+    not_offered::method(NOT_OFFERED, first(&uri))
 }
 
-fn reason(uri: &Uri) -> Option<ApiError> {
-    // The path is that within `/compute/v2.1`.
-    let first = uri.path().trim_start_matches('/').split('/').next()?;
-    let (_, why) = NOT_OFFERED.iter().find(|(word, _)| *word == first)?;
-    Some(ApiError::new(StatusCode::NOT_IMPLEMENTED, *why))
+/// The first word of the path within `/compute/v2.1`.
+fn first(uri: &Uri) -> &str {
+    uri.path().trim_start_matches('/').split('/').next().unwrap_or_default()
 }

@@ -131,7 +131,10 @@ fn checked(fields: Fields, known: &[AccessRule]) -> Result<NewCredential> {
     let roles = fields.roles.unwrap_or_default().into_iter().map(role).collect::<Result<_>>()?;
     let rule = |fields: RuleFields| match fields {
         RuleFields { service: Some(service), method: Some(method), path: Some(path), .. } => {
-            Ok(AccessRule::new(service, method, path))
+            // As Keystone: an equal rule of the user is taken again, and the list of rules does not grow.
+            let is_equal = |rule: &&AccessRule| rule.service == service && rule.method == method && rule.path == path;
+            let equal = known.iter().find(is_equal).cloned();
+            Ok(equal.unwrap_or_else(|| AccessRule::new(service, method, path)))
         }
         // A rule of an earlier credential, named by its id.
         RuleFields { id: Some(id), .. } => known

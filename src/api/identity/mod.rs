@@ -35,6 +35,8 @@ pub fn routes() -> Router<Api> {
         .merge(roles())
         .merge(catalog())
         .merge(grants::routes())
+        .method_not_allowed_fallback(none::method)
+        .fallback(none::path)
 }
 
 fn signing_in() -> Router<Api> {
@@ -94,5 +96,13 @@ fn catalog() -> Router<Api> {
         .route("/v3/registered_limits", get(none::registered_limits))
         .route("/v3/limits", get(none::limits))
         .route("/v3/policies", get(none::policies))
+        .route("/v3/limits/model", get(none::model))
         .route("/v3/credentials", get(none::credentials))
+        .route("/v3/users/{user}/credentials/OS-EC2", get(none::ec2))
+        .route("/v3/OS-TRUST/trusts", get(none::trusts))
+        .route("/v3/OS-OAUTH1/consumers", get(none::consumers))
+        .route("/v3/OS-EP-FILTER/endpoint_groups", get(none::endpoint_groups))
+        .route("/v3/OS-FEDERATION/identity_providers", get(none::identity_providers))
+        .route("/v3/OS-FEDERATION/service_providers", get(none::service_providers))
+        .route("/v3/OS-FEDERATION/mappings", get(none::mappings))
 }

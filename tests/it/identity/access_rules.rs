@@ -68,3 +68,15 @@ async fn access_rules_hold_behind_keystones_middleware() {
     assert_eq!(statuses(&people.alice.token), ["200", "200", "200"]);
     assert_eq!(statuses(&token), ["200", "401", "401"]);
 }
+
+#[tokio::test]
+async fn equal_rule_of_a_user_is_taken_again() {
+    let effigy = Effigy::start().await;
+    let alice = effigy.people().await.alice;
+    let rule = json!({"service": "compute", "method": "GET", "path": "/v2.1/servers"});
+    for name in ["one", "two"] {
+        make(&alice, json!({"name": name, "access_rules": [rule]})).await.expect(201);
+    }
+    let listed = alice.get(&format!("/identity/v3/users/{}/access_rules", alice.user_id)).await.expect(200).json();
+    assert_eq!(listed["access_rules"].as_array().expect("a list").len(), 1, "{listed}");
+}

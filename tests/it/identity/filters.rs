@@ -172,3 +172,34 @@ async fn assignments_of_a_subtree_are_those_of_the_project_and_all_below() {
     assert_eq!(count(&format!("scope.project.id=default&include_subtree&user.id={}", people.bob.user_id)).await, 2);
     admin.get("/identity/v3/role_assignments?include_subtree=true").await.expect(400);
 }
+
+#[tokio::test]
+async fn list_of_things_that_there_are_not_is_empty_and_making_one_is_refused_with_the_reason() {
+    let effigy = Effigy::start().await;
+    let people = effigy.people().await;
+    let (admin, user) = (&people.admin, &people.alice.user_id);
+    let ec2 = format!("users/{user}/credentials/OS-EC2");
+    for (path, list, word) in [
+        ("OS-TRUST/trusts", "trusts", "application credential"),
+        ("OS-OAUTH1/consumers", "consumers", "application credential"),
+        ("OS-EP-FILTER/endpoint_groups", "endpoint_groups", "same catalog"),
+        ("OS-FEDERATION/identity_providers", "identity_providers", "keystone"),
+        ("OS-FEDERATION/service_providers", "service_providers", "keystone"),
+        ("OS-FEDERATION/mappings", "mappings", "keystone"),
+        ("policies", "policies", "rules"),
+        ("credentials", "credentials", "EC2"),
+        ("limits", "limits", "os-quota-sets"),
+        ("registered_limits", "registered_limits", "os-quota-sets"),
+        (ec2.as_str(), "credentials", "EC2"),
+    ] {
+        let path = format!("/identity/v3/{path}");
+        assert_eq!(admin.get(&path).await.expect(200).json()[list], json!([]), "{path}");
+        let refused = admin.post(&path, json!({})).await.expect(501);
+        assert!(refused.string("/error/message").contains(word), "{path}: {}", refused.text());
+        admin.get(&format!("{path}/one")).await.expect(501);
+    }
+    assert_eq!(admin.get("/identity/v3/limits/model").await.expect(200).json()["model"]["name"], "flat");
+    admin.get("/identity/v3/nonsense").await.expect(404);
+    let refused = admin.post("/identity/v3/auth/catalog", json!({})).await.expect(405);
+    assert!(refused.header("allow").is_some_and(|allow| allow.contains("GET")));
+}
