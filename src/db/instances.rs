@@ -27,7 +27,8 @@ use crate::{
 pub(super) const COLUMNS: &str = "id, project_id, user_id, name, description, hostname, status, task, fault_code, fault_message, \
     fault_ms, image_id, image_name, hardware, inherited, base_root, base_store, base_bytes, disk_bytes, flavor, vcpus, \
     memory_mib, key_name, public_key, metadata, tags, mac, forwards, launch_index, reservation_id, number, \
-    accel, capture_image, created_ms, updated_ms, launched_ms, terminated_ms, locked, machine, server_group";
+    accel, capture_image, created_ms, updated_ms, launched_ms, terminated_ms, locked, machine, server_group, \
+    resized_from";
 
 impl Database {
     /// Makes instances, as many as the quota and the host have room for between `min` and `max`, with their first
@@ -110,17 +111,7 @@ impl Database {
         change: impl FnOnce(&mut InstanceRow) -> Result<()>,
     ) -> Result<Option<InstanceRow>> {
         let mut write = self.write().await?;
-        // Touching the row first locks it on PostgreSQL; on SQLite the transaction already excludes other writers.
-        let locked = sqlx::query("update instances set id = id where id = $1 and status <> 'DELETED'")
-            .bind(id)
-            .execute(&mut *write)
-            .await?;
-        if locked.rows_affected() == 0 {
-            return Ok(None);
-        }
-        let text = format!("select {COLUMNS} from instances where id = $1");
-        let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id).fetch_one(&mut *write).await?;
-        let mut row = InstanceRow::from_row(&row)?;
+        let Some(mut row) = locked_row(&mut write, id).await? else { return Ok(None) };
         change(&mut row)?;
         row.updated_ms = now_ms();
         sql!(
@@ -154,16 +145,14 @@ impl Database {
 
     /// Memory of the instances that run or are about to, without this one.
     pub async fn instance_memory_in_use(&self, besides: InstanceId) -> Result<u64> {
-        let text = "select cast(coalesce(sum(memory_mib), 0) as bigint) from instances where id <> $1 and \
-                    (status in ('BUILD', 'ACTIVE', 'PAUSED', 'REBOOT') or task = 'powering-on')";
-        let sum: i64 = sqlx::query_scalar(text).bind(besides).fetch_one(self.reads()).await?;
+        let sum: i64 = sqlx::query_scalar(MEMORY_BESIDES).bind(besides).fetch_one(self.reads()).await?;
         Ok(sum as u64)
     }
 }
 
 /// The sums of the instances of which something holds.
 macro_rules! usage_where {
-    ($condition:literal) => {
+    ($condition:expr) => {
         concat!(
             "select count(*) as instances, cast(coalesce(sum(vcpus), 0) as bigint) as vcpus, \
              cast(coalesce(sum(memory_mib), 0) as bigint) as memory_mib, \
@@ -173,9 +162,30 @@ macro_rules! usage_where {
     };
 }
 
-const USAGE: &str = usage_where!("project_id = $1 and status <> 'DELETED'");
-/// Those that run, or are about to.
-const RUNNING: &str = usage_where!("status in ('BUILD', 'ACTIVE', 'PAUSED', 'REBOOT') or task = 'powering-on'");
+/// The condition of those that run, or are about to. A resized one that is off counts too, until its owner decides.
+macro_rules! running {
+    () => {
+        "(status in ('BUILD', 'ACTIVE', 'PAUSED', 'REBOOT', 'REBUILD', 'RESIZE', 'VERIFY_RESIZE') or task = 'powering-on')"
+    };
+}
+
+pub(super) const USAGE: &str = usage_where!("project_id = $1 and status <> 'DELETED'");
+const RUNNING: &str = usage_where!(running!());
+/// The memory of those that run, without one.
+pub(super) const MEMORY_BESIDES: &str =
+    concat!("select cast(coalesce(sum(memory_mib), 0) as bigint) from instances where id <> $1 and ", running!());
+
+/// A living instance's row, which nobody else writes until the transaction ends.
+pub(super) async fn locked_row(write: &mut Write, id: InstanceId) -> Result<Option<InstanceRow>> {
+    // Touching the row first locks it on PostgreSQL; on SQLite the transaction already excludes other writers.
+    let locked = sql!("update instances set id = id where id = $1 and status <> 'DELETED'", id).run(write).await?;
+    if locked == 0 {
+        return Ok(None);
+    }
+    let text = format!("select {COLUMNS} from instances where id = $1");
+    let row = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id).fetch_one(&mut **write).await?;
+    Ok(Some(InstanceRow::from_row(&row)?))
+}
 
 /// Writes what a driver has decided.
 pub(super) async fn write_state(write: &mut Write, change: &StateChange) -> Result<()> {
@@ -186,7 +196,7 @@ pub(super) async fn write_state(write: &mut Write, change: &StateChange) -> Resu
     write_state_with(write, change.id, &change.old, &change.new, history).await
 }
 
-async fn write_state_with(
+pub(super) async fn write_state_with(
     write: &mut Write,
     id: InstanceId,
     old: &InstanceState,
@@ -198,7 +208,7 @@ async fn write_state_with(
         "update instances set status = $4, task = $5, fault_code = $6, fault_message = $7, fault_ms = $8, \
          accel = $9, forwards = $10, capture_image = $11, launched_ms = $12, terminated_ms = $13, \
          updated_ms = $14, user_data = case when $4 = 'DELETED' then null else user_data end, \
-         files = case when $4 = 'DELETED' then null else files end \
+         files = case when $4 = 'DELETED' then null else files end, resized_from = $15 \
          where id = $1 and status = $2 and coalesce(task, '') = $3",
     )
     .bind(id.to_string())
@@ -215,6 +225,7 @@ async fn write_state_with(
     .bind(new.launched_ms)
     .bind(new.terminated_ms)
     .bind(now_ms())
+    .bind(new.resized_from.as_ref().map(Json))
     .execute(&mut **write)
     .await?;
     if changed.rows_affected() == 0 {
@@ -291,14 +302,19 @@ fn no_room(asked_mib: u64, running_mib: u64, wanted: &Reservation) -> String {
 
 async fn insert(write: &mut Write, row: &InstanceRow, first_boot: &FirstBoot) -> Result<()> {
     let (make, state) = (&row.make, &row.state);
-    let user_data = first_boot.user_data.as_ref().map(|data| STANDARD.encode(data));
-    let files: Vec<_> = first_boot.files.iter().map(|file| (&file.path, STANDARD.encode(&file.contents))).collect();
-    let files = (!files.is_empty()).then_some(Json(files));
+    let (user_data, files) = encoded(first_boot);
     sql!("insert into instances (id, project_id, user_id, name, description, hostname, status, task, image_id, \
          image_name, hardware, inherited, base_root, base_store, base_bytes, disk_bytes, flavor, vcpus, memory_mib, key_name, \
          public_key, user_data, metadata, tags, mac, forwards, launch_index, reservation_id, number, created_ms, updated_ms, machine, files, server_group) \
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
          $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)", row.id, row.project_id, row.user_id, &row.name, &row.description, &row.hostname, state.status, state.task, make.image, &make.image_name, Json(&make.hardware), Json(&make.inherited), &make.base_root, &make.base_store, make.base_bytes as i64, make.disk_bytes as i64, Json(&make.flavor), i64::from(make.vcpus), make.memory_mib as i64, &make.key_name, &make.public_key, &user_data, Json(&row.metadata), Json(&row.tags), &make.mac, Json(&state.forwards), i64::from(make.launch_index), &make.reservation_id, i64::from(row.number), row.created_ms, row.updated_ms, make.machine.as_ref().map(Json), files, row.server_group).run(write).await.map(drop)
+}
+
+/// The two columns of the data for a first boot.
+pub(super) fn encoded(first_boot: &FirstBoot) -> (Option<String>, Option<Json<Vec<(&String, String)>>>) {
+    let user_data = first_boot.user_data.as_ref().map(|data| STANDARD.encode(data));
+    let files: Vec<_> = first_boot.files.iter().map(|file| (&file.path, STANDARD.encode(&file.contents))).collect();
+    (user_data, (!files.is_empty()).then_some(Json(files)))
 }
 
 struct Kept(FirstBoot);
@@ -369,6 +385,7 @@ fn state(row: &AnyRow) -> sqlx::Result<InstanceState> {
         capture: row.try_get("capture_image")?,
         launched_ms: row.try_get("launched_ms")?,
         terminated_ms: row.try_get("terminated_ms")?,
+        resized_from: row.try_get::<Option<Json<_>>, _>("resized_from")?.map(|from| from.0),
     })
 }
 

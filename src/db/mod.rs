@@ -54,6 +54,7 @@ mod first_start;
 pub mod groups;
 pub mod projects;
 pub mod quotas;
+pub mod remakes;
 pub mod roles;
 mod service_lock;
 pub mod tokens;

@@ -30,9 +30,16 @@ impl Driver {
 
     fn should_run(&self) -> bool {
         match self.row.state.task {
-            Some(TaskState::Deleting | TaskState::ImageSnapshot) => false,
+            // A rebuilt one may still run from its old disk.
+            Some(
+                TaskState::Deleting | TaskState::ImageSnapshot | TaskState::Rebuilding | TaskState::RebuildSpawning,
+            ) => false,
             Some(_) => true,
-            None => matches!(self.row.state.status, Status::Active | Status::Paused),
+            None => match self.row.state.status {
+                Status::Active | Status::Paused => true,
+                Status::VerifyResize => self.row.state.runs_resized(),
+                _ => false,
+            },
         }
     }
 
@@ -72,7 +79,9 @@ impl Driver {
             (_, Some(TaskState::Deleting)) => self.delete().await,
             (Status::Build | Status::Reboot, _) | (_, Some(TaskState::PoweringOn)) => self.begin_start().await,
             (_, Some(TaskState::PoweringOff)) => self.is_off(None).await,
-            (Status::Active | Status::Paused, _) => {
+            (Status::Rebuild | Status::Resize, _) => self.carry_on().await,
+            (Status::VerifyResize, _) if !state.runs_resized() => {}
+            (Status::Active | Status::Paused | Status::VerifyResize, _) => {
                 self.is_off(Some("it was running when the service ended, and runs no longer; was the host restarted?"))
                     .await;
             }

@@ -27,7 +27,9 @@ use super::{
     process::Process,
     qemu::Accel,
     qmp::Event,
+    remake::Remake,
     room::Room,
+    row::RETRY,
     running::Running,
     space::Space,
     start::{self, Started},
@@ -56,13 +58,13 @@ const ROUNDS_BETWEEN_NUDGES: u32 = 5;
 const ASKED_AGAIN: Duration = Duration::from_secs(10);
 /// How long QEMU may take to quit when told to; then it is killed.
 const QUIT: Duration = Duration::from_secs(5);
-/// How long a state waits for a database that is away before it is tried again.
-const RETRY: Duration = Duration::from_secs(1);
 
 /// A message to a driver.
 pub(super) enum Message {
     /// Do something; the answer is whether it begins.
     Order { order: Order, action: Box<ActionRow>, reply: oneshot::Sender<Result<()>> },
+    /// Make another of it; the answer is whether it begins.
+    Remake { remake: Remake, action: Box<ActionRow>, reply: oneshot::Sender<Result<()>> },
     /// A step of the capture into this image is to be written together with what it is a step of.
     Capture { image: ImageId, step: CaptureStep, reply: oneshot::Sender<Result<Turn>> },
     /// How often has the guest restarted itself?
@@ -177,6 +179,15 @@ impl Driver {
                     self.carry_out(order).await;
                 }
             }
+            Message::Remake { remake, action, reply } => {
+                let answer = self.take_remake(remake, &action).await;
+                let accepted = answer.is_ok();
+                // As above.
+                let _ = reply.send(answer);
+                if accepted {
+                    self.carry_on().await;
+                }
+            }
             Message::Capture { image, step, reply } => self.take_turn(image, &step, reply).await,
             Message::GuestRestarts { reply } => {
                 // The client may have gone.
@@ -197,8 +208,10 @@ impl Driver {
     async fn obey(&mut self, order: Order, action: &ActionRow) -> Result<()> {
         let state = &self.row.state;
         legal(order, state, self.row.id)?;
-        if order == Order::Delete && state.task == Some(TaskState::Deleting) {
-            return Ok(());
+        match order {
+            Order::Delete if state.task == Some(TaskState::Deleting) => return Ok(()),
+            Order::ConfirmResize => return self.confirm_resize(action).await,
+            _ => {}
         }
         let mut new = state.clone();
         new.task = Some(match order {
@@ -210,6 +223,9 @@ impl Driver {
             Order::Unpause => TaskState::Unpausing,
             Order::Capture => TaskState::ImageSnapshot,
             Order::Delete => TaskState::Deleting,
+            Order::Rebuild | Order::Resize | Order::RevertResize | Order::ConfirmResize => {
+                return Err(Error::internal(anyhow::anyhow!("{order:?} is no order of this kind")));
+            }
         });
         if matches!(order, Order::Reboot(_)) {
             new.status = Status::Reboot;
@@ -235,7 +251,7 @@ impl Driver {
             Order::ForceOff | Order::Reboot(RebootKind::Hard) => self.quit().await,
             Order::Pause => self.hold(true).await,
             Order::Unpause => self.hold(false).await,
-            Order::Capture => {}
+            Order::Capture | Order::Rebuild | Order::Resize | Order::RevertResize | Order::ConfirmResize => {}
             Order::Delete => self.delete().await,
         }
     }
@@ -290,7 +306,7 @@ impl Driver {
 
     /// The machine runs and nothing is being done to it any more.
     pub(super) async fn is_on(&mut self, mut new: InstanceState) {
-        (new.status, new.task, new.fault) = (Status::Active, None, None);
+        new.at_rest(true);
         new.launched_ms.get_or_insert_with(now_ms);
         self.settle(new, History::Ends(None)).await;
         let (id, accel) = (self.row.id, self.row.state.accel.as_deref().unwrap_or(Accel::Tcg.into_str()));
@@ -367,7 +383,9 @@ impl Driver {
         running.is_paused = false;
         match self.row.state.task {
             Some(TaskState::Spawning | TaskState::PoweringOn) => self.has_come_up().await,
-            Some(TaskState::PoweringOff | TaskState::Rebooting) => self.ask_to_shut_down().await,
+            Some(
+                TaskState::PoweringOff | TaskState::Rebooting | TaskState::ResizePrep | TaskState::ResizeReverting,
+            ) => self.ask_to_shut_down().await,
             Some(TaskState::Pausing) => self.hold(true).await,
             Some(TaskState::Unpausing) => self.hold(false).await,
             _ => {}
@@ -376,7 +394,7 @@ impl Driver {
 
     // Shutting down.
 
-    async fn ask_to_shut_down(&mut self) {
+    pub(super) async fn ask_to_shut_down(&mut self) {
         self.patience_ends = Instant::now() + self.room.stop_grace();
         self.told_to_quit = false;
         self.press_button().await;
@@ -427,6 +445,9 @@ impl Driver {
         self.room.clear_bounds();
         let expected = running.has_shut_down().await;
         match self.row.state.task {
+            Some(
+                TaskState::Rebuilding | TaskState::RebuildSpawning | TaskState::ResizePrep | TaskState::ResizeReverting,
+            ) => self.carry_on().await,
             Some(TaskState::Rebooting | TaskState::RebootingHard) => self.begin_start().await,
             // Adopted before it had come up, and it did not: this start has a fault to show if that happens again.
             Some(TaskState::Spawning | TaskState::PoweringOn) => self.begin_start().await,
@@ -449,7 +470,7 @@ impl Driver {
         self.room.consoles.end(id);
         self.export = None;
         let mut new = self.row.state.clone();
-        (new.status, new.task, new.fault) = (Status::Shutoff, None, None);
+        new.at_rest(false);
         let Some(why) = surprise else { return self.settle(new, History::Ends(None)).await };
         new.fault = Some(Fault { code: 500, message: why.to_owned(), created_ms: now_ms() });
         let happened = self.happened("stop", why);
@@ -473,12 +494,15 @@ impl Driver {
         }
     }
 
-    async fn has_failed(&mut self, why: &str) {
+    pub(super) async fn has_failed(&mut self, why: &str) {
         let id = self.row.id;
         tracing::error!(instance.id = %id, "instance {id} cannot run: {why}");
         self.room.consoles.end(id);
         self.export = None;
         let mut new = self.row.state.clone();
+        if new.task == Some(TaskState::ResizeReverting) {
+            new.resized_from = None;
+        }
         (new.status, new.task) = (Status::Error, None);
         new.fault = Some(Fault { code: 500, message: why.to_owned(), created_ms: now_ms() });
         self.settle(new, History::Ends(Some(why))).await;
@@ -523,56 +547,6 @@ impl Driver {
             && let Ok(outcome) = starting.await
         {
             self.has_started(outcome).await;
-        }
-    }
-
-    // The row.
-
-    /// Writes a new state, once, with what it means for the history.
-    pub(super) async fn write_with(&mut self, new: InstanceState, history: History<'_>) -> Result<()> {
-        let written = self.room.db.set_instance_state(self.row.id, &self.row.state, &new, history).await;
-        match &written {
-            Ok(()) => self.row.state = new,
-            Err(Error::Conflict(_)) => {
-                // Nobody else writes it. If somebody did, by hand, the row is the truth.
-                let id = self.row.id;
-                tracing::error!(instance.id = %id, "the row of instance {id} was changed by somebody else");
-                self.read_again().await;
-            }
-            Err(_) => {}
-        }
-        written
-    }
-
-    /// Takes the row as it is, however long the database is away: what is decided next depends on it.
-    pub(super) async fn read_again(&mut self) {
-        loop {
-            match self.room.db.instance(self.row.id).await {
-                Ok(Some(row)) => self.row = row,
-                // Deleted rows stay for a while, and only this driver deletes this one.
-                Ok(None) => {}
-                Err(error) => {
-                    let id = self.row.id;
-                    tracing::error!(instance.id = %id, "the row of instance {id} cannot be read: {error}; trying again");
-                    tokio::time::sleep(RETRY).await;
-                    continue;
-                }
-            }
-            return;
-        }
-    }
-
-    /// Writes a new state that is true already, and that what was being done has ended, however long the database is
-    /// away.
-    pub(super) async fn settle(&mut self, new: InstanceState, history: History<'_>) {
-        while let Err(error) = self.write_with(new.clone(), history).await {
-            let id = self.row.id;
-            tracing::error!(instance.id = %id, "the state of instance {id} cannot be written: {error}; trying again");
-            tokio::time::sleep(RETRY).await;
-        }
-        // The owner may have renamed it: the next start tells the guest.
-        if let Ok(Some(row)) = self.room.db.instance(self.row.id).await {
-            self.row = InstanceRow { state: self.row.state.clone(), ..row };
         }
     }
 }

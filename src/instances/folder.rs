@@ -85,6 +85,14 @@ impl Folder {
         }
     }
 
+    /// Removes a file; one that is gone already is fine.
+    pub(super) fn forget(&self, name: &str) -> io::Result<()> {
+        match fs::remove_file(self.path.join(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes a file that QEMU may read and not write. Every start writes it anew, so it need not outlive a power cut.
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let file = self.write_aside(name, bytes)?;
@@ -92,7 +100,7 @@ impl Folder {
             std::os::unix::fs::fchown(&file, None, Some(owner))?;
             file.set_permissions(Permissions::from_mode(0o640))?;
         }
-        fs::rename(self.aside(name), self.path.join(name))
+        fs::rename(self.path.join(aside(name)), self.path.join(name))
     }
 
     /// Writes a file that QEMU may write too, in the place of one that is there. Killed at any call, it leaves what was
@@ -102,7 +110,7 @@ impl Folder {
         if let Some(owner) = self.owner {
             std::os::unix::fs::fchown(&file, Some(owner), Some(owner))?;
         }
-        fs::rename(self.aside(name), self.path.join(name))
+        fs::rename(self.path.join(aside(name)), self.path.join(name))
     }
 
     /// Makes a file durable: its bytes, its name in the folder, and the folder's own name.
@@ -124,18 +132,10 @@ impl Folder {
     /// Writes a new file under a name that nobody reads. A leftover of a write that was cut off goes first: it may have
     /// another owner.
     fn write_aside(&self, name: &str, bytes: &[u8]) -> io::Result<File> {
-        let aside = self.aside(name);
-        match fs::remove_file(&aside) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&aside)?;
+        self.forget(&aside(name))?;
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.path.join(aside(name)))?;
         io::Write::write_all(&mut &file, bytes)?;
         Ok(file)
-    }
-
-    fn aside(&self, name: &str) -> PathBuf {
-        self.path.join(format!("{name}.new"))
     }
 
     /// A file of ours to append to.
@@ -174,6 +174,10 @@ impl Folder {
     fn open(&self) -> io::Result<File> {
         File::open(&self.path)
     }
+}
+
+fn aside(name: &str) -> String {
+    format!("{name}.new")
 }
 
 #[cfg(test)]

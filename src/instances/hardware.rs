@@ -107,6 +107,14 @@ pub(super) fn settle(properties: &BTreeMap<String, String>, vcpus: u32, facts: F
     })
 }
 
+/// The division of so many processors that an image with these properties asks for.
+///
+/// # Errors
+/// `Invalid` when its numbers do not come to that many.
+pub(super) fn topology(properties: &BTreeMap<String, String>, vcpus: u32) -> Result<Option<Topology>> {
+    Asked(properties).topology(vcpus)
+}
+
 /// The machine of an instance that was launched before machines were settled at the launch: four properties were read, and
 /// any other value was the default.
 pub(super) fn as_before(properties: &BTreeMap<String, String>) -> Hardware {

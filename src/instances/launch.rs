@@ -18,7 +18,6 @@ use crate::{
     model::{
         action::ActionRow,
         flavor::Flavor,
-        hardware::Hardware,
         instance::{FirstBoot, Inherited, InstanceMake, InstanceRow, InstanceState, Reservation},
     },
 };
@@ -50,24 +49,17 @@ pub(super) async fn launch(room: &Arc<Room>, caller: &Caller, wanted: Launch) ->
     let flavor = room.flavors.show(caller, &wanted.flavor).await.map_err(named_in_the_request)?;
     let source = room.images.launchable(caller, wanted.image).await.map_err(named_in_the_request)?;
     let public_key = match &wanted.key_name {
-        Some(name) => Some(room.key_pairs.show(caller, None, name).await.map_err(named_in_the_request)?.public_key),
+        Some(name) => Some(public_key(room, caller, name).await?),
         None => None,
     };
     if let Some(group) = wanted.server_group {
         ServerGroups::new(room.db.clone()).show(caller, group).await.map_err(named_in_the_request)?;
     }
-    let hardware = kept_properties(&source)?;
-    let facts = Facts {
-        architecture: source.found.architecture.as_deref(),
-        boots_by: source.found.firmware,
-        is_cd: source.is_cd,
-        sector_bytes: source.sector_bytes,
-        firmware: &room.settings.firmware,
-    };
-    let machine = hardware::settle(&source.properties, flavor.vcpus, facts)?;
-    let disk_bytes = disk_bytes(&flavor, &source, machine.sector_bytes.unwrap_or(512))?;
-    let (wanted, flavor, source) = (&wanted, &flavor, &source);
-    let make = Make { caller, project, wanted, flavor, source, public_key, disk_bytes, hardware, machine };
+    let made = make(room, &source, &flavor)?;
+    let disk_bytes = made.disk_bytes;
+    let made = InstanceMake { key_name: wanted.key_name.clone(), public_key, ..made };
+    let wanted = &wanted;
+    let make = Make { caller, project, wanted, made };
     let reservation = Reservation {
         project,
         min: wanted.min_count,
@@ -96,8 +88,48 @@ pub(super) async fn launch(room: &Arc<Room>, caller: &Caller, wanted: Launch) ->
     Ok(rows)
 }
 
+/// The make of one instance of this image and this flavor, without a key, a network, or a place among others.
+///
+/// # Errors
+/// `Invalid` for an image that the flavor is too small for, or that asks for hardware that there is not.
+pub(super) fn make(room: &Room, source: &LaunchSource, flavor: &Flavor) -> Result<InstanceMake> {
+    let hardware = kept_properties(source)?;
+    let facts = Facts {
+        architecture: source.found.architecture.as_deref(),
+        boots_by: source.found.firmware,
+        is_cd: source.is_cd,
+        sector_bytes: source.sector_bytes,
+        firmware: &room.settings.firmware,
+    };
+    let machine = hardware::settle(&source.properties, flavor.vcpus, facts)?;
+    Ok(InstanceMake {
+        image: source.id,
+        image_name: source.name.clone().unwrap_or_default(),
+        hardware,
+        inherited: inherited(source),
+        disk_bytes: disk_bytes(flavor, source, machine.sector_bytes.unwrap_or(512))?,
+        machine: Some(machine),
+        base_root: source.disk.root.to_string(),
+        base_store: source.disk.store.clone(),
+        base_bytes: source.virtual_size_bytes,
+        flavor: flavor.clone(),
+        vcpus: flavor.vcpus,
+        memory_mib: flavor.memory_mib,
+        key_name: None,
+        public_key: None,
+        mac: None,
+        launch_index: 0,
+        reservation_id: String::new(),
+    })
+}
+
+/// The public half of a key pair of the caller's.
+pub(super) async fn public_key(room: &Room, caller: &Caller, name: &str) -> Result<String> {
+    Ok(room.key_pairs.show(caller, None, name).await.map_err(named_in_the_request)?.public_key)
+}
+
 /// A request that names something unknown in its body is invalid; its own address was found.
-fn named_in_the_request(error: Error) -> Error {
+pub(super) fn named_in_the_request(error: Error) -> Error {
     match error {
         Error::NotFound(why) => Error::Invalid(why),
         other => other,
@@ -117,7 +149,7 @@ fn check(wanted: &Launch) -> Result<()> {
     check_first_boot(&wanted.first_boot)
 }
 
-fn check_first_boot(FirstBoot { user_data, files }: &FirstBoot) -> Result<()> {
+pub(super) fn check_first_boot(FirstBoot { user_data, files }: &FirstBoot) -> Result<()> {
     if user_data.as_ref().is_some_and(|data| data.len() > MAX_USER_DATA_BYTES) {
         return Err(Error::Invalid(format!("user_data may have at most {MAX_USER_DATA_BYTES} bytes.")));
     }
@@ -204,17 +236,12 @@ struct Make<'a> {
     caller: &'a Caller,
     project: ProjectId,
     wanted: &'a Launch,
-    flavor: &'a Flavor,
-    source: &'a LaunchSource,
-    public_key: Option<String>,
-    disk_bytes: u64,
-    hardware: BTreeMap<String, String>,
-    machine: Hardware,
+    made: InstanceMake,
 }
 
 impl Make<'_> {
     fn one(&self, index: u32, number: u32, reservation_id: &str, mac: Option<String>) -> (InstanceRow, ActionRow) {
-        let (wanted, source, now) = (self.wanted, self.source, now_ms());
+        let (wanted, now) = (self.wanted, now_ms());
         let id = InstanceId::new();
         // Nova's way with several: the name and a number from 1.
         let numbered =
@@ -231,23 +258,10 @@ impl Make<'_> {
             metadata: wanted.metadata.0.clone(),
             tags: wanted.tags.0.clone(),
             make: InstanceMake {
-                image: source.id,
-                image_name: source.name.clone().unwrap_or_default(),
-                hardware: self.hardware.clone(),
-                inherited: inherited(source),
-                machine: Some(self.machine.clone()),
-                base_root: source.disk.root.to_string(),
-                base_store: source.disk.store.clone(),
-                base_bytes: source.virtual_size_bytes,
-                disk_bytes: self.disk_bytes,
-                flavor: self.flavor.clone(),
-                vcpus: self.flavor.vcpus,
-                memory_mib: self.flavor.memory_mib,
-                key_name: wanted.key_name.clone(),
-                public_key: self.public_key.clone(),
                 mac,
                 launch_index: index,
                 reservation_id: reservation_id.to_owned(),
+                ..self.made.clone()
             },
             lock: None,
             server_group: wanted.server_group,

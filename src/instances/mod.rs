@@ -6,6 +6,7 @@
 //!                ▼       stop │  │ start
 //!              ERROR          ▼  │        ACTIVE ◄──► PAUSED  (the host's disk is nearly full)
 //!                            SHUTOFF  (task image_snapshot: being captured into an image)
+//!   ACTIVE, SHUTOFF ◄──► REBUILD, RESIZE, VERIFY_RESIZE  (see `remake.rs`)
 //!   any ── delete ──► DELETED
 //! ```
 //!
@@ -40,8 +41,10 @@ mod pause;
 mod process;
 mod qemu;
 mod qmp;
+mod remake;
 mod rights;
 mod room;
+mod row;
 mod running;
 mod space;
 mod start;
@@ -267,7 +270,7 @@ impl Instances {
     pub async fn remote_console(&self, caller: &Caller, id: InstanceId, kind: ConsoleKind) -> Result<ConsoleToken> {
         let row = self.0.may_use(caller, id).await?;
         // A guest that stands still keeps its screen, and what is typed reaches it when it goes on.
-        if !matches!(row.state.status, Status::Active | Status::Reboot | Status::Paused) {
+        if !row.state.runs() {
             return Err(Error::Conflict(format!("Instance {id} is not running; start it first.")));
         }
         self.0.consoles.issue(caller, id, kind)
@@ -356,6 +359,7 @@ impl Instances {
 
     fn view(&self, row: InstanceRow) -> Result<Instance> {
         let (make, state) = (row.make, row.state);
+        let runs = state.runs();
         let forwards = state.forwards;
         let address = |mac| Addresses { fixed_ip: qemu::GUEST_ADDRESS.to_owned(), mac, forwards };
         Ok(Instance {
@@ -365,6 +369,7 @@ impl Instances {
             name: row.name,
             description: row.description,
             status: state.status,
+            runs,
             task: state.task,
             image: Some(make.image),
             image_name: make.image_name,

@@ -253,7 +253,11 @@ impl Room {
     /// Whether the host has the disk and the memory to run this instance beside those that run.
     pub(super) async fn host_has_room(&self, row: &InstanceRow) -> Result<()> {
         self.disk_has_room()?;
-        let used = self.db.instance_memory_in_use(row.id).await?;
+        self.has_memory(row, self.db.instance_memory_in_use(row.id).await?)
+    }
+
+    /// Whether the host has the memory to run this instance beside others that use so much.
+    pub(super) fn has_memory(&self, row: &InstanceRow, used: u64) -> Result<()> {
         if used + row.make.memory_mib <= self.host_memory_mib {
             return Ok(());
         }

@@ -19,6 +19,7 @@ use super::{
     process::{Facts, Process},
     qemu::{self, Accel, Machine},
     qmp::{Event, Qmp},
+    remake,
     room::Room,
     types::Forward,
 };
@@ -193,7 +194,10 @@ fn lay_out(row: &InstanceRow, first_boot: &FirstBoot, folder: &Folder, template:
     match row.state.launched_ms {
         // Nothing of a guest's is in what a launch that was cut off left behind, and a power cut may have torn it.
         None => folder.write_for_qemu(DISK, &overlay).map_err(in_words)?,
-        Some(_) if folder.has_for_qemu(DISK, overlay.len() as u64).map_err(in_words)? => {}
+        Some(_) if folder.has_for_qemu(DISK, overlay.len() as u64).map_err(in_words)? => {
+            // After a resize.
+            remake::grow(folder, row.make.disk_bytes).map_err(in_words)?;
+        }
         Some(_) => return Err(DISK_IS_GONE.to_owned()),
     }
     if let Some(template) = template {

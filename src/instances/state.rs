@@ -24,6 +24,14 @@ pub(super) enum Order {
     Unpause,
     /// Capture its disk into an image.
     Capture,
+    /// Give it a fresh disk of an image.
+    Rebuild,
+    /// Give it another flavor.
+    Resize,
+    /// Keep the flavor that it was given.
+    ConfirmResize,
+    /// Give it the flavor back that it had.
+    RevertResize,
     /// End it.
     Delete,
 }
@@ -39,6 +47,10 @@ impl Order {
             Order::Pause => "pause",
             Order::Unpause => "unpause",
             Order::Capture => "createImage",
+            Order::Rebuild => "rebuild",
+            Order::Resize => "resize",
+            Order::ConfirmResize => "confirmResize",
+            Order::RevertResize => "revertResize",
             Order::Delete => "delete",
         }
     }
@@ -50,7 +62,7 @@ impl Order {
 /// `Conflict`, saying why not and what to do.
 pub(super) fn legal(order: Order, state: &InstanceState, id: InstanceId) -> Result<()> {
     use RebootKind::{Hard, Soft};
-    use Status::{Active, Build, Deleted, Error as Failed, Paused, Reboot, Shutoff};
+    use Status::{Active, Build, Deleted, Error as Failed, Paused, Reboot, Shutoff, VerifyResize};
     use TaskState::{Deleting, ImageSnapshot, PoweringOff, Rebooting};
     match (order, state.status, state.task) {
         (_, Deleted, _) => Err(gone(id)),
@@ -78,6 +90,19 @@ pub(super) fn legal(order: Order, state: &InstanceState, id: InstanceId) -> Resu
              when there is room. It can be switched off by force, rebooted hard and deleted.",
             order.action()
         ))),
+        (Order::ConfirmResize | Order::RevertResize, VerifyResize, None) => Ok(()),
+        // It may not have come up with the new flavor.
+        (Order::RevertResize, Failed, None) if state.resized_from.is_some() => Ok(()),
+        (Order::ConfirmResize | Order::RevertResize, _, None) => Err(Error::Conflict(format!(
+            "Cannot '{}' instance {id} in state {}: there is no resize that waits to be confirmed.",
+            order.action(),
+            state.status
+        ))),
+        (_, VerifyResize, None) => Err(Error::Conflict(format!(
+            "Cannot '{}' instance {id} while its new flavor waits to be confirmed: confirm or revert the resize first.",
+            order.action()
+        ))),
+        (Order::Rebuild, Active | Shutoff | Failed, None) | (Order::Resize, Active | Shutoff, None) => Ok(()),
         (Order::Start, Shutoff, None) => Ok(()),
         (Order::Pause, Active, None) => Ok(()),
         (Order::Stop | Order::ForceOff, Active | Failed, None) => Ok(()),
@@ -110,24 +135,29 @@ mod tests {
     use super::*;
     use crate::model::instance::Fault;
 
-    /// Rows: status and task; columns: start, stop, force off, soft, hard, pause, unpause, capture, delete. `y` legal, `n`
-    /// conflict, `-` gone.
+    /// Rows: status and task; columns: start, stop, force off, soft, hard, pause, unpause, capture, rebuild, resize,
+    /// confirm, revert, delete. `y` legal, `n` conflict, `-` gone.
     const TABLE: &[(Status, Option<TaskState>, &str)] = &[
-        (Status::Build, Some(TaskState::Spawning), "nnnnnnnny"),
-        (Status::Build, None, "nnnnnnnny"),
-        (Status::Active, None, "nyyyyynny"),
-        (Status::Active, Some(TaskState::PoweringOff), "nnynnnnny"),
-        (Status::Active, Some(TaskState::Pausing), "nnnnnnnny"),
-        (Status::Paused, None, "nnynynyny"),
-        (Status::Paused, Some(TaskState::Unpausing), "nnnnnnnny"),
-        (Status::Shutoff, None, "ynnnynnyy"),
-        (Status::Shutoff, Some(TaskState::PoweringOn), "nnnnnnnny"),
-        (Status::Shutoff, Some(TaskState::ImageSnapshot), "nnnnnnnny"),
-        (Status::Reboot, Some(TaskState::Rebooting), "nnnnynnny"),
-        (Status::Reboot, Some(TaskState::RebootingHard), "nnnnnnnny"),
-        (Status::Error, None, "nyynynnny"),
-        (Status::Active, Some(TaskState::Deleting), "--------y"),
-        (Status::Deleted, None, "---------"),
+        (Status::Build, Some(TaskState::Spawning), "nnnnnnnnnnnny"),
+        (Status::Build, None, "nnnnnnnnnnnny"),
+        (Status::Active, None, "nyyyyynnyynny"),
+        (Status::Active, Some(TaskState::PoweringOff), "nnynnnnnnnnny"),
+        (Status::Active, Some(TaskState::Pausing), "nnnnnnnnnnnny"),
+        (Status::Paused, None, "nnynynynnnnny"),
+        (Status::Paused, Some(TaskState::Unpausing), "nnnnnnnnnnnny"),
+        (Status::Shutoff, None, "ynnnynnyyynny"),
+        (Status::Shutoff, Some(TaskState::PoweringOn), "nnnnnnnnnnnny"),
+        (Status::Shutoff, Some(TaskState::ImageSnapshot), "nnnnnnnnnnnny"),
+        (Status::Reboot, Some(TaskState::Rebooting), "nnnnynnnnnnny"),
+        (Status::Reboot, Some(TaskState::RebootingHard), "nnnnnnnnnnnny"),
+        (Status::Error, None, "nyynynnnynnny"),
+        (Status::Rebuild, Some(TaskState::Rebuilding), "nnnnnnnnnnnny"),
+        (Status::Rebuild, Some(TaskState::RebuildSpawning), "nnnnnnnnnnnny"),
+        (Status::Resize, Some(TaskState::ResizePrep), "nnnnnnnnnnnny"),
+        (Status::Resize, Some(TaskState::ResizeReverting), "nnnnnnnnnnnny"),
+        (Status::VerifyResize, None, "nnnnnnnnnnyyy"),
+        (Status::Active, Some(TaskState::Deleting), "------------y"),
+        (Status::Deleted, None, "-------------"),
     ];
 
     #[test]
@@ -141,6 +171,10 @@ mod tests {
             Order::Pause,
             Order::Unpause,
             Order::Capture,
+            Order::Rebuild,
+            Order::Resize,
+            Order::ConfirmResize,
+            Order::RevertResize,
             Order::Delete,
         ];
         for (status, task, row) in TABLE {

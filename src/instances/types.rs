@@ -67,6 +67,8 @@ pub struct Instance {
     pub name: String,
     pub description: Option<String>,
     pub status: Status,
+    /// Whether its machine runs, or may.
+    pub runs: bool,
     pub task: Option<TaskState>,
     pub image: Option<ImageId>,
     pub image_name: String,
@@ -171,6 +173,19 @@ pub struct Changes {
     pub description: Option<Option<String>>,
     /// The new host name, told to the guest at its next start.
     pub hostname: Option<HostName>,
+}
+
+/// A rebuild that somebody asks for; `None` leaves as it is.
+#[derive(Clone, Debug)]
+pub struct Rebuild {
+    pub image: ImageId,
+    pub changes: Changes,
+    pub metadata: Option<Metadata>,
+    /// The name of the caller's key pair to put into the guest; `Some(None)`: none.
+    pub key_name: Option<Option<String>>,
+    /// Its data for its first boot; `Some(None)`: none.
+    pub user_data: Option<Option<Vec<u8>>>,
+    pub files: Option<Vec<GuestFile>>,
 }
 
 /// The kind of the console.

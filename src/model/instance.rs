@@ -22,6 +22,13 @@ pub enum Status {
     Shutoff,
     /// Between the stop and the start of a reboot.
     Reboot,
+    /// Its disk is replaced by a fresh one of an image.
+    Rebuild,
+    /// It gets another flavor, or the one before it back.
+    Resize,
+    /// It has another flavor, and its owner has yet to confirm that or to go back.
+    #[strum(serialize = "VERIFY_RESIZE")]
+    VerifyResize,
     /// Something failed; `fault` says what.
     Error,
     /// Gone; only its history is left.
@@ -47,6 +54,17 @@ pub enum TaskState {
     Pausing,
     /// Its owner lets it go on.
     Unpausing,
+    /// Gets a fresh disk, and stays off.
+    Rebuilding,
+    /// Gets a fresh disk, and runs from it.
+    #[strum(serialize = "rebuild_spawning")]
+    RebuildSpawning,
+    /// Gets another flavor: a guest that runs has been asked to shut down.
+    #[strum(serialize = "resize_prep")]
+    ResizePrep,
+    /// Gets its old flavor back: a guest that runs has been asked to shut down.
+    #[strum(serialize = "resize_reverting")]
+    ResizeReverting,
     /// Its disk is being captured into an image; it cannot be started meanwhile.
     #[strum(serialize = "image_snapshot")]
     ImageSnapshot,
@@ -81,6 +99,16 @@ pub struct Lock {
     pub reason: Option<String>,
 }
 
+/// The flavor that a resized instance had, until its owner confirms the new one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResizedFrom {
+    pub flavor: Flavor,
+    /// The size of its disk before.
+    pub disk_bytes: u64,
+    /// Whether it runs, or will when what is being done is done.
+    pub runs: bool,
+}
+
 /// The part of a row that an instance's driver writes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InstanceState {
@@ -93,11 +121,43 @@ pub struct InstanceState {
     pub forwards: Vec<Forward>,
     /// The image that is being made of it.
     pub capture: Option<ImageId>,
+    /// When its disk was first run from; `None`: nothing of a guest's is on it yet.
     pub launched_ms: Option<i64>,
     pub terminated_ms: Option<i64>,
+    pub resized_from: Option<ResizedFrom>,
 }
 
 impl InstanceState {
+    /// Nothing is being done to it any more, and it runs or is off.
+    pub fn at_rest(&mut self, runs: bool) {
+        if self.task == Some(TaskState::ResizeReverting) {
+            self.resized_from = None;
+        }
+        (self.task, self.fault) = (None, None);
+        self.status = match &mut self.resized_from {
+            Some(from) => {
+                from.runs = runs;
+                Status::VerifyResize
+            }
+            None if runs => Status::Active,
+            None => Status::Shutoff,
+        };
+    }
+
+    /// Whether its machine runs, or may.
+    pub fn runs(&self) -> bool {
+        match self.status {
+            Status::Active | Status::Paused | Status::Reboot => true,
+            Status::Resize | Status::VerifyResize => self.runs_resized(),
+            Status::Build | Status::Rebuild | Status::Shutoff | Status::Error | Status::Deleted => false,
+        }
+    }
+
+    /// Whether it is resized and runs, or is to be started when what is being done is done.
+    pub fn runs_resized(&self) -> bool {
+        self.resized_from.as_ref().is_some_and(|from| from.runs)
+    }
+
     /// Whether its owner has paused it: a guest that is paused for want of room has a fault that says so.
     pub fn is_held(&self) -> bool {
         self.status == Status::Paused && self.fault.is_none()
@@ -114,6 +174,7 @@ impl InstanceState {
             capture: None,
             launched_ms: None,
             terminated_ms: None,
+            resized_from: None,
         }
     }
 }
@@ -139,7 +200,7 @@ pub struct Inherited {
     pub properties: BTreeMap<String, String>,
 }
 
-/// The part of a row that is settled when an instance is made.
+/// The part of a row that is settled when an instance is made, and changes only when it is rebuilt or resized.
 #[derive(Clone, Debug)]
 pub struct InstanceMake {
     pub image: ImageId,
@@ -197,7 +258,7 @@ pub struct InstanceRow {
     pub metadata: BTreeMap<String, String>,
     /// The user's own labels, sorted.
     pub tags: Vec<String>,
-    /// The part that never changes.
+    /// The part that a rebuild or a resize changes.
     pub make: InstanceMake,
     pub lock: Option<Lock>,
     /// The group that it was launched into, while that is there.

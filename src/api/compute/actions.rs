@@ -13,7 +13,8 @@ use super::{
     console,
     launch::metadata,
     microversion::Microversion,
-    server_id,
+    remakes, server_id,
+    server_view::{For, View},
 };
 use crate::{
     api::{
@@ -24,7 +25,7 @@ use crate::{
         trail::Trail,
     },
     error::{Error, Result},
-    identity::Caller,
+    identity::{Caller, policy},
     ids::InstanceId,
     instances::RebootKind,
 };
@@ -36,10 +37,6 @@ const NOT_OFFERED: &[(&str, u16, u16, &str)] = &[
     ("resume", 1, 96, "Instances are not suspended."),
     ("rescue", 1, 96, "There is no rescue; launch another instance of the same image."),
     ("unrescue", 1, 96, "There is no rescue."),
-    ("resize", 1, 96, "An instance keeps its flavor; make an image of it and launch that with another flavor."),
-    ("confirmResize", 1, 96, "An instance keeps its flavor."),
-    ("revertResize", 1, 96, "An instance keeps its flavor."),
-    ("rebuild", 1, 96, "Instances are not rebuilt; delete it and launch another."),
     ("shelve", 1, 96, "Instances are not shelved; make an image of it and delete it."),
     ("shelveOffload", 1, 96, "Instances are not shelved."),
     ("unshelve", 1, 96, "Instances are not shelved."),
@@ -80,23 +77,20 @@ pub(super) async fn act(
     }
     let target = Target { rooms: &rooms, caller: &caller, id, version, url: &url, trail: &trail };
     match word.as_str() {
-        "os-start" => accepted(rooms.instances.start(&caller, id).await),
-        "os-stop" => accepted(rooms.instances.stop(&caller, id).await),
-        "reboot" => accepted(rooms.instances.reboot(&caller, id, reboot_kind(argument)?).await),
-        "pause" => accepted(rooms.instances.pause(&caller, id).await),
-        "unpause" => accepted(rooms.instances.unpause(&caller, id).await),
-        "forceDelete" => accepted(rooms.instances.delete(&caller, id).await),
-        "lock" => accepted(rooms.instances.lock(&caller, id, lock_reason(argument, version)?).await),
-        "unlock" => accepted(rooms.instances.unlock(&caller, id).await),
         "createImage" => {
             // It may wait for a look into the disk, which has turns of its own and takes seconds.
             at_work.end();
             target.create_image(argument).await
         }
+        "rebuild" => target.rebuild(argument).await,
+        "confirmResize" => target.confirm_resize(&argument).await,
         "os-getConsoleOutput" => target.console_output(argument).await,
         "os-getVNCConsole" if version.0 <= 5 => target.console(argument, "vnc").await,
         "os-getSerialConsole" if version.0 <= 5 => target.console(argument, "serial").await,
-        _ => target.refuse(&word).await,
+        _ => match target.order(&word, argument).await? {
+            true => Ok(StatusCode::ACCEPTED.into_response()),
+            false => target.refuse(&word).await,
+        },
     }
 }
 
@@ -117,11 +111,6 @@ fn one_action(body: Value) -> Result<(String, Value)> {
         (None, _) => Err(Error::Invalid("There is no action in the request.".into())),
         (Some(_), Some(_)) => Err(Error::Invalid("A request has one action, not several.".into())),
     }
-}
-
-fn accepted(done: Result<()>) -> Answer<Response> {
-    done?;
-    Ok(StatusCode::ACCEPTED.into_response())
 }
 
 fn reboot_kind(argument: Value) -> Result<RebootKind> {
@@ -158,6 +147,28 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
+    /// Gives the order that a word stands for, of those that answer nothing; `false` where it stands for none.
+    async fn order(&self, word: &str, argument: Value) -> Result<bool> {
+        let (instances, caller, id) = (&self.rooms.instances, self.caller, self.id);
+        match word {
+            "os-start" => instances.start(caller, id).await?,
+            "os-stop" => instances.stop(caller, id).await?,
+            "reboot" => instances.reboot(caller, id, reboot_kind(argument)?).await?,
+            "pause" => instances.pause(caller, id).await?,
+            "unpause" => instances.unpause(caller, id).await?,
+            "resize" => instances.resize(caller, id, &remakes::resize(argument)?).await?,
+            "revertResize" => {
+                remakes::nothing(&argument, word)?;
+                instances.revert_resize(caller, id).await?;
+            }
+            "lock" => instances.lock(caller, id, lock_reason(argument, self.version)?).await?,
+            "unlock" => instances.unlock(caller, id).await?,
+            "forceDelete" => instances.delete(caller, id).await?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
     /// From 2.45 on the image's id is in the body; before, it ends the `Location`.
     async fn create_image(&self, argument: Value) -> Answer<Response> {
         let mut fields = Fields::of(argument, "createImage")?;
@@ -172,6 +183,24 @@ impl Target<'_> {
         }
         let location = format!("{}/image/v2/images/{image}", self.url);
         Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)]).into_response())
+    }
+
+    /// The answer is the server as it now is, with a password that reaches no guest.
+    async fn rebuild(&self, argument: Value) -> Answer<Response> {
+        let (wanted, password) = remakes::rebuild(argument, self.version)?;
+        self.rooms.instances.rebuild(self.caller, self.id, wanted).await?;
+        let instance = self.rooms.instances.show(self.caller, self.id).await?;
+        let view = View { version: self.version, url: self.url, is_admin: policy::see_hosts(self.caller) };
+        let mut server = view.full(&instance, For::Show);
+        server["adminPass"] = json!(password);
+        let location = format!("{}/compute/v2.1/servers/{}", self.url, self.id);
+        Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(json!({ "server": server }))).into_response())
+    }
+
+    async fn confirm_resize(&self, argument: &Value) -> Answer<Response> {
+        remakes::nothing(argument, "confirmResize")?;
+        self.rooms.instances.confirm_resize(self.caller, self.id).await?;
+        Ok(StatusCode::NO_CONTENT.into_response())
     }
 
     async fn console_output(&self, argument: Value) -> Answer<Response> {

@@ -76,6 +76,16 @@ impl Fields {
         self.fields.remove(name).filter(|value| !value.is_null())
     }
 
+    /// Whether a field came, with a value that is not `null`.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.fields.get(name).is_some_and(|value| !value.is_null())
+    }
+
+    /// Whether a field came as `null`.
+    pub(super) fn has_null(&self, name: &str) -> bool {
+        self.fields.get(name).is_some_and(Value::is_null)
+    }
+
     /// A field as it came, `null` too.
     pub(super) fn take_with_null(&mut self, name: &str) -> Option<Value> {
         self.fields.remove(name)

@@ -215,7 +215,7 @@ async fn load(rooms: &Rooms, caller: &Caller) -> Result<Load> {
     let mut load = Load::default();
     // Each is counted as it passes, and none is kept.
     let count = |instance: &Instance| {
-        if matches!(instance.status, Status::Build | Status::Active | Status::Paused | Status::Reboot) {
+        if instance.runs || matches!(instance.status, Status::Build | Status::Rebuild) {
             load.instances += 1;
             load.vcpus += u64::from(instance.flavor.vcpus);
             load.memory_mib += instance.flavor.memory_mib;

@@ -97,14 +97,11 @@ fn image(fields: &mut Fields) -> Result<ImageId> {
     if fields.take("block_device_mapping").is_some() {
         return Err(no_volumes());
     }
-    let parsed = |text: &str| text.rsplit('/').next().unwrap_or_default().parse::<ImageId>();
-    let bad = || Error::Invalid("Invalid imageRef provided: it must be the id of an image.".into());
     match (reference, device) {
-        (Some(reference), None) => parsed(&reference).map_err(|_| bad()),
+        (Some(reference), None) => image_ref(&reference),
         (None, Some(device)) => Ok(device),
         (Some(reference), Some(device)) => {
-            let named = parsed(&reference).map_err(|_| bad())?;
-            if named == device {
+            if image_ref(&reference)? == device {
                 Ok(device)
             } else {
                 Err(Error::Invalid("imageRef and the boot device differ.".into()))
@@ -112,6 +109,12 @@ fn image(fields: &mut Fields) -> Result<ImageId> {
         }
         (None, None) => Err(Error::Invalid("Invalid imageRef provided: name the image to launch from.".into())),
     }
+}
+
+/// An image as `imageRef` names it: by its id, or by a URL that ends in that.
+pub(super) fn image_ref(reference: &str) -> Result<ImageId> {
+    let id = reference.rsplit('/').next().unwrap_or_default();
+    id.parse().map_err(|_| Error::Invalid("Invalid imageRef provided: it must be the id of an image.".into()))
 }
 
 /// The image of `block_device_mapping_v2`, which may only describe Effigy's one local disk.
@@ -152,7 +155,7 @@ fn no_volumes() -> Error {
 }
 
 /// The flavor's id, as a text, a number, or a URL that ends in it.
-fn flavor(fields: &mut Fields) -> Result<String> {
+pub(super) fn flavor(fields: &mut Fields) -> Result<String> {
     let id = match fields.take("flavorRef") {
         Some(Value::String(text)) => text.rsplit('/').next().unwrap_or_default().to_owned(),
         Some(Value::Number(number)) => number.to_string(),
@@ -234,7 +237,7 @@ fn security_groups(fields: &mut Fields) -> Result<()> {
     Ok(())
 }
 
-fn user_data(fields: &mut Fields) -> Result<Option<Vec<u8>>> {
+pub(super) fn user_data(fields: &mut Fields) -> Result<Option<Vec<u8>>> {
     let Some(text) = fields.text("user_data", usize::MAX)? else { return Ok(None) };
     let text = without_breaks(text);
     if text.len() > USER_DATA_CHARS {
@@ -244,7 +247,7 @@ fn user_data(fields: &mut Fields) -> Result<Option<Vec<u8>>> {
 }
 
 /// The files of `personality`, which Nova has until 2.56.
-fn files(fields: &mut Fields, version: Microversion) -> Result<Vec<GuestFile>> {
+pub(super) fn files(fields: &mut Fields, version: Microversion) -> Result<Vec<GuestFile>> {
     let wanted = if version.0 <= 56 { "a list of files" } else { "left out from microversion 2.57 on: use user_data" };
     let files = match fields.take("personality") {
         None => return Ok(Vec::new()),
@@ -294,7 +297,7 @@ fn refuse_what_is_not_offered(fields: &mut Fields, version: Microversion) -> Res
     let is_named =
         |value: Option<Value>| value.is_some_and(|value| value.as_array().is_none_or(|list| !list.is_empty()));
     if version.since(63) && is_named(fields.take("trusted_image_certificates")) {
-        return Err(Error::Invalid("Image signatures are not checked; leave trusted_image_certificates out.".into()));
+        return Err(no_signatures());
     }
     if version.since(74) && (is_named(fields.take("host")) | is_named(fields.take("hypervisor_hostname"))) {
         return Err(Error::Invalid("There is one host; leave host and hypervisor_hostname out.".into()));
@@ -302,12 +305,17 @@ fn refuse_what_is_not_offered(fields: &mut Fields, version: Microversion) -> Res
     Ok(())
 }
 
+/// The error for certificates that Effigy would check nothing by.
+pub(super) fn no_signatures() -> Error {
+    Error::Invalid("Image signatures are not checked; leave trusted_image_certificates out.".into())
+}
+
 /// The error for an address that Effigy would not keep.
 pub(super) fn no_access_address(field: &str) -> Error {
     Error::Invalid(format!("Effigy does not keep {field}; leave it out, and read addresses instead."))
 }
 
-fn password() -> String {
+pub(super) fn password() -> String {
     // Without the characters that people take for one another.
     const LETTERS: &[u8] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
     let mut password = String::with_capacity(PASSWORD_CHARS);

@@ -34,6 +34,7 @@ mod metadata;
 mod microversion;
 mod not_offered;
 mod proxies;
+mod remakes;
 mod server_filters;
 mod server_groups;
 mod server_view;

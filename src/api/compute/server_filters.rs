@@ -241,6 +241,7 @@ impl Wanted {
         match upper.parse::<Status>() {
             Ok(status) => self.list.status.push(status),
             Err(_) if upper == "HARD_REBOOT" => self.list.status.push(Status::Reboot),
+            Err(_) if upper == "REVERT_RESIZE" => self.list.status.push(Status::Resize),
             Err(_) => self.is_empty = self.list.status.is_empty(),
         }
     }
@@ -254,7 +255,7 @@ impl Wanted {
             Rest::Uuid(id) => instance.id.to_string() == *id,
             Rest::VmState(state) => server_view::vm_state(instance.status) == state,
             Rest::TaskState(task) => instance.task.is_some_and(|held| held.into_str() == task),
-            Rest::PowerState(state) => server_view::power_state(instance.status).to_string() == *state,
+            Rest::PowerState(state) => server_view::power_state(instance).to_string() == *state,
             Rest::Hostname(name) => instance.hostname == *name,
             Rest::Description(text) => instance.description.as_ref() == Some(text),
             Rest::LaunchIndex(index) => instance.launch_index.to_string() == *index,

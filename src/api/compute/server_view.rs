@@ -81,8 +81,10 @@ impl View<'_> {
             set("progress", json!(if instance.status == Status::Build { instance.progress } else { 0 }));
         }
         // Nova has no fault beside PAUSED and SHUTOFF; here it says why it is paused or off though nobody asked for that.
-        if let (Status::Error | Status::Paused | Status::Shutoff | Status::Deleted, Some(fault)) =
-            (instance.status, &instance.fault)
+        if let (
+            Status::Error | Status::Paused | Status::Shutoff | Status::VerifyResize | Status::Deleted,
+            Some(fault),
+        ) = (instance.status, &instance.fault)
         {
             let created = times::seconds_z(fault.created_ms);
             set("fault", json!({"code": fault.code, "created": created, "message": fault.message}));
@@ -104,7 +106,7 @@ impl View<'_> {
         }
         set("OS-EXT-STS:task_state", json!(instance.task.map(|task| task.into_str())));
         set("OS-EXT-STS:vm_state", json!(vm_state(instance.status)));
-        set("OS-EXT-STS:power_state", json!(power_state(instance.status)));
+        set("OS-EXT-STS:power_state", json!(power_state(instance)));
         set("os-extended-volumes:volumes_attached", json!([]));
         if self.is_admin {
             set("OS-EXT-SRV-ATTR:host", json!(instance.host));
@@ -190,6 +192,7 @@ pub(super) fn addresses(addresses: Option<&Addresses>) -> Value {
 fn status(instance: &Instance) -> &'static str {
     match (instance.status, instance.task) {
         (Status::Reboot, Some(TaskState::RebootingHard)) => "HARD_REBOOT",
+        (Status::Resize, Some(TaskState::ResizeReverting)) => "REVERT_RESIZE",
         (status, _) => status.into_str(),
     }
 }
@@ -198,7 +201,8 @@ fn status(instance: &Instance) -> &'static str {
 pub(super) fn vm_state(status: Status) -> &'static str {
     match status {
         Status::Build => "building",
-        Status::Active | Status::Reboot => "active",
+        Status::Active | Status::Reboot | Status::Rebuild | Status::Resize => "active",
+        Status::VerifyResize => "resized",
         Status::Paused => "paused",
         Status::Shutoff => "stopped",
         Status::Error => "error",
@@ -207,12 +211,12 @@ pub(super) fn vm_state(status: Status) -> &'static str {
 }
 
 /// Nova: `nova/compute/power_state.py`: 0 none, 1 running, 3 paused, 4 shut down.
-pub(super) fn power_state(status: Status) -> u8 {
-    match status {
-        Status::Active | Status::Reboot => 1,
+pub(super) fn power_state(instance: &Instance) -> u8 {
+    match instance.status {
         Status::Paused => 3,
-        Status::Shutoff => 4,
-        Status::Build | Status::Error | Status::Deleted => 0,
+        _ if instance.runs => 1,
+        Status::Shutoff | Status::VerifyResize => 4,
+        _ => 0,
     }
 }
 

@@ -116,13 +116,16 @@ pub(super) async fn update(
     Path(id): Path<String>,
     Body(body): Body,
 ) -> Answer {
-    let instance = rooms.instances.change(&caller, server_id(&id)?, changes(body, version)?).await?;
+    let instance = rooms
+        .instances
+        .change(&caller, server_id(&id)?, changes(Fields::under(body, "server", &[])?, version)?)
+        .await?;
     let view = View { version, url: &url, is_admin: policy::see_hosts(&caller) };
     Ok(Json(json!({"server": view.full(&instance, For::Update)})))
 }
 
-fn changes(body: Value, version: Microversion) -> Result<Changes> {
-    let mut fields = Fields::under(body, "server", &[])?;
+/// The labels of a server in a body, of which nothing else may be left.
+pub(super) fn changes(mut fields: Fields, version: Microversion) -> Result<Changes> {
     let mut changes = Changes { name: fields.name("name")?, ..Changes::default() };
     for field in ["accessIPv4", "accessIPv6"] {
         if fields.text(field, 255)?.is_some_and(|address| !address.is_empty()) {

@@ -14,6 +14,7 @@ mod life;
 mod lists;
 mod network;
 mod policy;
+mod remakes;
 mod server_groups;
 mod shapes;
 mod versions;

@@ -111,6 +111,7 @@ async fn row_comes_back_as_written_and_its_state_changes_only_from_the_present_o
             forwards: vec![Forward { guest_port: 22, host_port: 4000 }],
             capture: Some(ImageId::new()),
             launched_ms: Some(8),
+            resized_from: None,
             terminated_ms: None,
         };
         db.set_instance_state(row.id, &row.state, &new, History::GoesOn).await.expect(name);

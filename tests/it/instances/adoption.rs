@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 use super::world::{Place, World, kill, wanted};
 
 /// Runs a service until it is killed in the middle of what it does.
-fn until_killed<T>(body: impl Future<Output = (World, T)>) -> T {
+pub(super) fn until_killed<T>(body: impl Future<Output = (World, T)>) -> T {
     let runtime = Runtime::new().unwrap();
     let (world, outcome) = runtime.block_on(body);
     std::mem::forget(world);
@@ -22,7 +22,7 @@ fn until_killed<T>(body: impl Future<Output = (World, T)>) -> T {
     outcome
 }
 
-fn run<T>(body: impl Future<Output = T>) -> T {
+pub(super) fn run<T>(body: impl Future<Output = T>) -> T {
     Runtime::new().unwrap().block_on(body)
 }
 

@@ -5,4 +5,5 @@ mod capture;
 mod faults;
 mod hardware;
 mod life;
+mod remake;
 mod world;

@@ -23,6 +23,7 @@ mod compressed;
 mod entry;
 mod extents;
 mod file;
+mod grow;
 mod header;
 mod ranked;
 mod render;
@@ -32,6 +33,7 @@ mod walk;
 pub use crate::extent::{Extent, Kind};
 pub use extents::Extents;
 pub use file::{File, Rules};
+pub use grow::{grow_overlay, grows_to};
 pub use render::{CLUSTER_BYTES, Piece, Pieces, Rendering, create_overlay};
 
 use crate::{Disk, DiskExtents, Limits, ReadAt, Rejection};

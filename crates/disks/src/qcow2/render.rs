@@ -15,7 +15,7 @@ use super::ranked::Ranked;
 pub const CLUSTER_BYTES: u64 = 65_536;
 
 /// Guest clusters that one L2 table maps.
-const L2_ENTRIES: u64 = CLUSTER_BYTES / 8;
+pub(super) const L2_ENTRIES: u64 = CLUSTER_BYTES / 8;
 /// Reference counts in one block, of 16 bits each.
 const REFCOUNTS: u64 = CLUSTER_BYTES / 2;
 /// "The reference count is one": true of every cluster here.
@@ -101,9 +101,9 @@ impl Rendering {
         Pieces { rendering: self, at: range.start, end: range.end.min(self.size_bytes()) }
     }
 
-    /// The disk's size as the file states it: whole sectors.
+    /// The disk's size as the file states it.
     fn virtual_size_bytes(&self) -> u64 {
-        self.disk_bytes.next_multiple_of(512)
+        sectors(self.disk_bytes)
     }
 
     fn l1_entries(&self) -> u64 {
@@ -239,6 +239,11 @@ impl Iterator for Pieces<'_> {
         self.at += piece.len();
         Some(piece)
     }
+}
+
+/// The size of a disk in whole sectors, which a header states.
+pub(super) fn sectors(disk_bytes: u64) -> u64 {
+    disk_bytes.next_multiple_of(512)
 }
 
 /// The bytes of an empty overlay for a disk of this size: a valid qcow2 file without a backing

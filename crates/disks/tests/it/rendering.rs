@@ -1,6 +1,6 @@
 //! QEMU reads the disk that we rendered, and calls the file clean.
 
-use disks::qcow2::{CLUSTER_BYTES, File, Rendering, Rules, create_overlay};
+use disks::qcow2::{CLUSTER_BYTES, File, Rendering, Rules, create_overlay, grow_overlay, grows_to};
 use proptest::prelude::*;
 
 use crate::support::{Folder, our_disk, render, render_part, rendering, sample_disk};
@@ -28,6 +28,46 @@ fn an_overlay_begins_empty_and_clean() {
         assert_eq!(qcow2.virtual_size_bytes(), size);
         assert_eq!(qcow2.extents(0..size).count(), 1);
     }
+}
+
+#[test]
+fn a_grown_overlay_keeps_what_was_written_and_is_clean_and_larger() {
+    let folder = Folder::new();
+    let tib = 1 << 40;
+    for (size, larger) in [(512, 65_536), (1 << 20, 3 << 30), (700 << 20, 5 * tib / 2), (tib, 4 * tib)] {
+        let path = folder.write("overlay.qcow2", &create_overlay(size));
+        let last = |disk: u64| format!("write -P 7 {} 512", disk - 512);
+        folder.qemu_io("overlay.qcow2", &[last(size)]);
+        let file = std::fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+        grow_overlay(&file, larger).unwrap();
+        // A second time, and to less: nothing happens.
+        let grown = folder.read("overlay.qcow2");
+        grow_overlay(&file, larger).unwrap();
+        grow_overlay(&file, size).unwrap();
+        assert!(folder.read("overlay.qcow2") == grown);
+        folder.qemu_img(&["check", "-q", "-f", "qcow2", "overlay.qcow2"]);
+        let read = |at: u64, byte: u8| format!("read -P {byte} {at} 512");
+        folder.qemu_io(
+            "overlay.qcow2",
+            &[read(size - 512, 7), read(larger - 512, 0), last(larger), read(larger - 512, 7)],
+        );
+        folder.qemu_img(&["check", "-q", "-f", "qcow2", "overlay.qcow2"]);
+        let bytes = folder.read("overlay.qcow2");
+        assert_eq!(File::open(&bytes, Rules::Overlay).unwrap().virtual_size_bytes(), larger);
+    }
+}
+
+#[test]
+fn an_overlay_grows_as_far_as_its_table_has_room_and_no_further() {
+    let folder = Folder::new();
+    assert_eq!(grows_to(512), 1 << 42);
+    assert_eq!(grows_to(1 << 42), 1 << 42);
+    let path = folder.write("overlay.qcow2", &create_overlay(1 << 20));
+    let file = std::fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+    let before = folder.read("overlay.qcow2");
+    assert!(grow_overlay(&file, (1 << 42) + 512).is_err());
+    assert!(folder.read("overlay.qcow2") == before);
+    grow_overlay(&file, 1 << 42).unwrap();
 }
 
 /// A disk of clusters that are there or not, with an end that fills none.
