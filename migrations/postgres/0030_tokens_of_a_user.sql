@@ -1,3 +1,3 @@
--- The oldest token of a user ends when there are too many.
+-- The tokens of a user, and of each of its application credentials, end when there are too many: first those that end soonest.
 drop index tokens_by_user;
-create index tokens_by_user on tokens (user_id, issued_ms);
+create index tokens_by_user on tokens (user_id, (coalesce(credential_id, '')), expires_ms, issued_ms, digest);

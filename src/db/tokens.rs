@@ -30,9 +30,13 @@ const TOKEN: &str = "
        and (t.scope_kind in ('unscoped', 'system') or pd.id is not null or sd.id is not null)
        and (t.credential_id is null or c.id is not null)";
 
+/// The tokens beyond the bound that one new token ends: there are several where the bound was lowered.
+const ENDED_AT_ONCE: i64 = 20;
+
 impl Database {
     /// Keeps a token, if what its proof rested on still stands; says whether it was kept. With the token that it was
-    /// exchanged for it ends. Of more than `at_most` tokens of its user the oldest ends alone.
+    /// exchanged for it ends. Of more than `at_most` tokens that its user has, or that the same application credential of its
+    /// has, those end alone that would end soonest: no credential ends other tokens than its own.
     pub(crate) async fn insert_token(&self, token: &NewToken<'_>, at_most: u32) -> Result<bool> {
         let mut write = self.write().await?;
         let kept = sqlx::query(
@@ -68,10 +72,17 @@ impl Database {
             let text = "update users set last_sign_in_ms = $2 where id = $1";
             sqlx::query(text).bind(token.user_id).bind(token.issued_ms).execute(&mut *write).await?;
         }
-        let text = "select digest from tokens where user_id = $1 order by issued_ms desc, digest limit 1 offset $2";
-        let oldest = sqlx::query(text).bind(token.user_id).bind(i64::from(at_most)).fetch_optional(&mut *write).await?;
-        if let Some(oldest) = oldest {
-            end_alone(&mut write, &oldest.try_get::<String, _>(0)?).await?;
+        let text = "select digest from tokens where user_id = $1 and coalesce(credential_id, '') = $2 \
+                    order by expires_ms desc, issued_ms desc, digest desc limit $3 offset $4";
+        let beyond: Vec<String> = sqlx::query_scalar(text)
+            .bind(token.user_id)
+            .bind(token.credential_id.unwrap_or_default())
+            .bind(ENDED_AT_ONCE)
+            .bind(i64::from(at_most))
+            .fetch_all(&mut *write)
+            .await?;
+        for digest in beyond {
+            end_alone(&mut write, &digest).await?;
         }
         write.commit().await?;
         Ok(kept == 1)

@@ -26,6 +26,8 @@ use crate::{
 
 /// The longest lock, in seconds: a hundred years.
 const MAX_LOCK_SECS: i64 = 100 * 365 * 24 * 3600;
+/// An application credential has this part of the tokens that its user may have.
+const OF_A_CREDENTIAL: u32 = 10;
 /// Rows whose time has passed are deleted at most this often.
 const PURGE_EVERY_MS: i64 = 60 * 1000;
 
@@ -327,7 +329,10 @@ impl Identity {
                     parent: parent.map(|parent| parent.digest.as_str()),
                     address: from.map(|address| address.to_string()).as_deref(),
                 },
-                self.settings.tokens_per_user,
+                match proven.credential {
+                    None => self.settings.tokens_per_user.max(1),
+                    Some(_) => self.settings.tokens_per_user.max(1).div_ceil(OF_A_CREDENTIAL),
+                },
             )
             .await?;
         let session = if kept { self.read_session(&digest, now_ms()).await? } else { None };

@@ -159,3 +159,26 @@ async fn an_access_rule_outlives_its_credential_and_the_end_is_shown_without_a_z
     alice.get(&format!("{rules}/{id}")).await.expect(404);
     alice.delete(&format!("{rules}/{id}")).await.expect(404);
 }
+
+#[tokio::test]
+async fn credential_that_signs_in_again_and_again_ends_its_own_tokens_alone() {
+    let effigy = Effigy::with("[identity]\ntokens_per_user = 20\n").await;
+    let people = effigy.people().await;
+    let alice = &people.alice;
+    let made = make(alice, json!({"name": "loop"})).await.expect(201);
+    let (id, secret) = (made.string("/application_credential/id"), made.string("/application_credential/secret"));
+    let mut tokens = Vec::new();
+    for _ in 0..25 {
+        tokens.push(sign_in(&effigy, &id, &secret).await.expect(201).header("x-subject-token").unwrap().to_owned());
+    }
+    let living = async |token: &str| {
+        let request = alice.request(Method::GET, "/identity/v3/auth/tokens").header("X-Subject-Token", token);
+        Answer::of(request).await.status == 200
+    };
+    let mut lives = Vec::new();
+    for token in &tokens {
+        lives.push(living(token).await);
+    }
+    assert_eq!(lives.iter().filter(|lives| **lives).count(), 2, "{lives:?}");
+    assert!(living(&alice.token).await);
+}
