@@ -77,6 +77,8 @@ impl Database {
             "delete from grants where target_kind in ('domain', 'below-domain') and target_id = $1",
             "delete from grants where target_kind in ('project', 'below-project') and target_id in
                (select id from projects where domain_id = $1)",
+            "delete from project_quotas where project_id in (select id from projects where domain_id = $1)",
+            "delete from server_groups where project_id in (select id from projects where domain_id = $1)",
             "delete from grants where actor_kind = 'user' and actor_id in (select id from users where domain_id = $1)",
             "delete from grants where actor_kind = 'group' and actor_id in
                (select id from user_groups where domain_id = $1)",

@@ -155,6 +155,7 @@ impl Database {
         sql!(text, id).run(&mut write).await?;
         sql!("update users set default_project_id = null where default_project_id = $1", id).run(&mut write).await?;
         quotas::forget(&mut write, id).await?;
+        sql!("delete from server_groups where project_id = $1", id).run(&mut write).await?;
         let gone = sql!("delete from projects where id = $1", id).run(&mut write).await?;
         write.commit().await?;
         Ok(gone == 1)

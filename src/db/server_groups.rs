@@ -19,18 +19,26 @@ impl Database {
         offset: u32,
         limit: u32,
     ) -> Result<Vec<FullServerGroup>> {
-        let text = format!(
-            "select {COLUMNS} from server_groups where cast($1 as text) is null or project_id = $1 \
-             order by created_ms, id limit $2 offset $3"
-        );
-        let project = project.map(|project| project.to_string());
-        let found: Vec<ServerGroup> =
-            sql!(sqlx::AssertSqlSafe(text), project, i64::from(limit), i64::from(offset)).rows(self).await?;
+        let page = format!("order by created_ms, id limit {limit} offset {offset}");
+        let found: Vec<ServerGroup> = match project {
+            Some(project) => {
+                let text = format!("select {COLUMNS} from server_groups where project_id = $1 {page}");
+                sql!(sqlx::AssertSqlSafe(text), project).rows(self).await?
+            }
+            None => sql!(sqlx::AssertSqlSafe(format!("select {COLUMNS} from server_groups {page}"))).rows(self).await?,
+        };
         let mut groups = Vec::with_capacity(found.len());
         for group in found {
             groups.push(self.with_members(group).await?);
         }
         Ok(groups)
+    }
+
+    /// How many server groups a project has.
+    pub async fn count_server_groups(&self, project: ProjectId) -> Result<u64> {
+        let text = "select count(*) from server_groups where project_id = $1";
+        let held: i64 = sqlx::query_scalar(text).bind(project).fetch_one(self.reads()).await?;
+        Ok(held as u64)
     }
 
     /// A server group.

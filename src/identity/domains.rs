@@ -85,7 +85,7 @@ impl Identity {
         let is_alone = fields.name.is_none()
             && fields.description.is_none()
             && fields.enabled.is_none()
-            && fields.extra.is_empty();
+            && extra::is_nothing(&fields.extra);
         check_change(&domain.options, &fields.options, is_alone)?;
         apply(&mut domain, fields)?;
         let changed = self.db.update_domain(&domain).await?;

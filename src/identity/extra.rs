@@ -13,12 +13,22 @@ const MAX_EXTRA_BYTES: usize = 16 * 1024;
 /// Words of every thing that are this service's to write; a client that sends them back changes nothing.
 const OWN_WORDS: [&str; 2] = ["id", "links"];
 
+/// Whether a client may write a field of this name.
+fn is_clients(name: &str) -> bool {
+    !OWN_WORDS.contains(&name)
+}
+
+/// Whether fields change nothing.
+pub(super) fn is_nothing(given: &Map<String, Value>) -> bool {
+    !given.keys().any(|name| is_clients(name))
+}
+
 /// Sets the fields that are given; null takes one away.
 ///
 /// # Errors
 /// `Invalid` for more than fits.
 pub(super) fn set(extra: &mut Extra, mut given: Map<String, Value>) -> Result<()> {
-    given.retain(|name, _| !OWN_WORDS.contains(&name.as_str()));
+    given.retain(|name, _| is_clients(name));
     if given.is_empty() {
         return Ok(());
     }

@@ -37,9 +37,14 @@ pub fn list_instances(caller: &Caller, all_projects: bool) -> Result<Option<Proj
     Ok(Some(project))
 }
 
+/// Whether the caller sees the instances of this project, and its server groups.
+pub fn sees_instances(caller: &Caller, owner: ProjectId) -> bool {
+    caller.is_admin() || caller.has_in(owner, Role::Reader)
+}
+
 /// Whether the caller sees the instance of this project.
 pub fn see_instance(caller: &Caller, owner: ProjectId, id: InstanceId) -> Result<()> {
-    if caller.is_admin() || caller.has_in(owner, Role::Reader) { Ok(()) } else { Err(no_such_instance(id)) }
+    if sees_instances(caller, owner) { Ok(()) } else { Err(no_such_instance(id)) }
 }
 
 /// Whether the caller changes the instance of this project, reads its log, opens its console.

@@ -144,7 +144,7 @@ impl Identity {
             && fields.description.is_none()
             && fields.enabled.is_none()
             && fields.tags.is_none()
-            && fields.extra.is_empty();
+            && extra::is_nothing(&fields.extra);
         check_change(&project.options, &fields.options, is_alone)?;
         stays(&project, &fields)?;
         if let Some(enabled) = fields.enabled.filter(|enabled| *enabled != project.enabled) {

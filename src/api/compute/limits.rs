@@ -37,7 +37,7 @@ pub(super) async fn limits(Asked { rooms, caller, .. }: Asked, version: Microver
         "totalInstancesUsed": used.instances,
         "totalCoresUsed": used.vcpus,
         "totalRAMUsed": used.memory_mib,
-        "totalServerGroupsUsed": 0,
+        "totalServerGroupsUsed": rooms.server_groups.count(project).await?,
     });
     // The limits that Nova dropped when its proxies to other services ended.
     let mut until = |last: u16, names: &[&str], value: Value| {
@@ -141,8 +141,13 @@ fn limit(fields: &mut Fields, name: &str) -> Result<Option<i64>> {
 }
 
 /// `DELETE /os-quota-sets/{project}`: the deployment's limits hold again.
-pub(super) async fn reset(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>) -> Answer<StatusCode> {
+pub(super) async fn reset(
+    Asked { rooms, caller, .. }: Asked,
+    Path(id): Path<String>,
+    query: Query,
+) -> Answer<StatusCode> {
     policy::administer(&caller, "change quotas")?;
+    query.only(&[])?;
     let project = project(&caller, &id)?;
     let reset = |own: &mut OwnLimits| (own.instances, own.vcpus, own.memory_mib) = (None, None, None);
     rooms.db.change_own_limits(&project, reset).await?;
