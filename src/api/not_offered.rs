@@ -3,24 +3,25 @@
 
 use axum::http::StatusCode;
 
-use super::error::ApiError;
+use super::{caller::Asked, error::ApiError};
 use crate::error::Error;
 
 /// The first word of a path, and why there is nothing behind it.
 pub(super) type NotOffered = [(&'static str, &'static str)];
 
 /// The answer to a path that there is not.
-pub(super) fn path(not_offered: &NotOffered, word: &str) -> ApiError {
-    reason(not_offered, word).unwrap_or_else(|| Error::NotFound("There is nothing at this URL.".into()).into())
+pub(super) fn path(not_offered: &NotOffered, asked: Result<Asked, ApiError>, word: &str) -> ApiError {
+    reason(not_offered, asked, word).unwrap_or_else(|| Error::NotFound("There is nothing at this URL.".into()).into())
 }
 
 /// The answer to a method that a path does not have.
-pub(super) fn method(not_offered: &NotOffered, word: &str) -> ApiError {
+pub(super) fn method(not_offered: &NotOffered, asked: Result<Asked, ApiError>, word: &str) -> ApiError {
     let message = "Something else can be done at this URL; the header Allow names it.";
-    reason(not_offered, word).unwrap_or_else(|| ApiError::new(StatusCode::METHOD_NOT_ALLOWED, message))
+    reason(not_offered, asked, word).unwrap_or_else(|| ApiError::new(StatusCode::METHOD_NOT_ALLOWED, message))
 }
 
-fn reason(not_offered: &NotOffered, word: &str) -> Option<ApiError> {
+/// A stranger is asked for a token first, as everywhere.
+fn reason(not_offered: &NotOffered, asked: Result<Asked, ApiError>, word: &str) -> Option<ApiError> {
     let (_, why) = not_offered.iter().find(|(absent, _)| *absent == word)?;
-    Some(ApiError::new(StatusCode::NOT_IMPLEMENTED, *why))
+    Some(asked.err().unwrap_or_else(|| ApiError::new(StatusCode::NOT_IMPLEMENTED, *why)))
 }

@@ -3,6 +3,7 @@
 use axum::http::Uri;
 
 use crate::api::{
+    caller::Asked,
     error::ApiError,
     not_offered::{self, NotOffered},
 };
@@ -41,13 +42,13 @@ const ONE_NETWORK: &str = "There is one network, which is the same for all: inst
 const PORTS: &str = "A guest's ports are forwarded from the host one by one; no rule can open or close others.";
 
 /// A path that there is not.
-pub(super) async fn path(uri: Uri) -> ApiError {
-    not_offered::path(NOT_OFFERED, first(&uri))
+pub(super) async fn path(asked: Result<Asked, ApiError>, uri: Uri) -> ApiError {
+    not_offered::path(NOT_OFFERED, asked, first(&uri))
 }
 
 /// A method that a path does not have.
-pub(super) async fn method(uri: Uri) -> ApiError {
-    not_offered::method(NOT_OFFERED, first(&uri))
+pub(super) async fn method(asked: Result<Asked, ApiError>, uri: Uri) -> ApiError {
+    not_offered::method(NOT_OFFERED, asked, first(&uri))
 }
 
 /// The first word of the path within `/compute/v2.1`.

@@ -39,13 +39,13 @@ const LIMITS: &str = "The usual limits are settings of the service ([quota]); a 
 const NO_EC2: &str = "There are no keys of EC2 and no other credentials than passwords and application credentials.";
 
 /// A path that there is not.
-pub(super) async fn path(uri: Uri) -> ApiError {
-    not_offered::path(NOT_OFFERED, word(&uri))
+pub(super) async fn path(asked: Result<Asked, ApiError>, uri: Uri) -> ApiError {
+    not_offered::path(NOT_OFFERED, asked, word(&uri))
 }
 
 /// A method that a path does not have.
-pub(super) async fn method(uri: Uri) -> ApiError {
-    not_offered::method(NOT_OFFERED, word(&uri))
+pub(super) async fn method(asked: Result<Asked, ApiError>, uri: Uri) -> ApiError {
+    not_offered::method(NOT_OFFERED, asked, word(&uri))
 }
 
 /// The word that says what is asked for: the extension's, wherever it is, or the first within `/identity/v3`.
