@@ -57,6 +57,8 @@ test('no dialog and no menu has anything serious for axe, light or dark', { tag:
   await page.keyboard.press('Escape')
   await dialog(page, 'Create image', () => additional(page, 'Create image'))
   await dialog(page, 'Rename', () => additional(page, 'Rename'))
+  await dialog(page, 'Resize instance', () => additional(page, 'Resize…'))
+  await dialog(page, 'Rebuild', () => additional(page, 'Rebuild…'))
   await dialog(page, 'Delete this instance?', () => additional(page, 'Delete'))
   await page.goto(`${service.url}/images?kind=private`)
   await dialog(page, 'Upload image', () => page.getByRole('button', { name: 'Upload image' }).click())

@@ -3,7 +3,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { expect, fillSignIn, findings, row, select, settled, test as base, to, toProject } from './acts'
+import { additional, expect, fillSignIn, findings, row, select, settled, test as base, to, toProject } from './acts'
 import { PASSWORD, Service } from './service'
 
 interface Asked {
@@ -63,15 +63,16 @@ const keystone = (nova: string) =>
     return [200, { application_credentials: [] }]
   })
 
-/** Each server runs at once, and stops at once; a screen is on a page of its own. */
+/** Each server runs at once, stops at once and is resized at once; a screen is on a page of its own. */
 function nova() {
   const servers = new Map<string, Record<string, unknown>>()
   const flavor = { original_name: 'small', vcpus: 1, ram: 512, disk: 1 }
+  const listed = [['f', flavor], ['g', { original_name: 'large', vcpus: 2, ram: 1024, disk: 2 }], ['h', { original_name: 'none', vcpus: 1, ram: 256, disk: 0 }]] as const
   return serve(({ method, path, token, body }) => {
     const [, id = ''] = /servers\/(s\d+)/.exec(path) ?? []
     const server = servers.get(id)
     if (path === '/v2.1/') return [200, { version: { version: '2.90' } }]
-    if (path.startsWith('/v2.1/flavors')) return [200, { flavors: [{ id: 'f', name: 'small', ...flavor, swap: 0, 'OS-FLV-EXT-DATA:ephemeral': 0, 'os-flavor-access:is_public': true, description: null, extra_specs: {} }] }]
+    if (path.startsWith('/v2.1/flavors')) return [200, { flavors: listed.map(([id, one]) => ({ id, name: one.original_name, ...one, swap: 0, 'OS-FLV-EXT-DATA:ephemeral': 0, 'os-flavor-access:is_public': true, description: null, extra_specs: {} })) }]
     if (path.startsWith('/v2.1/os-keypairs')) return [200, { keypairs: [] }]
     if (path.startsWith('/v2.1/servers/detail')) return [200, { servers: [...servers.values()].filter((one) => one.tenant_id === token.split('.')[1]) }]
     if (path === '/v2.1/servers' && body.server) {
@@ -83,6 +84,11 @@ function nova() {
     if (path.endsWith('/remote-consoles')) return [200, { remote_console: { url: 'https://nova.example.org/vnc_lite.html?token=once' } }]
     if ('os-getConsoleOutput' in body) return [200, { output: 'hello from Nova' }]
     if ('os-stop' in body) server.status = 'SHUTOFF'
+    if ('pause' in body) server.status = 'PAUSED'
+    if ('unpause' in body || 'confirmResize' in body) server.status = 'ACTIVE'
+    if ('resize' in body) Object.assign(server, { status: 'VERIFY_RESIZE', flavor: listed.find(([id]) => id === (body.resize as { flavorRef: string }).flavorRef)?.[1] })
+    if ('rebuild' in body) server.image = { id: (body.rebuild as { imageRef: string }).imageRef }
+    if ('confirmResize' in body) return [204]
     return method === 'GET' ? [200, { server }] : [202]
   })
 }
@@ -139,6 +145,44 @@ test('in a cloud the instances are its own, and the console says what it lacks',
   await expect(row(page, 'server-1')).toContainText('Stopped')
   await toProject(page, 'batch')
   await expect(page.getByText('No instances yet')).toBeVisible()
+})
+
+test('in a cloud an instance is paused, resized and rebuilt, too, and it says what Nova’s revert loses', async ({ page, elsewhere }) => {
+  const image = await elsewhere.microImage('alice.batch-id', { name: 'first' })
+  await elsewhere.microImage('alice.batch-id', { name: 'second' })
+  await page.goto(`${elsewhere.url}/instances`)
+  await fillSignIn(page, 'alice')
+  await toProject(page, 'batch')
+  await page.goto(`${elsewhere.url}/launch?image=${image}`)
+  await page.getByRole('radio', { name: 'small', exact: true }).check()
+  await page.getByLabel('Name', { exact: true }).fill('server-2')
+  await page.getByRole('button', { name: 'Launch instance' }).click()
+  await page.getByRole('link', { name: 'server-2', exact: true }).click()
+  await expect(page.getByRole('heading', { name: 'server-2' })).toBeVisible()
+  const head = page.locator('.page-head')
+  const main = page.getByRole('main')
+  await additional(page, 'Pause')
+  await expect(head).toContainText('Paused')
+  await main.getByRole('button', { name: 'Resume' }).click()
+  await expect(head).toContainText('Running')
+
+  await additional(page, 'Resize…')
+  let dialog = page.getByRole('dialog', { name: 'Resize instance' })
+  // Nova gives no flavor without a disk to an instance that has one.
+  await expect(dialog.getByRole('row', { name: /none/ })).toContainText('never shrinks')
+  await dialog.getByRole('radio', { name: 'large', exact: true }).check()
+  await dialog.getByRole('button', { name: 'Resize' }).click()
+  await expect(main).toContainText('Data that was written since the resize may be lost by Revert.')
+  await main.getByRole('button', { name: 'Confirm' }).click()
+  await expect(head).toContainText('Running')
+
+  await additional(page, 'Rebuild…')
+  dialog = page.getByRole('dialog', { name: 'Rebuild' })
+  await dialog.getByRole('button', { name: 'Choose another' }).click()
+  await dialog.getByRole('radio', { name: 'second', exact: true }).check()
+  await dialog.getByLabel('Erase the disk of this instance').check()
+  await dialog.getByRole('button', { name: 'Rebuild' }).click()
+  await expect(page.locator('.facts')).toContainText('second')
 })
 
 test('the pages of people say where they are, and flavors are shown and not changed', async ({ page, elsewhere }) => {

@@ -41,6 +41,21 @@ test('the screen shows what the guest draws, and takes keys', async ({ page, clo
   await expect(page.getByRole('log')).toContainText('MICRO-READY micro 0002 OK', GUEST)
 })
 
+test('the address of a screen that a program asked for opens in a browser, and needs no sign-in', async ({ page, cloud }) => {
+  const { service, image } = cloud
+  const token = await service.alice()
+  const id = await service.instance(token, 'alone-1', image)
+  const address = new URL(await service.console(token, id, 'vnc'))
+  address.protocol = new URL(service.url).protocol
+  await page.goto(address.href)
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Screen')
+  await expect(page.getByRole('status')).toHaveText('Connected', GUEST)
+  await expect.poll(() => bright(page), GUEST).toBeGreaterThan(200)
+  expect(new URL(page.url()).search).toBe('')
+  await page.goto(`${service.url}/screen#token=guess`)
+  await expect(page.getByRole('alert')).toBeVisible(GUEST)
+})
+
 test('the serial console carries both ways, and is gone with its instance', async ({ page, cloud }) => {
   const { service, image } = cloud
   const token = await service.alice()

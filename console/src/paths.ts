@@ -4,6 +4,7 @@ import { currentProject } from './api/http'
 export const PAGES = {
   home: '/',
   signIn: '/sign-in',
+  screen: '/screen',
   instances: '/instances',
   instance: '/instances/:id',
   launch: '/launch',

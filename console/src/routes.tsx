@@ -26,6 +26,7 @@ export const router = createBrowserRouter([
     HydrateFallback: () => null,
     children: [
       { path: PAGES.signIn, element: <SignIn /> },
+      { path: PAGES.screen, lazy: async () => ({ Component: (await import('./pages/instances/ScreenAlone')).ScreenAlone }) },
       {
         element: <Shell />,
         children: [

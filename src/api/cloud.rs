@@ -39,7 +39,19 @@ const MAX_QUERY_BYTES: usize = 2048;
 /// The longest part of a path that a URL leaves open: a name of a key pair has 255 letters.
 const MAX_PART_BYTES: usize = 255;
 /// The actions on a server that the console has.
-const ACTIONS: [&str; 5] = ["os-start", "os-stop", "reboot", "createImage", "os-getConsoleOutput"];
+const ACTIONS: [&str; 11] = [
+    "os-start",
+    "os-stop",
+    "reboot",
+    "pause",
+    "unpause",
+    "resize",
+    "confirmResize",
+    "revertResize",
+    "rebuild",
+    "createImage",
+    "os-getConsoleOutput",
+];
 
 /// The console's questions to Keystone: the catalog, the names of projects for an admin, and a person's own credentials.
 pub fn identity_routes() -> Router<Api> {

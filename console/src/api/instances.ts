@@ -2,7 +2,8 @@ import { queryOptions } from '@tanstack/react-query'
 import { compute, effigy } from './http'
 
 export type InstanceStatus =
-  | 'ACTIVE' | 'PAUSED' | 'SHUTOFF' | 'BUILD' | 'ERROR' | 'REBOOT' | 'HARD_REBOOT' | 'DELETED' | 'UNKNOWN'
+  | 'ACTIVE' | 'PAUSED' | 'SHUTOFF' | 'BUILD' | 'ERROR' | 'REBOOT' | 'HARD_REBOOT' | 'RESIZE' | 'VERIFY_RESIZE'
+  | 'REVERT_RESIZE' | 'REBUILD' | 'DELETED' | 'UNKNOWN'
 
 export interface Address {
   addr: string
@@ -29,6 +30,7 @@ export interface Instance {
   progress?: number
   fault?: { code: number; message: string; created: string }
   'OS-EXT-STS:task_state': string | null
+  'OS-EXT-STS:power_state'?: number
   'OS-SRV-USG:launched_at': string | null
 }
 
@@ -39,6 +41,8 @@ export interface ListInstances {
   /** Of all projects, or of this one of them; for an administrator. */
   everywhere?: boolean
   owner?: string
+  /** A key and a direction, such as `name:asc`; without, the newest come first. */
+  sort?: string
   marker?: string
   /** The instance that the page ends before; in the place of a marker. */
   before?: string
@@ -70,7 +74,29 @@ const literally = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 
 /** Whether the instance changes by itself. */
 export const isChanging = (instance: Instance) =>
-  instance['OS-EXT-STS:task_state'] !== null || ['BUILD', 'REBOOT', 'HARD_REBOOT'].includes(instance.status)
+  instance['OS-EXT-STS:task_state'] !== null || ['BUILD', 'REBOOT', 'HARD_REBOOT', 'RESIZE', 'REVERT_RESIZE', 'REBUILD'].includes(instance.status)
+
+/** Nova's word for a guest that runs, where the status does not say it. */
+const RUNS = 1
+
+/** Whether its guest runs; one that was resized may, and is looked at before the new flavor is confirmed. */
+export const isRunning = (instance: Instance) =>
+  instance.status === 'ACTIVE' || (instance.status === 'VERIFY_RESIZE' && instance['OS-EXT-STS:power_state'] === RUNS)
+
+/** Whether its owner paused it; one that is paused for want of room has a fault that says so, and goes on by itself. */
+export const isHeld = ({ status, fault }: Instance) => status === 'PAUSED' && !fault
+
+/** The columns that sort the list, by the words of the Compute API. */
+const SORT_KEYS = new Map([['name', 'display_name'], ['status', 'vm_state'], ['age', 'created_at']])
+
+/** The order to the last tie: a page before one is then the exact reverse of a page after it. */
+function orderOf(sort: string | undefined, isReversed: boolean): [string, string][] {
+  const [column = '', direction] = (sort ?? '').split(':')
+  const key = SORT_KEYS.get(column) ?? 'created_at'
+  const ties = ['created_at', 'uuid'].filter((by) => by !== key).map((by): [string, boolean] => [by, false])
+  const order: [string, boolean][] = [[key, direction === 'asc'], ...ties]
+  return order.flatMap(([by, isUp]): [string, string][] => [['sort_key', by], ['sort_dir', isUp === isReversed ? 'desc' : 'asc']])
+}
 
 function filtersOf({ search, status, tag, everywhere, owner }: ListInstances): URLSearchParams {
   const words = new URLSearchParams()
@@ -82,12 +108,12 @@ function filtersOf({ search, status, tag, everywhere, owner }: ListInstances): U
   return words
 }
 
-function wordsOf({ marker, before, limit = 50, ...filters }: ListInstances): URLSearchParams {
+function wordsOf({ marker, before, sort, limit = 50, ...filters }: ListInstances): URLSearchParams {
   const words = filtersOf(filters)
   words.set('limit', String(limit))
   if (before ?? marker) words.set('marker', before || marker || '')
   // The page before one is the page after it in the reversed order.
-  if (before) words.set('sort_dir', 'asc')
+  for (const [name, value] of orderOf(sort, Boolean(before))) words.append(name, value)
   return words
 }
 
@@ -190,6 +216,14 @@ export const startInstance = (id: string) => act(id, { 'os-start': null })
 export const stopInstance = (id: string) => act(id, { 'os-stop': null })
 /** Without asking the guest. */
 export const forceOffInstance = (id: string) => effigy<void>(`/instances/${id}/actions/force-off`, { method: 'POST' })
+export const pauseInstance = (id: string) => act(id, { pause: null })
+export const unpauseInstance = (id: string) => act(id, { unpause: null })
+/** The instance waits with the new flavor until that is confirmed or reverted. */
+export const resizeInstance = (id: string, flavorRef: string) => act(id, { resize: { flavorRef } })
+export const confirmResize = (id: string) => act(id, { confirmResize: null })
+export const revertResize = (id: string) => act(id, { revertResize: null })
+/** With a fresh disk of the image: all that is on its disk is lost. */
+export const rebuildInstance = (id: string, imageRef: string) => act(id, { rebuild: { imageRef } })
 export const rebootInstance = (id: string, type: 'SOFT' | 'HARD') => act(id, { reboot: { type } })
 /** With a reason, an image of a Windows that is not generalised is made all the same, and carries it. */
 export const createImageOf = (id: string, name: string, reason?: string) =>
@@ -216,5 +250,8 @@ export async function consoleAddress(id: string, kind: 'vnc' | 'serial'): Promis
     method: 'POST', body,
   })
   const { pathname, search } = new URL(answer.remote_console.url)
-  return `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${pathname}${search}`
+  return consoleSocket(`${pathname}${search}`)
 }
+
+/** The WebSocket at a path of this service. */
+export const consoleSocket = (path: string) => `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${path}`

@@ -1,6 +1,6 @@
 import { useTranslation } from 'react-i18next'
 import { type Image, isBeingMade } from '../api/images'
-import { type Instance, isChanging } from '../api/instances'
+import { type Instance, isChanging, isHeld } from '../api/instances'
 import { type Mood, outcomeOf } from '../lib/verdict'
 
 const COLOURS: Record<Mood, string> = {
@@ -21,22 +21,31 @@ const TASKS = {
   'powering-off': 'shuttingDown', 'powering-on': 'starting', deleting: 'deleting', rebooting: 'rebooting',
   reboot_pending: 'rebooting', reboot_started: 'rebooting', rebooting_hard: 'rebooting', image_snapshot: 'imaging',
   image_snapshot_pending: 'imaging', image_uploading: 'imaging', image_pending_upload: 'imaging', spawning: 'building',
-  scheduling: 'building',
+  scheduling: 'building', pausing: 'pausing', unpausing: 'resuming', resize_prep: 'resizing', resize_migrating: 'resizing', resize_migrated: 'resizing',
+  resize_finish: 'resizing', resize_confirming: 'confirming', resize_reverting: 'reverting', rebuilding: 'rebuilding',
+  rebuild_block_device_mapping: 'rebuilding', rebuild_spawning: 'rebuilding',
 } as const
+/** The same between two tasks. */
+const CHANGES = {
+  REBOOT: 'rebooting', HARD_REBOOT: 'rebooting', RESIZE: 'resizing', REVERT_RESIZE: 'reverting', REBUILD: 'rebuilding',
+} as const
+
+function wordOf({ status, 'OS-EXT-STS:task_state': task }: Instance) {
+  if (task && task in TASKS) return TASKS[task as keyof typeof TASKS]
+  return status in CHANGES ? CHANGES[status as keyof typeof CHANGES] : 'building'
+}
 
 /** Where an instance is in its life, and what is being done to it. */
 export function InstanceStatusBadge({ instance }: { instance: Instance }) {
   const { t } = useTranslation()
-  const task = instance['OS-EXT-STS:task_state']
-  if (task !== null || isChanging(instance)) {
-    const word = task && task in TASKS ? TASKS[task as keyof typeof TASKS] : 'building'
-    return <StatusMark mood="moving">{t(`status.${word}`)}</StatusMark>
-  }
+  if (isChanging(instance)) return <StatusMark mood="moving">{t(`status.${wordOf(instance)}`)}</StatusMark>
   switch (instance.status) {
     case 'ACTIVE':
       return <StatusMark mood="good">{t('status.running')}</StatusMark>
     case 'PAUSED':
-      return <StatusMark mood="bad">{t('status.paused')}</StatusMark>
+      return isHeld(instance) ? <StatusMark mood="still">{t('status.paused')}</StatusMark> : <StatusMark mood="bad">{t('status.noRoom')}</StatusMark>
+    case 'VERIFY_RESIZE':
+      return <StatusMark mood="warn">{t('status.unconfirmed')}</StatusMark>
     case 'SHUTOFF':
       // One that has a fault went off though nobody asked for that.
       return instance.fault ? <StatusMark mood="warn">{t('status.crashed')}</StatusMark> : <StatusMark mood="still">{t('status.stopped')}</StatusMark>

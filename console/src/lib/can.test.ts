@@ -8,7 +8,8 @@ import { ableInstances, canCopy, canRemoveFrom, canWithImage, storesWithout } fr
 const session = (roles: string[], sharing: Session['sharing'] = 'own-projects') =>
   ({ roles, sharing, runs_instances: true, is_admin: roles.includes('admin'), project: { id: 'web', name: 'web' } }) as Session
 const member = session(['member', 'reader'])
-const instance = (status: string, task: string | null = null) => ({ status, 'OS-EXT-STS:task_state': task }) as Instance
+const instance = (status: string, task: string | null = null, more: Partial<Instance> = {}) =>
+  ({ status, 'OS-EXT-STS:task_state': task, image: { id: 'i' }, ...more }) as Instance
 const image = (fields: object) =>
   ({ status: 'active', visibility: 'private', owner: 'web', protected: false, effigy: { has_disk: true }, ...fields }) as Image
 
@@ -35,6 +36,36 @@ describe('an instance', () => {
     const mixed = [instance('ACTIVE'), instance('SHUTOFF'), instance('ERROR')]
     expect(ableInstances('start', mixed, member)).toEqual({ able: [mixed[1]], reason: null })
     expect(ableInstances('stop', [instance('SHUTOFF')], member)).toEqual({ able: [], reason: 'notRunning' })
+  })
+  test('that its owner paused goes on when asked, and one that is paused for want of room by itself', () => {
+    const full = instance('PAUSED', null, { fault: { code: 507, message: 'Paused: the disk is full', created: '' } })
+    expect(canDo('unpause', [instance('PAUSED')], member)).toBeNull()
+    expect(canDo('unpause', [full], member)).toBe('paused')
+    expect(canDo('unpause', [instance('ACTIVE')], member)).toBe('notPaused')
+    expect([instance('PAUSED'), full].map((one) => canDo('stop', [one], member))).toEqual(['held', 'paused'])
+    expect([instance('PAUSED'), full].map((one) => canDo('forceOff', [one], member))).toEqual([null, null])
+    expect(canDo('pause', [instance('ACTIVE')], member)).toBeNull()
+    expect(canDo('pause', [instance('SHUTOFF')], member)).toBe('notRunning')
+  })
+  test('that was resized is confirmed, reverted or deleted, and nothing else is done to it', () => {
+    const resized = [instance('VERIFY_RESIZE')]
+    expect((['confirmResize', 'revertResize', 'delete'] as const).map((action) => canDo(action, resized, member))).toEqual([null, null, null])
+    const others = ['start', 'stop', 'reboot', 'hardReboot', 'forceOff', 'pause', 'resize', 'rebuild', 'createImage'] as const
+    expect([...new Set(others.map((action) => canDo(action, resized, member)))]).toEqual(['unconfirmed'])
+    expect(canDo('confirmResize', [instance('ACTIVE')], member)).toBe('notResized')
+    expect(canDo('revertResize', [instance('VERIFY_RESIZE', 'resize_confirming')], member)).toBe('busy')
+  })
+  test('that did not come up with its new flavor is reverted, but not in a cloud', () => {
+    expect(canDo('revertResize', [instance('ERROR')], member)).toBeNull()
+    expect(canDo('revertResize', [instance('ERROR')], { ...member, of_cloud: true })).toBe('notResized')
+    expect(canDo('confirmResize', [instance('ERROR')], member)).toBe('notResized')
+  })
+  test('is resized alone, running or stopped, and rebuilt with others, also in error', () => {
+    expect(['ACTIVE', 'SHUTOFF', 'ERROR', 'PAUSED'].map((status) => canDo('resize', [instance(status)], member))).toEqual([null, null, 'failed', 'held'])
+    expect(canDo('resize', [instance('ACTIVE'), instance('ACTIVE')], member)).toBe('oneOnly')
+    expect(['ACTIVE', 'SHUTOFF', 'ERROR', 'RESIZE'].map((status) => canDo('rebuild', [instance(status)], member))).toEqual([null, null, null, 'busy'])
+    expect(ableInstances('rebuild', ['ACTIVE', 'PAUSED', 'ERROR'].map((status) => instance(status)), member).able).toHaveLength(2)
+    expect(canDo('rebuild', [instance('ACTIVE', null, { image: '' })], member)).toBe('ofVolume')
   })
   test('is only looked at by a reader', () => {
     expect(canDo('delete', [instance('ACTIVE')], session(['reader']))).toBe('readerOnly')

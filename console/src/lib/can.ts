@@ -1,22 +1,38 @@
 // Which action is possible in which state, and the reason when it is not. The service decides; this only spares a
 // person the click that it would refuse.
 import { type Image, isBeingCopied } from '../api/images'
-import type { Instance } from '../api/instances'
+import { type Instance, isChanging, isHeld } from '../api/instances'
 import type { Session } from '../api/session'
 import { namesIn, type Store, takesNew } from '../api/stores'
 
-export type InstanceAction = 'start' | 'stop' | 'forceOff' | 'reboot' | 'hardReboot' | 'createImage' | 'launchLike' | 'rename' | 'delete'
+export type InstanceAction =
+  | 'start' | 'stop' | 'forceOff' | 'reboot' | 'hardReboot' | 'pause' | 'unpause' | 'resize' | 'confirmResize' | 'revertResize' | 'rebuild'
+  | 'createImage' | 'launchLike' | 'rename' | 'delete'
 export type ImageAction = 'launch' | 'share' | 'edit' | 'protect' | 'unprotect' | 'publish' | 'deactivate' | 'reactivate' | 'unpublish' | 'download' | 'delete' | 'upload' | 'leave'
 
 /** Why not: a key of the messages; `null` when it is possible. */
 export type Reason =
-  | 'nothingSelected' | 'oneOnly' | 'readerOnly' | 'busy' | 'notStopped' | 'notRunning' | 'failed' | 'paused' | 'notYours'
+  | 'nothingSelected' | 'oneOnly' | 'readerOnly' | 'busy' | 'notStopped' | 'notRunning' | 'failed' | 'paused' | 'held' | 'notPaused' | 'unconfirmed' | 'notResized' | 'ofVolume' | 'notYours'
   | 'notReady' | 'isProtected' | 'notProtected' | 'sharingOff' | 'publicNotShared' | 'isPublic' | 'deactivated' | 'notActive' | 'noFile' | 'adminOnly'
   | 'notSharedHere' | 'noImageChosen' | 'noFlavorChosen' | 'isNotPublic' | 'noInstances' | 'notInCloud' | 'everyStore' | 'lastStore' | 'storeGone'
   | null
 
 /** Whether the person may do more here than look. */
 export const canChange = (session: Session) => session.is_admin || session.roles.includes('member')
+
+/** Why not for an instance that does not run, in the words for where it is. */
+function whyResting(instance: Instance): Reason {
+  switch (instance.status) {
+    case 'ERROR':
+      return 'failed'
+    case 'PAUSED':
+      return isHeld(instance) ? 'held' : 'paused'
+    case 'VERIFY_RESIZE':
+      return 'unconfirmed'
+    default:
+      return 'notRunning'
+  }
+}
 
 /** Whether the instance action is possible for one instance. */
 export function canDoOne(action: InstanceAction, instance: Instance, session: Session): Reason {
@@ -26,23 +42,41 @@ export function canDoOne(action: InstanceAction, instance: Instance, session: Se
   if (action === 'rename' || action === 'launchLike') return null
   if (action === 'delete') return instance['OS-EXT-STS:task_state'] === 'deleting' ? 'busy' : null
   if (action === 'forceOff' && instance['OS-EXT-STS:task_state'] === 'powering-off') return null
-  if (instance['OS-EXT-STS:task_state'] !== null || status === 'BUILD') return 'busy'
+  if (isChanging(instance)) return 'busy'
+  const isOneOf = (...statuses: Instance['status'][]) => (statuses.includes(status) ? null : whyResting(instance))
   switch (action) {
-    case 'start':
-      return status === 'SHUTOFF' ? null : status === 'ERROR' ? 'failed' : 'notStopped'
+    case 'start': {
+      const why = isOneOf('SHUTOFF')
+      return why === 'notRunning' ? 'notStopped' : why
+    }
     case 'stop':
     case 'reboot':
-      return status === 'ACTIVE' ? null : status === 'ERROR' ? 'failed' : status === 'PAUSED' ? 'paused' : 'notRunning'
+    case 'pause':
+      return isOneOf('ACTIVE')
+    case 'unpause':
+      // One that is paused for want of room goes on by itself.
+      return status !== 'PAUSED' ? 'notPaused' : isHeld(instance) ? null : 'paused'
     case 'forceOff':
     case 'hardReboot':
-      return status === 'ACTIVE' || status === 'PAUSED' || status === 'ERROR' ? null : 'notRunning'
+      return isOneOf('ACTIVE', 'PAUSED', 'ERROR')
+    case 'resize':
+      return isOneOf('ACTIVE', 'SHUTOFF')
+    case 'confirmResize':
+      return status === 'VERIFY_RESIZE' ? null : 'notResized'
+    case 'revertResize':
+      // One that did not come up with the new flavor goes back, too. Only the service knows whether it was resized; a
+      // cloud's Nova takes none in error.
+      return status === 'VERIFY_RESIZE' || (status === 'ERROR' && !session.of_cloud) ? null : 'notResized'
+    case 'rebuild':
+      // A cloud's instance may have begun with a volume, which stays as it is.
+      return instance.image === '' ? 'ofVolume' : isOneOf('ACTIVE', 'SHUTOFF', 'ERROR')
     case 'createImage':
       // From a running one too: the dialog says to shut it down first, and offers to.
-      return status === 'ERROR' ? 'failed' : null
+      return isOneOf('ACTIVE', 'SHUTOFF')
   }
 }
 
-const ALONE: InstanceAction[] = ['createImage', 'launchLike', 'rename']
+const ALONE: InstanceAction[] = ['resize', 'createImage', 'launchLike', 'rename']
 
 /** Those of a selection that an action is possible for, and the reason when it is for none. */
 export interface Able<T> {

@@ -45,11 +45,13 @@ export const en = {
     running: 'Running', paused: 'Paused', stopped: 'Stopped', crashed: 'Stopped unexpectedly', error: 'Error', building: 'Building', starting: 'Starting', shuttingDown: 'Shutting down',
     rebooting: 'Rebooting', deleting: 'Deleting', imaging: 'Creating image', ready: 'Ready', queued: 'Waiting for file', saving: 'Creating',
     uploading: 'Uploading', importing: 'Importing', deactivated: 'Deactivated', notMade: 'Failed',
+    pausing: 'Pausing', resuming: 'Resuming', noRoom: 'Paused: no room', resizing: 'Resizing', unconfirmed: 'Awaits confirmation', confirming: 'Confirming resize',
+    reverting: 'Reverting resize', rebuilding: 'Rebuilding',
   },
   reason: {
     nothingSelected: 'Select something first.', oneOnly: 'One at a time.', readerOnly: 'You have read-only access to this project.',
     busy: 'Busy: another action is running.', notStopped: 'Stop it first.', notRunning: 'It is not running.',
-    failed: 'It is in error.', paused: 'It is paused, because the disk of its host is nearly full.', notYours: 'It belongs to another project.', notReady: 'The image is not ready.',
+    failed: 'It is in error.', paused: 'It is paused, because the disk of its host is nearly full. It goes on by itself once there is room.', notYours: 'It belongs to another project.', notReady: 'The image is not ready.',
     isProtected: 'It is protected; unprotect it first.', sharingOff: 'This deployment does not share images between projects.',
     publicNotShared: 'Everybody sees this image already.', deactivated: 'The image is deactivated.', notActive: 'The image is not deactivated.',
     noFile: 'The image has no bytes to boot from.', notProtected: 'It is not protected.', isPublic: 'It is Public already.',
@@ -57,12 +59,15 @@ export const en = {
     notInCloud: 'The cloud’s Compute service has no such action; an Instance shutdown ends a guest that does not answer after a while.', inKeystone: 'Keystone keeps the users and projects of this cloud; they are administered there.',
     noImageChosen: 'Choose an image first.', noFlavorChosen: 'Choose a flavor first.', isNotPublic: 'It is not Public.',
     adminOnly: 'Only an administrator does this.', everyStore: 'Every store that takes something new has it.',
+    held: 'It is paused. Resume lets it go on.', notPaused: 'It is not paused.', unconfirmed: 'Confirm or revert its resize first.', notResized: 'It was not resized.',
+    ofVolume: 'Its disk is a volume of the cloud.',
     lastStore: 'No other store has the image; delete the image instead.', storeGone: 'This deployment has no such store any more.',
   },
   instances: {
     search: 'Search by name', launch: 'Launch instance', more: 'Additional functions',
     action: {
-      start: 'Start', stop: 'Instance shutdown', reboot: 'Reboot', forceOff: 'Force off', hardReboot: 'Force restart', createImage: 'Create image', rename: 'Rename', launchLike: 'Launch more like this', delete: 'Delete',
+      start: 'Start', stop: 'Instance shutdown', reboot: 'Reboot', forceOff: 'Force off', hardReboot: 'Force restart', pause: 'Pause', unpause: 'Resume', resize: 'Resize…',
+      confirmResize: 'Confirm resize', revertResize: 'Revert resize', rebuild: 'Rebuild…', createImage: 'Create image', rename: 'Rename', launchLike: 'Launch more like this', delete: 'Delete',
     },
     forceOff: { title_one: 'Force this instance off?', title_other: 'Force {{count}} instances off?', what: '{{names}}: the guest is not asked, as if its power cord were pulled. What it has not written is lost.' },
     hardReboot: { title_one: 'Force this instance to restart?', title_other: 'Force {{count}} instances to restart?', what: '{{names}}: the guest is not asked. Data it has not written is lost.' },
@@ -70,15 +75,26 @@ export const en = {
     empty: { title: 'No instances yet', what: 'Launch one from an image. When you have set it up, shut it down and create an image of it.' },
   },
   rename: { title: 'Rename', submit: 'Rename' },
+  resize: {
+    title: 'Resize instance', submit: 'Resize', current: 'the current flavor', smaller: 'the disk has {{size}} and never shrinks', restarts: 'The guest is shut down, and started again with the new flavor.',
+    hint: 'The disk grows with the flavor. You confirm the resize afterwards, or revert it.', confirm: 'Confirm', revert: 'Revert', unconfirmed: 'The resize to {{flavor}} awaits confirmation',
+    unconfirmedWhat: 'Confirm keeps the new flavor. Revert gives the old one back; a guest that runs is shut down for that and started again. Until then nothing else can be done to the instance, but it can be deleted.',
+    keepsData: 'All that was written stays on the disk in either case.', losesData: 'Data that was written since the resize may be lost by Revert.',
+  },
+  rebuild: {
+    title: 'Rebuild', submit: 'Rebuild', lost_one: 'All that is on the disk of this instance is lost', lost_other: 'All that is on the disks of these {{count}} instances is lost',
+    keeps_one: '{{names}} gets a fresh disk of the image, and keeps its ID, name, address, key pair and flavor.', keeps_other: '{{names}} get fresh disks of the image, and keep their IDs, names, addresses, key pairs and flavors.',
+    tooSmall: 'The image needs more memory or disk than the flavor has: {{names}}', sure_one: 'Erase the disk of this instance', sure_other: 'Erase the disks of these {{count}} instances',
+  },
   createImage: {
     title: 'Create image', submit: 'Create image', stopFirst: 'An image can be created only from a stopped instance. Shut it down first.', stopAndSubmit: 'Shut down and create image', waits: 'The image is created once the instance has stopped. Keep this dialog open.',
     begun: 'Image {{name}} is being made', watch: 'Show the image', hint: 'The disk of {{name}} becomes a Private image of this project.', hintOthers: 'The disk of {{name}} becomes a Private image of the instance’s own project, and counts in its quota.', refusedTitle: 'No image is made', anyway: 'Create image anyway', reason: 'Reason', reasonHint: 'Only if you know why. The image carries this reason in a property that everybody who gets the image reads.',
   },
-  instance: { facts: 'Details', images: 'Images made from it', noImages: 'None yet.', history: 'History', restarted_one: 'The guest has restarted itself once since it was switched on.', restarted_other: 'The guest has restarted itself {{count}} times since it was switched on.', restartedWhy: 'It does not come up, and begins anew. Often it has too little memory, or nothing to boot: look at its screen and its console log.', gone: 'Instance {{name}} was deleted', address: 'Address inside' },
+  instance: { facts: 'Details', images: 'Images made from it', noImages: 'None yet.', history: 'History', restarted_one: 'The guest has restarted itself once since it was switched on.', restarted_other: 'The guest has restarted itself {{count}} times since it was switched on.', restartedWhy: 'It does not come up, and begins anew. Often it has too little memory, or nothing to boot: look at its screen and its console log.', gone: 'Instance {{name}} was deleted', address: 'Address inside', held: 'It is paused. The guest stands still in memory, and goes on where it was once somebody resumes it.' },
   connect: {
     title: 'Connect', line: 'Command that signs in', key: 'The private half of the key pair {{name}} signs in: put the path of its file behind -i.', noKey: 'It was launched without a key pair: only a password or a key that its image holds signs in.',
     noUser: 'Its image does not say who signs in: put the user in place of USER. The image’s property os_admin_user names that user.', through: 'The port is open on the host itself. From elsewhere, the way leads through {{host}}, where you need an account.', booting: 'A refused connection means that the guest has not started its SSH server yet: the console log tells.',
-    noNetwork: 'It was launched without a network. Sign in on the serial console or the screen below.', notYet: 'The way in is shown here once it runs.', notRunning: 'It is not running. Start it, and the way in is shown here.',
+    noNetwork: 'It was launched without a network. Sign in on the serial console or the screen below.', notYet: 'The way in is shown here once it runs.', notRunning: 'It is not running. Start it, and the way in is shown here.', paused: 'It is paused. The way in is shown here once it goes on.',
     noPort: 'No port of the host leads to its port {{port}} (SSH). Sign in on the serial console or the screen below.', noDesktopPort: 'No port of the host leads to its port {{port}} (Remote Desktop). Sign in on the screen below.',
     desktop: 'Remote Desktop (RDP): connect to {{place}}.', tunnel: 'Command that opens a tunnel', windowsPassword: 'The password is the one that was set in Windows or by its image: Effigy knows none.',
   },
@@ -87,7 +103,7 @@ export const en = {
     connect: 'The address must be reachable from your machine and its security groups must let you in: no port of a host leads to instances of this cloud.', flavors: 'The cloud’s Compute service keeps the flavors; they are changed there.',
   },
   console: {
-    log: 'Console log', screen: 'Screen', serial: 'Serial console', silent: 'The guest has printed nothing yet.', notRunning: 'The instance is not running. Start it to open this console.',
+    log: 'Console log', screen: 'Screen', serial: 'Serial console', silent: 'The guest has printed nothing yet.', notRunning: 'The instance is not running. Start it to open this console.', paused: 'The instance is paused. This console opens once it goes on.',
     ended: 'The connection has ended', again: 'Connect again', connected: 'Connected', opening: 'Connecting…', wayOut: 'The screen takes every key. Ctrl+Alt+Shift leaves it.', last: 'The last {{count}} lines are shown.', search: 'Search the log', previous: 'Previous place', next: 'Next place', found: '{{at}} of {{count}}', notFound: 'Not found', download: 'Download', full: 'Full screen', leaveFull: 'Leave full screen', paste: 'Paste text', pasteText: 'Text to type', pasteHint: 'The text is typed as keys of a US keyboard, into whatever has the focus in the guest.', type: 'Type it', untyped: 'No key types these: {{signs}}',
   },
   kind: { public: 'Public', private: 'Private', shared: 'Shared images', community: 'Community' },
@@ -207,7 +223,7 @@ export const en = {
   finding: findings,
   ...project,
   admin,
-  history: { create: 'Launch', start: 'Start', stop: 'Instance shutdown', forceOff: 'Force off', reboot: 'Reboot', createImage: 'Create image', delete: 'Delete' },
+  history: { create: 'Launch', start: 'Start', stop: 'Instance shutdown', forceOff: 'Force off', reboot: 'Reboot', pause: 'Pause', unpause: 'Resume', resize: 'Resize', confirmResize: 'Confirm resize', revertResize: 'Revert resize', rebuild: 'Rebuild', createImage: 'Create image', delete: 'Delete' },
 }
 
 export type Messages = typeof en

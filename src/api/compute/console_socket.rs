@@ -14,8 +14,8 @@ use axum::{
         Query, State,
         ws::{Message, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
     },
-    http::{HeaderMap, header},
-    response::{Html, IntoResponse, Response},
+    http::{HeaderMap, Uri, header},
+    response::{Html, IntoResponse, Redirect, Response},
     routing::get,
 };
 use serde::Deserialize;
@@ -70,9 +70,10 @@ async fn open(
     PublicUrl(url): PublicUrl,
     Query(asked): Query<Asked>,
     headers: HeaderMap,
+    uri: Uri,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Answer<Response> {
-    let Ok(upgrade) = upgrade else { return Ok(how_to_connect()) };
+    let Ok(upgrade) = upgrade else { return Ok(as_a_page(&url, &uri, &asked.token)) };
     check_origin(&headers, &url)?;
     let ticket = rooms.instances.console_of(&asked.token)?;
     let caller = rooms.identity.again(&ticket.caller).await?;
@@ -111,7 +112,18 @@ fn check_origin(headers: &HeaderMap, url: &str) -> Result<(), Error> {
     Err(Error::Forbidden("A console is not opened from another site's page.".into()))
 }
 
-/// The answer to a browser that opens the address as a page; it repeats nothing of the request.
+/// The answer to a browser that opens the address as a page: the console's own page for a screen, which gets the token
+/// behind a `#`, so that it is in no log and no referrer.
+fn as_a_page(url: &str, uri: &Uri, token: &str) -> Response {
+    let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if uri.path().ends_with("/vnc") && is_token {
+        let headers = [(header::CACHE_CONTROL, "no-store"), (header::REFERRER_POLICY, "no-referrer")];
+        return (headers, Redirect::to(&format!("{url}/screen#token={token}"))).into_response();
+    }
+    how_to_connect()
+}
+
+/// It repeats nothing of the request.
 fn how_to_connect() -> Response {
     let page = "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Effigy: a guest's console</title>\n\
                 <h1>A guest's console</h1>\n\

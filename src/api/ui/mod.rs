@@ -19,8 +19,9 @@ mod session;
 pub(super) use files::page;
 
 /// The console's pages: each is the same document, which reads its own address.
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 15] = [
     "/sign-in",
+    "/screen",
     "/instances",
     "/instances/{id}",
     "/launch",

@@ -90,6 +90,23 @@ async fn browser_that_opens_the_address_is_told_how_to_connect() {
     let page = effigy.stranger().get("/console/vnc?token=%3Cscript%3E").await.expect(200);
     assert!(page.header("content-type").unwrap().starts_with("text/html"));
     assert!(page.text().contains("WebSocket") && !page.text().contains("script"));
+    let page = effigy.stranger().get("/console/serial?token=abc").await.expect(200);
+    assert!(page.text().contains("WebSocket"));
+}
+
+#[tokio::test]
+async fn address_of_a_screen_opens_it_in_a_browser() {
+    let effigy = Effigy::with("[instances]\naccel = \"tcg\"\n").await;
+    let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let answer = browser.get(effigy.at("/console/vnc?token=a-B_9")).send().await.unwrap();
+    assert_eq!(answer.status(), 303);
+    assert_eq!(answer.headers()["location"], format!("{}#token=a-B_9", effigy.at("/screen")));
+    assert_eq!(
+        (&answer.headers()["cache-control"], &answer.headers()["referrer-policy"]),
+        (&"no-store".parse().unwrap(), &"no-referrer".parse().unwrap())
+    );
+    let page = browser.get(effigy.at("/screen")).send().await.unwrap();
+    assert!(page.status() == 200 && page.text().await.unwrap().contains("<script"));
 }
 
 #[tokio::test]

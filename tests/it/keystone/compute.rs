@@ -87,7 +87,7 @@ async fn only_the_urls_of_the_consoles_pages_lead_on() {
         let answer = Answer::of(browser.request(method.clone(), &path)).await;
         assert!([404, 405].contains(&answer.status), "{method} {path}: {} {}", answer.status, answer.text());
     }
-    for body in [json!({"resize": {}}), json!({"os-start": null, "os-stop": null}), json!([]), json!({})] {
+    for body in [json!({"migrate": null}), json!({"os-start": null, "os-stop": null}), json!([]), json!({})] {
         browser.ask(Method::POST, &format!("/compute/v2.1/servers/{id}/action"), body).await.expect(400);
     }
     get(&browser, &format!("{SERVERS}&name={}", "x".repeat(2048))).await.expect(400);

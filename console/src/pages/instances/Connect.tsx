@@ -1,7 +1,7 @@
 import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import type { Image } from '../../api/images'
-import { type Instance, isChanging } from '../../api/instances'
+import { type Instance, isChanging, isRunning } from '../../api/instances'
 import { forwardsQuery } from '../../api/network'
 import { Failure } from '../../components/Failure'
 import { useSession } from '../../components/useSession'
@@ -14,13 +14,14 @@ const [SSH, REMOTE_DESKTOP] = [22, 3389]
 export function Connect({ instance, image }: { instance: Instance; image: Image | undefined }) {
   const { t } = useTranslation()
   const { of_cloud: ofCloud } = useSession()
-  const isRunning = instance.status === 'ACTIVE'
+  const runs = isRunning(instance)
   const hasNetwork = Object.keys(instance.addresses).length > 0
-  const { data: forwards, error } = useQuery({ ...forwardsQuery(instance.id), enabled: isRunning && hasNetwork && !ofCloud })
+  const { data: forwards, error } = useQuery({ ...forwardsQuery(instance.id), enabled: runs && hasNetwork && !ofCloud })
   const say = () => {
     if (!hasNetwork) return <p className="quiet">{t('connect.noNetwork')}</p>
     if (isChanging(instance)) return <p className="quiet">{t('connect.notYet')}</p>
-    if (!isRunning) return <p className="quiet">{t('connect.notRunning')}</p>
+    if (instance.status === 'PAUSED') return <p className="quiet">{t('connect.paused')}</p>
+    if (!runs) return <p className="quiet">{t('connect.notRunning')}</p>
     if (ofCloud) return <InCloud instance={instance} image={image} />
     if (error) return <Failure error={error} />
     if (!forwards) return <p className="quiet">…</p>

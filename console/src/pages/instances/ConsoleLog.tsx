@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query'
 import { Button, Input } from 'antd'
 import { type CSSProperties, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { consoleLogQuery, type Instance, LOG_LINES, wholeLog } from '../../api/instances'
+import { consoleLogQuery, type Instance, isRunning, LOG_LINES, wholeLog } from '../../api/instances'
 import { Failure } from '../../components/Failure'
 import { useFail } from '../../components/useFail'
 import { cut, type Piece, placesOf, runsOf, shown } from '../../lib/ansi'
@@ -15,10 +15,11 @@ import { FullScreen } from '../../ui/FullScreen'
 const MOST_FOUND = 999
 
 /** The guest's own words, in its colours; it follows while the guest runs, unless somebody has scrolled up to read. */
-export function ConsoleLog({ instance: { id, name, status } }: { instance: Instance }) {
+export function ConsoleLog({ instance }: { instance: Instance }) {
+  const { id, name } = instance
   const { t } = useTranslation()
   const fail = useFail()
-  const { data, error } = useQuery(consoleLogQuery(id, status === 'ACTIVE'))
+  const { data, error } = useQuery(consoleLogQuery(id, isRunning(instance)))
   const whole = useRef<HTMLDivElement>(null)
   const box = useRef<HTMLPreElement>(null)
   const follows = useRef(true)

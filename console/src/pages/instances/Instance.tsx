@@ -1,11 +1,11 @@
 import { useQuery } from '@tanstack/react-query'
 import { Alert, Skeleton, Table, Tabs, Tag } from 'antd'
-import { lazy, type ReactNode, Suspense, useState } from 'react'
+import { lazy, type ReactNode, Suspense, useCallback, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useNavigate, useParams } from 'react-router'
 import { isGone } from '../../api/errors'
 import { imageQuery, imagesOfInstanceQuery } from '../../api/images'
-import { type ActionRecord, actionsQuery, guestRestartsQuery, type Instance, instanceQuery } from '../../api/instances'
+import { type ActionRecord, actionsQuery, consoleAddress, guestRestartsQuery, type Instance, instanceQuery, isRunning } from '../../api/instances'
 import { ActionsMenu } from '../../components/ActionsMenu'
 import { Ago } from '../../components/Ago'
 import { Failure } from '../../components/Failure'
@@ -22,6 +22,7 @@ import { CloudScreen } from './CloudScreen'
 import { Connect } from './Connect'
 import { ConsoleLog } from './ConsoleLog'
 import { flavorText } from './Instances'
+import { StateNotice } from './StateNotice'
 import { useInstanceActions } from './useInstanceActions'
 
 /** The address that a guest has in a network of its own, if it has one. */
@@ -54,18 +55,20 @@ function Details({ instance }: { instance: Instance }) {
   const imageId = instance.image === '' ? '' : instance.image.id
   // It does not change while this page is open; one that is gone, or no longer to be seen, has no name.
   const image = useQuery({ ...imageQuery(imageId), enabled: imageId !== '', refetchInterval: false }).data
-  const isRunning = instance.status === 'ACTIVE'
+  const runs = isRunning(instance)
+  const screen = useCallback(() => consoleAddress(instance.id, 'vnc'), [instance.id])
   const whileRunning = (child: ReactNode) =>
-    isRunning ? <Suspense fallback={<div className="screen" />}>{child}</Suspense> : <Alert type="info" showIcon title={t('console.notRunning')} />
-  const restarts = useQuery({ ...guestRestartsQuery(instance.id), enabled: isRunning && !ofCloud }).data ?? 0
+    runs ? <Suspense fallback={<div className="screen" />}>{child}</Suspense> : <Alert type="info" showIcon title={t(instance.status === 'PAUSED' ? 'console.paused' : 'console.notRunning')} />
+  const restarts = useQuery({ ...guestRestartsQuery(instance.id), enabled: runs && !ofCloud }).data ?? 0
   const imageLink = imageId ? <Link to={paths.image(imageId)}>{image?.name ?? imageId}</Link> : '–'
   return (
     <>
       <PageHead title={instance.name} status={<InstanceStatusBadge instance={instance} />}>
         <ActionsMenu label={t('instances.more')} actions={actions} />
       </PageHead>
-      {instance.fault && <Alert type={instance.status === 'SHUTOFF' ? 'warning' : 'error'} showIcon className="notice" title={<Told>{instance.fault.message}</Told>} />}
-      {isRunning && restarts > 0 && <Alert type={restarts < MANY ? 'info' : 'warning'} showIcon className="notice" title={t('instance.restarted', { count: restarts })} description={restarts < MANY ? undefined : t('instance.restartedWhy')} />}
+      {instance.fault && <Alert type={instance.status === 'SHUTOFF' || instance.status === 'VERIFY_RESIZE' ? 'warning' : 'error'} showIcon className="notice" title={<Told>{instance.fault.message}</Told>} />}
+      <StateNotice instance={instance} />
+      {runs && restarts > 0 && <Alert type={restarts < MANY ? 'info' : 'warning'} showIcon className="notice" title={t('instance.restarted', { count: restarts })} description={restarts < MANY ? undefined : t('instance.restartedWhy')} />}
       <Connect instance={instance} image={image} />
       <div className="columns">
         <section className="card padded">
@@ -91,7 +94,7 @@ function Details({ instance }: { instance: Instance }) {
           destroyOnHidden
           items={[
             { key: 'log', label: t('console.log'), children: <ConsoleLog instance={instance} /> },
-            { key: 'screen', label: t('console.screen'), children: whileRunning(ofCloud ? <CloudScreen id={instance.id} /> : <Screen id={instance.id} />) },
+            { key: 'screen', label: t('console.screen'), children: whileRunning(ofCloud ? <CloudScreen id={instance.id} /> : <Screen address={screen} />) },
             { key: 'serial', label: t('console.serial'), children: ofCloud ? <p className="quiet">{t('cloud.serial')}</p> : whileRunning(<Serial id={instance.id} />) },
             { key: 'history', label: t('instance.history'), children: <History id={instance.id} /> },
           ]}
@@ -119,7 +122,7 @@ function ImagesMade({ id }: { id: string }) {
   )
 }
 
-const DONE = ['create', 'start', 'stop', 'forceOff', 'reboot', 'createImage', 'delete'] as const
+const DONE = ['create', 'start', 'stop', 'forceOff', 'reboot', 'pause', 'unpause', 'resize', 'confirmResize', 'revertResize', 'rebuild', 'createImage', 'delete'] as const
 const isKnown = (action: string): action is (typeof DONE)[number] => (DONE as readonly string[]).includes(action)
 
 function History({ id }: { id: string }) {

@@ -34,7 +34,7 @@ const PAGE = 50
 /** Old rows are greyed when the new ones take longer than so many milliseconds. */
 const SOON = 150
 const MIB = 1024 * 1024
-const STATUSES = { ACTIVE: 'status.running', SHUTOFF: 'status.stopped', ERROR: 'status.error' } as const
+const STATUSES = { ACTIVE: 'status.running', SHUTOFF: 'status.stopped', PAUSED: 'status.paused', VERIFY_RESIZE: 'status.unconfirmed', ERROR: 'status.error' } as const
 /** The columns that a person may choose, and the width from which on each leaves a name room to be read. */
 const CHOOSABLE: Choosable[] = [{ key: 'status', from: 0 }, { key: 'image', from: 768 }, { key: 'flavor', from: 1200 }, { key: 'age', from: 0 }]
 /** The same of all projects: of an image there is less to know than of its owner. */
@@ -56,13 +56,13 @@ export function Instances() {
   const session = useSession()
   const filters = useFilters()
   const { get, set } = filters
-  const [search, status, tag, owner] = [get('search'), get('status'), get('tag'), get('owner')]
+  const [search, status, tag, owner, sort] = [get('search'), get('status'), get('tag'), get('owner'), get('sort')]
   const everywhere = session.is_admin && get('scope') === 'all'
   const wanted = { search, status, tag, everywhere, owner: everywhere ? owner : '' }
   const nameOf = useOwnerNames(everywhere)
   const [keys, setKeys] = useState<React.Key[]>([])
   const { after, before, pager, useWholePage } = usePages(filters, PAGE, () => setKeys([]))
-  const list = useQuery({ ...instancesQuery({ ...wanted, marker: after, before, limit: PAGE }), placeholderData: ofSameScope(everywhere) })
+  const list = useQuery({ ...instancesQuery({ ...wanted, sort, marker: after, before, limit: PAGE }), placeholderData: ofSameScope(everywhere) })
   useFirstPageWhenGone(filters, list.error)
   useWholePage(list.isPlaceholderData ? undefined : list.data?.servers.length)
   const instances = useMemo(() => list.data?.servers ?? [], [list.data])
@@ -83,9 +83,10 @@ export function Instances() {
 
   const choosable = everywhere ? OF_ALL : CHOOSABLE
   const { shown, isChosen, choose } = useColumns(everywhere ? 'all-instances' : 'instances', choosable)
+  const sorted = (key: string) => ({ key, sorter: true, sortOrder: sort === `${key}:asc` ? 'ascend' as const : sort === `${key}:desc` ? 'descend' as const : null })
   const columns: NonNullable<TableProps<Instance>['columns']> = [
     {
-      title: t('column.name'), key: 'name', className: 'name-column',
+      title: t('column.name'), ...sorted('name'), className: 'name-column',
       render: (_, { id, name, tenant_id: owner }) => (
         <>
           <Link className="name-cell" to={paths.instance(id)}><Name>{name}</Name></Link>
@@ -94,10 +95,10 @@ export function Instances() {
       ),
     },
     { title: t('project.label'), key: 'owner', width: 140, ellipsis: true, render: (_, { tenant_id: id }) => nameOf(id) ?? <span className="mono quiet" title={t('admin.scope.gone')}>{id.slice(0, 8)}</span> },
-    { title: t('column.status'), key: 'status', width: 178, render: (_, instance) => <InstanceStatusBadge instance={instance} /> },
+    { title: t('column.status'), ...sorted('status'), width: 178, render: (_, instance) => <InstanceStatusBadge instance={instance} /> },
     { title: t('column.image'), key: 'image', width: 160, ellipsis: true, render: (_, instance) => imageCell(instance) },
     { title: t('column.flavor'), key: 'flavor', width: 220, ellipsis: true, render: (_, { flavor }) => <span className="number">{flavorText(flavor)}</span> },
-    { title: t('column.age'), key: 'age', width: 116, render: (_, { created }) => <Ago at={created} /> },
+    { title: t('column.age'), ...sorted('age'), width: 116, render: (_, { created }) => <Ago at={created} /> },
   ]
   const shownColumns = columns.filter(({ key }) => key === 'name' || shown.includes(String(key)))
   // A list that is one page long is counted by its rows.
@@ -107,7 +108,7 @@ export function Instances() {
   const all = isLong ? counted : instances.length
   const save = async () => {
     const head = ['id', 'name', 'project', 'status', 'image', 'flavor', 'vcpus', 'memory_mib', 'key', 'tags', 'created_at']
-    const rows = await allInstances(wanted)
+    const rows = await allInstances({ ...wanted, sort })
     return csv(head, rows.map((one) => [one.id, one.name, everywhere ? nameOf(one.tenant_id) ?? one.tenant_id : session.project?.name, one.status, one.image === '' ? '' : one.image.id, one.flavor.original_name, one.flavor.vcpus, one.flavor.ram, one.key_name, one.tags.join(' '), one.created]))
   }
   const reason = canChange(session) ? null : 'readerOnly'
@@ -186,6 +187,10 @@ export function Instances() {
             pagination={false}
             tableLayout="fixed"
             scroll={isChosen ? { x: shownColumns.reduce((sum, { width }) => sum + (Number(width) || 240), 44) } : undefined}
+            onChange={(_, __, by) => {
+              const { columnKey, order } = Array.isArray(by) ? {} as { columnKey?: React.Key; order?: string } : by
+              set({ sort: order ? `${String(columnKey)}:${order === 'ascend' ? 'asc' : 'desc'}` : '' })
+            }}
             locale={{ emptyText: list.isPending ? ' ' : empty }}
             rowSelection={{
               columnWidth: 44, selectedRowKeys: keys, onChange: setKeys,

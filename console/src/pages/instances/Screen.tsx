@@ -2,7 +2,6 @@ import RFB from '@novnc/novnc'
 import { Alert, Button } from 'antd'
 import { useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { consoleAddress } from '../../api/instances'
 import { useErrorText } from '../../components/useFail'
 import { pressesOf } from '../../lib/keys'
 import { FullScreen } from '../../ui/FullScreen'
@@ -11,8 +10,8 @@ import { PasteText } from './PasteText'
 /** A keyboard's controller holds few keys at once: the guest gets a moment for each sign. */
 const SIGN_MS = 20
 
-/** The guest's screen, keyboard and mouse. */
-export function Screen({ id }: { id: string }) {
+/** The guest's screen, keyboard and mouse. `address` asks for its WebSocket; another function opens another screen. */
+export function Screen({ address }: { address: () => Promise<string> }) {
   const { t } = useTranslation()
   const text = useErrorText()
   const whole = useRef<HTMLDivElement>(null)
@@ -36,10 +35,10 @@ export function Screen({ id }: { id: string }) {
     }
     place.addEventListener('keydown', leave, { capture: true })
     setState('opening')
-    consoleAddress(id, 'vnc')
-      .then((address) => {
+    address()
+      .then((url) => {
         if (isGone) return
-        const rfb = new RFB(place, address, { shared: true, wsProtocols: ['binary'] })
+        const rfb = new RFB(place, url, { shared: true, wsProtocols: ['binary'] })
         rfb.scaleViewport = true
         rfb.background = '#0d1117'
         rfb.addEventListener('connect', () => setState('open'))
@@ -57,7 +56,7 @@ export function Screen({ id }: { id: string }) {
       screen.current?.disconnect()
       screen.current = null
     }
-  }, [id, attempt, text])
+  }, [address, attempt, text])
   const type = async (text: string) => {
     const to = screen.current
     for (const sign of text) {

@@ -1,9 +1,9 @@
 import { useQueryClient } from '@tanstack/react-query'
 import { App } from 'antd'
-import { useState } from 'react'
+import { lazy, Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
-import { deleteInstance, forceOffInstance, type Instance, rebootInstance, startInstance, stopInstance } from '../../api/instances'
+import { confirmResize, deleteInstance, forceOffInstance, type Instance, pauseInstance, rebootInstance, revertResize, startInstance, stopInstance, unpauseInstance } from '../../api/instances'
 import type { Action } from '../../components/ActionsMenu'
 import { useFail } from '../../components/useFail'
 import { useSession } from '../../components/useSession'
@@ -13,6 +13,10 @@ import { paths } from '../../paths'
 import { CreateImage } from './CreateImage'
 import { Rename } from './Rename'
 
+// They bring the lists of flavors and images along.
+const Resize = lazy(async () => ({ default: (await import('./Resize')).Resize }))
+const Rebuild = lazy(async () => ({ default: (await import('./Rebuild')).Rebuild }))
+
 /** The *Additional functions* of the selected instances, and the dialogs that they open. */
 export function useInstanceActions(selected: Instance[], onDeleted?: () => void) {
   const { t } = useTranslation()
@@ -21,7 +25,9 @@ export function useInstanceActions(selected: Instance[], onDeleted?: () => void)
   const fail = useFail()
   const queries = useQueryClient()
   const { modal } = App.useApp()
-  const [dialog, setDialog] = useState<'image' | 'rename' | null>(null)
+  const [dialog, setDialog] = useState<'image' | 'rename' | 'resize' | null>(null)
+  // As they were when the dialog was opened: it asks about no others.
+  const [rebuilt, setRebuilt] = useState<Instance[]>([])
   const [one] = selected
 
   const each = async (title: string, instances: Instance[], act: (id: string) => Promise<unknown>) => {
@@ -45,25 +51,35 @@ export function useInstanceActions(selected: Instance[], onDeleted?: () => void)
     const { able, reason } = ableInstances(key, selected, session)
     const title = t(`instances.action.${key}`)
     const isSome = able.length > 0 && able.length < selected.length
-    return { key, label: isSome ? t('someOf', { action: title, count: able.length, all: selected.length }) : title, reason, run: () => run(title, able), ...more }
+    return { key, label: isSome ? t('someOf', { action: title.replace('…', ''), count: able.length, all: selected.length }) : title, reason, run: () => run(title, able), ...more }
   }
+  const hasOne = (status: Instance['status']) => selected.some((instance) => instance.status === status)
   const actions = [
     action('start', (title, able) => void each(title, able, startInstance)),
     action('stop', (title, able) => void each(title, able, stopInstance)),
     action('reboot', (title, able) => void each(title, able, (id) => rebootInstance(id, 'SOFT'))),
     action('hardReboot', (title, able) => confirm('hardReboot', able, () => each(title, able, (id) => rebootInstance(id, 'HARD')))),
     action('forceOff', (title, able) => confirm('forceOff', able, () => each(title, able, forceOffInstance)), { danger: true }),
+    action('pause', (title, able) => void each(title, able, pauseInstance), { apart: true }),
+    // Few instances ever wait for these: they are offered where one does.
+    ...(hasOne('PAUSED') ? [action('unpause', (title, able) => void each(title, able, unpauseInstance))] : []),
+    action('resize', () => setDialog('resize')),
+    ...(hasOne('VERIFY_RESIZE') ? [action('confirmResize', (title, able) => void each(title, able, confirmResize))] : []),
+    ...(hasOne('VERIFY_RESIZE') || hasOne('ERROR') ? [action('revertResize', (title, able) => void each(title, able, revertResize))] : []),
     action('createImage', () => setDialog('image'), { apart: true }),
     // A cloud's instance may have begun with a volume, which no image stands for.
     ...(one?.image === '' ? [] : [action('launchLike', () => one && void navigate(paths.launchLike(one.id)))]),
     action('rename', () => setDialog('rename')),
-    action('delete', (title, able) => confirm('delete', able, () => each(title, able, deleteInstance).then(onDeleted)), { danger: true, apart: true }),
+    action('rebuild', (_, able) => setRebuilt(able), { danger: true, apart: true }),
+    action('delete', (title, able) => confirm('delete', able, () => each(title, able, deleteInstance).then(onDeleted)), { danger: true }),
   ]
-  const dialogs = one && (
-    <>
-      {dialog === 'image' && <CreateImage instance={one} onClose={() => setDialog(null)} />}
-      {dialog === 'rename' && <Rename instance={one} onClose={() => setDialog(null)} />}
-    </>
+  const dialogs = (
+    <Suspense fallback={null}>
+      {one && dialog === 'image' && <CreateImage instance={one} onClose={() => setDialog(null)} />}
+      {one && dialog === 'rename' && <Rename instance={one} onClose={() => setDialog(null)} />}
+      {one && dialog === 'resize' && <Resize instance={one} onClose={() => setDialog(null)} />}
+      {rebuilt.length > 0 && <Rebuild instances={rebuilt} onClose={() => setRebuilt([])} />}
+    </Suspense>
   )
   return { actions, dialogs }
 }

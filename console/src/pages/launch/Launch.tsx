@@ -1,5 +1,5 @@
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
-import { Alert, App, Button, Form, Input, InputNumber, Radio, Select, Skeleton, Table } from 'antd'
+import { Alert, App, Button, Form, Input, InputNumber, Radio, Select, Skeleton } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate, useSearchParams } from 'react-router'
@@ -8,22 +8,18 @@ import { type Image, imageQuery } from '../../api/images'
 import { type Instance, instanceQuery, type Launch, launch } from '../../api/instances'
 import { type KeyPair, keyPairsQuery } from '../../api/keyPairs'
 import { Commands } from '../../components/Commands'
+import { FlavorPicker } from '../../components/FlavorPicker'
+import { ImageChoice } from '../../components/ImageChoice'
 import { Missing } from '../../components/Missing'
-import { Name } from '../../components/Name'
 import { PageHead } from '../../components/PageHead'
 import { FormError } from '../../components/FormError'
 import { UsageBars } from '../../components/UsageBars'
-import { useWidth } from '../../components/useWidth'
 import { Why } from '../../components/Why'
-import { bytes } from '../../lib/bytes'
 import { base64, launchAsCommand, launchAsTerraform } from '../../lib/commands'
 import { lackOf } from '../../lib/lack'
-import { osOf } from '../../lib/os'
 import { visible } from '../../lib/text'
 import { paths } from '../../paths'
-import { ImagePicker } from './ImagePicker'
 
-const MIB = 1024 * 1024
 /** As many as one call launches. */
 const MAX_COUNT = 100
 /** Nova's limit of user data, encoded. */
@@ -79,10 +75,7 @@ function LaunchForm({ from, like, keyPairs }: { from: string; like?: Instance; k
   const navigate = useNavigate()
   const queries = useQueryClient()
   const [image, setImage] = useState(from)
-  // An image that the person came with is shown as chosen, and not looked for in a list.
-  const [isPicking, setPicking] = useState(image === '')
   const [chosenFlavor, setFlavor] = useState('')
-  const isWide = useWidth() >= 600
   const [form] = Form.useForm<Typed>()
   const typed = Form.useWatch([], form) as Typed | undefined
   const { data: flavors = [], isPending } = useQuery(flavorsQuery)
@@ -120,36 +113,11 @@ function LaunchForm({ from, like, keyPairs }: { from: string; like?: Instance; k
           <div>
             <section className="card padded" aria-labelledby="launch-image">
               <h2 id="launch-image">{t('column.image')}</h2>
-              {isPicking || !record ? <ImagePicker value={image} onChange={setImage} /> : (
-                <div className="chosen">
-                  <div>
-                    <strong className="name-cell"><Name>{record.name ?? record.id}</Name></strong>
-                    <div className="quiet number">{[t(`visibility.${record.visibility}`), osOf(record), bytes(record.virtual_size)].filter((word) => word !== '–').join(' · ')}</div>
-                  </div>
-                  <Button onClick={() => setPicking(true)}>{t('launch.change')}</Button>
-                </div>
-              )}
+              <ImageChoice value={image} onChange={setImage} />
             </section>
             <section className="card padded" aria-labelledby="launch-flavor">
               <h2 id="launch-flavor">{t('column.flavor')}</h2>
-              <Table<Flavor>
-                size="small"
-                rowKey="id"
-                loading={isPending}
-                dataSource={flavors}
-                pagination={false}
-                scroll={{ y: 216 }}
-                rowSelection={{
-                  type: 'radio', columnWidth: isWide ? 44 : 32, selectedRowKeys: flavor ? [flavor.id] : [], onChange: ([id]) => setFlavor(String(id)),
-                  getCheckboxProps: (row) => ({ disabled: lacks(row) !== '', name: 'flavor', 'aria-label': row.name }),
-                }}
-                columns={[
-                  { title: t('column.name'), render: (_, row) => <>{row.name}{lacks(row) && <div className="quiet small">{t('launch.needs', { what: lacks(row) })}</div>}</>, },
-                  { title: 'vCPU', dataIndex: 'vcpus', width: isWide ? undefined : 58, align: 'right', className: 'number' },
-                  { title: t('flavor.memory'), width: isWide ? undefined : 76, align: 'right', className: 'number', render: (_, { ram }) => bytes(ram * MIB) },
-                  ...(isWide ? [{ title: t('flavor.disk'), align: 'right' as const, className: 'number', render: (_: unknown, { disk }: Flavor) => (disk === 0 ? t('flavor.ofImage') : `${disk} GiB`) }] : []),
-                ]}
-              />
+              <FlavorPicker flavors={flavors} isPending={isPending} value={flavor?.id} onChange={setFlavor} whyNot={(one) => lacks(one) && t('launch.needs', { what: lacks(one) })} />
               {origin && <p className="quiet small">{t('launch.flavorOf', { flavor: origin })}</p>}
               {record && flavors.length > 0 && usable.length === 0 && <Alert type="warning" showIcon style={{ marginTop: 10 }} title={t('launch.noFlavor')} />}
             </section>
