@@ -15,7 +15,7 @@ folder=$(mktemp -d "${TMPDIR:-/tmp}/effigy-conformance.XXXXXX")
 source scripts/service.sh
 clients=$(scripts/clients.sh tests/conformance/requirements.txt)
 conformance=$root/tests/conformance
-suites=(tempest.api.image glance_tempest_plugin tempest.api.identity openstacksdk glanceclient openstack glance)
+suites=(tempest.api.image glance_tempest_plugin tempest.api.identity tempest.api.compute openstacksdk glanceclient openstack glance)
 
 finish() {
     local status=$?
@@ -68,8 +68,11 @@ END
 # A Public image for those who look for one, and the clouds under the names that the suites know.
 furnish() {
     make_people
-    as effigy image create micro --public --disk-format raw --container-format bare \
-        --file "$folder/www/micro.raw" >/dev/null
+    for name in micro micro-alt; do
+        as effigy image create $name --public --disk-format raw --container-format bare \
+            --file "$folder/www/micro.raw" -f value -c id >"$folder/$name.id"
+    done
+    as effigy flavor create larger --id larger --ram 96 --vcpus 1 --disk 1 >/dev/null
     (
         umask 077
         sed -e 's/^  effigy:/  devstack-admin:/' -e 's/^  alice-web:/  devstack:/' -e 's/^  bob:/  devstack-alt:/' \
@@ -79,6 +82,7 @@ furnish() {
                 -e '/project_domain/d' -e 's/project_name:.*/system_scope: all/' >"$folder/system.yaml"
         cat "$folder/system.yaml" >>"$folder/suites.yaml"
         sed -e "s|@FOLDER@|$folder|" -e "s|@ADDRESS@|$address|" -e "s|@IMAGES@|$images|" \
+            -e "s|@IMAGE@|$(<"$folder/micro.id")|" -e "s|@IMAGE_ALT@|$(<"$folder/micro-alt.id")|" \
             -e "s|@PASSWORD@|$(sed -n 's/^ *password: *//p' "$data/clouds.yaml")|" \
             "$conformance/tempest.conf" >"$folder/tempest.conf"
     )

@@ -26,6 +26,7 @@ pub(super) async fn wrap(State(rooms): State<Api>, mut request: Request, next: N
     let id = format!("req-{}", Uuid::new_v4());
     request.extensions_mut().insert(RequestId(id.clone()));
     request.extensions_mut().insert(Trail::default());
+    let is_compute = request.uri().path().starts_with("/compute/");
     let uri = WholeUri(request.uri().clone());
     request.extensions_mut().insert(uri);
     let client = Client::of(&rooms.trusted_proxies, &request);
@@ -44,14 +45,8 @@ pub(super) async fn wrap(State(rooms): State<Api>, mut request: Request, next: N
         None => at_work.run(&rooms.background, next.run(request)).await,
     };
     at_work.end();
-    if response.status() == StatusCode::UNAUTHORIZED {
-        challenge(&rooms, &base)
-            .into_iter()
-            .for_each(|value| drop(response.headers_mut().insert(header::WWW_AUTHENTICATE, value)));
-    }
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert("x-openstack-request-id", value);
-    }
+    let challenge = (response.status() == StatusCode::UNAUTHORIZED).then(|| challenge(&rooms, &base)).flatten();
+    name(&mut response, &id, is_compute, challenge);
     let (status, route, took) = (response.status().as_u16(), route.unwrap_or_default(), started.elapsed());
     rooms.metrics.answered(method.as_str(), &route, status, took);
     let ms = took.as_millis() as u64;
@@ -61,6 +56,18 @@ pub(super) async fn wrap(State(rooms): State<Api>, mut request: Request, next: N
         "{method} {route} answered {status}"
     );
     response
+}
+
+/// The headers that an answer has whatever it answers.
+fn name(response: &mut Response, id: &str, is_compute: bool, challenge: Option<HeaderValue>) {
+    let headers = response.headers_mut();
+    challenge.map(|value| headers.insert(header::WWW_AUTHENTICATE, value));
+    let Ok(id) = HeaderValue::from_str(id) else { return };
+    if is_compute {
+        // Nova's first name of it, which its clients still read.
+        headers.insert("x-compute-request-id", id.clone());
+    }
+    headers.insert("x-openstack-request-id", id);
 }
 
 /// Where somebody without a valid token signs in.

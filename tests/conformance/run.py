@@ -20,6 +20,7 @@ SUITES = {
     "tempest.api.image": "tempest.api.image",
     "glance_tempest_plugin": "glance_tempest_plugin.tests",
     "tempest.api.identity": "tempest.api.identity",
+    "tempest.api.compute": "tempest.api.compute",
     "openstacksdk": "openstack.tests.functional.image.v2",
     "glanceclient": "glanceclient.tests.functional.v2",
 }

@@ -35,7 +35,7 @@ pub(super) async fn zones(_: Asked) -> Json<Value> {
 pub(super) async fn zones_with_hosts(Asked { caller, .. }: Asked) -> Answer {
     policy::administer(&caller, "see the hosts of a zone")?;
     let service = json!({"available": true, "active": true, "updated_at": times::micros(db::now_ms())});
-    let hosts = json!({host_name(): {"effigy": service}});
+    let hosts = json!({host_name(): {"nova-compute": service}});
     Ok(Json(json!({"availabilityZoneInfo": [{"zoneName": ZONE, "zoneState": {"available": true}, "hosts": hosts}]})))
 }
 
@@ -45,7 +45,7 @@ pub(super) async fn services(Asked { caller, .. }: Asked, version: Microversion,
     query.only(&["binary", "host", "limit", "marker"])?;
     let mut service = json!({
         "id": 1,
-        "binary": "effigy",
+        "binary": "nova-compute",
         "host": host_name(),
         "zone": ZONE,
         "status": "enabled",
@@ -244,7 +244,6 @@ fn full(rooms: &Rooms, load: &Load, version: Microversion) -> Value {
     });
     // The version is not asked for; gophercloud reads this field as a number.
     shown["hypervisor_version"] = json!(0);
-    shown["effigy:accel"] = json!(accel);
     shown["service"] = json!({"id": shown["id"], "host": host_name(), "disabled_reason": null});
     if version.since(88) {
         shown["uptime"] = json!(host_uptime());
