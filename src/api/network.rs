@@ -21,7 +21,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     identity::{Caller, policy},
-    instances::{Instance, ListInstances, Status, network as one},
+    instances::{Instance, ListInstances, network as one},
 };
 
 /// Words of a query that are not filters.
@@ -270,7 +270,7 @@ fn subnet_view() -> Value {
 
 fn port_view(instance: &Instance) -> Option<Value> {
     let addresses = instance.addresses.as_ref()?;
-    let running = instance.status == Status::Active;
+    let running = instance.runs;
     // The description is the only field of these APIs that every client shows as text.
     let forwards: Vec<_> = addresses
         .forwards

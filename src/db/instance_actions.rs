@@ -23,7 +23,14 @@ pub(super) async fn finish_actions(write: &mut Write, id: InstanceId, failure: O
     sql!(text, id, now_ms(), result, failure).run(write).await.map(drop)
 }
 
+/// The actions that are kept of an instance: more than anybody reads.
+const KEPT: i64 = 1000;
+
+/// Adds an action, and forgets the oldest of its instance beyond those that are kept.
 pub(super) async fn insert_action(write: &mut Write, action: &ActionRow) -> Result<()> {
+    let text = "delete from instance_actions where id in (select id from instance_actions where instance_id = $1 \
+         order by start_ms desc, id limit 20 offset $2)";
+    sql!(text, action.instance_id, KEPT - 1).run(write).await?;
     sql!(
         "insert into instance_actions (id, instance_id, action, request_id, user_id, project_id, start_ms, finish_ms, \
          result, message) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",

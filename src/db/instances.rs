@@ -19,7 +19,8 @@ use crate::{
     model::{
         action::{ActionRow, History},
         instance::{
-            Fault, FirstBoot, GuestFile, InstanceMake, InstanceRow, InstanceState, Reservation, StateChange, Usage,
+            Access, Fault, FirstBoot, GuestFile, InstanceMake, InstanceRow, InstanceState, Reservation, StateChange,
+            Usage,
         },
     },
 };
@@ -28,7 +29,7 @@ pub(super) const COLUMNS: &str = "id, project_id, user_id, name, description, ho
     fault_ms, image_id, image_name, hardware, inherited, base_root, base_store, base_bytes, disk_bytes, flavor, vcpus, \
     memory_mib, key_name, public_key, metadata, tags, mac, forwards, launch_index, reservation_id, number, \
     accel, capture_image, created_ms, updated_ms, launched_ms, terminated_ms, locked, machine, server_group, \
-    resized_from";
+    resized_from, access_ipv4, access_ipv6";
 
 impl Database {
     /// Makes instances, as many as the quota and the host have room for between `min` and `max`, with their first
@@ -116,7 +117,7 @@ impl Database {
         row.updated_ms = now_ms();
         sql!(
             "update instances set name = $2, description = $3, hostname = $4, metadata = $5, tags = $6, \
-             updated_ms = $7, locked = $8 where id = $1",
+             updated_ms = $7, locked = $8, access_ipv4 = $9, access_ipv6 = $10 where id = $1",
             id,
             &row.name,
             &row.description,
@@ -124,7 +125,9 @@ impl Database {
             Json(&row.metadata),
             Json(&row.tags),
             row.updated_ms,
-            row.lock.as_ref().map(Json)
+            row.lock.as_ref().map(Json),
+            row.access.v4.map(|address| address.to_string()),
+            row.access.v6.map(|address| address.to_string())
         )
         .run(&mut write)
         .await?;
@@ -162,10 +165,11 @@ macro_rules! usage_where {
     };
 }
 
-/// The condition of those that run, or are about to. A resized one that is off counts too, until its owner decides.
+/// The condition of those that run, or are about to. `runs` is the last word of [`ResizedFrom`](crate::model::instance).
 macro_rules! running {
     () => {
-        "(status in ('BUILD', 'ACTIVE', 'PAUSED', 'REBOOT', 'REBUILD', 'RESIZE', 'VERIFY_RESIZE') or task = 'powering-on')"
+        "(status in ('BUILD', 'ACTIVE', 'PAUSED', 'REBOOT') or task in ('powering-on', 'rebuild_spawning') \
+          or (status in ('RESIZE', 'VERIFY_RESIZE') and resized_from like '%\"runs\":true}'))"
     };
 }
 
@@ -305,13 +309,16 @@ async fn insert(write: &mut Write, row: &InstanceRow, first_boot: &FirstBoot) ->
     let (user_data, files) = encoded(first_boot);
     sql!("insert into instances (id, project_id, user_id, name, description, hostname, status, task, image_id, \
          image_name, hardware, inherited, base_root, base_store, base_bytes, disk_bytes, flavor, vcpus, memory_mib, key_name, \
-         public_key, user_data, metadata, tags, mac, forwards, launch_index, reservation_id, number, created_ms, updated_ms, machine, files, server_group) \
+         public_key, user_data, metadata, tags, mac, forwards, launch_index, reservation_id, number, created_ms, updated_ms, machine, files, server_group, access_ipv4, access_ipv6) \
          values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, \
-         $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34)", row.id, row.project_id, row.user_id, &row.name, &row.description, &row.hostname, state.status, state.task, make.image, &make.image_name, Json(&make.hardware), Json(&make.inherited), &make.base_root, &make.base_store, make.base_bytes as i64, make.disk_bytes as i64, Json(&make.flavor), i64::from(make.vcpus), make.memory_mib as i64, &make.key_name, &make.public_key, &user_data, Json(&row.metadata), Json(&row.tags), &make.mac, Json(&state.forwards), i64::from(make.launch_index), &make.reservation_id, i64::from(row.number), row.created_ms, row.updated_ms, make.machine.as_ref().map(Json), files, row.server_group).run(write).await.map(drop)
+         $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36)", row.id, row.project_id, row.user_id, &row.name, &row.description, &row.hostname, state.status, state.task, make.image, &make.image_name, Json(&make.hardware), Json(&make.inherited), &make.base_root, &make.base_store, make.base_bytes as i64, make.disk_bytes as i64, Json(&make.flavor), i64::from(make.vcpus), make.memory_mib as i64, &make.key_name, &make.public_key, &user_data, Json(&row.metadata), Json(&row.tags), &make.mac, Json(&state.forwards), i64::from(make.launch_index), &make.reservation_id, i64::from(row.number), row.created_ms, row.updated_ms, make.machine.as_ref().map(Json), files, row.server_group, row.access.v4.map(|address| address.to_string()), row.access.v6.map(|address| address.to_string())).run(write).await.map(drop)
 }
 
+/// The files of a first boot, each with its path and its contents in base64.
+type Files<'a> = Json<Vec<(&'a String, String)>>;
+
 /// The two columns of the data for a first boot.
-pub(super) fn encoded(first_boot: &FirstBoot) -> (Option<String>, Option<Json<Vec<(&String, String)>>>) {
+pub(super) fn encoded(first_boot: &FirstBoot) -> (Option<String>, Option<Files<'_>>) {
     let user_data = first_boot.user_data.as_ref().map(|data| STANDARD.encode(data));
     let files: Vec<_> = first_boot.files.iter().map(|file| (&file.path, STANDARD.encode(&file.contents))).collect();
     (user_data, (!files.is_empty()).then_some(Json(files)))
@@ -341,6 +348,7 @@ impl FromRow<'_, AnyRow> for InstanceRow {
             hostname: row.try_get("hostname")?,
             metadata: json(row, "metadata")?,
             tags: json(row, "tags")?,
+            access: Access { v4: address(row, "access_ipv4")?, v6: address(row, "access_ipv6")? },
             make: InstanceMake {
                 image: row.try_get("image_id")?,
                 image_name: row.try_get("image_name")?,
@@ -368,6 +376,14 @@ impl FromRow<'_, AnyRow> for InstanceRow {
             updated_ms: row.try_get("updated_ms")?,
         })
     }
+}
+
+fn address<T: std::str::FromStr<Err: Into<sqlx::error::BoxDynError>>>(
+    row: &AnyRow,
+    name: &str,
+) -> sqlx::Result<Option<T>> {
+    let text: Option<String> = row.try_get(name)?;
+    text.map(|text| text.parse().map_err(|error: T::Err| sqlx::Error::Decode(error.into()))).transpose()
 }
 
 fn state(row: &AnyRow) -> sqlx::Result<InstanceState> {

@@ -12,24 +12,27 @@ use crate::{
     ids::InstanceId,
     model::{
         action::{ActionRow, History},
-        instance::{FirstBoot, InstanceRow, Usage},
+        instance::{FirstBoot, InstanceRow, InstanceState, Usage},
     },
 };
 
 impl Database {
     /// Makes another of an instance: its make, its labels, its state and the data of its first boot, in one transaction with
-    /// the beginning of `action`. `remake` gets the row as it stands, the data of its first boot, and the memory in MiB that
-    /// all other instances use that run; it leaves the row as it shall be.
+    /// the beginning of `action`. `remake` gets the row as it stands, and the data of its first boot, and
+    /// leaves both as they shall be; `has_memory` gets the new row, and the memory in MiB that all other instances use that
+    /// run. `old` is the state as its driver knows it.
     ///
     /// # Errors
-    /// Those of `remake`; `OverQuota` where the project has no room for that by which it grows; `NotFound`; `Conflict` when
+    /// Those of both; `OverQuota` where the project has no room for that by which it grows; `NotFound`; `Conflict` when
     /// somebody else has written the row.
     pub async fn remake_instance(
         &self,
         id: InstanceId,
+        old: &InstanceState,
         quota: Usage,
         action: &ActionRow,
-        remake: impl FnOnce(&mut InstanceRow, &mut FirstBoot, u64) -> Result<()>,
+        remake: impl FnOnce(&mut InstanceRow, &mut FirstBoot) -> Result<()>,
+        has_memory: impl FnOnce(&InstanceRow, u64) -> Result<()>,
     ) -> Result<InstanceRow> {
         let mut first_boot = self.first_boot(id).await?;
         let project = self.instance(id).await?.map(|row| row.project_id).ok_or_else(|| gone(id))?;
@@ -38,12 +41,13 @@ impl Database {
         take_turn(&mut write, "host").await?;
         take_turn(&mut write, &format!("project {project}")).await?;
         let before = locked_row(&mut write, id).await?.ok_or_else(|| gone(id))?;
-        let others: i64 = sqlx::query_scalar(MEMORY_BESIDES).bind(id).fetch_one(&mut *write).await?;
         let mut row = before.clone();
-        remake(&mut row, &mut first_boot, others as u64)?;
+        remake(&mut row, &mut first_boot)?;
         fits(&mut write, &before, &row, quota).await?;
+        let others: i64 = sqlx::query_scalar(MEMORY_BESIDES).bind(id).fetch_one(&mut *write).await?;
+        has_memory(&row, others as u64)?;
         write_make(&mut write, &row, &first_boot).await?;
-        write_state_with(&mut write, id, &before.state, &row.state, History::Begins(action)).await?;
+        write_state_with(&mut write, id, old, &row.state, History::Begins(action)).await?;
         write.commit().await?;
         Ok(row)
     }
@@ -83,7 +87,7 @@ async fn write_make(write: &mut Write, row: &InstanceRow, first_boot: &FirstBoot
         "update instances set name = $2, description = $3, hostname = $4, metadata = $5, image_id = $6, image_name = $7, \
          hardware = $8, inherited = $9, machine = $10, base_root = $11, base_store = $12, base_bytes = $13, \
          disk_bytes = $14, flavor = $15, vcpus = $16, memory_mib = $17, key_name = $18, public_key = $19, \
-         user_data = $20, files = $21 where id = $1",
+         user_data = $20, files = $21, access_ipv4 = $22, access_ipv6 = $23 where id = $1",
         row.id,
         &row.name,
         &row.description,
@@ -104,7 +108,9 @@ async fn write_make(write: &mut Write, row: &InstanceRow, first_boot: &FirstBoot
         &make.key_name,
         &make.public_key,
         &user_data,
-        files
+        files,
+        row.access.v4.map(|address| address.to_string()),
+        row.access.v6.map(|address| address.to_string())
     )
     .run(write)
     .await

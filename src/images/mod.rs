@@ -74,6 +74,7 @@ pub use crate::model::{
     member::{Member, MemberStatus},
     task::{ImageTask, TaskOrder},
 };
+pub use crate::queue::Backup;
 pub use fill::{
     CaptureOf, Changed, Changes, Cleanable, Declared, Fill, Filled, ImportImage, METHODS, PACKED, PROGRESS_INTERVAL,
     Targets,

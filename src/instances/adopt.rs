@@ -91,7 +91,7 @@ impl Driver {
     }
 
     /// Frees an instance whose image was never begun, or has no fill that would free it.
-    async fn end_lost_capture(&mut self) {
+    pub(super) async fn end_lost_capture(&mut self) {
         let is_begun = match self.row.state.capture {
             Some(image) => self.is_being_filled(image).await,
             None => Ok(false),

@@ -20,10 +20,11 @@ use super::{
     types::TaskState,
 };
 use crate::{
+    config::Rule,
     error::{Error, Result},
     identity::Caller,
     ids::{ImageId, InstanceId},
-    images::{CaptureOf, Changed, Fill, Filled},
+    images::{Backup, CaptureOf, Changed, Fill, Filled},
     inspect::sysprep,
     model::{
         action::History,
@@ -184,13 +185,20 @@ pub(super) async fn begin(
     id: InstanceId,
     name: String,
     metadata: Metadata,
+    backup: Option<Backup>,
 ) -> Result<ImageId> {
     let row = room.changeable(caller, id).await?;
-    let action = action(caller, &row, Order::Capture.action());
+    let action = action(caller, &row, if backup.is_some() { "createBackup" } else { Order::Capture.action() });
     room.ask(id, |reply| Message::Order { order: Order::Capture, action: Box::new(action), reply }).await?;
+    // A rebuild or a resize may have come before the order.
+    let row = room.db.instance(id).await?.unwrap_or(row);
     let begun = async {
         let look = look_for_windows(room, &row).await?;
-        let rule = room.images.inspector().settings().windows;
+        let rule = match backup {
+            // It is for the same machine again; the warning tells who would make a second one of it.
+            Some(_) => Rule::Warn,
+            None => room.images.inspector().settings().windows,
+        };
         let warning = sysprep::judge(rule, look, metadata.pairs()).map_err(Error::Conflict)?;
         let inherited = &row.make.inherited;
         let mut properties = inherited.properties.clone();
@@ -211,6 +219,7 @@ pub(super) async fn begin(
             expected_bytes: row.make.disk_bytes,
             min_disk_gib: row.make.flavor.disk_gib.max(inherited.min_disk_gib),
             min_ram_mib: inherited.min_ram_mib,
+            backup,
         };
         let turn = room.capture_turn(id, image, CaptureStep::Begins).await?;
         let Some(noted) = turn.as_ref().and_then(|turn| turn.change.as_ref()) else {

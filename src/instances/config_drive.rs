@@ -120,6 +120,7 @@ mod tests {
             hostname: "web-1".into(),
             metadata: BTreeMap::from([("role".into(), "front".into())]),
             tags: vec![],
+            access: Default::default(),
             make: InstanceMake {
                 image: ImageId::new(),
                 image_name: "base".into(),

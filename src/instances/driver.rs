@@ -29,7 +29,7 @@ use super::{
     qmp::Event,
     remake::Remake,
     room::Room,
-    row::RETRY,
+    row::{RETRY, Written},
     running::Running,
     space::Space,
     start::{self, Started},
@@ -171,20 +171,25 @@ impl Driver {
     async fn receive(&mut self, message: Message) {
         match message {
             Message::Order { order, action, reply } => {
+                let before = self.row.state.clone();
                 let answer = self.obey(order, &action).await;
-                let accepted = answer.is_ok();
+                let written = Written::by(&answer);
                 // The client may have gone; the step counts all the same.
                 let _ = reply.send(answer);
-                if accepted {
-                    self.carry_out(order).await;
+                match self.is_taken(written, &before).await {
+                    // Nobody was told that it may begin an image.
+                    true if written == Written::Perhaps && order == Order::Capture => self.end_lost_capture().await,
+                    true => self.carry_out(order).await,
+                    false => {}
                 }
             }
             Message::Remake { remake, action, reply } => {
+                let before = self.row.state.clone();
                 let answer = self.take_remake(remake, &action).await;
-                let accepted = answer.is_ok();
+                let written = Written::by(&answer);
                 // As above.
                 let _ = reply.send(answer);
-                if accepted {
+                if self.is_taken(written, &before).await {
                     self.carry_on().await;
                 }
             }
@@ -211,8 +216,11 @@ impl Driver {
         match order {
             Order::Delete if state.task == Some(TaskState::Deleting) => return Ok(()),
             Order::ConfirmResize => return self.confirm_resize(action).await,
+            // It may be that of another image: a rebuild that failed left it, or a start that did.
+            Order::Capture if state.launched_ms.is_none() => self.lay_fresh_disk().await?,
             _ => {}
         }
+        let state = &self.row.state;
         let mut new = state.clone();
         new.task = Some(match order {
             Order::Start => TaskState::PoweringOn,

@@ -34,21 +34,21 @@ pub struct Metadata(pub(super) BTreeMap<String, String>);
 pub struct Tags(pub(super) Vec<String>);
 
 impl HostName {
-    /// Checks a host name: RFC 1123, section 2.1, with the 63 characters of one part for the whole.
+    /// Checks a host name: RFC 1123, section 2.1, with at most `longest` characters; each part has 63 at most.
     ///
     /// # Errors
     /// `Invalid` for anything else.
-    pub fn new(name: String) -> Result<HostName> {
+    pub fn new(name: String, longest: usize) -> Result<HostName> {
         let is_part = |part: &str| {
             let is_plain = part.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-');
-            is_plain && !part.is_empty() && !part.starts_with('-') && !part.ends_with('-')
+            is_plain && (1..=63).contains(&part.len()) && !part.starts_with('-') && !part.ends_with('-')
         };
-        if (2..=63).contains(&name.len()) && name.split('.').all(is_part) {
+        if (2..=longest).contains(&name.len()) && name.split('.').all(is_part) {
             return Ok(HostName(name));
         }
         Err(Error::Invalid(format!(
-            "Invalid input for field/attribute hostname. Value: {name}. A host name must have 2 to 63 letters, digits, \
-             hyphens and points, and no part of it may be empty or have a hyphen at either end."
+            "Invalid input for field/attribute hostname. Value: {name}. A host name must have 2 to {longest} letters, \
+             digits, hyphens and points, and no part of it may be empty, have more than 63, or have a hyphen at either end."
         )))
     }
 }
@@ -148,6 +148,8 @@ pub(super) fn apply(row: &mut InstanceRow, changes: Changes) -> Result<()> {
     if let Some(hostname) = changes.hostname {
         row.hostname = hostname.0;
     }
+    row.access.v4 = changes.access_ipv4.unwrap_or(row.access.v4);
+    row.access.v6 = changes.access_ipv6.unwrap_or(row.access.v6);
     Ok(())
 }
 

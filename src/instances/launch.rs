@@ -257,6 +257,7 @@ impl Make<'_> {
             hostname,
             metadata: wanted.metadata.0.clone(),
             tags: wanted.tags.0.clone(),
+            access: wanted.access,
             make: InstanceMake {
                 mac,
                 launch_index: index,

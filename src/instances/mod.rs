@@ -70,6 +70,7 @@ use crate::{
     error::{Error, Result},
     identity::{Caller, policy},
     ids::{ImageId, InstanceId},
+    images::Backup,
     model::instance::InstanceRow,
 };
 
@@ -327,7 +328,22 @@ impl Instances {
         name: &str,
         metadata: Metadata,
     ) -> Result<ImageId> {
-        capture::begin(&self.0, caller, id, name.to_owned(), metadata).await
+        capture::begin(&self.0, caller, id, name.to_owned(), metadata, None).await
+    }
+
+    /// The same for a backup: when it is made, the oldest of its kind are deleted.
+    ///
+    /// # Errors
+    /// As [`Instances::create_image`].
+    pub async fn create_backup(
+        &self,
+        caller: &Caller,
+        id: InstanceId,
+        name: &str,
+        metadata: Metadata,
+        backup: Backup,
+    ) -> Result<ImageId> {
+        capture::begin(&self.0, caller, id, name.to_owned(), metadata, Some(backup)).await
     }
 
     /// Begins a cleaned copy of a Linux image; a job does the work, in a guest of its own.
@@ -377,6 +393,7 @@ impl Instances {
             key_name: make.key_name,
             metadata: row.metadata,
             tags: row.tags,
+            access: row.access,
             addresses: make.mac.map(address),
             created_ms: row.created_ms,
             updated_ms: row.updated_ms,

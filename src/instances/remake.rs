@@ -86,6 +86,15 @@ impl Instances {
         room.remake(caller, &row, remake).await
     }
 
+    /// The data for its first boot that an instance's owner gave it.
+    ///
+    /// # Errors
+    /// As for every instance.
+    pub async fn user_data(&self, caller: &Caller, id: InstanceId) -> Result<Option<Vec<u8>>> {
+        self.0.may_use(caller, id).await?;
+        Ok(self.0.db.first_boot(id).await?.user_data)
+    }
+
     /// Gives an instance another flavor, which its owner then confirms or takes back. A guest that runs is shut down and
     /// started again.
     ///
@@ -128,26 +137,42 @@ impl Driver {
     pub(super) async fn take_remake(&mut self, remake: Remake, action: &ActionRow) -> Result<()> {
         let room = self.room.clone();
         let (order, state) = (remake.order(), self.row.state.clone());
+        let before = state.clone();
         legal(order, &state, self.row.id)?;
-        let disk_bytes = match remake {
-            Remake::Revert => self.disk_bytes().await?,
-            _ => 0,
-        };
-        let change = |row: &mut InstanceRow, first_boot: &mut FirstBoot, others_mib: u64| {
+        if self.running.as_ref().is_some_and(|running| running.is_paused) && order != Order::Rebuild {
+            return Err(Error::Conflict(format!(
+                "Cannot '{}' instance {} while it is paused because its host's disk is nearly full: its guest could not shut \
+                 down. It goes on by itself when there is room.",
+                order.action(),
+                self.row.id
+            )));
+        }
+        let has_grown = matches!(remake, Remake::Revert) && self.has_grown().await;
+        let is_running = self.running.is_some();
+        let change = |row: &mut InstanceRow, first_boot: &mut FirstBoot| {
             row.state = state;
             match remake {
-                Remake::Rebuild(rebuilt) => rebuild(&room, row, first_boot, *rebuilt)?,
-                Remake::Resize(flavor) => resize(row, flavor)?,
-                Remake::Revert => revert(row, disk_bytes)?,
+                Remake::Rebuild(rebuilt) => rebuild(&room, row, first_boot, *rebuilt),
+                Remake::Resize(flavor) => resize(row, flavor),
+                Remake::Revert => revert(row, has_grown),
             }
+        };
+        let has_memory = |row: &InstanceRow, others_mib: u64| {
             let stays_off = match row.state.task {
                 Some(TaskState::Rebuilding) => true,
                 Some(TaskState::RebuildSpawning) => false,
                 _ => !row.state.runs_resized(),
             };
-            if stays_off { Ok(()) } else { room.has_memory(row, others_mib) }
+            if stays_off {
+                return Ok(());
+            }
+            if !is_running {
+                room.disk_has_room()?;
+            }
+            room.has_memory(row, others_mib)
         };
-        self.row = self.room.db.remake_instance(self.row.id, self.room.quota, action, change).await?;
+        let (id, quota) = (self.row.id, room.quota);
+        self.row = room.db.remake_instance(id, &before, quota, action, change, has_memory).await?;
         Ok(())
     }
 
@@ -173,11 +198,7 @@ impl Driver {
             for name in [DISK, VARIABLES, "console.log", "console.old"] {
                 folder.forget(name)?;
             }
-            if !starts {
-                folder.write_for_qemu(DISK, &disks::qcow2::create_overlay(disk_bytes))?;
-                folder.settle(DISK)?;
-            }
-            io::Result::Ok(())
+            if starts { io::Result::Ok(()) } else { lay_fresh(&folder, disk_bytes) }
         };
         match tokio::task::spawn_blocking(renew).await.map_err(io::Error::other).and_then(|renewed| renewed) {
             Ok(()) if starts => self.begin_start().await,
@@ -207,16 +228,30 @@ impl Driver {
         self.write_with(new, History::Begins(&done)).await
     }
 
-    /// The size of the disk as its file has it; 0 where it never ran, and is laid out anew.
-    async fn disk_bytes(&self) -> Result<u64> {
+    /// Whether the disk has its new size already. One that is gone or damaged counts as grown, so that a revert is a way out.
+    async fn has_grown(&self) -> bool {
         if self.row.state.launched_ms.is_none() {
-            return Ok(0);
+            return false;
         }
-        let file = self.room.disk_of(self.row.id)?;
-        let read = move || disks::qcow2::virtual_size_bytes(&file);
-        let read = tokio::task::spawn_blocking(read).await.map_err(Error::internal)?;
-        read.map_err(|bad| Error::Conflict(format!("The disk of instance {} is damaged: {bad}.", self.row.id)))
+        let (file, disk_bytes) = (self.room.disk_of(self.row.id), self.row.make.disk_bytes);
+        let read = move || file.ok().and_then(|file| disks::qcow2::virtual_size_bytes(&file).ok());
+        let found = tokio::task::spawn_blocking(read).await.ok().flatten();
+        found.is_none_or(|found| found >= disk_bytes)
     }
+
+    /// Lays out the disk of an instance from which nothing ran yet, in the place of one that may be there.
+    pub(super) async fn lay_fresh_disk(&self) -> Result<()> {
+        let (folder, disk_bytes) = (self.folder.clone(), self.row.make.disk_bytes);
+        let laid =
+            tokio::task::spawn_blocking(move || lay_fresh(&folder, disk_bytes)).await.map_err(Error::internal)?;
+        laid.map_err(|error| Error::Unavailable(format!("The instance's disk cannot be laid out: {error}.")))
+    }
+}
+
+fn lay_fresh(folder: &Folder, disk_bytes: u64) -> io::Result<()> {
+    folder.make()?;
+    folder.write_for_qemu(DISK, &disks::qcow2::create_overlay(disk_bytes))?;
+    folder.settle(DISK)
 }
 
 /// Makes an instance's disk at least this large.
@@ -276,10 +311,11 @@ fn resize(row: &mut InstanceRow, flavor: Flavor) -> Result<()> {
     Ok(())
 }
 
-/// `found_bytes`: the size that its disk has by now.
-fn revert(row: &mut InstanceRow, found_bytes: u64) -> Result<()> {
+/// `has_grown`: whether its disk has its new size by now.
+fn revert(row: &mut InstanceRow, has_grown: bool) -> Result<()> {
     let from = row.state.resized_from.clone().ok_or_else(|| Error::Conflict("There is no resize to revert.".into()))?;
-    give(&mut row.make, from.flavor, from.disk_bytes.max(found_bytes))?;
+    let disk_bytes = if has_grown { row.make.disk_bytes } else { from.disk_bytes };
+    give(&mut row.make, from.flavor, disk_bytes)?;
     (row.state.status, row.state.task, row.state.fault) = (Status::Resize, Some(TaskState::ResizeReverting), None);
     Ok(())
 }

@@ -7,14 +7,46 @@ use crate::{
     error::{Error, Result},
     model::{
         action::History,
-        instance::{InstanceRow, InstanceState},
+        instance::{InstanceRow, InstanceState, Status},
     },
 };
 
 /// How long a state waits for a database that is away before it is tried again.
 pub(super) const RETRY: Duration = Duration::from_secs(1);
 
+/// Whether the row has what an order wrote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Written {
+    Yes,
+    No,
+    /// The answer of the database was lost.
+    Perhaps,
+}
+
+impl Written {
+    pub(super) fn by(answer: &Result<()>) -> Written {
+        match answer {
+            Ok(()) => Written::Yes,
+            Err(Error::Unavailable(_) | Error::Internal(_)) => Written::Perhaps,
+            Err(_) => Written::No,
+        }
+    }
+}
+
 impl Driver {
+    /// Whether an order is to be carried out. Where the database's answer was lost the row tells: an order that stands there
+    /// and that nobody carries out would keep the instance busy for ever.
+    pub(super) async fn is_taken(&mut self, written: Written, before: &InstanceState) -> bool {
+        match written {
+            Written::Yes => true,
+            Written::No => false,
+            Written::Perhaps => {
+                self.read_again().await;
+                (self.row.state.status, self.row.state.task) != (before.status, before.task)
+            }
+        }
+    }
+
     /// Writes a new state, once, with what it means for the history.
     pub(super) async fn write_with(&mut self, new: InstanceState, history: History<'_>) -> Result<()> {
         let written = self.room.db.set_instance_state(self.row.id, &self.row.state, &new, history).await;
@@ -50,9 +82,15 @@ impl Driver {
     }
 
     /// Writes a new state that is true already, and that what was being done has ended, however long the database is
-    /// away.
+    /// away. Where the row meanwhile says that another is to be made of it, that is gone on with instead: its make is new,
+    /// and no longer that of the disk which `new` is about.
     pub(super) async fn settle(&mut self, new: InstanceState, history: History<'_>) {
+        let before = self.row.state.clone();
         while let Err(error) = self.write_with(new.clone(), history).await {
+            let now = &self.row.state;
+            if matches!(now.status, Status::Rebuild | Status::Resize) && now.task.is_some() && now.task != before.task {
+                return Box::pin(self.carry_on()).await;
+            }
             let id = self.row.id;
             tracing::error!(instance.id = %id, "the state of instance {id} cannot be written: {error}; trying again");
             tokio::time::sleep(RETRY).await;

@@ -1,6 +1,9 @@
 //! The nouns of the room, as its door hands them out.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 use super::{
     flavors::Flavor,
@@ -9,7 +12,7 @@ use super::{
 use crate::ids::{ImageId, InstanceId, ProjectId, ServerGroupId, UserId};
 pub use crate::model::{
     action::{ActionResult, ActionRow},
-    instance::{Fault, FirstBoot, Forward, GuestFile, Lock, Status, TaskState, Usage, UsedInstance},
+    instance::{Access, Fault, FirstBoot, Forward, GuestFile, Lock, Status, TaskState, Usage, UsedInstance},
     instance_list::{Direction, SortKey},
 };
 
@@ -53,6 +56,7 @@ pub struct Launch {
     pub description: Option<String>,
     /// The host name the guests are told; `None`: made from the name.
     pub hostname: Option<HostName>,
+    pub access: Access,
     pub nic: Nic,
     /// The group that the instances are to be in.
     pub server_group: Option<ServerGroupId>,
@@ -80,6 +84,7 @@ pub struct Instance {
     pub metadata: BTreeMap<String, String>,
     /// The user's own labels, sorted.
     pub tags: Vec<String>,
+    pub access: Access,
     /// Its network; `None` without one.
     pub addresses: Option<Addresses>,
     /// When it was asked for, in milliseconds since 1970, as all times here.
@@ -173,6 +178,9 @@ pub struct Changes {
     pub description: Option<Option<String>>,
     /// The new host name, told to the guest at its next start.
     pub hostname: Option<HostName>,
+    /// `Some(None)` removes it, as in the next.
+    pub access_ipv4: Option<Option<Ipv4Addr>>,
+    pub access_ipv6: Option<Option<Ipv6Addr>>,
 }
 
 /// A rebuild that somebody asks for; `None` leaves as it is.

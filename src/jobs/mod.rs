@@ -72,7 +72,9 @@ async fn run(rooms: Rooms, job: Job) -> Result<()> {
             rooms.images.run_copies(&job, image, &stores, all_must_succeed).await
         }
         Work::Checksum { image } => rooms.images.compute_checksums(image, &job.stop).await,
-        Work::Capture { image, instance } => capture::capture(&rooms, &job, image, instance).await,
+        Work::Capture { image, instance, backup } => {
+            capture::capture(&rooms, &job, image, instance, backup.as_ref()).await
+        }
         Work::Clean { image, source } => clean::clean(&rooms, &job, image, source).await,
         Work::Verify { image } => rooms.images.verify(image, &job).await,
         Work::Sweep => until(&job.stop, sweep::sweep_all(&rooms.stores)).await,

@@ -1,6 +1,9 @@
 //! Instances: what is settled when one is made, and what changes.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    net::{Ipv4Addr, Ipv6Addr},
+};
 
 use serde::{Deserialize, Serialize};
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
@@ -105,7 +108,7 @@ pub struct ResizedFrom {
     pub flavor: Flavor,
     /// The size of its disk before.
     pub disk_bytes: u64,
-    /// Whether it runs, or will when what is being done is done.
+    /// Whether it runs, or will when what is being done is done. Queries look for it at the end of the JSON.
     pub runs: bool,
 }
 
@@ -244,6 +247,13 @@ pub struct GuestFile {
     pub contents: Vec<u8>,
 }
 
+/// The addresses under which its owner says that an instance is reached. Nothing here answers there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Access {
+    pub v4: Option<Ipv4Addr>,
+    pub v6: Option<Ipv6Addr>,
+}
+
 /// One instance.
 #[derive(Clone, Debug)]
 pub struct InstanceRow {
@@ -258,6 +268,7 @@ pub struct InstanceRow {
     pub metadata: BTreeMap<String, String>,
     /// The user's own labels, sorted.
     pub tags: Vec<String>,
+    pub access: Access,
     /// The part that a rebuild or a resize changes.
     pub make: InstanceMake,
     pub lock: Option<Lock>,

@@ -20,7 +20,7 @@ use tokio::{sync::Notify, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
 pub use crate::model::job::{JobStanding, JobState, Lane};
-pub use work::{Source, Work};
+pub use work::{Backup, Source, Work};
 
 use crate::{
     db::{Database, now_ms},

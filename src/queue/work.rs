@@ -16,7 +16,13 @@ pub enum Work {
     /// Captures a stopped instance's disk into an image that was begun for it.
     // Rows of earlier versions have the old word.
     #[serde(alias = "snapshot")]
-    Capture { image: ImageId, instance: InstanceId },
+    Capture {
+        image: ImageId,
+        instance: InstanceId,
+        /// Where the image is one of the instance's backups.
+        #[serde(default)]
+        backup: Option<Backup>,
+    },
     /// Makes an image of bytes that are staged or elsewhere.
     Import {
         image: ImageId,
@@ -82,6 +88,15 @@ impl Work {
             Work::Scrub => Some("scrub".into()),
         }
     }
+}
+
+/// One of the backups of an instance, of which the oldest go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    /// Its kind, in the caller's words (`daily`): each kind rotates by itself.
+    pub kind: String,
+    /// How many of its kind are kept, with this one.
+    pub rotation: u32,
 }
 
 /// Where an import's bytes come from.

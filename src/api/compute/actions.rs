@@ -6,6 +6,7 @@ use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use super::{
@@ -27,6 +28,7 @@ use crate::{
     error::{Error, Result},
     identity::{Caller, policy},
     ids::InstanceId,
+    images::Backup,
     instances::RebootKind,
 };
 
@@ -41,7 +43,6 @@ const NOT_OFFERED: &[(&str, u16, u16, &str)] = &[
     ("shelveOffload", 1, 96, "Instances are not shelved."),
     ("unshelve", 1, 96, "Instances are not shelved."),
     ("restore", 1, 96, "A deleted instance is gone at once."),
-    ("createBackup", 1, 96, "There are no rotating backups; use createImage."),
     ("changePassword", 1, 96, "Passwords inside a guest are its own; sign in with a key pair."),
     ("migrate", 1, 96, "There is one host."),
     ("os-migrateLive", 1, 96, "There is one host."),
@@ -77,10 +78,10 @@ pub(super) async fn act(
     }
     let target = Target { rooms: &rooms, caller: &caller, id, version, url: &url, trail: &trail };
     match word.as_str() {
-        "createImage" => {
+        "createImage" | "createBackup" => {
             // It may wait for a look into the disk, which has turns of its own and takes seconds.
             at_work.end();
-            target.create_image(argument).await
+            target.create_image(&word, argument).await
         }
         "rebuild" => target.rebuild(argument).await,
         "confirmResize" => target.confirm_resize(&argument).await,
@@ -170,14 +171,25 @@ impl Target<'_> {
     }
 
     /// From 2.45 on the image's id is in the body; before, it ends the `Location`.
-    async fn create_image(&self, argument: Value) -> Answer<Response> {
-        let mut fields = Fields::of(argument, "createImage")?;
+    async fn create_image(&self, word: &str, argument: Value) -> Answer<Response> {
+        let (instances, caller, id) = (&self.rooms.instances, self.caller, self.id);
+        let mut fields = Fields::of(argument, word)?;
         let name = fields.name("name")?.ok_or_else(|| fields.missing("name"))?;
         let properties = fields.take("metadata").map(metadata).transpose()?.unwrap_or_default();
-        fields.done()?;
-        let image = self.rooms.instances.create_image(self.caller, self.id, &name, properties).await?;
+        let image = match word {
+            "createBackup" => {
+                let kind = fields.required_text("backup_type", 255)?;
+                let rotation = fields.number("rotation", 0)?.ok_or_else(|| fields.missing("rotation"))? as u32;
+                fields.done()?;
+                instances.create_backup(caller, id, &name, properties, Backup { kind, rotation }).await?
+            }
+            _ => {
+                fields.done()?;
+                instances.create_image(caller, id, &name, properties).await?
+            }
+        };
         // The audit names both: the image may belong to another project than the caller's.
-        self.trail.does("instance.createImage", Some(format!("{}/{image}", self.id)));
+        self.trail.does(&format!("instance.{word}"), Some(format!("{}/{image}", self.id)));
         if self.version.since(45) {
             return Ok((StatusCode::ACCEPTED, Json(json!({"image_id": image}))).into_response());
         }
@@ -191,8 +203,17 @@ impl Target<'_> {
         self.rooms.instances.rebuild(self.caller, self.id, wanted).await?;
         let instance = self.rooms.instances.show(self.caller, self.id).await?;
         let view = View { version: self.version, url: self.url, is_admin: policy::see_hosts(self.caller) };
-        let mut server = view.full(&instance, For::Show);
+        let mut server = view.full(&instance, For::Update);
         server["adminPass"] = json!(password);
+        // Nova has it here under another name.
+        server.as_object_mut().map(|server| server.remove("OS-EXT-SRV-ATTR:user_data"));
+        if self.version.since(54) {
+            server["key_name"] = json!(instance.key_name);
+        }
+        if self.version.since(57) {
+            let data = self.rooms.instances.user_data(self.caller, self.id).await?;
+            server["user_data"] = json!(data.map(|data| STANDARD.encode(data)));
+        }
         let location = format!("{}/compute/v2.1/servers/{}", self.url, self.id);
         Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(json!({ "server": server }))).into_response())
     }

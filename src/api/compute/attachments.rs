@@ -11,7 +11,7 @@ use crate::{
     },
     error::Error,
     identity::policy,
-    instances::{Instance, Status},
+    instances::Instance,
 };
 
 /// `GET /servers/{id}/os-volume_attachments`
@@ -74,7 +74,7 @@ fn interfaces_of(instance: &Instance, version: Microversion) -> Vec<Value> {
         "port_id": network::port_id(instance.id),
         "net_id": network::ID,
         "mac_addr": addresses.mac,
-        "port_state": if instance.status == Status::Active { "ACTIVE" } else { "DOWN" },
+        "port_state": if instance.runs { "ACTIVE" } else { "DOWN" },
         "fixed_ips": [{"subnet_id": network::SUBNET_ID, "ip_address": addresses.fixed_ip}],
     });
     if version.since(70) {
@@ -86,7 +86,7 @@ fn interfaces_of(instance: &Instance, version: Microversion) -> Vec<Value> {
 /// `GET /servers/{id}/ips`
 pub(super) async fn addresses(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>) -> Answer {
     let instance = rooms.instances.show(&caller, server_id(&id)?).await?;
-    Ok(Json(json!({"addresses": plain_addresses(&instance)})))
+    Ok(Json(json!({"addresses": server_view::plain_addresses(instance.addresses.as_ref())})))
 }
 
 /// `GET /servers/{id}/ips/{network}`
@@ -95,20 +95,10 @@ pub(super) async fn addresses_of_network(
     Path((id, network)): Path<(String, String)>,
 ) -> Answer {
     let instance = rooms.instances.show(&caller, server_id(&id)?).await?;
-    match plain_addresses(&instance).get(&network) {
+    match server_view::plain_addresses(instance.addresses.as_ref()).get(&network) {
         Some(addresses) => Ok(Json(json!({network: addresses}))),
         None => Err(Error::NotFound("Network not found".into()).into()),
     }
-}
-
-/// Without the extensions, as `/ips` has them.
-fn plain_addresses(instance: &Instance) -> Value {
-    let mut networks = server_view::addresses(instance.addresses.as_ref());
-    let networks_of = networks.as_object_mut().into_iter().flat_map(|map| map.values_mut());
-    for address in networks_of.filter_map(Value::as_array_mut).flatten().filter_map(Value::as_object_mut) {
-        address.retain(|field, _| field == "version" || field == "addr");
-    }
-    networks
 }
 
 /// `GET /servers/{id}/os-security-groups`
@@ -131,6 +121,12 @@ pub(super) async fn diagnostics(Asked { rooms, caller, .. }: Asked, Path(id): Pa
 pub(super) async fn password(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>) -> Answer {
     rooms.instances.show(&caller, server_id(&id)?).await?;
     Ok(Json(json!({"password": ""})))
+}
+
+/// `DELETE /servers/{id}/os-server-password`: there is none that the service could forget.
+pub(super) async fn forget_password(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>) -> Answer<StatusCode> {
+    rooms.instances.show(&caller, server_id(&id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// `GET /servers/{id}/migrations`, from 2.23 on: there is one host.

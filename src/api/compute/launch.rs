@@ -3,7 +3,7 @@
 //! Effigy's instances have one disk, of an image, and one network or none. A body that asks for anything else is
 //! refused here with the reason, never accepted and ignored.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, str::FromStr};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
@@ -12,7 +12,7 @@ use super::{body::Fields, hosts, microversion::Microversion, network, tags};
 use crate::{
     error::{Error, Result},
     ids::{ImageId, ServerGroupId},
-    instances::{FirstBoot, GuestFile, HostName, Launch, Metadata, Nic, Tags},
+    instances::{Access, FirstBoot, GuestFile, HostName, Launch, Metadata, Nic, Tags},
 };
 
 /// The longest user data, in base64 (Nova's).
@@ -50,7 +50,11 @@ pub(super) fn read(body: Value, version: Microversion) -> Result<Asked> {
         None => Tags::default(),
     };
     let description = if version.since(19) { fields.text("description", 255)? } else { None };
-    let hostname = if version.since(90) { fields.text("hostname", 255)?.map(HostName::new).transpose()? } else { None };
+    let hostname = hostname(&mut fields, version)?;
+    let access = Access {
+        v4: access_address(&mut fields, "accessIPv4")?.flatten(),
+        v6: access_address(&mut fields, "accessIPv6")?.flatten(),
+    };
     let nic = nic(&mut fields, version)?;
     let key_name = fields.name("key_name")?;
     let first_boot = FirstBoot { user_data: user_data(&mut fields)?, files: files(&mut fields, version)? };
@@ -71,6 +75,7 @@ pub(super) fn read(body: Value, version: Microversion) -> Result<Asked> {
         tags,
         description,
         hostname,
+        access,
         nic,
         server_group,
     };
@@ -289,11 +294,6 @@ fn refuse_what_is_not_offered(fields: &mut Fields, version: Microversion) -> Res
             hosts::ZONE
         )));
     }
-    for field in ["accessIPv4", "accessIPv6"] {
-        if fields.text(field, 255)?.is_some_and(|address| !address.is_empty()) {
-            return Err(no_access_address(field));
-        }
-    }
     let is_named =
         |value: Option<Value>| value.is_some_and(|value| value.as_array().is_none_or(|list| !list.is_empty()));
     if version.since(63) && is_named(fields.take("trusted_image_certificates")) {
@@ -310,9 +310,25 @@ pub(super) fn no_signatures() -> Error {
     Error::Invalid("Image signatures are not checked; leave trusted_image_certificates out.".into())
 }
 
-/// The error for an address that Effigy would not keep.
-pub(super) fn no_access_address(field: &str) -> Error {
-    Error::Invalid(format!("Effigy does not keep {field}; leave it out, and read addresses instead."))
+/// The host name, which Nova takes from 2.90 on, and with its domain from 2.94 on.
+pub(super) fn hostname(fields: &mut Fields, version: Microversion) -> Result<Option<HostName>> {
+    if !version.since(90) {
+        return Ok(None);
+    }
+    let longest = if version.since(94) { 255 } else { 63 };
+    fields.text("hostname", 255)?.map(|name| HostName::new(name, longest)).transpose()
+}
+
+/// An address under which the owner says that the server is reached; an empty one takes it away.
+pub(super) fn access_address<T: FromStr>(fields: &mut Fields, name: &str) -> Result<Option<Option<T>>> {
+    match fields.text(name, 64)? {
+        None => Ok(None),
+        Some(text) if text.is_empty() => Ok(Some(None)),
+        Some(text) => match text.parse() {
+            Ok(address) => Ok(Some(Some(address))),
+            Err(_) => Err(fields.invalid(name, &text.into(), "an IP address of that version")),
+        },
+    }
 }
 
 pub(super) fn password() -> String {

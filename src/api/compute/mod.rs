@@ -93,7 +93,7 @@ fn servers_routes() -> Router<Api> {
         .route("/servers/{id}/os-interface", get(attachments::interfaces).post(attachments::fixed_interfaces))
         .route("/servers/{id}/os-interface/{port}", get(attachments::interface).delete(attachments::fixed_interfaces))
         .route("/servers/{id}/os-security-groups", get(attachments::security_groups))
-        .route("/servers/{id}/os-server-password", get(attachments::password))
+        .route("/servers/{id}/os-server-password", get(attachments::password).delete(attachments::forget_password))
 }
 
 fn flavors_routes() -> Router<Api> {

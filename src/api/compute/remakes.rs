@@ -23,7 +23,10 @@ pub(super) fn rebuild(argument: Value, version: Microversion) -> Result<(Rebuild
     // Null takes the data away, and is no text.
     let user_data = match version.since(57).then(|| fields.has_null("user_data")) {
         None => None,
-        Some(true) => Some(None),
+        Some(true) => {
+            fields.take_with_null("user_data");
+            Some(None)
+        }
         Some(false) => launch::user_data(&mut fields)?.map(Some),
     };
     let files = match fields.has("personality") {

@@ -94,7 +94,11 @@ impl Wanted {
     /// # Errors
     /// `Invalid` for a value that its word cannot take.
     pub(super) fn read(query: &Query, is_admin: bool) -> Result<Wanted> {
-        let limit = query.limit_of_nova()?;
+        let limit = match query.one("limit") {
+            // Nova's list of servers takes it at its word, unlike its other lists.
+            Some("0") => 0,
+            _ => query.limit_of_nova()?,
+        };
         let mut wanted = Wanted { list: ListInstances::default(), limit, rest: Vec::new(), is_empty: false };
         let mut directions = query.all("sort_dir");
         for name in ["name", "ip"] {
@@ -302,7 +306,7 @@ mod tests {
     #[test]
     fn page_is_cut_by_the_room_whatever_is_left_to_judge() {
         assert_eq!(read("limit=2").unwrap().list.limit, Some(2));
-        assert_eq!(read("limit=0").unwrap().list.limit, Some(1000));
+        assert_eq!(read("limit=0").unwrap().limit, 0);
         assert_eq!(read("limit=2&ip=10.").unwrap().list.limit, Some(2));
     }
 

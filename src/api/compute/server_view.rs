@@ -18,7 +18,7 @@ pub(super) enum For {
     Show,
     /// One of `GET /servers/detail`.
     List,
-    /// The answer to `PUT /servers/{id}`.
+    /// The answer to `PUT /servers/{id}`, and to a rebuild.
     Update,
 }
 
@@ -52,7 +52,10 @@ impl View<'_> {
         let mut server = self.core(instance);
         // Up to 2.74 the answer to an update had only the core, and what later versions added to it.
         if purpose != For::Update || self.version.since(75) {
+            server.insert("addresses".into(), addresses(instance.addresses.as_ref()));
             server.extend(self.extensions(instance));
+        } else {
+            server.insert("addresses".into(), plain_addresses(instance.addresses.as_ref()));
         }
         self.add_by_version(instance, purpose, &mut server);
         Value::Object(server)
@@ -72,9 +75,8 @@ impl View<'_> {
         set("flavor", self.flavor(&instance.flavor));
         set("created", json!(times::seconds_z(instance.created_ms)));
         set("updated", json!(times::seconds_z(instance.updated_ms)));
-        set("addresses", addresses(instance.addresses.as_ref()));
-        set("accessIPv4", json!(""));
-        set("accessIPv6", json!(""));
+        set("accessIPv4", json!(instance.access.v4.map(|address| address.to_string()).unwrap_or_default()));
+        set("accessIPv6", json!(instance.access.v6.map(|address| address.to_string()).unwrap_or_default()));
         set("links", self.links(instance));
         set("OS-DCF:diskConfig", json!("MANUAL"));
         if matches!(instance.status, Status::Build | Status::Active | Status::Reboot) {
@@ -186,6 +188,12 @@ pub(super) fn addresses(addresses: Option<&Addresses>) -> Value {
         "OS-EXT-IPS:type": "fixed",
         "OS-EXT-IPS-MAC:mac_addr": addresses.mac,
     }]})
+}
+
+/// The same without the extensions, as `/ips` and the answers to changes have them.
+pub(super) fn plain_addresses(addresses: Option<&Addresses>) -> Value {
+    let Some(addresses) = addresses else { return json!({}) };
+    json!({network::NAME: [{"version": 4, "addr": addresses.fixed_ip}]})
 }
 
 /// The status in Nova's words: a hard reboot has one of its own.

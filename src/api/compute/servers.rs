@@ -25,7 +25,7 @@ use crate::{
     },
     error::{Error, Result},
     identity::{Caller, policy},
-    instances::{Changes, HostName, Instance},
+    instances::{Changes, Instance},
 };
 
 /// `GET /servers`
@@ -50,7 +50,7 @@ pub(super) async fn detail(Asked { rooms, caller, url }: Asked, version: Microve
 
 async fn page(rooms: &Rooms, caller: &Caller, query: &Query) -> Result<Page<Instance>> {
     let wanted = Wanted::read(query, policy::see_hosts(caller))?;
-    if wanted.is_empty {
+    if wanted.is_empty || wanted.limit == 0 {
         policy::list_instances(caller, wanted.list.all_projects)?;
         return Ok(Page { items: Vec::new(), next: None });
     }
@@ -127,11 +127,8 @@ pub(super) async fn update(
 /// The labels of a server in a body, of which nothing else may be left.
 pub(super) fn changes(mut fields: Fields, version: Microversion) -> Result<Changes> {
     let mut changes = Changes { name: fields.name("name")?, ..Changes::default() };
-    for field in ["accessIPv4", "accessIPv6"] {
-        if fields.text(field, 255)?.is_some_and(|address| !address.is_empty()) {
-            return Err(launch::no_access_address(field));
-        }
-    }
+    changes.access_ipv4 = launch::access_address(&mut fields, "accessIPv4")?;
+    changes.access_ipv6 = launch::access_address(&mut fields, "accessIPv6")?;
     fields.text("OS-DCF:diskConfig", 16)?;
     if version.since(19) {
         changes.description = match fields.take_with_null("description") {
@@ -141,9 +138,7 @@ pub(super) fn changes(mut fields: Fields, version: Microversion) -> Result<Chang
             Some(value) => return Err(fields.invalid("description", &value, "a text of at most 255 characters")),
         };
     }
-    if version.since(90) {
-        changes.hostname = fields.text("hostname", 255)?.map(HostName::new).transpose()?;
-    }
+    changes.hostname = launch::hostname(&mut fields, version)?;
     fields.done()?;
     Ok(changes)
 }

@@ -5,18 +5,20 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Image, Images, Status, publish, record};
+use super::super::{Image, Images, Status, Visibility, publish, record};
 use crate::{
     config::SharingScope,
     db::now_ms,
     error::Result,
-    identity::{Caller, image_policy},
+    identity::{Caller, audit::Event, image_policy},
     ids::{ImageId, InstanceId, ProjectId},
     model::{
+        event::Outcome,
         fill::{FillKind, NewFill, Target},
+        image_list::{Condition, ListImages, TextColumn},
         instance::StateChange,
     },
-    queue::{Queue, Work},
+    queue::{Backup, Queue, Work},
 };
 
 /// An image that is to be made of an instance.
@@ -34,7 +36,14 @@ pub struct CaptureOf {
     pub expected_bytes: u64,
     pub min_disk_gib: u64,
     pub min_ram_mib: u64,
+    pub backup: Option<Backup>,
 }
+
+/// The properties of a backup, in Nova's words.
+const BACKUP: &str = "backup";
+const BACKUP_TYPE: &str = "backup_type";
+/// The oldest backups that one rotation deletes: the next goes on.
+const ROTATED_AT_ONCE: u32 = 200;
 
 impl Images {
     /// Begins an image of a stopped instance: its record, `saving`, and the job that will fill it, in the transaction
@@ -44,7 +53,8 @@ impl Images {
     /// `Forbidden`, `Invalid`, `OverQuota` as for any new image.
     pub async fn begin_capture(&self, caller: &Caller, of: CaptureOf, noted: Option<&StateChange>) -> Result<()> {
         let lineage = BTreeMap::from([
-            ("image_type", Some("snapshot".to_owned())),
+            ("image_type", Some(if of.backup.is_some() { BACKUP } else { "snapshot" }.to_owned())),
+            (BACKUP_TYPE, of.backup.as_ref().map(|backup| backup.kind.clone())),
             ("instance_uuid", Some(of.instance.to_string())),
             ("base_image_ref", of.base_image.map(|id| id.to_string())),
             ("user_id", Some(caller.user.id.to_string())),
@@ -58,8 +68,63 @@ impl Images {
             min_disk_gib: of.min_disk_gib,
             min_ram_mib: of.min_ram_mib,
         };
-        let work = Work::Capture { image: of.image, instance: of.instance };
+        let work = Work::Capture { image: of.image, instance: of.instance, backup: of.backup };
         self.begin_made(caller, made, FillKind::Capture, work, of.expected_bytes, noted).await
+    }
+
+    /// Deletes the oldest backups of this kind that the instance has beside `newest`. One that is protected, not active, or
+    /// open to everybody stays.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database is out of reach.
+    pub async fn rotate_backups(
+        &self,
+        caller: &Caller,
+        newest: ImageId,
+        instance: InstanceId,
+        backup: &Backup,
+    ) -> Result<()> {
+        let owner = self.show(caller, newest).await?.owner;
+        let own = [Visibility::Private, Visibility::Shared].map(|visibility| visibility.to_string());
+        let wanted = ListImages {
+            conditions: vec![
+                Condition::TextIn(TextColumn::Owner, vec![owner.to_string()]),
+                Condition::TextIn(TextColumn::Status, vec![Status::Active.to_string()]),
+                Condition::TextIn(TextColumn::Visibility, own.to_vec()),
+                Condition::Protected(false),
+                Condition::Property("image_type".into(), BACKUP.into()),
+                Condition::Property("instance_uuid".into(), instance.to_string()),
+                Condition::Property(BACKUP_TYPE.into(), backup.kind.clone()),
+            ],
+            limit: backup.rotation.saturating_add(ROTATED_AT_ONCE),
+            ..ListImages::default()
+        };
+        let mut found: Vec<_> = self.list(caller, wanted).await?.images.into_iter().map(|image| image.id).collect();
+        // It is the newest whatever the clock says; the others stand in the list's order, the newest first.
+        found.sort_by_key(|id| *id != newest);
+        for old in found.into_iter().skip(backup.rotation as usize) {
+            let deleted = self.delete(caller, old).await;
+            if let Err(error) = &deleted {
+                tracing::warn!(image.id = %old, "the old backup {old} stays: {error}");
+            }
+            self.record_rotation(caller, owner, old, deleted.is_ok()).await?;
+        }
+        Ok(())
+    }
+
+    async fn record_rotation(&self, caller: &Caller, owner: ProjectId, image: ImageId, is_done: bool) -> Result<()> {
+        let event = Event {
+            request_id: caller.request_id.clone(),
+            user_id: Some(caller.user.id.to_string()),
+            user_name: Some(caller.user.name.clone()),
+            project_id: Some(owner.to_string()),
+            action: "image.delete".into(),
+            target_id: Some(image.to_string()),
+            outcome: if is_done { Outcome::Success } else { Outcome::Failure },
+            status: if is_done { 204 } else { 409 },
+            ..Event::default()
+        };
+        self.0.identity.record(event).await
     }
 
     /// Begins an image that a job will fill.

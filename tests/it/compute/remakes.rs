@@ -59,6 +59,13 @@ async fn server_is_rebuilt_with_the_words_of_its_order_and_the_answer_shows_it()
     }
     let events = get_at("2.1", alice, &format!("/servers/{id}/os-instance-actions")).await;
     assert_eq!(events["instanceActions"][0]["action"], "rebuild");
+    let order = json!({"imageRef": image, "user_data": null, "key_name": null, "accessIPv4": "192.0.2.7"});
+    let answer = post_at("2.90", alice, &action, json!({ "rebuild": order })).await.expect(202).json();
+    assert_eq!((&answer["server"]["user_data"], &answer["server"]["key_name"]), (&json!(null), &json!(null)));
+    assert_eq!((&answer["server"]["accessIPv4"], &answer["server"]["accessIPv6"]), (&json!("192.0.2.7"), &json!("")));
+    alice.instance_becomes(&id, "ACTIVE").await;
+    let drive = std::fs::read(effigy.data().join("instances").join(&id).join("config.img")).unwrap();
+    assert!(!drive.windows(5).any(|found| found == b"hello"));
 }
 
 #[tokio::test]
@@ -90,4 +97,51 @@ async fn server_is_resized_and_that_is_confirmed_or_reverted_as_nova_does() {
         let shown = at("2.47", alice, Method::GET, &format!("/servers/{id}"), None).await.expect(200).json();
         assert_eq!(shown["server"]["flavor"]["original_name"], flavor);
     }
+}
+
+#[tokio::test]
+async fn backups_of_each_kind_rotate_and_protected_ones_stay() {
+    let (_effigy, people, id) = running().await;
+    let alice = &people.alice;
+    let action = format!("/servers/{id}/action");
+    let backup = |name: &str, kind: &str, rotation: u32| json!({"createBackup": {"name": name, "backup_type": kind, "rotation": rotation, "metadata": {"purpose": "test"}}});
+    post_at("2.45", alice, &action, backup("early", "daily", 1)).await.expect(409);
+    alice.stop(&id).await;
+    for fields in [json!({"name": "a"}), json!({"name": "a", "backup_type": "daily", "rotation": -1}), json!(null)] {
+        post_at("2.45", alice, &action, json!({ "createBackup": fields })).await.expect(400);
+    }
+    let made = async |name: &str, kind: &str, rotation: u32| {
+        let image = post_at("2.45", alice, &action, backup(name, kind, rotation)).await.expect(202).string("/image_id");
+        let shown = alice.image_becomes(&image, "active").await;
+        assert_eq!((&shown["image_type"], &shown["backup_type"]), (&json!("backup"), &json!(kind)));
+        assert_eq!((&shown["instance_uuid"], &shown["purpose"]), (&json!(id), &json!("test")));
+        image
+    };
+    let kept = made("kept", "daily", 2).await;
+    let protect = json!([{"op": "replace", "path": "/protected", "value": true}]);
+    let request = alice.request(Method::PATCH, &format!("/image/v2/images/{kept}"));
+    let request =
+        request.header("content-type", "application/openstack-images-v2.1-json-patch").body(protect.to_string());
+    crate::support::Answer::of(request).await.expect(200);
+    let first = made("first", "daily", 2).await;
+    let weekly = made("weekly", "weekly", 1).await;
+    let second = made("second", "daily", 2).await;
+    for image in [&kept, &first, &weekly, &second] {
+        alice.image(image).await;
+    }
+    let third = made("third", "daily", 2).await;
+    crate::support::eventually("the oldest is gone", std::time::Duration::from_secs(20), || async {
+        (alice.get(&format!("/image/v2/images/{first}")).await.status == 404).then_some(())
+    })
+    .await;
+    for image in [&kept, &weekly, &second, &third] {
+        alice.image(image).await;
+    }
+    let events = get_at("2.1", alice, &format!("/servers/{id}/os-instance-actions")).await;
+    assert_eq!(events["instanceActions"][0]["action"], "createBackup");
+    // The instance is brought back to one of them.
+    post_at("2.1", alice, &action, json!({"rebuild": {"imageRef": second}})).await.expect(202);
+    alice.instance_becomes(&id, "SHUTOFF").await;
+    alice.start(&id).await;
+    alice.console_says(&id, "first 0002 OK").await;
 }

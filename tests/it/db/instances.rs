@@ -31,6 +31,7 @@ fn instance(project: ProjectId, index: u32, number: u32) -> (InstanceRow, Action
         description: None,
         hostname: "i".into(),
         metadata: Default::default(),
+        access: Default::default(),
         tags: vec![],
         make: InstanceMake {
             image: ImageId::new(),

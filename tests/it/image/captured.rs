@@ -70,6 +70,7 @@ impl Room {
             expected_bytes,
             min_disk_gib: 1,
             min_ram_mib: 0,
+            backup: None,
         };
         self.images.begin_capture(&self.caller, of, None).await.map(|()| image)
     }

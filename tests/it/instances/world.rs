@@ -352,6 +352,7 @@ pub fn wanted(image: ImageId, count: u32) -> Launch {
         tags: Default::default(),
         description: None,
         hostname: None,
+        access: Default::default(),
         nic: Nic::None,
         server_group: None,
     }
