@@ -126,7 +126,7 @@ export async function launch(page: Page, name: string, image: string, tab: 'Publ
   await page.getByRole('button', { name: 'Launch instance' }).first().click()
   await page.getByRole('tab', { name: tab }).click()
   await page.getByRole('radio', { name: image, exact: true }).check()
-  await page.getByLabel('Name', { exact: true }).fill(name)
+  await page.getByRole('textbox', { name: 'Name', exact: true }).fill(name)
   await page.getByLabel('Count', { exact: true }).fill(String(count))
   await page.getByRole('radio', { name: 'No network' }).check()
   await page.getByRole('button', { name: 'Launch instance' }).click()

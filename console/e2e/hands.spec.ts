@@ -177,7 +177,7 @@ test('more are launched like one that is there, and a key of somebody else is le
   await expect(page.locator('.chosen')).toContainText('micro')
   await expect(page.getByRole('radio', { name: 'm1.tiny' })).toBeChecked()
   await expect(page.getByRole('radio', { name: 'No network' })).toBeChecked()
-  await page.getByLabel('Name', { exact: true }).fill('of-a-pattern')
+  await page.getByRole('textbox', { name: 'Name', exact: true }).fill('of-a-pattern')
   await page.getByRole('button', { name: 'Launch instance' }).click()
   await expect(row(page, 'of-a-pattern')).toContainText('Running', GUEST)
   const { servers } = await service.ask<{ servers: { key_name: string; flavor: { original_name: string }; addresses: object }[] }>(token, '/compute/v2.1/servers/detail?name=of-a-pattern', 'GET', undefined, { 'openstack-api-version': 'compute 2.96' })

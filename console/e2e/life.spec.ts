@@ -212,7 +212,7 @@ test('an instance is rebuilt from another image, then a fleet at once, and nobod
     await expect(row(page, name)).toContainText(status, GUEST)
   }
   for (const id of ids) await service.ask(token, `/compute/v2.1/servers/${id}`, 'DELETE')
-  await service.until('the fleet is gone', async () => (await service.ask<{ servers: Id[] }>(token, '/compute/v2.1/servers')).servers.length === 0)
+  await service.until('the fleet is gone', async () => (await service.ask<{ servers: Id[] }>(token, '/compute/v2.1/servers?name=fleet')).servers.length === 0)
   await service.ask(token, `/image/v2/images/${golden}`, 'DELETE')
 })
 

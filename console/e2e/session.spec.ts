@@ -78,7 +78,8 @@ test('after signing in one lands on a page of the console alone', async ({ page,
 test('a session that ends mid-work loses nothing that was typed', async ({ page, context, cloud }) => {
   await signIn(page, cloud.service.url)
   await page.getByRole('button', { name: 'Launch instance' }).first().click()
-  await page.getByLabel('Name', { exact: true }).fill('typed before')
+  // The list has a column of that name, until the page of the launch is there.
+  await page.getByRole('textbox', { name: 'Name', exact: true }).fill('typed before')
   const [cookie] = await context.cookies()
   const token = cookie?.value ?? ''
   await cloud.service.ask(token, '/identity/v3/auth/tokens', 'DELETE', undefined, { 'x-subject-token': token })
@@ -92,5 +93,5 @@ test('a session that ends mid-work loses nothing that was typed', async ({ page,
   await dialog.getByLabel('Password').fill(PASSWORD)
   await dialog.getByRole('button', { name: 'Sign in' }).click()
   await expect(dialog).toBeHidden()
-  await expect(page.getByLabel('Name', { exact: true })).toHaveValue('typed before')
+  await expect(page.getByRole('textbox', { name: 'Name', exact: true })).toHaveValue('typed before')
 })
