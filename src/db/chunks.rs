@@ -209,7 +209,7 @@ impl StoreIndex {
             "select 'image ' || id from images where (file_root = $2 or disk_root = $2 \
              or exists (select 1 from fills where image_id = images.id and staged_root = $2)) and {HELD} \
              union all select 'instance ' || id from instances \
-             where base_root = $2 and base_store = $1 and status <> 'DELETED'"
+             where (base_root = $2 and base_store = $1 or rescue_root = $2 and rescue_store = $1) and status <> 'DELETED'"
         );
         let statement = sqlx::query(AssertSqlSafe(text)).bind(self.name.to_string()).bind(root.to_owned());
         let rows = statement.fetch_all(self.reads()).await?;
@@ -577,7 +577,8 @@ impl Roots for StoreIndex {
              union select disk_root from images where disk_root is not null and {HELD} \
              union select staged_root from fills join images on images.id = image_id \
              where staged_root is not null and {HELD} \
-             union select base_root from instances where base_store = $1 and status <> 'DELETED'"
+             union select base_root from instances where base_store = $1 and status <> 'DELETED' \
+             union select rescue_root from instances where rescue_store = $1 and status <> 'DELETED'"
         );
         let rows =
             sqlx::query(AssertSqlSafe(text)).bind(self.name.to_string()).fetch_all(self.db.patient().reads()).await?;

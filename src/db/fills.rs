@@ -210,6 +210,14 @@ impl Database {
         step: LastStep<'_>,
         instance: Option<&StateChange>,
     ) -> Result<Ending> {
+        let disk = match &step {
+            LastStep::Finish(Done::Saved(saved, _), _) => saved
+                .disk_root
+                .clone()
+                .zip(saved.holds.first().map(|hold| hold.store.clone()))
+                .zip(Some(saved.disk_bytes)),
+            _ => None,
+        };
         let mut write = self.write().await?;
         let ending = match lock_own(&mut write, id, holder).await? {
             Ok(held) if held.status == Status::Deleted => {
@@ -227,10 +235,29 @@ impl Database {
             Err(ending) => ending,
         };
         if let Some(change) = instance.filter(|_| ending != Ending::Lost) {
-            instances::write_state(&mut write, change).await?;
+            end_capture(&mut write, change, ending, disk).await?;
         }
         write.commit().await?;
         Ok(ending)
+    }
+}
+
+/// Frees an instance; one that leaves its host stands on the disk of its image from now on.
+async fn end_capture(
+    write: &mut Write,
+    change: &StateChange,
+    ending: Ending,
+    disk: Option<((String, String), i64)>,
+) -> Result<()> {
+    match disk.filter(|_| ending == Ending::Done) {
+        Some(((root, store), bytes)) => {
+            instances::write_state(write, change).await?;
+            if change.new.shelved.is_some() && change.old.shelved.is_none() {
+                instances::rebase(write, change.id, &root, &store, bytes).await?;
+            }
+            Ok(())
+        }
+        None => instances::write_state(write, &change.without_image()).await,
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) const COLUMNS: &str = "id, project_id, user_id, name, description, ho
     fault_ms, image_id, image_name, hardware, inherited, base_root, base_store, base_bytes, disk_bytes, flavor, vcpus, \
     memory_mib, key_name, public_key, metadata, tags, mac, forwards, launch_index, reservation_id, number, \
     accel, capture_image, created_ms, updated_ms, launched_ms, terminated_ms, locked, machine, server_group, \
-    resized_from, access_ipv4, access_ipv6";
+    resized_from, access_ipv4, access_ipv6, rescue, shelved";
 
 impl Database {
     /// Makes instances, as many as the quota and the host have room for between `min` and `max`, with their first
@@ -168,7 +168,8 @@ macro_rules! usage_where {
 /// The condition of those that run, or are about to. `runs` is the last word of [`ResizedFrom`](crate::model::instance).
 macro_rules! running {
     () => {
-        "(status in ('BUILD', 'ACTIVE', 'PAUSED', 'REBOOT') or task in ('powering-on', 'rebuild_spawning') \
+        "(status in ('BUILD', 'ACTIVE', 'PAUSED', 'REBOOT', 'RESCUE') \
+          or task in ('powering-on', 'rebuild_spawning', 'resuming', 'rescuing', 'unshelving') \
           or (status in ('RESIZE', 'VERIFY_RESIZE') and resized_from like '%\"runs\":true}'))"
     };
 }
@@ -212,7 +213,8 @@ pub(super) async fn write_state_with(
         "update instances set status = $4, task = $5, fault_code = $6, fault_message = $7, fault_ms = $8, \
          accel = $9, forwards = $10, capture_image = $11, launched_ms = $12, terminated_ms = $13, \
          updated_ms = $14, user_data = case when $4 = 'DELETED' then null else user_data end, \
-         files = case when $4 = 'DELETED' then null else files end, resized_from = $15 \
+         files = case when $4 = 'DELETED' then null else files end, resized_from = $15, \
+         rescue = $16, rescue_root = $17, rescue_store = $18, shelved = $19 \
          where id = $1 and status = $2 and coalesce(task, '') = $3",
     )
     .bind(id.to_string())
@@ -230,6 +232,10 @@ pub(super) async fn write_state_with(
     .bind(new.terminated_ms)
     .bind(now_ms())
     .bind(new.resized_from.as_ref().map(Json))
+    .bind(new.rescue.as_ref().map(Json))
+    .bind(new.rescue.as_ref().map(|rescue| rescue.base_root.as_str()))
+    .bind(new.rescue.as_ref().map(|rescue| rescue.base_store.as_str()))
+    .bind(new.shelved.map(|id| id.to_string()))
     .execute(&mut **write)
     .await?;
     if changed.rows_affected() == 0 {
@@ -247,6 +253,13 @@ pub(super) async fn write_state_with(
             insert_action(write, action).await
         }
     }
+}
+
+/// Puts an instance's next disk onto the one that an image was made with. An image without a disk changes nothing, and the
+/// store would have said so.
+pub(super) async fn rebase(write: &mut Write, id: InstanceId, root: &str, store: &str, bytes: i64) -> Result<()> {
+    let text = "update instances set base_root = $2, base_store = $3, base_bytes = $4 where id = $1";
+    sql!(text, id, root, store, bytes).run(write).await.map(drop)
 }
 
 pub(super) async fn take_turn(write: &mut Write, name: &str) -> Result<()> {
@@ -402,6 +415,8 @@ fn state(row: &AnyRow) -> sqlx::Result<InstanceState> {
         launched_ms: row.try_get("launched_ms")?,
         terminated_ms: row.try_get("terminated_ms")?,
         resized_from: row.try_get::<Option<Json<_>>, _>("resized_from")?.map(|from| from.0),
+        rescue: row.try_get::<Option<Json<_>>, _>("rescue")?.map(|rescue| rescue.0),
+        shelved: row.try_get("shelved")?,
     })
 }
 

@@ -53,12 +53,12 @@ pub struct Exports(Arc<Inner>);
 
 struct Inner {
     stores: Stores,
-    running: Mutex<HashMap<InstanceId, Weak<Running>>>,
+    /// By socket: an instance may have several disks.
+    running: Mutex<HashMap<PathBuf, Weak<Running>>>,
 }
 
 /// One export, as long as a handle to it lives.
 struct Running {
-    path: PathBuf,
     place: Place,
     stop: CancellationToken,
     /// Closed when the last connection has ended and the socket is gone.
@@ -90,12 +90,12 @@ impl Exports {
         owner: Option<u32>,
         place: &Place,
     ) -> Result<ExportHandle> {
-        if let Some(same) = self.running(instance).filter(|running| running.path == path && running.place == *place) {
+        if let Some(same) = self.running(path).filter(|running| running.place == *place) {
             return Ok(ExportHandle(same));
         }
         let store = self.0.stores.holding(place)?;
         let reader = store.chunks.reader(place.root).await?;
-        if let Some(last) = self.running(instance) {
+        if let Some(last) = self.running(path) {
             last.stop.cancel();
             last.ended.cancelled().await;
         }
@@ -103,25 +103,24 @@ impl Exports {
             .map_err(|error| Error::internal(anyhow::anyhow!("cannot listen on {}: {error}", path.display())))?;
         let stop = CancellationToken::new();
         let running = Arc::new(Running {
-            path: path.to_owned(),
             place: place.clone(),
             stop: stop.clone(),
             ended: CancellationToken::new(),
             _stop_on_drop: stop.clone().drop_guard(),
         });
-        self.lock().insert(instance, Arc::downgrade(&running));
+        self.lock().insert(path.to_owned(), Arc::downgrade(&running));
         tokio::spawn(accept(instance, socket, Arc::new(Disk::new(reader)), stop, running.ended.clone()));
         info!(instance.id = %instance, root = %place.root, store = place.store, "serving the disk of instance {instance}");
         Ok(ExportHandle(running))
     }
 
-    fn running(&self, instance: InstanceId) -> Option<Arc<Running>> {
+    fn running(&self, path: &Path) -> Option<Arc<Running>> {
         let mut running = self.lock();
         running.retain(|_, export| export.strong_count() > 0);
-        running.get(&instance)?.upgrade().filter(|export| !export.stop.is_cancelled())
+        running.get(path)?.upgrade().filter(|export| !export.stop.is_cancelled())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<InstanceId, Weak<Running>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PathBuf, Weak<Running>>> {
         // Nothing panics while it is held, and a map is whole after every step.
         self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
     }

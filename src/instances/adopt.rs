@@ -34,9 +34,11 @@ impl Driver {
             Some(
                 TaskState::Deleting | TaskState::ImageSnapshot | TaskState::Rebuilding | TaskState::RebuildSpawning,
             ) => false,
+            // The row names the system that comes next, and this may be the one before it.
+            Some(TaskState::Rescuing | TaskState::Unrescuing) => false,
             Some(_) => true,
             None => match self.row.state.status {
-                Status::Active | Status::Paused => true,
+                Status::Active | Status::Paused | Status::Rescue => true,
                 Status::VerifyResize => self.row.state.runs_resized(),
                 _ => false,
             },
@@ -54,6 +56,8 @@ impl Driver {
         tracing::info!(instance.id = %id, pid, "adopted instance {id}");
         match self.row.state.task {
             Some(TaskState::RebootingHard) => self.quit().await,
+            // The memory is whole: it ends; or it was not read whole, and is read anew.
+            Some(TaskState::Suspending | TaskState::Resuming) if self.has_memory() => self.quit().await,
             _ => self.find_monitor().await,
         }
     }
@@ -77,11 +81,19 @@ impl Driver {
         let state = &self.row.state;
         match (state.status, state.task) {
             (_, Some(TaskState::Deleting)) => self.delete().await,
-            (Status::Build | Status::Reboot, _) | (_, Some(TaskState::PoweringOn)) => self.begin_start().await,
+            (_, Some(TaskState::Rescuing | TaskState::Unrescuing)) => self.carry_on().await,
+            (_, Some(TaskState::Shelving)) if state.capture.is_none() => self.end_lost_capture().await,
+            (_, Some(TaskState::Shelving)) | (Status::ShelvedOffloaded, None) => self.go_on_shelving().await,
+            (_, Some(TaskState::Unshelving)) => self.begin_start().await,
+            (Status::Rescue, None) if !state.runs() => {}
+            (Status::Build | Status::Reboot, _) | (_, Some(TaskState::PoweringOn | TaskState::Resuming)) => {
+                self.begin_start().await;
+            }
+            (_, Some(TaskState::Suspending)) if self.has_memory() => self.save_has_ended().await,
             (_, Some(TaskState::PoweringOff)) => self.is_off(None).await,
             (Status::Rebuild | Status::Resize, _) => self.carry_on().await,
             (Status::VerifyResize, _) if !state.runs_resized() => {}
-            (Status::Active | Status::Paused | Status::VerifyResize, _) => {
+            (Status::Active | Status::Paused | Status::VerifyResize | Status::Rescue, _) => {
                 self.is_off(Some("it was running when the service ended, and runs no longer; was the host restarted?"))
                     .await;
             }

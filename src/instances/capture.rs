@@ -17,7 +17,7 @@ use super::{
     labels::Metadata,
     room::Room,
     state::Order,
-    types::TaskState,
+    types::{Status, TaskState},
 };
 use crate::{
     config::Rule,
@@ -54,9 +54,19 @@ impl CaptureStep {
     pub(super) fn from(&self, state: &InstanceState, image: ImageId) -> Option<InstanceState> {
         let mut new = state.clone();
         match (self, state.task, state.capture) {
-            (CaptureStep::Begins, Some(TaskState::ImageSnapshot), None) => new.capture = Some(image),
+            (CaptureStep::Begins, Some(TaskState::ImageSnapshot | TaskState::Shelving), None) => {
+                new.capture = Some(image)
+            }
             (CaptureStep::Ends(_), Some(TaskState::ImageSnapshot), Some(noted)) if noted == image => {
                 (new.task, new.capture) = (None, None);
+            }
+            (CaptureStep::Ends(failure), Some(TaskState::Shelving), Some(noted)) if noted == image => {
+                (new.task, new.capture) = (None, None);
+                if failure.is_none() {
+                    // Its base becomes the image's disk in the same transaction, and nothing ran from that yet.
+                    (new.status, new.shelved, new.launched_ms) = (Status::ShelvedOffloaded, Some(image), None);
+                    new.fault = None;
+                }
             }
             // It is being deleted, or this was written before.
             _ => return None,
@@ -73,7 +83,12 @@ impl Instances {
     pub async fn captured(&self, caller: &Caller, id: InstanceId, image: ImageId) -> Result<Changed> {
         let row = self.0.may_use(caller, id).await?;
         // Nobody can start it while the row says so.
-        if row.state.task != Some(TaskState::ImageSnapshot) || row.state.capture != Some(image) {
+        let rests = match row.state.task {
+            Some(TaskState::ImageSnapshot) => true,
+            Some(TaskState::Shelving) => row.state.status == Status::Shutoff,
+            _ => false,
+        };
+        if !rests || row.state.capture != Some(image) {
             return Err(Error::Conflict(format!(
                 "Instance {id} was started or changed before its image was made; stop it and create the image again."
             )));
@@ -137,6 +152,7 @@ impl Driver {
         // It ends when the turn is dropped, also by a panic; the row tells whether it was written.
         let _ = written.await;
         self.read_again().await;
+        self.go_on_shelving().await;
     }
 
     pub(super) async fn is_being_filled(&self, image: ImageId) -> Result<bool> {
@@ -145,7 +161,7 @@ impl Driver {
 
     /// Frees an instance that was ordered to be captured and of which no image is made.
     pub(super) async fn capture_undone(&mut self, failure: &str) -> Result<()> {
-        if self.row.state.task == Some(TaskState::ImageSnapshot) {
+        if matches!(self.row.state.task, Some(TaskState::ImageSnapshot | TaskState::Shelving)) {
             let mut new = self.row.state.clone();
             (new.task, new.capture) = (None, None);
             self.write_with(new, History::Ends(Some(failure))).await?;
@@ -178,6 +194,16 @@ impl Room {
 const FLAVOR: &str = "effigy_flavor";
 const FLAVOR_RAM: &str = "effigy_flavor_ram";
 
+/// The reason to capture an instance.
+pub(super) enum Why {
+    /// Its owner wants an image.
+    Image,
+    /// The same machine may be wanted again, as it was.
+    Backup(Backup),
+    /// It leaves its host.
+    Shelve,
+}
+
 /// Begins a capture, as the door says.
 pub(super) async fn begin(
     room: &Room,
@@ -185,21 +211,29 @@ pub(super) async fn begin(
     id: InstanceId,
     name: String,
     metadata: Metadata,
-    backup: Option<Backup>,
+    why: Why,
 ) -> Result<ImageId> {
     let row = room.changeable(caller, id).await?;
-    let action = action(caller, &row, if backup.is_some() { "createBackup" } else { Order::Capture.action() });
-    room.ask(id, |reply| Message::Order { order: Order::Capture, action: Box::new(action), reply }).await?;
+    let order = if matches!(why, Why::Shelve) { Order::Shelve } else { Order::Capture };
+    let action = action(caller, &row, if matches!(why, Why::Backup(_)) { "createBackup" } else { order.action() });
+    room.ask(id, |reply| Message::Order { order, action: Box::new(action), reply }).await?;
     // A rebuild or a resize may have come before the order.
     let row = room.db.instance(id).await?.unwrap_or(row);
     let begun = async {
-        let look = look_for_windows(room, &row).await?;
-        let rule = match backup {
+        let rule = match why {
+            Why::Image => Some(room.images.inspector().settings().windows),
             // It is for the same machine again; the warning tells who would make a second one of it.
-            Some(_) => Rule::Warn,
-            None => room.images.inspector().settings().windows,
+            Why::Backup(_) => Some(Rule::Warn),
+            // As above, and it may still run.
+            Why::Shelve => None,
         };
-        let warning = sysprep::judge(rule, look, metadata.pairs()).map_err(Error::Conflict)?;
+        let warning = match rule {
+            Some(rule) => {
+                let look = look_for_windows(room, &row).await?;
+                sysprep::judge(rule, look, metadata.pairs()).map_err(Error::Conflict)?
+            }
+            None => None,
+        };
         let inherited = &row.make.inherited;
         let mut properties = inherited.properties.clone();
         properties.extend(row.make.hardware.clone());
@@ -219,7 +253,7 @@ pub(super) async fn begin(
             expected_bytes: row.make.disk_bytes,
             min_disk_gib: row.make.flavor.disk_gib.max(inherited.min_disk_gib),
             min_ram_mib: inherited.min_ram_mib,
-            backup,
+            backup: if let Why::Backup(backup) = why { Some(backup) } else { None },
         };
         let turn = room.capture_turn(id, image, CaptureStep::Begins).await?;
         let Some(noted) = turn.as_ref().and_then(|turn| turn.change.as_ref()) else {

@@ -28,6 +28,7 @@ use super::{
     qemu::Accel,
     qmp::Event,
     remake::Remake,
+    rescue::OWN_BASE,
     room::Room,
     row::{RETRY, Written},
     running::Running,
@@ -42,7 +43,7 @@ use crate::{
     exports::ExportHandle,
     ids::ImageId,
     model::{
-        action::{ActionResult, ActionRow, History},
+        action::{ActionRow, History},
         instance::{InstanceRow, InstanceState},
     },
     stores::Place,
@@ -54,10 +55,6 @@ pub(super) const MAILBOX: usize = 16;
 const ROUND: Duration = Duration::from_secs(1);
 /// Every so many rounds a guest that waits for its disk is told to go on.
 const ROUNDS_BETWEEN_NUDGES: u32 = 5;
-/// How long after a guest was asked to shut down it is asked again.
-const ASKED_AGAIN: Duration = Duration::from_secs(10);
-/// How long QEMU may take to quit when told to; then it is killed.
-const QUIT: Duration = Duration::from_secs(5);
 
 /// A message to a driver.
 pub(super) enum Message {
@@ -80,14 +77,16 @@ pub(super) struct Driver {
     pub(super) folder: Arc<Folder>,
     mailbox: mpsc::Receiver<Message>,
     pub(super) space: watch::Receiver<Space>,
-    pub(super) export: Option<ExportHandle>,
+    pub(super) export: Option<Vec<ExportHandle>>,
     pub(super) running: Option<Running>,
     starting: Option<JoinHandle<Result<Started, String>>>,
+    /// The guest's memory on its way into a file.
+    pub(super) saving: Option<JoinHandle<Result<(), String>>>,
     /// When patience with the guest, then with QEMU, ends.
-    deadline: Option<Instant>,
+    pub(super) deadline: Option<Instant>,
     /// When a guest that was asked to shut down is switched off.
-    patience_ends: Instant,
-    told_to_quit: bool,
+    pub(super) patience_ends: Instant,
+    pub(super) told_to_quit: bool,
     rounds: u32,
 }
 
@@ -96,6 +95,7 @@ enum Wake {
     Closed,
     Cut,
     Started(Result<Started, String>),
+    Saved(Result<(), String>),
     Event(Option<Event>),
     Ended,
     Deadline,
@@ -121,6 +121,7 @@ impl Driver {
             export: None,
             running: None,
             starting: None,
+            saving: None,
             deadline: None,
             patience_ends: Instant::now(),
             told_to_quit: false,
@@ -135,6 +136,7 @@ impl Driver {
                 Wake::Closed => return driver.leave().await,
                 Wake::Cut => return,
                 Wake::Started(outcome) => driver.has_started(outcome).await,
+                Wake::Saved(outcome) => driver.has_saved(outcome).await,
                 Wake::Event(event) => driver.notice(event),
                 Wake::Ended => driver.has_ended().await,
                 Wake::Deadline => driver.lose_patience().await,
@@ -161,6 +163,12 @@ impl Driver {
                 Err(end) if end.is_cancelled() => Wake::Cut,
                 Err(end) => Wake::Started(Err(end.to_string())),
             },
+            outcome = maybe(self.saving.as_mut()) => match outcome {
+                Ok(outcome) => Wake::Saved(outcome),
+                // As above.
+                Err(end) if end.is_cancelled() => Wake::Cut,
+                Err(end) => Wake::Saved(Err(end.to_string())),
+            },
             message = self.mailbox.recv() => message.map_or(Wake::Closed, Wake::Message),
             () = maybe(self.deadline.map(tokio::time::sleep_until)) => Wake::Deadline,
             Ok(()) = self.space.changed(), if is_running => Wake::Space,
@@ -178,7 +186,9 @@ impl Driver {
                 let _ = reply.send(answer);
                 match self.is_taken(written, &before).await {
                     // Nobody was told that it may begin an image.
-                    true if written == Written::Perhaps && order == Order::Capture => self.end_lost_capture().await,
+                    true if written == Written::Perhaps && matches!(order, Order::Capture | Order::Shelve) => {
+                        self.end_lost_capture().await
+                    }
                     true => self.carry_out(order).await,
                     false => {}
                 }
@@ -216,8 +226,10 @@ impl Driver {
         match order {
             Order::Delete if state.task == Some(TaskState::Deleting) => return Ok(()),
             Order::ConfirmResize => return self.confirm_resize(action).await,
+            // Its memory needs room there too.
+            Order::Suspend => self.room.disk_has_room()?,
             // It may be that of another image: a rebuild that failed left it, or a start that did.
-            Order::Capture if state.launched_ms.is_none() => self.lay_fresh_disk().await?,
+            Order::Capture | Order::Shelve if state.launched_ms.is_none() => self.lay_fresh_disk().await?,
             _ => {}
         }
         let state = &self.row.state;
@@ -229,18 +241,26 @@ impl Driver {
             Order::Reboot(RebootKind::Hard) => TaskState::RebootingHard,
             Order::Pause => TaskState::Pausing,
             Order::Unpause => TaskState::Unpausing,
+            Order::Suspend => TaskState::Suspending,
+            Order::Resume => TaskState::Resuming,
+            Order::Unrescue => TaskState::Unrescuing,
+            Order::Shelve => TaskState::Shelving,
+            Order::Unshelve => TaskState::Unshelving,
             Order::Capture => TaskState::ImageSnapshot,
             Order::Delete => TaskState::Deleting,
-            Order::Rebuild | Order::Resize | Order::RevertResize | Order::ConfirmResize => {
+            Order::Rebuild | Order::Rescue | Order::Resize | Order::RevertResize | Order::ConfirmResize => {
                 return Err(Error::internal(anyhow::anyhow!("{order:?} is no order of this kind")));
             }
         });
-        if matches!(order, Order::Reboot(_)) {
-            new.status = Status::Reboot;
+        match order {
+            Order::Reboot(_) => new.status = Status::Reboot,
+            // It is let go on, to shut down.
+            Order::Shelve if new.status == Status::Paused => new.status = Status::Active,
+            _ => {}
         }
         let before = state.clone();
         self.write_with(new, History::Begins(action)).await?;
-        if matches!(order, Order::Start | Order::Reboot(RebootKind::Hard))
+        if matches!(order, Order::Start | Order::Resume | Order::Unshelve | Order::Reboot(RebootKind::Hard))
             && self.running.is_none()
             && let Err(full) = self.room.host_has_room(&self.row).await
         {
@@ -252,14 +272,22 @@ impl Driver {
 
     async fn carry_out(&mut self, order: Order) {
         match order {
-            Order::Start => self.begin_start().await,
+            Order::Start | Order::Resume | Order::Unshelve => self.begin_start().await,
+            Order::Unrescue => self.carry_on().await,
+            Order::Suspend => self.begin_save().await,
             Order::Stop | Order::ForceOff if self.running.is_none() => self.is_off(None).await,
             Order::Stop | Order::Reboot(RebootKind::Soft) => self.ask_to_shut_down().await,
             Order::Reboot(RebootKind::Hard) if self.running.is_none() => self.begin_start().await,
             Order::ForceOff | Order::Reboot(RebootKind::Hard) => self.quit().await,
             Order::Pause => self.hold(true).await,
             Order::Unpause => self.hold(false).await,
-            Order::Capture | Order::Rebuild | Order::Resize | Order::RevertResize | Order::ConfirmResize => {}
+            Order::Capture
+            | Order::Shelve
+            | Order::Rebuild
+            | Order::Rescue
+            | Order::Resize
+            | Order::RevertResize
+            | Order::ConfirmResize => {}
             Order::Delete => self.delete().await,
         }
     }
@@ -275,23 +303,40 @@ impl Driver {
                 let (room, row, folder) = (self.room.clone(), Arc::new(self.row.clone()), self.folder.clone());
                 self.starting = Some(tokio::spawn(start::start(room, row, folder)));
             }
-            Err(error) => self.has_failed(&format!("The instance's base disk cannot be offered to it: {error}")).await,
+            Err(error) => {
+                let why = format!("The instance's base disk cannot be offered to it: {error}");
+                self.has_started(Err(why)).await;
+            }
         }
     }
 
-    /// Serves the image's disk to QEMU.
+    /// Serves the image's disk to QEMU; of an instance that is rescued, both.
     async fn offer_disk(&mut self) -> Result<()> {
-        let base = Place::of(&self.row.make.base_store, &self.row.make.base_root)?;
+        let own = Place::of(&self.row.make.base_store, &self.row.make.base_root)?;
         let folder = self.folder.clone();
         let made = tokio::task::spawn_blocking(move || folder.make()).await.map_err(Error::internal)?;
         made.map_err(|error| Error::Unavailable(format!("its folder cannot be made: {error}")))?;
-        let path = self.folder.path().join("nbd.sock");
-        self.export = Some(self.room.exports.serve(self.row.id, &path, self.folder.owner(), &base).await?);
+        let offers = match &self.row.state.rescue {
+            None => vec![("nbd.sock", own)],
+            Some(rescue) => {
+                vec![("nbd.sock", Place::of(&rescue.base_store, &rescue.base_root)?), (OWN_BASE, own)]
+            }
+        };
+        let mut exports = Vec::with_capacity(offers.len());
+        for (name, base) in offers {
+            let path = self.folder.path().join(name);
+            exports.push(self.room.exports.serve(self.row.id, &path, self.folder.owner(), &base).await?);
+        }
+        self.export = Some(exports);
         Ok(())
     }
 
     /// Serves the image's disk to a QEMU that runs already; it waits for us, so a failure is tried again.
     pub(super) async fn offer_disk_again(&mut self) {
+        if self.row.state.task == Some(TaskState::Rescuing) {
+            // The row names the disk of the next machine, and this one is about to end.
+            return;
+        }
         if let Err(error) = self.offer_disk().await {
             let id = self.row.id;
             tracing::error!(instance.id = %id, "the base disk of instance {id} cannot be offered: {error}; trying again");
@@ -308,6 +353,9 @@ impl Driver {
                 (new.accel, new.forwards) = (Some(accel.into_str().to_owned()), forwards);
                 self.is_on(new).await;
             }
+            // It is gone on with later, or its owner gives it up by a hard reboot.
+            Err(why) if self.row.state.is_resuming() && self.has_memory() => self.is_suspended(Some(&why)).await,
+            Err(why) if self.row.state.task == Some(TaskState::Unshelving) => self.stays_shelved(&why).await,
             Err(why) => self.has_failed(&why).await,
         }
     }
@@ -319,6 +367,7 @@ impl Driver {
         self.settle(new, History::Ends(None)).await;
         let (id, accel) = (self.row.id, self.row.state.accel.as_deref().unwrap_or(Accel::Tcg.into_str()));
         tracing::info!(instance.id = %id, accel, "instance {id} runs");
+        self.drop_shelved_image().await;
     }
 
     fn notice(&mut self, event: Option<Event>) {
@@ -359,13 +408,16 @@ impl Driver {
             self.offer_disk_again().await;
         }
         self.mind_space().await;
+        if self.row.state.shelved.is_some() && self.row.state.task.is_none() {
+            self.drop_shelved_image().await;
+        }
         let Some(running) = &mut self.running else { return };
         match &running.monitor {
             None => self.find_monitor().await,
             Some((qmp, _))
                 if running.waits_for_disk
                     && !running.is_paused
-                    && !self.row.state.is_held()
+                    && !self.row.state.stands_still()
                     && self.rounds.is_multiple_of(ROUNDS_BETWEEN_NUDGES) =>
             {
                 running.waits_for_disk = false;
@@ -378,7 +430,7 @@ impl Driver {
 
     /// Connects to the monitor of a process that was found running, or whose connection was lost.
     pub(super) async fn find_monitor(&mut self) {
-        let is_held = self.row.state.is_held();
+        let is_held = self.row.state.stands_still();
         let Some(running) = &mut self.running else { return };
         // A QEMU that has ended greets nobody: its end is waited for beside the greeting.
         let found = tokio::select! {
@@ -390,61 +442,22 @@ impl Driver {
         // Greeted, it goes on: what pauses it is looked at anew.
         running.is_paused = false;
         match self.row.state.task {
-            Some(TaskState::Spawning | TaskState::PoweringOn) => self.has_come_up().await,
+            Some(TaskState::Spawning | TaskState::PoweringOn | TaskState::Resuming | TaskState::Unshelving) => {
+                self.has_come_up().await;
+            }
+            Some(TaskState::Suspending) if self.saving.is_none() => self.begin_save().await,
             Some(
                 TaskState::PoweringOff | TaskState::Rebooting | TaskState::ResizePrep | TaskState::ResizeReverting,
             ) => self.ask_to_shut_down().await,
+            Some(TaskState::Shelving) if self.row.state.capture.is_none() => self.end_lost_capture().await,
+            Some(TaskState::Shelving) => self.go_on_shelving().await,
             Some(TaskState::Pausing) => self.hold(true).await,
             Some(TaskState::Unpausing) => self.hold(false).await,
             _ => {}
         }
     }
 
-    // Shutting down.
-
-    pub(super) async fn ask_to_shut_down(&mut self) {
-        self.patience_ends = Instant::now() + self.room.stop_grace();
-        self.told_to_quit = false;
-        self.press_button().await;
-    }
-
-    /// Asks the guest to shut down, and again in a while: one that still starts does not hear the button, and forgets that
-    /// it was pressed. Nova asks as often (`nova/compute/manager.py`, `_clean_shutdown`).
-    async fn press_button(&mut self) {
-        self.deadline = Some(self.patience_ends.min(Instant::now() + ASKED_AGAIN));
-        if let Some(Running { monitor: Some((qmp, _)), .. }) = &self.running {
-            // A guest that cannot be asked is switched off when its time is up.
-            let _ = qmp.execute("system_powerdown", json!({})).await;
-        }
-    }
-
-    /// The guest has not shut down yet, or QEMU did not quit.
-    async fn lose_patience(&mut self) {
-        if self.told_to_quit {
-            self.deadline = None;
-            if let Some(running) = &self.running {
-                running.process.kill();
-            }
-        } else if Instant::now() < self.patience_ends {
-            self.press_button().await;
-        } else {
-            let id = self.row.id;
-            tracing::info!(instance.id = %id, "instance {id} did not shut down in time and is switched off");
-            self.quit().await;
-        }
-    }
-
-    /// Ends QEMU without asking the guest; it writes its disk's tables first.
-    pub(super) async fn quit(&mut self) {
-        self.deadline = Some(Instant::now() + QUIT);
-        self.told_to_quit = true;
-        match &self.running {
-            // A monitor that closes is QEMU quitting.
-            Some(Running { monitor: Some((qmp, _)), .. }) => drop(qmp.send("quit").await),
-            Some(running) => running.process.kill(),
-            None => {}
-        }
-    }
+    // Off.
 
     async fn has_ended(&mut self) {
         self.deadline = None;
@@ -454,11 +467,20 @@ impl Driver {
         let expected = running.has_shut_down().await;
         match self.row.state.task {
             Some(
-                TaskState::Rebuilding | TaskState::RebuildSpawning | TaskState::ResizePrep | TaskState::ResizeReverting,
+                TaskState::Rebuilding
+                | TaskState::RebuildSpawning
+                | TaskState::ResizePrep
+                | TaskState::ResizeReverting
+                | TaskState::Rescuing
+                | TaskState::Unrescuing,
             ) => self.carry_on().await,
+            Some(TaskState::Shelving) => self.rests_for_shelving().await,
             Some(TaskState::Rebooting | TaskState::RebootingHard) => self.begin_start().await,
             // Adopted before it had come up, and it did not: this start has a fault to show if that happens again.
-            Some(TaskState::Spawning | TaskState::PoweringOn) => self.begin_start().await,
+            Some(TaskState::Spawning | TaskState::PoweringOn | TaskState::Resuming | TaskState::Unshelving) => {
+                self.begin_start().await;
+            }
+            Some(TaskState::Suspending) => self.save_has_ended().await,
             Some(TaskState::PoweringOff) => self.is_off(None).await,
             _ if expected => self.is_off(None).await,
             _ => {
@@ -483,23 +505,6 @@ impl Driver {
         new.fault = Some(Fault { code: 500, message: why.to_owned(), created_ms: now_ms() });
         let happened = self.happened("stop", why);
         self.settle(new, History::Happens(&happened)).await;
-    }
-
-    /// The entry in the history for something that nobody asked for; it is the owner's.
-    fn happened(&self, action: &str, why: &str) -> ActionRow {
-        let now = now_ms();
-        ActionRow {
-            id: uuid::Uuid::new_v4().to_string(),
-            action: action.to_owned(),
-            instance_id: self.row.id,
-            request_id: format!("req-{}", uuid::Uuid::new_v4()),
-            user_id: self.row.user_id,
-            project_id: self.row.project_id,
-            start_ms: now,
-            finish_ms: Some(now),
-            result: Some(ActionResult::Error),
-            message: Some(why.to_owned()),
-        }
     }
 
     pub(super) async fn has_failed(&mut self, why: &str) {
@@ -527,13 +532,19 @@ impl Driver {
                 self.running = Some(Running::new(started.process.claim(), None));
             }
         }
+        if let Some(saving) = self.saving.take() {
+            saving.abort();
+        }
         if let Some(running) = self.running.take() {
             running.process.end().await;
             self.room.clear_bounds();
         }
         if let Some(export) = self.export.take() {
-            export.stop().await;
+            for export in export {
+                export.stop().await;
+            }
         }
+        self.drop_shelved_image().await;
         let path = self.folder.path().to_owned();
         while let Err(error) = remove(&path).await {
             tracing::error!(%error, "cannot remove {}: {error}; trying again", path.display());
@@ -550,6 +561,10 @@ impl Driver {
 
     /// The service ends; the guest does not.
     async fn leave(mut self) {
+        if let Some(saving) = self.saving.take() {
+            // QEMU keeps the guest, and the next service begins anew.
+            saving.abort();
+        }
         // A start under way is let come up, so that nothing is left half-made; its process goes on.
         if let Some(starting) = self.starting.take()
             && let Ok(outcome) = starting.await

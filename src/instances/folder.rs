@@ -10,6 +10,8 @@
 //!   nbd.sock                 the base disk                      the instance's user may connect
 //!   vnc/vnc.sock             the screen; QEMU makes it          the instance's user
 //!   qemu.log                 what QEMU said about itself        ours
+//!   memory                   the memory of a suspended guest    ours
+//!   memory.sock              where it comes from, meanwhile     the instance's user may connect
 //!   process                  its pid and start time             ours
 //!   kernel initramfs         only in a run of the cleaner        ours, readable
 //! ```
@@ -113,6 +115,28 @@ impl Folder {
         fs::rename(self.path.join(aside(name)), self.path.join(name))
     }
 
+    /// Makes a new file of ours under a name that nobody reads; [`Folder::keep`] gives it its own.
+    pub(super) fn create_aside(&self, name: &str) -> io::Result<File> {
+        self.forget(&aside(name))?;
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.path.join(aside(name)))
+    }
+
+    /// Gives a file that was made aside, and that is durable, its name for good.
+    pub(super) fn keep(&self, name: &str) -> io::Result<()> {
+        fs::rename(self.path.join(aside(name)), self.path.join(name))?;
+        self.open()?.sync_all()
+    }
+
+    /// Removes a file for good, with the one that may be aside: no power cut brings it back.
+    pub(super) fn discard(&self, name: &str) -> io::Result<()> {
+        self.forget(&aside(name))?;
+        if !self.path.join(name).exists() {
+            return Ok(());
+        }
+        self.forget(name)?;
+        self.open()?.sync_all()
+    }
+
     /// Makes a file durable: its bytes, its name in the folder, and the folder's own name.
     pub(super) fn settle(&self, name: &str) -> io::Result<()> {
         File::open(self.path.join(name))?.sync_all()?;
@@ -132,8 +156,7 @@ impl Folder {
     /// Writes a new file under a name that nobody reads. A leftover of a write that was cut off goes first: it may have
     /// another owner.
     fn write_aside(&self, name: &str, bytes: &[u8]) -> io::Result<File> {
-        self.forget(&aside(name))?;
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.path.join(aside(name)))?;
+        let file = self.create_aside(name)?;
         io::Write::write_all(&mut &file, bytes)?;
         Ok(file)
     }
@@ -150,6 +173,15 @@ impl Folder {
         let address = format!("/proc/self/fd/{}/{name}", folder.as_raw_fd());
         let listener = UnixListener::bind(&address)?;
         fs::set_permissions(&address, Permissions::from_mode(0o600))?;
+        Ok(listener)
+    }
+
+    /// The same, for the instance's QEMU to connect to.
+    pub(super) fn listen_for_qemu(&self, name: &str) -> io::Result<UnixListener> {
+        let listener = self.listen(name)?;
+        if let Some(owner) = self.owner {
+            std::os::unix::fs::chown(self.path.join(name), Some(owner), None)?;
+        }
         Ok(listener)
     }
 

@@ -4,9 +4,9 @@
 //!   create ──► BUILD ──────► ACTIVE ◄──────► REBOOT
 //!                │ fault      │  ▲
 //!                ▼       stop │  │ start
-//!              ERROR          ▼  │        ACTIVE ◄──► PAUSED  (the host's disk is nearly full)
+//!              ERROR          ▼  │        ACTIVE ◄──► PAUSED, SUSPENDED (see `pause.rs`, `suspend.rs`)
 //!                            SHUTOFF  (task image_snapshot: being captured into an image)
-//!   ACTIVE, SHUTOFF ◄──► REBUILD, RESIZE, VERIFY_RESIZE  (see `remake.rs`)
+//!   ACTIVE, SHUTOFF ◄──► REBUILD, RESIZE, VERIFY_RESIZE, RESCUE, SHELVED_OFFLOADED  (see `remake.rs`, `rescue.rs`, `shelve.rs`)
 //!   any ── delete ──► DELETED
 //! ```
 //!
@@ -42,13 +42,17 @@ mod process;
 mod qemu;
 mod qmp;
 mod remake;
+mod rescue;
 mod rights;
 mod room;
 mod row;
 mod running;
+mod shelve;
+mod shutdown;
 mod space;
 mod start;
 mod state;
+mod suspend;
 mod types;
 
 use std::sync::Arc;
@@ -183,6 +187,22 @@ impl Instances {
     /// `Conflict` when it is not paused, or for want of room on its host.
     pub async fn unpause(&self, caller: &Caller, id: InstanceId) -> Result<()> {
         self.order(caller, id, Order::Unpause).await
+    }
+
+    /// Saves the memory of a guest and ends its process: it takes neither processor nor memory of its host.
+    ///
+    /// # Errors
+    /// `Conflict` when it does not run, or its host's disk is nearly full.
+    pub async fn suspend(&self, caller: &Caller, id: InstanceId) -> Result<()> {
+        self.order(caller, id, Order::Suspend).await
+    }
+
+    /// Lets a suspended guest go on where it stood.
+    ///
+    /// # Errors
+    /// `Conflict` when it is not suspended, or does not fit the host now.
+    pub async fn resume(&self, caller: &Caller, id: InstanceId) -> Result<()> {
+        self.order(caller, id, Order::Resume).await
     }
 
     /// Locks an instance: until it is unlocked, everything below that changes it, or starts or stops it, answers
@@ -328,7 +348,7 @@ impl Instances {
         name: &str,
         metadata: Metadata,
     ) -> Result<ImageId> {
-        capture::begin(&self.0, caller, id, name.to_owned(), metadata, None).await
+        capture::begin(&self.0, caller, id, name.to_owned(), metadata, capture::Why::Image).await
     }
 
     /// The same for a backup: when it is made, the oldest of its kind are deleted.
@@ -343,7 +363,7 @@ impl Instances {
         metadata: Metadata,
         backup: Backup,
     ) -> Result<ImageId> {
-        capture::begin(&self.0, caller, id, name.to_owned(), metadata, Some(backup)).await
+        capture::begin(&self.0, caller, id, name.to_owned(), metadata, capture::Why::Backup(backup)).await
     }
 
     /// Begins a cleaned copy of a Linux image; a job does the work, in a guest of its own.
@@ -375,7 +395,7 @@ impl Instances {
 
     fn view(&self, row: InstanceRow) -> Result<Instance> {
         let (make, state) = (row.make, row.state);
-        let runs = state.runs();
+        let (runs, host) = (state.runs(), self.0.host_of(&state));
         let forwards = state.forwards;
         let address = |mac| Addresses { fixed_ip: qemu::GUEST_ADDRESS.to_owned(), mac, forwards };
         Ok(Instance {
@@ -401,7 +421,7 @@ impl Instances {
             terminated_ms: state.terminated_ms,
             fault: state.fault,
             lock: row.lock,
-            host: self.0.host.clone(),
+            host,
             hostname: row.hostname,
             server_group: row.server_group,
             launch_index: make.launch_index,

@@ -45,8 +45,8 @@ impl Driver {
     /// Pauses the machine, or lets it go on, as there is room for its disk; then the row says which.
     pub(super) async fn mind_space(&mut self) {
         let space = *self.space.borrow_and_update();
-        if self.row.state.is_held() {
-            // It writes nothing; its owner lets it go on, and the next round looks again.
+        if self.row.state.stands_still() {
+            // It writes nothing to its disk, and goes on by an order of its owner alone; the next round looks again.
             return;
         }
         let path = self.folder.path().join(DISK);

@@ -24,6 +24,8 @@ use super::{
     firmware::VARIABLES,
     folder::Folder,
     process::{Process, guest_name},
+    rescue::{OWN_BASE, RESCUE_DISK, RESCUE_VARIABLES},
+    start::DISK,
     types::Forward,
 };
 use crate::{
@@ -72,6 +74,19 @@ pub(super) struct Machine<'a> {
     pub(super) forwards: &'a [Forward],
     /// Whether the guest reaches further than its forwarded ports.
     pub(super) outbound: bool,
+    /// The own disk of an instance that is rescued: its second one.
+    pub(super) beside: Option<&'a Beside>,
+    /// The board with its version, of a machine that waits for a saved memory.
+    pub(super) resumes: Option<&'a str>,
+}
+
+/// A disk beside the one that a machine boots from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Beside {
+    /// Whether it stands on an image's disk.
+    pub(super) is_backed: bool,
+    /// As [`Hardware::sector_bytes`].
+    pub(super) sector_bytes: Option<u32>,
 }
 
 /// Starts a machine in its folder. The child's standard input and output are the listening sockets of its monitor
@@ -135,7 +150,7 @@ pub(super) fn start_cleaner(program: &Path, cleaner: &Cleaner<'_>, folder: &Fold
     command.args(["-kernel", CLEANER_KERNEL, "-initrd", CLEANER_MEMORY, "-append"]);
     // A kernel that panics ends at once; what it says may have names of the disk in it, so it says nothing.
     command.arg(format!("console=ttyS0 quiet loglevel=0 panic=-1 effigy.word={word} effigy.volumes={volumes}"));
-    let (base, disk) = (base_node(), disk_node(true));
+    let (base, disk) = (base_node("base", "nbd.sock"), disk_node("disk", DISK, Some("base")));
     command.args(["-blockdev", &base.to_string(), "-blockdev", &disk.to_string()]);
     // No driver would continue this guest after a disk error stopped it, so the guest gets the error itself.
     command.args(["-device", "virtio-blk-pci,drive=disk,rerror=report,werror=report"]);
@@ -210,7 +225,7 @@ fn arguments(machine: &Machine<'_>) -> Vec<String> {
     let mut arg = |option: &str, value: String| args.extend([option.to_owned(), value]);
     arg("-name", guest_name(machine.id));
     arg("-uuid", machine.id.to_string());
-    arg("-machine", board(hardware));
+    arg("-machine", board(machine));
     let [option, accel, other, processor] = processor(machine.accel);
     arg(option, accel.to_owned());
     let is_enlightened = hardware.is_windows && machine.accel == Accel::Kvm;
@@ -245,7 +260,7 @@ fn arguments(machine: &Machine<'_>) -> Vec<String> {
         arg("-global", "driver=cfi.pflash01,property=secure,value=on".to_owned());
         arg("-global", "ICH9-LPC.disable_s3=1".to_owned());
     }
-    for device in disks(hardware) {
+    for device in disks(machine) {
         arg("-device", device);
     }
     if let Some(mac) = machine.mac {
@@ -262,10 +277,16 @@ fn arguments(machine: &Machine<'_>) -> Vec<String> {
         arg(&option, value);
     }
     arg("-vnc", "unix:vnc/vnc.sock".to_owned());
+    if machine.resumes.is_some() {
+        arg("-incoming", "defer".to_owned());
+        // Its guest goes on when it is told to.
+        args.push("-S".to_owned());
+    }
     args
 }
 
-fn board(hardware: &Hardware) -> String {
+fn board(machine: &Machine<'_>) -> String {
+    let hardware = machine.hardware;
     let hpet = match hardware.hpet {
         None => "",
         Some(true) => ",hpet=on",
@@ -276,7 +297,7 @@ fn board(hardware: &Hardware) -> String {
         Firmware::Uefi => ",pflash0=code,pflash1=vars",
         Firmware::SecureUefi => ",smm=on,pflash0=code,pflash1=vars",
     };
-    format!("{}{hpet}{firmware}", hardware.board.into_str())
+    format!("{}{hpet}{firmware}", machine.resumes.unwrap_or(hardware.board.into_str()))
 }
 
 fn processor(accel: Accel) -> [&'static str; 4] {
@@ -292,30 +313,41 @@ fn nodes(machine: &Machine<'_>) -> Vec<Value> {
     let file = |name: &Path| json!({"driver": "file", "filename": name, "locking": "off", "read-only": true});
     let fixed =
         |node: &str, name: &Path| json!({"driver": "raw", "node-name": node, "read-only": true, "file": file(name)});
+    let (disk, variables) = match machine.beside {
+        None => (DISK, VARIABLES),
+        Some(_) => (RESCUE_DISK, RESCUE_VARIABLES),
+    };
+    let base = machine.hardware.cd.is_none().then_some("base");
     let mut nodes =
-        vec![base_node(), disk_node(machine.hardware.cd.is_none()), fixed("config", Path::new("config.img"))];
+        vec![base_node("base", "nbd.sock"), disk_node("disk", disk, base), fixed("config", Path::new("config.img"))];
+    if let Some(own) = machine.beside {
+        if own.is_backed {
+            nodes.push(base_node("own-base", OWN_BASE));
+        }
+        nodes.push(disk_node("own", DISK, own.is_backed.then_some("own-base")));
+    }
     if let Some(code) = machine.firmware {
         nodes.push(fixed("code", code));
         nodes.push(json!({"driver": "raw", "node-name": "vars",
-            "file": {"driver": "file", "filename": VARIABLES, "locking": "on"}}));
+            "file": {"driver": "file", "filename": variables, "locking": "on"}}));
     }
     nodes
 }
 
 /// The image's disk, or its CD.
-fn base_node() -> Value {
-    json!({"driver": "raw", "node-name": "base", "read-only": true, "file": {
+fn base_node(node: &str, socket: &str) -> Value {
+    json!({"driver": "raw", "node-name": node, "read-only": true, "file": {
         "driver": "nbd", "export": exports::NAME, "read-only": true,
-        "server": {"type": "unix", "path": "nbd.sock"},
+        "server": {"type": "unix", "path": socket},
         "reconnect-delay": RECONNECT_SECS, "open-timeout": RECONNECT_SECS}})
 }
 
 /// The overlay. Its header names no backing file; this does.
-fn disk_node(is_backed: bool) -> Value {
-    json!({"driver": "qcow2", "node-name": "disk", "backing": is_backed.then_some("base"),
+fn disk_node(node: &str, file: &str, base: Option<&str>) -> Value {
+    json!({"driver": "qcow2", "node-name": node, "backing": base,
         "discard": "unmap", "detect-zeroes": "unmap",
         // The lock holds as long as QEMU lives: no second one can ever open the disk.
-        "file": {"driver": "file", "filename": "disk.qcow2", "discard": "unmap", "locking": "on"}})
+        "file": {"driver": "file", "filename": file, "discard": "unmap", "locking": "on"}})
 }
 
 fn network(machine: &Machine<'_>) -> String {
@@ -327,7 +359,8 @@ fn network(machine: &Machine<'_>) -> String {
 }
 
 /// The controllers of the disks, then the disks.
-fn disks(hardware: &Hardware) -> Vec<String> {
+fn disks(machine: &Machine<'_>) -> Vec<String> {
+    let hardware = machine.hardware;
     let mut devices = Vec::new();
     let mut device = |device: &str| devices.push(device.to_owned());
     let (bus, tablet) = (hardware.disk_bus, hardware.tablet);
@@ -354,8 +387,19 @@ fn disks(hardware: &Hardware) -> Vec<String> {
         Bus::Sata => "ide-hd,drive=disk,bus=ahci0.0",
         Bus::Ide => "ide-hd,drive=disk,bus=ide.0",
     };
-    let sectors = hardware.sector_bytes.map(|n| format!(",logical_block_size={n},physical_block_size={n}"));
-    device(&format!("{disk},bootindex=1,rerror=stop,werror=stop{}", sectors.unwrap_or_default()));
+    let sectors =
+        |n: Option<u32>| n.map(|n| format!(",logical_block_size={n},physical_block_size={n}")).unwrap_or_default();
+    device(&format!("{disk},bootindex=1,rerror=stop,werror=stop{}", sectors(hardware.sector_bytes)));
+    if let Some(own) = machine.beside {
+        let disk = match bus {
+            Bus::Scsi => "scsi-hd,drive=own,bus=scsi0.0",
+            // An IDE disk has sectors of 512 bytes.
+            Bus::Sata if own.sector_bytes.is_none() => "ide-hd,drive=own,bus=ahci0.2",
+            Bus::Ide if own.sector_bytes.is_none() => "ide-hd,drive=own,bus=ide.0,unit=1",
+            _ => "virtio-blk-pci,drive=own",
+        };
+        device(&format!("{disk},rerror=stop,werror=stop{}", sectors(own.sector_bytes)));
+    }
     // An empty disk does not boot, so the CD does until something is installed.
     if let Some(bus) = hardware.cd {
         let cd = match bus {
@@ -434,6 +478,8 @@ mod tests {
             mac: Some("fa:16:3e:00:00:01"),
             forwards: &[Forward { guest_port: 22, host_port: 4000 }],
             outbound,
+            beside: None,
+            resumes: None,
         }
     }
 

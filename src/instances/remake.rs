@@ -22,7 +22,7 @@ use super::{
     driver::{Driver, Message},
     firmware::VARIABLES,
     folder::Folder,
-    hardware, launch,
+    hardware, launch, rescue,
     room::Room,
     start::DISK,
     state::{Order, legal},
@@ -49,6 +49,8 @@ pub(super) enum Remake {
     Resize(Flavor),
     /// The one it was before its resize.
     Revert,
+    /// One that runs the system of this image, or of its own, beside its disk.
+    Rescue(Option<Box<LaunchSource>>),
 }
 
 /// A rebuild, with all that it names looked up.
@@ -64,6 +66,7 @@ impl Remake {
             Remake::Rebuild(_) => Order::Rebuild,
             Remake::Resize(_) => Order::Resize,
             Remake::Revert => Order::RevertResize,
+            Remake::Rescue(_) => Order::Rescue,
         }
     }
 }
@@ -126,7 +129,7 @@ impl Instances {
 }
 
 impl Room {
-    async fn remake(&self, caller: &Caller, row: &InstanceRow, remake: Remake) -> Result<()> {
+    pub(super) async fn remake(&self, caller: &Caller, row: &InstanceRow, remake: Remake) -> Result<()> {
         let action = Box::new(action(caller, row, remake.order().action()));
         self.ask(row.id, |reply| Message::Remake { remake, action, reply }).await
     }
@@ -155,12 +158,13 @@ impl Driver {
                 Remake::Rebuild(rebuilt) => rebuild(&room, row, first_boot, *rebuilt),
                 Remake::Resize(flavor) => resize(row, flavor),
                 Remake::Revert => revert(row, has_grown),
+                Remake::Rescue(source) => rescue::rescue(&room, row, source.as_deref()),
             }
         };
         let has_memory = |row: &InstanceRow, others_mib: u64| {
             let stays_off = match row.state.task {
                 Some(TaskState::Rebuilding) => true,
-                Some(TaskState::RebuildSpawning) => false,
+                Some(TaskState::RebuildSpawning | TaskState::Rescuing) => false,
                 _ => !row.state.runs_resized(),
             };
             if stays_off {
@@ -183,6 +187,8 @@ impl Driver {
             Some(TaskState::Rebuilding | TaskState::RebuildSpawning) if self.running.is_some() => self.quit().await,
             Some(TaskState::Rebuilding | TaskState::RebuildSpawning) => self.renew_disk().await,
             _ if self.running.is_some() => self.ask_to_shut_down().await,
+            Some(TaskState::Rescuing) => self.begin_start().await,
+            Some(TaskState::Unrescuing) => self.end_rescue().await,
             _ if state.runs_resized() => self.begin_start().await,
             _ => self.is_off(None).await,
         }
@@ -267,6 +273,7 @@ fn rebuild(room: &Room, row: &mut InstanceRow, first_boot: &mut FirstBoot, rebui
     row.state.task = Some(if runs { TaskState::RebuildSpawning } else { TaskState::Rebuilding });
     // Nothing of a guest's is on its disk from now on.
     (row.state.launched_ms, row.state.resized_from, row.state.fault) = (None, None, None);
+    row.state.rescue = None;
     super::labels::apply(row, wanted.changes)?;
     if let Some(metadata) = wanted.metadata {
         row.metadata = metadata.0;

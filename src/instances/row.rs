@@ -7,7 +7,7 @@ use crate::{
     error::{Error, Result},
     model::{
         action::History,
-        instance::{InstanceRow, InstanceState, Status},
+        instance::{InstanceRow, InstanceState, Status, TaskState},
     },
 };
 
@@ -88,7 +88,9 @@ impl Driver {
         let before = self.row.state.clone();
         while let Err(error) = self.write_with(new.clone(), history).await {
             let now = &self.row.state;
-            if matches!(now.status, Status::Rebuild | Status::Resize) && now.task.is_some() && now.task != before.task {
+            let is_remade =
+                matches!(now.status, Status::Rebuild | Status::Resize) || now.task == Some(TaskState::Rescuing);
+            if is_remade && now.task.is_some() && now.task != before.task {
                 return Box::pin(self.carry_on()).await;
             }
             let id = self.row.id;

@@ -17,10 +17,11 @@ use super::{
     folder::Folder,
     hardware,
     process::{Facts, Process},
-    qemu::{self, Accel, Machine},
+    qemu::{self, Accel, Beside, Machine},
     qmp::{Event, Qmp},
-    remake,
+    remake, rescue,
     room::Room,
+    suspend::{self, MEMORY, Saved},
     types::Forward,
 };
 use crate::{
@@ -74,15 +75,26 @@ impl Drop for Unclaimed {
 /// # Errors
 /// Why it did not come up, in words for the owner.
 pub(super) async fn start(room: Arc<Room>, row: Arc<InstanceRow>, folder: Arc<Folder>) -> Result<Started, String> {
-    let accel = room.accel.get().await.map_err(|error| error.to_string())?;
-    let hardware = row.make.machine.clone().unwrap_or_else(|| hardware::as_before(&row.make.hardware));
+    let saved = row.state.is_resuming().then(|| suspend::saved(&folder)).transpose()?;
+    let accel = match &saved {
+        Some(saved) => saved.accel()?,
+        None => room.accel.get().await.map_err(|error| error.to_string())?,
+    };
+    let own = row.make.machine.clone().unwrap_or_else(|| hardware::as_before(&row.make.hardware));
+    let own_disk = Beside { is_backed: own.cd.is_none(), sector_bytes: own.sector_bytes };
+    let (hardware, beside) = match &row.state.rescue {
+        None => (own, None),
+        Some(rescue) => (rescue.machine.clone(), Some(own_disk)),
+    };
     let files = firmware::files(&room.settings.firmware, hardware.firmware);
     let (lay_row, lay_folder, template) = (row.clone(), folder.clone(), files.clone().map(|files| files.template));
     let first_boot = room.db.first_boot(row.id).await.map_err(|error| error.to_string())?;
     let lay_out = move || lay_out(&lay_row, &first_boot, &lay_folder, template.as_deref());
-    let laid = tokio::task::spawn_blocking(lay_out).await;
-    laid.map_err(|error| error.to_string())??;
-    let parts = Parts { accel, hardware, code: files.map(|files| files.code) };
+    if saved.is_none() {
+        let laid = tokio::task::spawn_blocking(lay_out).await;
+        laid.map_err(|error| error.to_string())??;
+    }
+    let parts = Parts { accel, hardware, code: files.map(|files| files.code), saved, beside };
     // A new disk becomes durable while QEMU comes up, and nobody is told of the machine before both are done.
     let (durable, started) = tokio::join!(settle(&row, &folder), come_up(&room, &row, &folder, &parts));
     let started = started?;
@@ -115,6 +127,10 @@ struct Parts {
     hardware: Hardware,
     /// Its firmware, where QEMU does not bring it.
     code: Option<PathBuf>,
+    /// The memory that it goes on from.
+    saved: Option<Saved>,
+    /// The own disk of an instance that is rescued.
+    beside: Option<Beside>,
 }
 
 async fn come_up(room: &Room, row: &InstanceRow, folder: &Folder, parts: &Parts) -> Result<Started, String> {
@@ -141,13 +157,15 @@ async fn attempt(room: &Room, row: &InstanceRow, folder: &Folder, parts: &Parts)
         id: row.id,
         vcpus: row.make.vcpus,
         memory_mib: row.make.memory_mib,
-        disk_bytes: row.make.disk_bytes,
+        disk_bytes: row.make.disk_bytes.max(row.state.rescue.as_ref().map_or(0, |rescue| rescue.disk_bytes)),
         accel,
         hardware: &parts.hardware,
         firmware: parts.code.as_deref(),
         mac: row.make.mac.as_deref(),
         forwards: &forwards,
         outbound: room.settings.outbound,
+        beside: parts.beside.as_ref(),
+        resumes: parts.saved.as_ref().map(|saved| &*saved.machine),
     };
     // The child is dropped: the runtime reaps it when it ends, and we watch it by its pidfd.
     let with_last_words = |why| format!("{why} Its last words: {}", console::last_words(folder.path()));
@@ -163,6 +181,13 @@ async fn attempt(room: &Room, row: &InstanceRow, folder: &Folder, parts: &Parts)
             Err(format!("QEMU did not answer within {} seconds.", GREETING.as_secs()))
         }),
         () = process.ended() => Err("QEMU ended as it started.".to_owned()),
+    };
+    let greeted = match (greeted, &parts.saved) {
+        (Ok((qmp, events)), Some(_)) => tokio::select! {
+            loaded = suspend::load(folder, &qmp) => loaded.map(|()| (qmp, events)),
+            () = process.ended() => Err("QEMU ended as it read the saved memory.".to_owned()),
+        },
+        (greeted, _) => greeted,
     };
     if greeted.is_err() {
         // The next start opens the same disk.
@@ -190,6 +215,8 @@ pub(super) async fn greet(folder: &Folder, is_held: bool) -> Result<(Qmp, mpsc::
 /// it is missing.
 fn lay_out(row: &InstanceRow, first_boot: &FirstBoot, folder: &Folder, template: Option<&Path>) -> Result<(), String> {
     let in_words = |error: std::io::Error| format!("The instance's files cannot be created: {error}.");
+    // The guest that was suspended is given up: its disk moves on.
+    folder.discard(MEMORY).map_err(in_words)?;
     let overlay = disks::qcow2::create_overlay(row.make.disk_bytes);
     match row.state.launched_ms {
         // Nothing of a guest's is in what a launch that was cut off left behind, and a power cut may have torn it.
@@ -200,20 +227,24 @@ fn lay_out(row: &InstanceRow, first_boot: &FirstBoot, folder: &Folder, template:
         }
         Some(_) => return Err(DISK_IS_GONE.to_owned()),
     }
-    if let Some(template) = template {
-        lay_out_variables(row, folder, template).map_err(in_words)?;
+    let template = template.map(std::fs::read).transpose().map_err(in_words)?;
+    let rescue = row.state.rescue.as_deref();
+    rescue::lay_out(folder, rescue, template.as_deref()).map_err(in_words)?;
+    if let Some(template) = template.filter(|_| rescue.is_none()) {
+        lay_out_variables(row, folder, &template).map_err(in_words)?;
     }
     lay_out_rest(row, first_boot, folder).map_err(in_words)
 }
 
 /// Lays out the variables of the firmware. Where they are gone or torn, the guest gets new ones and boots from the place
 /// where a firmware without any looks.
-fn lay_out_variables(row: &InstanceRow, folder: &Folder, template: &Path) -> std::io::Result<()> {
-    let variables = std::fs::read(template)?;
-    match row.state.launched_ms {
-        Some(_) if folder.has_for_qemu(VARIABLES, variables.len() as u64)? => Ok(()),
-        _ => folder.write_for_qemu(VARIABLES, &variables),
+fn lay_out_variables(row: &InstanceRow, folder: &Folder, variables: &[u8]) -> std::io::Result<()> {
+    // One that was shelved has a disk that is fresh and a system that is not.
+    let has_some = row.state.launched_ms.is_some() || row.state.shelved.is_some();
+    if has_some && folder.has_for_qemu(VARIABLES, variables.len() as u64)? {
+        return Ok(());
     }
+    folder.write_for_qemu(VARIABLES, variables)
 }
 
 fn lay_out_rest(row: &InstanceRow, first_boot: &FirstBoot, folder: &Folder) -> std::io::Result<()> {

@@ -46,6 +46,7 @@ pub(super) async fn capture(
 }
 
 async fn attempt(rooms: &Rooms, fill: &Fill, caller: &Caller, image: ImageId, instance: InstanceId) -> Result<Filled> {
+    rooms.instances.at_rest(caller, instance, image).await?;
     let changed = rooms.instances.captured(caller, instance, image).await?;
     let changes = rooms.images.begin_changes(changed.base.as_ref(), changed.disk_bytes).await?;
     changes.fill(fill, changed, 0).await

@@ -19,8 +19,10 @@ pub enum Status {
     Build,
     /// Running.
     Active,
-    /// Running, and paused because its host has no room for what it writes; it goes on by itself.
+    /// Its guest stands still in memory: its owner paused it, or its host has no room for what it writes.
     Paused,
+    /// Its guest's memory is a file, and no process runs.
+    Suspended,
     /// Stopped; its disk is at rest.
     Shutoff,
     /// Between the stop and the start of a reboot.
@@ -32,6 +34,11 @@ pub enum Status {
     /// It has another flavor, and its owner has yet to confirm that or to go back.
     #[strum(serialize = "VERIFY_RESIZE")]
     VerifyResize,
+    /// It runs another system, with its own disk as the second one.
+    Rescue,
+    /// Nothing of it is on the host: its disk is that of an image.
+    #[strum(serialize = "SHELVED_OFFLOADED")]
+    ShelvedOffloaded,
     /// Something failed; `fault` says what.
     Error,
     /// Gone; only its history is left.
@@ -57,6 +64,10 @@ pub enum TaskState {
     Pausing,
     /// Its owner lets it go on.
     Unpausing,
+    /// Its guest's memory is being saved.
+    Suspending,
+    /// It is being made of its saved memory.
+    Resuming,
     /// Gets a fresh disk, and stays off.
     Rebuilding,
     /// Gets a fresh disk, and runs from it.
@@ -68,6 +79,14 @@ pub enum TaskState {
     /// Gets its old flavor back: a guest that runs has been asked to shut down.
     #[strum(serialize = "resize_reverting")]
     ResizeReverting,
+    /// Is shut down, and started from the rescue system.
+    Rescuing,
+    /// Is shut down, and started from its own disk.
+    Unrescuing,
+    /// Is shut down, and its disk captured into an image; then it leaves the host.
+    Shelving,
+    /// Comes back from its image.
+    Unshelving,
     /// Its disk is being captured into an image; it cannot be started meanwhile.
     #[strum(serialize = "image_snapshot")]
     ImageSnapshot,
@@ -112,6 +131,18 @@ pub struct ResizedFrom {
     pub runs: bool,
 }
 
+/// The system that an instance runs instead of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rescue {
+    /// The digest of the manifest under its disk, in hex.
+    pub base_root: String,
+    pub base_store: String,
+    pub disk_bytes: u64,
+    pub machine: Hardware,
+    /// Whether it runs, or will when what is being done is done.
+    pub runs: bool,
+}
+
 /// The part of a row that an instance's driver writes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InstanceState {
@@ -128,6 +159,9 @@ pub struct InstanceState {
     pub launched_ms: Option<i64>,
     pub terminated_ms: Option<i64>,
     pub resized_from: Option<ResizedFrom>,
+    pub rescue: Option<Box<Rescue>>,
+    /// The image that its disk is in, until it has come back and that image is gone.
+    pub shelved: Option<ImageId>,
 }
 
 impl InstanceState {
@@ -137,6 +171,10 @@ impl InstanceState {
             self.resized_from = None;
         }
         (self.task, self.fault) = (None, None);
+        if let Some(rescue) = &mut self.rescue {
+            (rescue.runs, self.status) = (runs, Status::Rescue);
+            return;
+        }
         self.status = match &mut self.resized_from {
             Some(from) => {
                 from.runs = runs;
@@ -152,7 +190,14 @@ impl InstanceState {
         match self.status {
             Status::Active | Status::Paused | Status::Reboot => true,
             Status::Resize | Status::VerifyResize => self.runs_resized(),
-            Status::Build | Status::Rebuild | Status::Shutoff | Status::Error | Status::Deleted => false,
+            Status::Rescue => self.rescue.as_ref().is_some_and(|rescue| rescue.runs),
+            Status::Build
+            | Status::Rebuild
+            | Status::ShelvedOffloaded
+            | Status::Suspended
+            | Status::Shutoff
+            | Status::Error
+            | Status::Deleted => false,
         }
     }
 
@@ -164,6 +209,11 @@ impl InstanceState {
     /// Whether its owner has paused it: a guest that is paused for want of room has a fault that says so.
     pub fn is_held(&self) -> bool {
         self.status == Status::Paused && self.fault.is_none()
+    }
+
+    /// Whether its guest stands still for its owner, and nobody else lets it go on.
+    pub fn stands_still(&self) -> bool {
+        self.is_held() || self.task == Some(TaskState::Suspending)
     }
 
     /// A state with nothing else known.
@@ -178,6 +228,8 @@ impl InstanceState {
             launched_ms: None,
             terminated_ms: None,
             resized_from: None,
+            rescue: None,
+            shelved: None,
         }
     }
 }
@@ -192,6 +244,19 @@ pub struct StateChange {
     pub new: InstanceState,
     /// Whether what was being done goes on, or has ended, well or with a failure.
     pub ends: Option<Option<String>>,
+}
+
+impl StateChange {
+    /// The same for an instance whose image is gone before it was whole: one that was to leave its host stays there.
+    pub fn without_image(&self) -> StateChange {
+        let mut change = self.clone();
+        if change.new.status == Status::ShelvedOffloaded {
+            (change.new.status, change.new.shelved) = (change.old.status, None);
+            change.new.launched_ms = change.old.launched_ms;
+            change.ends = Some(Some("The image was deleted before it was made.".to_owned()));
+        }
+        change
+    }
 }
 
 /// The part of an image's record that means nothing to its instance, and goes on to images of the instance.

@@ -3,7 +3,7 @@ import { compute, effigy } from './http'
 
 export type InstanceStatus =
   | 'ACTIVE' | 'PAUSED' | 'SHUTOFF' | 'BUILD' | 'ERROR' | 'REBOOT' | 'HARD_REBOOT' | 'RESIZE' | 'VERIFY_RESIZE'
-  | 'REVERT_RESIZE' | 'REBUILD' | 'DELETED' | 'UNKNOWN'
+  | 'REVERT_RESIZE' | 'REBUILD' | 'SUSPENDED' | 'RESCUE' | 'SHELVED' | 'SHELVED_OFFLOADED' | 'DELETED' | 'UNKNOWN'
 
 export interface Address {
   addr: string
@@ -81,7 +81,10 @@ const RUNS = 1
 
 /** Whether its guest runs; one that was resized may, and is looked at before the new flavor is confirmed. */
 export const isRunning = (instance: Instance) =>
-  instance.status === 'ACTIVE' || (instance.status === 'VERIFY_RESIZE' && instance['OS-EXT-STS:power_state'] === RUNS)
+  instance.status === 'ACTIVE' || (['VERIFY_RESIZE', 'RESCUE'].includes(instance.status) && instance['OS-EXT-STS:power_state'] === RUNS)
+
+/** Whether nothing of it is on its host; a cloud's Nova lets it go a while after it was shelved. */
+export const isShelved = ({ status }: Instance) => status === 'SHELVED' || status === 'SHELVED_OFFLOADED'
 
 /** Whether its owner paused it; one that is paused for want of room has a fault that says so, and goes on by itself. */
 export const isHeld = ({ status, fault }: Instance) => status === 'PAUSED' && !fault
@@ -218,6 +221,15 @@ export const stopInstance = (id: string) => act(id, { 'os-stop': null })
 export const forceOffInstance = (id: string) => effigy<void>(`/instances/${id}/actions/force-off`, { method: 'POST' })
 export const pauseInstance = (id: string) => act(id, { pause: null })
 export const unpauseInstance = (id: string) => act(id, { unpause: null })
+/** Its guest's memory becomes a file, and takes none of its host's. */
+export const suspendInstance = (id: string) => act(id, { suspend: null })
+export const resumeInstance = (id: string) => act(id, { resume: null })
+/** It runs a fresh system of its image, with its own disk as the second one. */
+export const rescueInstance = (id: string) => act(id, { rescue: null })
+export const unrescueInstance = (id: string) => act(id, { unrescue: null })
+/** It becomes an image, and leaves its host. */
+export const shelveInstance = (id: string) => act(id, { shelve: null })
+export const unshelveInstance = (id: string) => act(id, { unshelve: null })
 /** The instance waits with the new flavor until that is confirmed or reverted. */
 export const resizeInstance = (id: string, flavorRef: string) => act(id, { resize: { flavorRef } })
 export const confirmResize = (id: string) => act(id, { confirmResize: null })

@@ -23,7 +23,9 @@ const TASKS = {
   image_snapshot_pending: 'imaging', image_uploading: 'imaging', image_pending_upload: 'imaging', spawning: 'building',
   scheduling: 'building', pausing: 'pausing', unpausing: 'resuming', resize_prep: 'resizing', resize_migrating: 'resizing', resize_migrated: 'resizing',
   resize_finish: 'resizing', resize_confirming: 'confirming', resize_reverting: 'reverting', rebuilding: 'rebuilding',
-  rebuild_block_device_mapping: 'rebuilding', rebuild_spawning: 'rebuilding',
+  rebuild_block_device_mapping: 'rebuilding', rebuild_spawning: 'rebuilding', suspending: 'suspending', resuming: 'resuming',
+  rescuing: 'rescuing', unrescuing: 'unrescuing', shelving: 'shelving', shelving_image_pending_upload: 'shelving',
+  shelving_image_uploading: 'shelving', shelving_offloading: 'shelving', unshelving: 'unshelving',
 } as const
 /** The same between two tasks. */
 const CHANGES = {
@@ -44,6 +46,13 @@ export function InstanceStatusBadge({ instance }: { instance: Instance }) {
       return <StatusMark mood="good">{t('status.running')}</StatusMark>
     case 'PAUSED':
       return isHeld(instance) ? <StatusMark mood="still">{t('status.paused')}</StatusMark> : <StatusMark mood="bad">{t('status.noRoom')}</StatusMark>
+    case 'SUSPENDED':
+      return <StatusMark mood="still">{t('status.suspended')}</StatusMark>
+    case 'SHELVED':
+    case 'SHELVED_OFFLOADED':
+      return <StatusMark mood="still">{t('status.shelved')}</StatusMark>
+    case 'RESCUE':
+      return <StatusMark mood="warn">{t('status.rescued')}</StatusMark>
     case 'VERIFY_RESIZE':
       return <StatusMark mood="warn">{t('status.unconfirmed')}</StatusMark>
     case 'SHUTOFF':

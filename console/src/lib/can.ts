@@ -1,18 +1,18 @@
 // Which action is possible in which state, and the reason when it is not. The service decides; this only spares a
 // person the click that it would refuse.
 import { type Image, isBeingCopied } from '../api/images'
-import { type Instance, isChanging, isHeld } from '../api/instances'
+import { type Instance, isChanging, isHeld, isShelved } from '../api/instances'
 import type { Session } from '../api/session'
 import { namesIn, type Store, takesNew } from '../api/stores'
 
 export type InstanceAction =
-  | 'start' | 'stop' | 'forceOff' | 'reboot' | 'hardReboot' | 'pause' | 'unpause' | 'resize' | 'confirmResize' | 'revertResize' | 'rebuild'
+  | 'start' | 'stop' | 'forceOff' | 'reboot' | 'hardReboot' | 'pause' | 'unpause' | 'suspend' | 'resume' | 'rescue' | 'unrescue' | 'shelve' | 'unshelve' | 'resize' | 'confirmResize' | 'revertResize' | 'rebuild'
   | 'createImage' | 'launchLike' | 'rename' | 'delete'
 export type ImageAction = 'launch' | 'share' | 'edit' | 'protect' | 'unprotect' | 'publish' | 'deactivate' | 'reactivate' | 'unpublish' | 'download' | 'delete' | 'upload' | 'leave'
 
 /** Why not: a key of the messages; `null` when it is possible. */
 export type Reason =
-  | 'nothingSelected' | 'oneOnly' | 'readerOnly' | 'busy' | 'notStopped' | 'notRunning' | 'failed' | 'paused' | 'held' | 'notPaused' | 'unconfirmed' | 'notResized' | 'ofVolume' | 'notYours'
+  | 'nothingSelected' | 'oneOnly' | 'readerOnly' | 'busy' | 'notStopped' | 'notRunning' | 'failed' | 'paused' | 'held' | 'notPaused' | 'unconfirmed' | 'suspended' | 'rescued' | 'shelved' | 'waitsForNothing' | 'notResized' | 'ofVolume' | 'notYours'
   | 'notReady' | 'isProtected' | 'notProtected' | 'sharingOff' | 'publicNotShared' | 'isPublic' | 'deactivated' | 'notActive' | 'noFile' | 'adminOnly'
   | 'notSharedHere' | 'noImageChosen' | 'noFlavorChosen' | 'isNotPublic' | 'noInstances' | 'notInCloud' | 'everyStore' | 'lastStore' | 'storeGone'
   | null
@@ -29,6 +29,13 @@ function whyResting(instance: Instance): Reason {
       return isHeld(instance) ? 'held' : 'paused'
     case 'VERIFY_RESIZE':
       return 'unconfirmed'
+    case 'SUSPENDED':
+      return 'suspended'
+    case 'RESCUE':
+      return 'rescued'
+    case 'SHELVED':
+    case 'SHELVED_OFFLOADED':
+      return 'shelved'
     default:
       return 'notRunning'
   }
@@ -52,13 +59,26 @@ export function canDoOne(action: InstanceAction, instance: Instance, session: Se
     case 'stop':
     case 'reboot':
     case 'pause':
+    case 'suspend':
       return isOneOf('ACTIVE')
+    case 'resume':
+      return status === 'SUSPENDED' ? null : 'waitsForNothing'
+    case 'rescue':
+      return isOneOf('ACTIVE', 'SHUTOFF', 'ERROR')
+    case 'unrescue':
+      // One whose rescue system did not come up goes back, too; only the service knows.
+      return status === 'RESCUE' || (status === 'ERROR' && !session.of_cloud) ? null : 'waitsForNothing'
+    case 'shelve':
+      return isHeld(instance) ? null : isOneOf('ACTIVE', 'SHUTOFF')
+    case 'unshelve':
+      return isShelved(instance) ? null : 'waitsForNothing'
     case 'unpause':
       // One that is paused for want of room goes on by itself.
       return status !== 'PAUSED' ? 'notPaused' : isHeld(instance) ? null : 'paused'
     case 'forceOff':
-    case 'hardReboot':
       return isOneOf('ACTIVE', 'PAUSED', 'ERROR')
+    case 'hardReboot':
+      return isOneOf('ACTIVE', 'PAUSED', 'ERROR', 'SUSPENDED')
     case 'resize':
       return isOneOf('ACTIVE', 'SHUTOFF')
     case 'confirmResize':

@@ -45,6 +45,7 @@ export const en = {
     running: 'Running', paused: 'Paused', stopped: 'Stopped', crashed: 'Stopped unexpectedly', error: 'Error', building: 'Building', starting: 'Starting', shuttingDown: 'Shutting down',
     rebooting: 'Rebooting', deleting: 'Deleting', imaging: 'Creating image', ready: 'Ready', queued: 'Waiting for file', saving: 'Creating',
     uploading: 'Uploading', importing: 'Importing', deactivated: 'Deactivated', notMade: 'Failed',
+    suspending: 'Suspending', suspended: 'Suspended', rescuing: 'Starting rescue', rescued: 'Rescue', unrescuing: 'Ending rescue', shelving: 'Shelving', shelved: 'Shelved', unshelving: 'Coming back',
     pausing: 'Pausing', resuming: 'Resuming', noRoom: 'Paused: no room', resizing: 'Resizing', unconfirmed: 'Awaits confirmation', confirming: 'Confirming resize',
     reverting: 'Reverting resize', rebuilding: 'Rebuilding',
   },
@@ -59,6 +60,7 @@ export const en = {
     notInCloud: 'The cloud’s Compute service has no such action; an Instance shutdown ends a guest that does not answer after a while.', inKeystone: 'Keystone keeps the users and projects of this cloud; they are administered there.',
     noImageChosen: 'Choose an image first.', noFlavorChosen: 'Choose a flavor first.', isNotPublic: 'It is not Public.',
     adminOnly: 'Only an administrator does this.', everyStore: 'Every store that takes something new has it.',
+    suspended: 'It is suspended. Resume lets it go on.', rescued: 'End its rescue first.', shelved: 'It is shelved. Unshelve brings it back.', waitsForNothing: 'There is nothing that it waits for.',
     held: 'It is paused. Resume lets it go on.', notPaused: 'It is not paused.', unconfirmed: 'Confirm or revert its resize first.', notResized: 'It was not resized.',
     ofVolume: 'Its disk is a volume of the cloud.',
     lastStore: 'No other store has the image; delete the image instead.', storeGone: 'This deployment has no such store any more.',
@@ -66,9 +68,11 @@ export const en = {
   instances: {
     search: 'Search by name', launch: 'Launch instance', more: 'Additional functions',
     action: {
-      start: 'Start', stop: 'Instance shutdown', reboot: 'Reboot', forceOff: 'Force off', hardReboot: 'Force restart', pause: 'Pause', unpause: 'Resume', resize: 'Resize…',
+      start: 'Start', stop: 'Instance shutdown', reboot: 'Reboot', forceOff: 'Force off', hardReboot: 'Force restart', pause: 'Pause', unpause: 'Resume', suspend: 'Suspend', resume: 'Resume', rescue: 'Rescue', unrescue: 'End rescue', shelve: 'Shelve', unshelve: 'Unshelve', resize: 'Resize…',
       confirmResize: 'Confirm resize', revertResize: 'Revert resize', rebuild: 'Rebuild…', createImage: 'Create image', rename: 'Rename', launchLike: 'Launch more like this', delete: 'Delete',
     },
+    rescue: { title_one: 'Start this instance from a rescue system?', title_other: 'Start {{count}} instances from a rescue system?', what: '{{names}}: the guest is shut down, and a fresh system of its image starts, with its own disk as the second one. End rescue leads back.' },
+    shelve: { title_one: 'Shelve this instance?', title_other: 'Shelve {{count}} instances?', what: '{{names}}: the guest is shut down, its disk becomes an image, and it takes neither memory nor disk of its host until somebody unshelves it.' },
     forceOff: { title_one: 'Force this instance off?', title_other: 'Force {{count}} instances off?', what: '{{names}}: the guest is not asked, as if its power cord were pulled. What it has not written is lost.' },
     hardReboot: { title_one: 'Force this instance to restart?', title_other: 'Force {{count}} instances to restart?', what: '{{names}}: the guest is not asked. Data it has not written is lost.' },
     delete: { title_one: 'Delete this instance?', title_other: 'Delete {{count}} instances?', what: '{{names}}: the disk goes with it. Images made from it stay.' },
@@ -90,7 +94,7 @@ export const en = {
     title: 'Create image', submit: 'Create image', stopFirst: 'An image can be created only from a stopped instance. Shut it down first.', stopAndSubmit: 'Shut down and create image', waits: 'The image is created once the instance has stopped. Keep this dialog open.',
     begun: 'Image {{name}} is being made', watch: 'Show the image', hint: 'The disk of {{name}} becomes a Private image of this project.', hintOthers: 'The disk of {{name}} becomes a Private image of the instance’s own project, and counts in its quota.', refusedTitle: 'No image is made', anyway: 'Create image anyway', reason: 'Reason', reasonHint: 'Only if you know why. The image carries this reason in a property that everybody who gets the image reads.',
   },
-  instance: { facts: 'Details', images: 'Images made from it', noImages: 'None yet.', history: 'History', restarted_one: 'The guest has restarted itself once since it was switched on.', restarted_other: 'The guest has restarted itself {{count}} times since it was switched on.', restartedWhy: 'It does not come up, and begins anew. Often it has too little memory, or nothing to boot: look at its screen and its console log.', gone: 'Instance {{name}} was deleted', address: 'Address inside', held: 'It is paused. The guest stands still in memory, and goes on where it was once somebody resumes it.' },
+  instance: { facts: 'Details', images: 'Images made from it', noImages: 'None yet.', history: 'History', restarted_one: 'The guest has restarted itself once since it was switched on.', restarted_other: 'The guest has restarted itself {{count}} times since it was switched on.', restartedWhy: 'It does not come up, and begins anew. Often it has too little memory, or nothing to boot: look at its screen and its console log.', gone: 'Instance {{name}} was deleted', suspended: 'It is suspended. The guest’s memory is saved, and it goes on where it was once somebody resumes it.', rescued: 'It runs a rescue system. Its own disk is the second one.', shelved: 'It is shelved. Its disk is in an image; unshelved, it starts from it.', address: 'Address inside', held: 'It is paused. The guest stands still in memory, and goes on where it was once somebody resumes it.' },
   connect: {
     title: 'Connect', line: 'Command that signs in', key: 'The private half of the key pair {{name}} signs in: put the path of its file behind -i.', noKey: 'It was launched without a key pair: only a password or a key that its image holds signs in.',
     noUser: 'Its image does not say who signs in: put the user in place of USER. The image’s property os_admin_user names that user.', through: 'The port is open on the host itself. From elsewhere, the way leads through {{host}}, where you need an account.', booting: 'A refused connection means that the guest has not started its SSH server yet: the console log tells.',
@@ -223,7 +227,7 @@ export const en = {
   finding: findings,
   ...project,
   admin,
-  history: { create: 'Launch', start: 'Start', stop: 'Instance shutdown', forceOff: 'Force off', reboot: 'Reboot', pause: 'Pause', unpause: 'Resume', resize: 'Resize', confirmResize: 'Confirm resize', revertResize: 'Revert resize', rebuild: 'Rebuild', createImage: 'Create image', delete: 'Delete' },
+  history: { create: 'Launch', start: 'Start', stop: 'Instance shutdown', forceOff: 'Force off', reboot: 'Reboot', pause: 'Pause', unpause: 'Resume', suspend: 'Suspend', resume: 'Resume', rescue: 'Rescue', unrescue: 'End rescue', shelve: 'Shelve', unshelve: 'Unshelve', resize: 'Resize', confirmResize: 'Confirm resize', revertResize: 'Revert resize', rebuild: 'Rebuild', createImage: 'Create image', delete: 'Delete' },
 }
 
 export type Messages = typeof en

@@ -40,6 +40,7 @@ export const ja: Messages = {
   status: {
     running: '稼働中', paused: '一時停止', stopped: '停止', crashed: '異常停止', error: 'エラー', building: '作成中', starting: '起動中', shuttingDown: 'シャットダウン中', rebooting: '再起動中', deleting: '削除中',
     imaging: 'イメージ作成中', ready: '利用可能', queued: 'ファイル待ち', saving: '作成中', uploading: 'アップロード中', importing: 'インポート中', deactivated: '無効', notMade: '作成失敗',
+    suspending: 'サスペンド処理中', suspended: 'サスペンド', rescuing: 'レスキュー起動中', rescued: 'レスキュー', unrescuing: 'レスキュー終了中', shelving: 'シェルブ処理中', shelved: 'シェルブ済み', unshelving: '復帰中',
     pausing: '一時停止処理中', resuming: '再開中', noRoom: '一時停止: 容量不足', resizing: 'フレーバー変更中', unconfirmed: '変更の確認待ち', confirming: '変更を確定中', reverting: '変更を取り消し中', rebuilding: '再構築中',
   },
   reason: {
@@ -51,12 +52,15 @@ export const ja: Messages = {
     notInCloud: 'このクラウドの Compute サービスにはない操作です。応答しないゲストは、インスタンスのシャットダウンがしばらくすると終了させます。', inKeystone: 'このクラウドのユーザーとプロジェクトは Keystone で管理されています。',
     noImageChosen: '先にイメージを選択してください。', noFlavorChosen: '先にフレーバーを選択してください。', isNotPublic: 'Public イメージではありません。',
     adminOnly: '管理者だけが行えます。', everyStore: '書き込めるすべてのストアに、すでにあります。',
+    suspended: 'サスペンドしています。再開すると続きから動きます。', rescued: '先にレスキューを終了してください。', shelved: 'シェルブされています。シェルブを解除すると戻ります。', waitsForNothing: '待っている操作はありません。',
     held: '一時停止しています。再開すると続きから動きます。', notPaused: '一時停止していません。', unconfirmed: '先にフレーバーの変更を確定するか、取り消してください。', notResized: 'フレーバーは変更されていません。', ofVolume: 'ディスクはクラウドのボリュームです。',
     lastStore: 'このイメージがある最後のストアです。代わりにイメージを削除してください。', storeGone: 'この環境にはもうないストアです。',
   },
   instances: {
     search: '名前で検索', launch: 'インスタンスの作成', more: 'その他の操作',
-    action: { start: '起動', stop: 'インスタンスのシャットダウン', reboot: '再起動', forceOff: '強制停止', hardReboot: '強制再起動', pause: '一時停止', unpause: '再開', resize: 'フレーバーの変更…', confirmResize: 'フレーバー変更の確定', revertResize: 'フレーバー変更の取り消し', rebuild: '再構築…', createImage: 'イメージの作成', rename: '名前の変更', launchLike: '同じ構成で作成', delete: '削除' },
+    action: { start: '起動', stop: 'インスタンスのシャットダウン', reboot: '再起動', forceOff: '強制停止', hardReboot: '強制再起動', pause: '一時停止', unpause: '再開', suspend: 'サスペンド', resume: '再開', rescue: 'レスキュー', unrescue: 'レスキューの終了', shelve: 'シェルブ', unshelve: 'シェルブの解除', resize: 'フレーバーの変更…', confirmResize: 'フレーバー変更の確定', revertResize: 'フレーバー変更の取り消し', rebuild: '再構築…', createImage: 'イメージの作成', rename: '名前の変更', launchLike: '同じ構成で作成', delete: '削除' },
+    rescue: { title_one: 'このインスタンスをレスキューシステムで起動しますか?', title_other: '{{count}} 個のインスタンスをレスキューシステムで起動しますか?', what: '{{names}}: ゲストをシャットダウンし、元のディスクを 2 台目にして、イメージの新しいシステムを起動します。レスキューを終了すると元に戻ります。' },
+    shelve: { title_one: 'このインスタンスをシェルブしますか?', title_other: '{{count}} 個のインスタンスをシェルブしますか?', what: '{{names}}: ゲストをシャットダウンし、ディスクをイメージにします。シェルブを解除するまで、ホストのメモリもディスクも使いません。' },
     forceOff: { title_one: 'このインスタンスを強制停止しますか？', title_other: '{{count}} 台のインスタンスを強制停止しますか？', what: '{{names}}: 電源を抜くのと同じです。書き込まれていない内容は失われます。' },
     hardReboot: { title_one: 'このインスタンスを強制再起動しますか？', title_other: '{{count}} 台のインスタンスを強制再起動しますか？', what: '{{names}}: ゲストに知らせずに再起動します。書き込まれていない内容は失われます。' },
     delete: { title_one: 'このインスタンスを削除しますか？', title_other: '{{count}} 台のインスタンスを削除しますか？', what: '{{names}}: ディスクも削除されます。作成済みのイメージは残ります。' },
@@ -78,7 +82,7 @@ export const ja: Messages = {
     title: 'イメージの作成', submit: 'イメージの作成', stopFirst: 'イメージは停止したインスタンスからのみ作成できます。先にシャットダウンしてください。', stopAndSubmit: 'シャットダウンしてイメージを作成', waits: 'インスタンスが停止したらイメージを作成します。このダイアログを閉じないでください。', begun: 'イメージ {{name}} を作成しています',
     watch: 'イメージを表示', hint: '{{name}} のディスクが、このプロジェクトの Private イメージになります。', hintOthers: '{{name}} のディスクが、インスタンスの属するプロジェクトの Private イメージになり、そのプロジェクトのクォータに数えられます。', refusedTitle: 'イメージは作成されませんでした', anyway: 'それでもイメージを作成', reason: '理由', reasonHint: '理由がはっきりしている場合だけにしてください。この理由はイメージのプロパティに残り、イメージを受け取る全員が読めます。',
   },
-  instance: { facts: '基本情報', images: 'このインスタンスから作ったイメージ', noImages: 'まだありません。', history: '履歴', restarted_one: 'ゲストは起動してから 1 回、自ら再起動しました。', restarted_other: 'ゲストは起動してから {{count}} 回、自ら再起動しました。', restartedWhy: '起動を終えられず、最初からやり直しています。メモリが足りないか、起動するものがない場合が多くあります。画面とコンソールログを確認してください。', gone: 'インスタンス {{name}} は削除されました', address: '内部アドレス', held: '一時停止しています。ゲストはメモリ上で止まっていて、再開すると止まったところから続きます。' },
+  instance: { facts: '基本情報', images: 'このインスタンスから作ったイメージ', noImages: 'まだありません。', history: '履歴', restarted_one: 'ゲストは起動してから 1 回、自ら再起動しました。', restarted_other: 'ゲストは起動してから {{count}} 回、自ら再起動しました。', restartedWhy: '起動を終えられず、最初からやり直しています。メモリが足りないか、起動するものがない場合が多くあります。画面とコンソールログを確認してください。', gone: 'インスタンス {{name}} は削除されました', suspended: 'サスペンドしています。ゲストのメモリは保存されていて、再開すると止まったところから続きます。', rescued: 'レスキューシステムで動いています。元のディスクは 2 台目です。', shelved: 'シェルブされています。ディスクはイメージにあり、解除するとそこから起動します。', address: '内部アドレス', held: '一時停止しています。ゲストはメモリ上で止まっていて、再開すると止まったところから続きます。' },
   connect: {
     title: '接続', line: '接続するコマンド', key: 'キーペア {{name}} の秘密鍵で接続します。-i の後に鍵ファイルのパスを指定してください。', noKey: 'キーペアなしで作成されたインスタンスです。イメージに入っているパスワードか鍵でのみ接続できます。',
     noUser: '接続するユーザーがイメージに書かれていません。USER をユーザー名に置き換えてください。イメージのプロパティ os_admin_user で指定できます。', through: 'ポートはホスト上でのみ開いています。外からは {{host}} を経由し、そこにアカウントが必要です。', booting: '接続が拒否されたら、ゲストの SSH サーバーがまだ起動していません。コンソールログを確認してください。',
@@ -205,5 +209,5 @@ export const ja: Messages = {
   finding: findings,
   ...project,
   admin,
-  history: { create: '作成', start: '起動', stop: 'インスタンスのシャットダウン', forceOff: '強制停止', reboot: '再起動', pause: '一時停止', unpause: '再開', resize: 'フレーバーの変更', confirmResize: 'フレーバー変更の確定', revertResize: 'フレーバー変更の取り消し', rebuild: '再構築', createImage: 'イメージの作成', delete: '削除' },
+  history: { create: '作成', start: '起動', stop: 'インスタンスのシャットダウン', forceOff: '強制停止', reboot: '再起動', pause: '一時停止', unpause: '再開', suspend: 'サスペンド', resume: '再開', rescue: 'レスキュー', unrescue: 'レスキューの終了', shelve: 'シェルブ', unshelve: 'シェルブの解除', resize: 'フレーバーの変更', confirmResize: 'フレーバー変更の確定', revertResize: 'フレーバー変更の取り消し', rebuild: '再構築', createImage: 'イメージの作成', delete: '削除' },
 }

@@ -40,6 +40,7 @@ export const ko: Messages = {
   status: {
     running: '실행 중', paused: '일시 정지됨', stopped: '중지됨', crashed: '비정상 종료됨', error: '오류', building: '생성 중', starting: '시작 중', shuttingDown: '종료 중', rebooting: '재부팅 중', deleting: '삭제 중',
     imaging: 'Image 생성 중', ready: '사용 가능', queued: '파일 대기 중', saving: '생성 중', uploading: '업로드 중', importing: '가져오는 중', deactivated: '비활성', notMade: '생성 실패',
+    suspending: '절전 중', suspended: '절전', rescuing: '복구 시스템 시작 중', rescued: '복구 모드', unrescuing: '복구 종료 중', shelving: '보관 중', shelved: '보관됨', unshelving: '복귀 중',
     pausing: '일시 정지 중', resuming: '재개 중', noRoom: '일시 정지됨: 공간 부족', resizing: 'Flavor 변경 중', unconfirmed: '변경 확인 대기', confirming: '변경 확정 중', reverting: '변경 되돌리는 중', rebuilding: '재구축 중',
   },
   reason: {
@@ -51,12 +52,15 @@ export const ko: Messages = {
     notInCloud: '이 클라우드의 Compute 서비스에는 없는 작업입니다. 게스트가 응답하지 않으면 인스턴스 종료가 잠시 뒤 강제로 끝냅니다.', inKeystone: '이 클라우드의 사용자와 프로젝트는 Keystone에서 관리합니다.',
     noImageChosen: '먼저 Image를 선택하세요.', noFlavorChosen: '먼저 Flavor를 선택하세요.', isNotPublic: 'Public Image가 아닙니다.',
     adminOnly: '관리자만 할 수 있습니다.', everyStore: '새 데이터를 받는 모든 스토어에 이미 있습니다.',
+    suspended: '절전 상태입니다. 재개하면 계속됩니다.', rescued: '먼저 복구를 끝내세요.', shelved: '보관되었습니다. 보관을 해제하면 돌아옵니다.', waitsForNothing: '기다리는 작업이 없습니다.',
     held: '일시 정지되었습니다. 재개하면 계속됩니다.', notPaused: '일시 정지된 상태가 아닙니다.', unconfirmed: '먼저 Flavor 변경을 확정하거나 되돌리세요.', notResized: 'Flavor를 변경하지 않았습니다.', ofVolume: '디스크가 클라우드의 볼륨입니다.',
     lastStore: '이 Image가 있는 마지막 스토어입니다. 대신 Image를 삭제하세요.', storeGone: '이 환경에 더는 없는 스토어입니다.',
   },
   instances: {
     search: '이름으로 검색', launch: '인스턴스 생성', more: '추가 기능',
-    action: { start: '시작', stop: '인스턴스 종료(Shutdown)', reboot: '재부팅', forceOff: '강제 종료', hardReboot: '강제 재시작', pause: '일시 정지', unpause: '재개', resize: 'Flavor 변경…', confirmResize: 'Flavor 변경 확정', revertResize: 'Flavor 변경 되돌리기', rebuild: '재구축…', createImage: 'Image 생성', rename: '이름 변경', launchLike: '같은 구성으로 더 생성', delete: '삭제' },
+    action: { start: '시작', stop: '인스턴스 종료(Shutdown)', reboot: '재부팅', forceOff: '강제 종료', hardReboot: '강제 재시작', pause: '일시 정지', unpause: '재개', suspend: '절전', resume: '재개', rescue: '복구', unrescue: '복구 종료', shelve: '보관', unshelve: '보관 해제', resize: 'Flavor 변경…', confirmResize: 'Flavor 변경 확정', revertResize: 'Flavor 변경 되돌리기', rebuild: '재구축…', createImage: 'Image 생성', rename: '이름 변경', launchLike: '같은 구성으로 더 생성', delete: '삭제' },
+    rescue: { title_one: '이 인스턴스를 복구 시스템으로 시작할까요?', title_other: '인스턴스 {{count}}개를 복구 시스템으로 시작할까요?', what: '{{names}}: 게스트를 종료하고, 원래 디스크를 두 번째로 두고 Image의 새 시스템을 시작합니다. 복구를 끝내면 원래대로 돌아갑니다.' },
+    shelve: { title_one: '이 인스턴스를 보관할까요?', title_other: '인스턴스 {{count}}개를 보관할까요?', what: '{{names}}: 게스트를 종료하고 디스크를 Image로 만듭니다. 보관을 해제할 때까지 호스트의 메모리와 디스크를 쓰지 않습니다.' },
     forceOff: { title_one: '이 인스턴스를 강제로 종료하시겠습니까?', title_other: '인스턴스 {{count}}개를 강제로 종료하시겠습니까?', what: '{{names}}: 전원을 뽑는 것과 같습니다. 저장되지 않은 내용은 사라집니다.' },
     hardReboot: { title_one: '이 인스턴스를 강제로 재시작하시겠습니까?', title_other: '인스턴스 {{count}}개를 강제로 재시작하시겠습니까?', what: '{{names}}: 게스트에 알리지 않고 재시작합니다. 저장되지 않은 내용은 사라집니다.' },
     delete: { title_one: '이 인스턴스를 삭제하시겠습니까?', title_other: '인스턴스 {{count}}개를 삭제하시겠습니까?', what: '{{names}}: 디스크도 함께 삭제됩니다. 이 인스턴스로 만든 Image는 남습니다.' },
@@ -78,7 +82,7 @@ export const ko: Messages = {
     title: 'Image 생성', submit: 'Image 생성', stopFirst: '중지된 인스턴스에서만 Image를 만들 수 있습니다. 먼저 종료하세요.', stopAndSubmit: '종료하고 Image 생성', waits: '인스턴스가 중지되면 Image를 생성합니다. 이 창을 닫지 마세요.', begun: 'Image를 만들고 있습니다: {{name}}',
     watch: 'Image 보기', hint: '{{name}}의 디스크가 이 프로젝트의 Private Image가 됩니다.', hintOthers: '{{name}}의 디스크가 인스턴스가 속한 프로젝트의 Private Image가 되고, 그 프로젝트의 할당량에서 차감됩니다.', refusedTitle: 'Image를 만들지 않았습니다', anyway: '그래도 Image 생성', reason: '사유', reasonHint: '이유가 분명할 때만 사용하세요. 이 사유는 Image의 속성으로 남아, Image를 받는 모두가 읽을 수 있습니다.',
   },
-  instance: { facts: '기본 정보', images: '이 인스턴스로 만든 Image', noImages: '아직 없습니다.', history: '작업 기록', restarted_one: '게스트가 켜진 뒤 스스로 1번 다시 시작했습니다.', restarted_other: '게스트가 켜진 뒤 스스로 {{count}}번 다시 시작했습니다.', restartedWhy: '부팅을 마치지 못하고 처음부터 다시 시작하고 있습니다. 메모리가 부족하거나 부팅할 것이 없는 경우가 많습니다. 화면과 콘솔 로그를 확인하세요.', gone: '인스턴스 {{name}}: 삭제됨', address: '내부 주소', held: '일시 정지되었습니다. 게스트는 메모리에 멈춰 있으며, 재개하면 멈춘 곳에서 계속됩니다.' },
+  instance: { facts: '기본 정보', images: '이 인스턴스로 만든 Image', noImages: '아직 없습니다.', history: '작업 기록', restarted_one: '게스트가 켜진 뒤 스스로 1번 다시 시작했습니다.', restarted_other: '게스트가 켜진 뒤 스스로 {{count}}번 다시 시작했습니다.', restartedWhy: '부팅을 마치지 못하고 처음부터 다시 시작하고 있습니다. 메모리가 부족하거나 부팅할 것이 없는 경우가 많습니다. 화면과 콘솔 로그를 확인하세요.', gone: '인스턴스 {{name}}: 삭제됨', suspended: '절전 상태입니다. 게스트의 메모리가 저장되어 있으며, 재개하면 멈춘 곳에서 계속됩니다.', rescued: '복구 시스템으로 실행 중입니다. 원래 디스크는 두 번째입니다.', shelved: '보관되었습니다. 디스크는 Image에 있으며, 보관을 해제하면 거기서 시작합니다.', address: '내부 주소', held: '일시 정지되었습니다. 게스트는 메모리에 멈춰 있으며, 재개하면 멈춘 곳에서 계속됩니다.' },
   connect: {
     title: '접속', line: '접속 명령', key: '키페어 {{name}}의 개인 키로 접속합니다. -i 뒤에 키 파일의 경로를 적으세요.', noKey: '키페어 없이 만든 인스턴스입니다. Image에 들어 있는 비밀번호나 키로만 접속할 수 있습니다.',
     noUser: '접속할 사용자가 Image에 나와 있지 않습니다. USER 자리에 사용자 이름을 적으세요. Image의 속성 os_admin_user에 지정할 수 있습니다.', through: '포트는 호스트 안에서만 열려 있습니다. 밖에서는 {{host}}를 거쳐 접속하며, 그곳의 계정이 필요합니다.', booting: '연결이 거부되면 게스트의 SSH 서버가 아직 시작되지 않은 것입니다. 콘솔 로그를 확인하세요.',
@@ -205,5 +209,5 @@ export const ko: Messages = {
   finding: findings,
   ...project,
   admin,
-  history: { create: '생성', start: '시작', stop: '인스턴스 종료(Shutdown)', forceOff: '강제 종료', reboot: '재부팅', pause: '일시 정지', unpause: '재개', resize: 'Flavor 변경', confirmResize: 'Flavor 변경 확정', revertResize: 'Flavor 변경 되돌리기', rebuild: '재구축', createImage: 'Image 생성', delete: '삭제' },
+  history: { create: '생성', start: '시작', stop: '인스턴스 종료(Shutdown)', forceOff: '강제 종료', reboot: '재부팅', pause: '일시 정지', unpause: '재개', suspend: '절전', resume: '재개', rescue: '복구', unrescue: '복구 종료', shelve: '보관', unshelve: '보관 해제', resize: 'Flavor 변경', confirmResize: 'Flavor 변경 확정', revertResize: 'Flavor 변경 되돌리기', rebuild: '재구축', createImage: 'Image 생성', delete: '삭제' },
 }

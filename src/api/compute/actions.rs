@@ -35,13 +35,6 @@ use crate::{
 /// The actions that Nova has and Effigy does not offer: the action, since when and until when Nova has it, and why not
 /// here.
 const NOT_OFFERED: &[(&str, u16, u16, &str)] = &[
-    ("suspend", 1, 96, "Instances are not suspended; stop it instead."),
-    ("resume", 1, 96, "Instances are not suspended."),
-    ("rescue", 1, 96, "There is no rescue; launch another instance of the same image."),
-    ("unrescue", 1, 96, "There is no rescue."),
-    ("shelve", 1, 96, "Instances are not shelved; make an image of it and delete it."),
-    ("shelveOffload", 1, 96, "Instances are not shelved."),
-    ("unshelve", 1, 96, "Instances are not shelved."),
     ("restore", 1, 96, "A deleted instance is gone at once."),
     ("changePassword", 1, 96, "Passwords inside a guest are its own; sign in with a key pair."),
     ("migrate", 1, 96, "There is one host."),
@@ -84,6 +77,7 @@ pub(super) async fn act(
             target.create_image(&word, argument).await
         }
         "rebuild" => target.rebuild(argument).await,
+        "rescue" => target.rescue(argument).await,
         "confirmResize" => target.confirm_resize(&argument).await,
         "os-getConsoleOutput" => target.console_output(argument).await,
         "os-getVNCConsole" if version.0 <= 5 => target.console(argument, "vnc").await,
@@ -157,6 +151,15 @@ impl Target<'_> {
             "reboot" => instances.reboot(caller, id, reboot_kind(argument)?).await?,
             "pause" => instances.pause(caller, id).await?,
             "unpause" => instances.unpause(caller, id).await?,
+            "suspend" => instances.suspend(caller, id).await?,
+            "resume" => instances.resume(caller, id).await?,
+            "unrescue" => instances.unrescue(caller, id).await?,
+            "shelve" => instances.shelve(caller, id).await?,
+            "unshelve" => {
+                remakes::unshelve(argument, self.version)?;
+                instances.unshelve(caller, id).await?;
+            }
+            "shelveOffload" => return Err(self.not_to_offload().await?),
             "resize" => instances.resize(caller, id, &remakes::resize(argument)?).await?,
             "revertResize" => {
                 remakes::nothing(&argument, word)?;
@@ -216,6 +219,22 @@ impl Target<'_> {
         }
         let location = format!("{}/compute/v2.1/servers/{}", self.url, self.id);
         Ok((StatusCode::ACCEPTED, [(header::LOCATION, location)], Json(json!({ "server": server }))).into_response())
+    }
+
+    /// The answer has a password, as Nova's has, that reaches no guest: the rescue system has the instance's key pair.
+    async fn rescue(&self, argument: Value) -> Answer<Response> {
+        let (image, password) = remakes::rescue(argument)?;
+        self.rooms.instances.rescue(self.caller, self.id, image).await?;
+        Ok(Json(json!({ "adminPass": password })).into_response())
+    }
+
+    /// A shelved instance has left its host already.
+    async fn not_to_offload(&self) -> Result<Error> {
+        let instance = self.rooms.instances.show(self.caller, self.id).await?;
+        let (id, status) = (self.id, instance.status);
+        Ok(Error::Conflict(format!(
+            "Cannot 'shelveOffload' instance {id} while it is in state {status}: a shelved instance leaves its host at once."
+        )))
     }
 
     async fn confirm_resize(&self, argument: &Value) -> Answer<Response> {

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::{body::Fields, launch, microversion::Microversion, servers};
+use super::{body::Fields, hosts, launch, microversion::Microversion, servers};
 use crate::{
     error::{Error, Result},
+    ids::ImageId,
     instances::Rebuild,
 };
 
@@ -52,6 +53,43 @@ pub(super) fn resize(argument: Value) -> Result<String> {
     fields.text("OS-DCF:diskConfig", 16)?;
     fields.done()?;
     Ok(flavor)
+}
+
+/// The image of a rescue, if one is named; and the administrator's password, given or made.
+pub(super) fn rescue(argument: Value) -> Result<(Option<ImageId>, String)> {
+    if argument.is_null() {
+        return Ok((None, launch::password()));
+    }
+    let mut fields = Fields::of(argument, "rescue")?;
+    let image = fields.text("rescue_image_ref", 1024)?.map(|image| launch::image_ref(&image)).transpose()?;
+    let password = fields.text("adminPass", 255)?.unwrap_or_else(launch::password);
+    fields.done()?;
+    Ok((image, password))
+}
+
+/// The place that a shelved server is to come back to: there is one.
+pub(super) fn unshelve(argument: Value, version: Microversion) -> Result<()> {
+    if argument.is_null() || !version.since(77) {
+        return Ok(());
+    }
+    let mut fields = Fields::of(argument, "unshelve")?;
+    let zone = match version.since(91) && fields.has_null("availability_zone") {
+        true => {
+            fields.take_with_null("availability_zone");
+            None
+        }
+        false => fields.text("availability_zone", 255)?,
+    };
+    if let Some(zone) = zone.filter(|zone| zone != hosts::ZONE) {
+        return Err(Error::Invalid(format!(
+            "The requested availability zone {zone} is not available: there is {}.",
+            hosts::ZONE
+        )));
+    }
+    if version.since(91) && fields.take("host").is_some() {
+        return Err(Error::Invalid("A server cannot be unshelved to a named host: there is one host.".into()));
+    }
+    fields.done()
 }
 
 /// An action that takes nothing: Nova's clients send `null`.

@@ -212,18 +212,21 @@ pub(super) fn vm_state(status: Status) -> &'static str {
         Status::Active | Status::Reboot | Status::Rebuild | Status::Resize => "active",
         Status::VerifyResize => "resized",
         Status::Paused => "paused",
+        Status::Suspended => "suspended",
+        Status::Rescue => "rescued",
+        Status::ShelvedOffloaded => "shelved_offloaded",
         Status::Shutoff => "stopped",
         Status::Error => "error",
         Status::Deleted => "deleted",
     }
 }
 
-/// Nova: `nova/compute/power_state.py`: 0 none, 1 running, 3 paused, 4 shut down.
+/// Nova: `nova/compute/power_state.py`: 0 none, 1 running, 3 paused, 4 shut down, as it is where a memory was saved.
 pub(super) fn power_state(instance: &Instance) -> u8 {
     match instance.status {
         Status::Paused => 3,
         _ if instance.runs => 1,
-        Status::Shutoff | Status::VerifyResize => 4,
+        Status::Shutoff | Status::VerifyResize | Status::Suspended => 4,
         _ => 0,
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Image, Images, Status, Visibility, publish, record};
+use super::super::{CHANGE_ATTEMPTS, Image, Images, Status, Visibility, changed_by_others, publish, record};
 use crate::{
     config::SharingScope,
     db::now_ms,
@@ -13,6 +13,7 @@ use crate::{
     identity::{Caller, audit::Event, image_policy},
     ids::{ImageId, InstanceId, ProjectId},
     model::{
+        Step,
         event::Outcome,
         fill::{FillKind, NewFill, Target},
         image_list::{Condition, ListImages, TextColumn},
@@ -110,6 +111,36 @@ impl Images {
             self.record_rotation(caller, owner, old, deleted.is_ok()).await?;
         }
         Ok(())
+    }
+
+    /// Deletes the image of a shelved instance that has come back or is gone. One that its owner keeps (it is protected, or
+    /// somebody else sees it) stays, and so does one that is gone already.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database is out of reach.
+    pub async fn end_shelved(&self, id: ImageId, instance: InstanceId) -> Result<()> {
+        let of = instance.to_string();
+        for _ in 0..CHANGE_ATTEMPTS {
+            let Some((image, _)) = self.0.db.image(id, None).await? else { return Ok(()) };
+            let is_its = image.properties.read()?.get("instance_uuid").is_some_and(|found| *found == of);
+            let is_private = matches!(image.visibility, Visibility::Private | Visibility::Shared);
+            if image.protected || !is_its || !is_private || image.status == Status::Deleted {
+                return Ok(());
+            }
+            if self.0.db.delete_image(id, image.revision).await? == Step::Done {
+                let event = Event {
+                    request_id: format!("req-{}", uuid::Uuid::new_v4()),
+                    project_id: Some(image.owner.to_string()),
+                    action: "image.delete".into(),
+                    target_id: Some(id.to_string()),
+                    outcome: Outcome::Success,
+                    status: 204,
+                    ..Event::default()
+                };
+                return self.0.identity.record(event).await;
+            }
+        }
+        Err(changed_by_others(id))
     }
 
     async fn record_rotation(&self, caller: &Caller, owner: ProjectId, image: ImageId, is_done: bool) -> Result<()> {

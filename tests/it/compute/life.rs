@@ -134,7 +134,7 @@ async fn deleted_server_is_gone_and_its_history_stays() {
 async fn action_not_offered_says_why_and_unknown_action_is_refused() {
     let (_effigy, people, id) = running().await;
     let path = format!("/servers/{id}/action");
-    for action in ["suspend", "rescue", "shelve", "evacuate", "changePassword"] {
+    for action in ["restore", "migrate", "evacuate", "changePassword"] {
         let refused = post_at("2.1", &people.alice, &path, json!({action: {}})).await.expect(501);
         assert!(refused.string("/notImplemented/message").contains("not offered"), "{action}");
     }

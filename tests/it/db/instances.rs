@@ -114,6 +114,7 @@ async fn row_comes_back_as_written_and_its_state_changes_only_from_the_present_o
             launched_ms: Some(8),
             resized_from: None,
             terminated_ms: None,
+            ..InstanceState::new(Status::Active, None)
         };
         db.set_instance_state(row.id, &row.state, &new, History::GoesOn).await.expect(name);
         assert!(

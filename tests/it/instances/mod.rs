@@ -6,4 +6,5 @@ mod faults;
 mod hardware;
 mod life;
 mod remake;
+mod suspend;
 mod world;

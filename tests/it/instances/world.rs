@@ -18,9 +18,11 @@ use effigy::{
         users::{ListUsers, UserFields},
     },
     ids::{ImageId, InstanceId},
-    images::{self, Images},
+    images::{self, Condition, Images, ListImages, TextColumn},
     inspect::{Inspector, SigningKey},
-    instances::{Foundations, Instance, Instances, Launch, Nic, Status, flavors::Flavors, key_pairs::KeyPairs},
+    instances::{
+        ConsoleKind, Foundations, Instance, Instances, Launch, Nic, Status, flavors::Flavors, key_pairs::KeyPairs,
+    },
     jobs,
     queue::Queue,
     stores::Stores,
@@ -262,6 +264,49 @@ impl World {
                 assert!(Instant::now() < until, "{caller}: '{words}' is not in: {text}");
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
+        }
+    }
+
+    /// Waits until the guest has written so many more of these to its serial port than `before`.
+    pub async fn console_says_again(&self, id: InstanceId, words: &str, before: usize) -> String {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let text = self.instances.console_output(&self.alice, id, None).await.unwrap();
+            if text.matches(words).count() > before {
+                return text;
+            }
+            assert!(Instant::now() < until, "'{words}' is not {} times in: {text}", before + 1);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Presses a key of a guest, and waits until it has answered with `sign` once more; all that it has said.
+    pub async fn types(&self, id: InstanceId, key: u8, sign: &str) -> String {
+        use tokio::io::AsyncWriteExt as _;
+        let text = self.instances.console_output(&self.alice, id, None).await.unwrap();
+        let token = self.instances.remote_console(&self.alice, id, ConsoleKind::Serial).await.unwrap();
+        let ticket = self.instances.console_of(&token.token).unwrap();
+        let mut console = self.instances.open_console(&self.alice, &ticket).await.unwrap();
+        console.write_all(&[key]).await.unwrap();
+        self.console_says_again(id, sign, text.matches(sign).count()).await
+    }
+
+    /// The image of this name, if there is one.
+    pub async fn image_named(&self, name: &str) -> Option<images::Image> {
+        let wanted = ListImages {
+            conditions: vec![Condition::TextIn(TextColumn::Name, vec![name.to_owned()])],
+            limit: 1,
+            ..ListImages::default()
+        };
+        self.images.list(&self.alice, wanted).await.unwrap().images.pop()
+    }
+
+    /// Waits until an image is gone.
+    pub async fn image_is_gone(&self, name: &str) {
+        let until = Instant::now() + PATIENCE;
+        while self.image_named(name).await.is_some() {
+            assert!(Instant::now() < until, "image {name} is still there");
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 

@@ -122,7 +122,7 @@ function ImagesMade({ id }: { id: string }) {
   )
 }
 
-const DONE = ['create', 'start', 'stop', 'forceOff', 'reboot', 'pause', 'unpause', 'resize', 'confirmResize', 'revertResize', 'rebuild', 'createImage', 'delete'] as const
+const DONE = ['create', 'start', 'stop', 'forceOff', 'reboot', 'pause', 'unpause', 'suspend', 'resume', 'rescue', 'unrescue', 'shelve', 'unshelve', 'resize', 'confirmResize', 'revertResize', 'rebuild', 'createImage', 'delete'] as const
 const isKnown = (action: string): action is (typeof DONE)[number] => (DONE as readonly string[]).includes(action)
 
 function History({ id }: { id: string }) {

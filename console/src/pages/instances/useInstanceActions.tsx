@@ -3,7 +3,7 @@ import { App } from 'antd'
 import { lazy, Suspense, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
-import { confirmResize, deleteInstance, forceOffInstance, type Instance, pauseInstance, rebootInstance, revertResize, startInstance, stopInstance, unpauseInstance } from '../../api/instances'
+import { confirmResize, deleteInstance, forceOffInstance, type Instance, isShelved, pauseInstance, rebootInstance, rescueInstance, resumeInstance, revertResize, shelveInstance, startInstance, stopInstance, suspendInstance, unpauseInstance, unrescueInstance, unshelveInstance } from '../../api/instances'
 import type { Action } from '../../components/ActionsMenu'
 import { useFail } from '../../components/useFail'
 import { useSession } from '../../components/useSession'
@@ -37,12 +37,12 @@ export function useInstanceActions(selected: Instance[], onDeleted?: () => void)
     })
     await queries.invalidateQueries({ queryKey: ['instances'] })
   }
-  const confirm = (key: 'delete' | 'forceOff' | 'hardReboot', instances: Instance[], act: () => Promise<unknown>) =>
+  const confirm = (key: 'delete' | 'forceOff' | 'hardReboot' | 'rescue' | 'shelve', instances: Instance[], act: () => Promise<unknown>) =>
     modal.confirm({
       title: t(`instances.${key}.title`, { count: instances.length }),
       content: <>{t(`instances.${key}.what`, { names: instances.map(({ name }) => visible(name)).join(', ') })}</>,
       okText: t(`instances.action.${key}`),
-      okButtonProps: { danger: true },
+      okButtonProps: { danger: key !== 'rescue' && key !== 'shelve' },
       onOk: act,
     })
 
@@ -63,6 +63,12 @@ export function useInstanceActions(selected: Instance[], onDeleted?: () => void)
     action('pause', (title, able) => void each(title, able, pauseInstance), { apart: true }),
     // Few instances ever wait for these: they are offered where one does.
     ...(hasOne('PAUSED') ? [action('unpause', (title, able) => void each(title, able, unpauseInstance))] : []),
+    action('suspend', (title, able) => void each(title, able, suspendInstance)),
+    ...(hasOne('SUSPENDED') ? [action('resume', (title, able) => void each(title, able, resumeInstance))] : []),
+    action('shelve', (title, able) => confirm('shelve', able, () => each(title, able, shelveInstance))),
+    ...(selected.some(isShelved) ? [action('unshelve', (title, able) => void each(title, able, unshelveInstance))] : []),
+    action('rescue', (title, able) => confirm('rescue', able, () => each(title, able, rescueInstance))),
+    ...(hasOne('RESCUE') ? [action('unrescue', (title, able) => void each(title, able, unrescueInstance))] : []),
     action('resize', () => setDialog('resize')),
     ...(hasOne('VERIFY_RESIZE') ? [action('confirmResize', (title, able) => void each(title, able, confirmResize))] : []),
     ...(hasOne('VERIFY_RESIZE') || hasOne('ERROR') ? [action('revertResize', (title, able) => void each(title, able, revertResize))] : []),
