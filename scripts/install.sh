@@ -108,7 +108,7 @@ for purpose in "$@"; do
         need g++ program g++
         ;;
     browser)
-        need chromium program chromium
+        need chromium-headless-shell program chromium-headless-shell
         need firefox-esr program firefox-esr
         # Korean and Japanese letters, for the console's other languages.
         need fonts-noto-cjk file '/usr/share/fonts/opentype/noto/NotoSansCJK*'

@@ -9,8 +9,7 @@ test('an administrator sees the images and instances of all projects in the list
   await service.image(token, { name: 'everywhere-of-web' })
   await service.image(await service.token('bob', 'correct horse battery staple', 'other'), { name: 'everywhere-of-other' })
   await service.stopped(token, 'everywhere-guest', image)
-  await signIn(page, service.url, 'admin', service.adminPassword())
-  await page.goto(`${service.url}/images?search=everywhere`)
+  await signIn(page, `${service.url}/images?search=everywhere`, 'admin', service.adminPassword())
   await expect(page.getByRole('tab', { name: /Private/ })).toHaveAttribute('aria-selected', 'true')
   await page.getByRole('tab', { name: 'All projects' }).click()
   await expect(row(page, 'everywhere-of-web')).toContainText('web')
@@ -55,8 +54,7 @@ test('an administrator sees the images and instances of all projects in the list
 
 test('the lists of all projects are nobody else’s', async ({ page, cloud }) => {
   const { service } = cloud
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/images?kind=all`)
+  await signIn(page, `${service.url}/images?kind=all`)
   await expect(page.getByRole('tab', { name: /Private/ })).toHaveAttribute('aria-selected', 'true')
   await expect(page.getByRole('tab', { name: 'All projects' })).toHaveCount(0)
   await page.goto(`${service.url}/instances?scope=all`)
@@ -120,8 +118,7 @@ test('an administrator sees when people last signed in, and opens a locked accou
   }
   for (let n = 0; n < 5; n++) await tries('not this one')
   expect((await tries(PASSWORD)).status).toBe(401)
-  await signIn(page, service.url, 'admin', service.adminPassword())
-  await page.goto(`${service.url}/users`)
+  await signIn(page, `${service.url}/users`, 'admin', service.adminPassword())
   const forgetful = page.getByRole('row', { name: /^forgetful/ })
   await expect(forgetful).toContainText('Locked for 1 address')
   await expect(page.getByRole('row', { name: /^admin/ }).locator('time')).toBeVisible()

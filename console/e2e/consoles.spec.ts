@@ -30,8 +30,7 @@ const bright = (page: Page) =>
 test('the screen shows what the guest draws, and takes keys', async ({ page, cloud }) => {
   const { service, image } = cloud
   const id = await service.instance(await service.alice(), 'screen-1', image)
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/instances/${id}`)
+  await signIn(page, `${service.url}/instances/${id}`)
   await page.getByRole('tab', { name: 'Screen' }).click()
   await expect(page.getByRole('status')).toHaveText('Connected', GUEST)
   await expect.poll(() => bright(page), GUEST).toBeGreaterThan(200)
@@ -60,8 +59,7 @@ test('the serial console carries both ways, and is gone with its instance', asyn
   const { service, image } = cloud
   const token = await service.alice()
   const id = await service.instance(token, 'serial-1', image)
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/instances/${id}`)
+  await signIn(page, `${service.url}/instances/${id}`)
   const [socket] = await Promise.all([page.waitForEvent('websocket'), page.getByRole('tab', { name: 'Serial console' }).click()])
   await expect(page.locator('.xterm-helper-textarea')).toBeFocused()
   for (const letter of 'yes') {

@@ -1,5 +1,5 @@
 // The edges of the usual: too large, too many, too far down the page, and the question before something harmful.
-import { additional, expect, LAPTOP, row, select, signIn, test as base, to, toProject } from './acts'
+import { additional, expect, LAPTOP, row, select, signIn, test as base, to } from './acts'
 import { type Furnished, Service } from './service'
 
 const MIB = 1 << 20
@@ -31,9 +31,7 @@ const test = base.extend<object, { edge: Furnished & { service: Service } }>({
 
 test('a file that the quota has no room for is refused before its first byte', async ({ page, edge }) => {
   const { service } = edge
-  await signIn(page, service.url)
-  await toProject(page, 'web')
-  await page.goto(`${service.url}/images?kind=private`)
+  await signIn(page, `${service.url}/images?kind=private`)
   await page.getByRole('button', { name: 'Upload image' }).click()
   const dialog = page.getByRole('dialog', { name: 'Upload image' })
   await dialog.locator('input[type=file]').setInputFiles({ name: 'large.raw', mimeType: 'application/octet-stream', buffer: Buffer.alloc(21 * MIB) })
@@ -43,9 +41,7 @@ test('a file that the quota has no room for is refused before its first byte', a
 
 test('a picker that shows a part says of how many', async ({ page, edge }) => {
   const { service } = edge
-  await signIn(page, service.url)
-  await toProject(page, 'web')
-  await page.goto(`${service.url}/launch`)
+  await signIn(page, `${service.url}/launch`)
   await page.getByRole('tab', { name: 'Private' }).click()
   await expect(page.getByText(/100 of 101/)).toBeVisible()
 })
@@ -53,9 +49,7 @@ test('a picker that shows a part says of how many', async ({ page, edge }) => {
 test('the button that shares stays in sight, however many projects are chosen', async ({ page, edge }) => {
   const { service } = edge
   await page.setViewportSize(LAPTOP)
-  await signIn(page, service.url)
-  await toProject(page, 'web')
-  await page.goto(`${service.url}/images?kind=private&search=small-7`)
+  await signIn(page, `${service.url}/images?kind=private&search=small-7`)
   await select(page, 'small-7')
   await page.getByRole('button', { name: 'Share with other projects' }).click()
   const dialog = page.getByRole('dialog', { name: 'Share image' })
@@ -66,9 +60,7 @@ test('the button that shares stays in sight, however many projects are chosen', 
 test('an image takes the same in a list as on its page', async ({ page, edge }) => {
   const { service } = edge
   await page.setViewportSize({ width: 1600, height: 860 })
-  await signIn(page, service.url)
-  await toProject(page, 'web')
-  await page.goto(`${service.url}/images?kind=private&search=small-42`)
+  await signIn(page, `${service.url}/images?kind=private&search=small-42`)
   await expect(row(page, 'small-42')).toContainText('Ready')
   const stored = (await row(page, 'small-42').getByRole('cell').allTextContents()).filter((text) => / (B|KiB)$/.test(text)).at(-1)
   await page.getByRole('link', { name: 'small-42', exact: true }).click()
@@ -80,9 +72,7 @@ test('a restart that loses what is not written asks first, and the navigation st
   const { service, image } = edge
   const token = await service.alice()
   const id = await service.instance(token, 'asked-first', image)
-  await signIn(page, service.url)
-  await toProject(page, 'web')
-  await page.goto(`${service.url}/instances/${id}`)
+  await signIn(page, `${service.url}/instances/${id}`)
   await additional(page, 'Force restart')
   const question = page.getByRole('dialog', { name: 'Force this instance to restart?' })
   await expect(question).toContainText('Data it has not written is lost.')

@@ -1,4 +1,4 @@
-import { additional, expect, LAPTOP, launch, row, select, signIn, slowly, test, to, toProject } from './acts'
+import { additional, expect, LAPTOP, launch, row, select, signInByForm, slowly, test, to, toProject } from './acts'
 
 // The guide in Firefox has a wide window and a fast line.
 test.use({ viewport: LAPTOP })
@@ -6,7 +6,7 @@ test.use({ viewport: LAPTOP })
 test('the whole guide by clicks, on a small laptop with a slow line', async ({ page, cloud }) => {
   test.setTimeout(300_000)
   await slowly(page)
-  await signIn(page, cloud.service.url)
+  await signInByForm(page, cloud.service.url)
 
   await test.step('an instance is launched from a Public image', async () => {
     await launch(page, 'server-1', 'micro', 'Public')

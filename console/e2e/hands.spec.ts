@@ -1,12 +1,11 @@
 // A person's hands: by keyboard, on narrow screens, with the wrong click and the way back.
 import type { Page } from '@playwright/test'
-import { additional, expect, findings, GUEST, row, select, settled, signIn, test, toProject } from './acts'
+import { additional, expect, findings, GUEST, row, select, settled, signIn, test } from './acts'
 
 const hasFocus = (page: Page, name: string | RegExp) => expect(page.getByRole('button', { name }).first()).toBeFocused()
 
 test('the focus returns to where a menu or a dialog was opened', async ({ page, cloud }) => {
-  await signIn(page, cloud.service.url)
-  await page.goto(`${cloud.service.url}/images?kind=private`)
+  await signIn(page, `${cloud.service.url}/images?kind=private`)
   await expect(page.getByRole('heading', { name: 'Images' })).toBeVisible()
   for (const name of ['More', 'Language', /^Account/]) {
     await page.getByRole('button', { name }).focus()
@@ -32,8 +31,7 @@ test('the focus returns to where a menu or a dialog was opened', async ({ page, 
 })
 
 test('a menu takes the focus however slow the machine', async ({ page, cloud }) => {
-  await signIn(page, cloud.service.url)
-  await page.goto(`${cloud.service.url}/images?kind=private`)
+  await signIn(page, `${cloud.service.url}/images?kind=private`)
   await settled(page)
   const chromium = await page.context().newCDPSession(page)
   await chromium.send('Emulation.setCPUThrottlingRate', { rate: 12 })
@@ -49,8 +47,7 @@ test('a menu takes the focus however slow the machine', async ({ page, cloud }) 
 test('a dialog that a menu opened gives the focus back to its button', async ({ page, cloud }) => {
   const { service } = cloud
   await service.image(await service.alice(), { name: 'edited' })
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/images?kind=private&search=edited`)
+  await signIn(page, `${service.url}/images?kind=private&search=edited`)
   await select(page, 'edited')
   await page.getByRole('button', { name: 'More' }).focus()
   await page.keyboard.press('Enter')
@@ -70,9 +67,7 @@ test('moving projects by keys keeps the place in the list', async ({ page, cloud
   const { service, image } = cloud
   const id = await service.microImage(await service.alice(), { name: 'handed' })
   expect(id).not.toBe(image)
-  await signIn(page, service.url)
-  await toProject(page, 'web')
-  await page.goto(`${service.url}/images?kind=private&search=handed`)
+  await signIn(page, `${service.url}/images?kind=private&search=handed`)
   await select(page, 'handed')
   await page.getByRole('button', { name: 'Share with other projects' }).click()
   const dialog = page.getByRole('dialog', { name: 'Share image' })
@@ -88,8 +83,7 @@ test('moving projects by keys keeps the place in the list', async ({ page, cloud
 test('a screen is left by the keys that it names', async ({ page, cloud }) => {
   const { service } = cloud
   const id = await service.instance(await service.alice(), 'watched', cloud.image)
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/instances/${id}`)
+  await signIn(page, `${service.url}/instances/${id}`)
   await page.getByRole('tab', { name: 'Screen' }).click()
   await expect(page.getByText('Ctrl+Alt+Shift leaves it.')).toBeVisible()
   await expect(page.locator('.screen[data-state=open]')).toBeVisible(GUEST)
@@ -116,16 +110,14 @@ test('nothing sticks out of a dialog of administration', async ({ page, cloud })
 })
 
 test('a list that is sorted by its address says so', async ({ page, cloud }) => {
-  await signIn(page, cloud.service.url)
-  await page.goto(`${cloud.service.url}/images?kind=private&sort=name:asc`)
+  await signIn(page, `${cloud.service.url}/images?kind=private&sort=name:asc`)
   await expect(page.getByRole('columnheader', { name: 'Name' })).toHaveAttribute('aria-sort', 'ascending')
 })
 
 test('a name cannot turn round what is beside it', async ({ page, cloud }) => {
   const { service } = cloud
   await service.image(await service.alice(), { name: 'live\u202egnp.exe' })
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/images?kind=private&search=live`)
+  await signIn(page, `${service.url}/images?kind=private&search=live`)
   await expect(page.locator('bdi', { hasText: 'live\ufffdgnp.exe' })).toBeVisible()
 })
 
@@ -134,8 +126,7 @@ test('notices keep the colours of the console', async ({ page, cloud }) => {
   const token = await service.alice()
   await service.instance(token, 'notice', cloud.image)
   await page.emulateMedia({ colorScheme: 'light' })
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/instances?search=notice`)
+  await signIn(page, `${service.url}/instances?search=notice`)
   await select(page, 'notice')
   await additional(page, 'Create image')
   const notice = page.getByRole('dialog').locator('.ant-alert-info')
@@ -148,9 +139,7 @@ test('a capture remembers its flavor, and the image that a person came with is s
   const { service, image } = cloud
   const token = await service.alice()
   const id = await service.stopped(token, 'flavored', image, 'm1.tiny')
-  await signIn(page, service.url)
-  await toProject(page, 'web')
-  await page.goto(`${service.url}/instances/${id}`)
+  await signIn(page, `${service.url}/instances/${id}`)
   await additional(page, 'Create image')
   await page.getByRole('dialog').getByLabel('Name').fill('flavored-image')
   await page.getByRole('dialog').getByRole('button', { name: 'Create image' }).click()
@@ -170,8 +159,7 @@ test('more are launched like one that is there, and a key of somebody else is le
   const keypair = { name: 'pattern-key', public_key: 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJqkRmGQvC0NQ1e8aL1Ck0bZ5l8fGkKZb8Wf2pTq3hZr laptop' }
   await service.ask(token, '/compute/v2.1/os-keypairs', 'POST', { keypair })
   const id = await service.launched(token, 'pattern', image, 'm1.tiny', 'pattern-key')
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/instances/${id}`)
+  await signIn(page, `${service.url}/instances/${id}`)
   await additional(page, 'Launch more like this')
   await expect(page.getByRole('alert')).toContainText('As pattern was launched')
   await expect(page.locator('.chosen')).toContainText('micro')
@@ -185,16 +173,14 @@ test('more are launched like one that is there, and a key of somebody else is le
 
   // An administrator has no such key pair.
   await page.context().clearCookies()
-  await signIn(page, service.url, 'admin', service.adminPassword())
-  await page.goto(`${service.url}/launch?like=${id}`)
+  await signIn(page, `${service.url}/launch?like=${id}`, 'admin', service.adminPassword())
   await expect(page.getByRole('radio', { name: 'm1.tiny' })).toBeChecked()
   await expect(page.getByRole('group', { name: 'As openstack command' })).toContainText('--flavor 1')
   await expect(page.getByText('pattern-key')).toHaveCount(0)
 })
 
 test('nothing large is offered as smallest: an image that nobody knows gets a flavor that boots most', async ({ page, cloud }) => {
-  await signIn(page, cloud.service.url)
-  await page.goto(`${cloud.service.url}/launch`)
+  await signIn(page, `${cloud.service.url}/launch`)
   await page.getByRole('tab', { name: 'Public' }).click()
   await page.getByRole('radio', { name: 'micro', exact: true }).check()
   await expect(page.getByRole('radio', { name: 'm1.nano' })).not.toBeChecked()
@@ -205,8 +191,7 @@ test('a selection is acted on where it can be', async ({ page, cloud }) => {
   const token = await service.alice()
   await service.instance(token, 'mixed-on', image)
   await service.stopped(token, 'mixed-off', image)
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/instances?search=mixed`)
+  await signIn(page, `${service.url}/instances?search=mixed`)
   for (const name of ['mixed-on', 'mixed-off']) await select(page, name)
   await additional(page, 'Start: 1 of 2')
   await expect(row(page, 'mixed-off')).toContainText('Running', GUEST)
@@ -215,8 +200,7 @@ test('a selection is acted on where it can be', async ({ page, cloud }) => {
 test('a record that waits for its file gets one', async ({ page, cloud }) => {
   const { service } = cloud
   await service.image(await service.alice(), { name: 'husk' })
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/images?kind=private&search=husk`)
+  await signIn(page, `${service.url}/images?kind=private&search=husk`)
   await expect(row(page, 'husk')).toContainText('Waiting for file')
   await expect(page.getByRole('button', { name: 'Share with other projects' })).toBeDisabled()
   await select(page, 'husk')
@@ -238,8 +222,7 @@ test('a project is deleted with what is in it, and not without its name', async 
   const token = await service.alice('leaving')
   await service.image(token, { name: 'goes-along' })
   const id = await service.instance(token, 'goes-too', cloud.image)
-  await signIn(page, service.url, 'admin', service.adminPassword())
-  await page.goto(`${service.url}/projects`)
+  await signIn(page, `${service.url}/projects`, 'admin', service.adminPassword())
   await page.getByRole('row', { name: /^leaving/ }).getByRole('button', { name: 'Delete' }).click()
   const dialog = page.getByRole('dialog', { name: 'Delete project leaving?' })
   await expect(dialog).toContainText('One instance is deleted with it.')
@@ -262,8 +245,7 @@ test('a project is deleted with what is in it, and not without its name', async 
 test('an administrator is asked before everybody sees an image, and can take that back', async ({ page, cloud }) => {
   const { service, admin } = cloud
   await service.microImage(admin, { name: 'to-publish', effigy_public_reason: 'a test guest' })
-  await signIn(page, service.url, 'admin', service.adminPassword())
-  await page.goto(`${service.url}/images?kind=private&search=to-publish`)
+  await signIn(page, `${service.url}/images?kind=private&search=to-publish`, 'admin', service.adminPassword())
   await select(page, 'to-publish')
   await page.getByRole('button', { name: 'More' }).click()
   await page.getByRole('menuitem', { name: 'Make Public' }).click()
@@ -278,8 +260,7 @@ test('an administrator is asked before everybody sees an image, and can take tha
 })
 
 test('pages of administration say to others that they are not theirs', async ({ page, cloud }) => {
-  await signIn(page, cloud.service.url, 'rita')
-  await page.goto(`${cloud.service.url}/projects`)
+  await signIn(page, `${cloud.service.url}/projects`, 'rita')
   await expect(page.getByRole('heading', { name: 'Only an administrator does this.' })).toBeVisible()
   await expect(page.getByRole('button', { name: 'Create project' })).toHaveCount(0)
 })

@@ -1,12 +1,12 @@
 // The project at a glance, and the access to its API.
 import { readFileSync } from 'node:fs'
-import { expect, GUEST, row, signIn, test, to, toProject } from './acts'
+import { expect, GUEST, row, signIn, test, to } from './acts'
 import { PASSWORD } from './service'
 
 const region = (name: string) => ({ name, exact: true }) as const
 
 test('home says what is used, what is under way and what went wrong, and leads there', async ({ page, cloud }) => {
-  const { service, image } = cloud
+  const { service, projects, image } = cloud
   const token = await service.alice('night')
   const id = await service.instance(token, 'felled-at-night', image)
   service.killGuest(id)
@@ -16,8 +16,7 @@ test('home says what is used, what is under way and what went wrong, and leads t
   const broken = await service.image(token, { name: 'broken-at-night', disk_format: 'qcow2' })
   await fetch(`${service.url}/image/v2/images/${broken}/file`, { method: 'PUT', headers: { 'x-auth-token': token, 'content-type': 'application/octet-stream' }, body: Buffer.alloc(65_536, 7) })
 
-  await signIn(page, service.url)
-  await toProject(page, 'night')
+  await signIn(page, service.url, 'alice', PASSWORD, projects.night)
   await page.getByRole('banner').getByRole('link', { name: 'Effigy' }).click()
   await expect(page.getByRole('heading', { level: 1, name: 'Home' })).toBeVisible()
   await expect(page.getByRole('navigation').getByRole('link').first()).toHaveText('Home')
@@ -38,7 +37,6 @@ test('activity tells how things ended, and ends what is under way', async ({ pag
   await fetch(`${service.url}/image/v2/images/${staged}/stage`, { method: 'PUT', headers: { 'x-auth-token': token, 'content-type': 'application/octet-stream' }, body: 'bytes' })
   await service.microImage(token, { name: 'made-today' })
   await signIn(page, service.url)
-  await toProject(page, 'web')
   await page.getByRole('link', { name: /^Activity/ }).click()
   const lately = page.getByRole('region', region('Last 24 hours'))
   await expect(lately.getByRole('listitem').filter({ hasText: 'made-today' })).toContainText('Done')
@@ -53,9 +51,7 @@ test('activity tells how things ended, and ends what is under way', async ({ pag
 test('how an image ended is told wherever the person is by then', async ({ page, cloud }) => {
   const { service, image } = cloud
   const id = await service.stopped(await service.alice(), 'left-alone', image)
-  await signIn(page, service.url)
-  await toProject(page, 'web')
-  await page.goto(`${service.url}/instances/${id}`)
+  await signIn(page, `${service.url}/instances/${id}`)
   await page.getByRole('button', { name: 'Additional functions' }).click()
   await page.getByRole('menuitem', { name: 'Create image' }).click()
   await page.getByRole('dialog').getByLabel('Name').fill('made-meanwhile')
@@ -78,8 +74,7 @@ test('a project with nothing in it says where to begin, and a reader is told no 
     const { users } = await service.ask<{ users: { id: string }[] }>(admin, `${v3}/users?name=${user}`)
     await service.ask(admin, `${v3}/projects/${project.id}/users/${users[0]?.id}/roles/${roles.find(({ name }) => name === role)?.id}`, 'PUT')
   }
-  await signIn(page, service.url, 'bob')
-  await page.goto(`${service.url}/?project=${project.id}`)
+  await signIn(page, `${service.url}/?project=${project.id}`, 'bob')
   const steps = page.getByRole('region', region('First steps'))
   await expect(steps.getByRole('link')).toHaveText(['Make a key pair', 'Launch an instance', 'Upload an image', 'Create an image', 'Use the API'])
   await steps.getByRole('link', { name: 'Upload an image' }).click()
@@ -88,8 +83,7 @@ test('a project with nothing in it says where to begin, and a reader is told no 
   await page.keyboard.press('Escape')
   await expect(dialog).toHaveCount(0)
   const other = await (await browser.newContext()).newPage()
-  await signIn(other, service.url, 'rita')
-  await other.goto(`${service.url}/?project=${project.id}`)
+  await signIn(other, `${service.url}/?project=${project.id}`, 'rita')
   await expect(other.getByRole('region', region('Usage'))).toBeVisible()
   await expect(other.getByRole('progressbar', { name: /^Instances: 0 of/ })).toBeVisible()
   await expect(other.getByRole('region', region('First steps'))).toHaveCount(0)
@@ -98,8 +92,7 @@ test('a project with nothing in it says where to begin, and a reader is told no 
 })
 
 test('a launch says what it adds to the usage', async ({ page, cloud }) => {
-  await signIn(page, cloud.service.url, 'bob')
-  await page.goto(`${cloud.service.url}/launch`)
+  await signIn(page, `${cloud.service.url}/launch`, 'bob')
   await expect(page.getByRole('progressbar', { name: /^Instances: 1 of/ })).toBeVisible()
   await page.getByLabel('Count', { exact: true }).fill('3')
   await expect(page.getByRole('progressbar', { name: /^Instances: 3 of/ })).toBeVisible()
@@ -108,7 +101,6 @@ test('a launch says what it adds to the usage', async ({ page, cloud }) => {
 test('the files of the API access page sign in, and an application credential shows its secret once', async ({ page, cloud }) => {
   const { service, projects } = cloud
   await signIn(page, service.url)
-  await toProject(page, 'web')
   await page.getByRole('button', { name: 'Account' }).click()
   await page.getByRole('menuitem', { name: 'API access' }).click()
   const file = page.getByRole('group', { name: 'clouds.yaml' })
@@ -155,8 +147,7 @@ test('a person sees where the own account is signed in, and ends the other sessi
   const elsewhere = await (await browser.newContext()).newPage()
   await signIn(elsewhere, service.url, 'nomad')
   const program = await service.token('nomad', PASSWORD, 'web')
-  await signIn(page, service.url, 'nomad')
-  await page.goto(`${service.url}/api-access`)
+  await signIn(page, `${service.url}/api-access`, 'nomad')
   const sessions = page.getByRole('region', { name: 'Where you are signed in' })
   await expect(sessions.getByRole('row')).toHaveCount(4)
   await expect(sessions.getByRole('row', { name: /This session/ })).toContainText('127.0.0.1')
@@ -179,8 +170,7 @@ test('a person sees where the own account is signed in, and ends the other sessi
 
 test('a person changes the own password and goes on working', async ({ page, cloud }) => {
   const { service } = cloud
-  await signIn(page, service.url, 'bob')
-  await page.goto(`${service.url}/api-access`)
+  await signIn(page, `${service.url}/api-access`, 'bob')
   const fill = async (original: string, password: string, again = password) => {
     await page.getByLabel('Current password').fill(original)
     await page.getByLabel('New password', { exact: true }).fill(password)

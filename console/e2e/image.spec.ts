@@ -10,8 +10,7 @@ test('an image’s page says first what it is, and launches an instance of it', 
   const { service } = cloud
   const id = await service.verified(await service.alice(), { name: 'first-things' }, service.linuxDisk())
   await page.setViewportSize({ width: 1024, height: 640 })
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/images/${id}`)
+  await signIn(page, `${service.url}/images/${id}`)
   await expect(page.locator('.page-head')).toContainText('Ready')
   for (const answer of ['Clean', 'debian 12', '8 MiB', 'Private', 'web']) await expect(strip(page)).toContainText(answer)
   await expect(strip(page)).toBeInViewport()
@@ -23,8 +22,7 @@ test('an image’s page says first what it is, and launches an instance of it', 
 test('the part of an image’s page that is open is in its address', async ({ page, cloud }) => {
   const { service } = cloud
   const id = await service.verified(await service.alice(), { name: 'parts' }, service.linuxDisk(CARELESS))
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/images/${id}`)
+  await signIn(page, `${service.url}/images/${id}`)
   await page.getByRole('tab', { name: 'Security report 4' }).click()
   expect(new URL(page.url()).searchParams.get('tab')).toBe('report')
   await page.reload()
@@ -38,8 +36,7 @@ test('a system that is not known is told once, and is nobody’s failure', async
   const token = await service.alice()
   const id = await service.microImage(token, { name: 'strange' })
   await service.until('it is verified', async () => (await service.ask<{ verdict: unknown }>(token, `/effigy/v1/images/${id}/verification`)).verdict !== null)
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/images?kind=private&search=strange`)
+  await signIn(page, `${service.url}/images?kind=private&search=strange`)
   await expect(page.getByRole('row', { name: /strange/ })).toContainText('Not recognized')
   await page.getByRole('link', { name: 'strange', exact: true }).click()
   await expect(page.getByText('the disk has no system that Effigy knows')).toHaveCount(1)
@@ -55,8 +52,7 @@ test('a record that contradicts its disk stands beside what was found', async ({
   const { service } = cloud
   const token = await service.alice()
   const id = await service.verified(token, { name: 'mislabelled', os_distro: 'ubuntu', os_version: '12' }, service.linuxDisk())
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/images/${id}`)
+  await signIn(page, `${service.url}/images/${id}`)
   await expect(page.getByRole('row', { name: 'Distribution ubuntu debian' })).toBeVisible()
   await expect(page.locator('.compared tbody tr')).toHaveCount(1)
 })
@@ -65,8 +61,7 @@ test('findings of one kind are one row that opens, and one severity can be shown
   const { service } = cloud
   const more = { 'home/김/.ssh/id_ed25519': '-----BEGIN OPENSSH PRIVATE KEY-----\nc2VjcmV0\n' }
   const id = await service.verified(await service.alice(), { name: 'twice' }, service.linuxDisk({ ...CARELESS, ...more }))
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/images/${id}?tab=report`)
+  await signIn(page, `${service.url}/images/${id}?tab=report`)
   const card = page.getByRole('region', { name: 'Security report' })
   const key = card.getByRole('listitem').filter({ hasText: 'private_key' })
   await expect(key).toHaveCount(1)
@@ -96,8 +91,7 @@ test('lineage and storage are pictures, whose images are links for the keyboard'
   const { service } = cloud
   const parent = await service.microImage(await service.alice(), { name: 'parent' })
   const id = await family(service, parent)
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/images/${id}?tab=storage`)
+  await signIn(page, `${service.url}/images/${id}?tab=storage`)
   await expect(page.getByRole('img', { name: /are this image’s alone, .* are shared/ })).toBeVisible()
   const lineage = page.getByRole('list', { name: 'Lineage' })
   await expect(lineage.getByRole('listitem')).toHaveText([/^parent/, /^child/])

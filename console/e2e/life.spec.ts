@@ -1,6 +1,6 @@
 // An instance between its launch and its end: paused, resized, rebuilt; and the list in the order that a person asks for.
 import type { Page, Route } from '@playwright/test'
-import { additional, expect, findings, GUEST, row, select, settled, signIn, test, toProject } from './acts'
+import { additional, expect, findings, GUEST, row, select, settled, signIn, test } from './acts'
 import { type Id, PASSWORD } from './service'
 
 const notice = (page: Page) => page.locator('main .ant-alert.notice')
@@ -16,8 +16,7 @@ test('an instance is paused and goes on, by the menu and on its page', async ({ 
   const { service, image } = cloud
   const token = await service.alice()
   const id = await service.instance(token, 'pause-1', image)
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/instances?search=pause-1`)
+  await signIn(page, `${service.url}/instances?search=pause-1`)
   await select(page, 'pause-1')
   await additional(page, 'Pause')
   await expect(row(page, 'pause-1')).toContainText('Paused', GUEST)
@@ -86,8 +85,7 @@ test('a stopped instance is resized and that is confirmed; the next resize is re
   const { flavor } = await service.ask<{ flavor: Id }>(admin, '/compute/v2.1/flavors', 'POST', wanted)
   const token = await service.alice()
   const id = await service.stopped(token, 'size-1', image, 'm1.nano')
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/instances/${id}`)
+  await signIn(page, `${service.url}/instances/${id}`)
   const head = page.locator('.page-head')
   const facts = page.locator('.facts')
   const dialog = page.getByRole('dialog', { name: 'Resize instance' })
@@ -142,8 +140,7 @@ test('a guest that runs is shut down and started again, and its consoles are the
   const { service, image } = cloud
   const token = await service.alice()
   const id = await service.instance(token, 'size-2', image)
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/instances/${id}`)
+  await signIn(page, `${service.url}/instances/${id}`)
   await additional(page, 'Resize…')
   const dialog = page.getByRole('dialog', { name: 'Resize instance' })
   await expect(dialog.getByRole('alert')).toContainText('The guest is shut down, and started again with the new flavor.')
@@ -165,13 +162,11 @@ test('a guest that runs is shut down and started again, and its consoles are the
 })
 
 test('an instance is rebuilt from another image, then a fleet at once, and nobody does so by mistake', async ({ page, cloud }) => {
-  const { service, image } = cloud
+  const { service, projects, image } = cloud
   const token = await service.alice('batch')
   const golden = await service.microImage(token, { name: 'golden-2' })
   const ids = await Promise.all([service.stopped(token, 'fleet-1', image), service.stopped(token, 'fleet-2', image), service.instance(token, 'fleet-3', image)])
-  await signIn(page, service.url)
-  await toProject(page, 'batch')
-  await page.goto(`${service.url}/instances/${ids[0]}`)
+  await signIn(page, `${service.url}/instances/${ids[0]}`, 'alice', PASSWORD, projects.batch)
   const dialog = page.getByRole('dialog', { name: 'Rebuild' })
   const submit = dialog.getByRole('button', { name: 'Rebuild' })
 
@@ -221,8 +216,7 @@ test('the dialogs are used by keys alone, fit a telephone and have nothing serio
   const token = await service.alice()
   const name = 'an-instance-with-a-rather-long-name-and-a-date-2026-11-28'
   const id = await service.stopped(token, name, image, 'm1.nano')
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/instances/${id}`)
+  await signIn(page, `${service.url}/instances/${id}`)
   const menu = page.getByRole('button', { name: 'Additional functions' })
   /** Presses a key until this has the focus. */
   const press = async (key: string, wanted: ReturnType<Page['locator']>) => {
@@ -283,15 +277,13 @@ test('the dialogs are used by keys alone, fit a telephone and have nothing serio
 })
 
 test('the list is sorted by its headers, the order is in the address, and its pages keep it both ways', async ({ page, cloud }) => {
-  const { service, image } = cloud
+  const { service, projects, image } = cloud
   const token = await service.token('alice', PASSWORD, 'night')
   const made: string[] = []
   // The newest is neither the first nor the last of the alphabet.
   for (const name of ['sort-b', 'sort-c', 'sort-a']) made.push(await service.stopped(token, name, image))
   await service.ask(token, `/compute/v2.1/servers/${made[1]}/action`, 'POST', { 'os-start': null })
-  await signIn(page, service.url)
-  await toProject(page, 'night')
-  await page.goto(`${service.url}/instances?search=sort-`)
+  await signIn(page, `${service.url}/instances?search=sort-`, 'alice', PASSWORD, projects.night)
   const names = () => page.locator('tr.ant-table-row .name-cell').allTextContents()
   const header = (name: string) => page.getByRole('columnheader', { name, exact: true })
   await expect.poll(names).toEqual(['sort-a', 'sort-c', 'sort-b'])

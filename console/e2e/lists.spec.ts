@@ -1,7 +1,7 @@
 // Lists that somebody works with: filters, pages both ways, columns, ranges, files, and the way to a thing by its name.
 import { readFileSync } from 'node:fs'
 import type { Page } from '@playwright/test'
-import { expect, findings, row, settled, signIn, test as base, toProject } from './acts'
+import { expect, findings, row, settled, signIn, test as base } from './acts'
 import { type Furnished, Service } from './service'
 
 /** A service whose project *web* has sixty images of several sorts. */
@@ -29,9 +29,7 @@ const test = base.extend<object, { many: Furnished & { service: Service } }>({
 })
 
 async function open(page: Page, service: Service, query = '') {
-  await signIn(page, service.url)
-  await toProject(page, 'web')
-  await page.goto(`${service.url}/images?kind=private${query}`)
+  await signIn(page, `${service.url}/images?kind=private${query}`)
   await settled(page)
 }
 

@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { additional, expect, GUEST, row, select, signIn, test, toProject } from './acts'
+import { additional, expect, GUEST, row, select, signIn, test } from './acts'
 import { PASSWORD } from './service'
 
 test('a key pair is made here, and its private half is shown once', async ({ page, cloud }) => {
   const { service } = cloud
   // Key pairs are a person's own, and other claims make some for alice.
-  await signIn(page, service.url, 'admin', service.adminPassword())
-  await page.goto(`${service.url}/key-pairs`)
+  await signIn(page, `${service.url}/key-pairs`, 'admin', service.adminPassword())
   await expect(page.getByText('No key pairs yet')).toBeVisible()
   await page.getByRole('button', { name: 'Create key pair' }).first().click()
   await page.getByRole('dialog').getByLabel('Name').fill('laptop')
@@ -78,13 +77,11 @@ test('several instances are shut down at once, a hung one is forced off, and one
 })
 
 test('instances are filtered by a tag, which their page leads to, and the total is that of the filtered list', async ({ page, cloud }) => {
-  const { service, image } = cloud
+  const { service, projects, image } = cloud
   const token = await service.token('alice', PASSWORD, 'night')
   const made = await Promise.all(['tagged-1', 'tagged-2', 'untagged'].map((name) => service.stopped(token, name, image)))
   for (const id of made.slice(0, 2)) await service.ask(token, `/compute/v2.1/servers/${id}/tags/front%20end`, 'PUT', undefined, { 'openstack-api-version': 'compute 2.96' })
-  await signIn(page, service.url)
-  await toProject(page, 'night')
-  await page.goto(`${service.url}/instances/${made[0]}`)
+  await signIn(page, `${service.url}/instances/${made[0]}`, 'alice', PASSWORD, projects.night)
   await page.getByRole('link', { name: 'front end', exact: true }).click()
   await expect(page.getByRole('button', { name: 'Remove the filter Tag: front end' })).toBeVisible()
   await expect(page.locator('.pager')).toContainText('1–2 of 2')
@@ -108,8 +105,7 @@ test('instances are filtered by a tag, which their page leads to, and the total 
 
 test('an admin makes a project, a user and a role, and the audit tells', async ({ page, cloud }) => {
   const { service } = cloud
-  await signIn(page, service.url, 'admin', service.adminPassword())
-  await page.goto(`${service.url}/projects`)
+  await signIn(page, `${service.url}/projects`, 'admin', service.adminPassword())
   await page.getByRole('button', { name: 'Create project' }).click()
   let dialog = page.getByRole('dialog', { name: 'Create project' })
   await dialog.getByLabel('Name').fill('quiet')
@@ -171,8 +167,7 @@ test('an image tells where it comes from, what it takes and what deleting it mea
   const { service, image } = cloud
   const token = await service.alice()
   const id = await service.instance(token, 'origin-of-bronze', image)
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/instances/${id}`)
+  await signIn(page, `${service.url}/instances/${id}`)
   await additional(page, 'Create image')
   const dialog = page.getByRole('dialog', { name: 'Create image' })
   // One click shuts the instance down, and makes the image once that is done.

@@ -1,8 +1,8 @@
-import { expect, signIn, test, toProject } from './acts'
+import { expect, signIn, signInByForm, test, toProject } from './acts'
 import { PASSWORD } from './service'
 
 test('the token is out of reach of scripts', async ({ page, context, cloud }) => {
-  await signIn(page, cloud.service.url)
+  await signInByForm(page, cloud.service.url)
   // One for the project that is worked in, and one for a page that names none.
   const cookies = await context.cookies()
   expect(cookies).toHaveLength(2)

@@ -1,6 +1,6 @@
 // Sharing to its end: an offer, its answer, a change of mind, and who loses what.
 import type { Page } from '@playwright/test'
-import { expect, findings, row, select, settled, signIn, test as base, toProject } from './acts'
+import { expect, findings, row, select, settled, signIn, test as base } from './acts'
 import { type Furnished, Service } from './service'
 
 /** A deployment where images are offered to any project. */
@@ -26,8 +26,7 @@ async function offer(open: Furnished & { service: Service }, name: string, proje
 }
 
 async function toShared(page: Page, service: Service) {
-  await signIn(page, service.url, 'bob')
-  await page.goto(`${service.url}/images?kind=shared`)
+  await signIn(page, `${service.url}/images?kind=shared`, 'bob')
   await settled(page)
 }
 
@@ -82,9 +81,7 @@ test('the projects that lose an image are named before it is deleted, and before
   await service.ask(await service.alice(), `/image/v2/images/${id}/members`, 'POST', { member: projects.other })
   const bob = await service.token('bob', 'correct horse battery staple', 'other')
   await service.ask(bob, `/image/v2/images/${id}/members/${projects.other}`, 'PUT', { status: 'accepted' })
-  await signIn(page, service.url)
-  await toProject(page, 'web')
-  await page.goto(`${service.url}/images?kind=private&search=handed-out`)
+  await signIn(page, `${service.url}/images?kind=private&search=handed-out`)
   await select(page, 'handed-out')
   await page.getByRole('button', { name: 'More' }).click()
   await page.getByRole('menuitem', { name: 'Delete' }).click()

@@ -6,7 +6,7 @@ import type { Page } from '@playwright/test'
 import { en } from '../src/locales/en'
 import { ja } from '../src/locales/ja'
 import { ko } from '../src/locales/ko'
-import { expect, findings, GUEST, settled, signIn, test as base, to } from './acts'
+import { expect, findings, GUEST, settled, signIn, signInAs, test as base, to } from './acts'
 import { type Furnished, ROOT, Service } from './service'
 
 const STORES = `
@@ -42,7 +42,7 @@ const removal = (page: Page, name: string) => card(page).getByRole('button', { n
 async function uploadTo(page: Page, service: Service, name: string, store: string) {
   const path = join(service.folder, `${name}.raw`)
   execFileSync(join(ROOT, 'guests/micro.sh'), [path, name, '4M'])
-  await page.goto(`${service.url}/images?kind=private`)
+  await signIn(page, `${service.url}/images?kind=private`)
   await page.getByRole('button', { name: 'Upload image' }).click()
   const dialog = page.getByRole('dialog', { name: 'Upload image' })
   await dialog.locator('input[type=file]').setInputFiles(path)
@@ -66,7 +66,6 @@ async function uploadTo(page: Page, service: Service, name: string, store: strin
 
 test('an upload goes into the chosen store, an administrator copies it to another, and its owner takes it out of the first', async ({ page, browser, several }) => {
   const { service } = several
-  await signIn(page, service.url)
   const path = await uploadTo(page, service, 'kept', 'archive')
   await page.getByRole('link', { name: 'kept', exact: true }).click()
   await page.getByRole('tab', { name: 'Storage' }).click()
@@ -77,8 +76,7 @@ test('an upload goes into the chosen store, an administrator copies it to anothe
   await expect(card(page).getByRole('button', { name: 'Copy to another store' })).toHaveCount(0)
 
   const admin = await browser.newPage()
-  await signIn(admin, service.url, 'admin', service.adminPassword())
-  await admin.goto(page.url())
+  await signIn(admin, page.url(), 'admin', service.adminPassword())
   await card(admin).getByRole('button', { name: 'Copy to another store' }).click()
   const dialog = admin.getByRole('dialog', { name: 'Copy to another store' })
   await expect(dialog.getByRole('checkbox')).toHaveCount(1)
@@ -129,8 +127,7 @@ test('a copy is seen on its way, and comes by itself', async ({ page, several })
   const { service } = several
   // So much that it takes a while, even when nothing else is done.
   const id = await service.image(several.admin, { name: 'large' }, randomBytes(256 << 20))
-  await signIn(page, service.url, 'admin', service.adminPassword())
-  await page.goto(`${service.url}/images/${id}?tab=storage`)
+  await signIn(page, `${service.url}/images/${id}?tab=storage`, 'admin', service.adminPassword())
   const seen = inStore(page, 'archive').getByText('Being copied').waitFor()
   const busy = card(page).getByRole('note', { name: 'Busy: another action is running.' }).waitFor()
   await copy(page)
@@ -147,8 +144,7 @@ test('a store that could not take a copy is shown with the reason', async ({ pag
     const segments = join(service.folder, 'data/archive/segments')
     rmSync(segments, { recursive: true })
     writeFileSync(segments, '')
-    await signIn(page, service.url, 'admin', service.adminPassword())
-    await page.goto(`${service.url}/images/${image}?tab=storage`)
+    await signIn(page, `${service.url}/images/${image}?tab=storage`, 'admin', service.adminPassword())
     await copy(page)
     await expect(inStore(page, 'archive')).toContainText('Failed')
     await expect(card(page)).toContainText('archive: the service failed to read or write it')
@@ -163,8 +159,7 @@ for (const mode of ['light', 'dark'] as const) {
   test(`the stores of an image have nothing serious for axe, ${mode}`, async ({ page, several }) => {
     const { service } = several
     await page.emulateMedia({ colorScheme: mode, reducedMotion: 'reduce' })
-    await signIn(page, service.url, 'rita')
-    await page.goto(`${service.url}/images/${several.image}?tab=storage`)
+    await signIn(page, `${service.url}/images/${several.image}?tab=storage`, 'rita')
     await expect(removal(page, 'local')).toBeDisabled()
     await settled(page)
     expect(await findings(page)).toEqual([])
@@ -174,13 +169,7 @@ for (const mode of ['light', 'dark'] as const) {
 for (const [locale, words] of [['ko-KR', ko], ['ja-JP', ja]] as const) {
   test(`the stores of an image are told in ${locale}, and in nothing else`, async ({ browser, several }) => {
     const { service } = several
-    const context = await browser.newContext({ locale })
-    const page = await context.newPage()
-    await page.goto(service.url)
-    await page.locator('input[autocomplete=username]').fill('admin')
-    await page.locator('input[type=password]').fill(service.adminPassword())
-    await page.locator('button[type=submit]').click()
-    await expect(page.getByRole('navigation')).toBeVisible()
+    const page = await signInAs(browser, service, locale)
     await page.goto(`${service.url}/images/${several.image}?tab=storage`)
     const own = page.getByRole('region', { name: words.stores.title })
     await own.getByRole('button', { name: words.stores.copy }).click()
@@ -191,14 +180,13 @@ for (const [locale, words] of [['ko-KR', ko], ['ja-JP', ja]] as const) {
       await expect(own).not.toContainText(text)
       await expect(dialog).not.toContainText(text)
     }
-    await context.close()
+    await page.context().close()
   })
 }
 
 test('an import goes into the chosen store, and its command names it', async ({ page, several }) => {
   const { service } = several
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/images?kind=private`)
+  await signIn(page, `${service.url}/images?kind=private`)
   await page.getByRole('button', { name: 'Import from URL' }).click()
   const dialog = page.getByRole('dialog', { name: 'Import from URL' })
   await dialog.getByLabel('URL').fill('https://images.example/debian.qcow2')
@@ -223,8 +211,7 @@ test('where there is one store nothing is said of stores, and nobody asks for th
   const { service } = cloud
   const asked: string[] = []
   page.on('request', (request) => asked.push(new URL(request.url()).pathname))
-  await signIn(page, service.url, 'admin', service.adminPassword())
-  await page.goto(`${service.url}/images/${cloud.image}?tab=storage`)
+  await signIn(page, `${service.url}/images/${cloud.image}?tab=storage`, 'admin', service.adminPassword())
   await expect(page.getByRole('region', { name: 'Storage' })).toBeVisible()
   await settled(page)
   await expect(card(page)).toHaveCount(0)

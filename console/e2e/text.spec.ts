@@ -7,8 +7,7 @@ test('names and properties that hold markup are shown as text', async ({ page, c
   const token = await service.alice()
   const fields = { name: `${MARKUP} \u001b[31m\u202e`, note: '<script>document.title="owned"</script>', tags: ['<b>bold</b>'] }
   const id = await service.image(token, fields, new Uint8Array(1 << 20))
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/images?kind=private`)
+  await signIn(page, `${service.url}/images?kind=private`)
   await page.getByRole('link', { name: '<img src=x' }).click()
   await expect(page).toHaveURL(new RegExp(id))
   await page.getByRole('tab', { name: 'Properties' }).click()
@@ -29,9 +28,8 @@ test('what a guest prints is shown as text, without what only a terminal would o
   const id = await service.instance(token, `${MARKUP.slice(0, 40)}`, image)
   // The micro guest repeats what it is sent, but for the letters that it obeys: w f r o p z.
   const line = '\u001b[31m<b>deadly</b><img s\u001b]0;title\u0007\u001b[2Jclean'
-  await signIn(page, service.url)
+  await signIn(page, `${service.url}/instances/${id}`)
   await service.types(page, await service.console(token, id, 'serial'), line)
-  await page.goto(`${service.url}/instances/${id}`)
   await expect(page.getByRole('log')).toContainText('<b>deadly</b><img sclean', GUEST)
   const shown = await page.getByRole('log').evaluate((log) => log.textContent ?? '')
   expect(shown).not.toMatch(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/)

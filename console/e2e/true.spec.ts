@@ -4,8 +4,7 @@ import { expect, GUEST, row, settled, signIn, test, to, toProject } from './acts
 test('rows of one tab are never shown under another', async ({ page, cloud }) => {
   const { service } = cloud
   await service.image(await service.alice(), { name: 'only-private' })
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/images?kind=private`)
+  await signIn(page, `${service.url}/images?kind=private`)
   await expect(row(page, 'only-private')).toBeVisible()
   const held: (() => void)[] = []
   await page.route(/\/effigy\/v1\/images\?.*kind=shared/, async (route) => {
@@ -21,8 +20,7 @@ test('rows of one tab are never shown under another', async ({ page, cloud }) =>
 })
 
 test('a lost connection says so and since when, and goes by itself', async ({ page, context, cloud }) => {
-  await signIn(page, cloud.service.url)
-  await page.goto(`${cloud.service.url}/instances`)
+  await signIn(page, `${cloud.service.url}/instances`)
   await expect(page.getByRole('heading', { name: 'Instances' })).toBeVisible()
   await context.setOffline(true)
   await expect(page.locator('.connection')).toContainText('Connection lost. This page shows what was true at')
@@ -33,8 +31,7 @@ test('a lost connection says so and since when, and goes by itself', async ({ pa
 test('ages tick while nothing else changes', async ({ page, cloud }) => {
   const { service } = cloud
   await service.image(await service.alice(), { name: 'young' })
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/images?kind=private&search=young`)
+  await signIn(page, `${service.url}/images?kind=private&search=young`)
   const age = row(page, 'young').locator('time')
   const first = await age.textContent()
   await page.route(/\/effigy\//, (route) => route.abort())
@@ -62,9 +59,7 @@ test('a guest that restarts itself again and again is told, and why that may be'
   disk.set([0xb0, 0xfe, 0xe6, 0x64, 0xf4])
   disk.set([0x55, 0xaa], 510)
   const id = await service.launched(token, 'looping', await service.image(token, { name: 'resets' }, disk))
-  await signIn(page, service.url)
-  await toProject(page, 'web')
-  await page.goto(`${service.url}/instances/${id}`)
+  await signIn(page, `${service.url}/instances/${id}`)
   await expect(page.getByRole('alert').filter({ hasText: /restarted itself \d+ times/ })).toContainText('too little memory')
   await service.ask(token, `/compute/v2.1/servers/${id}`, 'DELETE')
 })
@@ -73,8 +68,7 @@ test('an image that somebody deleted is not shown as there', async ({ page, clou
   const { service } = cloud
   const token = await service.alice()
   const id = await service.image(token, { name: 'doomed' })
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/images/${id}`)
+  await signIn(page, `${service.url}/images/${id}`)
   await expect(page.getByRole('heading', { name: 'doomed' })).toBeVisible()
   await service.ask(token, `/image/v2/images/${id}`, 'DELETE')
   // A page asks nothing again that it asked a moment ago.
@@ -90,8 +84,7 @@ test('a page after something deleted is the first page', async ({ page, cloud })
   const gone = await service.image(token, { name: 'marker' })
   await service.image(token, { name: 'stays' })
   await service.ask(token, `/image/v2/images/${gone}`, 'DELETE')
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/images?kind=private&after=${gone}`)
+  await signIn(page, `${service.url}/images?kind=private&after=${gone}`)
   await expect(row(page, 'stays')).toBeVisible()
   expect(new URL(page.url()).searchParams.get('after')).toBeNull()
 })
@@ -99,9 +92,7 @@ test('a page after something deleted is the first page', async ({ page, cloud })
 test('two tabs work in two projects, and neither disturbs the other', async ({ page, context, cloud }) => {
   const { service, projects } = cloud
   const id = await service.image(await service.alice(), { name: 'in-web' })
-  await signIn(page, service.url)
-  await toProject(page, 'web')
-  await page.goto(`${service.url}/images/${id}?project=${projects.web}`)
+  await signIn(page, `${service.url}/images/${id}?project=${projects.web}`)
   await page.getByRole('button', { name: 'More' }).click()
   await page.getByRole('menuitem', { name: 'Edit' }).click()
   const dialog = page.getByRole('dialog', { name: 'Edit image' })
@@ -133,9 +124,7 @@ test('two tabs work in two projects, and neither disturbs the other', async ({ p
 
 test('an upload that is cancelled from another project leaves nothing', async ({ page, cloud }) => {
   const { service } = cloud
-  await signIn(page, service.url)
-  await toProject(page, 'web')
-  await page.goto(`${service.url}/images?kind=private`)
+  await signIn(page, `${service.url}/images?kind=private`)
   // Slow enough to be cancelled.
   const session = await page.context().newCDPSession(page)
   await session.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 200_000 })

@@ -23,8 +23,7 @@ async function throttle(page: Page, uploadThroughput: number) {
 }
 
 async function begin(page: Page, service: Service, name: string) {
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/images?kind=private`)
+  await signIn(page, `${service.url}/images?kind=private`)
   await page.getByRole('button', { name: 'Upload image' }).click()
   const dialog = page.getByRole('dialog', { name: 'Upload image' })
   await dialog.locator('input[type=file]').setInputFiles(file(service, name))
@@ -82,8 +81,7 @@ test('an upload that is cancelled leaves nothing', async ({ page, cloud }) => {
 
 test('a file that is not what it says is refused with the rule, and the page shows why', async ({ page, cloud }) => {
   const { service } = cloud
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/images?kind=private`)
+  await signIn(page, `${service.url}/images?kind=private`)
   await page.getByRole('button', { name: 'Upload image' }).click()
   const dialog = page.getByRole('dialog', { name: 'Upload image' })
   await dialog.locator('input[type=file]').setInputFiles({ name: 'broken.qcow2', mimeType: 'application/octet-stream', buffer: Buffer.alloc(65_536, 7) })
@@ -97,8 +95,7 @@ test('a file that is not what it says is refused with the rule, and the page sho
 test('import from a URL is there exactly where the service lists it', async ({ page, cloud }) => {
   const { service } = cloud
   const info = await service.ask<{ 'import-methods': { value: string[] } }>(await service.alice(), '/image/v2/info/import')
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/images?kind=private`)
+  await signIn(page, `${service.url}/images?kind=private`)
   await expect(page.getByRole('button', { name: 'Upload image' })).toBeVisible()
   const button = page.getByRole('button', { name: 'Import from URL' })
   if (!info['import-methods'].value.includes('web-download')) return expect(button).toHaveCount(0)

@@ -14,8 +14,7 @@ test('what somebody careless left is on the image’s page, the worst first, and
   const { service } = cloud
   const token = await service.alice()
   const id = await service.verified(token, { name: 'careless' }, service.linuxDisk(CARELESS))
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/images?kind=private&search=careless`)
+  await signIn(page, `${service.url}/images?kind=private&search=careless`)
   await expect(row(page, 'careless')).toContainText('4 problems')
   const ask = (verdict: string) => page.goto(`${service.url}/images?kind=private&search=careless&verdict=${verdict}`)
   for (const [verdict, count] of [['clean', 0], ['problems', 1], ['partly', 0]] as const) {
@@ -52,8 +51,7 @@ test('what somebody careless left is on the image’s page, the worst first, and
 
 test('a clean image has passed, and its statement is checked without the service', async ({ page, cloud }) => {
   const { service } = cloud
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/images?kind=private&search=clean`)
+  await signIn(page, `${service.url}/images?kind=private&search=clean`)
   const token = await service.alice()
   const bytes = service.linuxDisk()
   const id = await service.image(token, { name: 'clean' }, bytes)
@@ -80,8 +78,7 @@ test('a clean image has passed, and its statement is checked without the service
 test('whoever may only look does not verify', async ({ page, cloud }) => {
   const { service } = cloud
   const id = await service.verified(await service.alice(), { name: 'seen' }, service.linuxDisk())
-  await signIn(page, service.url, 'rita')
-  await page.goto(`${service.url}/images/${id}?tab=report`)
+  await signIn(page, `${service.url}/images/${id}?tab=report`, 'rita')
   const card = page.getByRole('region', { name: 'Security report' })
   await expect(card).toContainText('Clean')
   await expect(card.getByRole('button', { name: 'Verify again' })).toBeDisabled()
@@ -119,8 +116,7 @@ test('an image that did not pass is made Public only for a reason that everybody
   const { service, admin } = cloud
   const id = await service.verified(admin, { name: 'refused' }, service.linuxDisk(CARELESS))
   const held = await service.image(admin, { name: 'held', visibility: 'public' }, service.linuxDisk({ 'root/.netrc': 'password x' }))
-  await signIn(page, service.url, 'admin', service.adminPassword())
-  await page.goto(`${service.url}/images/${id}`)
+  await signIn(page, `${service.url}/images/${id}`, 'admin', service.adminPassword())
   await more(page, 'Make Public')
   await page.getByRole('dialog', { name: 'Make this image Public?' }).getByRole('button', { name: 'Make Public' }).click()
   const dialog = page.getByRole('dialog', { name: 'Make Public', exact: true })
@@ -145,15 +141,13 @@ test('an image that did not pass is made Public only for a reason that everybody
   await dialog.getByRole('button', { name: 'Publish anyway' }).click()
   await expect(notice).toHaveCount(0)
   const other = await browser.newPage()
-  await signIn(other, service.url, 'bob')
-  await other.goto(`${service.url}/images/${held}`)
+  await signIn(other, `${service.url}/images/${held}`, 'bob')
   await expect(other.getByRole('alert').filter({ hasText: 'administrator’s decision' })).toContainText('no password is in it')
   await other.close()
 })
 
 async function share(page: Page, url: string, id: string) {
-  await signIn(page, url)
-  await page.goto(`${url}/images/${id}`)
+  await signIn(page, `${url}/images/${id}`)
   await page.getByRole('button', { name: 'Share with other projects' }).click()
   const dialog = page.getByRole('dialog', { name: 'Share image' })
   const before = dialog.getByRole('alert').filter({ hasText: 'Whoever gets the image gets this too' })
@@ -190,8 +184,7 @@ test('where sharing such an image is refused, the dialog says so', async ({ page
 test('a cleaned copy is made of what can be cured, and is not offered where nobody set that up', async ({ page, cloud }) => {
   const there = cloud.service
   const id = await there.verified(await there.alice(), { name: 'uncured' }, there.linuxDisk(CARELESS))
-  await signIn(page, there.url)
-  await page.goto(`${there.url}/images/${id}?tab=report`)
+  await signIn(page, `${there.url}/images/${id}?tab=report`)
   await expect(page.getByRole('region', { name: 'Security report' })).toContainText('Private key')
   await expect(page.getByRole('button', { name: 'Make a cleaned copy' })).toHaveCount(0)
 
@@ -201,8 +194,7 @@ test('a cleaned copy is made of what can be cured, and is not offered where nobo
   try {
     await service.furnish()
     const source = await service.verified(await service.alice(), { name: 'careless' }, service.linuxDisk(CARELESS))
-    await signIn(page, service.url)
-    await page.goto(`${service.url}/images/${source}?tab=report`)
+    await signIn(page, `${service.url}/images/${source}?tab=report`)
     await page.getByRole('button', { name: 'Make a cleaned copy' }).click()
     await expect(page.getByRole('heading', { name: 'careless (generalised)' })).toBeVisible()
     await page.getByRole('tab', { name: 'Security report' }).click()

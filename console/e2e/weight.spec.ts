@@ -1,5 +1,5 @@
 import type { Page, Request } from '@playwright/test'
-import { expect, settled, signIn, test as base } from './acts'
+import { expect, settled, signIn, signInByForm, test as base } from './acts'
 import { type Furnished, Service } from './service'
 
 const COUNT = 10_000
@@ -38,7 +38,7 @@ test('the first load is under 500 kB, and brings no console of a guest', async (
   session.on('Network.loadingFinished', ({ encodedDataLength }) => (bytes += encodedDataLength))
   const assets: string[] = []
   page.on('request', (request) => isAsset(request) && assets.push(request.url()))
-  await signIn(page, cloud.service.url)
+  await signInByForm(page, cloud.service.url)
   await page.waitForLoadState('networkidle')
   console.log(`first load, signed in: ${Math.round(bytes / 1000)} kB`)
   expect(bytes).toBeLessThan(500_000)
@@ -125,8 +125,7 @@ async function answer(page: Page, act: () => Promise<void>, shown: RegExp): Prom
 
 test('with ten thousand images the images page answers every filter at once', async ({ page, many }) => {
   const { service } = many
-  await signIn(page, service.url)
-  await page.goto(`${service.url}/images?kind=private`)
+  await signIn(page, `${service.url}/images?kind=private`)
   await expect(page.getByRole('tab', { name: /Private/ })).toContainText('10,000')
   await expect(page.getByRole('row')).toHaveCount(26)
   const search = page.getByLabel('Search name, ID, OS, tag')
