@@ -30,6 +30,7 @@ async function dialog(page: Page, name: string, open: () => Promise<void>) {
 }
 
 test('no page has anything serious for axe, light or dark', async ({ page, cloud }) => {
+  test.setTimeout(600_000)
   const { service, image } = cloud
   await page.goto(`${service.url}/sign-in`)
   await expect(page.getByRole('button', { name: 'Sign in' })).toBeVisible()

@@ -82,6 +82,7 @@ test.afterAll(async ({ cloud }) => {
 
 for (const [language, locale, words] of [['en', 'en-US', en], ['ko', 'ko-KR', ko], ['ja', 'ja-JP', ja]] as const) {
   test(`every page speaks ${language} alone, fits its window, and no word is broken or cut off`, { tag: language === 'en' ? [] : '@long' }, async ({ browser, cloud }) => {
+    test.setTimeout(600_000)
     const page = await signInAs(browser, cloud.service, locale)
     // The pointer rests where nothing opens a tip.
     await page.mouse.move(0, 0)
