@@ -34,7 +34,7 @@ test('a file that the quota has no room for is refused before its first byte', a
   await signIn(page, `${service.url}/images?kind=private`)
   await page.getByRole('button', { name: 'Upload image' }).click()
   const dialog = page.getByRole('dialog', { name: 'Upload image' })
-  await dialog.locator('input[type=file]').setInputFiles({ name: 'large.raw', mimeType: 'application/octet-stream', buffer: Buffer.alloc(21 * MIB) })
+  await dialog.locator('input[type=file]').setInputFiles(service.zeros('large.raw', 21 * MIB))
   await expect(dialog.getByRole('alert')).toContainText('The file has 21 MiB; the quota of this project has')
   await expect(dialog.getByRole('button', { name: 'Upload', exact: true })).toBeDisabled()
 })

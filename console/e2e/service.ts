@@ -1,6 +1,6 @@
 // The real program with real guests, for the claims beside this file.
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import type { Page } from '@playwright/test'
@@ -161,6 +161,14 @@ export class Service {
     const sent = await fetch(`${this.url}/image/v2/images/${image.id}/file`, { method: 'PUT', headers, body: bytes as Uint8Array<ArrayBuffer> })
     if (!sent.ok) throw new Error(`upload: ${sent.status} ${await sent.text()}`)
     return image.id
+  }
+
+  /** A file of so many zeros, given to the browser by its path: bytes of a claim's own go there as text, for many seconds. */
+  zeros(name: string, size: number): string {
+    const path = join(this.folder, name)
+    writeFileSync(path, '')
+    truncateSync(path, size)
+    return path
   }
 
   /** The bytes of a disk with an ext4 of a small Linux, and these files in it. */

@@ -130,7 +130,7 @@ test('an upload that is cancelled from another project leaves nothing', async ({
   await session.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: 200_000 })
   await page.getByRole('button', { name: 'Upload image' }).click()
   const dialog = page.getByRole('dialog', { name: 'Upload image' })
-  await dialog.locator('input[type=file]').setInputFiles({ name: 'slow.raw', mimeType: 'application/octet-stream', buffer: Buffer.alloc(30 << 20) })
+  await dialog.locator('input[type=file]').setInputFiles(service.zeros('slow.raw', 30 << 20))
   await dialog.getByRole('button', { name: 'Upload', exact: true }).click()
   await expect(row(page, 'slow')).toBeVisible()
   await toProject(page, 'night')
