@@ -16,11 +16,22 @@ pub(super) fn micros_z(ms: i64) -> String {
 
 /// `2026-11-23T03:28:41.000000`, without a Z: `OS-SRV-USG:*`, actions, key pairs (gophercloud refuses a Z there).
 pub(super) fn micros(ms: i64) -> String {
-    write(ms, format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]"))
+    of_us(ms.saturating_mul(1000))
+}
+
+/// The same of microseconds: a time that a client gave is shown to it as it was given.
+pub(super) fn of_us(us: i64) -> String {
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]");
+    write_us(us, format)
 }
 
 /// Milliseconds since 1970 from an ISO 8601 time; without an offset it is UTC.
 pub(super) fn parse(field: &str, text: &str) -> Result<i64> {
+    Ok(parse_us(field, text)? / 1000)
+}
+
+/// The same in microseconds.
+pub(super) fn parse_us(field: &str, text: &str) -> Result<i64> {
     // An unescaped `+` in a query arrives as a blank.
     let text = text.trim().replace(' ', "+");
     let plain = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second][optional [.[subsecond]]]");
@@ -29,7 +40,7 @@ pub(super) fn parse(field: &str, text: &str) -> Result<i64> {
         .or_else(|_| PrimitiveDateTime::parse(&text, plain).map(PrimitiveDateTime::assume_utc))
         .or_else(|_| time::Date::parse(&text, day).map(|day| day.midnight().assume_utc()));
     match time {
-        Ok(time) => Ok((time.unix_timestamp_nanos() / 1_000_000) as i64),
+        Ok(time) => Ok((time.unix_timestamp_nanos() / 1000) as i64),
         Err(_) => Err(Error::Invalid(format!(
             "Invalid input for query parameters {field}. Value: {text}. It must be a time such as 2026-11-23T03:28:41Z."
         ))),
@@ -37,8 +48,11 @@ pub(super) fn parse(field: &str, text: &str) -> Result<i64> {
 }
 
 fn write(ms: i64, format: &[time::format_description::BorrowedFormatItem<'_>]) -> String {
-    let time =
-        OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    write_us(ms.saturating_mul(1000), format)
+}
+
+fn write_us(us: i64, format: &[time::format_description::BorrowedFormatItem<'_>]) -> String {
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(us) * 1000).unwrap_or(OffsetDateTime::UNIX_EPOCH);
     time.format(format).unwrap_or_default()
 }
 

@@ -92,7 +92,7 @@ impl Used {
         version: Microversion,
         query: &Query,
     ) -> Result<(Used, Option<String>)> {
-        let mut wanted = ListUsed { project, since_ms: self.span.start_ms, marker: None, limit: None };
+        let mut wanted = ListUsed { project, since_ms: self.span.start_us / 1000, marker: None, limit: None };
         if !version.since(40) {
             rooms.instances.visit_used(caller, &wanted, |instance| self.add(&instance)).await?;
             return Ok((self, None));
@@ -116,8 +116,8 @@ impl Used {
         let (span, hours) = (&self.span, self.span.hours(instance));
         let usage = self.projects.entry(instance.project_id).or_insert_with(|| ProjectUsage {
             tenant_id: instance.project_id,
-            start: times::micros(span.start_ms),
-            stop: times::micros(span.stop_ms),
+            start: times::of_us(span.start_us),
+            stop: times::of_us(span.stop_us),
             total_hours: 0.0,
             total_vcpus_usage: 0.0,
             total_memory_mb_usage: 0.0,
@@ -144,26 +144,26 @@ impl Used {
 
 /// From when to when.
 struct Span {
-    start_ms: i64,
-    stop_ms: i64,
+    start_us: i64,
+    stop_us: i64,
 }
 
 impl Span {
     fn read(query: &Query) -> Result<Span> {
         query.only(&["start", "end", "detailed", "limit", "marker"])?;
-        let stop_ms = query.one("end").map(|text| times::parse("end", text)).transpose()?.unwrap_or_else(db::now_ms);
-        let start_ms = query.one("start").map(|text| times::parse("start", text)).transpose()?;
-        let start_ms = start_ms.unwrap_or(stop_ms - FOUR_WEEKS_MS);
-        if start_ms >= stop_ms {
+        let time = |name: &str| query.one(name).map(|text| times::parse_us(name, text)).transpose();
+        let stop_us = time("end")?.unwrap_or_else(|| db::now_ms() * 1000);
+        let start_us = time("start")?.unwrap_or(stop_us - FOUR_WEEKS_MS * 1000);
+        if start_us >= stop_us {
             return Err(Error::Invalid("Invalid start time. The start time cannot occur after the end time.".into()));
         }
-        Ok(Span { start_ms, stop_ms })
+        Ok(Span { start_us, stop_us })
     }
 
     fn hours(&self, instance: &UsedInstance) -> f64 {
-        let begun = instance.launched_ms.unwrap_or(instance.created_ms).max(self.start_ms);
+        let begun = instance.launched_ms.unwrap_or(instance.created_ms).max(self.start_us / 1000);
         // A span may end tomorrow; an instance has not run until then.
-        let ended = instance.terminated_ms.unwrap_or_else(db::now_ms).min(self.stop_ms);
+        let ended = instance.terminated_ms.unwrap_or_else(db::now_ms).min(self.stop_us / 1000);
         (ended - begun).max(0) as f64 / 3_600_000.0
     }
 

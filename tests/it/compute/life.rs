@@ -227,6 +227,9 @@ async fn attachments_of_a_server_are_its_one_interface() {
     at("2.1", alice, Method::GET, &format!("{path}/ips/other"), None).await.expect(404);
     let usage = format!("/os-simple-tenant-usage/{}", alice.project_id);
     assert_eq!(get_at("2.1", alice, &usage).await["tenant_usage"]["server_usages"][0]["instance_id"], id.as_str());
+    let since = "2026-01-02T03:04:05.000678";
+    let told = get_at("2.1", alice, &format!("{usage}?start={since}")).await;
+    assert_eq!(told["tenant_usage"]["start"], since, "a time is shown as it was given");
     // novaclient asks for the page after the last one, until it is empty.
     assert_eq!(get_at("2.40", alice, &format!("{usage}?marker={id}")).await, json!({"tenant_usage": {}}));
     assert_eq!(get_at("2.1", alice, "/limits").await["limits"]["absolute"]["totalInstancesUsed"], 1);
