@@ -123,6 +123,8 @@ fn column(key: SortKey) -> &'static str {
         SortKey::Launched => "coalesce(launched_ms, -1)",
         SortKey::Name => "name",
         SortKey::Status => "status",
+        SortKey::AccessIpv4 => "coalesce(access_ipv4, '')",
+        SortKey::AccessIpv6 => "coalesce(access_ipv6, '')",
         SortKey::Id => "id",
     }
 }
@@ -134,8 +136,15 @@ fn sort_value(key: SortKey, row: &InstanceRow) -> Value {
         SortKey::Launched => Value::Number(row.state.launched_ms.unwrap_or(-1)),
         SortKey::Name => Value::Text(row.name.clone()),
         SortKey::Status => Value::Text(row.state.status.to_string()),
+        SortKey::AccessIpv4 => written(row.access.v4),
+        SortKey::AccessIpv6 => written(row.access.v6),
         SortKey::Id => Value::Text(row.id.to_string()),
     }
+}
+
+/// An address as its column has it; none sorts as an empty text.
+fn written(address: Option<impl ToString>) -> Value {
+    Value::Text(address.map(|address| address.to_string()).unwrap_or_default())
 }
 
 from_row!(UsedInstance { id, project_id, name, flavor as json, status, created_ms, launched_ms, terminated_ms });

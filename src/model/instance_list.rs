@@ -52,5 +52,7 @@ pub enum SortKey {
     Launched,
     Name,
     Status,
+    AccessIpv4,
+    AccessIpv6,
     Id,
 }

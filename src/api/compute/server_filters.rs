@@ -6,7 +6,7 @@
 
 use regex::{Regex, RegexBuilder};
 
-use super::{body::flag, hosts, server_view};
+use super::{body::flag, hosts, microversion::Microversion, server_view};
 use crate::{
     api::{
         paging::{Query, no_such_marker, unknown_filter},
@@ -32,11 +32,16 @@ pub(super) struct Wanted {
     pub is_empty: bool,
 }
 
+/// The filters that are regular expressions.
+const PATTERNS: [&str; 4] = ["name", "ip", "access_ip_v4", "access_ip_v6"];
+
 /// The words of a query.
-const KNOWN: [&str; 37] = [
+const KNOWN: [&str; 39] = [
     "name",
     "ip",
     "ip6",
+    "access_ip_v4",
+    "access_ip_v6",
     "status",
     "image",
     "flavor",
@@ -73,9 +78,37 @@ const KNOWN: [&str; 37] = [
     "sort_dir",
 ];
 
+/// Keys that Nova took once, orders nothing by, and refuses from 2.75 on; `locked` is one of them up to 2.72.
+const ONCE_SORT_KEYS: [&str; 22] = [
+    "architecture",
+    "cell_name",
+    "cleaned",
+    "default_ephemeral_device",
+    "default_swap_device",
+    "deleted",
+    "deleted_at",
+    "disable_terminate",
+    "ephemeral_gb",
+    "ephemeral_key_uuid",
+    "id",
+    "key_data",
+    "launched_on",
+    "locked",
+    "memory_mb",
+    "os_type",
+    "reservation_id",
+    "root_gb",
+    "shutdown_terminate",
+    "user_data",
+    "vcpus",
+    "vm_mode",
+];
+
 enum Rest {
     Project(ProjectId),
     Ip(Regex),
+    AccessIpv4(Regex),
+    AccessIpv6(Regex),
     Host(String),
     Uuid(String),
     VmState(String),
@@ -93,7 +126,7 @@ impl Wanted {
     ///
     /// # Errors
     /// `Invalid` for a value that its word cannot take.
-    pub(super) fn read(query: &Query, is_admin: bool) -> Result<Wanted> {
+    pub(super) fn read(query: &Query, version: Microversion, is_admin: bool) -> Result<Wanted> {
         let limit = match query.one("limit") {
             // Nova's list of servers takes it at its word, unlike its other lists.
             Some("0") => 0,
@@ -101,16 +134,17 @@ impl Wanted {
         };
         let mut wanted = Wanted { list: ListInstances::default(), limit, rest: Vec::new(), is_empty: false };
         let mut directions = query.all("sort_dir");
-        for name in ["name", "ip"] {
+        for name in PATTERNS {
             if let Some(value) = query.all(name).next_back() {
                 wanted.matches(name, value)?;
             }
         }
         for (name, value) in query.pairs() {
             match name {
-                "sort_key" => wanted.sort(value, directions.next())?,
+                "sort_key" => wanted.sort(value, directions.next(), version)?,
                 "status" => wanted.status(value),
-                "name" | "ip" | "sort_dir" | "limit" => {}
+                "sort_dir" | "limit" => {}
+                _ if PATTERNS.contains(&name) => {}
                 _ => wanted.filter(name, value, is_admin)?,
             }
         }
@@ -122,7 +156,9 @@ impl Wanted {
         let pattern = pattern(name, value)?;
         match name {
             "name" => self.list.name = Some(pattern),
-            _ => self.rest.push(Rest::Ip(pattern)),
+            "ip" => self.rest.push(Rest::Ip(pattern)),
+            "access_ip_v4" => self.rest.push(Rest::AccessIpv4(pattern)),
+            _ => self.rest.push(Rest::AccessIpv6(pattern)),
         }
         Ok(())
     }
@@ -192,7 +228,7 @@ impl Wanted {
         Ok(())
     }
 
-    fn sort(&mut self, key: &str, direction: Option<&str>) -> Result<()> {
+    fn sort(&mut self, key: &str, direction: Option<&str>, version: Microversion) -> Result<()> {
         let direction = match direction {
             None | Some("desc") => Direction::Descending,
             Some("asc") => Direction::Ascending,
@@ -207,10 +243,10 @@ impl Wanted {
             "display_name" | "hostname" => SortKey::Name,
             "vm_state" | "power_state" | "task_state" => SortKey::Status,
             "uuid" => SortKey::Id,
+            "access_ip_v4" => SortKey::AccessIpv4,
+            "access_ip_v6" => SortKey::AccessIpv6,
             // Nova sorts by these too; here they are the same for all, or unknown, so they order nothing.
-            "access_ip_v4"
-            | "access_ip_v6"
-            | "auto_disk_config"
+            "auto_disk_config"
             | "availability_zone"
             | "config_drive"
             | "display_description"
@@ -220,7 +256,7 @@ impl Wanted {
             | "kernel_id"
             | "key_name"
             | "launch_index"
-            | "locked"
+            | "locked_by"
             | "node"
             | "progress"
             | "project_id"
@@ -228,6 +264,8 @@ impl Wanted {
             | "root_device_name"
             | "terminated_at"
             | "user_id" => return Ok(()),
+            "locked" if version.since(73) => return Ok(()),
+            once if !version.since(75) && ONCE_SORT_KEYS.contains(&once) => return Ok(()),
             other => {
                 return Err(Error::Invalid(format!("Invalid input for query parameters sort_key. Value: {other}.")));
             }
@@ -255,6 +293,8 @@ impl Wanted {
         self.rest.iter().all(|rest| match rest {
             Rest::Project(project) => instance.project_id == *project,
             Rest::Ip(pattern) => instance.addresses.as_ref().is_some_and(|a| pattern.is_match(&a.fixed_ip)),
+            Rest::AccessIpv4(pattern) => instance.access.v4.is_some_and(|a| pattern.is_match(&a.to_string())),
+            Rest::AccessIpv6(pattern) => instance.access.v6.is_some_and(|a| pattern.is_match(&a.to_string())),
             Rest::Host(host) => instance.host == *host,
             Rest::Uuid(id) => instance.id.to_string() == *id,
             Rest::VmState(state) => server_view::vm_state(instance.status) == state,
@@ -289,10 +329,10 @@ fn pattern(name: &str, value: &str) -> Result<Regex> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::microversion::NEWEST, *};
 
     fn read(query: &str) -> Result<Wanted> {
-        Wanted::read(&Query::read(query)?, false)
+        Wanted::read(&Query::read(query)?, NEWEST, false)
     }
 
     #[test]
@@ -320,7 +360,7 @@ mod tests {
     #[test]
     fn every_word_that_a_refusal_names_is_known_and_no_other_is() {
         for word in KNOWN {
-            let read = Wanted::read(&Query::read(&format!("{word}=1")).unwrap(), true);
+            let read = Wanted::read(&Query::read(&format!("{word}=1")).unwrap(), NEWEST, true);
             let said = read.err().map(|error| error.to_string()).unwrap_or_default();
             assert!(!said.contains("no filter"), "{word}: {said}");
         }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::{
     body::{Body, Fields},
     launch, link_next,
-    microversion::Microversion,
+    microversion::{Microversion, NEWEST},
     server_filters::Wanted,
     server_id,
     server_view::{For, View},
@@ -31,7 +31,7 @@ use crate::{
 /// `GET /servers`
 pub(super) async fn list(Asked { rooms, caller, url }: Asked, version: Microversion, query: Query) -> Answer {
     let view = View { version, url: &url, is_admin: policy::see_hosts(&caller) };
-    let page = page(&rooms, &caller, &query).await?;
+    let page = page(&rooms, &caller, version, &query).await?;
     let servers: Vec<_> = page.items.iter().map(|instance| view.brief(instance)).collect();
     let mut answer = json!({ "servers": servers });
     link_next(&mut answer, "servers_links", &query, &format!("{url}/compute/v2.1/servers"), page.next);
@@ -41,15 +41,15 @@ pub(super) async fn list(Asked { rooms, caller, url }: Asked, version: Microvers
 /// `GET /servers/detail`
 pub(super) async fn detail(Asked { rooms, caller, url }: Asked, version: Microversion, query: Query) -> Answer {
     let view = View { version, url: &url, is_admin: policy::see_hosts(&caller) };
-    let page = page(&rooms, &caller, &query).await?;
+    let page = page(&rooms, &caller, version, &query).await?;
     let servers: Vec<_> = page.items.iter().map(|instance| view.full(instance, For::List)).collect();
     let mut answer = json!({ "servers": servers });
     link_next(&mut answer, "servers_links", &query, &format!("{url}/compute/v2.1/servers/detail"), page.next);
     Ok(Json(answer))
 }
 
-async fn page(rooms: &Rooms, caller: &Caller, query: &Query) -> Result<Page<Instance>> {
-    let wanted = Wanted::read(query, policy::see_hosts(caller))?;
+async fn page(rooms: &Rooms, caller: &Caller, version: Microversion, query: &Query) -> Result<Page<Instance>> {
+    let wanted = Wanted::read(query, version, policy::see_hosts(caller))?;
     if wanted.is_empty || wanted.limit == 0 {
         policy::list_instances(caller, wanted.list.all_projects)?;
         return Ok(Page { items: Vec::new(), next: None });
@@ -60,7 +60,7 @@ async fn page(rooms: &Rooms, caller: &Caller, query: &Query) -> Result<Page<Inst
 
 /// How many instances the list with this query has on all of its pages.
 pub(in crate::api) async fn count(rooms: &Rooms, caller: &Caller, query: &Query) -> Result<u64> {
-    let mut wanted = Wanted::read(query, policy::see_hosts(caller))?;
+    let mut wanted = Wanted::read(query, NEWEST, policy::see_hosts(caller))?;
     if wanted.is_empty {
         policy::list_instances(caller, wanted.list.all_projects)?;
         return Ok(0);

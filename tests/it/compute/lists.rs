@@ -1,8 +1,9 @@
 //! Lists of servers: filters, order, pages.
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::get_at;
+use super::{at, get_at};
 use crate::support::{Effigy, People, Person, micro_disk};
 
 /// A service with three servers of Alice's: web-1, web-2, db.
@@ -47,6 +48,49 @@ async fn filters_keep_only_the_servers_that_match() {
         (format!("project_id={}&name=db", people.alice.project_id), vec!["db"]),
     ] {
         assert_eq!(names(alice, &query).await, expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn access_addresses_filter_and_sort() {
+    let (_effigy, people, _) = three().await;
+    let alice = &people.alice;
+    for (name, addresses) in [
+        ("web-1", json!({"accessIPv4": "192.0.2.7", "accessIPv6": "2001:db8::1"})),
+        ("db", json!({"accessIPv4": "192.0.2.3"})),
+    ] {
+        let list = alice.get(&format!("/compute/v2.1/servers?name={name}")).await.expect(200);
+        let path = format!("/compute/v2.1/servers/{}", list.string("/servers/0/id"));
+        alice.put(&path, json!({"server": addresses})).await.expect(200);
+    }
+    for (query, expected) in [
+        ("access_ip_v4=2.3$", vec!["db"]),
+        ("access_ip_v4=^192&sort_key=access_ip_v4&sort_dir=asc", vec!["db", "web-1"]),
+        ("access_ip_v6=db8", vec!["web-1"]),
+        ("access_ip_v6=::9", vec![]),
+        ("sort_key=access_ip_v4&sort_dir=desc", vec!["web-1", "db", "web-2"]),
+        ("sort_key=access_ip_v6&sort_dir=desc&limit=1", vec!["web-1"]),
+    ] {
+        assert_eq!(names(alice, query).await, expected, "{query}");
+    }
+    alice.get("/compute/v2.1/servers?access_ip_v4=(").await.expect(400);
+}
+
+#[tokio::test]
+async fn a_key_that_nova_once_took_orders_nothing_until_it_is_refused() {
+    let effigy = Effigy::start().await;
+    let admin = effigy.admin().await;
+    for (version, key, status) in [
+        ("2.1", "vcpus", 200),
+        ("2.74", "vcpus", 200),
+        ("2.75", "vcpus", 400),
+        ("2.72", "locked", 200),
+        ("2.96", "locked", 200),
+        ("2.96", "locked_by", 200),
+        ("2.1", "nonsense", 400),
+    ] {
+        let path = format!("/servers?sort_key={key}");
+        at(version, &admin, Method::GET, &path, None).await.expect(status);
     }
 }
 

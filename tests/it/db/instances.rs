@@ -228,6 +228,7 @@ async fn every_order_pages_through_every_instance_once() {
                 let (mut row, action) = instance(project, i, n);
                 // Names repeat and their case differs; times repeat.
                 (row.name, row.created_ms) = (["b", "B", "a"][i as usize % 3].into(), i64::from(i / 2));
+                row.access.v4 = (i > 1).then(|| [192, 0, 2, i as u8].into());
                 (row, action)
             });
             there.extend(made.await.unwrap());
@@ -236,7 +237,16 @@ async fn every_order_pages_through_every_instance_once() {
         for (row, _) in there.iter().step_by(2) {
             db.set_instance_state(row.id, &row.state, &running, History::GoesOn).await.expect(name);
         }
-        let keys = [SortKey::Created, SortKey::Updated, SortKey::Launched, SortKey::Name, SortKey::Status, SortKey::Id];
+        let keys = [
+            SortKey::Created,
+            SortKey::Updated,
+            SortKey::Launched,
+            SortKey::Name,
+            SortKey::Status,
+            SortKey::AccessIpv4,
+            SortKey::AccessIpv6,
+            SortKey::Id,
+        ];
         for (project, count) in [(None, 10), (Some(there[0].0.project_id), 5)] {
             for (key, direction) in
                 keys.iter().flat_map(|key| [(*key, Direction::Ascending), (*key, Direction::Descending)])
