@@ -59,6 +59,11 @@ impl Rooms {
     pub(super) async fn quota_of(&self, project: ProjectId) -> Result<Quota> {
         Ok(with_own(&self.quota, self.db.own_limits(&project).await?))
     }
+
+    /// Whether there is such a project, as far as this service knows: in Keystone's cloud any may be one.
+    pub(super) async fn may_be_a_project(&self, project: ProjectId) -> Result<bool> {
+        Ok(self.identity.keystone().is_some() || self.db.project(project.as_str()).await?.is_some())
+    }
 }
 
 /// A quota with the limits of a project in their places.

@@ -9,7 +9,7 @@ use super::{
     microversion::Microversion,
 };
 use crate::{
-    api::{caller::Asked, error::Answer, paging::Query},
+    api::{Rooms, caller::Asked, error::Answer, paging::Query},
     config::Quota,
     error::{Error, Result},
     identity::{Caller, policy},
@@ -21,7 +21,8 @@ use crate::{
 /// `GET /limits`
 pub(super) async fn limits(Asked { rooms, caller, .. }: Asked, version: Microversion, query: Query) -> Answer {
     let project = match query.one("tenant_id") {
-        Some(id) => project(&caller, id)?,
+        // Nova does not ask whether there is such a project: one that is not uses nothing.
+        Some(id) => asked(&caller, id)?.unwrap_or_else(ProjectId::nil),
         None => policy::in_a_project(&caller)?,
     };
     let used = rooms.instances.usage_of(&caller, project).await?;
@@ -56,7 +57,7 @@ pub(super) async fn limits(Asked { rooms, caller, .. }: Asked, version: Microver
 
 /// `GET /os-quota-sets/{project}`
 pub(super) async fn show(Asked { rooms, caller, .. }: Asked, version: Microversion, Path(id): Path<String>) -> Answer {
-    let quota = rooms.quota_of(project(&caller, &id)?).await?;
+    let quota = rooms.quota_of(project(&rooms, &caller, &id).await?).await?;
     Ok(Json(quota_set(&quota, &id, version, |limit, _| json!(limit), Usage::default(), 0)))
 }
 
@@ -71,9 +72,9 @@ pub(super) async fn detail(
     version: Microversion,
     Path(id): Path<String>,
 ) -> Answer {
-    let project = project(&caller, &id)?;
+    let project = project(&rooms, &caller, &id).await?;
     let used = rooms.instances.usage_of(&caller, project).await?;
-    let with_usage = |limit: u64, used: u64| json!({"limit": limit, "in_use": used, "reserved": 0});
+    let with_usage = |limit: i64, used: u64| json!({"limit": limit, "in_use": used, "reserved": 0});
     Ok(Json(quota_set(&rooms.quota_of(project).await?, &id, version, with_usage, used, 0)))
 }
 
@@ -87,14 +88,14 @@ pub(super) async fn set(
 ) -> Answer {
     policy::administer(&caller, "change quotas")?;
     query.only(&[])?;
-    let project = project(&caller, &id)?;
+    let project = project(&rooms, &caller, &id).await?;
     let mut fields = Fields::under(body, "quota_set", &[])?;
     let wanted = [limit(&mut fields, "instances")?, limit(&mut fields, "cores")?, limit(&mut fields, "ram")?];
     let is_forced = fields.flag("force")?.unwrap_or(false);
     fields.take("tenant_id");
     let quota = rooms.quota_of(project).await?;
     for (name, fixed) in fixed(&quota, version) {
-        if let Some(value) = fields.take(name).filter(|value| value.as_u64() != Some(fixed)) {
+        if let Some(value) = fields.take(name).filter(|value| value.as_i64() != Some(fixed)) {
             return Err(fields.invalid(name, &value, &format!("{fixed}, as for every project")).into());
         }
     }
@@ -148,7 +149,7 @@ pub(super) async fn reset(
 ) -> Answer<StatusCode> {
     policy::administer(&caller, "change quotas")?;
     query.only(&[])?;
-    let project = project(&caller, &id)?;
+    let project = asked(&caller, &id)?.ok_or_else(|| no_such_project(&id))?;
     let reset = |own: &mut OwnLimits| (own.instances, own.vcpus, own.memory_mib) = (None, None, None);
     rooms.db.change_own_limits(&project, reset).await?;
     Ok(StatusCode::ACCEPTED)
@@ -158,15 +159,15 @@ fn quota_set(
     quota: &Quota,
     id: &str,
     version: Microversion,
-    entry: impl Fn(u64, u64) -> Value,
+    entry: impl Fn(i64, u64) -> Value,
     used: Usage,
     key_pairs: u64,
 ) -> Value {
     let mut set = Map::new();
-    let mut add = |name: &str, limit: u64, used: u64| drop(set.insert(name.into(), entry(limit, used)));
-    add("instances", quota.instances, used.instances);
-    add("cores", quota.vcpus, used.vcpus);
-    add("ram", quota.memory_mib, used.memory_mib);
+    let mut add = |name: &str, limit: i64, used: u64| drop(set.insert(name.into(), entry(limit, used)));
+    add("instances", shown(quota.instances), used.instances);
+    add("cores", shown(quota.vcpus), used.vcpus);
+    add("ram", shown(quota.memory_mib), used.memory_mib);
     for (name, limit) in fixed(quota, version) {
         // Nova counts key pairs by user, and says 0 of a project.
         add(name, limit, if name == "key_pairs" { key_pairs } else { 0 });
@@ -175,37 +176,49 @@ fn quota_set(
     json!({ "quota_set": set })
 }
 
+/// A limit as the API has it, which knows -1 for none.
+fn shown(limit: u64) -> i64 {
+    limit.try_into().unwrap_or(i64::MAX)
+}
+
 /// The limits that are the same for every project.
-fn fixed(quota: &Quota, version: Microversion) -> Vec<(&'static str, u64)> {
+fn fixed(quota: &Quota, version: Microversion) -> Vec<(&'static str, i64)> {
     let mut fixed = vec![
-        ("key_pairs", quota.key_pairs),
-        ("metadata_items", MAX_METADATA as u64),
-        ("server_groups", MAX_GROUPS),
-        ("server_group_members", quota.instances),
+        ("key_pairs", shown(quota.key_pairs)),
+        ("metadata_items", MAX_METADATA as i64),
+        ("server_groups", shown(MAX_GROUPS)),
+        ("server_group_members", shown(quota.instances)),
     ];
     if version.0 <= 35 {
         let network = ["floating_ips", "security_group_rules"].map(|name| (name, 0));
-        fixed.extend([("fixed_ips", quota.instances), ("security_groups", 1)].into_iter().chain(network));
+        // Every instance has its address: nothing counts them.
+        fixed.extend([("fixed_ips", -1), ("security_groups", 1)].into_iter().chain(network));
     }
     if version.0 <= 56 {
         fixed.extend([
-            ("injected_files", MAX_FILES as u64),
-            ("injected_file_content_bytes", MAX_FILE_BYTES as u64),
-            ("injected_file_path_bytes", MAX_FILE_PATH_BYTES as u64),
+            ("injected_files", MAX_FILES as i64),
+            ("injected_file_content_bytes", MAX_FILE_BYTES as i64),
+            ("injected_file_path_bytes", MAX_FILE_PATH_BYTES as i64),
         ]);
     }
     fixed
 }
 
-/// The project of a URL: the caller's own, or any to the admin.
-fn project(caller: &Caller, id: &str) -> Result<ProjectId> {
-    let own = caller.project.as_ref().map(|project| project.id);
-    match id.parse() {
-        Ok(id) if own == Some(id) => Ok(id),
-        Ok(id) => policy::administer(caller, "see another project's quotas").map(|()| id),
-        Err(_) => {
-            policy::administer(caller, "see another project's quotas")?;
-            Err(Error::Invalid(format!("Project ID {id} is not a valid project.")))
-        }
+/// The project that is asked for: the caller's own, or any to the admin; `None` when no project can have such an id.
+fn asked(caller: &Caller, id: &str) -> Result<Option<ProjectId>> {
+    let project = id.parse().ok();
+    if project.is_none() || project != caller.project.as_ref().map(|project| project.id) {
+        policy::administer(caller, "see another project's quotas")?;
     }
+    Ok(project)
+}
+
+/// The same, of the projects that there are.
+async fn project(rooms: &Rooms, caller: &Caller, id: &str) -> Result<ProjectId> {
+    let project = asked(caller, id)?.ok_or_else(|| no_such_project(id))?;
+    if rooms.may_be_a_project(project).await? { Ok(project) } else { Err(no_such_project(id)) }
+}
+
+fn no_such_project(id: &str) -> Error {
+    Error::Invalid(format!("Project ID {id} is not a valid project."))
 }

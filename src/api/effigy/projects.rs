@@ -109,6 +109,7 @@ pub(super) struct Own {
         (status = 204, description = "The limits hold"),
         (status = 400, description = "A limit that there is not, or that is too large", body = ErrorBody),
         (status = 403, description = "The caller is not an administrator", body = ErrorBody),
+        (status = 404, description = "There is no such project", body = ErrorBody),
         Refusals,
     ),
 )]
@@ -121,6 +122,9 @@ pub(super) async fn set_quota(
     let project: ProjectId =
         project.parse().map_err(|_| Error::Invalid(format!("'{project}' is not the id of a project")))?;
     let wanted = OwnLimits::try_from(wanted)?;
+    if !rooms.may_be_a_project(project).await? {
+        return Err(Error::NotFound(format!("There is no project {project}.")).into());
+    }
     rooms.db.change_own_limits(&project, |own| *own = wanted).await?;
     Ok(StatusCode::NO_CONTENT)
 }
