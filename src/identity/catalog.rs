@@ -16,6 +16,8 @@ use crate::{
 /// One of Effigy's own services.
 struct OwnService {
     kind: &'static str,
+    /// The name that OpenStack's own has: Libcloud looks for services by it.
+    name: &'static str,
     description: &'static str,
     // Terraform appends `v2/` to the image endpoint and nothing to compute's.
     path: &'static str,
@@ -24,16 +26,24 @@ struct OwnService {
 }
 
 const OWN_SERVICES: [OwnService; 4] = [
-    OwnService { kind: "compute", description: "Instances", path: "/compute/v2.1", is_of_instances: true },
+    OwnService {
+        kind: "compute",
+        name: "nova",
+        description: "Instances",
+        path: "/compute/v2.1",
+        is_of_instances: true,
+    },
     OwnService {
         kind: "identity",
+        name: "keystone",
         description: "Users, projects, roles and tokens",
         path: "/identity",
         is_of_instances: false,
     },
-    OwnService { kind: "image", description: "Images", path: "/image", is_of_instances: false },
+    OwnService { kind: "image", name: "glance", description: "Images", path: "/image", is_of_instances: false },
     OwnService {
         kind: "network",
+        name: "neutron",
         description: "The network instances have, read-only",
         path: "/network",
         is_of_instances: true,
@@ -269,7 +279,7 @@ impl Identity {
         let own = self.own_services().map(|own| Service {
             id: stable_id(&["service", own.kind]),
             kind: own.kind.into(),
-            name: own.kind.into(),
+            name: own.name.into(),
             description: own.description.into(),
             enabled: true,
             extra: Extra::default(),

@@ -33,6 +33,9 @@ async fn own_services_stay_and_others_can_be_registered() {
     let admin = &people.admin;
     let image = admin.get("/identity/v3/services?type=image").await.expect(200).string("/services/0/id");
     admin.get(&format!("/identity/v3/services/{image}")).await.expect(200);
+    let names = admin.get("/identity/v3/services").await.expect(200).json();
+    let names: Vec<_> = names["services"].as_array().unwrap().iter().map(|row| row["name"].clone()).collect();
+    assert_eq!(names, ["nova", "keystone", "glance", "neutron"], "as OpenStack's own are called");
     admin.delete(&format!("/identity/v3/services/{image}")).await.expect(403);
     let body = json!({"service": {"type": "image_remote", "name": "far"}});
     let far = admin.post("/identity/v3/services", body).await.expect(201).string("/service/id");
