@@ -67,6 +67,14 @@ pub fn every_route() -> Router<Api> {
     routes_with_instances().merge(people_routes())
 }
 
+/// The resources of OpenStack that there are none of: the API, the word by which a path names one, and the reason that is answered.
+pub fn not_offered() -> Vec<(&'static str, &'static str, &'static str)> {
+    let of = |api: &'static str, list: &not_offered::NotOffered| -> Vec<_> {
+        list.iter().map(|(word, why)| (api, *word, *why)).collect()
+    };
+    [of("Compute", compute::NOT_OFFERED), of("Identity", identity::NOT_OFFERED)].concat()
+}
+
 fn routes_with_instances() -> Router<Api> {
     routes(effigy::routes()).merge(instance_routes())
 }

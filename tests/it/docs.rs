@@ -234,6 +234,18 @@ async fn every_url_is_documented_and_every_documented_url_exists() {
     assert!(lines == block, "docs/urls.md is to list these URLs, and lists others:\n{lines}");
 }
 
+#[test]
+fn every_resource_that_there_is_none_of_is_documented_with_the_reason_that_is_answered() {
+    let mut lines = String::new();
+    for (api, word, why) in effigy::api::not_offered() {
+        lines.push_str(&format!("| {api} | `{word}` | {why} |\n"));
+    }
+    let page = read("docs/api.md");
+    let (_, table) = page.split_once("| API | resource | why |\n| --- | --- | --- |\n").expect("a table");
+    let (table, _) = table.split_once("\n\n").expect("the end of the table");
+    assert!(format!("{table}\n") == lines, "docs/api.md is to list these, and lists others:\n{lines}");
+}
+
 /// Every URL of the router, which shows them as `paths: {RouteId(0): "/healthz", …}`.
 pub fn urls() -> BTreeSet<String> {
     let shown = format!("{:?}", effigy::api::every_route());

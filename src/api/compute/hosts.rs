@@ -63,6 +63,16 @@ pub(super) async fn services(Asked { caller, .. }: Asked, version: Microversion,
     Ok(Json(json!({ "services": Some(service).filter(|_| is_wanted).as_slice() })))
 }
 
+/// `GET /os-hosts`, up to 2.42
+pub(super) async fn hosts(Asked { caller, .. }: Asked, version: Microversion, query: Query) -> Answer {
+    version.ends(42)?;
+    policy::administer(&caller, "list hosts")?;
+    query.only(&["zone"])?;
+    let is_wanted = query.all("zone").all(|zone| zone == ZONE);
+    let host = json!({"host_name": host_name(), "service": "compute", "zone": ZONE});
+    Ok(Json(json!({ "hosts": Some(host).filter(|_| is_wanted).as_slice() })))
+}
+
 /// `GET /os-hypervisors`
 pub(super) async fn hypervisors(Asked { rooms, caller, .. }: Asked, version: Microversion, query: Query) -> Answer {
     policy::administer(&caller, "list hypervisors")?;

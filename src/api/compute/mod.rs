@@ -43,6 +43,7 @@ mod tags;
 mod usage;
 mod versions;
 
+pub(super) use not_offered::NOT_OFFERED;
 pub(in crate::api) use servers::count as count_servers;
 
 /// Every URL below `/compute`; with a slash at its end the root is a URL of its own.
@@ -121,6 +122,7 @@ fn other_routes() -> Router<Api> {
         .route("/os-availability-zone", get(hosts::zones))
         .route("/os-availability-zone/detail", get(hosts::zones_with_hosts))
         .route("/os-services", get(hosts::services))
+        .route("/os-hosts", get(hosts::hosts))
         .route("/os-hypervisors", get(hosts::hypervisors))
         .route("/os-hypervisors/detail", get(hosts::hypervisors_detail))
         .route("/os-hypervisors/statistics", get(hosts::statistics))
@@ -144,7 +146,12 @@ fn other_routes() -> Router<Api> {
         .route("/os-tenant-networks/{id}", get(proxies::network))
         .route("/os-security-groups", get(proxies::security_groups))
         .route("/os-security-groups/{id}", get(proxies::security_group))
-        .route("/os-floating-ips", get(proxies::floating_ips))
+        .route("/os-floating-ips", proxies::none("floating_ips"))
+        .route("/os-floating-ip-pools", proxies::none("floating_ip_pools"))
+        .route("/os-volumes", proxies::none("volumes"))
+        .route("/os-volumes/detail", proxies::none("volumes"))
+        .route("/os-snapshots", proxies::none("snapshots"))
+        .route("/os-snapshots/detail", proxies::none("snapshots"))
 }
 
 /// Adds Nova's link to the next page, if there is one.

@@ -9,7 +9,7 @@ use crate::api::{
 };
 
 /// The first word of a path, and why there is none.
-const NOT_OFFERED: &NotOffered = &[
+pub(in crate::api) const NOT_OFFERED: &NotOffered = &[
     ("os-aggregates", "There is one host, so that there are no aggregates of hosts."),
     ("os-assisted-volume-snapshots", NO_VOLUMES),
     ("os-baremetal-nodes", "There is one host, and it runs virtual machines."),
@@ -19,7 +19,7 @@ const NOT_OFFERED: &NotOffered = &[
     ("os-floating-ip-pools", ONE_NETWORK),
     ("os-floating-ips", ONE_NETWORK),
     ("os-floating-ips-bulk", ONE_NETWORK),
-    ("os-hosts", "There is one host: see os-hypervisors."),
+    ("os-hosts", "There is one host, which is not switched over the API: see os-hypervisors."),
     ("os-instance_usage_audit_log", "Usage is told at os-simple-tenant-usage, and events at /effigy/v1/audit."),
     ("os-migrations", "There is one host, so that nothing migrates."),
     ("os-networks", ONE_NETWORK),

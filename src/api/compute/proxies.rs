@@ -1,14 +1,15 @@
 //! The answers that Nova once gave in other services' names, up to 2.35, for clients that still ask it; and extensions.
 
-use axum::{Json, extract::Path};
+use axum::{
+    Json,
+    extract::Path,
+    routing::{MethodRouter, get},
+};
 use serde_json::{Value, json};
 
 use super::{microversion::Microversion, network};
 use crate::{
-    api::{
-        caller::Asked,
-        error::{Answer, ApiError},
-    },
+    api::{Api, caller::Asked, error::Answer},
     error::Error,
     identity::policy,
     ids::ProjectId,
@@ -70,18 +71,67 @@ pub(super) fn security_group_of(project: ProjectId) -> Value {
     })
 }
 
-/// `GET /os-floating-ips` and its like, up to 2.35
-pub(super) async fn floating_ips(_: Asked, version: Microversion) -> Answer {
-    version.ends(35)?;
-    Ok(Json(json!({"floating_ips": []})))
+/// A list of something that Nova once had and that there is none of here, up to 2.35: clients ask before they work.
+pub(super) fn none(name: &'static str) -> MethodRouter<Api> {
+    get(move |_: Asked, version: Microversion| async move {
+        version.ends(35)?;
+        Answer::Ok(Json(json!({name: []})))
+    })
 }
 
-/// `GET /extensions`: everything is part of the API itself.
+/// The names by which older clients look for a part of the API that is here, as Nova has them.
+const EXTENSIONS: [(&str, &str); 29] = [
+    ("OS-DCF", "DiskConfig"),
+    ("OS-EXT-AZ", "ExtendedAvailabilityZone"),
+    ("OS-EXT-SRV-ATTR", "ExtendedServerAttributes"),
+    ("OS-EXT-STS", "ExtendedStatus"),
+    ("OS-SCH-HNT", "SchedulerHints"),
+    ("OS-SRV-USG", "ServerUsage"),
+    ("os-access-ips", "AccessIPs"),
+    ("os-availability-zone", "AvailabilityZone"),
+    ("os-config-drive", "ConfigDrive"),
+    ("os-console-output", "ConsoleOutput"),
+    ("os-consoles", "Consoles"),
+    ("os-create-backup", "CreateBackup"),
+    ("os-flavor-access", "FlavorAccess"),
+    ("os-flavor-extra-specs", "FlavorExtraSpecs"),
+    ("os-flavor-manage", "FlavorManage"),
+    ("os-hypervisors", "Hypervisors"),
+    ("os-instance-actions", "InstanceActions"),
+    ("os-keypairs", "Keypairs"),
+    ("os-lock-server", "LockServer"),
+    ("os-multiple-create", "MultipleCreate"),
+    ("os-pause-server", "PauseServer"),
+    ("os-personality", "Personality"),
+    ("os-quota-sets", "Quotas"),
+    ("os-remote-consoles", "Consoles"),
+    ("os-server-groups", "ServerGroups"),
+    ("os-services", "Services"),
+    ("os-simple-tenant-usage", "SimpleTenantUsage"),
+    ("os-used-limits", "UsedLimits"),
+    ("os-user-data", "UserData"),
+];
+
+fn extension_view((alias, name): (&str, &str)) -> Value {
+    json!({
+        "alias": alias,
+        "name": name,
+        "description": "A part of the API itself.",
+        // Both as Nova says them of all of its own.
+        "namespace": "http://docs.openstack.org/compute/ext/fake_xml",
+        "updated": "2014-12-03T00:00:00Z",
+        "links": [],
+    })
+}
+
+/// `GET /extensions`
 pub(super) async fn extensions(_: Asked) -> Json<Value> {
-    Json(json!({"extensions": []}))
+    Json(json!({"extensions": EXTENSIONS.map(extension_view)}))
 }
 
 /// `GET /extensions/{alias}`
-pub(super) async fn extension(_: Asked, Path(alias): Path<String>) -> ApiError {
-    Error::NotFound(format!("There is no extension {alias}.")).into()
+pub(super) async fn extension(_: Asked, Path(alias): Path<String>) -> Answer {
+    let found = EXTENSIONS.into_iter().find(|(known, _)| *known == alias);
+    let found = found.ok_or_else(|| Error::NotFound(format!("There is no extension {alias}.")))?;
+    Ok(Json(json!({"extension": extension_view(found)})))
 }

@@ -23,6 +23,7 @@ mod tokens;
 mod users;
 
 pub use discovery::versions;
+pub(super) use none::NOT_OFFERED;
 
 /// Every URL below `/identity`.
 pub fn routes() -> Router<Api> {
@@ -102,6 +103,10 @@ fn catalog() -> Router<Api> {
         .route("/v3/OS-TRUST/trusts", get(none::trusts))
         .route("/v3/OS-OAUTH1/consumers", get(none::consumers))
         .route("/v3/OS-EP-FILTER/endpoint_groups", get(none::endpoint_groups))
+        .route("/v3/OS-EP-FILTER/projects/{project}/endpoint_groups", get(none::endpoint_groups_of_project))
+        .route("/v3/OS-EP-FILTER/projects/{project}/endpoints", get(none::endpoints_of_project))
+        .route("/v3/OS-EP-FILTER/endpoints/{endpoint}/projects", get(none::projects_of_endpoint))
+        .route("/v3/users/{user}/OS-OAUTH1/access_tokens", get(none::access_tokens))
         .route("/v3/OS-FEDERATION/identity_providers", get(none::identity_providers))
         .route("/v3/OS-FEDERATION/service_providers", get(none::service_providers))
         .route("/v3/OS-FEDERATION/mappings", get(none::mappings))

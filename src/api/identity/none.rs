@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Keystone's resources that there are none of here, and why.
-const NOT_OFFERED: &NotOffered = &[
+pub(in crate::api) const NOT_OFFERED: &NotOffered = &[
     ("OS-EC2", NO_EC2),
     ("OS-ENDPOINT-POLICY", FIXED_RULES),
     ("OS-EP-FILTER", "Every project sees the same catalog."),
@@ -98,6 +98,26 @@ pub(super) async fn consumers(_: Asked, unread: Unread) -> Answer {
 /// `GET /v3/OS-EP-FILTER/endpoint_groups`
 pub(super) async fn endpoint_groups(_: Asked, unread: Unread) -> Answer {
     none("endpoint_groups", unread, &["name"])
+}
+
+/// `GET /v3/OS-EP-FILTER/projects/{project}/endpoint_groups`
+pub(super) async fn endpoint_groups_of_project(_: Asked, unread: Unread) -> Answer {
+    none("endpoint_groups", unread, &[])
+}
+
+/// `GET /v3/OS-EP-FILTER/projects/{project}/endpoints`: none is the project's own.
+pub(super) async fn endpoints_of_project(_: Asked, unread: Unread) -> Answer {
+    none("endpoints", unread, &[])
+}
+
+/// `GET /v3/OS-EP-FILTER/endpoints/{endpoint}/projects`
+pub(super) async fn projects_of_endpoint(_: Asked, unread: Unread) -> Answer {
+    none("projects", unread, &[])
+}
+
+/// `GET /v3/users/{user}/OS-OAUTH1/access_tokens`
+pub(super) async fn access_tokens(_: Asked, unread: Unread) -> Answer {
+    none("access_tokens", unread, &[])
 }
 
 /// `GET /v3/OS-FEDERATION/identity_providers`

@@ -50,6 +50,22 @@ async fn quotas_are_shown_by_project_and_set_by_the_admin() {
     let defaults = get_at("2.56", &people.alice, &format!("{own}/defaults")).await["quota_set"].clone();
     assert_eq!((&defaults["instances"], &defaults["id"]), (&json!(200), &json!(people.alice.project_id)));
 
+    // Nova counts no addresses; and what no project is, is asked for and set nowhere.
+    assert_eq!(get_at("2.35", &people.alice, &own).await["quota_set"]["fixed_ips"], -1);
+    let nobody = "/os-quota-sets/0123456789abcdef0123456789abcdef";
+    for (method, body) in [(Method::GET, None), (Method::PUT, Some(json!({"quota_set": {"cores": 7}})))] {
+        let refused = at("2.56", &people.admin, method, nobody, body).await.expect(400);
+        assert!(refused.text().contains("is not a valid project"), "{}", refused.text());
+    }
+    let quota = "/effigy/v1/projects/0123456789abcdef0123456789abcdef/quota";
+    people.admin.put(quota, json!({"images": 4})).await.expect(404);
+    let all = people.admin.get("/effigy/v1/projects").await.expect(200).text();
+    assert!(!all.contains("0123456789abcdef0123456789abcdef"), "{all}");
+    for id in ["0123456789abcdef0123456789abcdef", "no%20id"] {
+        let limits = get_at("2.56", &people.admin, &format!("/limits?tenant_id={id}")).await;
+        assert_eq!(limits["limits"]["absolute"]["totalInstancesUsed"], 0, "{id}");
+    }
+
     // The limits of images are of their own, and stay.
     let quota = format!("/effigy/v1/projects/{}/quota", people.alice.project_id);
     people.admin.put(&quota, json!({"images": 4, "instances": 3})).await.expect(204);
@@ -144,9 +160,10 @@ async fn a_resource_that_there_is_not_is_refused_with_the_reason() {
         (Method::GET, "/os-aggregates/1", "There is one host"),
         (Method::POST, "/os-security-groups", "forwarded"),
         (Method::POST, "/os-floating-ips", "one network"),
-        (Method::GET, "/os-volumes", "no volumes"),
+        (Method::POST, "/os-volumes", "no volumes"),
+        (Method::GET, "/os-volumes/one", "no volumes"),
         (Method::PUT, "/os-services/disable", "not disabled"),
-        (Method::GET, "/os-hosts", "os-hypervisors"),
+        (Method::GET, "/os-hosts/one", "os-hypervisors"),
     ] {
         let answer = at("2.1", &admin, method.clone(), path, None).await.expect(501);
         assert!(answer.string("/notImplemented/message").contains(word), "{method} {path}: {}", answer.text());
@@ -162,7 +179,6 @@ async fn lists_of_things_that_effigy_does_not_have_are_empty() {
     let admin = effigy.admin().await;
     for (path, list) in [
         ("/servers", "servers"),
-        ("/extensions", "extensions"),
         ("/os-migrations", "migrations"),
         ("/os-aggregates", "aggregates"),
         ("/os-floating-ips", "floating_ips"),
@@ -170,6 +186,17 @@ async fn lists_of_things_that_effigy_does_not_have_are_empty() {
     ] {
         assert_eq!(get_at("2.1", &admin, path).await, json!({list: []}), "{path}");
     }
+}
+
+#[tokio::test]
+async fn extensions_are_named_as_nova_names_them() {
+    let effigy = Effigy::start().await;
+    let admin = effigy.admin().await;
+    let listed = get_at("2.1", &admin, "/extensions").await["extensions"].clone();
+    let keys = listed.as_array().expect("a list").iter().find(|one| one["alias"] == "os-keypairs").expect("keys");
+    assert_eq!(fields(keys), ["alias", "description", "links", "name", "namespace", "updated"]);
+    assert_eq!(&get_at("2.1", &admin, "/extensions/os-keypairs").await["extension"], keys);
+    at("2.1", &admin, Method::GET, "/extensions/os-hosts", None).await.expect(404);
 }
 
 #[tokio::test]
