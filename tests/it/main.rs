@@ -1,7 +1,7 @@
 //! The tests of the service from outside: each starts the real program on a free port with a
 //! temporary data folder, and says what a client sees.
 //!
-//! One folder for each API, mirroring its URLs; `db` runs the database's methods on SQLite and on
+//! One folder for each API, mirroring its URLs; `clients` replays the calls of clients that no registry has; `db` runs the database's methods on SQLite and on
 //! PostgreSQL; `faults` makes file calls fail; `glance` brings the images of a Glance over; `process` is about the program itself: start, stop, kill, settings; `docs` reads the
 //! documentation and holds it to the program; `tidy` reads the sources and holds them to the
 //! invariants of ARCHITECTURE.md.
@@ -15,6 +15,7 @@
 
 mod support;
 
+mod clients;
 mod compute;
 pub mod db;
 mod docs;
