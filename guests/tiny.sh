@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes tiny: a real Linux in 30 MB, from Debian's cloud kernel and a static busybox.
+# Makes tiny: a real Linux in 35 MB, from Debian's cloud kernel and a static busybox.
 #
 #   guests/tiny.sh FOLDER        FOLDER/tiny.raw: a disk that boots by BIOS, root on /dev/vda2
 #
@@ -8,7 +8,7 @@
 #   TINY-READY <label> boot <n>
 #
 # counts its boots on its own disk, takes its host name and SSH keys from a config drive, has an
-# address from DHCP, a shell on the serial console, and obeys the power button.
+# address from DHCP, an SSH server (dropbear), a shell on the serial console, and obeys the power button.
 # It needs no root, no loop device and no mount. About 15 seconds; a finished disk is kept.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
@@ -48,15 +48,24 @@ chmod +x memory/init
 pack_memory initrd
 
 # ---- the root file system ----
-mkdir -p root/{bin,sbin,dev,proc,sys,tmp,root,mnt,run,var/lib,etc/acpi/PWRF}
+mkdir -p root/{bin,sbin,dev,proc,sys,tmp,root,mnt,run,usr/bin,var/lib,etc/dropbear,etc/acpi/PWRF}
+chmod 1777 root/tmp
 cp /bin/busybox root/bin/busybox
 for applet in $(/bin/busybox --list); do
     [ "$applet" = busybox ] || ln -s busybox "root/bin/$applet"
 done
+# The SSH server, and what clients copy files with. Both are those of the machine that this is made on, with their libraries.
+for program in /usr/sbin/dropbear /usr/bin/scp; do
+    [ -x "$program" ] || { echo "tiny.sh: $program is missing; scripts/install.sh guests installs it" >&2; exit 1; }
+    for file in "$program" $(ldd "$program" | grep -o '/[^ ]*'); do
+        mkdir -p "root$(dirname "$file")"
+        cp -L "$file" "root$file"
+    done
+done
 cat >root/sbin/init <<'END'
 #!/bin/busybox sh
 # Process 1: brings the machine up, says so, then keeps a shell on the console.
-export PATH=/bin:/sbin HOME=/root TERM=linux
+export PATH=/bin:/sbin:/usr/bin:/usr/sbin HOME=/root TERM=linux
 exec </dev/console >/dev/console 2>&1
 mount -o remount,rw /
 mount -t tmpfs run /run
@@ -73,12 +82,20 @@ if [ -n "$drive" ] && { mount -o ro -t vfat "$drive" /mnt || mount -o ro -t iso9
     name=$(sed -n 's/.*"hostname" *: *"\([^"]*\)".*/\1/p' $meta | head -1)
     mkdir -p /root/.ssh
     grep -o 'ssh-[a-z0-9-]* [A-Za-z0-9+/=]*' $meta | sort -u >/root/.ssh/authorized_keys
+    # Another instance has other host keys, also where it was made of this one's disk.
+    id=$(sed -n 's/.*"uuid" *: *"\([^"]*\)".*/\1/p' $meta | head -1)
+    [ "$id" = "$(cat /etc/dropbear/of 2>/dev/null)" ] || rm -f /etc/dropbear/*
+    echo "$id" >/etc/dropbear/of
     umount /mnt
 fi
 hostname "${name:-tiny}"
 
 ip link set lo up
 ip link set eth0 up 2>/dev/null && udhcpc -i eth0 -n -q -t 5 -T 1 -s /etc/udhcpc.sh >/dev/null 2>&1 &
+mkdir -p /dev/pts && mount -t devpts devpts /dev/pts
+# As its owner it believes only root.
+chown -R 0:0 /root /etc/dropbear && chmod 700 /root /root/.ssh 2>/dev/null
+dropbear -R -s
 acpid -d -c /etc/acpi >/dev/null 2>&1 &
 echo "TINY-READY $(cat /etc/label) boot $boots, host $(hostname), up $(cut -d' ' -f1 /proc/uptime) s"
 cd /root
@@ -104,7 +121,7 @@ echo "${LABEL:-tiny}" >root/etc/label
 echo 'root:x:0:0:root:/root:/bin/sh' >root/etc/passwd
 echo 'root:*:19000:0:99999:7:::' >root/etc/shadow
 chmod 600 root/etc/shadow
-echo 'export PS1="tiny# "' >root/etc/profile
+echo 'export PS1="tiny# " PATH=/bin:/sbin:/usr/bin:/usr/sbin' >root/etc/profile
 printf 'NAME="Tiny Linux"\nID=tiny\nVERSION_ID=1\nPRETTY_NAME="Tiny Linux 1"\n' >root/etc/os-release
 
 # ---- the disk: a boot partition for syslinux, a root partition ----

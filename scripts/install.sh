@@ -35,6 +35,8 @@ for purpose in "$@"; do
         # The network card's boot ROM, which QEMU refuses to start without.
         need ipxe-qemu file '/usr/lib/ipxe/qemu/*virtio.rom'
         need qemu-utils program qemu-img
+        # Low ports of guests' addresses, where the service is root.
+        need nftables program nft
         # The firmware of guests that boot by UEFI.
         need ovmf file '/usr/share/OVMF/OVMF_CODE_4M.fd'
         ;;
@@ -50,6 +52,9 @@ for purpose in "$@"; do
         need syslinux-common file '/usr/lib/syslinux/mbr/mbr.bin'
         need zstd program zstd
         need xz-utils program xz
+        # The SSH server of tiny, and what it copies files with.
+        need dropbear-bin file /usr/sbin/dropbear
+        need openssh-client program scp
         # tiny.sh and cleaner.sh download packages without installing them.
         file '/var/lib/apt/lists/*_Packages*' >/dev/null || stale=1
         ;;
@@ -84,6 +89,12 @@ for purpose in "$@"; do
         need xz-utils program xz
         need bzip2 program bzip2
         need strace program strace
+        # Guests that are reached over ssh, and the packet filter that leads ports to them.
+        need openssh-client program ssh
+        need nftables program nft
+        need iproute2 program ip
+        need dnsmasq-base program dnsmasq
+        need packer program packer
         ;;
     openstack)
         # Debian's OpenStack. Each daemon is started by the test itself, and nova-compute out of python3-nova: its own package

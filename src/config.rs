@@ -19,8 +19,10 @@ use figment::{
 use serde::{Deserialize, Serialize};
 
 mod keystone;
+mod network;
 
 pub use keystone::Keystone;
+pub use network::{Network, Pool};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -326,7 +328,7 @@ pub struct Instances {
     pub accel: Accel,
     /// Seconds a guest has between the power button and being switched off.
     pub stop_grace_secs: u64,
-    /// TCP ports of the guest that are forwarded to this host's 127.0.0.1.
+    /// TCP ports of the guest that are open on the instance's own loopback address of this host.
     pub forward_ports: Vec<u16>,
     /// Whether guests reach the network outside, and with it this host's own services; without, they are reached
     /// through their forwarded ports and reach nothing themselves.
@@ -339,6 +341,8 @@ pub struct Instances {
     pub reserve_mib: u64,
     /// Days after which a deleted instance, and what was done to it, is forgotten.
     pub forget_deleted_days: u32,
+    /// How instances are reached.
+    pub network: Network,
 }
 
 impl Default for Instances {
@@ -355,6 +359,7 @@ impl Default for Instances {
             memory_mib: None,
             reserve_mib: 512,
             forget_deleted_days: 30,
+            network: Network::default(),
         }
     }
 }
@@ -452,6 +457,7 @@ impl Config {
         let config = figment.merge(Env::prefixed("EFFIGY__").split("__")).extract();
         let mut config: Config = config.context("the configuration is not valid")?;
         config.settle_stores()?;
+        config.instances.network.check()?;
         let least = config.identity.min_password_chars;
         anyhow::ensure!(
             least <= MADE_PASSWORD_CHARS,

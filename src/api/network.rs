@@ -21,7 +21,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     identity::{Caller, policy},
-    instances::{Instance, ListInstances, network as one},
+    instances::{Forward, Instance, ListInstances, Obstacle, network as one},
 };
 
 /// Words of a query that are not filters.
@@ -49,9 +49,25 @@ const PORT_FIELDS: [&str; 18] = [
     "project_id",
 ];
 
+/// The fields of a floating address, for the same reason.
+const FLOATING_IP_FIELDS: [&str; 12] = [
+    "id",
+    "description",
+    "floating_ip_address",
+    "floating_network_id",
+    "fixed_ip_address",
+    "port_id",
+    "port_details",
+    "router_id",
+    "status",
+    "tags",
+    "tenant_id",
+    "project_id",
+];
+
 /// Every URL below `/network`.
 pub fn routes() -> Router<Api> {
-    let empty = ["floatingips", "routers", "agents", "availability_zones", "subnetpools", "address-scopes", "trunks"];
+    let empty = ["routers", "agents", "availability_zones", "subnetpools", "address-scopes", "trunks"];
     let mut v2 = Router::new()
         .route("/", get(resources))
         .route("/networks", look(get(networks)))
@@ -60,6 +76,8 @@ pub fn routes() -> Router<Api> {
         .route("/subnets/{id}", look(get(subnet)))
         .route("/ports", look(get(ports)))
         .route("/ports/{id}", look(get(port)))
+        .route("/floatingips", look(get(floating_ips)))
+        .route("/floatingips/{id}", look(get(floating_ip)))
         .route("/security-groups", look(get(security_groups)))
         .route("/security-groups/{id}", look(get(security_group)))
         .route("/security-group-rules", look(get(rules)))
@@ -94,8 +112,8 @@ fn look(read: MethodRouter<Api>) -> MethodRouter<Api> {
 
 async fn refuse(_: Asked) -> ApiError {
     let message = format!(
-        "The network cannot be changed: instances share the one network '{}', made by QEMU on their host, and are \
-         reached by the ports that are forwarded to them.",
+        "The network cannot be changed: instances share the one network '{}', made by QEMU on their host, and each \
+         has the address of the host that leads to it for as long as it is there.",
         one::NAME
     );
     ApiError::new(StatusCode::FORBIDDEN, message)
@@ -132,34 +150,64 @@ async fn subnet(_: Asked, Path(id): Path<String>) -> Answer {
     one_of("subnet", vec![subnet_view()], &id)
 }
 
-async fn ports(Asked { rooms, caller, url }: Asked, query: Query) -> Answer {
-    query.only(&[&PORT_FIELDS[..], &NO_FILTERS].concat())?;
+async fn ports(asked: Asked, query: Query) -> Answer {
+    listed(asked, query, "ports", &PORT_FIELDS, one::Part::Port, port_view).await
+}
+
+async fn port(asked: Asked, Path(id): Path<String>) -> Answer {
+    part_of(asked, "port", id, one::Part::Port, port_view).await
+}
+
+async fn floating_ips(asked: Asked, query: Query) -> Answer {
+    listed(asked, query, "floatingips", &FLOATING_IP_FIELDS, one::Part::FloatingIp, floating_ip_view).await
+}
+
+async fn floating_ip(asked: Asked, Path(id): Path<String>) -> Answer {
+    part_of(asked, "floatingip", id, one::Part::FloatingIp, floating_ip_view).await
+}
+
+/// A page of what each instance has one of.
+async fn listed(
+    Asked { rooms, caller, url }: Asked,
+    query: Query,
+    name: &str,
+    fields: &[&str],
+    part: one::Part,
+    view: fn(&Instance) -> Option<Value>,
+) -> Answer {
+    query.only(&[fields, &NO_FILTERS].concat())?;
     let limit = query.limit_of_nova()?;
-    let marker = query.one("marker").map(|id| one::instance_of(id).ok_or_else(|| no_such_marker(id))).transpose()?;
+    let marker = query.one("marker").map(|id| part.instance(id).ok_or_else(|| no_such_marker(id))).transpose()?;
     let mine = ListInstances {
         all_projects: policy::see_all_ports(&caller),
         marker,
         limit: Some(limit as u32),
         ..ListInstances::default()
     };
-    let is_wanted = |instance: &Instance| port_view(instance).is_some_and(|port| matches(&port, &query));
+    let is_wanted = |instance: &Instance| view(instance).is_some_and(|view| matches(&view, &query));
     let found = rooms.instances.list_those(&caller, &mine, is_wanted).await?;
-    let page = Page::full(found, limit, |instance| one::port_id(instance.id).to_string());
-    let mut answer = json!({"ports": filtered(page.items.iter().filter_map(port_view).collect(), &query)?});
+    let page = Page::full(found, limit, |instance| part.id(instance.id).to_string());
+    let mut answer = json!({name: filtered(page.items.iter().filter_map(view).collect(), &query)?});
     if let Some(marker) = page.next {
-        let next = query.after(&format!("{url}/network/v2.0/ports"), &marker);
-        answer["ports_links"] = json!([{"rel": "next", "href": next}]);
+        let next = query.after(&format!("{url}/network/v2.0/{name}"), &marker);
+        answer[format!("{name}_links")] = json!([{"rel": "next", "href": next}]);
     }
     Ok(Json(answer))
 }
 
-async fn port(Asked { rooms, caller, .. }: Asked, Path(id): Path<String>) -> Answer {
-    let instance = one::instance_of(&id).ok_or_else(|| missing("port", &id))?;
+async fn part_of(
+    Asked { rooms, caller, .. }: Asked,
+    name: &str,
+    id: String,
+    part: one::Part,
+    view: fn(&Instance) -> Option<Value>,
+) -> Answer {
+    let instance = part.instance(&id).ok_or_else(|| missing(name, &id))?;
     let found = rooms.instances.show(&caller, instance).await.map_err(|error| match error {
-        Error::NotFound(_) => missing("port", &id),
+        Error::NotFound(_) => missing(name, &id),
         other => other.into(),
     })?;
-    one_of("port", port_view(&found).into_iter().collect(), &id)
+    one_of(name, view(&found).into_iter().collect(), &id)
 }
 
 async fn security_groups(Asked { caller, .. }: Asked, query: Query) -> Answer {
@@ -218,7 +266,7 @@ fn quotas(rooms: &Rooms) -> [(&'static str, u64); 10] {
         ("port", rooms.quota.instances),
         ("security_group", 1),
         ("security_group_rule", 1),
-        ("floatingip", 0),
+        ("floatingip", rooms.quota.instances),
         ("router", 0),
         ("subnetpool", 0),
         ("rbac_policy", 0),
@@ -230,7 +278,7 @@ fn network_view() -> Value {
     json!({
         "id": one::ID,
         "name": one::NAME,
-        "description": "The network of every instance: outwards by its host, inwards by forwarded ports",
+        "description": "The network of every instance: outwards by its host, inwards by an address of the host for each",
         "status": "ACTIVE",
         "admin_state_up": true,
         "shared": true,
@@ -270,30 +318,29 @@ fn subnet_view() -> Value {
 
 fn port_view(instance: &Instance) -> Option<Value> {
     let addresses = instance.addresses.as_ref()?;
-    let running = instance.runs;
+    let place = |forward: &Forward| format!("{}:{}", forward.address, forward.host_port);
     // The description is the only field of these APIs that every client shows as text.
-    let forwards: Vec<_> = addresses
-        .forwards
-        .iter()
-        .map(|forward| format!("port {} is 127.0.0.1:{} on the host", forward.guest_port, forward.host_port))
-        .collect();
+    let in_words = |forward: &Forward| {
+        let why = forward.obstacle.map(|obstacle| format!(" ({})", why_another(obstacle, forward.guest_port)));
+        format!("port {} is {} on the host{}", forward.guest_port, place(forward), why.unwrap_or_default())
+    };
     // The same for programs, in a word of our own.
-    let forwards_for_programs: Value = addresses
-        .forwards
-        .iter()
-        .map(|forward| json!({"guest_port": forward.guest_port, "host": format!("127.0.0.1:{}", forward.host_port)}))
-        .collect();
+    let for_programs = |forward: &Forward| {
+        let obstacle = forward.obstacle.map(|obstacle| obstacle.into_str());
+        json!({"guest_port": forward.guest_port, "host": place(forward), "obstacle": obstacle})
+    };
+    let forwards = &addresses.forwards;
     let view = json!({
-        "id": one::port_id(instance.id),
+        "id": one::Part::Port.id(instance.id),
         "name": "",
-        "description": forwards.join(", "),
-        "effigy:forwards": forwards_for_programs,
+        "description": forwards.iter().map(in_words).collect::<Vec<_>>().join(", "),
+        "effigy:forwards": forwards.iter().map(for_programs).collect::<Vec<_>>(),
         "network_id": one::ID,
         "device_id": instance.id,
         "device_owner": "compute:nova",
         "mac_address": addresses.mac,
         "fixed_ips": [{"subnet_id": one::SUBNET_ID, "ip_address": addresses.fixed_ip}],
-        "status": if running { "ACTIVE" } else { "DOWN" },
+        "status": port_status(instance),
         "admin_state_up": true,
         "security_groups": [one::SECURITY_GROUP_ID],
         "port_security_enabled": false,
@@ -304,6 +351,53 @@ fn port_view(instance: &Instance) -> Option<Value> {
         "project_id": instance.project_id,
     });
     debug_assert!(PORT_FIELDS.iter().all(|field| view.get(field).is_some()), "a filter that no port has");
+    Some(view)
+}
+
+/// Why a port of a guest has another number on the host, and what helps.
+fn why_another(obstacle: Obstacle, port: u16) -> String {
+    match obstacle {
+        Obstacle::Taken => {
+            format!("another program of the host has port {port} there; stop it and reboot the instance hard")
+        }
+        Obstacle::NoRight => {
+            format!("port {port} needs root and nftables on the host, or net.ipv4.ip_unprivileged_port_start={port}")
+        }
+        Obstacle::NoAddress => "instances.network.loopback has too few addresses".to_owned(),
+    }
+}
+
+fn port_status(instance: &Instance) -> &'static str {
+    if instance.runs { "ACTIVE" } else { "DOWN" }
+}
+
+/// The address of the host where an instance's ports are open.
+fn floating_ip_view(instance: &Instance) -> Option<Value> {
+    let addresses = instance.addresses.as_ref()?;
+    let port = one::Part::Port.id(instance.id);
+    let view = json!({
+        "id": one::Part::FloatingIp.id(instance.id),
+        "description": "",
+        "floating_ip_address": addresses.floating_ip?,
+        "floating_network_id": one::ID,
+        "fixed_ip_address": addresses.fixed_ip,
+        "port_id": port,
+        "port_details": {
+            "name": "",
+            "network_id": one::ID,
+            "mac_address": addresses.mac,
+            "admin_state_up": true,
+            "status": port_status(instance),
+            "device_id": instance.id,
+            "device_owner": "compute:nova",
+        },
+        "router_id": null,
+        "status": port_status(instance),
+        "tags": [],
+        "tenant_id": instance.project_id,
+        "project_id": instance.project_id,
+    });
+    debug_assert!(FLOATING_IP_FIELDS.iter().all(|field| view.get(field).is_some()), "a filter that none has");
     Some(view)
 }
 

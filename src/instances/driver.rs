@@ -550,7 +550,7 @@ impl Driver {
             tracing::error!(%error, "cannot remove {}: {error}; trying again", path.display());
             tokio::time::sleep(RETRY).await;
         }
-        self.room.ports.release(self.row.id);
+        self.room.doors.release(&self.row.state.forwards).await;
         let mut new = self.row.state.clone();
         (new.status, new.task, new.terminated_ms) = (Status::Deleted, None, Some(now_ms()));
         new.forwards.clear();

@@ -29,6 +29,7 @@ mod cgroup;
 mod cleaner;
 mod config_drive;
 mod console;
+mod doors;
 mod driver;
 mod firmware;
 mod folder;
@@ -394,10 +395,11 @@ impl Instances {
     }
 
     fn view(&self, row: InstanceRow) -> Result<Instance> {
+        let floating_ip = self.0.floating_ip(&row);
         let (make, state) = (row.make, row.state);
         let (runs, host) = (state.runs(), self.0.host_of(&state));
         let forwards = state.forwards;
-        let address = |mac| Addresses { fixed_ip: qemu::GUEST_ADDRESS.to_owned(), mac, forwards };
+        let address = |mac| Addresses { fixed_ip: qemu::GUEST_ADDRESS.to_owned(), floating_ip, mac, forwards };
         Ok(Instance {
             id: row.id,
             project_id: row.project_id,

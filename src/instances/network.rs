@@ -25,13 +25,22 @@ pub(crate) const SECURITY_GROUP_ID: &str = "e4f16b00-0000-4000-8000-000000000003
 /// The id of its one rule.
 pub(crate) const SECURITY_GROUP_RULE_ID: &str = "e4f16b00-0000-4000-8000-000000000004";
 
-/// The id of an instance's port: its own, with the last bit of the node turned, because a port is its own thing.
-pub(crate) fn port_id(instance: InstanceId) -> Uuid {
-    Uuid::from_u128(instance.uuid().as_u128() ^ 1)
+/// The things of the Network API that each instance has one of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Part {
+    Port = 1,
+    FloatingIp = 2,
 }
 
-/// The instance whose port has this id, if there is one; `None` for what is not an id.
-pub(crate) fn instance_of(port: &str) -> Option<InstanceId> {
-    let port = port.parse::<InstanceId>().ok()?;
-    port_id(port).to_string().parse().ok()
+impl Part {
+    /// Its id: the instance's own with a bit of the node turned, because it is its own thing.
+    pub(crate) fn id(self, instance: InstanceId) -> Uuid {
+        Uuid::from_u128(instance.uuid().as_u128() ^ self as u128)
+    }
+
+    /// The instance whose part has this id, if there is one; `None` for what is not an id.
+    pub(crate) fn instance(self, id: &str) -> Option<InstanceId> {
+        let id = id.parse::<InstanceId>().ok()?;
+        self.id(id).to_string().parse().ok()
+    }
 }

@@ -1,4 +1,4 @@
-//! Starts QEMU: for an instance, the probe and the cleaner. One other place of the program starts a process, which is the
+//! Starts QEMU: for an instance, the probe and the cleaner; and `nft`, which changes the packet filter. One other place of the program starts a process, which is the
 //! program itself again (`inspect::process`).
 //!
 //! QEMU is left with: its own user (where we are root), no capabilities and no way to get any, a filter that denies
@@ -18,7 +18,10 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tokio::process::{Child, Command};
+use tokio::{
+    io::AsyncWriteExt as _,
+    process::{Child, Command},
+};
 
 use super::{
     firmware::VARIABLES,
@@ -164,6 +167,25 @@ fn spawn(mut command: Command) -> io::Result<(Child, Process)> {
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
     let process = pid.map(Process::open).transpose()?.flatten();
     process.map(|process| (child, process)).ok_or_else(|| io::Error::other("QEMU ended as it was started"))
+}
+
+/// Gives the kernel's packet filter a script of nftables, which it takes as a whole or not at all, and returns the answer.
+///
+/// # Errors
+/// The first words of `nft` about it; or that there is no such program.
+pub(super) async fn packet_filter(options: &[&str], script: &str) -> io::Result<String> {
+    let mut command = Command::new("nft");
+    command.args(options).args(["-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.kill_on_drop(true).spawn()?;
+    let mut input = child.stdin.take().expect("it is a pipe");
+    input.write_all(script.as_bytes()).await?;
+    drop(input);
+    let output = child.wait_with_output().await?;
+    let words = String::from_utf8_lossy(&output.stderr);
+    match words.lines().next() {
+        _ if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        words => Err(io::Error::other(words.unwrap_or("nft failed without a word").to_owned())),
+    }
 }
 
 fn inherited(listener: UnixListener) -> Stdio {
@@ -353,7 +375,8 @@ fn disk_node(node: &str, file: &str, base: Option<&str>) -> Value {
 fn network(machine: &Machine<'_>) -> String {
     let mut net = format!("user,id=net0,restrict={}", if machine.outbound { "off" } else { "on" });
     for forward in machine.forwards {
-        net += &format!(",hostfwd=tcp:127.0.0.1:{}-{GUEST_ADDRESS}:{}", forward.host_port, forward.guest_port);
+        let (address, port) = (forward.address, forward.listens());
+        net += &format!(",hostfwd=tcp:{address}:{port}-{GUEST_ADDRESS}:{}", forward.guest_port);
     }
     net
 }
@@ -464,7 +487,17 @@ fn extras(hardware: &Hardware) -> Vec<[String; 2]> {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
+
+    const FORWARDS: [Forward; 1] = [Forward {
+        guest_port: 22,
+        address: Ipv4Addr::new(127, 64, 0, 1),
+        host_port: 22,
+        behind: Some(4000),
+        obstacle: None,
+    }];
 
     fn machine(hardware: &Hardware, accel: Accel, outbound: bool) -> Machine<'_> {
         Machine {
@@ -476,7 +509,7 @@ mod tests {
             hardware,
             firmware: None,
             mac: Some("fa:16:3e:00:00:01"),
-            forwards: &[Forward { guest_port: 22, host_port: 4000 }],
+            forwards: &FORWARDS,
             outbound,
             beside: None,
             resumes: None,
@@ -513,7 +546,7 @@ mod tests {
     fn guest_reaches_no_further_than_its_ports_unless_it_may() {
         let hardware = Hardware::default();
         let restricted = line(&hardware, Accel::Tcg, false);
-        assert!(restricted.contains("restrict=on,hostfwd=tcp:127.0.0.1:4000-10.0.2.15:22"));
+        assert!(restricted.contains("restrict=on,hostfwd=tcp:127.64.0.1:4000-10.0.2.15:22"));
         assert!(line(&hardware, Accel::Tcg, true).contains("restrict=off"));
     }
 }

@@ -4,6 +4,7 @@ use std::{
     collections::{HashMap, HashSet},
     fs::File,
     io,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -16,13 +17,14 @@ use super::{
     accel::Acceleration,
     cgroup::Groups,
     console::Consoles,
+    doors::Doors,
     driver::{Driver, MAILBOX, Message},
     flavors::Flavors,
     folder::Folder,
     key_pairs::KeyPairs,
     process::{self, Process},
     space::{self, Space},
-    start::{DISK, DISK_IS_GONE, Ports},
+    start::{DISK, DISK_IS_GONE},
 };
 use crate::{
     config,
@@ -73,7 +75,7 @@ pub(super) struct Room {
     pub(super) folder: PathBuf,
     pub(super) accel: Acceleration,
     pub(super) consoles: Consoles,
-    pub(super) ports: Ports,
+    pub(super) doors: Doors,
     pub(super) starts: Semaphore,
     pub(super) host: String,
     pub(super) host_memory_mib: u64,
@@ -128,7 +130,7 @@ impl Room {
             settings,
             folder,
             consoles: Consoles::default(),
-            ports: Ports::default(),
+            doors: Doors::default(),
             starts: Semaphore::new(STARTS_AT_ONCE),
             host: host.trim().to_owned(),
             host_memory_mib,
@@ -142,9 +144,7 @@ impl Room {
     pub(super) async fn take_up(self: &Arc<Room>) -> Result<()> {
         let rows = self.db.instances(None, InstancesSeen::Living).await?;
         let mut pids = process::running(&self.folder).map_err(Error::internal)?;
-        for row in &rows {
-            self.ports.remember(row.id, &row.state.forwards);
-        }
+        self.doors.take_up(&rows).await;
         let living: HashSet<InstanceId> = rows.iter().map(|row| row.id).collect();
         for row in rows {
             let pid = pids.remove(&row.id);
@@ -227,6 +227,20 @@ impl Room {
     /// An instance's folder, for the user that its QEMU runs as where we are root.
     pub(super) fn folder(&self, row: &InstanceRow) -> Folder {
         Folder::at(self.folder_of(row.id), self.is_root.then(|| self.settings.uid_base + row.number))
+    }
+
+    /// The loopback address of an instance, where its ports are open; `None` where the pool has too few.
+    pub(super) fn loopback(&self, row: &InstanceRow) -> Option<Ipv4Addr> {
+        self.settings.network.loopback.get(row.number)
+    }
+
+    /// The address where an instance's ports are open, or will be when it is started.
+    pub(super) fn floating_ip(&self, row: &InstanceRow) -> Option<Ipv4Addr> {
+        if row.is_deleted() || self.settings.forward_ports.is_empty() {
+            return None;
+        }
+        let open = row.state.forwards.first().filter(|_| row.state.runs()).map(|forward| forward.address);
+        open.or_else(|| self.loopback(row)).filter(|address| *address != Ipv4Addr::LOCALHOST)
     }
 
     /// The user the cleaner's QEMU runs as, where we are root.

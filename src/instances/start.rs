@@ -1,10 +1,8 @@
 //! Brings a machine up: its files, its ports, its process, its monitor.
 
 use std::{
-    collections::HashMap,
-    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -24,12 +22,9 @@ use super::{
     suspend::{self, MEMORY, Saved},
     types::Forward,
 };
-use crate::{
-    ids::InstanceId,
-    model::{
-        hardware::Hardware,
-        instance::{FirstBoot, InstanceRow},
-    },
+use crate::model::{
+    hardware::Hardware,
+    instance::{FirstBoot, InstanceRow},
 };
 
 /// How long QEMU may take from its start to its monitor's greeting; a busy host with emulation takes a second.
@@ -147,10 +142,8 @@ async fn come_up(room: &Room, row: &InstanceRow, folder: &Folder, parts: &Parts)
 }
 
 async fn attempt(room: &Room, row: &InstanceRow, folder: &Folder, parts: &Parts) -> Result<Started, String> {
-    let forwards = match row.make.mac {
-        Some(_) => room.ports.choose(row.id, &room.settings.forward_ports, &row.state.forwards),
-        None => Ok(Vec::new()),
-    };
+    let wanted = if row.make.mac.is_some() { room.settings.forward_ports.as_slice() } else { &[] };
+    let forwards = room.doors.choose(room.loopback(row), wanted, &row.state.forwards).await;
     let forwards = forwards.map_err(|error| format!("No port of this host is free for the instance: {error}."))?;
     let accel = parts.accel;
     let machine = Machine {
@@ -253,77 +246,4 @@ fn lay_out_rest(row: &InstanceRow, first_boot: &FirstBoot, folder: &Folder) -> s
     }
     folder.write("config.img", &config_drive::volume(row, first_boot)?)?;
     console::trim(folder.path())
-}
-
-/// The ports of 127.0.0.1 that instances have.
-#[derive(Default)]
-pub(super) struct Ports(Mutex<HashMap<u16, InstanceId>>);
-
-impl Ports {
-    /// Remembers the ports of an instance that is there already.
-    pub(super) fn remember(&self, id: InstanceId, forwards: &[Forward]) {
-        self.lock().extend(forwards.iter().map(|forward| (forward.host_port, id)));
-    }
-
-    /// Forgets an instance's ports.
-    pub(super) fn release(&self, id: InstanceId) {
-        self.lock().retain(|_, of| *of != id);
-    }
-
-    /// Chooses a port for each port of the guest: the one it had, where that is free.
-    fn choose(&self, id: InstanceId, wanted: &[u16], before: &[Forward]) -> std::io::Result<Vec<Forward>> {
-        let mut taken = self.lock();
-        taken.retain(|_, of| *of != id);
-        // All are held until all are chosen, so that no two are the same.
-        let mut held = Vec::new();
-        for &guest_port in wanted {
-            let old = before.iter().find(|forward| forward.guest_port == guest_port).map(|forward| forward.host_port);
-            let kept = old.filter(|port| !taken.contains_key(port)).and_then(|port| bind(port).ok());
-            let listener = match kept {
-                Some(listener) => listener,
-                None => free(&taken)?,
-            };
-            let host_port = listener.local_addr()?.port();
-            taken.insert(host_port, id);
-            held.push((Forward { guest_port, host_port }, listener));
-        }
-        Ok(held.into_iter().map(|(forward, _)| forward).collect())
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<u16, InstanceId>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn bind(port: u16) -> std::io::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
-}
-
-/// A port the kernel has free and no stopped instance counts on.
-fn free(taken: &HashMap<u16, InstanceId>) -> std::io::Result<TcpListener> {
-    let mut refused = Vec::new();
-    loop {
-        let listener = bind(0)?;
-        if !taken.contains_key(&listener.local_addr()?.port()) {
-            return Ok(listener);
-        }
-        // Held until one fits, so that the kernel offers another.
-        refused.push(listener);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn instance_keeps_its_port_and_no_two_have_the_same() {
-        let ports = Ports::default();
-        let (one, two) = (InstanceId::new(), InstanceId::new());
-        let first = ports.choose(one, &[22, 80], &[]).unwrap();
-        assert_ne!(first[0].host_port, first[1].host_port);
-        let other = ports.choose(two, &[22], &first).unwrap();
-        assert!(first.iter().all(|forward| forward.host_port != other[0].host_port));
-        assert_eq!(ports.choose(one, &[22, 80], &first).unwrap(), first);
-    }
 }

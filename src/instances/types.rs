@@ -12,7 +12,7 @@ use super::{
 use crate::ids::{ImageId, InstanceId, ProjectId, ServerGroupId, UserId};
 pub use crate::model::{
     action::{ActionResult, ActionRow},
-    instance::{Access, Fault, FirstBoot, Forward, GuestFile, Lock, Status, TaskState, Usage, UsedInstance},
+    instance::{Access, Fault, FirstBoot, Forward, GuestFile, Lock, Obstacle, Status, TaskState, Usage, UsedInstance},
     instance_list::{Direction, SortKey},
 };
 
@@ -116,9 +116,11 @@ pub struct Instance {
 pub struct Addresses {
     /// The address the guest has on its own network.
     pub fixed_ip: String,
+    /// The address of this host where its ports are open; `None` where none is.
+    pub floating_ip: Option<Ipv4Addr>,
     /// The address of its network card.
     pub mac: String,
-    /// Ports of the guest that are open on this host's 127.0.0.1.
+    /// Ports of the guest that are open on this host.
     pub forwards: Vec<Forward>,
 }
 

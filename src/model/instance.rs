@@ -94,12 +94,46 @@ pub enum TaskState {
     Deleting,
 }
 
-/// One TCP port of a guest, open on this host's 127.0.0.1.
+/// One TCP port of a guest, open on this host's loopback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forward {
     pub guest_port: u16,
-    /// The port on 127.0.0.1.
+    /// The address of the host where it is open: that of the instance, where it has one.
+    #[serde(default = "localhost")]
+    pub address: Ipv4Addr,
+    /// The port there: the guest's own, unless there is an obstacle.
     pub host_port: u16,
+    /// The port that QEMU listens on, where the packet filter leads `host_port` to it.
+    #[serde(default)]
+    pub behind: Option<u16>,
+    /// Why `host_port` is another than the guest's.
+    #[serde(default)]
+    pub obstacle: Option<Obstacle>,
+}
+
+impl Forward {
+    /// The port that QEMU listens on.
+    pub fn listens(&self) -> u16 {
+        self.behind.unwrap_or(self.host_port)
+    }
+}
+
+/// Where all instances' ports were, before each had an address.
+fn localhost() -> Ipv4Addr {
+    Ipv4Addr::LOCALHOST
+}
+
+/// The reason why a port of a guest has another number on the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case", const_into_str)]
+pub enum Obstacle {
+    /// Another program of the host has it.
+    Taken,
+    /// Only root may listen there, which QEMU is not, and there is no packet filter that leads it on.
+    NoRight,
+    /// The pool has no address for the instance.
+    NoAddress,
 }
 
 /// Why an instance failed.

@@ -15,4 +15,5 @@ mod support;
 
 mod guide;
 mod kill;
+mod reach;
 mod slow;

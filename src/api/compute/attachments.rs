@@ -71,7 +71,7 @@ pub(super) async fn fixed_interfaces(
 fn interfaces_of(instance: &Instance, version: Microversion) -> Vec<Value> {
     let Some(addresses) = &instance.addresses else { return Vec::new() };
     let mut interface = json!({
-        "port_id": network::port_id(instance.id),
+        "port_id": network::Part::Port.id(instance.id),
         "net_id": network::ID,
         "mac_addr": addresses.mac,
         "port_state": if instance.runs { "ACTIVE" } else { "DOWN" },

@@ -13,7 +13,11 @@ use crate::{
     error::Error,
     identity::policy,
     ids::ProjectId,
+    instances::{Instance, ListInstances},
 };
+
+/// This list has no pages; the Network API's has.
+const MAX_FLOATING_IPS: u32 = 1000;
 
 /// `GET /os-networks` and `GET /os-tenant-networks`
 pub(super) async fn networks(_: Asked, version: Microversion) -> Answer {
@@ -77,6 +81,24 @@ pub(super) fn none(name: &'static str) -> MethodRouter<Api> {
         version.ends(35)?;
         Answer::Ok(Json(json!({name: []})))
     })
+}
+
+/// `GET /os-floating-ips` and its like, up to 2.35
+pub(super) async fn floating_ips(Asked { rooms, caller, .. }: Asked, version: Microversion) -> Answer {
+    version.ends(35)?;
+    let wanted = ListInstances { limit: Some(MAX_FLOATING_IPS), ..ListInstances::default() };
+    let found = rooms.instances.list(&caller, &wanted).await?;
+    let view = |instance: &Instance| {
+        let addresses = instance.addresses.as_ref()?;
+        Some(json!({
+            "id": network::Part::FloatingIp.id(instance.id),
+            "ip": addresses.floating_ip?,
+            "fixed_ip": addresses.fixed_ip,
+            "instance_id": instance.id,
+            "pool": network::NAME,
+        }))
+    };
+    Ok(Json(json!({"floating_ips": found.iter().filter_map(view).collect::<Vec<_>>()})))
 }
 
 /// The names by which older clients look for a part of the API that is here, as Nova has them.

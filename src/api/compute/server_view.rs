@@ -75,7 +75,9 @@ impl View<'_> {
         set("flavor", self.flavor(&instance.flavor));
         set("created", json!(times::seconds_z(instance.created_ms)));
         set("updated", json!(times::seconds_z(instance.updated_ms)));
-        set("accessIPv4", json!(instance.access.v4.map(|address| address.to_string()).unwrap_or_default()));
+        // Where its owner names none, the one under which this host reaches it.
+        let reached = instance.access.v4.or_else(|| instance.addresses.as_ref()?.floating_ip);
+        set("accessIPv4", json!(reached.map(|address| address.to_string()).unwrap_or_default()));
         set("accessIPv6", json!(instance.access.v6.map(|address| address.to_string()).unwrap_or_default()));
         set("links", self.links(instance));
         set("OS-DCF:diskConfig", json!("MANUAL"));
@@ -182,18 +184,28 @@ impl View<'_> {
 /// an address has no other words than these.
 pub(super) fn addresses(addresses: Option<&Addresses>) -> Value {
     let Some(addresses) = addresses else { return json!({}) };
-    json!({network::NAME: [{
-        "version": 4,
-        "addr": addresses.fixed_ip,
-        "OS-EXT-IPS:type": "fixed",
-        "OS-EXT-IPS-MAC:mac_addr": addresses.mac,
-    }]})
+    let address = |(kind, address): (&str, String)| {
+        json!({
+            "version": 4,
+            "addr": address,
+            "OS-EXT-IPS:type": kind,
+            "OS-EXT-IPS-MAC:mac_addr": addresses.mac,
+        })
+    };
+    json!({network::NAME: by_kind(addresses).map(address).collect::<Vec<_>>()})
 }
 
 /// The same without the extensions, as `/ips` and the answers to changes have them.
 pub(super) fn plain_addresses(addresses: Option<&Addresses>) -> Value {
     let Some(addresses) = addresses else { return json!({}) };
-    json!({network::NAME: [{"version": 4, "addr": addresses.fixed_ip}]})
+    let address = |(_, address)| json!({"version": 4, "addr": address});
+    json!({network::NAME: by_kind(addresses).map(address).collect::<Vec<_>>()})
+}
+
+/// The guest's address on its network, then that of this host where its ports are open.
+fn by_kind(addresses: &Addresses) -> impl Iterator<Item = (&'static str, String)> {
+    let floating = addresses.floating_ip.map(|address| ("floating", address.to_string()));
+    [("fixed", addresses.fixed_ip.clone())].into_iter().chain(floating)
 }
 
 /// The status in Nova's words: a hard reboot has one of its own.

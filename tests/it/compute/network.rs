@@ -1,6 +1,6 @@
 //! The Network API: the one network, to look at.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::fields;
 use crate::support::{Effigy, micro_disk};
@@ -62,6 +62,56 @@ async fn network_cannot_be_changed_and_the_answer_says_why() {
         let refused = admin.post(&format!("/network/v2.0/{path}"), json!({})).await.expect(403);
         assert!(refused.string("/NeutronError/message").contains("cannot be changed"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn every_api_tells_the_one_address_at_which_a_guest_is_reached() {
+    let effigy = Effigy::with("[instances]\naccel = \"tcg\"\nforward_ports = [22, 4822]\n").await;
+    let people = effigy.people().await;
+    let alice = &people.alice;
+    let image = alice.save_image("micro", "raw", micro_disk("reached", 1 << 20)).await;
+    let launched = alice.launch("one", &image, json!({"networks": "auto"})).await.expect(202);
+    let id = launched.string("/server/id");
+    let server = alice.instance_becomes(&id, "ACTIVE").await;
+    let address = server["accessIPv4"].as_str().expect("an address").to_owned();
+    assert!(address.starts_with("127."), "{address}");
+    let told = |list: &Value| list.as_array().unwrap().iter().map(|one| one["addr"].clone()).collect::<Vec<_>>();
+    let both = [json!("10.0.2.15"), json!(address)];
+    assert_eq!(told(&server["addresses"]["default"]), both);
+    assert_eq!(server["addresses"]["default"][1]["OS-EXT-IPS:type"], "floating");
+    let ips = alice.get(&format!("/compute/v2.1/servers/{id}/ips/default")).await.expect(200).json();
+    assert_eq!(told(&ips["default"]), both);
+    let found = alice.get(&format!("/compute/v2.1/servers?ip={address}")).await.expect(200).json();
+    assert_eq!(found["servers"][0]["id"], id.as_str());
+    let port = alice.get("/network/v2.0/ports").await.expect(200).json()["ports"][0].clone();
+    let query =
+        format!("/network/v2.0/floatingips?floating_ip_address={address}&port_id={}", port["id"].as_str().unwrap());
+    let floating = alice.get(&query).await.expect(200).json()["floatingips"][0].clone();
+    assert_eq!((&floating["fixed_ip_address"], &floating["status"]), (&json!("10.0.2.15"), &json!("ACTIVE")));
+    let path = format!("/network/v2.0/floatingips/{}", floating["id"].as_str().unwrap());
+    assert_eq!(alice.get(&path).await.expect(200).json()["floatingip"]["floating_ip_address"], address);
+    people.bob.get(&path).await.expect(404);
+    let old = alice.get("/compute/v2.1/os-floating-ips").await.expect(200).json()["floating_ips"][0].clone();
+    assert_eq!((&old["ip"], &old["instance_id"]), (&json!(address), &json!(id)));
+
+    // The port says where each of the guest's ports is; that place is open, and one above 1024 has the guest's number.
+    let forwards = port["effigy:forwards"].as_array().unwrap();
+    assert_eq!(forwards[1]["host"], format!("{address}:4822"));
+    for forward in forwards {
+        let place = forward["host"].as_str().unwrap();
+        assert!(place.starts_with(&format!("{address}:")) && port["description"].as_str().unwrap().contains(place));
+        std::net::TcpStream::connect(place).expect("the place is open");
+        assert_eq!(forward["obstacle"].is_null(), place.ends_with(&format!(":{}", forward["guest_port"])), "{forward}");
+    }
+
+    // The owner's own word goes before ours, and ours is back when it goes.
+    let path = format!("/compute/v2.1/servers/{id}");
+    let put = async |access: &str| {
+        let body = json!({"server": {"accessIPv4": access}});
+        alice.put(&path, body).await.expect(200).string("/server/accessIPv4")
+    };
+    assert_eq!(put("192.0.2.7").await, "192.0.2.7");
+    assert_eq!(put("").await, address);
 }
 
 #[tokio::test]

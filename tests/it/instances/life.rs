@@ -106,7 +106,7 @@ async fn guest_that_shuts_itself_down_is_seen_to_be_off() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clones_of_one_call_are_numbered_and_have_ports_of_their_own() {
+async fn clones_of_one_call_are_numbered_and_have_addresses_of_their_own() {
     let folder = Place::new();
     let world = World::open(folder.path()).await;
     let image = world.micro("clone").await;
@@ -120,7 +120,7 @@ async fn clones_of_one_call_are_numbered_and_have_ports_of_their_own() {
     for id in &ids {
         let addresses = world.is(*id, Status::Active).await.addresses.unwrap();
         assert_eq!((addresses.fixed_ip.as_str(), addresses.forwards[0].guest_port), ("10.0.2.15", 22));
-        ports.insert(addresses.forwards[0].host_port);
+        ports.insert((addresses.floating_ip, addresses.forwards[0].host_port));
         macs.insert(addresses.mac);
         world.console_says(*id, "clone 0001 OK").await;
     }

@@ -132,6 +132,11 @@ impl World {
         let mut config = Config::default();
         config.instances.accel = config::Accel::Tcg;
         config.instances.stop_grace_secs = 20;
+        // The same for every world on this folder.
+        let pool = folder.join("loopback");
+        let loopback = std::fs::read_to_string(&pool).unwrap_or_else(|_| support::loopback());
+        std::fs::write(&pool, &loopback).unwrap();
+        config.instances.network.loopback = loopback.try_into().unwrap();
         set(&mut config.instances);
         let db = Database::sqlite(&folder.join("effigy.db")).await.unwrap();
         let identity = Identity::open(db.clone(), config.identity.clone()).await.unwrap();

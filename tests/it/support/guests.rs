@@ -31,6 +31,15 @@ pub fn micro_disk(label: &str, size_bytes: usize) -> Vec<u8> {
     disk
 }
 
+/// A real Linux with an SSH server (`guests/tiny.sh`), made once.
+pub fn tiny() -> Vec<u8> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/.cache/guests");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/guests/tiny.sh");
+    let output = Command::new(script).arg(folder).output().expect("run guests/tiny.sh");
+    assert!(output.status.success(), "{script}: {}", http::shown(&output));
+    std::fs::read(Path::new(folder).join("tiny.raw")).expect("the guest")
+}
+
 /// A disk that only UEFI boots (`guests/uefi.asm`), with sectors of this size.
 pub fn uefi_disk(sector_bytes: u32) -> Vec<u8> {
     made_by("uefi.sh", &[&sector_bytes.to_string()])

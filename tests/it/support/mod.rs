@@ -36,6 +36,12 @@ pub use zoo::{Animal, zoo};
 
 use std::{future::Future, time::Duration};
 
+/// Loopback addresses for the guests of one service: those that run beside it, in whichever test program, have others.
+pub fn loopback() -> String {
+    let random = uuid::Uuid::new_v4().into_bytes();
+    format!("127.{}.{}.{}/26", random[0] | 128, random[1], random[2] & 0b1100_0000)
+}
+
 /// Asks again until there is an answer; the test fails when `patience` is over.
 pub async fn eventually<T, F>(what: &str, patience: Duration, mut ask: impl FnMut() -> F) -> T
 where

@@ -30,6 +30,8 @@ pub struct Effigy {
     listen: String,
     url: String,
     http: reqwest::Client,
+    /// The loopback addresses of its guests.
+    loopback: String,
 }
 
 impl Effigy {
@@ -64,6 +66,7 @@ impl Effigy {
             listen: "127.0.0.1:0".into(),
             url: String::new(),
             http: http::client(),
+            loopback: super::loopback(),
         }
     }
 
@@ -249,6 +252,7 @@ impl Effigy {
         // A service that fetches must use neither: a proxy that answers nobody, and the passwords in a home folder.
         command.env("http_proxy", "http://127.0.0.1:9").env("HTTPS_PROXY", "http://127.0.0.1:9");
         command.env("HOME", self.scratch());
+        command.env("EFFIGY__INSTANCES__NETWORK__LOOPBACK", &self.loopback);
         if let Some(faults) = &self.faults {
             faults.reach(&mut command);
         }
