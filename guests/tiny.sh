@@ -8,7 +8,7 @@
 #   TINY-READY <label> boot <n>
 #
 # counts its boots on its own disk, takes its host name and SSH keys from a config drive, has an
-# address from DHCP, an SSH server (dropbear), a shell on the serial console, and obeys the power button.
+# address from the config drive or DHCP, an SSH server (dropbear), a shell on the serial console, and obeys the power button.
 # It needs no root, no loop device and no mount. About 15 seconds; a finished disk is kept.
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
@@ -86,12 +86,19 @@ if [ -n "$drive" ] && { mount -o ro -t vfat "$drive" /mnt || mount -o ro -t iso9
     id=$(sed -n 's/.*"uuid" *: *"\([^"]*\)".*/\1/p' $meta | head -1)
     [ "$id" = "$(cat /etc/dropbear/of 2>/dev/null)" ] || rm -f /etc/dropbear/*
     echo "$id" >/etc/dropbear/of
+    given() { grep -o "\"$1\" *: *\"[^\"]*\"" /mnt/openstack/latest/network_data.json | head -1 | cut -d'"' -f4; }
+    address=$(given ip_address) mask=$(given netmask) gateway=$(given gateway)
     umount /mnt
 fi
 hostname "${name:-tiny}"
 
 ip link set lo up
-ip link set eth0 up 2>/dev/null && udhcpc -i eth0 -n -q -t 5 -T 1 -s /etc/udhcpc.sh >/dev/null 2>&1 &
+if [ -n "${address:-}" ]; then
+    ifconfig eth0 "$address" netmask "$mask" up
+    [ -z "$gateway" ] || ip route add default via "$gateway"
+else
+    ip link set eth0 up 2>/dev/null && udhcpc -i eth0 -n -q -t 5 -T 1 -s /etc/udhcpc.sh >/dev/null 2>&1 &
+fi
 mkdir -p /dev/pts && mount -t devpts devpts /dev/pts
 # As its owner it believes only root.
 chown -R 0:0 /root /etc/dropbear && chmod 700 /root /root/.ssh 2>/dev/null

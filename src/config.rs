@@ -22,7 +22,7 @@ mod keystone;
 mod network;
 
 pub use keystone::Keystone;
-pub use network::{Network, Pool};
+pub use network::{Mode, Network, Pool};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -134,20 +134,21 @@ async fn resources(PublicUrl(url): PublicUrl) -> Json<Value> {
     Json(json!({"resources": all.map(resource)}))
 }
 
-async fn networks(_: Asked, query: Query) -> Answer {
-    Ok(Json(json!({"networks": filtered(vec![network_view()], &query)?})))
+async fn networks(Asked { rooms, .. }: Asked, query: Query) -> Answer {
+    Ok(Json(json!({"networks": filtered(vec![network_view(&rooms)], &query)?})))
 }
 
-async fn network(_: Asked, Path(id): Path<String>) -> Answer {
-    one_of("network", vec![network_view()], &id)
+async fn network(Asked { rooms, .. }: Asked, Path(id): Path<String>) -> Answer {
+    one_of("network", vec![network_view(&rooms)], &id)
 }
 
-async fn subnets(_: Asked, query: Query) -> Answer {
-    Ok(Json(json!({"subnets": filtered(vec![subnet_view()], &query)?})))
+async fn subnets(Asked { rooms, .. }: Asked, query: Query) -> Answer {
+    let subnet = rooms.instances.subnet().as_ref().map(subnet_view);
+    Ok(Json(json!({"subnets": filtered(subnet.into_iter().collect(), &query)?})))
 }
 
-async fn subnet(_: Asked, Path(id): Path<String>) -> Answer {
-    one_of("subnet", vec![subnet_view()], &id)
+async fn subnet(Asked { rooms, .. }: Asked, Path(id): Path<String>) -> Answer {
+    one_of("subnet", rooms.instances.subnet().as_ref().map(subnet_view).into_iter().collect(), &id)
 }
 
 async fn ports(asked: Asked, query: Query) -> Answer {
@@ -274,7 +275,8 @@ fn quotas(rooms: &Rooms) -> [(&'static str, u64); 10] {
     ]
 }
 
-fn network_view() -> Value {
+fn network_view(rooms: &Rooms) -> Value {
+    let subnets: Vec<_> = rooms.instances.subnet().map(|_| one::SUBNET_ID).into_iter().collect();
     json!({
         "id": one::ID,
         "name": one::NAME,
@@ -286,7 +288,7 @@ fn network_view() -> Value {
         "is_default": true,
         "mtu": 1500,
         "port_security_enabled": false,
-        "subnets": [one::SUBNET_ID],
+        "subnets": subnets,
         "availability_zones": [],
         "availability_zone_hints": [],
         "tags": [],
@@ -295,18 +297,18 @@ fn network_view() -> Value {
     })
 }
 
-fn subnet_view() -> Value {
+fn subnet_view(subnet: &one::Subnet) -> Value {
     json!({
         "id": one::SUBNET_ID,
         "name": one::NAME,
         "description": "",
         "network_id": one::ID,
         "ip_version": 4,
-        "cidr": one::CIDR,
-        "gateway_ip": one::GATEWAY,
-        "enable_dhcp": true,
-        "dns_nameservers": [one::NAME_SERVER],
-        "allocation_pools": [{"start": one::FIXED_IP, "end": one::FIXED_IP}],
+        "cidr": subnet.cidr,
+        "gateway_ip": subnet.gateway,
+        "enable_dhcp": subnet.has_dhcp,
+        "dns_nameservers": subnet.name_servers,
+        "allocation_pools": [{"start": subnet.pool.0, "end": subnet.pool.1}],
         "host_routes": [],
         "ipv6_address_mode": null,
         "ipv6_ra_mode": null,
@@ -322,7 +324,8 @@ fn port_view(instance: &Instance) -> Option<Value> {
     // The description is the only field of these APIs that every client shows as text.
     let in_words = |forward: &Forward| {
         let why = forward.obstacle.map(|obstacle| format!(" ({})", why_another(obstacle, forward.guest_port)));
-        format!("port {} is {} on the host{}", forward.guest_port, place(forward), why.unwrap_or_default())
+        let of_host = if addresses.floating_ip.is_some() { " on the host" } else { "" };
+        format!("port {} is {}{of_host}{}", forward.guest_port, place(forward), why.unwrap_or_default())
     };
     // The same for programs, in a word of our own.
     let for_programs = |forward: &Forward| {
@@ -339,7 +342,7 @@ fn port_view(instance: &Instance) -> Option<Value> {
         "device_id": instance.id,
         "device_owner": "compute:nova",
         "mac_address": addresses.mac,
-        "fixed_ips": [{"subnet_id": one::SUBNET_ID, "ip_address": addresses.fixed_ip}],
+        "fixed_ips": one::fixed_ips(addresses),
         "status": port_status(instance),
         "admin_state_up": true,
         "security_groups": [one::SECURITY_GROUP_ID],

@@ -8,9 +8,37 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Network {
+    /// Each guest's own network made by QEMU, or one of the operator's.
+    pub mode: Mode,
     /// The addresses of this host's loopback of which each instance has one of its own, where its forwarded ports are open.
     pub loopback: Pool,
+    /// With `mode = "bridge"`: the bridge of this host that guests' network cards are put on.
+    pub bridge: String,
+    /// The network behind the bridge; needed for `pool`.
+    pub subnet: Option<Pool>,
+    /// The part of `subnet` of which each instance has an address; `None`: the network's own DHCP gives them.
+    pub pool: Option<Pool>,
+    /// The way out of `subnet`, told to guests with their address.
+    pub gateway: Option<Ipv4Addr>,
+    /// Who knows names, told to guests with their address.
+    pub name_servers: Vec<Ipv4Addr>,
+    /// Whether guests of two projects are kept apart on the bridge.
+    pub isolate_projects: bool,
 }
+
+/// The network that guests are on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// A network of its own for each guest, made by QEMU, with forwarded ports.
+    #[default]
+    User,
+    /// The network behind a bridge of this host.
+    Bridge,
+}
+
+/// The kernel's bound on the name of a network interface.
+const MAX_INTERFACE_CHARS: usize = 15;
 
 /// The default has room for every instance that a service can run, and is far from what others use of the loopback:
 /// 127.0.0.1, 127.0.0.53 (systemd's names) and 127.0.1.1 (Debian's host name).
@@ -18,7 +46,16 @@ const LOOPBACK: Pool = Pool { first: Ipv4Addr::new(127, 64, 0, 0), prefix: 10 };
 
 impl Default for Network {
     fn default() -> Network {
-        Network { loopback: LOOPBACK }
+        Network {
+            mode: Mode::User,
+            loopback: LOOPBACK,
+            bridge: "br0".into(),
+            subnet: None,
+            pool: None,
+            gateway: None,
+            name_servers: Vec::new(),
+            isolate_projects: true,
+        }
     }
 }
 
@@ -29,7 +66,33 @@ impl Network {
             pool.first.octets()[0] == 127 && pool.prefix >= 8 && !pool.has(Ipv4Addr::LOCALHOST),
             "instances.network.loopback is {pool}: it is a network within 127.0.0.0/8 without 127.0.0.1, such as {LOOPBACK}"
         );
+        let is_char = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+        let name = &self.bridge;
+        anyhow::ensure!(
+            (1..=MAX_INTERFACE_CHARS).contains(&name.len()) && name.chars().all(is_char),
+            "instances.network.bridge is '{name}': the name of a bridge has 1 to {MAX_INTERFACE_CHARS} letters, digits, '_', '.' and '-'"
+        );
+        let (Some(subnet), Some(pool)) = (self.subnet, self.pool) else {
+            let is_none = self.subnet.is_none() && self.pool.is_none() && self.gateway.is_none();
+            anyhow::ensure!(
+                is_none && self.name_servers.is_empty(),
+                "instances.network: pool and subnet are set both or neither, and gateway and name_servers only with them"
+            );
+            return Ok(());
+        };
+        anyhow::ensure!(self.mode == Mode::Bridge, "instances.network.pool is for mode = \"bridge\" only");
+        anyhow::ensure!(
+            subnet.has(pool.first) && subnet.prefix <= pool.prefix,
+            "instances.network.pool is {pool}, which is no part of the subnet {subnet}"
+        );
+        let is_apart = self.gateway.is_none_or(|gateway| subnet.has(gateway) && !pool.has(gateway));
+        anyhow::ensure!(is_apart, "instances.network.gateway is in the subnet {subnet}, and not in the pool {pool}");
         Ok(())
+    }
+
+    /// The addresses that guests have of this service on the bridge; `None`: others give them, or there is no bridge.
+    pub fn fixed(&self) -> Option<(Pool, Pool)> {
+        self.subnet.zip(self.pool)
     }
 }
 
@@ -48,9 +111,19 @@ impl Pool {
         (address < self.last()).then(|| Ipv4Addr::from_bits(address))
     }
 
+    /// The first and the last address that [`Pool::get`] gives.
+    pub fn ends(self) -> (Ipv4Addr, Ipv4Addr) {
+        (Ipv4Addr::from_bits(self.first.to_bits() + 1), Ipv4Addr::from_bits(self.last() - 1))
+    }
+
     /// Whether an address is one of the network's.
     pub fn has(self, address: Ipv4Addr) -> bool {
         (self.first.to_bits()..=self.last()).contains(&address.to_bits())
+    }
+
+    /// Its mask, as in 255.255.255.0.
+    pub fn netmask(self) -> Ipv4Addr {
+        Ipv4Addr::from_bits(!u32::MAX.checked_shr(self.prefix.into()).unwrap_or_default())
     }
 
     fn last(self) -> u32 {
@@ -106,7 +179,25 @@ mod tests {
             [("127.64.0.0/10", true), ("127.0.0.0/8", false), ("10.0.0.0/24", false), ("126.0.0.0/7", false)]
         {
             let loopback = Pool::try_from(text.to_owned()).expect("a pool");
-            assert_eq!(Network { loopback }.check().is_ok(), is_good, "{text}");
+            assert_eq!(Network { loopback, ..Network::default() }.check().is_ok(), is_good, "{text}");
         }
+    }
+
+    #[test]
+    fn pool_of_a_bridge_lies_in_its_subnet_and_leaves_the_gateway() {
+        let check = |mode, subnet: Option<&str>, pool: &str, gateway: &str| {
+            let pool_of = |text: &str| Pool::try_from(text.to_owned()).expect("a pool");
+            let (subnet, pool) = (subnet.map(pool_of), Some(pool_of(pool)));
+            let gateway = Some(gateway.parse().expect("an address"));
+            Network { mode, subnet, pool, gateway, ..Network::default() }.check().is_ok()
+        };
+        let subnet = Some("10.9.0.0/24");
+        assert!(check(Mode::Bridge, subnet, "10.9.0.128/25", "10.9.0.1"));
+        assert!(!check(Mode::User, subnet, "10.9.0.128/25", "10.9.0.1"), "for a bridge only");
+        assert!(!check(Mode::Bridge, None, "10.9.0.128/25", "10.9.0.1"), "without its subnet");
+        assert!(!check(Mode::Bridge, subnet, "10.9.1.0/25", "10.9.0.1"), "another network");
+        assert!(!check(Mode::Bridge, subnet, "10.9.0.0/25", "10.9.0.1"), "the gateway's own");
+        let bridge = "no bridge".to_owned();
+        assert!(Network { bridge, ..Network::default() }.check().is_err());
     }
 }

@@ -10,7 +10,10 @@ use fatfs::{Dir, FatType, FileSystem, FormatVolumeOptions, FsOptions};
 use serde_json::{Value, json};
 
 use super::network;
-use crate::model::instance::{FirstBoot, GuestFile, InstanceRow};
+use crate::{
+    config,
+    model::instance::{FirstBoot, GuestFile, InstanceRow},
+};
 
 /// The label that cloud-init looks for.
 const LABEL: [u8; 11] = *b"config-2   ";
@@ -22,10 +25,10 @@ const SLACK_BYTES: usize = 256 << 10;
 const SEED_BYTES: usize = 512;
 
 /// The volume of an instance.
-pub(super) fn volume(row: &InstanceRow, first_boot: &FirstBoot) -> io::Result<Vec<u8>> {
+pub(super) fn volume(row: &InstanceRow, first_boot: &FirstBoot, network: &config::Network) -> io::Result<Vec<u8>> {
     let mut files = vec![
         ("meta_data.json", meta_data(row, &first_boot.files)?.to_string().into_bytes()),
-        ("network_data.json", network_data(row).to_string().into_bytes()),
+        ("network_data.json", network_data(row, network).to_string().into_bytes()),
         ("vendor_data.json", b"{}".to_vec()),
     ];
     if let Some(data) = &first_boot.user_data {
@@ -91,12 +94,22 @@ fn meta_data(row: &InstanceRow, files: &[GuestFile]) -> io::Result<Value> {
     Ok(data)
 }
 
-fn network_data(row: &InstanceRow) -> Value {
+fn network_data(row: &InstanceRow, settings: &config::Network) -> Value {
     let Some(mac) = &row.make.mac else { return json!({"links": [], "networks": [], "services": []}) };
+    let mut given = json!({"id": "network0", "link": "nic0", "type": "ipv4_dhcp", "network_id": network::ID});
+    let mut services = Vec::new();
+    if let Some((address, subnet)) = network::of_pool(settings, row.number).zip(settings.subnet) {
+        given["type"] = json!("ipv4");
+        given["ip_address"] = json!(address);
+        given["netmask"] = json!(subnet.netmask());
+        let outwards = |gateway| json!({"network": "0.0.0.0", "netmask": "0.0.0.0", "gateway": gateway});
+        given["routes"] = settings.gateway.iter().map(outwards).collect();
+        services = settings.name_servers.iter().map(|address| json!({"type": "dns", "address": address})).collect();
+    }
     json!({
         "links": [{"id": "nic0", "type": "phy", "ethernet_mac_address": mac, "mtu": 1500}],
-        "networks": [{"id": "network0", "link": "nic0", "type": "ipv4_dhcp", "network_id": network::ID}],
-        "services": [],
+        "networks": [given],
+        "services": services,
     })
 }
 
@@ -162,7 +175,7 @@ mod tests {
         let data = b"#cloud-config\n".repeat(4000);
         let files = vec![GuestFile { path: "/etc/motd".into(), contents: b"hello\n".to_vec() }];
         let first_boot = FirstBoot { user_data: Some(data.clone()), files };
-        let mut volume = volume(&row(), &first_boot).unwrap();
+        let mut volume = volume(&row(), &first_boot, &config::Network::default()).unwrap();
         assert_eq!(read(&mut volume, "openstack/content/0000"), b"hello\n");
         for version in VERSIONS {
             let meta = read(&mut volume, &format!("openstack/{version}/meta_data.json"));
@@ -178,13 +191,28 @@ mod tests {
     }
 
     #[test]
-    fn instance_without_a_network_is_told_so() {
+    fn instance_is_told_its_address_or_that_it_has_no_network() {
         let mut row = row();
         row.make.mac = None;
-        let mut volume = volume(&row, &FirstBoot::default()).unwrap();
+        let mut volume = volume(&row, &FirstBoot::default(), &config::Network::default()).unwrap();
         let network: Value = serde_json::from_slice(&read(&mut volume, "openstack/latest/network_data.json")).unwrap();
         assert_eq!(network["links"], json!([]));
         row.make.mac = Some("fa:16:3e:00:00:01".into());
-        assert_eq!(network_data(&row)["networks"][0]["network_id"], network::ID);
+        let mut settings = config::Network::default();
+        let dhcp = network_data(&row, &settings);
+        assert_eq!(
+            (&dhcp["networks"][0]["network_id"], &dhcp["networks"][0]["type"]),
+            (&json!(network::ID), &json!("ipv4_dhcp"))
+        );
+        let pool = |text: &str| Some(config::Pool::try_from(text.to_owned()).unwrap());
+        (settings.subnet, settings.pool) = (pool("10.9.0.0/24"), pool("10.9.0.128/25"));
+        (settings.gateway, settings.name_servers) = ("10.9.0.1".parse().ok(), vec!["10.9.0.2".parse().unwrap()]);
+        let fixed = network_data(&row, &settings);
+        let given = &fixed["networks"][0];
+        assert_eq!((&given["ip_address"], &given["netmask"]), (&json!("10.9.0.129"), &json!("255.255.255.0")));
+        assert_eq!(
+            (&given["routes"][0]["gateway"], &fixed["services"][0]["address"]),
+            (&json!("10.9.0.1"), &json!("10.9.0.2"))
+        );
     }
 }

@@ -551,6 +551,7 @@ impl Driver {
             tokio::time::sleep(RETRY).await;
         }
         self.room.doors.release(&self.row.state.forwards).await;
+        self.room.taps.unplug(&self.room.settings.network, self.row.id).await;
         let mut new = self.row.state.clone();
         (new.status, new.task, new.terminated_ms) = (Status::Deleted, None, Some(now_ms()));
         new.forwards.clear();

@@ -54,6 +54,7 @@ mod space;
 mod start;
 mod state;
 mod suspend;
+mod taps;
 mod types;
 
 use std::sync::Arc;
@@ -378,6 +379,11 @@ impl Instances {
         self.0.images.begin_clean(caller, &source, name).await
     }
 
+    /// The subnet that instances have addresses of; `None`: it is what is behind the operator's bridge.
+    pub fn subnet(&self) -> Option<network::Subnet> {
+        network::Subnet::of(&self.0.settings.network)
+    }
+
     /// The present usage of the caller's project.
     pub async fn usage(&self, caller: &Caller) -> Result<Usage> {
         self.0.db.instance_usage(policy::in_a_project(caller)?).await
@@ -395,11 +401,9 @@ impl Instances {
     }
 
     fn view(&self, row: InstanceRow) -> Result<Instance> {
-        let floating_ip = self.0.floating_ip(&row);
+        let addresses = self.0.addresses(&row);
         let (make, state) = (row.make, row.state);
         let (runs, host) = (state.runs(), self.0.host_of(&state));
-        let forwards = state.forwards;
-        let address = |mac| Addresses { fixed_ip: qemu::GUEST_ADDRESS.to_owned(), floating_ip, mac, forwards };
         Ok(Instance {
             id: row.id,
             project_id: row.project_id,
@@ -416,7 +420,7 @@ impl Instances {
             metadata: row.metadata,
             tags: row.tags,
             access: row.access,
-            addresses: make.mac.map(address),
+            addresses,
             created_ms: row.created_ms,
             updated_ms: row.updated_ms,
             launched_ms: state.launched_ms,

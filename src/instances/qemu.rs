@@ -1,4 +1,4 @@
-//! Starts QEMU: for an instance, the probe and the cleaner; and `nft`, which changes the packet filter. One other place of the program starts a process, which is the
+//! Starts QEMU: for an instance, the probe and the cleaner; and `nft` and `ip`, which set up its network. One other place of the program starts a process, which is the
 //! program itself again (`inspect::process`).
 //!
 //! QEMU is left with: its own user (where we are root), no capabilities and no way to get any, a filter that denies
@@ -26,6 +26,7 @@ use tokio::{
 use super::{
     firmware::VARIABLES,
     folder::Folder,
+    network::FIXED_IP,
     process::{Process, guest_name},
     rescue::{OWN_BASE, RESCUE_DISK, RESCUE_VARIABLES},
     start::DISK,
@@ -36,9 +37,6 @@ use crate::{
     ids::InstanceId,
     model::hardware::{Bus, Card, Firmware, Hardware, Scsi, Tablet, Topology, Video, Watchdog},
 };
-
-/// The address a guest gets from QEMU's user-mode network (its default).
-pub(super) const GUEST_ADDRESS: &str = "10.0.2.15";
 
 /// Seconds that guests' reads wait for our NBD server to come back: longer than any restart or upgrade of the
 /// service. After that the guest is paused (`rerror=stop`), and its driver lets it go on.
@@ -74,6 +72,8 @@ pub(super) struct Machine<'a> {
     pub(super) firmware: Option<&'a Path>,
     /// The network card's address; `None`: no network.
     pub(super) mac: Option<&'a str>,
+    /// The tap that its card is on; `None`: QEMU's user-mode network.
+    pub(super) tap: Option<&'a str>,
     pub(super) forwards: &'a [Forward],
     /// Whether the guest reaches further than its forwarded ports.
     pub(super) outbound: bool,
@@ -174,17 +174,27 @@ fn spawn(mut command: Command) -> io::Result<(Child, Process)> {
 /// # Errors
 /// The first words of `nft` about it; or that there is no such program.
 pub(super) async fn packet_filter(options: &[&str], script: &str) -> io::Result<String> {
-    let mut command = Command::new("nft");
-    command.args(options).args(["-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.kill_on_drop(true).spawn()?;
+    host_tool("nft", &[options, &["-f", "-"]].concat(), script).await
+}
+
+/// Runs a program that sets up the host's network, with this input; its output.
+///
+/// # Errors
+/// The first words of the program about it; or that there is no such program.
+pub(super) async fn host_tool(program: &str, arguments: &[&str], input_text: &str) -> io::Result<String> {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.kill_on_drop(true).spawn();
+    let mut child = child.map_err(|error| io::Error::other(format!("{program}: {error}")))?;
     let mut input = child.stdin.take().expect("it is a pipe");
-    input.write_all(script.as_bytes()).await?;
+    // A program that fails early does not read to the end, and its words say why.
+    let _ = input.write_all(input_text.as_bytes()).await;
     drop(input);
     let output = child.wait_with_output().await?;
     let words = String::from_utf8_lossy(&output.stderr);
     match words.lines().next() {
         _ if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
-        words => Err(io::Error::other(words.unwrap_or("nft failed without a word").to_owned())),
+        words => Err(io::Error::other(words.map_or_else(|| format!("{program} failed without a word"), str::to_owned))),
     }
 }
 
@@ -373,10 +383,13 @@ fn disk_node(node: &str, file: &str, base: Option<&str>) -> Value {
 }
 
 fn network(machine: &Machine<'_>) -> String {
+    if let Some(tap) = machine.tap {
+        return format!("tap,id=net0,ifname={tap},script=no,downscript=no");
+    }
     let mut net = format!("user,id=net0,restrict={}", if machine.outbound { "off" } else { "on" });
     for forward in machine.forwards {
         let (address, port) = (forward.address, forward.listens());
-        net += &format!(",hostfwd=tcp:{address}:{port}-{GUEST_ADDRESS}:{}", forward.guest_port);
+        net += &format!(",hostfwd=tcp:{address}:{port}-{FIXED_IP}:{}", forward.guest_port);
     }
     net
 }
@@ -509,6 +522,7 @@ mod tests {
             hardware,
             firmware: None,
             mac: Some("fa:16:3e:00:00:01"),
+            tap: None,
             forwards: &FORWARDS,
             outbound,
             beside: None,

@@ -22,9 +22,12 @@ use super::{
     flavors::Flavors,
     folder::Folder,
     key_pairs::KeyPairs,
+    network,
     process::{self, Process},
     space::{self, Space},
     start::{DISK, DISK_IS_GONE},
+    taps::{Tap, Taps},
+    types::{Addresses, Forward},
 };
 use crate::{
     config,
@@ -76,6 +79,7 @@ pub(super) struct Room {
     pub(super) accel: Acceleration,
     pub(super) consoles: Consoles,
     pub(super) doors: Doors,
+    pub(super) taps: Taps,
     pub(super) starts: Semaphore,
     pub(super) host: String,
     pub(super) host_memory_mib: u64,
@@ -117,6 +121,7 @@ impl Room {
             // It ends with the last who listens, which is this room.
             tokio::spawn(space::watch(watched, settings.reserve_mib.saturating_mul(1 << 20), space));
         }
+        let taps = Taps::new(&folder);
         Ok(Room {
             groups: if settings.enabled { Groups::announced() } else { None },
             space: watching,
@@ -131,6 +136,7 @@ impl Room {
             folder,
             consoles: Consoles::default(),
             doors: Doors::default(),
+            taps,
             starts: Semaphore::new(STARTS_AT_ONCE),
             host: host.trim().to_owned(),
             host_memory_mib,
@@ -145,6 +151,11 @@ impl Room {
         let rows = self.db.instances(None, InstancesSeen::Living).await?;
         let mut pids = process::running(&self.folder).map_err(Error::internal)?;
         self.doors.take_up(&rows).await;
+        if self.settings.network.mode == config::Mode::Bridge {
+            let running = rows.iter().filter(|row| pids.contains_key(&row.id));
+            let taps = running.filter_map(|row| Some((row.id, self.tap(row)?)));
+            self.taps.take_up(&self.settings.network, taps).await;
+        }
         let living: HashSet<InstanceId> = rows.iter().map(|row| row.id).collect();
         for row in rows {
             let pid = pids.remove(&row.id);
@@ -234,8 +245,32 @@ impl Room {
         self.settings.network.loopback.get(row.number)
     }
 
+    /// The tap of an instance; `None` without a network, and where there is no bridge.
+    pub(super) fn tap(&self, row: &InstanceRow) -> Option<Tap> {
+        let network = &self.settings.network;
+        let mac = row.make.mac.clone().filter(|_| network.mode == config::Mode::Bridge)?;
+        Some(Tap { mac, address: network::of_pool(network, row.number), project: row.project_id })
+    }
+
+    /// Where an instance is reached.
+    pub(super) fn addresses(&self, row: &InstanceRow) -> Option<Addresses> {
+        let mac = row.make.mac.clone()?;
+        let network = &self.settings.network;
+        if network.mode == config::Mode::User {
+            let (floating_ip, forwards) = (self.floating_ip(row), row.state.forwards.clone());
+            let fixed_ip = Some(network::FIXED_IP);
+            return Some(Addresses { fixed_ip, floating_ip, access_ip: floating_ip, mac, forwards });
+        }
+        let fixed_ip = network::of_pool(network, row.number).filter(|_| !row.is_deleted());
+        let place =
+            |address, &port: &u16| Forward { guest_port: port, address, host_port: port, behind: None, obstacle: None };
+        let at = |address| self.settings.forward_ports.iter().map(|port| place(address, port)).collect();
+        let forwards = fixed_ip.map(at).unwrap_or_default();
+        Some(Addresses { fixed_ip, floating_ip: None, access_ip: fixed_ip, mac, forwards })
+    }
+
     /// The address where an instance's ports are open, or will be when it is started.
-    pub(super) fn floating_ip(&self, row: &InstanceRow) -> Option<Ipv4Addr> {
+    fn floating_ip(&self, row: &InstanceRow) -> Option<Ipv4Addr> {
         if row.is_deleted() || self.settings.forward_ports.is_empty() {
             return None;
         }

@@ -22,9 +22,12 @@ use super::{
     suspend::{self, MEMORY, Saved},
     types::Forward,
 };
-use crate::model::{
-    hardware::Hardware,
-    instance::{FirstBoot, InstanceRow},
+use crate::{
+    config,
+    model::{
+        hardware::Hardware,
+        instance::{FirstBoot, InstanceRow},
+    },
 };
 
 /// How long QEMU may take from its start to its monitor's greeting; a busy host with emulation takes a second.
@@ -84,7 +87,8 @@ pub(super) async fn start(room: Arc<Room>, row: Arc<InstanceRow>, folder: Arc<Fo
     let files = firmware::files(&room.settings.firmware, hardware.firmware);
     let (lay_row, lay_folder, template) = (row.clone(), folder.clone(), files.clone().map(|files| files.template));
     let first_boot = room.db.first_boot(row.id).await.map_err(|error| error.to_string())?;
-    let lay_out = move || lay_out(&lay_row, &first_boot, &lay_folder, template.as_deref());
+    let network = room.settings.network.clone();
+    let lay_out = move || lay_out(&lay_row, &first_boot, &network, &lay_folder, template.as_deref());
     if saved.is_none() {
         let laid = tokio::task::spawn_blocking(lay_out).await;
         laid.map_err(|error| error.to_string())??;
@@ -142,7 +146,15 @@ async fn come_up(room: &Room, row: &InstanceRow, folder: &Folder, parts: &Parts)
 }
 
 async fn attempt(room: &Room, row: &InstanceRow, folder: &Folder, parts: &Parts) -> Result<Started, String> {
-    let wanted = if row.make.mac.is_some() { room.settings.forward_ports.as_slice() } else { &[] };
+    let tap = match room.tap(row) {
+        Some(tap) => Some(room.taps.plug(&room.settings.network, row.id, tap, folder.owner()).await),
+        None => None,
+    };
+    let bridge = &room.settings.network.bridge;
+    let tap =
+        tap.transpose().map_err(|error| format!("The instance cannot be put on the bridge '{bridge}': {error}."))?;
+    let has_ports = row.make.mac.is_some() && tap.is_none();
+    let wanted = if has_ports { room.settings.forward_ports.as_slice() } else { &[] };
     let forwards = room.doors.choose(room.loopback(row), wanted, &row.state.forwards).await;
     let forwards = forwards.map_err(|error| format!("No port of this host is free for the instance: {error}."))?;
     let accel = parts.accel;
@@ -155,6 +167,7 @@ async fn attempt(room: &Room, row: &InstanceRow, folder: &Folder, parts: &Parts)
         hardware: &parts.hardware,
         firmware: parts.code.as_deref(),
         mac: row.make.mac.as_deref(),
+        tap: tap.as_deref(),
         forwards: &forwards,
         outbound: room.settings.outbound,
         beside: parts.beside.as_ref(),
@@ -206,7 +219,13 @@ pub(super) async fn greet(folder: &Folder, is_held: bool) -> Result<(Qmp, mpsc::
 
 /// Lays the machine's files out. The disk of a machine that ran is kept; all else is made anew by every start, or where
 /// it is missing.
-fn lay_out(row: &InstanceRow, first_boot: &FirstBoot, folder: &Folder, template: Option<&Path>) -> Result<(), String> {
+fn lay_out(
+    row: &InstanceRow,
+    first_boot: &FirstBoot,
+    network: &config::Network,
+    folder: &Folder,
+    template: Option<&Path>,
+) -> Result<(), String> {
     let in_words = |error: std::io::Error| format!("The instance's files cannot be created: {error}.");
     // The guest that was suspended is given up: its disk moves on.
     folder.discard(MEMORY).map_err(in_words)?;
@@ -226,7 +245,7 @@ fn lay_out(row: &InstanceRow, first_boot: &FirstBoot, folder: &Folder, template:
     if let Some(template) = template.filter(|_| rescue.is_none()) {
         lay_out_variables(row, folder, &template).map_err(in_words)?;
     }
-    lay_out_rest(row, first_boot, folder).map_err(in_words)
+    lay_out_rest(row, first_boot, network, folder).map_err(in_words)
 }
 
 /// Lays out the variables of the firmware. Where they are gone or torn, the guest gets new ones and boots from the place
@@ -240,10 +259,15 @@ fn lay_out_variables(row: &InstanceRow, folder: &Folder, variables: &[u8]) -> st
     folder.write_for_qemu(VARIABLES, variables)
 }
 
-fn lay_out_rest(row: &InstanceRow, first_boot: &FirstBoot, folder: &Folder) -> std::io::Result<()> {
+fn lay_out_rest(
+    row: &InstanceRow,
+    first_boot: &FirstBoot,
+    network: &config::Network,
+    folder: &Folder,
+) -> std::io::Result<()> {
     if !folder.has_for_qemu("console.log", 0)? {
         folder.write_for_qemu("console.log", b"")?;
     }
-    folder.write("config.img", &config_drive::volume(row, first_boot)?)?;
+    folder.write("config.img", &config_drive::volume(row, first_boot, network)?)?;
     console::trim(folder.path())
 }

@@ -114,13 +114,15 @@ pub struct Instance {
 /// Where an instance can be reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addresses {
-    /// The address the guest has on its own network.
-    pub fixed_ip: String,
+    /// The address the guest has on its network; `None`: only that network's DHCP knows it.
+    pub fixed_ip: Option<Ipv4Addr>,
     /// The address of this host where its ports are open; `None` where none is.
     pub floating_ip: Option<Ipv4Addr>,
+    /// The one of both under which it is reached.
+    pub access_ip: Option<Ipv4Addr>,
     /// The address of its network card.
     pub mac: String,
-    /// Ports of the guest that are open on this host.
+    /// Where ports of the guest are open.
     pub forwards: Vec<Forward>,
 }
 

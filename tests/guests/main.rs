@@ -13,6 +13,7 @@
 #[path = "../it/support/mod.rs"]
 mod support;
 
+mod bridge;
 mod guide;
 mod kill;
 mod reach;

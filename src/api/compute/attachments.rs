@@ -75,7 +75,7 @@ fn interfaces_of(instance: &Instance, version: Microversion) -> Vec<Value> {
         "net_id": network::ID,
         "mac_addr": addresses.mac,
         "port_state": if instance.runs { "ACTIVE" } else { "DOWN" },
-        "fixed_ips": [{"subnet_id": network::SUBNET_ID, "ip_address": addresses.fixed_ip}],
+        "fixed_ips": network::fixed_ips(addresses),
     });
     if version.since(70) {
         interface["tag"] = Value::Null;

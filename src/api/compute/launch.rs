@@ -214,8 +214,7 @@ fn one_network(value: Value) -> Result<()> {
     }
     if let Some(address) = asked.text("fixed_ip", 64)? {
         return Err(Error::Invalid(format!(
-            "Fixed IP {address} cannot be chosen: a guest takes its address by DHCP, from {}.",
-            network::CIDR
+            "Fixed IP {address} cannot be chosen: the service or its network gives an instance its address."
         )));
     }
     asked.text("tag", 60)?;

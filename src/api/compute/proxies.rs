@@ -9,7 +9,11 @@ use serde_json::{Value, json};
 
 use super::{microversion::Microversion, network};
 use crate::{
-    api::{Api, caller::Asked, error::Answer},
+    api::{
+        Api, Rooms,
+        caller::Asked,
+        error::{Answer, ApiError},
+    },
     error::Error,
     identity::policy,
     ids::ProjectId,
@@ -20,27 +24,29 @@ use crate::{
 const MAX_FLOATING_IPS: u32 = 1000;
 
 /// `GET /os-networks` and `GET /os-tenant-networks`
-pub(super) async fn networks(_: Asked, version: Microversion) -> Answer {
+pub(super) async fn networks(Asked { rooms, .. }: Asked, version: Microversion) -> Answer {
     version.ends(35)?;
-    Ok(Json(json!({ "networks": [network_view()] })))
+    Ok(Json(json!({ "networks": [network_view(&rooms)] })))
 }
 
 /// `GET /os-networks/{id}` and `GET /os-tenant-networks/{id}`
-pub(super) async fn network(_: Asked, version: Microversion, Path(id): Path<String>) -> Answer {
+pub(super) async fn network(Asked { rooms, .. }: Asked, version: Microversion, Path(id): Path<String>) -> Answer {
     version.ends(35)?;
     if id != network::ID {
         return Err(Error::NotFound(format!("Network {id} could not be found.")).into());
     }
-    Ok(Json(json!({ "network": network_view() })))
+    Ok(Json(json!({ "network": network_view(&rooms) })))
 }
 
-fn network_view() -> Value {
+fn network_view(rooms: &Rooms) -> Value {
+    let subnet = rooms.instances.subnet();
+    let subnet = subnet.as_ref();
     json!({
         "id": network::ID,
         "label": network::NAME,
-        "cidr": network::CIDR,
-        "gateway": network::GATEWAY,
-        "dns1": network::NAME_SERVER,
+        "cidr": subnet.map(|subnet| &subnet.cidr),
+        "gateway": subnet.and_then(|subnet| subnet.gateway),
+        "dns1": subnet.and_then(|subnet| subnet.name_servers.first()),
         "project_id": null,
     })
 }

@@ -293,8 +293,7 @@ impl Wanted {
         self.rest.iter().all(|rest| match rest {
             Rest::Project(project) => instance.project_id == *project,
             Rest::Ip(pattern) => instance.addresses.as_ref().is_some_and(|a| {
-                let floating = a.floating_ip.is_some_and(|address| pattern.is_match(&address.to_string()));
-                pattern.is_match(&a.fixed_ip) || floating
+                [a.fixed_ip, a.floating_ip].iter().flatten().any(|address| pattern.is_match(&address.to_string()))
             }),
             Rest::AccessIpv4(pattern) => instance.access.v4.is_some_and(|a| pattern.is_match(&a.to_string())),
             Rest::AccessIpv6(pattern) => instance.access.v6.is_some_and(|a| pattern.is_match(&a.to_string())),

@@ -2,6 +2,8 @@
 //!
 //! Source: `nova/api/openstack/compute/views/servers.py` and the REST API version history.
 
+use std::net::Ipv4Addr;
+
 use openssl::hash::{MessageDigest, hash};
 use serde_json::{Map, Value, json};
 
@@ -76,7 +78,7 @@ impl View<'_> {
         set("created", json!(times::seconds_z(instance.created_ms)));
         set("updated", json!(times::seconds_z(instance.updated_ms)));
         // Where its owner names none, the one under which this host reaches it.
-        let reached = instance.access.v4.or_else(|| instance.addresses.as_ref()?.floating_ip);
+        let reached = instance.access.v4.or_else(|| instance.addresses.as_ref()?.access_ip);
         set("accessIPv4", json!(reached.map(|address| address.to_string()).unwrap_or_default()));
         set("accessIPv6", json!(instance.access.v6.map(|address| address.to_string()).unwrap_or_default()));
         set("links", self.links(instance));
@@ -204,8 +206,8 @@ pub(super) fn plain_addresses(addresses: Option<&Addresses>) -> Value {
 
 /// The guest's address on its network, then that of this host where its ports are open.
 fn by_kind(addresses: &Addresses) -> impl Iterator<Item = (&'static str, String)> {
-    let floating = addresses.floating_ip.map(|address| ("floating", address.to_string()));
-    [("fixed", addresses.fixed_ip.clone())].into_iter().chain(floating)
+    let of_kind = |kind, address: Option<Ipv4Addr>| address.map(|address| (kind, address.to_string()));
+    of_kind("fixed", addresses.fixed_ip).into_iter().chain(of_kind("floating", addresses.floating_ip))
 }
 
 /// The status in Nova's words: a hard reboot has one of its own.

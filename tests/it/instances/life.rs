@@ -119,7 +119,7 @@ async fn clones_of_one_call_are_numbered_and_have_addresses_of_their_own() {
     let (mut ports, mut macs) = (std::collections::HashSet::new(), std::collections::HashSet::new());
     for id in &ids {
         let addresses = world.is(*id, Status::Active).await.addresses.unwrap();
-        assert_eq!((addresses.fixed_ip.as_str(), addresses.forwards[0].guest_port), ("10.0.2.15", 22));
+        assert_eq!((addresses.fixed_ip, addresses.forwards[0].guest_port), ("10.0.2.15".parse().ok(), 22));
         ports.insert((addresses.floating_ip, addresses.forwards[0].host_port));
         macs.insert(addresses.mac);
         world.console_says(*id, "clone 0001 OK").await;
