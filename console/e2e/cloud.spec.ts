@@ -126,7 +126,7 @@ test('in a cloud the instances are its own, and the console says what it lacks',
 
   await page.getByRole('link', { name: 'server-1', exact: true }).click()
   await expect(page.getByRole('log')).toContainText('hello from Nova')
-  await expect(page.getByText('ssh -p 22 USER@10.0.0.5')).toBeVisible()
+  await expect(page.getByText('ssh USER@10.0.0.5')).toBeVisible()
   await page.getByRole('tab', { name: 'Screen' }).click()
   await page.getByRole('button', { name: 'Prepare the screen' }).click()
   const link = page.getByRole('link', { name: 'Open the screen' })

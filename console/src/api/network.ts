@@ -4,8 +4,10 @@ import { ask } from './http'
 
 export interface Forward {
   guest_port: number
-  /** The place on the host: `127.0.0.1:PORT`. */
+  /** The place on the host: `ADDRESS:PORT`. */
   host: string
+  /** Why the port has another number there than in the guest. */
+  obstacle: 'taken' | 'no-right' | 'no-address' | null
 }
 
 /** The ports of the host that lead to an instance. */

@@ -14,6 +14,7 @@ test('the user is the one that the image names, or the one that its distribution
 
 test('the line that signs in has user, key, address and port', () => {
   expect(sshLine(at)).toBe('ssh -p 40022 debian@127.0.0.1')
+  expect(sshLine({ ...at, place: '127.64.0.1:22' })).toBe('ssh debian@127.64.0.1')
   expect(sshLine({ ...at, key: 'laptop' })).toBe('ssh -i laptop.pem -p 40022 debian@127.0.0.1')
   expect(sshLine({ ...at, user: undefined })).toBe('ssh -p 40022 USER@127.0.0.1')
 })
@@ -30,7 +31,7 @@ test('a name in the line is inert', () => {
 })
 
 test('a port is found by the guest’s port, and a Windows by either word', () => {
-  const forwards = [{ guest_port: 80, host: '127.0.0.1:1' }, { guest_port: 22, host: '127.0.0.1:2' }]
-  expect([leadsTo(forwards, 22), leadsTo(forwards, 3389)]).toEqual(['127.0.0.1:2', undefined])
+  const forwards = [{ guest_port: 80, host: '127.64.0.1:80', obstacle: null }, { guest_port: 22, host: '127.64.0.1:2', obstacle: 'taken' as const }]
+  expect([leadsTo(forwards, 22)?.host, leadsTo(forwards, 3389)]).toEqual(['127.64.0.1:2', undefined])
   expect([{ os_type: 'windows' }, { os_distro: 'windows' }, { os_type: 'linux' }].map((one) => isWindows(image(one)))).toEqual([true, true, false])
 })

@@ -27,10 +27,10 @@ export const isWindows = (image: Image | undefined) =>
 export const isHere = (host: string) => host === 'localhost' || host === '[::1]' || /^127(\.\d+){3}$/.test(host)
 
 /** The place of the host that leads to this port of the guest. */
-export const leadsTo = (forwards: Forward[], port: number) => forwards.find(({ guest_port }) => guest_port === port)?.host
+export const leadsTo = (forwards: Forward[], port: number) => forwards.find(({ guest_port }) => guest_port === port)
 
 export interface SignIn {
-  /** The place on the host that leads to the guest: `127.0.0.1:PORT`. */
+  /** The place on the host that leads to the guest: `ADDRESS:PORT`. */
   place: string
   user: string | undefined
   key: string | null
@@ -44,7 +44,7 @@ const keyFile = (key: string) => `${key}.pem`
 /** USER stands where nobody knows the user. */
 export function sshLine({ place, user, key, through }: SignIn): string {
   const [address = '', port = ''] = place.split(/:(?=\d+$)/)
-  const words = [...(key ? ['-i', keyFile(key)] : []), ...(through ? ['-J', through] : []), '-p', port, `${user ?? 'USER'}@${address}`]
+  const words = [...(key ? ['-i', keyFile(key)] : []), ...(through ? ['-J', through] : []), ...(port === '22' ? [] : ['-p', port]), `${user ?? 'USER'}@${address}`]
   return ['ssh', ...words.map(shellWord)].join(' ')
 }
 

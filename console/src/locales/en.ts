@@ -100,6 +100,7 @@ export const en = {
     noUser: 'Its image does not say who signs in: put the user in place of USER. The image’s property os_admin_user names that user.', through: 'The port is open on the host itself. From elsewhere, the way leads through {{host}}, where you need an account.', booting: 'A refused connection means that the guest has not started its SSH server yet: the console log tells.',
     noNetwork: 'It was launched without a network. Sign in on the serial console or the screen below.', notYet: 'The way in is shown here once it runs.', notRunning: 'It is not running. Start it, and the way in is shown here.', paused: 'It is paused. The way in is shown here once it goes on.',
     noPort: 'No port of the host leads to its port {{port}} (SSH). Sign in on the serial console or the screen below.', noDesktopPort: 'No port of the host leads to its port {{port}} (Remote Desktop). Sign in on the screen below.',
+    obstacle: { taken: 'Another program of the host has this port at the address. Stop that program, then reboot the instance by force.', 'no-right': 'Ports below 1024 need a service that is root, and nftables, on the host.', 'no-address': 'The host’s pool of addresses has none left for it: an administrator makes instances.network.loopback larger.' },
     desktop: 'Remote Desktop (RDP): connect to {{place}}.', tunnel: 'Command that opens a tunnel', windowsPassword: 'The password is the one that was set in Windows or by its image: Effigy knows none.',
   },
   cloud: {

@@ -88,6 +88,7 @@ export const ko: Messages = {
     noUser: '접속할 사용자가 Image에 나와 있지 않습니다. USER 자리에 사용자 이름을 적으세요. Image의 속성 os_admin_user에 지정할 수 있습니다.', through: '포트는 호스트 안에서만 열려 있습니다. 밖에서는 {{host}}를 거쳐 접속하며, 그곳의 계정이 필요합니다.', booting: '연결이 거부되면 게스트의 SSH 서버가 아직 시작되지 않은 것입니다. 콘솔 로그를 확인하세요.',
     noNetwork: '네트워크 없이 만든 인스턴스입니다. 아래의 시리얼 콘솔이나 화면에서 로그인하세요.', notYet: '실행되면 접속 방법이 여기에 표시됩니다.', notRunning: '실행 중이 아닙니다. 시작하면 접속 방법이 여기에 표시됩니다.', paused: '일시 정지되었습니다. 다시 실행되면 접속 방법이 여기에 표시됩니다.',
     noPort: '{{port}}번 포트(SSH)로 이어지는 호스트 포트가 없습니다. 아래의 시리얼 콘솔이나 화면에서 로그인하세요.', noDesktopPort: '{{port}}번 포트(원격 데스크톱)로 이어지는 호스트 포트가 없습니다. 아래의 화면에서 로그인하세요.',
+    obstacle: { taken: '이 주소의 해당 포트를 호스트의 다른 프로그램이 쓰고 있습니다. 그 프로그램을 중지한 뒤 인스턴스를 강제로 재부팅하세요.', 'no-right': '1024보다 작은 포트를 열려면 호스트에서 서비스가 root로 실행되고 nftables가 있어야 합니다.', 'no-address': '호스트의 주소 풀에 남은 주소가 없습니다. 관리자가 instances.network.loopback을 늘려야 합니다.' },
     desktop: '원격 데스크톱(RDP) 주소: {{place}}', tunnel: '터널을 여는 명령', windowsPassword: '비밀번호는 Windows나 Image에서 정한 것이며, Effigy는 알지 못합니다.',
   },
   cloud: {

@@ -146,7 +146,7 @@ fn other_routes() -> Router<Api> {
         .route("/os-tenant-networks/{id}", get(proxies::network))
         .route("/os-security-groups", get(proxies::security_groups))
         .route("/os-security-groups/{id}", get(proxies::security_group))
-        .route("/os-floating-ips", proxies::none("floating_ips"))
+        .route("/os-floating-ips", get(proxies::floating_ips))
         .route("/os-floating-ip-pools", proxies::none("floating_ip_pools"))
         .route("/os-volumes", proxies::none("volumes"))
         .route("/os-volumes/detail", proxies::none("volumes"))

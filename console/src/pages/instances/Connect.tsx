@@ -2,7 +2,7 @@ import { useQuery } from '@tanstack/react-query'
 import { useTranslation } from 'react-i18next'
 import type { Image } from '../../api/images'
 import { type Instance, isChanging, isRunning } from '../../api/instances'
-import { forwardsQuery } from '../../api/network'
+import { type Forward, forwardsQuery } from '../../api/network'
 import { Failure } from '../../components/Failure'
 import { useSession } from '../../components/useSession'
 import { isHere, isWindows, leadsTo, sshLine, tunnelLine, userOf } from '../../lib/connect'
@@ -28,7 +28,7 @@ export function Connect({ instance, image }: { instance: Instance; image: Image 
     const port = isWindows(image) ? REMOTE_DESKTOP : SSH
     const place = leadsTo(forwards, port)
     if (!place) return <p className="quiet">{t(isWindows(image) ? 'connect.noDesktopPort' : 'connect.noPort', { port })}</p>
-    return isWindows(image) ? <Desktop place={place} /> : <Ssh place={place} instance={instance} image={image} />
+    return isWindows(image) ? <Desktop place={place.host} /> : <Ssh place={place} instance={instance} image={image} />
   }
   return (
     <section className="card padded connect" aria-labelledby="connect">
@@ -59,7 +59,7 @@ function InCloud({ instance, image }: { instance: Instance; image: Image | undef
 /** Undefined on the host itself. */
 const through = () => (isHere(location.hostname) ? undefined : location.hostname)
 
-function Ssh({ place, instance: { key_name: key }, image }: { place: string; instance: Instance; image: Image | undefined }) {
+function Ssh({ place: { host: place, obstacle }, instance: { key_name: key }, image }: { place: Forward; instance: Instance; image: Image | undefined }) {
   const { t } = useTranslation()
   const user = userOf(image)
   const host = through()
@@ -67,6 +67,7 @@ function Ssh({ place, instance: { key_name: key }, image }: { place: string; ins
     <>
       <CopyBlock label={t('connect.line')} text={sshLine({ place, user, key, through: host })} />
       <ul className="plain-list quiet small">
+        {obstacle && <li>{t(`connect.obstacle.${obstacle}`)}</li>}
         <li>{key ? t('connect.key', { name: key }) : t('connect.noKey')}</li>
         {!user && <li>{t('connect.noUser')}</li>}
         {host && <li>{t('connect.through', { host })}</li>}
