@@ -161,6 +161,10 @@ own_id!(
     ServerGroupId
 );
 own_id!(
+    /// A channel.
+    ChannelId
+);
+own_id!(
     /// A row of work that outlives its request.
     JobId
 );

@@ -96,7 +96,8 @@ impl Database {
         .await
     }
 
-    /// The names of those of these things that are there: images, instances, users, projects, roles and flavors, by id.
+    /// The names of those of these things that are there: images, channels, instances, users, projects, roles and
+    /// flavors, by id.
     pub(crate) async fn names_of(&self, ids: &BTreeSet<&str>) -> Result<HashMap<String, String>> {
         if ids.is_empty() {
             return Ok(HashMap::new());
@@ -105,7 +106,8 @@ impl Database {
         let places: Vec<_> = ids.iter().map(|id| statement.value(Value::Text((*id).to_owned()))).collect();
         let places = places.join(", ");
         let of = |table| format!("select id, name from {table} where name is not null and id in ({places})");
-        statement.text = ["images", "instances", "users", "projects", "roles", "flavors"].map(of).join(" union all ");
+        statement.text =
+            ["images", "channels", "instances", "users", "projects", "roles", "flavors"].map(of).join(" union all ");
         Ok(statement.sql().rows::<Named>(self).await?.into_iter().map(|named| (named.id, named.name)).collect())
     }
 }

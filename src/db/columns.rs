@@ -12,10 +12,10 @@ use sqlx::{
 };
 
 use crate::{
-    ids::{ImageId, InstanceId, JobId, ProjectId, ServerGroupId, UserId},
+    ids::{ChannelId, ImageId, InstanceId, JobId, ProjectId, ServerGroupId, UserId},
     model::{
-        Kept, action::ActionResult, credential::ScopeKind, event, fill::FillKind, image, instance, job, member,
-        metadef, role, server_group, task, verification,
+        Kept, action::ActionResult, channel, credential::ScopeKind, event, fill::FillKind, image, instance, job,
+        member, metadef, role, server_group, task, verification,
     },
 };
 
@@ -44,11 +44,11 @@ macro_rules! text {
     )+};
 }
 
-text!(ImageId, InstanceId, JobId, ProjectId, ServerGroupId, UserId);
+text!(ChannelId, ImageId, InstanceId, JobId, ProjectId, ServerGroupId, UserId);
 text!(image::Status, image::Visibility, image::PublicHold, image::StoreNames, FillKind);
 text!(instance::Status, instance::TaskState, ActionResult);
 text!(member::MemberStatus, verification::Verdict, verification::Seen, job::Lane, job::JobState, metadef::Kind);
-text!(event::Outcome, task::TaskKind, task::TaskStatus);
+text!(channel::StepKind, event::Outcome, task::TaskKind, task::TaskStatus);
 text!(ScopeKind, role::ActorKind, role::TargetKind, server_group::GroupPolicy);
 
 impl<T> Type<Any> for Kept<T> {

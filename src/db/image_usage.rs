@@ -42,6 +42,11 @@ impl Database {
     }
 }
 
+/// Locks the project's usage: no image of it is made, named or shown until the transaction ends.
+pub(super) async fn lock(write: &mut Write, project: ProjectId) -> Result<()> {
+    count(write, project, Change::default(), Limits::NONE).await
+}
+
 /// A change of a project's usage: more of each, or less.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Change {

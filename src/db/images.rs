@@ -7,7 +7,7 @@ use sqlx::{
 };
 
 use super::{
-    Database, Write,
+    Database, Write, channels,
     columns::{Flag, flag},
     image_usage::{self, Change},
     is_duplicate, now_ms,
@@ -40,7 +40,7 @@ macro_rules! read_columns {
     ($first:ident $(, $column:ident $(as $flag:ident)?)* $(,)?) => {
         pub(super) const COLUMNS: &str = concat!("i.", stringify!($first) $(, ", i.", stringify!($column))*);
         /// The place after the last of [`COLUMNS`].
-        const AFTER_COLUMNS: usize = [stringify!($first) $(, stringify!($column))*].len();
+        pub(super) const AFTER_COLUMNS: usize = [stringify!($first) $(, stringify!($column))*].len();
 
         impl Image {
             pub(super) fn of(row: &AnyRow) -> Result<Image> {
@@ -88,6 +88,10 @@ read_columns!(
     import_task,
     importing_to,
     failed_import,
+    channel_id,
+    release_number,
+    deprecate_ms,
+    retire_ms,
 );
 
 /// The columns that people set, each called as its field: an insert and an update write them.
@@ -162,7 +166,8 @@ impl Database {
     pub async fn update_image(&self, image: &Image) -> Result<Step> {
         let mut write = self.write().await?;
         let before = sqlx::query(
-            "select owner, charged_bytes, status from images where id = $1 and revision = $2 and status <> 'deleted'",
+            "select owner, charged_bytes, status, name, hidden from images \
+             where id = $1 and revision = $2 and status <> 'deleted'",
         )
         .bind(image.id.to_string())
         .bind(image.revision)
@@ -180,6 +185,11 @@ impl Database {
         }
         let step = update(&mut write, image).await?;
         if step == Step::Done {
+            let (name, hidden): (Option<String>, bool) = (before.try_get(3)?, flag(&before, 4)?);
+            if owner != image.owner || name != image.name || hidden != image.hidden {
+                image_usage::lock(&mut write, image.owner).await?;
+                channels::leave_names(&mut write, image).await?;
+            }
             write_labels(&mut write, image).await?;
             write.commit().await?;
         }
@@ -188,7 +198,9 @@ impl Database {
 
     /// Withholds an active image or gives it back, if it is in `from`.
     pub async fn change_status(&self, id: ImageId, from: Status, to: Status) -> Result<Step> {
-        let text = "update images set status = $3, updated_ms = $4, revision = revision + 1 \
+        // One that is given back is not withdrawn again by the same date.
+        let text = "update images set status = $3, updated_ms = $4, revision = revision + 1, \
+             retire_ms = case when $3 = 'active' then null else retire_ms end \
              where id = $1 and status = $2 and status in ('active', 'deactivated')";
         sql!(text, id, from.into_str(), to.into_str(), now_ms()).commit(self).await.map(Step::of)
     }
@@ -255,11 +267,14 @@ pub(super) async fn insert(write: &mut Write, image: &Image, charged_bytes: i64,
         Ok(done) if done.rows_affected() == 0 => {
             Err(Error::Conflict(format!("an image had the id {} and was deleted: an id is used once", image.id)))
         }
-        Ok(_) => insert_labels(write, image).await,
+        Ok(_) => {
+            channels::leave_names(write, image).await?;
+            insert_labels(write, image).await
+        }
     }
 }
 
-async fn update(write: &mut Write, image: &Image) -> Result<Step> {
+pub(super) async fn update(write: &mut Write, image: &Image) -> Result<Step> {
     let set: Vec<String> = SAID.iter().zip(4..).map(|(column, place)| format!("{column} = ${place}")).collect();
     let text = format!(
         "update images set updated_ms = $3, revision = revision + 1, {} \
@@ -283,7 +298,7 @@ pub(super) fn property_label(name: &str, value: &str) -> String {
     format!("property:{}", &hasher.finalize().to_hex()[..32])
 }
 
-async fn write_labels(write: &mut Write, image: &Image) -> Result<()> {
+pub(super) async fn write_labels(write: &mut Write, image: &Image) -> Result<()> {
     sql!("delete from image_labels where image_id = $1", image.id).run(write).await?;
     insert_labels(write, image).await
 }

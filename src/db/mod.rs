@@ -47,6 +47,7 @@ pub mod access_rules;
 pub mod audit;
 pub mod catalog;
 pub mod census;
+pub mod channels;
 pub mod chunks;
 pub mod credentials;
 pub mod domains;

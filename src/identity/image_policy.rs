@@ -239,6 +239,14 @@ pub fn see_tasks_of_image(caller: &Caller, owner: ProjectId) -> bool {
     caller.is_admin() || is_own(caller, owner)
 }
 
+/// Whether the caller sees who released what in a channel of this project, and how many instances of others it has.
+pub fn see_channel_history(caller: &Caller, owner: ProjectId) -> Result<()> {
+    if caller.is_admin() || caller.has_in(owner, Role::Reader) {
+        return Ok(());
+    }
+    Err(Error::Forbidden("Only the project of a channel sees its history.".into()))
+}
+
 fn is_own(caller: &Caller, project: ProjectId) -> bool {
     caller.project.as_ref().is_some_and(|own| own.id == project)
 }

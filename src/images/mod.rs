@@ -22,6 +22,7 @@
 //! - The bytes that an image takes of its project's quota are reserved before the first one, and settled at the end.
 
 mod activity;
+mod channels;
 mod fill;
 mod launch;
 mod list;
@@ -70,11 +71,13 @@ pub use crate::model::image_list::{
     TextColumn,
 };
 pub use crate::model::{
+    channel::{Channel, ChannelStep, Release, StepKind},
     image::{Image, Status, Visibility},
     member::{Member, MemberStatus},
     task::{ImageTask, TaskOrder},
 };
 pub use crate::queue::Backup;
+pub use channels::{ChannelPage, Dates, NewRelease, OlderInstances, SeenChannel};
 pub use fill::{
     CaptureOf, Changed, Changes, Cleanable, Declared, Fill, Filled, ImportImage, METHODS, PACKED, PROGRESS_INTERVAL,
     Targets,
@@ -252,6 +255,7 @@ impl Images {
             publish::check_changes(caller, changes)?;
             let mut image = before.clone();
             patch::apply(caller, &mut image, changes, self.0.sharing)?;
+            channels::check_change(&before, &image)?;
             self.gate_change(&before, &mut image).await?;
             self.record_override(caller, id, Some(&before), &image).await?;
             if self.0.db.update_image(&image).await? == Step::Done {
@@ -273,6 +277,7 @@ impl Images {
                 let message = format!("Image {id} is protected and cannot be deleted: set protected to false first.");
                 return Err(Error::Forbidden(message));
             }
+            channels::check_deletion(&image)?;
             if self.0.db.delete_image(id, image.revision).await? == Step::Done {
                 return Ok(());
             }
@@ -383,16 +388,12 @@ impl Images {
         let project = caller.project.as_ref().map(|project: &ProjectRef| project.id);
         let Some((mut image, membership)) = self.0.db.image(id, project).await? else { return Err(not_found(id)) };
         self.0.stores.sort(&mut image.stores);
-        // A deployment that does not share has no members, whatever was shared before it was set so.
-        let membership = membership.filter(|_| self.0.sharing != config::SharingScope::Off);
-        let facts = ImageFacts {
-            owner: image.owner,
-            visibility: image.visibility,
-            is_held_back: image.public_hold.is_some(),
-            is_deactivated: image.status == Status::Deactivated,
-            membership,
-        };
+        let membership = self.counted(membership);
+        let facts = facts_of(&image, membership);
         let forbidden = || match action {
+            ImageAction::Download | ImageAction::Launch if facts.is_deactivated && image.retire_ms.is_some() => {
+                format!("Image {id} is a release that was withdrawn: take the current release of its channel.")
+            }
             ImageAction::Download | ImageAction::Launch if facts.is_deactivated => {
                 "The requested image has been deactivated. Image data download is forbidden.".into()
             }
@@ -401,6 +402,22 @@ impl Images {
         };
         image_policy::image(caller, action, facts).or(forbidden, || not_found_text(id))?;
         Ok(image)
+    }
+
+    /// A deployment that does not share has no members, whatever was shared before it was set so.
+    fn counted(&self, membership: Option<MemberStatus>) -> Option<MemberStatus> {
+        membership.filter(|_| self.0.sharing != config::SharingScope::Off)
+    }
+}
+
+/// The facts of an image that the rules need.
+fn facts_of(image: &Image, membership: Option<MemberStatus>) -> ImageFacts {
+    ImageFacts {
+        owner: image.owner,
+        visibility: image.visibility,
+        is_held_back: image.public_hold.is_some(),
+        is_deactivated: image.status == Status::Deactivated,
+        membership,
     }
 }
 

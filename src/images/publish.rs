@@ -22,8 +22,16 @@ use crate::{
 
 /// The property with an admin's reason for a public image that did not pass.
 pub(super) const REASON: &str = "effigy_public_reason";
-/// The properties in which the service shows the gate's state; nobody sets them.
-const SHOWN: [&str; 4] = ["os_effigy_public", "os_effigy_public_why", "os_effigy_sharing", "os_effigy_sharing_why"];
+/// The properties in which the service shows the gate's state, and an image's place in its channel; nobody sets them.
+const SHOWN: [&str; 7] = [
+    "os_effigy_public",
+    "os_effigy_public_why",
+    "os_effigy_sharing",
+    "os_effigy_sharing_why",
+    "os_effigy_release",
+    "os_effigy_deprecated_at",
+    "os_effigy_retired_at",
+];
 
 impl Images {
     /// Notes in a record why it is not yet what it is declared to be to others.
@@ -35,7 +43,7 @@ impl Images {
         Ok(())
     }
 
-    async fn hold_of(&self, image: &Image) -> Result<Option<(PublicHold, String)>> {
+    pub(super) async fn hold_of(&self, image: &Image) -> Result<Option<(PublicHold, String)>> {
         let settings = self.0.inspector.settings();
         let is_free = match image.visibility {
             Visibility::Private => true,

@@ -23,7 +23,7 @@ pub const MAX_TAGS: usize = 128;
 /// Projects an image is shared with (Glance: `image_member_quota`).
 pub const MAX_MEMBERS: usize = 128;
 /// Characters of names, tags and property names (Glance's columns).
-const MAX_NAME: usize = 255;
+pub(super) const MAX_NAME: usize = 255;
 /// Characters of a property's value (Glance's column).
 const MAX_VALUE: usize = 65_535;
 
@@ -284,7 +284,7 @@ fn number(name: &str, value: &Value) -> Result<i64> {
         .ok_or_else(|| invalid(name, "must be a whole number from 0 to 2147483647"))
 }
 
-fn check_text(name: &str, text: &str, max: usize) -> Result<()> {
+pub(super) fn check_text(name: &str, text: &str, max: usize) -> Result<()> {
     // NUL: PostgreSQL stores no such text, and C programs behind us would cut it short.
     if text.contains('\0') {
         return Err(invalid(name, "must not contain the character NUL"));

@@ -23,7 +23,7 @@ use crate::{
 
 /// How long an ended job's row is kept, for people who ask how it ended.
 const KEEP_ENDED: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How often lapsed fills are looked for.
+/// How often lapsed fills and releases whose time is over are looked for.
 const LAPSE_CHECK: Duration = Duration::from_secs(10);
 
 /// The rooms that jobs work in. Cheap to clone.
@@ -97,13 +97,18 @@ async fn keep_time(queue: Queue, rooms: Rooms, sweep_interval: Duration, stop: C
     loop {
         let done = tokio::select! {
             () = stop.cancelled() => return,
-            _ = lapses.tick() => rooms.images.fail_lapsed_fills().await,
+            _ = lapses.tick() => by_the_clock(&rooms).await,
             _ = sweeps.tick() => due(&queue, &rooms).await,
         };
         if let Err(error) = done {
             tracing::error!(%error, "cannot add what is due: {error}");
         }
     }
+}
+
+async fn by_the_clock(rooms: &Rooms) -> Result<()> {
+    rooms.images.fail_lapsed_fills().await?;
+    rooms.images.retire_due().await
 }
 
 async fn due(queue: &Queue, rooms: &Rooms) -> Result<()> {

@@ -9,7 +9,7 @@ use super::{
     Kept, UnknownWord,
     verification::{Seen, Verdict},
 };
-use crate::ids::{ImageId, ProjectId};
+use crate::ids::{ChannelId, ImageId, ProjectId};
 
 /// Where an image is in its life; the diagram is in [`crate::images`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Display, EnumString, IntoStaticStr, VariantNames)]
@@ -137,9 +137,21 @@ pub struct Image {
     pub importing_to: Option<StoreNames>,
     /// The stores that its last import failed for; `None` before its first import.
     pub failed_import: Option<StoreNames>,
+    /// The channel that it is a release of, which gives it its name; the current release is the one that is not hidden.
+    pub channel_id: Option<ChannelId>,
+    pub release_number: Option<i64>,
+    /// From when on those who launch it are told to take another one.
+    pub deprecate_ms: Option<i64>,
+    /// When it is withdrawn: it is deactivated then.
+    pub retire_ms: Option<i64>,
 }
 
 impl Image {
+    /// Whether it is the current release of a channel.
+    pub fn is_current_release(&self) -> bool {
+        self.channel_id.is_some() && !self.hidden
+    }
+
     /// A private image of a project, with neither attributes nor bytes.
     pub fn new(id: ImageId, owner: ProjectId, now_ms: i64) -> Image {
         Image {
@@ -178,6 +190,10 @@ impl Image {
             import_task: None,
             importing_to: None,
             failed_import: None,
+            channel_id: None,
+            release_number: None,
+            deprecate_ms: None,
+            retire_ms: None,
         }
     }
 }

@@ -7,6 +7,7 @@
 pub mod action;
 pub mod activity;
 pub mod catalog;
+pub mod channel;
 pub mod credential;
 pub mod event;
 pub mod fill;

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use crate::{
     api::times,
     error::Result,
-    ids::{ImageId, ProjectId},
+    ids::{ChannelId, ImageId, ProjectId},
     images::{Image, Status, Visibility},
     model::{
         image::{PublicHold, StoreNames},
@@ -85,6 +85,18 @@ pub(super) struct ShownImage {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = String, required = false)]
     os_effigy_sharing_why: Option<String>,
+    /// The number that it has as a release of the channel whose name it carries.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, required = false)]
+    os_effigy_release: Option<String>,
+    /// From when on another image is to be taken in its place.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, format = DateTime, required = false)]
+    os_effigy_deprecated_at: Option<String>,
+    /// When it is withdrawn: then it is deactivated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = String, format = DateTime, required = false)]
+    os_effigy_retired_at: Option<String>,
     #[serde(flatten)]
     properties: BTreeMap<String, String>,
     /// Its path below `/image`.
@@ -117,6 +129,9 @@ struct Beside {
     has_disk: bool,
     /// Where its file comes from.
     file: Option<Origin>,
+    /// The id of the channel that it is a release of; the current release is the one that is not hidden.
+    #[schema(value_type = Option<String>, format = Uuid)]
+    channel: Option<ChannelId>,
 }
 
 /// `uploaded`: the bytes are kept as they came. `rendered`: they are made from the disk while they are read.
@@ -153,6 +168,9 @@ pub(super) fn shown(image: Image) -> Result<ShownImage> {
         owner: image.owner,
         created_at: times::seconds_z(image.created_ms),
         updated_at: times::seconds_z(image.updated_ms),
+        os_effigy_release: image.release_number.map(|number| number.to_string()),
+        os_effigy_deprecated_at: image.deprecate_ms.map(times::seconds_z),
+        os_effigy_retired_at: image.retire_ms.map(times::seconds_z),
         tags: image.tags.read()?.into_iter().collect(),
         properties,
         own: format!("/v2/images/{}", image.id),
@@ -171,6 +189,7 @@ pub(super) fn shown(image: Image) -> Result<ShownImage> {
                 (None, Some(_)) => Some(Origin::Rendered),
                 (None, None) => None,
             },
+            channel: image.channel_id,
         },
         name: image.name,
         disk_format: image.disk_format,

@@ -11,6 +11,7 @@ use super::Api;
 
 mod activity;
 mod audit;
+mod channels;
 mod document;
 mod filters;
 mod generalize;
@@ -19,6 +20,7 @@ mod image;
 mod images;
 mod instances;
 mod projects;
+mod releases;
 mod sessions;
 mod sharing;
 mod usage;
@@ -51,6 +53,14 @@ fn own() -> OpenApiRouter<Api> {
         .routes(routes!(verification::show, verification::again))
         .routes(routes!(verification::key))
         .routes(routes!(generalize::begin))
+        .routes(routes!(channels::list, channels::create))
+        .routes(routes!(channels::show, channels::set, channels::delete))
+        .routes(routes!(channels::promote))
+        .routes(routes!(channels::roll_back))
+        .routes(routes!(releases::list))
+        .routes(routes!(releases::show, releases::set))
+        .routes(routes!(releases::history))
+        .routes(routes!(releases::instances))
         .routes(routes!(usage::show))
         .routes(routes!(activity::list))
         .routes(routes!(sharing::show))

@@ -8,6 +8,7 @@ use utoipa::{
 };
 
 use crate::model::{
+    channel::StepKind,
     event::Outcome,
     image::{PublicHold, Status, Visibility},
     verification::{Seen, Verdict, VerificationState},
@@ -43,4 +44,5 @@ words! {
     Seen as "Seen" { Whole Partly Unknown }
     VerificationState as "VerificationState" { None Waiting Running Done }
     Outcome as "Outcome" { Success Failure }
+    StepKind as "ChannelAction" { Promoted RolledBack }
 }

@@ -111,6 +111,14 @@ fn write_image(out: &mut Vec<u8>, image: &Image) {
         word(out, name, hold.into_str());
         optional(out, why, image.public_why.as_deref());
     }
+    if let Some(number) = image.release_number {
+        word(out, "os_effigy_release", &number.to_string());
+    }
+    for (name, at) in [("os_effigy_deprecated_at", image.deprecate_ms), ("os_effigy_retired_at", image.retire_ms)] {
+        if let Some(at) = at {
+            word(out, name, &String::from_utf8_lossy(&seconds(at)));
+        }
+    }
     let properties = image.properties.as_json().strip_prefix('{').and_then(|text| text.strip_suffix('}'));
     if let Some(properties) = properties.filter(|text| !text.is_empty()) {
         out.extend_from_slice(b", ");

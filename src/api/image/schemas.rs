@@ -61,7 +61,7 @@ fn formats(words: &[&str]) -> Value {
 
 /// Properties that are about one image and no other: by the service, and the reasons of an admin and of the owner. Nova gives
 /// a snapshot each property of its base that is not described here.
-const OF_ONE_IMAGE: [(&str, &str); 9] = [
+const OF_ONE_IMAGE: [(&str, &str); 12] = [
     ("os_effigy_public", "Whether the image waits for its verification or is held back from others (pending, held)"),
     ("os_effigy_public_why", "Why it is held back"),
     ("effigy_public_reason", "An administrator's reason to let others see it all the same"),
@@ -69,6 +69,9 @@ const OF_ONE_IMAGE: [(&str, &str); 9] = [
     ("os_effigy_sharing_why", "Why it is held back"),
     ("effigy_sysprep_reason", "The owner's reason to make an image of Windows that is not generalised"),
     ("effigy_sysprep_warning", "The finding, where an image of Windows that is not generalised is only warned of"),
+    ("os_effigy_release", "The number that it has as a release of the channel whose name it carries"),
+    ("os_effigy_deprecated_at", "The time from which on another image is to be taken in its place"),
+    ("os_effigy_retired_at", "The time at which it is withdrawn: then it is deactivated"),
     ("effigy_flavor", "The flavor of the instance that it was made of"),
     ("effigy_flavor_ram", "The memory of that flavor, in MiB"),
 ];

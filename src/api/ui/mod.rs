@@ -19,7 +19,7 @@ mod session;
 pub(super) use files::page;
 
 /// The console's pages: each is the same document, which reads its own address.
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 17] = [
     "/sign-in",
     "/screen",
     "/instances",
@@ -27,6 +27,8 @@ const PAGES: [&str; 15] = [
     "/launch",
     "/images",
     "/images/{id}",
+    "/channels",
+    "/channels/{id}",
     "/key-pairs",
     "/flavors",
     "/host",

@@ -2,6 +2,7 @@
 //!
 //! A test takes `both().await` and makes its claim for each database in turn.
 
+mod channels;
 mod chunks;
 mod identity;
 mod images;

@@ -59,12 +59,15 @@ impl Walk {
         found.unwrap_or_else(|| panic!("there is no operation {id}"))
     }
 
-    /// Asks an operation about this thing, with this query and body, and holds its answer against the document.
+    /// Asks an operation about this thing (or about these, with a blank between them), with this query and body, and holds its answer against the document.
     async fn ask(&mut self, person: &Person, id: &str, about: &str, body: Option<Value>, status: u16) -> Value {
         let operation = self.operation(id);
         let (thing, query) = about.split_once('?').unwrap_or((about, ""));
-        let path: Vec<_> =
-            operation.path.split('/').map(|part| if part.starts_with('{') { thing } else { part }).collect();
+        let mut things = thing.split(' ').cycle();
+        let mut path = Vec::new();
+        for part in operation.path.split('/') {
+            path.push(if part.starts_with('{') { things.next().unwrap_or_default() } else { part });
+        }
         let request = person.request(operation.method.clone(), &format!("{}?{query}", path.join("/")));
         let request = match &body {
             Some(body) => request.json(body),
@@ -114,6 +117,7 @@ async fn service_answers_as_its_document_says() {
     verification(&mut walk, &people, &linux).await;
     instances(&mut walk, &people).await;
     copies(&mut walk, &people, &linux).await;
+    channels(&mut walk, &people).await;
     projects(&mut walk, &people, &linux).await;
     administration(&mut walk, &people).await;
     sessions(&mut walk, &effigy, &people.alice).await;
@@ -266,6 +270,85 @@ async fn copies(walk: &mut Walk, people: &People, linux: &str) {
     let made = walk.ask(alice, "generalize_image", linux, Some(body), 202).await;
     let copy = walk.ask(alice, "show_image", made["image"]["id"].as_str().unwrap(), None, 200).await;
     assert_eq!((&copy["name"], &copy["base_image_ref"]), (&json!("clean"), &json!(linux)));
+}
+
+/// A channel with two releases, and each refusal on the way.
+async fn channels(walk: &mut Walk, people: &People) {
+    let People { alice, bob, rita, .. } = people;
+    let [first, second, empty] = [
+        alice.create_image("one", json!({})).await,
+        alice.create_image("two", json!({})).await,
+        alice.create_image("no", json!({})).await,
+    ];
+    for image in [&first, &second] {
+        alice.upload(image, micro_disk("document", 1 << 20)).await.expect(204);
+    }
+    let long = json!({"name": "golden", "image": first, "notes": "x".repeat(1 << 20)});
+    let new = |image: &str| json!({"name": "golden", "image": image, "reason": "a test"});
+    for (person, body, status) in [
+        (alice, json!({"nmae": "x"}), 400),
+        (alice, long.clone(), 413),
+        (rita, new(&first), 403),
+        (bob, new(&first), 404),
+        (alice, new(&empty), 409),
+        (alice, new(&first), 201),
+    ] {
+        walk.ask(person, "create_channel", "", Some(body), status).await;
+    }
+    let of = |image: &str| json!({"image": image, "reason": "a test"});
+    for (person, body, status) in [
+        (alice, json!({"nmae": "x"}), 400),
+        (alice, long, 413),
+        (rita, of(&second), 403),
+        (bob, of(&second), 404),
+        (alice, of(&empty), 409),
+        (alice, of(&second), 200),
+    ] {
+        walk.ask(person, "promote_image", "golden", Some(body), status).await;
+    }
+    channel(walk, people).await;
+    people
+        .admin
+        .patch_image(
+            &first,
+            json!([{"op": "add", "path": "/effigy_public_reason", "value": "a test"},
+        {"op": "replace", "path": "/visibility", "value": "public"}]),
+        )
+        .await
+        .expect(200);
+    walk.ask(bob, "list_channel_history", "golden", None, 403).await;
+    walk.ask(bob, "delete_channel", "golden", None, 403).await;
+    walk.ask(bob, "delete_channel", "silver", None, 404).await;
+    walk.ask(&people.admin, "delete_channel", "golden", None, 204).await;
+}
+
+/// The channel as it is, its ends, and the way back.
+async fn channel(walk: &mut Walk, people: &People) {
+    let People { alice, bob, rita, .. } = people;
+    walk.ask(alice, "list_channels", "?limit=1", None, 200).await;
+    walk.ask(alice, "list_channels", "?colour=red", None, 400).await;
+    for operation in ["show_channel", "list_releases", "list_channel_history", "list_older_instances"] {
+        walk.ask(rita, operation, "golden", None, 200).await;
+        walk.ask(bob, operation, "golden", None, 404).await;
+    }
+    walk.ask(rita, "show_release", "golden 1", None, 200).await;
+    walk.ask(rita, "show_release", "golden 7", None, 404).await;
+    let (past, said) = ("2026-01-01T00:00:00Z", |at: &str| Some(json!({"notes": "old", "deprecated_at": at})));
+    walk.ask(alice, "set_release", "golden 1", said(past), 200).await;
+    walk.ask(alice, "set_release", "golden 1", said("soon"), 400).await;
+    walk.ask(alice, "set_release", "golden 2", said(past), 409).await;
+    walk.ask(rita, "set_release", "golden 1", said(past), 403).await;
+    walk.ask(bob, "set_release", "golden 1", said(past), 404).await;
+    let end = |at: &str| Some(json!({"retired_at": at}));
+    walk.ask(alice, "set_channel", "golden", end("2126-01-01T00:00:00Z"), 200).await;
+    walk.ask(alice, "set_channel", "golden", end("soon"), 400).await;
+    walk.ask(rita, "set_channel", "golden", end(past), 403).await;
+    walk.ask(bob, "set_channel", "golden", end(past), 404).await;
+    walk.ask(alice, "roll_back_channel", "golden", Some(json!({"nmae": "x"})), 400).await;
+    walk.ask(rita, "roll_back_channel", "golden", None, 403).await;
+    walk.ask(bob, "roll_back_channel", "golden", None, 404).await;
+    walk.ask(alice, "roll_back_channel", "golden", Some(json!({"reason": "a test"})), 200).await;
+    walk.ask(alice, "roll_back_channel", "golden", None, 409).await;
 }
 
 /// The usage, the activity and the sharing of a project, with something of each in it.
