@@ -2,7 +2,7 @@ import type { Page } from '@playwright/test'
 import { IMAGE_TABS } from '../src/paths'
 import { additional, expect, findings, row, select, settled, signIn, test } from './acts'
 
-const PAGES = ['/', '/api-access', '/instances', '/launch', '/images?kind=public', '/images?kind=private', '/images?kind=shared', '/key-pairs', '/activity', '/flavors', '/host', '/projects', '/users', '/audit', '/images?kind=all', '/instances?scope=all', '/images/00000000-0000-4000-8000-000000000000']
+const PAGES = ['/', '/api-access', '/instances', '/launch', '/images?kind=public', '/images?kind=private', '/images?kind=shared', '/channels', '/key-pairs', '/activity', '/flavors', '/host', '/projects', '/users', '/audit', '/images?kind=all', '/instances?scope=all', '/images/00000000-0000-4000-8000-000000000000']
 
 /** The admin's own project has something for the pages to show: an instance that runs, and its image. */
 test.beforeAll(async ({ cloud }) => {

@@ -16,12 +16,12 @@ const test = base.extend<object, { quiet: { service: Service; admin: string } }>
   ],
 })
 
-test('without instances the console has only images, and says why the rest is missing', async ({ page, quiet }) => {
+test('without instances the console has only images and channels, and says why the rest is missing', async ({ page, quiet }) => {
   const { service } = quiet
   await service.microImage(await service.alice(), { name: 'mine' })
   await signIn(page, service.url)
   await expect(page.getByText('This deployment runs no instances.')).toBeVisible()
-  await expect(page.getByRole('navigation').getByRole('link')).toHaveText(['Home', 'Images'])
+  await expect(page.getByRole('navigation').getByRole('link')).toHaveText(['Home', 'Images', 'Channels'])
   await page.getByRole('main').getByRole('link', { name: 'Home' }).click()
   // The usage is of images alone.
   await expect(page.getByRole('progressbar')).toHaveCount(2)

@@ -6,7 +6,7 @@ import { ko } from '../src/locales/ko'
 import { IMAGE_TABS } from '../src/paths'
 import { expect, settled, signInAs, test } from './acts'
 
-const PAGES = ['/', '/api-access', '/instances', '/launch', '/images?kind=public', '/images?kind=private', '/images?kind=shared', '/key-pairs', '/activity', '/flavors', '/host', '/projects', '/users', '/audit', '/images?kind=all', '/instances?scope=all']
+const PAGES = ['/', '/api-access', '/instances', '/launch', '/images?kind=public', '/images?kind=private', '/images?kind=shared', '/channels', '/key-pairs', '/activity', '/flavors', '/host', '/projects', '/users', '/audit', '/images?kind=all', '/instances?scope=all']
 
 /** Every text of a language, by its path. */
 function texts(of: object, path = ''): [string, string][] {

@@ -63,6 +63,7 @@ const ASKED: Record<string, string[]> = {
   '/': [...SHELL, 'GET /effigy/v1/usage'],
   '/images?kind=public': [...SHELL, 'GET /effigy/v1/images', 'GET /effigy/v1/images/counts', 'GET /image/v2/info/import'],
   '/launch?image=IMAGE': [...SHELL, 'GET /compute/v2.1/flavors/detail', 'GET /compute/v2.1/os-keypairs', 'GET /effigy/v1/images', 'GET /effigy/v1/images/counts', 'GET /effigy/v1/images/IMAGE', 'GET /effigy/v1/usage'],
+  '/channels': [...SHELL, 'GET /effigy/v1/channels'],
   '/key-pairs': [...SHELL, 'GET /compute/v2.1/os-keypairs'],
   '/activity': SHELL,
   '/api-access': [...SHELL, 'GET /effigy/v1/sessions', 'GET /identity/v3/auth/catalog', 'GET /identity/v3/users/USER/application_credentials'],

@@ -47,6 +47,8 @@ export const router = createBrowserRouter([
               },
               { path: PAGES.images, lazy: async () => ({ Component: (await import('./pages/images/Images')).Images }) },
               { path: PAGES.image, lazy: async () => ({ Component: (await import('./pages/images/Image')).ImagePage }) },
+              { path: PAGES.channels, lazy: async () => ({ Component: (await import('./pages/channels/Channels')).Channels }) },
+              { path: PAGES.channel, lazy: async () => ({ Component: (await import('./pages/channels/Channel')).ChannelPage }) },
               { path: PAGES.apiAccess, lazy: async () => ({ Component: (await import('./pages/access/ApiAccess')).ApiAccess }) },
               { path: PAGES.activity, lazy: async () => ({ Component: (await import('./pages/Activity')).Activity }) },
               {

@@ -40,6 +40,8 @@ export interface Image {
     stored_bytes: number | null
     has_disk: boolean
     file: 'uploaded' | 'rendered' | null
+    /** The channel that it is a release of; the current one is not hidden. */
+    channel: string | null
   }
   /** The stores that have it, those that it is on the way to, and those that could not take it. */
   stores?: string
@@ -51,6 +53,10 @@ export interface Image {
   /** The same for one that is shared with others, or with everybody who asks. */
   os_effigy_sharing?: 'pending' | 'held'
   os_effigy_sharing_why?: string
+  /** Its number as a release, and when it ends as one. */
+  os_effigy_release?: string
+  os_effigy_deprecated_at?: string
+  os_effigy_retired_at?: string
   [property: string]: unknown
 }
 

@@ -1,4 +1,4 @@
-import { ApiOutlined, AppstoreOutlined, AuditOutlined, CloudServerOutlined, DashboardOutlined, HddOutlined, HomeOutlined, KeyOutlined, ProjectOutlined, TeamOutlined } from '@ant-design/icons'
+import { ApiOutlined, AppstoreOutlined, AuditOutlined, BranchesOutlined, CloudServerOutlined, DashboardOutlined, HddOutlined, HomeOutlined, KeyOutlined, ProjectOutlined, TeamOutlined } from '@ant-design/icons'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { paths } from '../paths'
@@ -20,6 +20,7 @@ export function useNavigation(): { project: Place[]; administration: Place[]; ot
       { to: paths.home, icon: <HomeOutlined />, label: t('nav.home') },
       runs && { to: paths.instances, icon: <CloudServerOutlined />, label: t('nav.instances') },
       { to: paths.images, icon: <HddOutlined />, label: t('nav.images') },
+      { to: paths.channels, icon: <BranchesOutlined />, label: t('channel.title') },
       runs && { to: paths.keyPairs, icon: <KeyOutlined />, label: t('nav.keyPairs') },
     ]),
     administration: isAdmin ? places([

@@ -1,5 +1,6 @@
 // Which action is possible in which state, and the reason when it is not. The service decides; this only spares a
 // person the click that it would refuse.
+import type { Channel } from '../api/channels'
 import { type Image, isBeingCopied } from '../api/images'
 import { type Instance, isChanging, isHeld, isShelved } from '../api/instances'
 import type { Session } from '../api/session'
@@ -8,13 +9,13 @@ import { namesIn, type Store, takesNew } from '../api/stores'
 export type InstanceAction =
   | 'start' | 'stop' | 'forceOff' | 'reboot' | 'hardReboot' | 'pause' | 'unpause' | 'suspend' | 'resume' | 'rescue' | 'unrescue' | 'shelve' | 'unshelve' | 'resize' | 'confirmResize' | 'revertResize' | 'rebuild'
   | 'createImage' | 'launchLike' | 'rename' | 'delete'
-export type ImageAction = 'launch' | 'share' | 'edit' | 'protect' | 'unprotect' | 'publish' | 'deactivate' | 'reactivate' | 'unpublish' | 'download' | 'delete' | 'upload' | 'leave'
+export type ImageAction = 'launch' | 'share' | 'edit' | 'protect' | 'unprotect' | 'publish' | 'deactivate' | 'reactivate' | 'unpublish' | 'download' | 'delete' | 'upload' | 'leave' | 'promote'
 
 /** Why not: a key of the messages; `null` when it is possible. */
 export type Reason =
   | 'nothingSelected' | 'oneOnly' | 'readerOnly' | 'busy' | 'notStopped' | 'notRunning' | 'failed' | 'paused' | 'held' | 'notPaused' | 'unconfirmed' | 'suspended' | 'rescued' | 'shelved' | 'waitsForNothing' | 'notResized' | 'ofVolume' | 'notYours'
   | 'notReady' | 'isProtected' | 'notProtected' | 'sharingOff' | 'publicNotShared' | 'isPublic' | 'deactivated' | 'notActive' | 'noFile' | 'adminOnly'
-  | 'notSharedHere' | 'noImageChosen' | 'noFlavorChosen' | 'isNotPublic' | 'noInstances' | 'notInCloud' | 'everyStore' | 'lastStore' | 'storeGone'
+  | 'notSharedHere' | 'noImageChosen' | 'noFlavorChosen' | 'isNotPublic' | 'noInstances' | 'notInCloud' | 'everyStore' | 'lastStore' | 'storeGone' | 'isCurrent'
   | null
 
 /** Whether the person may do more here than look. */
@@ -117,6 +118,13 @@ function ableOf<T>(selected: T[], isAlone: boolean, why: (one: T) => Reason): Ab
 export const ableInstances = (action: InstanceAction, selected: Instance[], session: Session): Able<Instance> =>
   ableOf(selected, ALONE.includes(action), (one) => canDoOne(action, one, session))
 
+/** Whether the person may release in a channel, and change it. */
+export function canRelease({ project_id: owner, current }: Channel, session: Session): Reason {
+  if (!canChange(session)) return 'readerOnly'
+  if (!session.is_admin && owner !== session.project?.id) return 'notYours'
+  return current.visibility === 'public' && !session.is_admin ? 'adminOnly' : null
+}
+
 const isOwn = (image: Image, session: Session) => session.is_admin || image.owner === session.project?.id
 
 /** Whether the image action is possible for one image. */
@@ -134,6 +142,8 @@ export function canWithImage(action: ImageAction, image: Image, session: Session
       if (!isOwn(image, session)) return 'notYours'
       if (image.status !== 'active' && image.status !== 'deactivated') return 'notReady'
       return image.visibility === 'public' || image.visibility === 'community' ? 'publicNotShared' : null
+    case 'promote':
+      return !isOwn(image, session) ? 'notYours' : image.status !== 'active' ? 'notReady' : image.visibility === 'public' && !session.is_admin ? 'adminOnly' : image.effigy.channel !== null && !image.os_hidden ? 'isCurrent' : null
     case 'edit':
       return isOwn(image, session) ? null : 'notYours'
     case 'protect':
@@ -155,11 +165,11 @@ export function canWithImage(action: ImageAction, image: Image, session: Session
     case 'leave':
       return image.owner === session.project?.id || image.visibility !== 'shared' ? 'notSharedHere' : null
     case 'delete':
-      return !isOwn(image, session) ? 'notYours' : image.protected ? 'isProtected' : null
+      return !isOwn(image, session) ? 'notYours' : image.protected ? 'isProtected' : image.effigy.channel !== null && !image.os_hidden ? 'isCurrent' : null
   }
 }
 
-const IMAGES_ALONE: ImageAction[] = ['launch', 'edit', 'download', 'share', 'upload']
+const IMAGES_ALONE: ImageAction[] = ['launch', 'promote', 'edit', 'download', 'share', 'upload']
 
 /** The selected images that the action is possible for. */
 export const ableImages = (action: ImageAction, selected: Image[], session: Session): Able<Image> =>

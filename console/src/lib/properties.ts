@@ -6,7 +6,7 @@ import type { Definition } from '../api/metadefs'
 const RECORD = new Set([
   'id', 'name', 'status', 'visibility', 'protected', 'os_hidden', 'disk_format', 'container_format', 'min_disk', 'min_ram',
   'size', 'virtual_size', 'checksum', 'os_hash_algo', 'os_hash_value', 'owner', 'created_at', 'updated_at', 'tags', 'effigy',
-  'self', 'file', 'schema', 'stores', 'os_glance_import_task', 'os_glance_importing_to_stores', 'os_glance_failed_import', 'os_effigy_public', 'os_effigy_public_why', 'os_effigy_sharing', 'os_effigy_sharing_why',
+  'self', 'file', 'schema', 'stores', 'os_glance_import_task', 'os_glance_importing_to_stores', 'os_glance_failed_import', 'os_effigy_public', 'os_effigy_public_why', 'os_effigy_sharing', 'os_effigy_sharing_why', 'os_effigy_release', 'os_effigy_deprecated_at', 'os_effigy_retired_at',
 ])
 
 export const propertiesOf = (image: Image) => Object.entries(image).filter(([name]) => !RECORD.has(name))

@@ -1,4 +1,5 @@
 import { admin } from './admin.en'
+import { channel } from './channels.en'
 import { findings } from './findings.en'
 import { project } from './project.en'
 
@@ -63,7 +64,7 @@ export const en = {
     suspended: 'It is suspended. Resume lets it go on.', rescued: 'End its rescue first.', shelved: 'It is shelved. Unshelve brings it back.', waitsForNothing: 'There is nothing that it waits for.',
     held: 'It is paused. Resume lets it go on.', notPaused: 'It is not paused.', unconfirmed: 'Confirm or revert its resize first.', notResized: 'It was not resized.',
     ofVolume: 'Its disk is a volume of the cloud.',
-    lastStore: 'No other store has the image; delete the image instead.', storeGone: 'This deployment has no such store any more.',
+    lastStore: 'No other store has the image; delete the image instead.', storeGone: 'This deployment has no such store any more.', isCurrent: 'It is the current release of its channel: promote another one first.',
   },
   instances: {
     search: 'Search by name', launch: 'Launch instance', more: 'Additional functions',
@@ -100,7 +101,7 @@ export const en = {
     noUser: 'Its image does not say who signs in: put the user in place of USER. The image’s property os_admin_user names that user.', through: 'The port is open on the host itself. From elsewhere, the way leads through {{host}}, where you need an account.', booting: 'A refused connection means that the guest has not started its SSH server yet: the console log tells.',
     noNetwork: 'It was launched without a network. Sign in on the serial console or the screen below.', notYet: 'The way in is shown here once it runs.', notRunning: 'It is not running. Start it, and the way in is shown here.', paused: 'It is paused. The way in is shown here once it goes on.',
     noPort: 'No port of the host leads to its port {{port}} (SSH). Sign in on the serial console or the screen below.', noDesktopPort: 'No port of the host leads to its port {{port}} (Remote Desktop). Sign in on the screen below.',
-    obstacle: { taken: 'Another program of the host has this port at the address. Stop that program, then reboot the instance by force.', 'no-right': 'Ports below 1024 need a service that is root, and nftables, on the host.', 'no-address': 'The host’s pool of addresses has none left for it: an administrator makes instances.network.loopback larger.' },
+    obstacle: { taken: 'Another program of the host has this port at the address. Stop that program, then reboot the instance by force.', noRight: 'Ports below 1024 need a service that is root, and nftables, on the host.', noAddress: 'The host’s pool of addresses has none left for it: an administrator makes instances.network.loopback larger.' },
     desktop: 'Remote Desktop (RDP): connect to {{place}}.', tunnel: 'Command that opens a tunnel', windowsPassword: 'The password is the one that was set in Windows or by its image: Effigy knows none.',
   },
   cloud: {
@@ -117,7 +118,7 @@ export const en = {
   images: {
     more: 'More',
     action: {
-      launch: 'Launch instance', edit: 'Edit', publish: 'Make Public', unpublish: 'Make Private', upload: 'Upload the file', protect: 'Protect', unprotect: 'Unprotect', deactivate: 'Deactivate', reactivate: 'Reactivate',
+      launch: 'Launch instance', edit: 'Edit', publish: 'Make Public', promote: 'Promote to a channel', unpublish: 'Make Private', upload: 'Upload the file', protect: 'Protect', unprotect: 'Unprotect', deactivate: 'Deactivate', reactivate: 'Reactivate',
       download: 'Download', delete: 'Delete', leave: 'Remove from this project',
     },
     delete: {
@@ -227,6 +228,7 @@ export const en = {
   hands: { on: 'Whoever gets the image gets this too', said: 'It was shared, with what should not leave it' },
   finding: findings,
   ...project,
+  channel,
   admin,
   history: { create: 'Launch', start: 'Start', stop: 'Instance shutdown', forceOff: 'Force off', reboot: 'Reboot', pause: 'Pause', unpause: 'Resume', suspend: 'Suspend', resume: 'Resume', rescue: 'Rescue', unrescue: 'End rescue', shelve: 'Shelve', unshelve: 'Unshelve', resize: 'Resize', confirmResize: 'Confirm resize', revertResize: 'Revert resize', rebuild: 'Rebuild', createImage: 'Create image', delete: 'Delete' },
 }

@@ -1,5 +1,6 @@
 import type { Messages } from './en'
 import { admin } from './admin.ja'
+import { channel } from './channels.ja'
 import { findings } from './findings.ja'
 import { project } from './project.ja'
 
@@ -54,7 +55,7 @@ export const ja: Messages = {
     adminOnly: '管理者だけが行えます。', everyStore: '書き込めるすべてのストアに、すでにあります。',
     suspended: 'サスペンドしています。再開すると続きから動きます。', rescued: '先にレスキューを終了してください。', shelved: 'シェルブされています。シェルブを解除すると戻ります。', waitsForNothing: '待っている操作はありません。',
     held: '一時停止しています。再開すると続きから動きます。', notPaused: '一時停止していません。', unconfirmed: '先にフレーバーの変更を確定するか、取り消してください。', notResized: 'フレーバーは変更されていません。', ofVolume: 'ディスクはクラウドのボリュームです。',
-    lastStore: 'このイメージがある最後のストアです。代わりにイメージを削除してください。', storeGone: 'この環境にはもうないストアです。',
+    lastStore: 'このイメージがある最後のストアです。代わりにイメージを削除してください。', storeGone: 'この環境にはもうないストアです。', isCurrent: 'チャンネルの現在のリリースです。先に別のリリースを昇格してください。',
   },
   instances: {
     search: '名前で検索', launch: 'インスタンスの作成', more: 'その他の操作',
@@ -88,7 +89,7 @@ export const ja: Messages = {
     noUser: '接続するユーザーがイメージに書かれていません。USER をユーザー名に置き換えてください。イメージのプロパティ os_admin_user で指定できます。', through: 'ポートはホスト上でのみ開いています。外からは {{host}} を経由し、そこにアカウントが必要です。', booting: '接続が拒否されたら、ゲストの SSH サーバーがまだ起動していません。コンソールログを確認してください。',
     noNetwork: 'ネットワークなしで作成されたインスタンスです。下のシリアルコンソールか画面からサインインしてください。', notYet: '稼働すると、接続方法がここに表示されます。', notRunning: '稼働していません。起動すると、接続方法がここに表示されます。', paused: '一時停止しています。再開すると、接続方法がここに表示されます。',
     noPort: 'ポート {{port}}(SSH)につながるホストのポートがありません。下のシリアルコンソールか画面からサインインしてください。', noDesktopPort: 'ポート {{port}}(リモートデスクトップ)につながるホストのポートがありません。下の画面からサインインしてください。',
-    obstacle: { taken: 'このアドレスの該当ポートは、ホストの別のプログラムが使用しています。そのプログラムを止めてから、インスタンスを強制的に再起動してください。', 'no-right': '1024 より小さいポートを開くには、ホストでサービスが root で動き、nftables が必要です。', 'no-address': 'ホストのアドレスプールに空きがありません。管理者が instances.network.loopback を広げてください。' },
+    obstacle: { taken: 'このアドレスの該当ポートは、ホストの別のプログラムが使用しています。そのプログラムを止めてから、インスタンスを強制的に再起動してください。', noRight: '1024 より小さいポートを開くには、ホストでサービスが root で動き、nftables が必要です。', noAddress: 'ホストのアドレスプールに空きがありません。管理者が instances.network.loopback を広げてください。' },
     desktop: 'リモートデスクトップ(RDP)の接続先: {{place}}', tunnel: 'トンネルを開くコマンド', windowsPassword: 'パスワードは Windows かイメージで設定されたものです。Effigy は知りません。',
   },
   cloud: {
@@ -104,7 +105,7 @@ export const ja: Messages = {
   member: { pending: '承認待ち', accepted: '共有中', rejected: '拒否' },
   images: {
     more: '操作',
-    action: { launch: 'インスタンスの作成', edit: '編集', publish: 'Public にする', unpublish: 'Private にする', upload: 'ファイルをアップロード', protect: '保護', unprotect: '保護の解除', deactivate: '無効化', reactivate: '有効化', download: 'ダウンロード', delete: '削除', leave: 'このプロジェクトから外す' },
+    action: { launch: 'インスタンスの作成', edit: '編集', publish: 'Public にする', promote: 'チャンネルへ昇格', unpublish: 'Private にする', upload: 'ファイルをアップロード', protect: '保護', unprotect: '保護の解除', deactivate: '無効化', reactivate: '有効化', download: 'ダウンロード', delete: '削除', leave: 'このプロジェクトから外す' },
     delete: {
       title_one: 'このイメージを削除しますか？', title_other: '{{count}} 個のイメージを削除しますか？',
       noInstances: 'このプロジェクトに、このイメージから作成したインスタンスはありません。',
@@ -209,6 +210,7 @@ export const ja: Messages = {
   hands: { on: 'イメージを受け取るプロジェクトは、次のものも受け取ります', said: '外に出てはならないものを含んだまま共有されました' },
   finding: findings,
   ...project,
+  channel,
   admin,
   history: { create: '作成', start: '起動', stop: 'インスタンスのシャットダウン', forceOff: '強制停止', reboot: '再起動', pause: '一時停止', unpause: '再開', suspend: 'サスペンド', resume: '再開', rescue: 'レスキュー', unrescue: 'レスキューの終了', shelve: 'シェルブ', unshelve: 'シェルブの解除', resize: 'フレーバーの変更', confirmResize: 'フレーバー変更の確定', revertResize: 'フレーバー変更の取り消し', rebuild: '再構築', createImage: 'イメージの作成', delete: '削除' },
 }

@@ -1,5 +1,6 @@
 import type { Messages } from './en'
 import { admin } from './admin.ko'
+import { channel } from './channels.ko'
 import { findings } from './findings.ko'
 import { project } from './project.ko'
 
@@ -54,7 +55,7 @@ export const ko: Messages = {
     adminOnly: '관리자만 할 수 있습니다.', everyStore: '새 데이터를 받는 모든 스토어에 이미 있습니다.',
     suspended: '절전 상태입니다. 재개하면 계속됩니다.', rescued: '먼저 복구를 끝내세요.', shelved: '보관되었습니다. 보관을 해제하면 돌아옵니다.', waitsForNothing: '기다리는 작업이 없습니다.',
     held: '일시 정지되었습니다. 재개하면 계속됩니다.', notPaused: '일시 정지된 상태가 아닙니다.', unconfirmed: '먼저 Flavor 변경을 확정하거나 되돌리세요.', notResized: 'Flavor를 변경하지 않았습니다.', ofVolume: '디스크가 클라우드의 볼륨입니다.',
-    lastStore: '이 Image가 있는 마지막 스토어입니다. 대신 Image를 삭제하세요.', storeGone: '이 환경에 더는 없는 스토어입니다.',
+    lastStore: '이 Image가 있는 마지막 스토어입니다. 대신 Image를 삭제하세요.', storeGone: '이 환경에 더는 없는 스토어입니다.', isCurrent: '채널의 현재 릴리스입니다. 먼저 다른 릴리스를 승격하세요.',
   },
   instances: {
     search: '이름으로 검색', launch: '인스턴스 생성', more: '추가 기능',
@@ -88,7 +89,7 @@ export const ko: Messages = {
     noUser: '접속할 사용자가 Image에 나와 있지 않습니다. USER 자리에 사용자 이름을 적으세요. Image의 속성 os_admin_user에 지정할 수 있습니다.', through: '포트는 호스트 안에서만 열려 있습니다. 밖에서는 {{host}}를 거쳐 접속하며, 그곳의 계정이 필요합니다.', booting: '연결이 거부되면 게스트의 SSH 서버가 아직 시작되지 않은 것입니다. 콘솔 로그를 확인하세요.',
     noNetwork: '네트워크 없이 만든 인스턴스입니다. 아래의 시리얼 콘솔이나 화면에서 로그인하세요.', notYet: '실행되면 접속 방법이 여기에 표시됩니다.', notRunning: '실행 중이 아닙니다. 시작하면 접속 방법이 여기에 표시됩니다.', paused: '일시 정지되었습니다. 다시 실행되면 접속 방법이 여기에 표시됩니다.',
     noPort: '{{port}}번 포트(SSH)로 이어지는 호스트 포트가 없습니다. 아래의 시리얼 콘솔이나 화면에서 로그인하세요.', noDesktopPort: '{{port}}번 포트(원격 데스크톱)로 이어지는 호스트 포트가 없습니다. 아래의 화면에서 로그인하세요.',
-    obstacle: { taken: '이 주소의 해당 포트를 호스트의 다른 프로그램이 쓰고 있습니다. 그 프로그램을 중지한 뒤 인스턴스를 강제로 재부팅하세요.', 'no-right': '1024보다 작은 포트를 열려면 호스트에서 서비스가 root로 실행되고 nftables가 있어야 합니다.', 'no-address': '호스트의 주소 풀에 남은 주소가 없습니다. 관리자가 instances.network.loopback을 늘려야 합니다.' },
+    obstacle: { taken: '이 주소의 해당 포트를 호스트의 다른 프로그램이 쓰고 있습니다. 그 프로그램을 중지한 뒤 인스턴스를 강제로 재부팅하세요.', noRight: '1024보다 작은 포트를 열려면 호스트에서 서비스가 root로 실행되고 nftables가 있어야 합니다.', noAddress: '호스트의 주소 풀에 남은 주소가 없습니다. 관리자가 instances.network.loopback을 늘려야 합니다.' },
     desktop: '원격 데스크톱(RDP) 주소: {{place}}', tunnel: '터널을 여는 명령', windowsPassword: '비밀번호는 Windows나 Image에서 정한 것이며, Effigy는 알지 못합니다.',
   },
   cloud: {
@@ -104,7 +105,7 @@ export const ko: Messages = {
   member: { pending: '수락 대기', accepted: '공유됨', rejected: '거절됨' },
   images: {
     more: '추가 기능',
-    action: { launch: '인스턴스 생성', edit: '편집', publish: 'Public으로 전환', unpublish: 'Private으로 전환', upload: '파일 업로드', protect: '보호', unprotect: '보호 해제', deactivate: '비활성화', reactivate: '활성화', download: '다운로드', delete: '삭제', leave: '이 프로젝트에서 제거' },
+    action: { launch: '인스턴스 생성', edit: '편집', publish: 'Public으로 전환', promote: '채널로 승격', unpublish: 'Private으로 전환', upload: '파일 업로드', protect: '보호', unprotect: '보호 해제', deactivate: '비활성화', reactivate: '활성화', download: '다운로드', delete: '삭제', leave: '이 프로젝트에서 제거' },
     delete: {
       title_one: '이 Image를 삭제하시겠습니까?', title_other: 'Image {{count}}개를 삭제하시겠습니까?',
       noInstances: '이 프로젝트에는 이 Image로 만든 인스턴스가 없습니다.',
@@ -209,6 +210,7 @@ export const ko: Messages = {
   hands: { on: 'Image를 받는 프로젝트는 다음 내용도 함께 받습니다', said: '밖으로 나가면 안 되는 내용과 함께 공유되었습니다' },
   finding: findings,
   ...project,
+  channel,
   admin,
   history: { create: '생성', start: '시작', stop: '인스턴스 종료(Shutdown)', forceOff: '강제 종료', reboot: '재부팅', pause: '일시 정지', unpause: '재개', suspend: '절전', resume: '재개', rescue: '복구', unrescue: '복구 종료', shelve: '보관', unshelve: '보관 해제', resize: 'Flavor 변경', confirmResize: 'Flavor 변경 확정', revertResize: 'Flavor 변경 되돌리기', rebuild: '재구축', createImage: 'Image 생성', delete: '삭제' },
 }

@@ -9,11 +9,7 @@ use serde_json::{Value, json};
 
 use super::{microversion::Microversion, network};
 use crate::{
-    api::{
-        Api, Rooms,
-        caller::Asked,
-        error::{Answer, ApiError},
-    },
+    api::{Api, Rooms, caller::Asked, error::Answer},
     error::Error,
     identity::policy,
     ids::ProjectId,

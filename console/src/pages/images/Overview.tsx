@@ -9,6 +9,7 @@ import { bytes } from '../../lib/bytes'
 import { differences } from '../../lib/declared'
 import { paths } from '../../paths'
 import { Facts } from '../../ui/Facts'
+import { Ending } from '../../components/Ending'
 import { Severity, useFindingName } from './Findings'
 import { Inside } from './Inside'
 
@@ -47,6 +48,7 @@ function Record({ image }: { image: Image }) {
         [t('image.file'), <span key="f" className="number">{bytes(image.size)}</span>],
         ...some(image.min_disk > 0, t('image.minDisk'), `${image.min_disk} GiB`),
         ...some(image.min_ram > 0, t('image.minRam'), `${image.min_ram} MiB`),
+        ...some(image.effigy.channel !== null, t('channel.one'), <><Link to={paths.channel(image.effigy.channel ?? '')}>{t('channel.releaseOf', { number: image.os_effigy_release })}</Link> {!image.os_hidden && t('channel.current')} <Ending of={{ deprecated_at: image.os_effigy_deprecated_at ?? null, retired_at: image.os_effigy_retired_at ?? null }} /></>),
         [t('image.protected'), image.protected ? t('yes') : t('no')],
         [t('image.origin'), t(`image.${origin}`)],
         ...some(instance !== '', t('image.fromInstance'), <Link className="mono" to={paths.instance(instance)}>{instance}</Link>),

@@ -11,6 +11,7 @@ import { ableImages, type ImageAction } from '../../lib/can'
 import { saveFrom } from '../../lib/save'
 import { visible } from '../../lib/text'
 import { paths } from '../../paths'
+import { Promote } from '../../components/Promote'
 import { DeleteImages } from './DeleteImages'
 import { EditImage } from './EditImage'
 import { isHeldBack, PublishImages } from './PublishImages'
@@ -25,7 +26,7 @@ export function useImageActions(selected: Image[], onDeleted?: () => void) {
   const fail = useFail()
   const queries = useQueryClient()
   const { modal } = App.useApp()
-  const [dialog, setDialog] = useState<'share' | 'edit' | 'delete' | 'upload' | null>(null)
+  const [dialog, setDialog] = useState<'share' | 'edit' | 'delete' | 'upload' | 'promote' | null>(null)
   // The images that the service did not make Public, for what was found inside.
   const [refused, setRefused] = useState<Image[]>([])
   const [one] = selected
@@ -85,6 +86,7 @@ export function useImageActions(selected: Image[], onDeleted?: () => void) {
   const actions: Action[] = [
     action('launch', () => one && void navigate(paths.launchFrom(one.id))),
     ...(isWaiting ? [action('upload', () => setDialog('upload'))] : []),
+    action('promote', () => setDialog('promote')),
     action('edit', () => setDialog('edit')),
     action('download', download),
     one?.protected ? change('unprotect', patch('/protected', false), { apart: true }) : change('protect', patch('/protected', true), { apart: true }),
@@ -105,6 +107,7 @@ export function useImageActions(selected: Image[], onDeleted?: () => void) {
       {dialog === 'delete' && <DeleteImages images={deletable} onDelete={remove} onClose={() => setDialog(null)} />}
       {refused.length > 0 && <PublishImages images={refused} onClose={() => setRefused([])} />}
       {dialog === 'upload' && <UploadImage image={one} onClose={() => setDialog(null)} />}
+      {dialog === 'promote' && <Promote image={one} onClose={() => setDialog(null)} />}
       {dialog === 'edit' && <EditImage image={one} onClose={() => setDialog(null)} />}
     </>
   )

@@ -59,6 +59,9 @@ function InCloud({ instance, image }: { instance: Instance; image: Image | undef
 /** Undefined on the host itself. */
 const through = () => (isHere(location.hostname) ? undefined : location.hostname)
 
+/** Why the port has another number than the guest's. */
+const OBSTACLES = { taken: 'connect.obstacle.taken', 'no-right': 'connect.obstacle.noRight', 'no-address': 'connect.obstacle.noAddress' } as const
+
 function Ssh({ place: { host: place, obstacle }, instance: { key_name: key }, image }: { place: Forward; instance: Instance; image: Image | undefined }) {
   const { t } = useTranslation()
   const user = userOf(image)
@@ -67,7 +70,7 @@ function Ssh({ place: { host: place, obstacle }, instance: { key_name: key }, im
     <>
       <CopyBlock label={t('connect.line')} text={sshLine({ place, user, key, through: host })} />
       <ul className="plain-list quiet small">
-        {obstacle && <li>{t(`connect.obstacle.${obstacle}`)}</li>}
+        {obstacle && <li>{t(OBSTACLES[obstacle])}</li>}
         <li>{key ? t('connect.key', { name: key }) : t('connect.noKey')}</li>
         {!user && <li>{t('connect.noUser')}</li>}
         {host && <li>{t('connect.through', { host })}</li>}

@@ -15,7 +15,7 @@ import { Rename } from './Rename'
 
 // They bring the lists of flavors and images along.
 const Resize = lazy(async () => ({ default: (await import('./Resize')).Resize }))
-const Rebuild = lazy(async () => ({ default: (await import('./Rebuild')).Rebuild }))
+const Rebuild = lazy(async () => ({ default: (await import('../../components/Rebuild')).Rebuild }))
 
 /** The *Additional functions* of the selected instances, and the dialogs that they open. */
 export function useInstanceActions(selected: Instance[], onDeleted?: () => void) {

@@ -2,13 +2,13 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Alert, Checkbox, Form } from 'antd'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { imageQuery } from '../../api/images'
-import { type Instance, rebuildInstance } from '../../api/instances'
-import { FormDialog } from '../../components/FormDialog'
-import { ImageChoice } from '../../components/ImageChoice'
-import { useFail } from '../../components/useFail'
-import { lackOf } from '../../lib/lack'
-import { visible } from '../../lib/text'
+import { imageQuery } from '../api/images'
+import { type Instance, rebuildInstance } from '../api/instances'
+import { FormDialog } from './FormDialog'
+import { ImageChoice } from './ImageChoice'
+import { useFail } from './useFail'
+import { lackOf } from '../lib/lack'
+import { visible } from '../lib/text'
 
 /** The image that all of them have. */
 function commonImage(instances: Instance[]): string {
@@ -18,11 +18,11 @@ function commonImage(instances: Instance[]): string {
 }
 
 /** A fresh disk of an image for one instance, or for a fleet. All that is on the old disks is lost, so that is ticked first. */
-export function Rebuild({ instances, onClose }: { instances: Instance[]; onClose: () => void }) {
+export function Rebuild({ instances, image: wanted, onClose }: { instances: Instance[]; image?: string; onClose: () => void }) {
   const { t } = useTranslation()
   const fail = useFail()
   const queries = useQueryClient()
-  const [image, setImage] = useState(() => commonImage(instances))
+  const [image, setImage] = useState(() => wanted ?? commonImage(instances))
   const record = useQuery({ ...imageQuery(image), enabled: image !== '' }).data
   const lacking = record ? instances.flatMap(({ name, flavor }) => (lackOf(flavor, record) ? [visible(name)] : [])) : []
   const names = instances.map(({ name }) => visible(name)).join(', ')

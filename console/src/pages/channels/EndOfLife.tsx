@@ -1,0 +1,51 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { Form, Input } from 'antd'
+import { useTranslation } from 'react-i18next'
+import { type Channel, type Dates, type Release, setChannelDates, setRelease } from '../../api/channels'
+import { FormDialog } from '../../components/FormDialog'
+
+interface Typed {
+  notes: string
+  deprecated: string
+  retired: string
+}
+
+const day = (at: string | null) => at?.slice(0, 10) ?? ''
+
+/** The notes and the dates of a release, or the dates of the whole channel. */
+export function EndOfLife({ channel, release, onClose }: { channel: Channel; release?: Release; onClose: () => void }) {
+  const { t } = useTranslation()
+  const queries = useQueryClient()
+  const of = release ?? channel
+  // The current release ends with its channel.
+  const hasDates = !release?.is_current
+  const save = useMutation<unknown, Error, Typed>({
+    mutationFn: ({ notes, deprecated, retired }) => {
+      const typed: Dates = { ...(deprecated && { deprecated_at: `${deprecated}T00:00:00Z` }), ...(retired && { retired_at: `${retired}T00:00:00Z` }) }
+      const kept: Dates = { ...(of.deprecated_at && { deprecated_at: of.deprecated_at }), ...(of.retired_at && { retired_at: of.retired_at }) }
+      const dates = hasDates ? typed : kept
+      return release ? setRelease(channel.id, release.number, { notes, ...dates }) : setChannelDates(channel.id, dates)
+    },
+    onSuccess: onClose,
+    onSettled: () => Promise.all(['channels', 'images'].map((key) => queries.invalidateQueries({ queryKey: [key] }))),
+  })
+  return (
+    <FormDialog<Typed>
+      title={release ? t('channel.releaseOf', { number: release.number }) : t('channel.end')}
+      submit={t('channel.save')}
+      isBusy={save.isPending}
+      error={save.error}
+      initialValues={{ notes: release?.notes ?? '', deprecated: day(of.deprecated_at), retired: day(of.retired_at) }}
+      onSubmit={(typed) => save.mutate(typed)}
+      onClose={onClose}
+    >
+      {release && <Form.Item name="notes" label={t('channel.notes')}><Input.TextArea rows={4} /></Form.Item>}
+      {hasDates && (
+        <>
+          <Form.Item name="deprecated" label={t('channel.deprecatedFrom')} extra={t('channel.deprecatedHint')}><Input type="date" /></Form.Item>
+          <Form.Item name="retired" label={t('channel.retiredFrom')} extra={t('channel.retiredHint')}><Input type="date" /></Form.Item>
+        </>
+      )}
+    </FormDialog>
+  )
+}
