@@ -165,10 +165,12 @@ impl Database {
     /// Deletes a channel. Its images stay as they are: the current one listed, the others hidden.
     pub async fn delete_channel(&self, channel: ChannelId) -> Result<Step> {
         let mut write = self.write().await?;
-        let gone = sql!("delete from channels where id = $1", channel).run(&mut write).await?;
+        // The channel first, then images, then releases: as in every step.
+        sql!("update channels set id = id where id = $1", channel).run(&mut write).await?;
         let text = "update images set channel_id = null, release_number = null, deprecate_ms = null, \
                     retire_ms = null, revision = revision + 1 where channel_id = $1";
         sql!(text, channel).run(&mut write).await?;
+        let gone = sql!("delete from channels where id = $1", channel).run(&mut write).await?;
         write.commit().await?;
         Ok(Step::of(gone))
     }
@@ -306,13 +308,15 @@ async fn number_of(write: &mut Write, promotion: &Promotion, most: i64) -> Resul
     Ok(number)
 }
 
-/// Shares the one as the other is: nobody who sees the one before loses sight of the channel.
+/// Shares the one as the other is: nobody who sees the one before loses sight of the channel. A project that has decided about
+/// the one stands by that.
 async fn copy_members(write: &mut Write, from: ImageId, to: ImageId, most: i64) -> Result<()> {
     // Touching the rows locks them on PostgreSQL, so that no sharing that ends meanwhile is copied.
     sql!("update image_members set status = status where image_id = $1", from).run(write).await?;
     let text = "insert into image_members (image_id, project_id, status, created_ms, updated_ms) \
                 select $2, project_id, status, created_ms, updated_ms from image_members where image_id = $1 \
-                on conflict (image_id, project_id) do update set status = excluded.status";
+                on conflict (image_id, project_id) do update set status = excluded.status, updated_ms = excluded.updated_ms \
+                where image_members.status = 'pending'";
     sql!(text, from, to).run(write).await?;
     let text = "select count(*) from image_members where image_id = $1";
     let count: i64 = sqlx::query(text).bind(to).fetch_one(&mut **write).await?.try_get(0)?;

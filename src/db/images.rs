@@ -210,7 +210,7 @@ impl Database {
     pub async fn delete_image(&self, id: ImageId, revision: i64) -> Result<Step> {
         let mut write = self.write().await?;
         let hide = "update images set status = 'deleted', revision = revision + 1 \
-                    where id = $1 and revision = $2 and status <> 'deleted'";
+                    where id = $1 and revision = $2 and status <> 'deleted' and not (channel_id is not null and hidden = 0)";
         let hidden = sql!(hide, id, revision).run(&mut write).await?;
         if hidden == 0 {
             return Ok(Step::Lost);

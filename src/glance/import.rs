@@ -260,7 +260,10 @@ impl Import<'_> {
         let status = if is_filled { Status::Active } else { here.status };
         match (there.standing, status) {
             (Standing::Deactivated, Status::Active) => self.images.deactivate(&operator, there.id).await?,
-            (Standing::Active, Status::Deactivated) => self.images.reactivate(&operator, there.id).await?,
+            // A release that was withdrawn on its date stays so.
+            (Standing::Active, Status::Deactivated) if here.retire_ms.is_none() => {
+                self.images.reactivate(&operator, there.id).await?
+            }
             _ => return Ok(false),
         }
         Ok(!is_filled)

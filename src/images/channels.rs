@@ -24,6 +24,7 @@ use crate::{
     model::{
         Step,
         channel::{Channel, ChannelStep, ChannelsWanted, Promotion, Release, ReleaseInstance, StepKind},
+        member::MemberStatus,
     },
 };
 
@@ -110,6 +111,15 @@ impl Images {
         if let Some(at) = seen.iter().position(|seen| is_it(&seen.channel)) {
             return Ok(seen.swap_remove(at));
         }
+        // Anybody opens an image to all, or offers one: that takes no name from a channel that is public or was accepted.
+        let trust = |seen: &SeenChannel| match (seen.current.image.visibility, seen.current.membership) {
+            (Visibility::Public, _) => 0,
+            (Visibility::Shared, Some(MemberStatus::Accepted)) => 1,
+            _ => 2,
+        };
+        if let Some(best) = seen.iter().map(trust).min() {
+            seen.retain(|seen| trust(seen) == best);
+        }
         match seen.len() {
             0 | 1 => seen.pop().ok_or_else(missing),
             _ => Err(Error::Conflict(format!(
@@ -145,7 +155,7 @@ impl Images {
     }
 
     /// One release, by its number, its image's id or the digest of its disk. It is the same one at any time; of several with
-    /// the same disk the newest.
+    /// the same disk the oldest.
     ///
     /// # Errors
     /// As [`Images::channel`]; `NotFound` also for a release that was deleted.
@@ -158,7 +168,8 @@ impl Images {
                 || image == Some(release.image.id)
                 || release.image.disk_root.as_deref() == Some(which)
         };
-        match releases.into_iter().find(is_it) {
+        // The oldest first: a later one of the same disk takes no pin over.
+        match releases.into_iter().rev().find(is_it) {
             Some(release) => Ok((seen, release)),
             None => Err(Error::NotFound(format!(
                 "Channel '{}' has no release '{}', or its image was deleted.",
@@ -288,14 +299,18 @@ impl Images {
         for _ in 0..CHANGE_ATTEMPTS {
             let (seen, release) = self.release(caller, named, which).await?;
             self.may_release(caller, &seen)?;
-            if release.image.is_current_release() && dates != (seen.channel.deprecate_ms, seen.channel.retire_ms) {
+            let own = (release.image.deprecate_ms, release.image.retire_ms);
+            let is_current = release.image.is_current_release();
+            if is_current && dates != own && dates != (seen.channel.deprecate_ms, seen.channel.retire_ms) {
                 return Err(Error::Conflict(format!(
                     "Release {} is the current one of channel '{}': promote another release first, or deprecate and retire \
                      the channel.",
                     release.number, seen.channel.name
                 )));
             }
-            let image = Image { deprecate_ms: dates.0, retire_ms: dates.1, ..release.image };
+            // The dates of the current one are the channel's; one that was given back since has none.
+            let (deprecate_ms, retire_ms) = if is_current { own } else { dates };
+            let image = Image { deprecate_ms, retire_ms, ..release.image };
             if self.0.db.set_release(&image, notes).await? == Step::Done {
                 return self.release(caller, &seen.channel.id.to_string(), &release.number.to_string()).await;
             }

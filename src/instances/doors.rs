@@ -184,15 +184,16 @@ mod tests {
     #[tokio::test]
     async fn port_has_the_guests_number_or_the_reason_is_told() {
         let doors = Doors { has_filter: OnceCell::new_with(Some(false)) };
-        let own = Some(Ipv4Addr::new(127, 63, 1, 7));
-        let free = TcpListener::bind((own.unwrap(), 0)).unwrap().local_addr().unwrap().port();
+        let address = Ipv4Addr::new(127, 63, 1, 7);
+        let own = Some(address);
+        let free = TcpListener::bind((address, 0)).unwrap().local_addr().unwrap().port();
         let first = doors.choose(own, &[free, 21], &[]).await.unwrap();
         assert_eq!((first[0].host_port, first[0].obstacle), (free, None));
         if first_unprivileged() > 21 {
             assert_eq!(first[1].obstacle, Some(Obstacle::NoRight));
             assert_eq!(doors.choose(own, &[free, 21], &first).await.unwrap(), first, "the port stays");
         }
-        let holder = TcpListener::bind((own.unwrap(), free)).unwrap();
+        let holder = TcpListener::bind((address, free)).unwrap();
         let taken = doors.choose(own, &[free], &first).await.unwrap();
         assert!(taken[0].obstacle == Some(Obstacle::Taken) && taken[0].host_port != free, "{taken:?}");
         drop(holder);

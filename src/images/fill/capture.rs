@@ -100,7 +100,9 @@ impl Images {
             limit: backup.rotation.saturating_add(ROTATED_AT_ONCE),
             ..ListImages::default()
         };
-        let mut found: Vec<_> = self.list(caller, wanted).await?.images.into_iter().map(|image| image.id).collect();
+        // A release is its channel's.
+        let found = self.list(caller, wanted).await?.images.into_iter().filter(|image| image.channel_id.is_none());
+        let mut found: Vec<_> = found.map(|image| image.id).collect();
         // It is the newest whatever the clock says; the others stand in the list's order, the newest first.
         found.sort_by_key(|id| *id != newest);
         for old in found.into_iter().skip(backup.rotation as usize) {
@@ -113,8 +115,8 @@ impl Images {
         Ok(())
     }
 
-    /// Deletes the image of a shelved instance that has come back or is gone. One that its owner keeps (it is protected, or
-    /// somebody else sees it) stays, and so does one that is gone already.
+    /// Deletes the image of a shelved instance that has come back or is gone. One that its owner keeps (it is protected, a release,
+    /// or others may see it) stays, and so does one that is gone already.
     ///
     /// # Errors
     /// `Unavailable` when the database is out of reach.
@@ -124,7 +126,8 @@ impl Images {
             let Some((image, _)) = self.0.db.image(id, None).await? else { return Ok(()) };
             let is_its = image.properties.read()?.get("instance_uuid").is_some_and(|found| *found == of);
             let is_private = matches!(image.visibility, Visibility::Private | Visibility::Shared);
-            if image.protected || !is_its || !is_private || image.status == Status::Deleted {
+            let is_kept = image.protected || image.channel_id.is_some() || !self.0.db.members(id).await?.is_empty();
+            if is_kept || !is_its || !is_private || image.status == Status::Deleted {
                 return Ok(());
             }
             if self.0.db.delete_image(id, image.revision).await? == Step::Done {

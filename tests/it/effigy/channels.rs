@@ -60,12 +60,12 @@ async fn a_name_leads_to_the_current_release_and_a_pin_to_its_own() {
     let People { alice, rita, .. } = effigy.people().await;
     let first = made(&alice, "golden").await;
     let second = saved(&alice, "golden-2").await;
-    assert_eq!(listed(&alice, "golden", "").await, [first.clone()]);
+    assert_eq!(listed(&alice, "golden", "").await, [first.as_str()]);
 
     let shown = promote(&alice, "golden", &second).await.expect(200).json();
     assert_eq!((&shown["current"]["number"], &shown["current"]["image"]), (&json!(2), &json!(second)));
-    assert_eq!(listed(&alice, "golden", "").await, [second.clone()]);
-    assert_eq!(listed(&alice, "golden", "&os_hidden=true").await, [first.clone()]);
+    assert_eq!(listed(&alice, "golden", "").await, [second.as_str()]);
+    assert_eq!(listed(&alice, "golden", "&os_hidden=true").await, [first.as_str()]);
     let old = alice.image(&first).await;
     assert_eq!(
         (&old["name"], &old["os_hidden"], &old["os_effigy_release"]),
@@ -86,7 +86,7 @@ async fn a_name_leads_to_the_current_release_and_a_pin_to_its_own() {
     alice.launched("of-the-pin", &first).await;
 
     assert_eq!(roll_back(&alice, "golden").await.expect(200).json()["current"]["number"], 1);
-    assert_eq!(listed(&alice, "golden", "").await, [first.clone()]);
+    assert_eq!(listed(&alice, "golden", "").await, [first.as_str()]);
     // Back from a release that took the place of 1 and not of 2, which was left.
     let third = saved(&alice, "golden-3").await;
     promote(&alice, "golden", &third).await.expect(200);
@@ -165,7 +165,7 @@ async fn a_channel_guards_its_name_and_its_current_release() {
     // Without the channel the image is one like any other.
     alice.delete(&at("golden")).await.expect(204);
     alice.get(&at("golden")).await.expect(404);
-    assert_eq!(listed(&alice, "golden", "").await, [first.clone()]);
+    assert_eq!(listed(&alice, "golden", "").await, [first.as_str()]);
     assert!(alice.image(&first).await["os_effigy_release"].is_null());
     alice.delete(&image(&first)).await.expect(204);
 }
@@ -207,7 +207,7 @@ async fn a_release_passes_the_gate_or_has_a_reason() {
     refused.expect(403);
     let reason = json!({"image": bad, "reason": "a test key"});
     admin.post(&format!("{}/actions/promote", at(&id)), reason).await.expect(200);
-    assert_eq!(listed(&bob, "golden", "").await, [bad.clone()], "the new release is as public as the one before");
+    assert_eq!(listed(&bob, "golden", "").await, [bad.as_str()], "the new release is as public as the one before");
     let shown = alice.image(&bad).await;
     assert_eq!((&shown["visibility"], &shown["effigy_public_reason"]), (&json!("public"), &json!("a test key")));
     let events = admin.get(&format!("/effigy/v1/audit?action=channel&target_id={id}")).await.expect(200).json();
@@ -230,7 +230,7 @@ async fn those_who_see_a_release_see_the_next_one() {
     bob.put(&accept, json!({"status": "accepted"})).await.expect(200);
     let second = saved(&alice, "golden-2").await;
     promote(&alice, "golden", &second).await.expect(200);
-    assert_eq!(listed(&bob, "golden", "&visibility=shared").await, [second.clone()]);
+    assert_eq!(listed(&bob, "golden", "&visibility=shared").await, [second.as_str()]);
     assert_eq!(number(&bob, "golden").await, 2);
     let member = bob.get(&format!("/image/v2/images/{second}/members/{}", bob.project_id)).await.expect(200).json();
     assert_eq!(member["status"], "accepted");
@@ -247,7 +247,7 @@ async fn who_may_do_what_with_a_channel() {
     let effigy = Effigy::with(OPEN).await;
     let people = effigy.people().await;
     let personas = [&people.admin, &people.alice, &people.rita, &people.bob, &effigy.stranger()];
-    let first = made(&people.alice, "private").await;
+    made(&people.alice, "private").await;
     let second = saved(&people.alice, "private-2").await;
     let open = made(&people.alice, "public").await;
     let public = json!([{"op": "replace", "path": "/visibility", "value": "public"}]);
@@ -270,6 +270,7 @@ async fn who_may_do_what_with_a_channel() {
     ];
     for (action, private, public) in table {
         for (n, (expected, to)) in [(private, &second), (public, &candidate)].into_iter().enumerate() {
+            let mut done = 0;
             // The ones who may do it come last: it happens once, and the others found things as they were.
             for (persona, letter) in personas.iter().zip(expected.chars()).collect::<Vec<_>>().into_iter().rev() {
                 let wanted = match letter {
@@ -283,7 +284,8 @@ async fn who_may_do_what_with_a_channel() {
                 }
                 let answer = attempt(persona, action, &ids[n], to).await;
                 // A step that was made by the one before.
-                let is_done = letter == 'y' && answer.status == 409;
+                let is_done = letter == 'y' && answer.status == 409 && done > 0;
+                done += usize::from(letter == 'y' && (200..300).contains(&answer.status));
                 assert!(
                     wanted.contains(&answer.status) || is_done,
                     "{action} {n} {expected}: {} {}",
@@ -301,7 +303,8 @@ async fn who_may_do_what_with_a_channel() {
         }
     };
     assert!(list(&people.admin).await.is_empty(), "they were deleted");
-    people.alice.post(CHANNELS, json!({"name": "private", "image": first})).await.expect(409);
+    // The one that was current keeps the name, and another of it would be listed beside it.
+    people.alice.post(CHANNELS, json!({"name": "private", "image": second})).await.expect(409);
     let fresh = saved(&people.alice, "fresh").await;
     people.rita.post(CHANNELS, json!({"name": "mine", "image": fresh})).await.expect(403);
     people.bob.post(CHANNELS, json!({"name": "mine", "image": fresh})).await.expect(404);

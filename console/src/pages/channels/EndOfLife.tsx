@@ -10,7 +10,9 @@ interface Typed {
   retired: string
 }
 
-const day = (at: string | null) => at?.slice(0, 10) ?? ''
+const day = (time: string | null) => time?.slice(0, 10) ?? ''
+/** A day that nobody changed keeps its time. */
+const at = (typed: string, was: string | null) => (typed === day(was) ? was : typed ? `${typed}T00:00:00Z` : null)
 
 /** The notes and the dates of a release, or the dates of the whole channel. */
 export function EndOfLife({ channel, release, onClose }: { channel: Channel; release?: Release; onClose: () => void }) {
@@ -21,8 +23,9 @@ export function EndOfLife({ channel, release, onClose }: { channel: Channel; rel
   const hasDates = !release?.is_current
   const save = useMutation<unknown, Error, Typed>({
     mutationFn: ({ notes, deprecated, retired }) => {
-      const typed: Dates = { ...(deprecated && { deprecated_at: `${deprecated}T00:00:00Z` }), ...(retired && { retired_at: `${retired}T00:00:00Z` }) }
-      const kept: Dates = { ...(of.deprecated_at && { deprecated_at: of.deprecated_at }), ...(of.retired_at && { retired_at: of.retired_at }) }
+      const datesOf = (from: string | null, to: string | null): Dates => ({ ...(from && { deprecated_at: from }), ...(to && { retired_at: to }) })
+      const typed = datesOf(at(deprecated, of.deprecated_at), at(retired, of.retired_at))
+      const kept = datesOf(of.deprecated_at, of.retired_at)
       const dates = hasDates ? typed : kept
       return release ? setRelease(channel.id, release.number, { notes, ...dates }) : setChannelDates(channel.id, dates)
     },

@@ -19,23 +19,24 @@ const AT_ONCE = 20
 export function Older({ channel }: { channel: Channel }) {
   const { t } = useTranslation()
   const session = useSession()
-  const [isRebuilding, setRebuilding] = useState(false)
+  // As they were at the press: a promotion meanwhile changes neither the instances nor their new image.
+  const [chosen, setChosen] = useState<{ ids: string[]; image: string }>()
   const { data } = useQuery(olderInstancesQuery(channel.id))
   const own = data?.instances ?? []
-  const records = useQueries({ queries: own.slice(0, AT_ONCE).map(({ id }) => ({ ...instanceQuery(id), enabled: isRebuilding })) })
+  const records = useQueries({ queries: (chosen?.ids ?? []).map((id) => instanceQuery(id)) })
   const instances = records.flatMap(({ data }) => data ?? [])
-  const isReady = isRebuilding && records.every(({ isLoading }) => !isLoading) && instances.length > 0
+  const isReady = chosen !== undefined && records.every(({ isLoading }) => !isLoading) && instances.length > 0
   const mayChange = canChange(session)
   return (
     <section className="card padded" aria-labelledby="older">
       <div className="card-head">
         <h2 id="older">{t('channel.older')}</h2>
-        {own.length > 0 && <Why reason={mayChange ? null : 'readerOnly'}><Button disabled={!mayChange} loading={isRebuilding && !isReady} onClick={() => setRebuilding(true)}>{t('channel.rebuild')}</Button></Why>}
+        {own.length > 0 && <Why reason={mayChange ? null : 'readerOnly'}><Button disabled={!mayChange} loading={chosen !== undefined && !isReady} onClick={() => setChosen({ ids: own.slice(0, AT_ONCE).map(({ id }) => id), image: channel.current.image })}>{t('channel.rebuild')}</Button></Why>}
       </div>
       {own.length === 0 && <p className="quiet">{t('channel.noneOlder')}</p>}
       <ul className="lines">{own.map(({ id, name, release }) => <li key={id}><Link to={paths.instance(id)}><Name>{name}</Name></Link><span className="quiet number">{t('channel.releaseOf', { number: release })}</span></li>)}</ul>
       {!!data?.elsewhere && <p className="quiet">{t('channel.elsewhere', { count: data.elsewhere })}</p>}
-      {isReady && <Rebuild instances={instances} image={channel.current.image} onClose={() => setRebuilding(false)} />}
+      {isReady && <Rebuild instances={instances} image={chosen.image} onClose={() => setChosen(undefined)} />}
     </section>
   )
 }
