@@ -116,7 +116,9 @@ impl Taps {
         for (id, tap) in plugged {
             let (name, mac) = (name(*id), &tap.mac);
             projects.entry(tap.project).or_default().push(format!("\"{name}\""));
-            add(format!("chain from_{name} {{\nether saddr != {mac} drop\nudp sport 67 drop"));
+            add(format!(
+                "chain from_{name} {{\nether saddr != {mac} drop\nether type {{ 8021q, 8021ad }} drop\nudp sport 67 drop"
+            ));
             add(format!("icmpv6 type nd-router-advert drop\nether type arp arp saddr ether != {mac} drop"));
             if let Some(address) = tap.address {
                 // Somebody who asks whether an address is free has none yet.

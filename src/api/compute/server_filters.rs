@@ -295,7 +295,10 @@ impl Wanted {
             Rest::Ip(pattern) => instance.addresses.as_ref().is_some_and(|a| {
                 [a.fixed_ip, a.floating_ip].iter().flatten().any(|address| pattern.is_match(&address.to_string()))
             }),
-            Rest::AccessIpv4(pattern) => instance.access.v4.is_some_and(|a| pattern.is_match(&a.to_string())),
+            Rest::AccessIpv4(pattern) => {
+                let shown = instance.access.v4.or_else(|| instance.addresses.as_ref()?.access_ip);
+                shown.is_some_and(|address| pattern.is_match(&address.to_string()))
+            }
             Rest::AccessIpv6(pattern) => instance.access.v6.is_some_and(|a| pattern.is_match(&a.to_string())),
             Rest::Host(host) => instance.host == *host,
             Rest::Uuid(id) => instance.id.to_string() == *id,

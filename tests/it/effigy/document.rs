@@ -377,6 +377,7 @@ async fn administration(walk: &mut Walk, people: &People) {
     let own = json!({"images": 5});
     walk.ask(alice, "set_quota", &alice.project_id, Some(own.clone()), 403).await;
     walk.ask(admin, "set_quota", &alice.project_id, Some(json!({"imags": 5})), 400).await;
+    walk.ask(admin, "set_quota", &uuid::Uuid::new_v4().simple().to_string(), Some(own.clone()), 404).await;
     walk.ask(admin, "set_quota", &alice.project_id, Some(own), 204).await;
     let all = walk.ask(admin, "list_usage", "", None, 200).await;
     assert!(all["projects"].as_array().unwrap().iter().any(|of| of["own"]["images"] == 5), "{all}");
