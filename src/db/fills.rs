@@ -252,7 +252,7 @@ async fn end_capture(
     match disk.filter(|_| ending == Ending::Done) {
         Some(((root, store), bytes)) => {
             instances::write_state(write, change).await?;
-            if change.new.shelved.is_some() && change.old.shelved.is_none() {
+            if change.leaves_host() {
                 instances::rebase(write, change.id, &root, &store, bytes).await?;
             }
             Ok(())

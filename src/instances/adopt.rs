@@ -11,6 +11,9 @@ use super::{
     types::{Status, TaskState},
 };
 
+/// The reason for which a machine is off that ran when it was last looked at.
+const IS_GONE: &str = "it was running when the service ended, and runs no longer; was the host restarted?";
+
 impl Driver {
     /// Takes the instance up. `pid`: the QEMU process that was found running in its folder.
     pub(super) async fn take_up(&mut self, pid: Option<i32>) {
@@ -82,8 +85,8 @@ impl Driver {
         match (state.status, state.task) {
             (_, Some(TaskState::Deleting)) => self.delete().await,
             (_, Some(TaskState::Rescuing | TaskState::Unrescuing)) => self.carry_on().await,
-            (_, Some(TaskState::Shelving)) if state.capture.is_none() => self.end_lost_capture().await,
-            (_, Some(TaskState::Shelving)) | (Status::ShelvedOffloaded, None) => self.go_on_shelving().await,
+            (_, Some(TaskState::Shelving)) => self.go_on_without_guest().await,
+            (Status::ShelvedOffloaded, None) => self.go_on_shelving().await,
             (_, Some(TaskState::Unshelving)) => self.begin_start().await,
             (Status::Rescue, None) if !state.runs() => {}
             (Status::Build | Status::Reboot, _) | (_, Some(TaskState::PoweringOn | TaskState::Resuming)) => {
@@ -94,12 +97,21 @@ impl Driver {
             (Status::Rebuild | Status::Resize, _) => self.carry_on().await,
             (Status::VerifyResize, _) if !state.runs_resized() => {}
             (Status::Active | Status::Paused | Status::VerifyResize | Status::Rescue, _) => {
-                self.is_off(Some("it was running when the service ended, and runs no longer; was the host restarted?"))
-                    .await;
+                self.is_off(Some(IS_GONE)).await;
             }
             (_, Some(TaskState::ImageSnapshot)) => self.end_lost_capture().await,
             _ => {}
         }
+    }
+
+    /// The guest of an instance that is being shelved has ended; where no image is made of it, nobody asked for that.
+    async fn go_on_without_guest(&mut self) {
+        // Nothing, where its image is on its way.
+        self.end_lost_capture().await;
+        if self.row.state.task.is_none() && self.row.state.runs() {
+            return self.is_off(Some(IS_GONE)).await;
+        }
+        self.go_on_shelving().await;
     }
 
     /// Frees an instance whose image was never begun, or has no fill that would free it.

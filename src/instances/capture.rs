@@ -55,7 +55,11 @@ impl CaptureStep {
         let mut new = state.clone();
         match (self, state.task, state.capture) {
             (CaptureStep::Begins, Some(TaskState::ImageSnapshot | TaskState::Shelving), None) => {
-                new.capture = Some(image)
+                new.capture = Some(image);
+                if new.status == Status::Paused {
+                    // It is let go on, to shut down.
+                    new.status = Status::Active;
+                }
             }
             (CaptureStep::Ends(_), Some(TaskState::ImageSnapshot), Some(noted)) if noted == image => {
                 (new.task, new.capture) = (None, None);

@@ -230,6 +230,8 @@ impl Driver {
             Order::Suspend => self.room.disk_has_room()?,
             // It may be that of another image: a rebuild that failed left it, or a start that did.
             Order::Capture | Order::Shelve if state.launched_ms.is_none() => self.lay_fresh_disk().await?,
+            // The next image would take the place of its note.
+            Order::Shelve => self.drop_shelved_image().await,
             _ => {}
         }
         let state = &self.row.state;
@@ -252,16 +254,15 @@ impl Driver {
                 return Err(Error::internal(anyhow::anyhow!("{order:?} is no order of this kind")));
             }
         });
-        match order {
-            Order::Reboot(_) => new.status = Status::Reboot,
-            // It is let go on, to shut down.
-            Order::Shelve if new.status == Status::Paused => new.status = Status::Active,
-            _ => {}
+        if matches!(order, Order::Reboot(_)) {
+            new.status = Status::Reboot;
         }
         let before = state.clone();
         self.write_with(new, History::Begins(action)).await?;
-        if matches!(order, Order::Start | Order::Resume | Order::Unshelve | Order::Reboot(RebootKind::Hard))
-            && self.running.is_none()
+        if matches!(
+            order,
+            Order::Start | Order::Resume | Order::Unshelve | Order::Unrescue | Order::Reboot(RebootKind::Hard)
+        ) && self.running.is_none()
             && let Err(full) = self.room.host_has_room(&self.row).await
         {
             self.settle(before, History::Ends(Some(&full.to_string()))).await;
@@ -445,12 +446,17 @@ impl Driver {
             Some(TaskState::Spawning | TaskState::PoweringOn | TaskState::Resuming | TaskState::Unshelving) => {
                 self.has_come_up().await;
             }
+            // It was told to end, and did not hear it.
+            Some(TaskState::Suspending) if self.saving.is_none() && self.has_memory() => self.quit().await,
             Some(TaskState::Suspending) if self.saving.is_none() => self.begin_save().await,
             Some(
                 TaskState::PoweringOff | TaskState::Rebooting | TaskState::ResizePrep | TaskState::ResizeReverting,
             ) => self.ask_to_shut_down().await,
-            Some(TaskState::Shelving) if self.row.state.capture.is_none() => self.end_lost_capture().await,
-            Some(TaskState::Shelving) => self.go_on_shelving().await,
+            Some(TaskState::Shelving) => {
+                // Nothing, where its image is on its way.
+                self.end_lost_capture().await;
+                self.go_on_shelving().await;
+            }
             Some(TaskState::Pausing) => self.hold(true).await,
             Some(TaskState::Unpausing) => self.hold(false).await,
             _ => {}
@@ -544,7 +550,7 @@ impl Driver {
                 export.stop().await;
             }
         }
-        self.drop_shelved_image().await;
+        self.lose_shelved_image().await;
         let path = self.folder.path().to_owned();
         while let Err(error) = remove(&path).await {
             tracing::error!(%error, "cannot remove {}: {error}; trying again", path.display());

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::{
     driver::Driver,
+    rescue::RESCUE_DISK,
     running::Running,
     space::Space,
     start::DISK,
@@ -49,7 +50,8 @@ impl Driver {
             // It writes nothing to its disk, and goes on by an order of its owner alone; the next round looks again.
             return;
         }
-        let path = self.folder.path().join(DISK);
+        let disk = if self.row.state.rescue.is_some() { RESCUE_DISK } else { DISK };
+        let path = self.folder.path().join(disk);
         let Some(running) = &mut self.running else { return };
         let grown = running.growth(&path);
         let should_pause = match space {

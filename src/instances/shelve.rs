@@ -10,7 +10,7 @@
 //! The row's base is the image's disk from the transaction that makes the image active, so the instance comes back even
 //! where somebody has deleted that image.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -19,6 +19,7 @@ use super::{
     driver::Driver,
     labels::Metadata,
     room::Room,
+    row::RETRY,
     running::Running,
     start::DISK,
     state::Order,
@@ -33,6 +34,8 @@ use crate::{
 
 /// The end of the name of a shelved instance's image (Nova's).
 const SUFFIX: &str = "-shelved";
+/// How much longer than a guest's time to shut down its image waits: QEMU quits meanwhile.
+const SLACK: Duration = Duration::from_secs(60);
 /// The pause between two looks whether a guest has shut down.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -64,13 +67,18 @@ impl Instances {
     /// Waits until the guest of an instance that is being captured has shut down.
     ///
     /// # Errors
-    /// `Conflict` when it is not being captured any more; `Unavailable` when the database is away.
+    /// `Conflict` when its guest does not shut down long after it should have been switched off; `Unavailable` when the
+    /// database is away.
     pub async fn at_rest(&self, caller: &Caller, id: InstanceId, image: ImageId) -> Result<()> {
+        let until = Instant::now() + self.0.stop_grace() + SLACK;
         loop {
             let row = self.0.may_use(caller, id).await?;
             let is_captured = row.state.capture == Some(image);
             if !is_captured || row.state.task != Some(TaskState::Shelving) || row.state.status == Status::Shutoff {
                 return Ok(());
+            }
+            if Instant::now() > until {
+                return Err(Error::Conflict("The guest does not shut down.".into()));
             }
             tokio::time::sleep(LOOK).await;
         }
@@ -132,6 +140,18 @@ impl Driver {
         }
         let new = InstanceState { shelved: None, ..self.row.state.clone() };
         self.settle(new, History::GoesOn).await;
+    }
+}
+
+impl Driver {
+    /// The same, however long the database is away: a deleted instance is not looked after again.
+    pub(super) async fn lose_shelved_image(&mut self) {
+        while self.row.state.shelved.is_some() {
+            self.drop_shelved_image().await;
+            if self.row.state.shelved.is_some() {
+                tokio::time::sleep(RETRY).await;
+            }
+        }
     }
 }
 

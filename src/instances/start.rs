@@ -211,8 +211,12 @@ pub(super) async fn greet(folder: &Folder, is_held: bool) -> Result<(Qmp, mpsc::
     // A guest that was stopped by an error of its disk, or paused by the last service, goes on; one that runs does not
     // notice. If there still is no room for it, its driver pauses it again.
     let status = qmp.execute("query-status", json!({})).await.map_err(|error| format!("{error}."))?;
-    if !is_held && (status["status"] == "io-error" || status["status"] == "paused") {
-        let _ = qmp.execute("cont", json!({})).await;
+    match status["status"].as_str().unwrap_or_default() {
+        _ if is_held => {}
+        // After a suspend that failed.
+        "finish-migrate" => return Err("QEMU is not done with its state.".into()),
+        "io-error" | "paused" | "postmigrate" => drop(qmp.execute("cont", json!({})).await),
+        _ => {}
     }
     Ok((qmp, events))
 }

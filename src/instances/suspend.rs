@@ -88,11 +88,14 @@ impl Driver {
         let qemu = |error: super::qmp::QmpError| format!("{error}.");
         // A state that was sent and then lost is not sent again before the guest has gone on: QEMU refuses.
         if qmp.execute("query-status", json!({})).await.map_err(qemu)?["status"] == "postmigrate" {
+            // As always before a guest goes on.
+            self.folder.discard(MEMORY).map_err(|error| format!("{MEMORY} cannot be removed: {error}."))?;
             qmp.execute("cont", json!({})).await.map_err(qemu)?;
         }
         qmp.execute("stop", json!({})).await.map_err(qemu)?;
         let machine = qmp.execute("qom-get", json!({"path": "/machine", "property": "type"})).await.map_err(qemu)?;
-        let machine = machine.as_str().and_then(|machine| machine.strip_suffix("-machine"));
+        let machine =
+            machine.as_str().and_then(|machine| machine.strip_suffix("-machine")).filter(|name| is_board(name));
         let saved = Saved {
             machine: machine.ok_or("QEMU does not say what its board is.")?.to_owned(),
             accel: self.row.state.accel.clone().ok_or("Nobody knows how the guest's instructions run.")?,
@@ -102,7 +105,7 @@ impl Driver {
         listener.set_nonblocking(true).map_err(file)?;
         let listener = UnixListener::from_std(listener).map_err(file)?;
         let bounds = Bounds {
-            most_bytes: (self.row.make.memory_mib << 20) + BESIDES_BYTES,
+            most_bytes: most_bytes(self.row.make.memory_mib),
             reserve_bytes: self.room.settings.reserve_mib << 20,
         };
         let saving = tokio::spawn(save(self.folder.clone(), listener, saved, bounds));
@@ -148,10 +151,15 @@ impl Driver {
             tracing::error!(instance.id = %id, %error, "instance {id} has a memory that cannot be removed");
             return self.quit().await;
         }
-        if let Some(Running { monitor: Some((qmp, _)), .. }) = &self.running {
-            // Refused where no state is being sent. Unanswered, the next greeting lets the guest go on.
+        if let Some(running) = &mut self.running
+            && let Some((qmp, _)) = &running.monitor
+        {
+            // Refused where no state is being sent.
             let _ = qmp.execute("migrate_cancel", json!({})).await;
-            let _ = qmp.execute("cont", json!({})).await;
+            if qmp.execute("cont", json!({})).await.is_err() {
+                // QEMU may not be done with what was cancelled: the next greeting lets the guest go on.
+                running.monitor = None;
+            }
         }
         let new = InstanceState { task: None, ..self.row.state.clone() };
         self.settle(new, History::Ends(Some(why))).await;
@@ -189,6 +197,19 @@ impl InstanceState {
     pub(super) fn is_resuming(&self) -> bool {
         self.task == Some(TaskState::Resuming)
     }
+}
+
+/// Whether this is a board's name and nothing else: it comes from a process that a guest may have taken over, and becomes a
+/// part of the next one's command line.
+fn is_board(name: &str) -> bool {
+    let is_sign = |sign: char| sign.is_ascii_lowercase() || sign.is_ascii_digit() || matches!(sign, '.' | '-');
+    !name.is_empty() && name.chars().all(is_sign)
+}
+
+/// The bytes that the state of a guest with so much memory may come to: each page of 4 KiB has a header of eight bytes.
+fn most_bytes(memory_mib: u64) -> u64 {
+    let memory = memory_mib << 20;
+    memory + memory / 256 + BESIDES_BYTES
 }
 
 /// The bounds of a file that somebody else's bytes go into.
@@ -295,7 +316,11 @@ fn open(folder: &Folder) -> io::Result<(Saved, BufReader<File>)> {
     let mut line = Vec::new();
     // Far more than it takes.
     file.by_ref().take(4096).read_until(b'\n', &mut line)?;
-    Ok((serde_json::from_slice(&line)?, file))
+    let saved: Saved = serde_json::from_slice(&line)?;
+    if !is_board(&saved.machine) {
+        return Err(io::Error::other("its first line names no board"));
+    }
+    Ok((saved, file))
 }
 
 /// Has a QEMU that waits for it read the saved memory, and the guest in it go on.

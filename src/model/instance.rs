@@ -281,11 +281,16 @@ pub struct StateChange {
 }
 
 impl StateChange {
+    /// Whether the instance leaves its host, so that it stands on the disk of its image from then on.
+    pub fn leaves_host(&self) -> bool {
+        self.new.status == Status::ShelvedOffloaded && self.old.status != Status::ShelvedOffloaded
+    }
+
     /// The same for an instance whose image is gone before it was whole: one that was to leave its host stays there.
     pub fn without_image(&self) -> StateChange {
         let mut change = self.clone();
-        if change.new.status == Status::ShelvedOffloaded {
-            (change.new.status, change.new.shelved) = (change.old.status, None);
+        if self.leaves_host() {
+            (change.new.status, change.new.shelved) = (change.old.status, change.old.shelved);
             change.new.launched_ms = change.old.launched_ms;
             change.ends = Some(Some("The image was deleted before it was made.".to_owned()));
         }

@@ -240,7 +240,7 @@ pub(super) fn power_state(instance: &Instance) -> u8 {
     match instance.status {
         Status::Paused => 3,
         _ if instance.runs => 1,
-        Status::Shutoff | Status::VerifyResize | Status::Suspended => 4,
+        Status::Shutoff | Status::VerifyResize | Status::Suspended | Status::ShelvedOffloaded => 4,
         _ => 0,
     }
 }
