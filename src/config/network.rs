@@ -20,7 +20,7 @@ pub struct Network {
     pub pool: Option<Pool>,
     /// The way out of `subnet`, told to guests with their address.
     pub gateway: Option<Ipv4Addr>,
-    /// Who knows names, told to guests with their address.
+    /// The name servers that guests are told with their address.
     pub name_servers: Vec<Ipv4Addr>,
     /// Whether guests of two projects are kept apart on the bridge.
     pub isolate_projects: bool,

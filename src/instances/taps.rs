@@ -22,7 +22,7 @@ use crate::{
     ids::{InstanceId, ProjectId},
 };
 
-/// What opens a tap.
+/// The device that opens a tap.
 const TUN: &str = "/dev/net/tun";
 
 /// The network card of one guest.
@@ -33,7 +33,7 @@ pub(super) struct Tap {
     pub(super) project: ProjectId,
 }
 
-/// What is plugged in.
+/// The taps that are plugged in.
 pub(super) struct Taps {
     /// The name of our table, and the first word on our taps: no other service of this host has it.
     mark: String,

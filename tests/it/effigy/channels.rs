@@ -271,7 +271,7 @@ async fn who_may_do_what_with_a_channel() {
     for (action, private, public) in table {
         for (n, (expected, to)) in [(private, &second), (public, &candidate)].into_iter().enumerate() {
             let mut done = 0;
-            // The ones who may do it come last: it happens once, and the others found things as they were.
+            // The ones who may do it come last.
             for (persona, letter) in personas.iter().zip(expected.chars()).collect::<Vec<_>>().into_iter().rev() {
                 let wanted = match letter {
                     'y' => 200..300,
@@ -283,7 +283,6 @@ async fn who_may_do_what_with_a_channel() {
                     continue;
                 }
                 let answer = attempt(persona, action, &ids[n], to).await;
-                // A step that was made by the one before.
                 let is_done = letter == 'y' && answer.status == 409 && done > 0;
                 done += usize::from(letter == 'y' && (200..300).contains(&answer.status));
                 assert!(
@@ -303,7 +302,7 @@ async fn who_may_do_what_with_a_channel() {
         }
     };
     assert!(list(&people.admin).await.is_empty(), "they were deleted");
-    // The one that was current keeps the name, and another of it would be listed beside it.
+    // Its last current release is listed under that name.
     people.alice.post(CHANNELS, json!({"name": "private", "image": second})).await.expect(409);
     let fresh = saved(&people.alice, "fresh").await;
     people.rita.post(CHANNELS, json!({"name": "mine", "image": fresh})).await.expect(403);
