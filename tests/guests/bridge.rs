@@ -23,6 +23,8 @@ fn runs_apart(name: &str) -> bool {
     if !is_root() {
         return true;
     }
+    // It is made of packages that are fetched, and in there is no way out.
+    tiny();
     // `/dev/net/tun` as udev makes it, for this test alone.
     let script =
         "ip link set lo up && mount -t tmpfs tmpfs /dev/net && mknod -m 0666 /dev/net/tun c 10 200 && exec \"$@\"";
