@@ -98,12 +98,13 @@ function Releases({ releases, edit }: { releases: Release[]; edit?: (release: Re
               <>
                 <Link to={paths.image(one.image)}>{label(one.number)}</Link> {one.is_current && <strong>{t('channel.current')}</strong>} <Ending of={one} />
                 {one.status === 'deactivated' && <span className="quiet"> {t('status.deactivated')}</span>}
+                {!isWide && <div className="quiet"><Ago at={one.released_at} /></div>}
                 {one.notes && <div className="quiet break" style={{ whiteSpace: 'pre-wrap' }}>{one.notes}</div>}
               </>
             ),
           },
           ...(isWide ? [{ title: t('channel.formerName'), width: 240, render: (_: unknown, { former_name: name }: Release) => <span className="name-cell"><Name>{name ?? '–'}</Name></span> }] : []),
-          { title: t('channel.released'), width: isWide ? 160 : 110, render: (_, { released_at }) => <Ago at={released_at} /> },
+          ...(isWide ? [{ title: t('channel.released'), width: 160, render: (_: unknown, { released_at }: Release) => <Ago at={released_at} /> }] : []),
           ...(edit ? [{ title: '', key: 'do', width: 96, align: 'right' as const, render: (_: unknown, one: Release) => <Button size="small" aria-label={`${t('images.action.edit')}: ${label(one.number)}`} onClick={() => edit(one)}>{t('images.action.edit')}</Button> }] : []),
         ]}
       />
