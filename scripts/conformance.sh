@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Real clients as conformance suites: Tempest and Glance's plugin for it, the functional suites that
-# openstacksdk and glanceclient carry, Libcloud's driver, and the `openstack` and `glance` commands that people use.
+# openstacksdk and glanceclient carry, Libcloud's driver, Ansible's modules, and the `openstack` and `glance` commands that people use.
 #
 #   scripts/conformance.sh [SUITE [PART]]      (or: make conformance)
 #
@@ -16,7 +16,7 @@ source scripts/service.sh
 clients=$(scripts/clients.sh tests/conformance/requirements.txt)
 conformance=$root/tests/conformance
 suites=(tempest.api.image glance_tempest_plugin tempest.api.identity tempest.api.compute
-    openstacksdk.image openstacksdk.identity openstacksdk.compute glanceclient libcloud openstack glance)
+    openstacksdk.image openstacksdk.identity openstacksdk.compute glanceclient libcloud ansible openstack glance)
 
 finish() {
     local status=$?
@@ -101,11 +101,37 @@ furnish() {
     echo "This is not an image." >"$folder/CONTRIBUTING.rst"
 }
 
+# A playbook as people write them, with a guest that it works in over ssh.
+play() {
+    local ansible cloud=$folder/ansible.yaml
+    ansible=$(scripts/clients.sh tests/conformance/ansible.txt)
+    guests/tiny.sh "$folder/www"
+    ssh-keygen -q -t ed25519 -N "" -f "$folder/www/key"
+    (
+        umask 077
+        cp "$OS_CLIENT_CONFIG_FILE" "$cloud"
+        sed -n '/^  alice-web:/,/^  [^ ]*:$/p' "$cloud" | sed -e '1!{/^  [^ ]*:$/d}' \
+            -e 's/alice-web/paula/; s/alice/paula/; s/project_name: web/project_name: playbook/' >"$folder/paula"
+        cat "$folder/paula" >>"$cloud"
+    )
+    cp "$folder/password" "$folder/www/"
+    touch "$folder/ansible.cfg"
+    # Its own folder and no inventory: nothing of this machine's settings takes part.
+    env OS_CLIENT_CONFIG_FILE="$cloud" ANSIBLE_HOME="$folder/ansible" ANSIBLE_CONFIG="$folder/ansible.cfg" ANSIBLE_LOCALHOST_WARNING=0 \
+        ANSIBLE_INVENTORY_UNPARSED_WARNING=0 ANSIBLE_PYTHON_INTERPRETER="$ansible/python" ANSIBLE_NOCOLOR=1 \
+        "$ansible/ansible-playbook" -e "folder=$folder/www clients=$clients" "$conformance/ansible.yaml" </dev/null |
+        tee "$folder/play.log" | { [ -n "${VERBOSE:-}" ] && cat || grep -A 20 -E '^(fatal|failed|.*ERROR)' || true; }
+    printf 'ansible: %s tasks hold, %s do not\n' "$(grep -c '^\(ok\|changed\):' "$folder/play.log")" \
+        "$(grep -c '^\(fatal\|failed\):' "$folder/play.log")"
+    ! grep -q '^\(fatal\|failed\):' "$folder/play.log" && grep -q '^PLAY RECAP' "$folder/play.log"
+}
+
 # run SUITE [PART]
 run() {
     printf '\n%s\n' "$1"
     case $1 in
     openstack | glance) (source "$conformance/$1.sh") ;;
+    ansible) play ;;
     libcloud)
         "$clients/python" "$conformance/libcloud_suite.py" "$address/identity" alice "$password" web micro m1.nano
         ;;
