@@ -16,5 +16,6 @@ mod support;
 mod bridge;
 mod guide;
 mod kill;
+mod life;
 mod reach;
 mod slow;
