@@ -10,7 +10,7 @@ use super::{
     columns::from_row,
     image_usage,
     images::{AFTER_COLUMNS, COLUMNS, update, write_labels},
-    now_ms,
+    members, now_ms, shares,
     statement::sql,
 };
 use crate::{
@@ -20,6 +20,7 @@ use crate::{
         Step,
         channel::{Channel, ChannelStep, ChannelsWanted, Promotion, Release, ReleaseInstance},
         image::Image,
+        share::ShareStep,
     },
 };
 
@@ -35,11 +36,12 @@ impl Database {
     pub async fn channels(&self, wanted: &ChannelsWanted) -> Result<Vec<(Channel, Release)>> {
         let project = wanted.project.map(|project| project.to_string()).unwrap_or_default();
         let (name, id) = wanted.after.clone().map_or_else(Default::default, |(name, id)| (name, id.to_string()));
+        let live = members::live("$7");
         let text = format!(
             "select {COLUMNS}, {OF_RELEASE}, {OF_CHANNEL} from channels c \
              join images i on i.channel_id = c.id and i.hidden = 0 and i.status <> 'deleted' \
              join releases r on r.image_id = i.id \
-             left join image_members m on m.image_id = i.id and m.project_id = $1 \
+             left join image_members m on m.image_id = i.id and m.project_id = $1 and {live} \
              where ($2 = 1 or c.project_id = $1 or (i.public_hold is null and (i.visibility = 'public' \
                or (i.visibility = 'community' and $3 <> '') or (i.visibility = 'shared' and m.status <> 'rejected')))) \
              and ($3 = '' or c.id = $3 or c.name = $3) and (c.name > $4 or (c.name = $4 and c.id > $5)) \
@@ -54,6 +56,7 @@ impl Database {
             .bind(name)
             .bind(id)
             .bind(limit)
+            .bind(now_ms())
             .fetch_all(self.reads())
             .await?;
         rows.iter().map(|row| Ok((channel_of(row, AFTER_RELEASE)?, Release::from_row(row)?))).collect()
@@ -64,10 +67,11 @@ impl Database {
         let project = project.map(|project| project.to_string()).unwrap_or_default();
         let text = format!(
             "select {COLUMNS}, {OF_RELEASE} from releases r join images i on i.id = r.image_id and i.status <> 'deleted' \
-             left join image_members m on m.image_id = i.id and m.project_id = $2 \
-             where r.channel_id = $1 order by r.number desc"
+             left join image_members m on m.image_id = i.id and m.project_id = $2 and {} \
+             where r.channel_id = $1 order by r.number desc",
+            members::live("$3")
         );
-        sql!(AssertSqlSafe(text), channel, project).rows(self).await
+        sql!(AssertSqlSafe(text), channel, project, now_ms()).rows(self).await
     }
 
     /// The name of the channel that an image is a release of.
@@ -313,13 +317,31 @@ async fn number_of(write: &mut Write, promotion: &Promotion, most: i64) -> Resul
 async fn copy_members(write: &mut Write, from: ImageId, to: ImageId, most: i64) -> Result<()> {
     // Touching the rows locks them on PostgreSQL, so that no sharing that ends meanwhile is copied.
     sql!("update image_members set status = status where image_id = $1", from).run(write).await?;
-    let text = "insert into image_members (image_id, project_id, status, created_ms, updated_ms) \
-                select $2, project_id, status, created_ms, updated_ms from image_members where image_id = $1 \
-                on conflict (image_id, project_id) do update set status = excluded.status, updated_ms = excluded.updated_ms \
-                where image_members.status = 'pending'";
-    sql!(text, from, to).run(write).await?;
-    let text = "select count(*) from image_members where image_id = $1";
-    let count: i64 = sqlx::query(text).bind(to).fetch_one(&mut **write).await?.try_get(0)?;
+    let now = now_ms();
+    let text = "select project_id from image_members where image_id = $1 and expires_ms <= $2";
+    for row in sqlx::query(text).bind(to).bind(now).fetch_all(&mut **write).await? {
+        shares::expire(write, to, row.try_get(0)?, now).await?;
+    }
+    let text = "select project_id from image_members m where image_id = $1 and (expires_ms is null or expires_ms > $3) \
+                and not exists (select 1 from image_members o where o.image_id = $2 and o.project_id = m.project_id) \
+                order by project_id";
+    let new = sqlx::query(text).bind(from).bind(to).bind(now).fetch_all(&mut **write).await?;
+    // Where it is shared already, the later end holds: nobody loses sight of the channel before the other end.
+    let text = "insert into image_members (image_id, project_id, status, created_ms, updated_ms, expires_ms, reason, note) \
+                select $2, project_id, status, created_ms, updated_ms, expires_ms, reason, note from image_members \
+                where image_id = $1 and (expires_ms is null or expires_ms > $3) \
+                on conflict (image_id, project_id) do update set \
+                status = case when image_members.status = 'pending' then excluded.status else image_members.status end, \
+                updated_ms = case when image_members.status = 'pending' then excluded.updated_ms \
+                  else image_members.updated_ms end, \
+                expires_ms = case when excluded.expires_ms is null or excluded.expires_ms > image_members.expires_ms \
+                  then excluded.expires_ms else image_members.expires_ms end";
+    sql!(text, from, to, now).run(write).await?;
+    for row in &new {
+        shares::add_step(write, to, row.try_get(0)?, ShareStep::Shared, (now, 0)).await?;
+    }
+    let text = "select count(*) from image_members where image_id = $1 and (expires_ms is null or expires_ms > $2)";
+    let count: i64 = sqlx::query(text).bind(to).bind(now).fetch_one(&mut **write).await?.try_get(0)?;
     if count <= most {
         return Ok(());
     }

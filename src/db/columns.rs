@@ -15,7 +15,7 @@ use crate::{
     ids::{ChannelId, ImageId, InstanceId, JobId, ProjectId, ServerGroupId, UserId},
     model::{
         Kept, action::ActionResult, channel, credential::ScopeKind, event, fill::FillKind, image, instance, job,
-        member, metadef, role, server_group, task, verification,
+        member, metadef, role, server_group, share, task, verification,
     },
 };
 
@@ -48,7 +48,7 @@ text!(ChannelId, ImageId, InstanceId, JobId, ProjectId, ServerGroupId, UserId);
 text!(image::Status, image::Visibility, image::PublicHold, image::StoreNames, FillKind);
 text!(instance::Status, instance::TaskState, ActionResult);
 text!(member::MemberStatus, verification::Verdict, verification::Seen, job::Lane, job::JobState, metadef::Kind);
-text!(channel::StepKind, event::Outcome, task::TaskKind, task::TaskStatus);
+text!(channel::StepKind, share::ShareStep, event::Outcome, task::TaskKind, task::TaskStatus);
 text!(ScopeKind, role::ActorKind, role::TargetKind, server_group::GroupPolicy);
 
 impl<T> Type<Any> for Kept<T> {

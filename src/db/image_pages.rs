@@ -12,6 +12,7 @@ use sqlx::Row as _;
 use super::{
     Database,
     images::{COLUMNS, property_label, tag_label},
+    members, now_ms,
     statement::{Statement, Value, order_by, total_order},
 };
 use crate::{
@@ -210,10 +211,12 @@ impl Statement {
             }
             Part::SharedWith(project, statuses) => {
                 let project = value(project);
+                let now = self.value(Value::Number(now_ms()));
                 let when = format!(
-                    "m.project_id = {project} and {} and i.id = m.image_id \
+                    "m.project_id = {project} and {} and {} and i.id = m.image_id \
                      and i.visibility = 'shared' and i.public_hold is null and i.owner <> {project}",
-                    one_of("m.status", statuses)
+                    one_of("m.status", statuses),
+                    members::live(&now)
                 );
                 return (format!("image_members m cross join {images} i"), when);
             }

@@ -10,7 +10,7 @@ use super::{
     Database, Write, channels,
     columns::{Flag, flag},
     image_usage::{self, Change},
-    is_duplicate, now_ms,
+    is_duplicate, members, now_ms, shares,
     statement::sql,
 };
 use crate::{
@@ -154,11 +154,16 @@ impl Database {
         let project = project.map(|project| project.to_string()).unwrap_or_default();
         let text = format!(
             "select {COLUMNS}, m.status from images i \
-             left join image_members m on m.image_id = i.id and m.project_id = $2 \
-             where i.id = $1 and i.status <> 'deleted'"
+             left join image_members m on m.image_id = i.id and m.project_id = $2 and {} \
+             where i.id = $1 and i.status <> 'deleted'",
+            members::live("$3")
         );
-        let row =
-            sqlx::query(AssertSqlSafe(text)).bind(id.to_string()).bind(project).fetch_optional(self.reads()).await?;
+        let row = sqlx::query(AssertSqlSafe(text))
+            .bind(id.to_string())
+            .bind(project)
+            .bind(now_ms())
+            .fetch_optional(self.reads())
+            .await?;
         row.map(|row| Ok((Image::of(&row)?, row.try_get(AFTER_COLUMNS)?))).transpose()
     }
 
@@ -323,6 +328,7 @@ pub(super) async fn remove(write: &mut Write, id: ImageId) -> Result<()> {
         .await?;
     if let Some(row) = row {
         sql!("insert into deleted_images (id) values ($1)", id).run(write).await?;
+        shares::forget_of(write, id).await?;
         let bytes: i64 = row.try_get(1)?;
         let one_less = Change { images: -1, bytes: -bytes, ..Change::default() };
         image_usage::count(write, row.try_get(0)?, one_less, Limits::NONE).await?;

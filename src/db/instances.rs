@@ -10,7 +10,7 @@ use super::{
     Database, Write,
     columns::{Json, count, from_row, json},
     instance_actions::{finish_actions, insert_action},
-    now_ms, quotas, server_groups,
+    now_ms, quotas, server_groups, shares,
     statement::sql,
 };
 use crate::{
@@ -60,6 +60,9 @@ impl Database {
             insert(&mut write, &row, first_boot).await?;
             insert_action(&mut write, &action).await?;
             made.push((row, action));
+        }
+        if let Some(image) = made.first().map(|(row, _)| row.make.image) {
+            shares::count_use(&mut write, image, reservation.project, made.len() as i64, 0).await?;
         }
         write.commit().await?;
         Ok(made)

@@ -58,6 +58,7 @@ pub mod quotas;
 pub mod remakes;
 pub mod roles;
 mod service_lock;
+pub mod shares;
 pub mod tokens;
 pub mod users;
 pub mod verifications;

@@ -233,6 +233,11 @@ pub fn see_member(caller: &Caller, owner: ProjectId, member: ProjectId) -> bool 
     caller.is_admin() || is_own(caller, owner) || is_own(caller, member)
 }
 
+/// Whether the caller sees why an image of this owner is shared, and the history of all of its shares.
+pub fn see_reasons_of_shares(caller: &Caller, owner: ProjectId) -> bool {
+    caller.is_admin() || is_own(caller, owner)
+}
+
 /// Whether the caller sees the tasks of an image of this owner: the input of an import may hold an address
 /// that is a secret of the owner.
 pub fn see_tasks_of_image(caller: &Caller, owner: ProjectId) -> bool {

@@ -18,6 +18,7 @@ use crate::{
         Step,
         image::PublicHold,
         member::{MemberStatus, RejectedImage, SharingProject},
+        share::Terms,
     },
 };
 
@@ -45,13 +46,24 @@ impl Images {
         project: Option<ProjectId>,
     ) -> Result<(Member, Option<String>)> {
         self.check_sharing()?;
+        self.share_on(caller, id, project, &Terms::default()).await
+    }
+
+    /// Shares an image on terms that were checked.
+    pub(super) async fn share_on(
+        &self,
+        caller: &Caller,
+        id: ImageId,
+        project: Option<ProjectId>,
+        terms: &Terms,
+    ) -> Result<(Member, Option<String>)> {
         for _ in 0..CHANGE_ATTEMPTS {
             let mut image = self.allowed(caller, id, ImageAction::Share).await?;
             check_shareable(&image)?;
             let member = self.new_member(caller, &image, project).await?;
             image.visibility = Visibility::Shared;
             let concern = self.concern_of_sharing(&mut image).await?;
-            if self.0.db.add_member(&member, &image, MAX_MEMBERS as i64).await? == Step::Done {
+            if self.0.db.share(&member, terms, &image, MAX_MEMBERS as i64).await? == Step::Done {
                 self.settle_pending(&image).await?;
                 return Ok((member, concern));
             }
@@ -189,12 +201,12 @@ impl Images {
         }
     }
 
-    fn check_sharing(&self) -> Result<()> {
+    pub(super) fn check_sharing(&self) -> Result<()> {
         if self.0.sharing == SharingScope::Off { Err(sharing_is_off()) } else { Ok(()) }
     }
 }
 
-fn check_shareable(image: &Image) -> Result<()> {
+pub(super) fn check_shareable(image: &Image) -> Result<()> {
     match image.visibility {
         Visibility::Private | Visibility::Shared => Ok(()),
         Visibility::Community | Visibility::Public => {
@@ -207,6 +219,6 @@ fn not_own() -> Error {
     Error::Forbidden("Images are shared only with projects that you belong to yourself.".into())
 }
 
-fn no_such_member(image: ImageId) -> Error {
+pub(super) fn no_such_member(image: ImageId) -> Error {
     Error::NotFound(format!("Image {image} is not shared with that project."))
 }

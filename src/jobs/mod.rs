@@ -23,7 +23,7 @@ use crate::{
 
 /// How long an ended job's row is kept, for people who ask how it ended.
 const KEEP_ENDED: Duration = Duration::from_secs(7 * 24 * 3600);
-/// How often lapsed fills and releases whose time is over are looked for.
+/// How often lapsed fills, and shares and releases whose time is over are looked for.
 const LAPSE_CHECK: Duration = Duration::from_secs(10);
 
 /// The rooms that jobs work in. Cheap to clone.
@@ -108,12 +108,14 @@ async fn keep_time(queue: Queue, rooms: Rooms, sweep_interval: Duration, stop: C
 
 async fn by_the_clock(rooms: &Rooms) -> Result<()> {
     rooms.images.fail_lapsed_fills().await?;
+    rooms.images.end_due_shares().await?;
     rooms.images.retire_due().await
 }
 
 async fn due(queue: &Queue, rooms: &Rooms) -> Result<()> {
     rooms.identity.forget_events().await?;
     rooms.images.forget_tasks().await?;
+    rooms.images.forget_shares().await?;
     rooms.instances.forget_deleted().await?;
     queue.forget_ended(KEEP_ENDED).await?;
     rooms.images.verify_due().await?;

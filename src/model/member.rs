@@ -1,12 +1,14 @@
 //! The projects that images are shared with.
 
+use serde::Serialize;
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 use super::UnknownWord;
 use crate::ids::{ImageId, ProjectId};
 
 /// The answer of a project to an image that is shared with it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantNames)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Display, EnumString, IntoStaticStr, VariantNames)]
+#[serde(into = "&'static str")]
 #[strum(serialize_all = "lowercase", const_into_str, parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<MemberStatus>)]
 pub enum MemberStatus {
     /// Nothing yet.

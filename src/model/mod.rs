@@ -24,6 +24,7 @@ pub mod metadef;
 pub mod people;
 pub mod role;
 pub mod server_group;
+pub mod share;
 pub mod task;
 pub mod usage;
 pub mod verification;

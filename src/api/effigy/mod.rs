@@ -22,6 +22,7 @@ mod instances;
 mod projects;
 mod releases;
 mod sessions;
+mod shares;
 mod sharing;
 mod usage;
 mod users;
@@ -50,6 +51,11 @@ fn own() -> OpenApiRouter<Api> {
         .routes(routes!(images::ancestors))
         .routes(routes!(images::descendants))
         .routes(routes!(images::storage))
+        .routes(routes!(shares::list, shares::create))
+        .routes(routes!(shares::show, shares::set))
+        .routes(routes!(shares::history))
+        .routes(routes!(shares::offers))
+        .routes(routes!(shares::received))
         .routes(routes!(verification::show, verification::again))
         .routes(routes!(verification::key))
         .routes(routes!(generalize::begin))

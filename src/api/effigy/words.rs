@@ -11,6 +11,8 @@ use crate::model::{
     channel::StepKind,
     event::Outcome,
     image::{PublicHold, Status, Visibility},
+    member::MemberStatus,
+    share::ShareStep,
     verification::{Seen, Verdict, VerificationState},
 };
 
@@ -45,4 +47,7 @@ words! {
     VerificationState as "VerificationState" { None Waiting Running Done }
     Outcome as "Outcome" { Success Failure }
     StepKind as "ChannelAction" { Promoted RolledBack }
+    MemberStatus as "MemberStatus" { Pending Accepted Rejected }
+    ShareStep as "ShareStep" { Shared Changed Pending Accepted Rejected Ended Expired }
+        "`ended` by its owner, `expired` by its date."
 }

@@ -6,7 +6,7 @@ use axum::{
     Extension,
     body::Body,
     extract::Path,
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
 use base64::Engine as _;
@@ -83,6 +83,7 @@ fn opening(image: &str, headers: &HeaderMap) -> Answer<(ImageId, Declared)> {
 pub(super) async fn download(
     Asked { rooms, caller, .. }: Asked,
     Path(image): Path<String>,
+    method: Method,
     headers: HeaderMap,
 ) -> Answer<Response> {
     let Some(file) = rooms.images.file(&caller, image_id(&image)?).await? else {
@@ -95,6 +96,10 @@ pub(super) async fn download(
         Some(Ok(None)) | None => (StatusCode::OK, 0..size_bytes),
         Some(Err(error)) => return Ok(unsatisfiable(error, size_bytes)),
     };
+    // One that goes on after a break is not counted again.
+    if method == Method::GET && range.start == 0 {
+        rooms.images.count_download(&caller, &file.image).await;
+    }
     let mut response = head(status, &file, &range);
     *response.body_mut() = Body::from_stream(file.stream_to(&rooms.images, &caller, range));
     Ok(response)

@@ -44,13 +44,17 @@ pub(super) async fn add(
     let id = image_id(&image)?;
     let project: Option<ProjectId> = body.member.parse().ok();
     let (member, concern) = rooms.images.add_member(&caller, id, project).await?;
+    Ok((warning(concern), Json(render::member(&member))))
+}
+
+/// A warning in words (RFC 7234, 5.5); clients that do not know it go on as ever.
+pub(in crate::api) fn warning(concern: Option<String>) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    // A warning in words (RFC 7234, 5.5); clients that do not know it go on as ever.
     let text = concern.map(|text| format!("299 effigy \"{}\"", text.replace(['"', '\\'], "'")));
     if let Some(value) = text.and_then(|text| HeaderValue::from_bytes(text.as_bytes()).ok()) {
         headers.insert(header::WARNING, value);
     }
-    Ok((headers, Json(render::member(&member))))
+    headers
 }
 
 pub(super) async fn show(Asked { rooms, caller, .. }: Asked, Path((image, member)): Path<(String, String)>) -> Answer {

@@ -29,6 +29,7 @@ mod stores;
 mod tasks;
 mod versions;
 
+pub(super) use members::warning;
 pub use versions::choices;
 
 /// Every URL below `/image`.

@@ -11,6 +11,7 @@ mod instances;
 mod jobs;
 mod lists;
 mod metadefs;
+mod shares;
 
 use effigy::db::Database;
 use tempfile::TempDir;

@@ -118,6 +118,7 @@ async fn service_answers_as_its_document_says() {
     instances(&mut walk, &people).await;
     copies(&mut walk, &people, &linux).await;
     channels(&mut walk, &people).await;
+    shares(&mut walk, &people).await;
     projects(&mut walk, &people, &linux).await;
     administration(&mut walk, &people).await;
     sessions(&mut walk, &effigy, &people.alice).await;
@@ -349,6 +350,45 @@ async fn channel(walk: &mut Walk, people: &People) {
     walk.ask(bob, "roll_back_channel", "golden", None, 404).await;
     walk.ask(alice, "roll_back_channel", "golden", Some(json!({"reason": "a test"})), 200).await;
     walk.ask(alice, "roll_back_channel", "golden", None, 409).await;
+}
+
+/// An image that is shared on terms.
+async fn shares(walk: &mut Walk, people: &People) {
+    let People { admin, alice, bob, rita, .. } = people;
+    let image = alice.save_image("shared", "raw", micro_disk("shared", 1 << 20)).await;
+    let public = admin.create_image("for-all", json!({"visibility": "public", "effigy_public_reason": "a test"})).await;
+    let new = json!({"project": bob.project_id, "note": "a test", "expires_at": "2126-01-01T00:00:00Z"});
+    for (person, about, body, status) in [
+        (admin, &image, json!({"prject": "x"}), 400),
+        (admin, &image, json!({"project": bob.project_id, "note": "x".repeat(1 << 20)}), 413),
+        (rita, &image, new.clone(), 403),
+        (bob, &image, new.clone(), 404),
+        (admin, &image, new.clone(), 201),
+        (admin, &image, new, 409),
+    ] {
+        walk.ask(person, "create_share", about, Some(body), status).await;
+    }
+    let one = format!("{image} {}", bob.project_id);
+    for (person, body, status) in
+        [(alice, json!({"reason": "a test"}), 200), (alice, json!({"expires_at": "soon"}), 400), (bob, json!({}), 403)]
+    {
+        walk.ask(person, "set_share", &one, Some(body), status).await;
+    }
+    let nobody = format!("{image} {}", alice.project_id);
+    walk.ask(alice, "set_share", &nobody, Some(json!({})), 404).await;
+    walk.ask(alice, "show_share", &one, None, 200).await;
+    walk.ask(alice, "show_share", &nobody, None, 404).await;
+    walk.ask(bob, "show_share", &format!("{public} {}", bob.project_id), None, 403).await;
+    for operation in ["list_shares", "list_share_history"] {
+        walk.ask(alice, operation, &format!("{image}?limit=1"), None, 200).await;
+        walk.ask(alice, operation, &format!("{image}?colour=red"), None, 400).await;
+        walk.ask(bob, operation, &public, None, 403).await;
+        walk.ask(bob, operation, "00000000-0000-4000-8000-000000000000", None, 404).await;
+    }
+    for operation in ["list_offers", "list_received_history"] {
+        walk.ask(bob, operation, "?limit=1", None, 200).await;
+        walk.ask(bob, operation, "?colour=red", None, 400).await;
+    }
 }
 
 /// The usage, the activity and the sharing of a project, with something of each in it.

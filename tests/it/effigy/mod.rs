@@ -6,3 +6,4 @@ mod document;
 mod filters;
 mod projects;
 mod schema;
+mod shares;
