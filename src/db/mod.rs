@@ -55,6 +55,7 @@ mod first_start;
 pub mod groups;
 pub mod projects;
 pub mod quotas;
+pub mod references;
 pub mod remakes;
 pub mod roles;
 mod service_lock;

@@ -31,6 +31,7 @@ mod patch;
 mod publish;
 mod read;
 mod record;
+mod references;
 mod shares;
 mod storage;
 mod tasks;
@@ -87,6 +88,7 @@ pub use launch::LaunchSource;
 pub use patch::Change;
 pub use read::File;
 pub use record::{Attributes, BASE_ATTRIBUTES, CONTAINER_FORMATS, DISK_FORMATS, MAX_MEMBERS, MAX_PROPERTIES, MAX_TAGS};
+pub use references::References;
 pub use shares::ShareHistory;
 pub use storage::Figures;
 pub use tasks::{ListTasks, NewTask};
@@ -275,11 +277,7 @@ impl Images {
     pub async fn delete(&self, caller: &Caller, id: ImageId) -> Result<()> {
         for _ in 0..CHANGE_ATTEMPTS {
             let image = self.allowed(caller, id, ImageAction::Change).await?;
-            if image.protected {
-                let message = format!("Image {id} is protected and cannot be deleted: set protected to false first.");
-                return Err(Error::Forbidden(message));
-            }
-            channels::check_deletion(&image)?;
+            references::check_deletable(&image)?;
             if self.0.db.delete_image(id, image.revision).await? == Step::Done {
                 return Ok(());
             }

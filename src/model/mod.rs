@@ -22,6 +22,7 @@ pub mod key_pair;
 pub mod member;
 pub mod metadef;
 pub mod people;
+pub mod reference;
 pub mod role;
 pub mod server_group;
 pub mod share;

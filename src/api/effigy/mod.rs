@@ -20,6 +20,7 @@ mod image;
 mod images;
 mod instances;
 mod projects;
+mod references;
 mod releases;
 mod sessions;
 mod shares;
@@ -51,6 +52,7 @@ fn own() -> OpenApiRouter<Api> {
         .routes(routes!(images::ancestors))
         .routes(routes!(images::descendants))
         .routes(routes!(images::storage))
+        .routes(routes!(references::show))
         .routes(routes!(shares::list, shares::create))
         .routes(routes!(shares::show, shares::set))
         .routes(routes!(shares::history))

@@ -12,6 +12,7 @@ use crate::model::{
     event::Outcome,
     image::{PublicHold, Status, Visibility},
     member::MemberStatus,
+    reference::Broken,
     share::ShareStep,
     verification::{Seen, Verdict, VerificationState},
 };
@@ -50,4 +51,5 @@ words! {
     MemberStatus as "MemberStatus" { Pending Accepted Rejected }
     ShareStep as "ShareStep" { Shared Changed Pending Accepted Rejected Ended Expired }
         "`ended` by its owner, `expired` by its date."
+    Broken as "Broken" { Rebuilds Shares Release Work }
 }

@@ -352,7 +352,7 @@ async fn channel(walk: &mut Walk, people: &People) {
     walk.ask(alice, "roll_back_channel", "golden", None, 409).await;
 }
 
-/// An image that is shared on terms.
+/// An image that is shared on terms, and what rests on it.
 async fn shares(walk: &mut Walk, people: &People) {
     let People { admin, alice, bob, rita, .. } = people;
     let image = alice.save_image("shared", "raw", micro_disk("shared", 1 << 20)).await;
@@ -389,6 +389,9 @@ async fn shares(walk: &mut Walk, people: &People) {
         walk.ask(bob, operation, "?limit=1", None, 200).await;
         walk.ask(bob, operation, "?colour=red", None, 400).await;
     }
+    walk.ask(alice, "show_references", &image, None, 200).await;
+    walk.ask(bob, "show_references", &image, None, 403).await;
+    walk.ask(bob, "show_references", "00000000-0000-4000-8000-000000000000", None, 404).await;
 }
 
 /// The usage, the activity and the sharing of a project, with something of each in it.

@@ -1,4 +1,4 @@
-//! Shares on terms: their ends, the offers, and the history.
+//! Shares on terms: their ends, the offers, the history, and the things that rest on an image.
 
 use std::time::Duration;
 
@@ -98,7 +98,7 @@ async fn terms_are_seen_by_those_whom_they_concern() {
 
     // To a stranger there is nothing of it, as of an image that does not exist.
     let private = saved(&alice, "hidden").await;
-    for path in [shares(&private), history(&private)] {
+    for path in [shares(&private), history(&private), format!("/effigy/v1/images/{private}/references")] {
         let there = bob.get(&path).await.expect(404).text();
         let nowhere = path.replace(&private, "00000000-0000-4000-8000-000000000000");
         let missing = bob.get(&nowhere).await.expect(404).text();
@@ -228,4 +228,58 @@ async fn release_takes_the_terms_over() {
     alice.post("/effigy/v1/channels/golden/actions/promote", promote).await.expect(200);
     let taken = bob.get(&shares(&second)).await.expect(200).json();
     assert_eq!((&taken["shares"][0]["expires_at"], &taken["shares"][0]["note"]), (&json!(end), &json!("for a while")));
+}
+
+#[tokio::test]
+async fn references_say_what_deleting_does_and_it_does_so() {
+    let effigy = Effigy::with(ANY).await;
+    let People { alice, bob, rita, .. } = effigy.people().await;
+    let image = saved(&alice, "golden").await;
+    let at = format!("/effigy/v1/images/{image}/references");
+    let show = async || alice.get(&at).await.expect(200).json();
+    let lone = show().await;
+    assert_eq!(lone["instances"], json!({"own": [], "own_count": 0, "elsewhere": 0}));
+    assert_eq!((&lone["deletion"]["refused"], &lone["deletion"]["breaks"]), (&Value::Null, &json!([])), "{lone}");
+    let storage = alice.get(&format!("/effigy/v1/images/{image}/storage")).await.expect(200).json();
+    assert_eq!(lone["deletion"]["frees_bytes"], storage["storage"]["unique_bytes"], "the caller's own sight, no more");
+
+    share(&alice, &image, &bob, json!({"reason": "a test"})).await.expect(201);
+    decide(&bob, &image, "accepted").await.expect(200);
+    let own = alice.launched("of-the-owner", &image).await;
+    let others = bob.launched("of-another", &image).await;
+    let copy = alice.create_image("copy", json!({"base_image_ref": image})).await;
+    bob.create_image("secret", json!({"base_image_ref": image})).await;
+    let full = show().await;
+    assert_eq!(full["instances"]["own"][0]["id"], json!(own), "{full}");
+    assert_eq!((&full["instances"]["own_count"], &full["instances"]["elsewhere"]), (&json!(1), &json!(1)), "{full}");
+    assert_eq!((&full["images"]["own"][0]["id"], &full["images"]["elsewhere"]), (&json!(copy), &json!(1)), "{full}");
+    assert_eq!(full["deletion"]["breaks"], json!(["rebuilds", "shares"]), "{full}");
+    assert_eq!(full["stores"].as_array().unwrap().len(), 1, "{full}");
+    let text = full.to_string();
+    assert!(!text.contains(&others) && !text.contains("of-another") && !text.contains("secret"), "{text}");
+
+    // The receiver knows the image, and not what rests on it; a reader of the project does not change it.
+    bob.get(&at).await.expect(403);
+    rita.get(&at).await.expect(403);
+    alice.patch_image(&image, json!([{"op": "replace", "path": "/protected", "value": true}])).await.expect(200);
+    let refused = show().await["deletion"]["refused"].as_str().expect("a reason").to_owned();
+    let really = alice.delete(&format!("/image/v2/images/{image}")).await.expect(403).text();
+    assert!(really.contains(&refused), "{really} is not {refused}");
+    alice.patch_image(&image, json!([{"op": "replace", "path": "/protected", "value": false}])).await.expect(200);
+    alice.post("/effigy/v1/channels", json!({"name": "golden", "image": image})).await.expect(201);
+    let current = show().await;
+    assert_eq!((&current["release"]["name"], &current["release"]["is_current"]), (&json!("golden"), &json!(true)));
+    let refused = current["deletion"]["refused"].as_str().expect("a reason").to_owned();
+    let really = alice.delete(&format!("/image/v2/images/{image}")).await.expect(409).text();
+    assert!(really.contains(&refused), "{really} is not {refused}");
+    alice.delete("/effigy/v1/channels/golden").await.expect(204);
+
+    assert_eq!(show().await["deletion"], full["deletion"]);
+    alice.delete(&format!("/image/v2/images/{image}")).await.expect(204);
+    alice.get(&at).await.expect(404);
+    bob.get(&format!("/image/v2/images/{image}")).await.expect(404);
+    for (person, id) in [(&alice, &own), (&bob, &others)] {
+        assert_eq!(person.instance(id).await["status"], "ACTIVE", "instances go on");
+        person.act(id, json!({"rebuild": {"imageRef": image}})).await.expect(400);
+    }
 }
