@@ -3,17 +3,21 @@ alter table image_members add column expires_ms bigint;     -- from then on it i
 alter table image_members add column reason text;           -- why, for the owner
 alter table image_members add column note text;             -- for the receiver
 create index image_members_to_end on image_members (expires_ms) where expires_ms is not null;
+-- The list of what is shared asks for the end as well.
+drop index image_members_by_project;
+create index image_members_by_project on image_members (project_id, status, image_id, expires_ms);
 
 -- No references to images: a row that is written while its image is deleted must not fail. Those that are left are forgotten.
 create table share_events (
     id         text primary key,        -- grows with time
     image_id   text not null,
     image_name text,                    -- as it was then
+    owner      text not null,           -- the image's project then, which the reason is of
     project_id text not null,           -- the receiver
     at_ms      bigint not null,
     step       text not null,           -- shared | changed | pending | accepted | rejected | ended | expired
     expires_ms bigint,
-    reason     text,                    -- the owner's
+    reason     text,
     withheld   bigint not null,         -- the receiver did not see the image then
     told       bigint not null          -- 0: the audit does not have it yet
 );

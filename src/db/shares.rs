@@ -5,7 +5,12 @@
 
 use sqlx::{FromRow, Row as _, any::AnyRow};
 
-use super::{Database, Write, columns::from_row, now_ms, statement::sql};
+use super::{
+    Database, Write,
+    columns::from_row,
+    members, now_ms,
+    statement::{Statement, Value, sql},
+};
 use crate::{
     error::Result,
     ids::{ImageId, JobId, ProjectId},
@@ -17,12 +22,14 @@ use crate::{
 
 /// The steps of an image's shares that are kept: each of its 128 members comes, answers and goes twice.
 pub const KEPT_STEPS: u32 = 1000;
+/// The steps of one receiver's share of it that are kept.
+pub const KEPT_STEPS_OF_SHARE: u32 = 100;
 /// The receivers of an image whose use is kept, those that used it last.
 pub const KEPT_USES: u32 = 256;
 /// How many days both are kept: a year can be looked back on.
 pub const KEPT_DAYS: i64 = 365;
-/// Shares that one transaction of the clock ends.
-const AT_ONCE: i64 = 500;
+/// Shares whose rows one turn of the clock takes away: the others have ended as well, and wait for the next.
+const AT_ONCE: i64 = 100;
 
 /// The columns of [`Share`].
 const OF_SHARE: &str = "m.project_id, m.status, m.expires_ms, m.reason, m.note, m.created_ms, m.updated_ms, \
@@ -68,64 +75,86 @@ impl Database {
         sql!(text, project, now_ms(), at_ms, id, i64::from(limit)).rows(self).await
     }
 
-    /// A page of steps, the latest first. A receiver's does not tell of what it could not see.
+    /// A page of steps, the latest first. A receiver's does not tell of what it could not see, nor a name from that time; and
+    /// a reason is told to the project that wrote it.
     pub async fn share_history(&self, wanted: &HistoryWanted) -> Result<Vec<ShareEvent>> {
-        let image = wanted.image.map(|image| image.to_string()).unwrap_or_default();
-        let receiver = wanted.receiver.map(|project| project.to_string()).unwrap_or_default();
-        let text = "select e.id, e.image_id, e.image_name, e.project_id, e.at_ms, e.step, e.expires_ms, e.reason \
-             from share_events e join images i on i.id = e.image_id and i.status <> 'deleted' \
-             where ($1 = '' or e.image_id = $1) and ($3 = '' or e.id < $3) and ($2 = '' or (e.project_id = $2 \
-               and i.owner <> $2 and (e.withheld = 0 or (i.visibility = 'shared' and i.public_hold is null and exists \
-                 (select 1 from image_members m where m.image_id = i.id and m.project_id = $2))))) \
-             order by e.id desc limit $4";
-        let after = wanted.after.clone().unwrap_or_default();
-        sql!(text, image, receiver, after, i64::from(wanted.limit)).rows(self).await
+        let mut page = Statement::default();
+        // Only what is asked for is in the text, so that an index answers it.
+        let (name, part) = match wanted.receiver {
+            None => ("e.image_name", String::new()),
+            Some(receiver) => {
+                let receiver = page.value(Value::Text(receiver.to_string()));
+                let live = members::live(&page.value(Value::Number(now_ms())));
+                let part = format!(
+                    " and e.project_id = {receiver} and i.owner <> {receiver} and (e.withheld = 0 or \
+                       (i.visibility = 'shared' and i.public_hold is null and exists (select 1 from image_members m \
+                         where m.image_id = i.id and m.project_id = {receiver} and {live})))"
+                );
+                ("case when e.withheld = 0 then e.image_name else i.name end", part)
+            }
+        };
+        page.text = format!(
+            "select e.id, e.image_id, {name} as image_name, e.project_id, e.at_ms, e.step, e.expires_ms, \
+             case when e.owner = i.owner then e.reason end as reason \
+             from share_events e join images i on i.id = e.image_id where i.status <> 'deleted'{part}"
+        );
+        if let Some(image) = wanted.image {
+            page.and("e.image_id =", Value::Text(image.to_string()));
+        }
+        if let Some(after) = &wanted.after {
+            page.and("e.id <", Value::Text(after.clone()));
+        }
+        let limit = page.value(Value::Number(wanted.limit.into()));
+        page.text += &format!(" order by e.id desc limit {limit}");
+        page.sql().rows(self).await
     }
 
     /// The use of images: of one by all of its receivers, of all by one, or of one by one; the latest first.
     pub async fn share_uses(&self, image: Option<ImageId>, by: Option<ProjectId>, limit: u32) -> Result<Vec<ShareUse>> {
-        let image = image.map(|image| image.to_string()).unwrap_or_default();
-        let by = by.map(|project| project.to_string()).unwrap_or_default();
-        let text = "select u.image_id, u.project_id, u.launches, u.downloads, u.last_ms from share_uses u \
-             join images i on i.id = u.image_id and i.status <> 'deleted' and i.owner <> u.project_id \
-             where ($1 = '' or u.image_id = $1) and ($2 = '' or u.project_id = $2) \
-             order by u.last_ms desc, u.image_id, u.project_id limit $3";
-        sql!(text, image, by, i64::from(limit)).rows(self).await
+        let mut page = Statement::default();
+        page.text = "select u.image_id, u.project_id, u.launches, u.downloads, u.last_ms from share_uses u \
+             join images i on i.id = u.image_id where i.status <> 'deleted' and i.owner <> u.project_id"
+            .into();
+        if let Some(image) = image {
+            page.and("u.image_id =", Value::Text(image.to_string()));
+        }
+        if let Some(by) = by {
+            page.and("u.project_id =", Value::Text(by.to_string()));
+        }
+        let limit = page.value(Value::Number(limit.into()));
+        page.text += &format!(" order by u.last_ms desc, u.image_id, u.project_id limit {limit}");
+        page.sql().rows(self).await
     }
 
-    /// Counts a download by a project that the image is shared with; by others nothing is counted.
-    pub async fn count_shared_download(&self, image: ImageId, by: ProjectId) -> Result<()> {
+    /// Counts downloads by a project that the image is shared with; by others nothing is counted.
+    pub async fn count_shared_downloads(&self, image: ImageId, by: ProjectId, downloads: i64) -> Result<()> {
         let text = "select 1 from image_members where image_id = $1 and project_id = $2";
         if sql!(text, image, by).column::<i64>(self).await?.is_empty() {
             return Ok(());
         }
         let mut write = self.write().await?;
-        count_use(&mut write, image, by, 0, 1).await?;
+        count_use(&mut write, image, by, 0, downloads).await?;
         Ok(write.commit().await?)
     }
 
     /// Ends the shares whose end has come, some at a time; how many there were.
     pub async fn end_shares(&self, now_ms: i64) -> Result<usize> {
-        let due = "select image_id, project_id from image_members where expires_ms <= $1 limit 1";
-        if sql!(due, now_ms).column::<String>(self).await?.is_empty() {
-            return Ok(0);
-        }
-        let mut write = self.write().await?;
         let text = "select image_id, project_id from image_members where expires_ms <= $1 \
-                    order by image_id, project_id limit $2";
-        let rows = sqlx::query(text).bind(now_ms).bind(AT_ONCE).fetch_all(&mut *write).await?;
+                    order by expires_ms, image_id, project_id limit $2";
+        let due: Vec<Due> = sql!(text, now_ms, AT_ONCE).rows(self).await?;
         let mut ended = 0;
-        for row in &rows {
-            ended += usize::from(expire(&mut write, row.try_get(0)?, row.try_get(1)?, now_ms).await?);
+        for Due { image, project } in due {
+            // One row to a transaction: it waits for nobody while it holds a row that others wait for.
+            let mut write = self.write().await?;
+            ended += usize::from(expire(&mut write, image, project, now_ms).await?);
+            write.commit().await?;
         }
-        write.commit().await?;
         Ok(ended)
     }
 
-    /// Ends by date that the audit does not have yet, with the owners of their images.
+    /// Ends by date that the audit does not have yet, the first first.
     pub async fn untold_ends(&self, limit: u32) -> Result<Vec<UntoldEnd>> {
-        let text = "select e.id, e.image_id, e.project_id, i.owner from share_events e left join images i on i.id = e.image_id \
-                    where e.told = 0 order by e.id limit $1";
+        let text = "select id, image_id, project_id, owner from share_events where told = 0 order by id limit $1";
         sql!(text, i64::from(limit)).rows(self).await
     }
 
@@ -150,8 +179,14 @@ pub struct UntoldEnd {
     pub id: String,
     pub image: ImageId,
     pub project: ProjectId,
-    /// The image's project, while it is there.
-    pub owner: Option<ProjectId>,
+    /// The image's project.
+    pub owner: ProjectId,
+}
+
+/// A share whose end has come.
+struct Due {
+    image: ImageId,
+    project: ProjectId,
 }
 
 /// Ends a share whose end has come, in the history at that time; whether it was there.
@@ -168,7 +203,7 @@ pub(super) async fn expire(write: &mut Write, image: ImageId, project: ProjectId
     Ok(sql!(text, image, project).run(write).await? == 1)
 }
 
-/// Writes a step of a share that is there, and forgets the oldest beyond [`KEPT_STEPS`]. `at` is its time, and its place among
+/// Writes a step of a share that is there, and forgets the oldest beyond [`KEPT_STEPS_OF_SHARE`] and [`KEPT_STEPS`]. `at` is its time, and its place among
 /// others of this moment.
 pub(super) async fn add_step(
     write: &mut Write,
@@ -179,8 +214,9 @@ pub(super) async fn add_step(
 ) -> Result<()> {
     let id = format!("{}{place:x}{}", first_id(at_ms), JobId::new());
     sql!(
-        "insert into share_events (id, image_id, image_name, project_id, at_ms, step, expires_ms, reason, withheld, told) \
-         select $1, i.id, i.name, m.project_id, $4, $5, m.expires_ms, m.reason, \
+        "insert into share_events \
+         (id, image_id, image_name, owner, project_id, at_ms, step, expires_ms, reason, withheld, told) \
+         select $1, i.id, i.name, i.owner, m.project_id, $4, $5, m.expires_ms, m.reason, \
            case when i.visibility = 'shared' and i.public_hold is null then 0 else 1 end, $6 \
          from image_members m join images i on i.id = m.image_id where m.image_id = $2 and m.project_id = $3",
         id,
@@ -193,6 +229,10 @@ pub(super) async fn add_step(
     )
     .run(write)
     .await?;
+    // First its own: no receiver takes the place of the others with answers that it changes.
+    let text = "delete from share_events where image_id = $1 and project_id = $2 and told = 1 and id <= \
+                (select id from share_events where image_id = $1 and project_id = $2 order by id desc limit 1 offset $3)";
+    sql!(text, image, project, i64::from(KEPT_STEPS_OF_SHARE)).run(write).await?;
     let text = "delete from share_events where image_id = $1 and told = 1 and id <= \
                 (select id from share_events where image_id = $1 order by id desc limit 1 offset $2)";
     sql!(text, image, i64::from(KEPT_STEPS)).run(write).await.map(drop)
@@ -221,7 +261,8 @@ pub(super) async fn count_use(
 
 /// Forgets the history and the use of an image that is deleted.
 pub(super) async fn forget_of(write: &mut Write, image: ImageId) -> Result<()> {
-    sql!("delete from share_events where image_id = $1", image).run(write).await?;
+    // An end that the audit does not have yet is told first; no list shows it without its image.
+    sql!("delete from share_events where image_id = $1 and told = 1", image).run(write).await?;
     sql!("delete from share_uses where image_id = $1", image).run(write).await.map(drop)
 }
 
@@ -252,4 +293,5 @@ impl FromRow<'_, AnyRow> for Share {
 from_row!(Offer { image = "id", name, owner, owner_name, note, expires_ms, created_ms });
 from_row!(ShareEvent { id, image = "image_id", image_name, project = "project_id", at_ms, step, expires_ms, reason });
 from_row!(ShareUse { image = "image_id", project = "project_id", launches, downloads, last_ms });
+from_row!(Due { image = "image_id", project = "project_id" });
 from_row!(UntoldEnd { id, image = "image_id", project = "project_id", owner });

@@ -120,6 +120,8 @@ struct Inner {
     uploads: Arc<Semaphore>,
     unpackings: Arc<Semaphore>,
     counting: Semaphore,
+    /// Downloads of shared images that are not written down yet.
+    downloads: Mutex<shares::Downloads>,
     /// The fills under way, and the ends of dropped ones.
     fills: TaskTracker,
     stop: CancellationToken,
@@ -157,6 +159,7 @@ impl Images {
             uploads: Arc::new(Semaphore::new(settings.images.max_uploads)),
             unpackings: Arc::new(Semaphore::new(fill::UNPACKINGS_AT_ONCE)),
             counting: Semaphore::new(COUNTS_AT_ONCE),
+            downloads: Mutex::default(),
             pace: fill::Pace {
                 min_bytes_a_second: settings.images.min_upload_rate,
                 window: settings.patience,

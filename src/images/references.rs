@@ -46,7 +46,8 @@ impl Images {
         let instances = self.0.db.instances_from(id, project, MAX_NAMED).await?;
         let made = self.0.db.images_from(id, project, MAX_NAMED).await?;
         let release = self.release_of(&image).await?;
-        let shares = if self.check_sharing().is_ok() { self.shares_of(caller, &image).await? } else { Vec::new() };
+        let shares =
+            if self.check_sharing().is_ok() { self.shares_of(caller, &image, None).await? } else { Vec::new() };
         let work = self.0.db.fill_of(id).await?;
         let breaks = [
             (Broken::Rebuilds, instances.own_count + instances.elsewhere > 0),
@@ -56,8 +57,12 @@ impl Images {
         ];
         let frees_bytes = match self.figures(caller, id).await {
             Ok(figures) => Some(figures.unique_bytes),
-            Err(Error::Unavailable(_)) => None,
-            Err(error) => return Err(error),
+            Err(error @ (Error::NotFound(_) | Error::Forbidden(_))) => return Err(error),
+            // Busy, or broken: the rest is asked for all the more.
+            Err(error) => {
+                tracing::warn!(image.id = %id, "the bytes of image {id} are not counted: {error}");
+                None
+            }
         };
         let refused = match check_deletable(&image) {
             Ok(()) => None,

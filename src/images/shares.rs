@@ -8,8 +8,13 @@
 //! - From its end on a share is none, by the time and not by the clock's work: the clock only takes the row away.
 //! - The reason is the owner's. A receiver is told its own share, the note, and the steps of images that it could see.
 
+use std::{
+    collections::HashMap,
+    sync::{MutexGuard, PoisonError},
+};
+
 use super::{
-    Image, Images, MemberStatus, Visibility,
+    Image, Images, Visibility,
     members::{check_shareable, no_such_member},
     record,
 };
@@ -37,6 +42,11 @@ const MAX_NOTE_BYTES: usize = 4096;
 const MAX_USES: u32 = 256;
 /// Ends that are written into the audit at a time.
 const TOLD_AT_ONCE: u32 = 100;
+/// Images by receivers whose downloads are counted and not written down yet: some ten seconds' worth, of 48 bytes each.
+const MAX_UNWRITTEN: usize = 10_000;
+
+/// Downloads by image and receiver.
+pub(super) type Downloads = HashMap<(ImageId, ProjectId), i64>;
 
 /// A page of a history.
 #[derive(Clone, Debug)]
@@ -73,14 +83,20 @@ impl Images {
         self.check_sharing()?;
         let image = self.allowed(caller, id, ImageAction::SeeMembers).await?;
         check_shareable(&image)?;
-        self.shares_of(caller, &image).await
+        self.shares_of(caller, &image, None).await
     }
 
-    pub(super) async fn shares_of(&self, caller: &Caller, image: &Image) -> Result<Vec<Share>> {
+    /// The shares with all projects, or with one.
+    pub(super) async fn shares_of(
+        &self,
+        caller: &Caller,
+        image: &Image,
+        with: Option<ProjectId>,
+    ) -> Result<Vec<Share>> {
         if image.visibility != Visibility::Shared {
             return Ok(Vec::new());
         }
-        let mut shares = self.0.db.shares(image.id, None).await?;
+        let mut shares = self.0.db.shares(image.id, with).await?;
         shares.retain(|share| image_policy::see_member(caller, image.owner, share.project));
         if !image_policy::see_reasons_of_shares(caller, image.owner) {
             for share in &mut shares {
@@ -95,8 +111,11 @@ impl Images {
     /// # Errors
     /// As [`Images::member`].
     pub async fn share_of(&self, caller: &Caller, id: ImageId, project: Option<ProjectId>) -> Result<Share> {
-        let shares = self.shares(caller, id).await?;
-        shares.into_iter().find(|share| Some(share.project) == project).ok_or_else(|| no_such_member(id))
+        self.check_sharing()?;
+        let image = self.allowed(caller, id, ImageAction::SeeMembers).await?;
+        check_shareable(&image)?;
+        let project = project.ok_or_else(|| no_such_member(id))?;
+        self.shares_of(caller, &image, Some(project)).await?.pop().ok_or_else(|| no_such_member(id))
     }
 
     /// Sets the terms of a share anew.
@@ -121,23 +140,13 @@ impl Images {
         }
     }
 
-    /// The images that wait for the answer of the caller's project, the latest first; after this one.
+    /// The images that wait for the answer of the caller's project, the latest first; after the one that was offered then.
     ///
     /// # Errors
-    /// `Forbidden` where nothing is shared and for somebody without a role in a project; `Invalid` for a marker that is not
-    /// such an image.
-    pub async fn offered(&self, caller: &Caller, after: Option<ImageId>, limit: u32) -> Result<Vec<Offer>> {
+    /// `Forbidden` where nothing is shared and for somebody without a role in a project.
+    pub async fn offered(&self, caller: &Caller, after: Option<(i64, ImageId)>, limit: u32) -> Result<Vec<Offer>> {
         self.check_sharing()?;
         let project = image_policy::project_of_lists(caller)?;
-        let after = match after {
-            None => None,
-            Some(id) => {
-                let member =
-                    self.0.db.member(id, project).await?.filter(|member| member.status == MemberStatus::Pending);
-                let member = member.ok_or_else(no_such_offer)?;
-                Some((member.created_ms, id))
-            }
-        };
         self.0.db.offers(project, after, limit).await
     }
 
@@ -172,6 +181,10 @@ impl Images {
     }
 
     async fn history_of(&self, wanted: HistoryWanted) -> Result<ShareHistory> {
+        // It is read, if a little old, where nothing can be written.
+        if let Err(error) = self.write_downloads().await {
+            tracing::warn!("downloads of shared images are not written down yet: {error}");
+        }
         let mut steps = self.0.db.share_history(&wanted).await?;
         if wanted.receiver.is_some() {
             for step in &mut steps {
@@ -182,41 +195,59 @@ impl Images {
         Ok(ShareHistory { steps, uses })
     }
 
-    /// Counts a download of an image by a project that it is shared with. A count that cannot be kept stops no download.
-    pub async fn count_download(&self, caller: &Caller, image: &Image) {
+    /// Counts a download of an image by a project that it is shared with: here, since a read waits for no write.
+    pub fn count_download(&self, caller: &Caller, image: &Image) {
         let Some(project) = caller.project.as_ref().map(|project| project.id) else { return };
         if image.visibility != Visibility::Shared || project == image.owner {
             return;
         }
-        if let Err(error) = self.0.db.count_shared_download(image.id, project).await {
-            tracing::warn!(image.id = %image.id, "a download of image {} is not counted: {error}", image.id);
+        let mut downloads = self.downloads();
+        if downloads.len() < MAX_UNWRITTEN || downloads.contains_key(&(image.id, project)) {
+            *downloads.entry((image.id, project)).or_default() += 1;
         }
     }
 
-    /// Takes away the shares whose end has come, and writes that into the audit. Called by the clock. An end is told once more
-    /// rather than not at all when the service is killed.
-    pub async fn end_due_shares(&self) -> Result<()> {
-        loop {
-            let ended = self.0.db.end_shares(now_ms()).await?;
-            let untold = self.0.db.untold_ends(TOLD_AT_ONCE).await?;
-            for end in &untold {
-                let event = Event {
-                    request_id: Caller::operator().request_id,
-                    project_id: end.owner.map(|owner| owner.to_string()),
-                    action: "image.share.expire".into(),
-                    target_id: Some(format!("{}/{}", end.image, end.project)),
-                    outcome: Outcome::Success,
-                    status: 200,
-                    ..Event::default()
-                };
-                self.0.identity.record(event).await?;
-                self.0.db.told_end(&end.id).await?;
-                tracing::info!(image.id = %end.image, project.id = %end.project, "a share of image {} ended by its date", end.image);
+    /// Writes the downloads down that were counted. Called by the clock; those after its last turn are lost in a kill.
+    ///
+    /// # Errors
+    /// `Unavailable` when the database takes no writes now: they are counted on.
+    pub async fn write_downloads(&self) -> Result<()> {
+        let taken = std::mem::take(&mut *self.downloads());
+        let mut failed = Ok(());
+        for ((image, project), count) in taken {
+            if failed.is_ok() {
+                failed = self.0.db.count_shared_downloads(image, project, count).await;
             }
-            if ended == 0 && untold.is_empty() {
-                return Ok(());
+            if failed.is_err() {
+                *self.downloads().entry((image, project)).or_default() += count;
             }
         }
+        failed
+    }
+
+    fn downloads(&self) -> MutexGuard<'_, Downloads> {
+        self.0.downloads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes away shares whose end has come, some in each turn of the clock, and writes that into the audit. An end is told once more
+    /// rather than not at all when the service is killed.
+    pub async fn end_due_shares(&self) -> Result<()> {
+        self.0.db.end_shares(now_ms()).await?;
+        for end in self.0.db.untold_ends(TOLD_AT_ONCE).await? {
+            let event = Event {
+                request_id: Caller::operator().request_id,
+                project_id: Some(end.owner.to_string()),
+                action: "image.share.expire".into(),
+                target_id: Some(format!("{}/{}", end.image, end.project)),
+                outcome: Outcome::Success,
+                status: 200,
+                ..Event::default()
+            };
+            self.0.identity.record(event).await?;
+            self.0.db.told_end(&end.id).await?;
+            tracing::info!(image.id = %end.image, project.id = %end.project, "a share of image {} ended by its date", end.image);
+        }
+        Ok(())
     }
 
     /// Forgets the history and the use that were kept long enough. Called by the clock.
@@ -252,8 +283,4 @@ fn checked(terms: Terms) -> Result<Terms> {
         reason: text("reason", terms.reason, MAX_SHARE_REASON_BYTES)?,
         note: text("note", terms.note, MAX_NOTE_BYTES)?,
     })
-}
-
-fn no_such_offer() -> Error {
-    Error::Invalid("The marker is not an image that waits for this project's answer: begin with the first page.".into())
 }

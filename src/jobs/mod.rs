@@ -108,8 +108,10 @@ async fn keep_time(queue: Queue, rooms: Rooms, sweep_interval: Duration, stop: C
 
 async fn by_the_clock(rooms: &Rooms) -> Result<()> {
     rooms.images.fail_lapsed_fills().await?;
-    rooms.images.end_due_shares().await?;
-    rooms.images.retire_due().await
+    rooms.images.retire_due().await?;
+    // Before the shares end by which they are counted.
+    rooms.images.write_downloads().await?;
+    rooms.images.end_due_shares().await
 }
 
 async fn due(queue: &Queue, rooms: &Rooms) -> Result<()> {

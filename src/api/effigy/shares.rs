@@ -323,9 +323,9 @@ pub(super) async fn history(
 )]
 pub(super) async fn offers(Asked { rooms, caller, .. }: Asked, query: Query) -> Answer<Json<OfferPage>> {
     let limit = page_of(&query)?;
-    let after = query.one("marker").map(image_id).transpose()?;
+    let after = query.one("marker").map(offer_of).transpose()?;
     let found = rooms.images.offered(&caller, after, limit).await?;
-    let page = Cut::full(found, limit as usize, |offer| offer.image.to_string());
+    let page = Cut::full(found, limit as usize, |offer| format!("{}-{}", offer.created_ms, offer.image));
     let next = page.next.map(|marker| query.after("/effigy/v1/sharing/offers", &marker));
     Ok(Json(OfferPage { offers: page.items.into_iter().map(offered).collect(), next }))
 }
@@ -357,7 +357,13 @@ fn page_of(query: &Query) -> Result<u32> {
 fn step_of(query: &Query) -> Result<Option<String>> {
     let Some(marker) = query.one("marker") else { return Ok(None) };
     let is_one = marker.len() <= 64 && marker.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    if is_one { Ok(Some(marker.to_owned())) } else { Err(no_such_marker("")) }
+    if is_one { Ok(Some(marker.to_owned())) } else { Err(no_such_marker(marker)) }
+}
+
+/// The offer that a page begins after: its time and its image. It need not wait any more.
+fn offer_of(marker: &str) -> Result<(i64, ImageId)> {
+    let parts = marker.split_once('-').and_then(|(at_ms, image)| Some((at_ms.parse().ok()?, image.parse().ok()?)));
+    parts.ok_or_else(|| no_such_marker(marker))
 }
 
 fn terms(said: Said) -> Result<Terms> {

@@ -98,7 +98,7 @@ pub(super) async fn download(
     };
     // One that goes on after a break is not counted again.
     if method == Method::GET && range.start == 0 {
-        rooms.images.count_download(&caller, &file.image).await;
+        rooms.images.count_download(&caller, &file.image);
     }
     let mut response = head(status, &file, &range);
     *response.body_mut() = Body::from_stream(file.stream_to(&rooms.images, &caller, range));

@@ -1,7 +1,10 @@
 //! Shares: an end by the time, the history, and the use.
 
 use effigy::{
-    db::{Database, shares::KEPT_STEPS},
+    db::{
+        Database,
+        shares::{KEPT_STEPS, KEPT_STEPS_OF_SHARE},
+    },
     ids::{ImageId, ProjectId},
     model::{
         Step,
@@ -111,18 +114,30 @@ async fn history_and_use_are_bounded_and_go_with_the_image() {
     for Fresh { name, db, .. } in both().await {
         let shown = image(ProjectId::new(), "golden", 5);
         insert(&db, &shown).await;
-        let project = ProjectId::new();
+        let (project, quiet) = (ProjectId::new(), ProjectId::new());
+        share(&db, shown.id, quiet, &Terms::default()).await;
         share(&db, shown.id, project, &Terms::default()).await;
-        for turn in 0..i64::from(KEPT_STEPS) + 3 {
+        for turn in 0..i64::from(KEPT_STEPS_OF_SHARE) + 3 {
             let terms = until(now_ms() + 3_600_000 + turn);
             db.set_share(shown.id, project, &terms).await.expect("set");
         }
         let steps = history(&db, shown.id, None).await;
-        assert_eq!(steps.len(), KEPT_STEPS as usize, "{name}");
-        assert!(steps.iter().all(|step| step.step == ShareStep::Changed), "{name}: the oldest go first");
-        db.count_shared_download(shown.id, project).await.expect("count");
-        db.count_shared_download(shown.id, project).await.expect("count");
-        db.count_shared_download(shown.id, ProjectId::new()).await.expect("nobody's");
+        let (quiet, loud): (Vec<_>, Vec<_>) = steps.iter().partition(|step| step.project == quiet);
+        assert_eq!(quiet.len(), 2, "{name}: another's steps took the place of these");
+        assert_eq!(loud.len(), KEPT_STEPS_OF_SHARE as usize, "{name}");
+        assert!(loud.iter().all(|step| step.step == ShareStep::Changed), "{name}: the oldest go first");
+        // Of so many receivers that each keeps its own, the image keeps the latest.
+        for _ in 0..KEPT_STEPS / KEPT_STEPS_OF_SHARE {
+            let other = ProjectId::new();
+            share(&db, shown.id, other, &Terms::default()).await;
+            for turn in 0..i64::from(KEPT_STEPS_OF_SHARE) {
+                db.set_share(shown.id, other, &until(now_ms() + 3_600_000 + turn)).await.expect("set");
+            }
+        }
+        assert_eq!(history(&db, shown.id, None).await.len(), KEPT_STEPS as usize, "{name}");
+        db.count_shared_downloads(shown.id, project, 1).await.expect("count");
+        db.count_shared_downloads(shown.id, project, 1).await.expect("count");
+        db.count_shared_downloads(shown.id, ProjectId::new(), 1).await.expect("nobody's");
         let uses = db.share_uses(Some(shown.id), None, 10).await.expect("uses");
         assert_eq!((uses.len(), uses[0].downloads, uses[0].launches), (1, 2, 0), "{name}");
 
@@ -133,7 +148,7 @@ async fn history_and_use_are_bounded_and_go_with_the_image() {
         assert!(db.share_uses(Some(shown.id), None, 10).await.expect("uses").is_empty(), "{name}");
 
         db.set_share(shown.id, project, &Terms::default()).await.expect("set");
-        db.count_shared_download(shown.id, project).await.expect("count");
+        db.count_shared_downloads(shown.id, project, 1).await.expect("count");
         let step = db.delete_image(shown.id, now(&db, shown.id).await.revision).await.expect("delete");
         assert_eq!(step, Step::Done, "{name}");
         assert!(history(&db, shown.id, None).await.is_empty(), "{name}");

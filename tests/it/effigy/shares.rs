@@ -175,12 +175,14 @@ async fn offers_wait_with_a_note_and_both_sides_have_a_history() {
     assert_eq!((&offer["image"], &offer["owner_name"]), (&json!(second), &json!("web")), "{page}");
     assert_eq!((&offer["note"], &offer["expires_at"]), (&json!("the newer"), &json!(end)), "{page}");
     assert!(offer.get("reason").is_none(), "{page}");
-    let next = bob.get(page["next"].as_str().expect("a next page")).await.expect(200).json();
-    assert_eq!(next["offers"][0]["image"], json!(first), "{next}");
+    let next = page["next"].as_str().expect("a next page");
+    let second_page = bob.get(next).await.expect(200).json();
+    assert_eq!(second_page["offers"][0]["image"], json!(first), "{second_page}");
     bob.get(&format!("{OFFERS}?marker=00000000-0000-4000-8000-000000000000")).await.expect(400);
     assert_eq!(alice.get(OFFERS).await.expect(200).json()["offers"], json!([]));
 
     decide(&bob, &second, "accepted").await.expect(200);
+    assert_eq!(bob.get(next).await.expect(200).json(), second_page, "it goes on after one that is answered");
     decide(&bob, &first, "rejected").await.expect(200);
     assert_eq!(bob.get(OFFERS).await.expect(200).json()["offers"], json!([]));
     let named = alice.get(&shares(&second)).await.expect(200).json();
