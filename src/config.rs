@@ -215,11 +215,19 @@ pub struct Images {
     pub min_upload_rate: u64,
     /// Seconds for which an upload's bytes are waited for in all; each MiB that came adds one.
     pub upload_timeout_secs: u64,
+    /// How long a file that is sent in parts waits for its next byte.
+    pub keep_parts_hours: u64,
 }
 
 impl Default for Images {
     fn default() -> Images {
-        Images { max_size_bytes: 1 << 40, max_uploads: 64, min_upload_rate: 1024, upload_timeout_secs: 6 * 3600 }
+        Images {
+            max_size_bytes: 1 << 40,
+            max_uploads: 64,
+            min_upload_rate: 1024,
+            upload_timeout_secs: 6 * 3600,
+            keep_parts_hours: 7 * 24,
+        }
     }
 }
 

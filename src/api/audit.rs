@@ -79,6 +79,10 @@ const NAMED: &[(Method, &str, &str)] = &[
     (Method::PUT, "/image/v2/images/{}/stage", "image.stage"),
     (Method::POST, "/image/v2/images/{}/import", "image.import"),
     (Method::POST, "/effigy/v1/images/{}/generalize", "image.generalize"),
+    (Method::POST, "/effigy/v1/uploads", "image.begin_upload"),
+    (Method::PATCH, "/effigy/v1/uploads/{}", "image.upload"),
+    (Method::POST, "/effigy/v1/uploads/{}", "image.upload"),
+    (Method::DELETE, "/effigy/v1/uploads/{}", "image.end_upload"),
     // The handler names it, once it has read the body.
     (Method::POST, "/compute/v2.1/servers/{}/action", "instance.action"),
 ];

@@ -25,6 +25,13 @@ pub(super) fn of_us(us: i64) -> String {
     write_us(us, format)
 }
 
+/// `Mon, 23 Nov 2026 03:28:41 GMT`, as HTTP's headers have it (RFC 9110, 5.6.7).
+pub(super) fn http_date(ms: i64) -> String {
+    let format =
+        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+    write(ms, format)
+}
+
 /// Milliseconds since 1970 from an ISO 8601 time; without an offset it is UTC.
 pub(super) fn parse(field: &str, text: &str) -> Result<i64> {
     Ok(parse_us(field, text)? / 1000)
@@ -66,6 +73,7 @@ mod tests {
         assert_eq!(micros_z(ms), "2026-11-23T03:28:41.000000Z");
         assert_eq!(seconds_z(ms), "2026-11-23T03:28:41Z");
         assert_eq!(micros(ms), "2026-11-23T03:28:41.007000");
+        assert_eq!(http_date(ms), "Mon, 23 Nov 2026 03:28:41 GMT");
     }
 
     #[test]

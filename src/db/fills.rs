@@ -11,7 +11,7 @@ use super::{
     image_copies::Copies,
     image_tasks,
     image_usage::{self, Change},
-    images, instances, jobs, now_ms,
+    images, instances, jobs, now_ms, parts,
     statement::sql,
 };
 use crate::{
@@ -19,7 +19,9 @@ use crate::{
     ids::{ImageId, JobId, ProjectId},
     model::{
         Step,
-        fill::{Done, Ending, FillKind, Hold, Lease, NewFill, Reasons, Saved, Sign, StagedBytes, TakenFill, Target},
+        fill::{
+            Done, Ending, FillKind, Hold, Lease, NewFill, Overdue, Reasons, Saved, Sign, StagedBytes, TakenFill, Target,
+        },
         image::{Image, Status, StoreNames},
         instance::StateChange,
         task::ImageTask,
@@ -36,7 +38,15 @@ pub(super) struct Held {
     /// Whether a job goes on with it.
     has_job: bool,
     staged: Option<StagedBytes>,
+    /// Whether the file came in parts, or does.
+    is_of_parts: bool,
+    /// How often its import was taken up.
+    runs: i64,
+    sha512: Option<String>,
 }
+
+/// How often an import of what came in parts may die with its service before it is given up.
+const MAX_RUNS: i64 = 10;
 
 impl Database {
     /// Begins a fill: the image is in the road's state, its bytes are counted in advance, and its job is in the queue.
@@ -53,11 +63,12 @@ impl Database {
             Target::Known(image) => {
                 let id = image.id;
                 let Some(owner) = claim(&mut write, image, &new).await? else { return Ok(Step::Lost) };
-                if new.lease.is_some() {
-                    let upload = Change { uploads: 1, bytes: new.reserve_bytes, ..Change::default() };
+                if new.lease.is_some() || new.parts.is_some() {
+                    let uploads = i64::from(new.lease.is_some());
+                    let upload = Change { uploads, bytes: new.reserve_bytes, ..Change::default() };
                     image_usage::count(&mut write, owner, upload, limits).await?;
                 }
-                if new.kind == FillKind::Stage {
+                if matches!(new.kind, FillKind::Stage | FillKind::Parts) {
                     image_usage::check_staged(&mut write, owner, limits).await?;
                 }
                 id
@@ -65,6 +76,9 @@ impl Database {
         };
         if insert(&mut write, id, &new).await? == Step::Lost {
             return Ok(Step::Lost);
+        }
+        if let Some(new) = new.parts {
+            parts::name(&mut write, id, &new).await?;
         }
         if let Some(task) = new.task {
             name_import(&mut write, id, task, &new, limits).await?;
@@ -93,11 +107,11 @@ impl Database {
             let upload = Change { uploads: 1, ..Change::default() };
             image_usage::count(&mut write, held.copies.owner, upload, Limits::NONE).await?;
         }
-        let text = "update fills set holder = $2, lease_until_ms = $3 where image_id = $1";
-        sql!(text, id, &lease.holder, now_ms() + lease.ms).run(&mut write).await?;
+        hold(&mut write, id, lease).await?;
         image_tasks::note_those_of(&mut write, id, "").await?;
         write.commit().await?;
-        Ok(Some(TakenFill { kind: held.kind, staged: held.staged }))
+        let Held { kind, staged, is_of_parts, sha512, .. } = held;
+        Ok(Some(TakenFill { kind, staged, is_of_parts, sha512 }))
     }
 
     /// Shows a sign of life, tells how far the fill is, and counts more bytes for it.
@@ -124,7 +138,8 @@ impl Database {
             let text = "update images set charged_bytes = charged_bytes + $2 where id = $1";
             sql!(text, id, sign.more_bytes).run(&mut write).await?;
         }
-        if matches!(held.kind, FillKind::Stage | FillKind::Import) {
+        // A file in parts was promised its room when it began.
+        if matches!(held.kind, FillKind::Stage | FillKind::Import) && !held.is_of_parts {
             image_usage::check_staged(&mut write, held.copies.owner, limits).await?;
         }
         write.commit().await?;
@@ -165,20 +180,25 @@ impl Database {
         self.end_fill(id, holder, LastStep::Release, None).await
     }
 
-    /// Fails the fills that nobody will go on with: those of requests without a sign of life since `lease_ms`, and
-    /// bytes that were staged before `staged_ms` and never imported. Fills of jobs are let go, for the job's next run;
-    /// but an import whose service died under it fails, in case its source is what the service died of.
-    pub async fn lapse_fills(&self, lease_ms: i64, staged_ms: i64, reasons: Reasons<'_>) -> Result<Vec<ImageId>> {
-        let due = format!("select image_id from fills where {}", lapsed("$1", "$2"));
+    /// Fails the fills that nobody will go on with: those of requests without a sign of life, staged bytes that were never
+    /// imported, and files in parts of which no more came. Fills of jobs are let go, for the job's next run; but an import
+    /// whose service died under it fails, in case its source is what the service died of. One of a file that came in parts
+    /// may take days to send again: it is tried a few times more. Of a file in parts, what has come waits for its client.
+    pub async fn lapse_fills(&self, overdue: Overdue, reasons: Reasons<'_>) -> Result<Vec<ImageId>> {
+        let due = format!("select image_id from fills where {}", lapsed(["$1", "$2", "$3"]));
+        let Overdue { lease_ms, staged_ms, parts_ms } = overdue;
         // Asked without the writer's place in the queue: there hardly ever is any.
-        let due: Vec<ImageId> = sql!(sqlx::AssertSqlSafe(due), lease_ms, staged_ms).column(self).await?;
+        let due: Vec<ImageId> = sql!(sqlx::AssertSqlSafe(due), lease_ms, staged_ms, parts_ms).column(self).await?;
         let mut failed = Vec::new();
         for id in due {
             let mut write = self.write().await?;
-            let Some(held) = lock(&mut write, id, Whose::Lapsed { lease_ms, staged_ms }).await? else { continue };
+            let Some(held) = lock(&mut write, id, Whose::Lapsed(overdue)).await? else { continue };
             match held.status {
                 Status::Deleted => remove(&mut write, id, &held).await?,
-                _ if held.has_job && held.kind != FillKind::Import => release(&mut write, id, &held).await?,
+                _ if held.may_go_on() => {
+                    sql!("update fills set runs = runs + 1 where image_id = $1", id).run(&mut write).await?;
+                    release(&mut write, id, &held).await?;
+                }
                 _ => {
                     fail(&mut write, id, &held, if held.is_held { reasons.lapsed } else { reasons.stale }).await?;
                     failed.push(id);
@@ -197,7 +217,8 @@ impl Database {
 
     /// The bytes that wait to be imported into an image.
     pub async fn staged_bytes(&self, id: ImageId) -> Result<Option<StagedBytes>> {
-        let text = "select staged_root, staged_bytes from fills where image_id = $1 and staged_root is not null";
+        let text = "select staged_root, staged_bytes from fills \
+                    where image_id = $1 and staged_root is not null and kind <> 'parts'";
         Ok(sql!(text, id).row(self).await?.map(|(root, bytes)| StagedBytes { root, bytes }))
     }
 
@@ -341,40 +362,48 @@ const HAS_JOB: &str =
 
 /// The fills that nobody goes on with: their lease has lapsed, their bytes wait too long, or their job has ended without
 /// them, which only a database that came and went at the wrong moments can bring about.
-fn lapsed(lease: &str, staged: &str) -> String {
+fn lapsed([lease, staged, parts]: [&str; 3]) -> String {
     format!(
         "lease_until_ms < {lease} or kind = 'stage' and holder is null and staged_ms < {staged} \
+         or kind = 'parts' and holder is null and staged_ms < {parts} \
          or holder is null and job_id is not null and {HAS_JOB} = 0"
     )
 }
 
 /// The name of the fill to lock: its holder or its job.
-enum Whose<'a> {
+pub(super) enum Whose<'a> {
     /// The one that is held under this name.
     Holder(&'a str),
     /// The one of this job, whoever holds it.
     Job(JobId),
+    /// The one that takes a file in parts, whoever holds it.
+    Parts,
     /// One that is still due to be given up.
-    Lapsed { lease_ms: i64, staged_ms: i64 },
+    Lapsed(Overdue),
 }
 
 /// Locks the rows of an image and of its fill; `None` when there is no such fill. The image's row comes first, as in
 /// every step: PostgreSQL would find two transactions that lock them the other way round blocking each other.
-async fn lock(write: &mut Write, id: ImageId, whose: Whose<'_>) -> Result<Option<Held>> {
+pub(super) async fn lock(write: &mut Write, id: ImageId, whose: Whose<'_>) -> Result<Option<Held>> {
     let Some((status, copies)) = Copies::lock(write, id).await? else { return Ok(None) };
     let which = match whose {
         Whose::Holder(_) => "holder = $2",
         Whose::Job(_) => "job_id = $2",
-        Whose::Lapsed { .. } => &lapsed("$2", "$3"),
+        Whose::Parts => "kind = 'parts'",
+        Whose::Lapsed { .. } => &lapsed(["$2", "$3", "$4"]),
     };
     let text = format!(
-        "select kind, holder, staged_root, staged_bytes, {HAS_JOB} from fills where image_id = $1 and ({which})"
+        "select kind, holder, staged_root, staged_bytes, {HAS_JOB}, whole_bytes, runs, sha512 from fills \
+         where image_id = $1 and ({which})"
     );
     let statement = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id.to_string());
     let statement = match whose {
         Whose::Holder(holder) => statement.bind(holder.to_owned()),
         Whose::Job(job) => statement.bind(job.to_string()),
-        Whose::Lapsed { lease_ms, staged_ms } => statement.bind(lease_ms).bind(staged_ms),
+        Whose::Parts => statement,
+        Whose::Lapsed(Overdue { lease_ms, staged_ms, parts_ms }) => {
+            statement.bind(lease_ms).bind(staged_ms).bind(parts_ms)
+        }
     };
     let Some(row) = statement.fetch_optional(&mut **write).await? else { return Ok(None) };
     let (root, bytes): (Option<String>, Option<i64>) = (row.try_get(2)?, row.try_get(3)?);
@@ -385,6 +414,9 @@ async fn lock(write: &mut Write, id: ImageId, whose: Whose<'_>) -> Result<Option
         is_held: row.try_get::<Option<String>, _>(1)?.is_some(),
         has_job: row.try_get::<i64, _>(4)? != 0,
         staged: root.zip(bytes).map(|(root, bytes)| StagedBytes { root, bytes }),
+        is_of_parts: row.try_get::<Option<i64>, _>(5)?.is_some(),
+        runs: row.try_get(6)?,
+        sha512: row.try_get(7)?,
     }))
 }
 
@@ -398,14 +430,35 @@ pub(super) async fn lock_own(write: &mut Write, id: ImageId, holder: &str) -> Re
 }
 
 impl Held {
+    /// Whether somebody is at work on it, or was until its lease lapsed.
+    pub(super) fn is_held(&self) -> bool {
+        self.is_held
+    }
+
     /// The place among the uploads that goes with its holder.
     fn takes_an_upload(&self) -> bool {
         self.is_held && self.kind.is_an_upload()
     }
+
+    /// Whether somebody may go on with it after its holder was lost: the next run of its job, or the client that sends it in
+    /// parts.
+    fn may_go_on(&self) -> bool {
+        match self.kind {
+            FillKind::Parts => self.is_held,
+            FillKind::Import => self.has_job && self.is_of_parts && self.runs < MAX_RUNS,
+            _ => self.has_job,
+        }
+    }
+}
+
+/// Somebody is at work on it from now on, under this lease.
+pub(super) async fn hold(write: &mut Write, id: ImageId, lease: &Lease) -> Result<()> {
+    let text = "update fills set holder = $2, lease_until_ms = $3 where image_id = $1";
+    sql!(text, id, &lease.holder, now_ms() + lease.ms).run(write).await.map(drop)
 }
 
 /// Counts what the image comes to instead of what was reserved, and gives its place among the uploads back.
-async fn settle(write: &mut Write, held: &Held, charged_bytes: i64, limits: Limits) -> Result<()> {
+pub(super) async fn settle(write: &mut Write, held: &Held, charged_bytes: i64, limits: Limits) -> Result<()> {
     let more = charged_bytes - held.copies.charged_bytes;
     // The reserved bytes are settled even where the quota was lowered meanwhile.
     let limits = if more > 0 { limits } else { Limits::NONE };
@@ -427,6 +480,7 @@ async fn finish(write: &mut Write, id: ImageId, held: &Held, done: Done<'_>, lim
             settle(write, held, staged.bytes, limits).await?;
             set_staged(write, id, staged, hold).await
         }
+        Done::Part(kept, hold, then) => parts::keep(write, id, held, kept, hold, then).await,
         Done::Copied(failure) => {
             delete(write, id).await?;
             end_task(write, id, failure).await
@@ -482,6 +536,9 @@ async fn set_staged(write: &mut Write, id: ImageId, staged: &StagedBytes, hold: 
 
 async fn fail(write: &mut Write, id: ImageId, held: &Held, reason: &str) -> Result<()> {
     delete(write, id).await?;
+    if held.is_of_parts {
+        sql!("delete from uploads where image_id = $1", id).run(write).await?;
+    }
     if held.kind == FillKind::Copy {
         let mut copies = held.copies.clone();
         copies.fail_rest();
@@ -504,6 +561,9 @@ async fn release(write: &mut Write, id: ImageId, held: &Held) -> Result<()> {
         settle(write, held, staged_bytes, Limits::NONE).await?;
         let text = "update images set charged_bytes = $2 where id = $1";
         sql!(text, id, staged_bytes).run(write).await?;
+    } else if held.kind == FillKind::Parts {
+        // The whole file stays counted, so that nothing takes the room that its client was promised.
+        settle(write, held, held.copies.charged_bytes, Limits::NONE).await?;
     }
     let text = "update fills set holder = null, lease_until_ms = null where image_id = $1";
     sql!(text, id).run(write).await.map(drop)
@@ -520,7 +580,7 @@ async fn end_task(write: &mut Write, id: ImageId, failure: Option<&str>) -> Resu
 }
 
 /// Removes an image that was deleted while somebody was at work on it.
-async fn remove(write: &mut Write, id: ImageId, held: &Held) -> Result<()> {
+pub(super) async fn remove(write: &mut Write, id: ImageId, held: &Held) -> Result<()> {
     if held.takes_an_upload() {
         let ended = Change { uploads: -1, ..Change::default() };
         image_usage::count(write, held.copies.owner, ended, Limits::NONE).await?;

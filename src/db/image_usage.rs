@@ -34,7 +34,7 @@ impl Database {
              cast(sum(charged_bytes) as bigint) as bytes, \
              cast(sum(case when f.image_id is null then 0 else 1 end) as bigint) as uploads \
              from images left join fills f on f.image_id = id and f.holder is not null \
-             and f.kind in ('upload', 'stage', 'import') group by owner) i on i.owner = u.project_id \
+             and f.kind in ('upload', 'stage', 'parts', 'import') group by owner) i on i.owner = u.project_id \
              where u.images <> coalesce(i.images, 0) or u.bytes <> coalesce(i.bytes, 0) \
              or u.uploads <> coalesce(i.uploads, 0) \
              union select owner from images where owner not in (select project_id from image_usage)";

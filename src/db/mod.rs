@@ -25,6 +25,7 @@ pub mod jobs;
 pub mod key_pairs;
 pub mod members;
 pub mod metadefs;
+pub mod parts;
 pub mod server_groups;
 mod statement;
 

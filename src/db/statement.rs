@@ -54,6 +54,12 @@ impl Sql<'_> {
         Ok(row.as_ref().map(T::from_row).transpose()?)
     }
 
+    /// The same within a transaction.
+    pub(super) async fn row_in<T: for<'r> FromRow<'r, AnyRow>>(self, write: &mut Write) -> Result<Option<T>> {
+        let row = self.0.fetch_optional(&mut **write).await?;
+        Ok(row.as_ref().map(T::from_row).transpose()?)
+    }
+
     /// The first column of its rows.
     pub(super) async fn column<T: for<'r> Decode<'r, Any> + Type<Any>>(self, db: &Database) -> Result<Vec<T>> {
         let rows = self.0.fetch_all(db.reads()).await?;

@@ -15,7 +15,8 @@
 //!   active.
 //! - An image that a caller may not see is answered like an id that nobody has ([`crate::identity::image_policy`]).
 //! - Staged bytes are a content of the store that the row names, kept for as long as `import.keep_staged_hours` says;
-//!   they are judged when they are imported.
+//!   they are judged when they are imported. So is a file that comes in parts, kept for `images.keep_parts_hours` after
+//!   its last byte.
 //! - The bytes lie in one of the stores or in several ([`crate::stores`]).
 //! - A file's bytes never change once an image is active. An image whose file nobody uploaded (a captured one) has
 //!   its file rendered from its disk ([`read`]).
@@ -81,8 +82,8 @@ pub use crate::model::{
 pub use crate::queue::Backup;
 pub use channels::{ChannelPage, Dates, NewRelease, OlderInstances, SeenChannel};
 pub use fill::{
-    CaptureOf, Changed, Changes, Cleanable, Declared, Fill, Filled, ImportImage, METHODS, PACKED, PROGRESS_INTERVAL,
-    Targets,
+    Algorithm, Appended, CaptureOf, Changed, Changes, Cleanable, Declared, Fill, Filled, ImportImage, METHODS,
+    NewUpload, PACKED, PROGRESS_INTERVAL, Part, Targets, UploadInParts,
 };
 pub use launch::LaunchSource;
 pub use patch::Change;
@@ -115,6 +116,9 @@ struct Inner {
     limits: Limits,
     fetcher: Fetcher,
     keep_staged_ms: i64,
+    keep_parts_ms: i64,
+    /// The requests that are at work on files in parts.
+    turns: fill::Turns,
     /// The tokens that imports from another Glance show it, until they end. They are kept nowhere else.
     remote_tokens: Mutex<HashMap<JobId, String>>,
     uploads: Arc<Semaphore>,
@@ -165,6 +169,8 @@ impl Images {
                 window: settings.patience,
                 total: Duration::from_secs(settings.images.upload_timeout_secs),
             },
+            keep_parts_ms: number(settings.images.keep_parts_hours.saturating_mul(3_600_000)),
+            turns: fill::Turns::default(),
             settings: settings.images,
             sharing: settings.sharing.scope,
             inspector: settings.inspector,
@@ -180,6 +186,11 @@ impl Images {
     /// How far sharing reaches in this deployment.
     pub fn sharing(&self) -> config::SharingScope {
         self.0.sharing
+    }
+
+    /// The largest file of an image, in bytes.
+    pub fn max_size_bytes(&self) -> u64 {
+        self.0.settings.max_size_bytes
     }
 
     /// How many uploads and stagings are under way.

@@ -75,6 +75,8 @@ pub enum FillKind {
     Upload,
     /// A client sends bytes that wait to be imported.
     Stage,
+    /// A client sends the file in parts, and goes on after a break.
+    Parts,
     /// A job reads bytes that are staged or elsewhere.
     Import,
     /// A job reads what an instance changed.
@@ -90,7 +92,7 @@ impl FillKind {
     pub fn status(self) -> Status {
         match self {
             FillKind::Upload | FillKind::Capture | FillKind::Clean => Status::Saving,
-            FillKind::Stage => Status::Uploading,
+            FillKind::Stage | FillKind::Parts => Status::Uploading,
             FillKind::Import => Status::Importing,
             FillKind::Copy => Status::Active,
         }
@@ -98,7 +100,7 @@ impl FillKind {
 
     /// Whether it takes one of its project's uploads while somebody is at work on it.
     pub(crate) fn is_an_upload(self) -> bool {
-        matches!(self, FillKind::Upload | FillKind::Stage | FillKind::Import)
+        matches!(self, FillKind::Upload | FillKind::Stage | FillKind::Parts | FillKind::Import)
     }
 }
 
@@ -118,12 +120,57 @@ pub struct NewFill<'a> {
     pub stores: &'a [String],
     /// The captured instance's new state, written in the same transaction.
     pub instance: Option<&'a StateChange>,
+    /// The file that comes in parts.
+    pub parts: Option<NewParts<'a>>,
+}
+
+/// A file that is to come in parts.
+#[derive(Clone, Copy, Debug)]
+pub struct NewParts<'a> {
+    /// The name of the upload, which nothing else has.
+    pub id: &'a str,
+    pub whole_bytes: i64,
+    /// The client's own words, which it is told again.
+    pub metadata: &'a str,
+    /// The SHA-512 of the file, where its client knows it.
+    pub sha512: Option<&'a str>,
+    /// The store that takes it.
+    pub store: &'a str,
+}
+
+/// A file that comes in parts, as far as it has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// The name of the upload.
+    pub id: String,
+    pub whole_bytes: i64,
+    pub metadata: String,
+    /// The store that takes it.
+    pub store: String,
+    /// The root of a content as long as the file, with zeroes for what is still to come; `None` before the first byte.
+    pub root: Option<String>,
+    /// How many bytes have come.
+    pub kept_bytes: i64,
+    /// When the last of them came, or it began.
+    pub kept_ms: i64,
+    /// Whether all have come, so that a job has taken over.
+    pub is_whole: bool,
 }
 
 impl<'a> NewFill<'a> {
     /// A fill that nobody holds yet and of which nothing more is known.
     pub fn of(kind: FillKind, image: Target<'a>) -> NewFill<'a> {
-        NewFill { image, kind, reserve_bytes: 0, lease: None, job: None, task: None, stores: &[], instance: None }
+        NewFill {
+            image,
+            kind,
+            reserve_bytes: 0,
+            lease: None,
+            job: None,
+            task: None,
+            stores: &[],
+            instance: None,
+            parts: None,
+        }
     }
 }
 
@@ -142,6 +189,10 @@ pub struct TakenFill {
     pub kind: FillKind,
     /// The bytes that wait to be imported.
     pub staged: Option<StagedBytes>,
+    /// Whether they came in parts.
+    pub is_of_parts: bool,
+    /// The SHA-512 that they are to have.
+    pub sha512: Option<String>,
 }
 
 /// The bytes that wait to be imported.
@@ -168,6 +219,9 @@ pub enum Done<'a> {
     Saved(&'a Saved, &'a [NewJob]),
     /// Bytes wait to be imported, kept by this session until the row keeps them.
     Staged(&'a StagedBytes, &'a Hold),
+    /// So much of a file has come in parts, kept by this session until the row keeps it. With the last of them comes the
+    /// job that goes on.
+    Part(&'a StagedBytes, &'a Hold, Option<&'a NewJob>),
     /// The further stores have the image, or did not take it for this reason.
     Copied(Option<&'a str>),
 }
@@ -188,8 +242,19 @@ pub enum Ending {
 pub struct Reasons<'a> {
     /// The request behind it shows no sign of life.
     pub lapsed: &'a str,
-    /// Its staged bytes were not imported in time.
+    /// Its staged bytes were not imported, or its parts not gone on with, in time.
     pub stale: &'a str,
+}
+
+/// The times before which fills are given up, in milliseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub struct Overdue {
+    /// Leases that ended.
+    pub lease_ms: i64,
+    /// Bytes that were staged.
+    pub staged_ms: i64,
+    /// Files in parts whose last byte came.
+    pub parts_ms: i64,
 }
 
 /// One step of a copy to further stores.

@@ -17,7 +17,7 @@ import { useFail } from './useFail'
 import { useSession } from './useSession'
 
 /** The roads to an image that end with its record. */
-const CANCELLED_BY_DELETING = ['upload', 'stage', 'import', 'capture', 'clean']
+const CANCELLED_BY_DELETING = ['upload', 'stage', 'parts', 'import', 'capture', 'clean']
 
 /** The thing, as a link while it is there, and what is or was done to it. */
 function About({ of }: { of: Activity }) {

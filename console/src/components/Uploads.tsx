@@ -19,8 +19,8 @@ export interface Upload {
 
 interface UploadsValue {
   uploads: Upload[]
-  /** Sends a file; to the default store, unless one is named. */
-  begin: (id: string, name: string, file: File, store?: string) => void
+  /** Sends a file; to the default store, unless one is named. `upload`: the rest of one that is begun. */
+  begin: (id: string, name: string, file: File, more: { store?: string; upload?: string }) => void
 }
 
 const Context = createContext<UploadsValue>({ uploads: [], begin: () => undefined})
@@ -34,11 +34,11 @@ export function Uploads({ children }: { children: ReactNode }) {
   const [uploads, setUploads] = useState<Upload[]>([])
 
   const begin = useCallback(
-    (id: string, name: string, file: File, store?: string) => {
+    (id: string, name: string, file: File, more: { store?: string; upload?: string }) => {
       let shown = 0
       // The person may go on in another project: the upload stays in its own.
       const project = currentProject()
-      const upload = send({ id, file, store, project }, (sent) => {
+      const upload = send({ id, file, project, ...more }, (sent) => {
         // A bar that moves four times a second is smooth enough.
         const now = Date.now()
         if (now - shown < 250 && sent < file.size) return

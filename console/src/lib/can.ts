@@ -161,7 +161,7 @@ export function canWithImage(action: ImageAction, image: Image, session: Session
     case 'reactivate':
       return !isOwn(image, session) ? 'notYours' : image.status === 'deactivated' ? null : 'notActive'
     case 'upload':
-      return !isOwn(image, session) ? 'notYours' : image.status === 'queued' ? null : 'notReady'
+      return !isOwn(image, session) ? 'notYours' : image.status === 'queued' || image.status === 'uploading' ? null : 'notReady'
     case 'leave':
       return image.owner === session.project?.id || image.visibility !== 'shared' ? 'notSharedHere' : null
     case 'delete':

@@ -118,7 +118,7 @@ export const en = {
   images: {
     more: 'More',
     action: {
-      launch: 'Launch instance', edit: 'Edit', publish: 'Make Public', promote: 'Promote to a channel', unpublish: 'Make Private', upload: 'Upload the file', protect: 'Protect', unprotect: 'Unprotect', deactivate: 'Deactivate', reactivate: 'Reactivate',
+      launch: 'Launch instance', edit: 'Edit', publish: 'Make Public', promote: 'Promote to a channel', unpublish: 'Make Private', upload: 'Upload the file', goOn: 'Go on with the upload', protect: 'Protect', unprotect: 'Unprotect', deactivate: 'Deactivate', reactivate: 'Reactivate',
       download: 'Download', delete: 'Delete', leave: 'Remove from this project',
     },
     delete: {
@@ -173,6 +173,8 @@ export const en = {
     title: 'Upload image', submit: 'Upload', choose: 'Choose a file, or drop it here', formatHint: 'Must match the file.', packed: 'Of the disk inside: the file is unpacked as it is saved.',
     againOf: 'Upload the file of {{name}}', againFormat: 'The file must be a disk in the format {{format}}, as the record says.', tooLarge: 'The file has {{size}}; the quota of this project has {{free}} left.',
     done: '{{name}} is uploaded', failed: '{{name}} could not be uploaded', cancelled: 'The upload of {{name}} was cancelled', cancel: 'Cancel',
+    rest: '{{kept}} of {{size}} of the file {{file}} are there. Choose it again: only the rest is sent.', goOn: 'Go on', restOf: 'Go on with the upload of {{name}}',
+    otherFile: 'This is not the file that the upload began with: its name, its size or its time is another.', noRest: 'Its bytes were staged by another client, and wait to be imported.',
   },
   activity: {
     title: 'Activity', count_zero: 'Activity: nothing under way', count_one: 'Activity: {{count}} thing under way', count_other: 'Activity: {{count}} things under way',

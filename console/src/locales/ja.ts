@@ -105,7 +105,7 @@ export const ja: Messages = {
   member: { pending: '承認待ち', accepted: '共有中', rejected: '拒否' },
   images: {
     more: '操作',
-    action: { launch: 'インスタンスの作成', edit: '編集', publish: 'Public にする', promote: 'チャンネルへ昇格', unpublish: 'Private にする', upload: 'ファイルをアップロード', protect: '保護', unprotect: '保護の解除', deactivate: '無効化', reactivate: '有効化', download: 'ダウンロード', delete: '削除', leave: 'このプロジェクトから外す' },
+    action: { launch: 'インスタンスの作成', edit: '編集', publish: 'Public にする', promote: 'チャンネルへ昇格', unpublish: 'Private にする', upload: 'ファイルをアップロード', goOn: 'アップロードを続ける', protect: '保護', unprotect: '保護の解除', deactivate: '無効化', reactivate: '有効化', download: 'ダウンロード', delete: '削除', leave: 'このプロジェクトから外す' },
     delete: {
       title_one: 'このイメージを削除しますか？', title_other: '{{count}} 個のイメージを削除しますか？',
       noInstances: 'このプロジェクトに、このイメージから作成したインスタンスはありません。',
@@ -156,6 +156,8 @@ export const ja: Messages = {
   upload: {
     title: 'イメージのアップロード', submit: 'アップロード', choose: 'ファイルを選ぶか、ここにドロップしてください', formatHint: 'ファイルの形式と一致している必要があります。', packed: '中のディスクの形式です。ファイルは保存時に展開されます。', againOf: '{{name}} のファイルをアップロード', againFormat: '登録された形式({{format}})のディスクファイルでなければなりません。', tooLarge: 'ファイルは {{size}} ですが、このプロジェクトの残りの割り当ては {{free}} です。', done: '{{name}} をアップロードしました',
     failed: '{{name}} をアップロードできませんでした', cancelled: '{{name}} のアップロードを中止しました', cancel: '中止',
+    rest: 'ファイル {{file}} の {{size}} のうち {{kept}} が届いています。もう一度選ぶと、残りだけを送ります。', goOn: '続ける', restOf: '{{name}} のアップロードを続ける',
+    otherFile: 'アップロードを始めたときのファイルではありません。名前、サイズ、または更新日時が異なります。', noRest: 'このデータは別のクライアントがステージングしたもので、インポートを待っています。',
   },
   activity: {
     title: '進行状況', count_zero: '進行状況: なし', count_one: '進行状況: 1 件', count_other: '進行状況: {{count}} 件', empty: '進行中の処理はありません',

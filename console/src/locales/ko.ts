@@ -105,7 +105,7 @@ export const ko: Messages = {
   member: { pending: '수락 대기', accepted: '공유됨', rejected: '거절됨' },
   images: {
     more: '추가 기능',
-    action: { launch: '인스턴스 생성', edit: '편집', publish: 'Public으로 전환', promote: '채널로 승격', unpublish: 'Private으로 전환', upload: '파일 업로드', protect: '보호', unprotect: '보호 해제', deactivate: '비활성화', reactivate: '활성화', download: '다운로드', delete: '삭제', leave: '이 프로젝트에서 제거' },
+    action: { launch: '인스턴스 생성', edit: '편집', publish: 'Public으로 전환', promote: '채널로 승격', unpublish: 'Private으로 전환', upload: '파일 업로드', goOn: '업로드 이어서 하기', protect: '보호', unprotect: '보호 해제', deactivate: '비활성화', reactivate: '활성화', download: '다운로드', delete: '삭제', leave: '이 프로젝트에서 제거' },
     delete: {
       title_one: '이 Image를 삭제하시겠습니까?', title_other: 'Image {{count}}개를 삭제하시겠습니까?',
       noInstances: '이 프로젝트에는 이 Image로 만든 인스턴스가 없습니다.',
@@ -156,6 +156,8 @@ export const ko: Messages = {
   upload: {
     title: 'Image 업로드', submit: '업로드', choose: '파일을 선택하거나 여기에 놓으세요', formatHint: '선택한 형식과 파일이 일치해야 합니다.', packed: '안에 든 디스크의 형식입니다. 파일은 저장하면서 압축을 풉니다.', againOf: '{{name}} 파일 업로드', againFormat: '등록된 형식({{format}})의 디스크 파일이어야 합니다.', tooLarge: '파일 크기는 {{size}}인데 이 프로젝트에 남은 할당량은 {{free}}입니다.', done: '{{name}} 업로드를 마쳤습니다',
     failed: '업로드하지 못했습니다: {{name}}', cancelled: '{{name}} 업로드를 취소했습니다', cancel: '취소',
+    rest: '{{file}} 파일 {{size}} 중 {{kept}}를 받았습니다. 다시 선택하면 나머지만 보냅니다.', goOn: '이어서 올리기', restOf: '{{name}} 업로드 이어서 하기',
+    otherFile: '업로드를 시작한 파일이 아닙니다. 이름, 크기 또는 수정 시각이 다릅니다.', noRest: '다른 클라이언트가 올려 둔 데이터이며 가져오기를 기다리고 있습니다.',
   },
   activity: {
     title: '진행 상황', count_zero: '진행 상황: 없음', count_one: '진행 상황: 1건', count_other: '진행 상황: {{count}}건', empty: '진행 중인 작업이 없습니다',

@@ -12,7 +12,7 @@ export const project = {
   doing: {
     title: 'Under way', lately: 'Last 24 hours', underWay: 'Under way', sent: '{{sent}} of {{size}}', cancel: 'Cancel {{name}}', goOn: 'Go on',
     cancelTitle: 'Cancel {{name}}?', cancelWhat: 'The image has no bytes yet, and is deleted.', cancelSubmit: 'Cancel and delete',
-    image: { create: 'Creation', upload: 'Uploading', stage: 'Waiting to be imported', import: 'Importing', capture: 'Creating from an instance', clean: 'Making a cleaned copy', copy: 'Copying to another store' },
+    image: { create: 'Creation', upload: 'Uploading', stage: 'Waiting to be imported', parts: 'Waiting for the rest of the file', import: 'Importing', capture: 'Creating from an instance', clean: 'Making a cleaned copy', copy: 'Copying to another store' },
     instance: {
       create: 'Launch', start: 'Start', stop: 'Instance shutdown', forceOff: 'Force off', reboot: 'Reboot', pause: 'Pause', unpause: 'Resume', suspend: 'Suspend', resume: 'Resume', rescue: 'Rescue', unrescue: 'End rescue', shelve: 'Shelve', unshelve: 'Unshelve',
       resize: 'Resize', confirmResize: 'Confirm resize', revertResize: 'Revert resize', rebuild: 'Rebuild', createImage: 'Create image', delete: 'Delete',

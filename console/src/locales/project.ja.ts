@@ -13,7 +13,7 @@ export const project: typeof en = {
   doing: {
     title: '進行中', lately: '過去 24 時間', underWay: '進行中', sent: '{{size}} のうち {{sent}}', cancel: '{{name}} を中止', goOn: '続ける',
     cancelTitle: '{{name}} を中止しますか？', cancelWhat: 'まだデータのないイメージで、削除されます。', cancelSubmit: '中止して削除',
-    image: { create: '作成', upload: 'アップロード中', stage: 'インポート待ち', import: 'インポート中', capture: 'インスタンスから作成中', clean: 'クリーンなコピーを作成中', copy: '別のストアへのコピー' },
+    image: { create: '作成', upload: 'アップロード中', stage: 'インポート待ち', parts: 'ファイルの残りを待っています', import: 'インポート中', capture: 'インスタンスから作成中', clean: 'クリーンなコピーを作成中', copy: '別のストアへのコピー' },
     instance: {
       create: '作成', start: '起動', stop: 'インスタンスのシャットダウン', forceOff: '強制停止', reboot: '再起動', pause: '一時停止', unpause: '再開', suspend: 'サスペンド', resume: '再開', rescue: 'レスキュー', unrescue: 'レスキューの終了', shelve: 'シェルブ', unshelve: 'シェルブの解除',
       resize: 'フレーバーの変更', confirmResize: 'フレーバー変更の確定', revertResize: 'フレーバー変更の取り消し', rebuild: '再構築', createImage: 'イメージの作成', delete: '削除',

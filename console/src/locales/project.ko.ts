@@ -13,7 +13,7 @@ export const project: typeof en = {
   doing: {
     title: '진행 중', lately: '최근 24시간', underWay: '진행 중', sent: '{{size}} 중 {{sent}}', cancel: '취소: {{name}}', goOn: '계속 진행',
     cancelTitle: '{{name}} 생성을 취소하시겠습니까?', cancelWhat: '아직 데이터가 없는 Image이며, 함께 삭제됩니다.', cancelSubmit: '취소하고 삭제',
-    image: { create: '생성', upload: '업로드 중', stage: '가져오기 대기 중', import: '가져오는 중', capture: '인스턴스에서 생성 중', clean: '정리된 복사본 생성 중', copy: '다른 스토어로 복사' },
+    image: { create: '생성', upload: '업로드 중', stage: '가져오기 대기 중', parts: '파일의 나머지를 기다리는 중', import: '가져오는 중', capture: '인스턴스에서 생성 중', clean: '정리된 복사본 생성 중', copy: '다른 스토어로 복사' },
     instance: {
       create: '생성', start: '시작', stop: '인스턴스 종료(Shutdown)', forceOff: '강제 종료', reboot: '재부팅', pause: '일시 정지', unpause: '재개', suspend: '절전', resume: '재개', rescue: '복구', unrescue: '복구 종료', shelve: '보관', unshelve: '보관 해제',
       resize: 'Flavor 변경', confirmResize: 'Flavor 변경 확정', revertResize: 'Flavor 변경 되돌리기', rebuild: '재구축', createImage: 'Image 생성', delete: '삭제',

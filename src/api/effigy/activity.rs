@@ -37,7 +37,7 @@ struct Activity {
     thing: Thing,
     id: String,
     name: Option<String>,
-    /// Of an image `create`, or the road that it is on: `upload`, `stage`, `import`, `capture`, `clean`, `copy`; of an
+    /// Of an image `create`, or the road that it is on: `upload`, `stage`, `parts`, `import`, `capture`, `clean`, `copy`; of an
     /// instance as in its history: `create`, `start`, `stop`, `delete` and so on.
     action: String,
     /// `under_way`, `done` or `failed`.

@@ -19,6 +19,7 @@ mod host;
 mod image;
 mod images;
 mod instances;
+mod parts;
 mod projects;
 mod references;
 mod releases;
@@ -61,6 +62,7 @@ fn own() -> OpenApiRouter<Api> {
         .routes(routes!(verification::show, verification::again))
         .routes(routes!(verification::key))
         .routes(routes!(generalize::begin))
+        .merge(parts::routes())
         .routes(routes!(channels::list, channels::create))
         .routes(routes!(channels::show, channels::set, channels::delete))
         .routes(routes!(channels::promote))

@@ -59,13 +59,15 @@ pub(super) async fn stage(
 fn taken(taken: Answer<()>) -> Response {
     match taken {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
-        Err(error) => {
-            // The rest of a refused body is still on its way: the connection cannot carry another request.
-            let mut response = error.into_response();
-            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            response
-        }
+        Err(error) => refused(error),
     }
+}
+
+/// The answer to a body that was refused. The rest of it is still on its way: the connection cannot carry another request.
+pub(in crate::api) fn refused(error: ApiError) -> Response {
+    let mut response = error.into_response();
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 /// The head of an upload: the image's id and the declared sizes and digests.

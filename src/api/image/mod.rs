@@ -29,7 +29,9 @@ mod stores;
 mod tasks;
 mod versions;
 
+pub(super) use file::refused;
 pub(super) use members::warning;
+pub(super) use stores::header as store_header;
 pub use versions::choices;
 
 /// Every URL below `/image`.

@@ -89,6 +89,6 @@ pub(super) fn wanted(rooms: &Rooms, body: &Value, headers: &HeaderMap) -> Result
 }
 
 /// The store that a request names.
-pub(super) fn header(headers: &HeaderMap) -> Option<&str> {
+pub(in crate::api) fn header(headers: &HeaderMap) -> Option<&str> {
     headers.get("x-image-meta-store").map(|store| store.to_str().unwrap_or_default())
 }

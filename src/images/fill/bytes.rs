@@ -284,7 +284,7 @@ pub(super) fn check_came(declared: &Declared, came_bytes: u64) -> Result<()> {
     }
 }
 
-fn check_queued(image: &Image) -> Result<()> {
+pub(super) fn check_queued(image: &Image) -> Result<()> {
     let (id, status) = (image.id, image.status);
     if status == Status::Queued {
         return Ok(());

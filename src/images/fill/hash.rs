@@ -17,14 +17,14 @@ pub(in crate::images) struct Hash {
 
 impl Hash {
     pub(in crate::images) fn md5() -> Hash {
-        Hash::begin(MessageDigest::md5())
+        Hash::of(MessageDigest::md5())
     }
 
     pub(in crate::images) fn sha512() -> Hash {
-        Hash::begin(MessageDigest::sha512())
+        Hash::of(MessageDigest::sha512())
     }
 
-    fn begin(kind: MessageDigest) -> Hash {
+    pub(super) fn of(kind: MessageDigest) -> Hash {
         let (pieces, mut taken) = mpsc::channel::<Piece>(PIECES_UNDER_WAY);
         let digest = tokio::task::spawn_blocking(move || {
             let mut hasher = Hasher::new(kind).map_err(Error::internal)?;

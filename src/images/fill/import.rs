@@ -11,6 +11,7 @@ use super::{
     super::{CHANGE_ATTEMPTS, Image, Images, Status},
     Fill, Filled,
     bytes::Intake,
+    snapshot,
     stores::Targets,
 };
 use crate::{
@@ -129,7 +130,8 @@ impl Images {
             Err(error) => Err(error),
         };
         match filled {
-            Err(error) if job.stop.is_cancelled() => {
+            // A file that came in parts may have taken days, and another attempt costs its client nothing.
+            Err(error) if job.stop.is_cancelled() || fill.came_in_parts && Fill::may_go_on(job, &error) => {
                 fill.release().await;
                 Err(error)
             }
@@ -158,7 +160,7 @@ impl Images {
             reserved: fill.staged.as_ref().map_or(0, |staged| staged.bytes as u64),
             received: 0,
             told: Some(Instant::now()),
-            is_snapshot: false,
+            is_snapshot: matches!(source, Source::Staged) && snapshot::is_one(&image)?,
         };
         let mut opened = self.open_source(job, fill, &image, source).await?;
         self.check_size(opened.declared.size_bytes.unwrap_or_default())?;

@@ -3,16 +3,18 @@
 //! ```text
 //!  a request ── begin ───────────────┐                    ┌─► finish: active (or staged), what follows is in the queue
 //!                                    ├─► held, renewing ──┼─► fail: queued again, with the reason
-//!  a request ── begin ─► job ─ take up┘                   └─► release: the job's next run goes on
+//!  a request ── begin ─► job ─ take up┘                   └─► release: the job's next run goes on, or the next request
 //! ```
 //!
-//! - The roads: [`bytes`] a client sends, [`stage`]d ones that wait for their [`import`], what an instance or a
+//! - The roads: [`bytes`] a client sends, [`stage`]d ones that wait for their [`import`], [`parts`] of a file of which the
+//!   last begins an import, what an instance or a
 //!   cleaning guest changed ([`capture`], [`clean`], both read by [`change`]), and copies to further [`stores`].
 //! - A [`Fill`] is the right to take the last step. One lease keeps it: whoever holds the fill renews it all the time,
 //!   and loses the fill when it lapses or when another run of its job takes it up.
 //! - The last step is one transaction: the image is active, its quota settled, its chunks held, and the jobs that
 //!   follow (verification, checksums) are in the queue. A captured instance is free in the same transaction.
-//! - A fill that is dropped is failed. The end of the service fails what a request does, and releases what a job does.
+//! - A fill that is dropped is failed. The end of the service fails what a request does, and releases what a job does and
+//!   what comes in parts.
 
 mod body;
 mod bytes;
@@ -22,6 +24,7 @@ mod clean;
 mod gate;
 mod hash;
 mod import;
+mod parts;
 mod snapshot;
 mod source;
 mod stage;
@@ -35,6 +38,7 @@ use tokio_util::{sync::CancellationToken, task::task_tracker::TaskTrackerToken};
 pub(super) use self::{
     body::{Pace, Piece},
     hash::Hash,
+    parts::Turns,
     unpack::AT_ONCE as UNPACKINGS_AT_ONCE,
 };
 pub use self::{
@@ -43,6 +47,7 @@ pub use self::{
     change::{Changed, Changes, PROGRESS_INTERVAL},
     clean::Cleanable,
     import::{ImportImage, METHODS},
+    parts::{Algorithm, Appended, NewUpload, Part, UploadInParts},
     stores::Targets,
     unpack::PACKED,
 };
@@ -56,7 +61,7 @@ use crate::{
     ids::ImageId,
     model::{
         Step,
-        fill::{Done, Ending, FillKind, Lease, NewFill, Reasons, Saved, Sign, StagedBytes, Target},
+        fill::{Done, Ending, FillKind, Lease, NewFill, Overdue, Reasons, Saved, Sign, StagedBytes, Target},
         instance::StateChange,
     },
     queue::{Job, Queue, Work},
@@ -79,8 +84,13 @@ pub struct Fill {
     lease: Lease,
     /// Whether a job does it, whose next run can go on with it.
     is_of_job: bool,
+    /// Whether what is kept of it waits for its client, who may go on with it.
+    is_in_parts: bool,
     /// The bytes that wait to be imported.
     staged: Option<StagedBytes>,
+    /// Whether they came in parts, and the SHA-512 that they are to have.
+    came_in_parts: bool,
+    sha512: Option<String>,
     /// The service ends, or the job was taken over.
     stop: CancellationToken,
     is_over: bool,
@@ -121,7 +131,10 @@ impl Fill {
             caller: caller.cloned(),
             lease,
             is_of_job: false,
+            is_in_parts: false,
             staged: None,
+            came_in_parts: false,
+            sha512: None,
             stop,
             is_over: false,
             _under_way: images.0.fills.token(),
@@ -340,7 +353,7 @@ impl Drop for Fill {
         if self.is_over {
             return;
         }
-        if self.is_of_job && self.stop.is_cancelled() {
+        if self.is_in_parts || self.is_of_job && (self.stop.is_cancelled() || self.came_in_parts) {
             let (images, id, lease) = (self.images.clone(), self.id, self.lease.clone());
             self.images.0.fills.spawn(async move { release(&images, id, &lease).await });
         } else {
@@ -376,6 +389,8 @@ impl Images {
         match self.0.db.take_up_fill(id, job.id, &fill.lease).await {
             Ok(Some(taken)) => {
                 fill.staged = taken.staged;
+                fill.came_in_parts = taken.is_of_parts;
+                fill.sha512 = taken.sha512;
                 Ok(Some(fill))
             }
             nothing => {
@@ -389,20 +404,24 @@ impl Images {
     pub async fn fail_lapsed_fills(&self) -> Result<()> {
         let reasons = Reasons {
             lapsed: "the save showed no sign of life and was given up; send the bytes again",
-            stale: "the staged bytes were not imported in time and were given up; stage them again",
+            stale: "nobody went on in time with the bytes that had come, and they were given up; send them again",
         };
-        let staged_ms = now_ms().saturating_sub(self.0.keep_staged_ms);
-        for id in self.0.db.lapse_fills(now_ms(), staged_ms, reasons).await? {
+        let lease_ms = now_ms();
+        let staged_ms = lease_ms.saturating_sub(self.0.keep_staged_ms);
+        let parts_ms = lease_ms.saturating_sub(self.0.keep_parts_ms);
+        for id in self.0.db.lapse_fills(Overdue { lease_ms, staged_ms, parts_ms }, reasons).await? {
             tracing::warn!(image.id = %id, "gave up the bytes of image {id}: nobody went on with them");
         }
         Ok(())
     }
 
     /// Ends every fill as its last holder would have: at the start of a service that is the only one on its database,
-    /// whose predecessor therefore is gone. Requests' fills and imports fail; captures and copies wait for their jobs.
+    /// whose predecessor therefore is gone. Requests' fills and imports fail; captures and copies wait for their jobs, and
+    /// what came in parts waits for its client or its job.
     pub async fn recover(&self) -> Result<()> {
         let lapsed = "the service ended during the upload; send the bytes again";
-        for id in self.0.db.lapse_fills(i64::MAX, i64::MIN, Reasons { lapsed, stale: lapsed }).await? {
+        let overdue = Overdue { lease_ms: i64::MAX, staged_ms: i64::MIN, parts_ms: i64::MIN };
+        for id in self.0.db.lapse_fills(overdue, Reasons { lapsed, stale: lapsed }).await? {
             tracing::warn!(image.id = %id, "gave up the bytes of image {id}: the service ended while they came");
         }
         Ok(())

@@ -36,7 +36,8 @@ impl Images {
                 let reader = self.reader(image, &staged.root).await?;
                 let size_bytes = reader.size_bytes();
                 let stream = reader.stream(0..size_bytes).map(|bytes| bytes.map_err(Error::from));
-                let declared = Declared { size_bytes: Some(size_bytes), ..Declared::default() };
+                let sha512 = fill.sha512.clone();
+                let declared = Declared { size_bytes: Some(size_bytes), sha512, ..Declared::default() };
                 Ok(Opened {
                     image: image.clone(),
                     declared,

@@ -6,7 +6,7 @@ use effigy::{
     ids::{ImageId, JobId, ProjectId},
     model::{
         Step,
-        fill::{Done, Ending, FillKind, Hold, Lease, NewFill, Reasons, Saved, Sign, Target},
+        fill::{Done, Ending, FillKind, Hold, Lease, NewFill, Overdue, Reasons, Saved, Sign, Target},
         image::{Image, Properties, PublicHold, Status, Tags, Visibility},
         job::{Lane, NewJob},
         member::{Member, MemberStatus},
@@ -168,6 +168,10 @@ pub(super) async fn fail(db: &Database, id: ImageId, holder: &str, reason: &str)
 
 pub(super) const REASONS: Reasons<'static> = Reasons { lapsed: "silent", stale: "old" };
 
+pub(super) fn overdue(lease_ms: i64, staged_ms: i64) -> Overdue {
+    Overdue { lease_ms, staged_ms, parts_ms: staged_ms }
+}
+
 #[tokio::test]
 async fn fill_goes_through_its_states_and_counts_what_it_holds() {
     for Fresh { name, db, .. } in both().await {
@@ -227,8 +231,8 @@ async fn failed_deleted_and_lapsed_fills_give_everything_back() {
 
         upload("two", 1_000).await;
         let now = queued.updated_ms;
-        assert_eq!(db.lapse_fills(now, 0, REASONS).await.expect("lapse"), Vec::<ImageId>::new(), "{name}");
-        assert_eq!(db.lapse_fills(now + 3_600_000, 0, REASONS).await.expect("lapse"), [shown.id], "{name}");
+        assert_eq!(db.lapse_fills(overdue(now, 0), REASONS).await.expect("lapse"), Vec::<ImageId>::new(), "{name}");
+        assert_eq!(db.lapse_fills(overdue(now + 3_600_000, 0), REASONS).await.expect("lapse"), [shown.id], "{name}");
         assert_eq!(finish(&db, shown.id, "two", &saved(1)).await.expect("finish"), Ending::Lost, "{name}");
         assert_eq!(status(&db, shown.id).await, Status::Queued, "{name}");
 
@@ -315,7 +319,7 @@ async fn fill_of_a_job_is_begun_with_it_and_ends_once() {
         third.status = Status::Saving;
         begin_made(&db, &third, 100, &making).await;
         take_up(third.id, making.id, "cut off").await;
-        let lapsed = db.lapse_fills(i64::MAX, 0, REASONS).await.expect("lapse");
+        let lapsed = db.lapse_fills(overdue(i64::MAX, 0), REASONS).await.expect("lapse");
         assert_eq!(lapsed, Vec::<ImageId>::new(), "{name}: its job goes on with it");
         assert_eq!(status(&db, third.id).await, Status::Saving, "{name}");
         assert!(take_up(third.id, making.id, "run").await.is_some(), "{name}");

@@ -17,8 +17,8 @@ use effigy::{
 use super::{
     Fresh, both,
     images::{
-        LIMITS, REASONS, begin, begin_session, fail, finish, hold, image, insert, lease, root, roots, saved, status,
-        sums_are_right,
+        LIMITS, REASONS, begin, begin_session, fail, finish, hold, image, insert, lease, overdue, root, roots, saved,
+        status, sums_are_right,
     },
 };
 
@@ -125,11 +125,19 @@ async fn failed_import_gives_everything_back_and_ends_its_task() {
             staged(&db, &shown, 200).await;
             let (task, job) = task(&shown, 1);
             if way == "stale" {
-                assert_eq!(db.lapse_fills(0, 0, REASONS).await.expect("stale"), Vec::<ImageId>::new(), "{name}");
-                assert_eq!(db.lapse_fills(0, i64::MAX, REASONS).await.expect("stale"), [shown.id], "{name}");
+                assert_eq!(
+                    db.lapse_fills(overdue(0, 0), REASONS).await.expect("stale"),
+                    Vec::<ImageId>::new(),
+                    "{name}"
+                );
+                assert_eq!(db.lapse_fills(overdue(0, i64::MAX), REASONS).await.expect("stale"), [shown.id], "{name}");
             } else {
                 assert_eq!(begin_import(&db, Status::Uploading, &task, &job).await, Step::Done, "{name}");
-                assert_eq!(db.lapse_fills(0, i64::MAX, REASONS).await.expect("stale"), [], "{name}: it is imported");
+                assert_eq!(
+                    db.lapse_fills(overdue(0, i64::MAX), REASONS).await.expect("stale"),
+                    [],
+                    "{name}: it is imported"
+                );
             }
             if matches!(way, "deleted while held" | "save") {
                 take_up(&db, shown.id, job.id, "x", 60_000).await.expect("the fill");

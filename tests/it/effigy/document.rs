@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use reqwest::Method;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::schema::misfits;
@@ -73,6 +73,12 @@ impl Walk {
             Some(body) => request.json(body),
             None => request,
         };
+        self.sent(id, request, status).await
+    }
+
+    /// Sends a request of an operation, and holds its answer against the document.
+    async fn sent(&mut self, id: &str, request: RequestBuilder, status: u16) -> Value {
+        let operation = self.operation(id);
         let answer = Answer::of(request).await.expect(status);
         self.seen.insert((id.to_owned(), status.to_string()));
         let responses = &operation.says["responses"];
@@ -83,6 +89,9 @@ impl Walk {
             return Value::Null;
         };
         assert_eq!(answer.header("content-type"), Some("application/json"), "{id} {status}");
+        if operation.method == Method::HEAD {
+            return Value::Null;
+        }
         let differences = misfits(&self.document, schema, &answer.json());
         assert!(differences.is_empty(), "{id} {status}: {}\n{}", answer.text(), differences.join("\n"));
         answer.json()
@@ -114,6 +123,7 @@ async fn service_answers_as_its_document_says() {
     strangers(&mut walk, &effigy).await;
     let linux = images(&mut walk, &people).await;
     filters(&mut walk, &people.alice).await;
+    uploads(&mut walk, &people).await;
     verification(&mut walk, &people, &linux).await;
     instances(&mut walk, &people).await;
     copies(&mut walk, &people, &linux).await;
@@ -124,6 +134,67 @@ async fn service_answers_as_its_document_says() {
     sessions(&mut walk, &effigy, &people.alice).await;
     events(&mut walk, &people).await;
     walk.end();
+}
+
+/// A file in parts, whose requests are told in headers.
+async fn uploads(walk: &mut Walk, people: &People) {
+    let (alice, rita) = (&people.alice, &people.rita);
+    let id = alice.create_image("in parts", json!({})).await;
+    let packed = alice.create_image("packed", json!({"container_format": "ovf"})).await;
+    let base64 = |text: &str| base64::Engine::encode(&base64::engine::general_purpose::STANDARD, text);
+    let begin = |person: &Person, id: &str, length: &str| {
+        let request = person.request(Method::POST, "/effigy/v1/uploads").header("Upload-Length", length);
+        request.header("Upload-Metadata", format!("image_id {}", base64(id)))
+    };
+    walk.sent("describe_uploads", alice.request(Method::OPTIONS, "/effigy/v1/uploads"), 204).await;
+    walk.ask(alice, "show_upload_of_image", &id, None, 404).await;
+    for (person, id, length, status) in [
+        (alice, id.as_str(), "many", 400),
+        (rita, &id, "1000", 403),
+        (alice, "nothing", "1000", 404),
+        (alice, &packed, "1000", 415),
+        (alice, &id, "9000000000000000", 413),
+        (alice, &id, "1000", 201),
+        (alice, &id, "1000", 409),
+    ] {
+        walk.sent("begin_upload", begin(person, id, length).header("Tus-Resumable", "1.0.0"), status).await;
+    }
+    walk.sent("begin_upload", begin(alice, &id, "1000"), 412).await;
+    let shown = walk.ask(alice, "show_upload_of_image", &id, None, 200).await;
+    let (at, nothing) = (shown["url"].as_str().unwrap(), "/effigy/v1/uploads/x");
+    let tus = |method: Method, path: &str| alice.request(method, path).header("Tus-Resumable", "1.0.0");
+    for (id, method) in
+        [("show_upload", Method::HEAD), ("append_to_upload", Method::PATCH), ("end_upload", Method::DELETE)]
+    {
+        walk.sent(id, alice.request(method, at), 412).await;
+    }
+    walk.sent("show_upload", tus(Method::HEAD, nothing), 404).await;
+    walk.sent("show_upload", tus(Method::HEAD, at), 200).await;
+    let part = |method: Method, path: &str, offset: &str, bytes: usize| {
+        let request = tus(method, path).header("Upload-Offset", offset).body(vec![1; bytes]);
+        request.header("Content-Type", "application/offset+octet-stream")
+    };
+    for (path, offset, bytes, status) in
+        [(at, "first", 10, 400), (nothing, "0", 10, 404), (at, "5", 10, 409), (at, "0", 1001, 413), (at, "0", 600, 204)]
+    {
+        walk.sent("append_to_upload", part(Method::PATCH, path, offset, bytes), status).await;
+    }
+    walk.sent("append_to_upload", tus(Method::PATCH, at).header("Upload-Offset", 600), 415).await;
+    let wrong = format!("md5 {}", base64("sixteen bytes 16"));
+    walk.sent("append_to_upload", part(Method::PATCH, at, "600", 10).header("Upload-Checksum", wrong), 460).await;
+    walk.sent("act_on_upload", tus(Method::POST, at), 405).await;
+    let put = part(Method::POST, at, "600", 400).header("X-HTTP-Method-Override", "PATCH");
+    walk.sent("act_on_upload", put, 204).await;
+    walk.sent("end_upload", tus(Method::DELETE, at), 409).await;
+    walk.sent("end_upload", tus(Method::DELETE, nothing), 404).await;
+    alice.image_becomes(&id, "active").await;
+    let other = alice.create_image("given up", json!({})).await;
+    walk.sent("begin_upload", begin(alice, &other, "10").header("Tus-Resumable", "1.0.0"), 201).await;
+    let shown = walk.ask(alice, "show_upload_of_image", &other, None, 200).await;
+    walk.sent("end_upload", tus(Method::DELETE, shown["url"].as_str().unwrap()), 204).await;
+    for id in [id, packed, other] {
+        alice.delete(&format!("/image/v2/images/{id}")).await.expect(204);
+    }
 }
 
 /// A stranger is refused by each operation that wants a token, and by no other.

@@ -13,6 +13,7 @@ mod members;
 mod metadefs;
 mod nova;
 mod packed;
+mod parts;
 mod patches;
 mod records;
 mod refusals;

@@ -5,6 +5,7 @@ import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { createImage, type Image } from '../../api/images'
 import { usageQuery } from '../../api/project'
+import { begun, isSameFile } from '../../api/upload'
 import { useUploads } from '../../components/Uploads'
 import { Commands } from '../../components/Commands'
 import { FormDialog } from '../../components/FormDialog'
@@ -13,6 +14,7 @@ import { useStores } from '../../components/useStores'
 import { bytes } from '../../lib/bytes'
 import { uploadAgainAsCommand, uploadAsCommand } from '../../lib/commands'
 import { containerOf, formatOf, FORMATS, nameOf } from '../../lib/formats'
+import { visible } from '../../lib/text'
 import { otherStore, StoreField } from './StoreField'
 
 interface Typed {
@@ -23,7 +25,7 @@ interface Typed {
 
 /**
  * A file of this computer becomes an image; it is sent while the person goes on. `image`: a record that waits for its
- * file, as one does whose upload failed.
+ * file, as one does whose upload failed, or for the rest of it.
  */
 export function UploadImage({ image, onClose }: { image?: Image; onClose: () => void }) {
   const { t } = useTranslation()
@@ -32,19 +34,28 @@ export function UploadImage({ image, onClose }: { image?: Image; onClose: () => 
   const [file, setFile] = useState<File>()
   const stores = useStores()
   const usage = useQuery(usageQuery).data?.image_bytes
+  // The file is not asked for before it is known whether a part of it is there.
+  const rest = useQuery({
+    queryKey: ['upload', image?.id],
+    queryFn: ({ signal }) => (image ? begun(image.id, { signal }) : null),
+    enabled: image?.status === 'uploading',
+    gcTime: 0,
+  })
+  const isRest = image?.status === 'uploading'
+  const isOther = !!rest.data && file !== undefined && !isSameFile(rest.data, file)
   const [form] = Form.useForm<Typed>()
   const typed = Form.useWatch([], form) as Partial<Typed> | undefined
   const container = containerOf(file?.name ?? '')
   const create = useMutation({
     mutationFn: async ({ name, disk_format }: Typed) => image ?? createImage({ name: name.trim(), disk_format, container_format: container }),
     onSuccess: ({ id, name }, { store }) => {
-      if (file) begin(id, name ?? id, file, store)
+      if (file) begin(id, name ?? id, file, { store, upload: rest.data?.id })
       void queries.invalidateQueries({ queryKey: ['images'] })
       onClose()
     },
   })
   // Known before the first byte is sent.
-  const free = usage ? usage.limit - usage.used : Infinity
+  const free = usage && !isRest ? usage.limit - usage.used : Infinity
   const isTooLarge = file !== undefined && file.size > free
   const chosen = (file: File) => {
     setFile(file)
@@ -59,11 +70,11 @@ export function UploadImage({ image, onClose }: { image?: Image; onClose: () => 
     : uploadAsCommand({ file: file?.name ?? 'FILE', name: typed?.name?.trim() || 'my-image', disk_format: typed?.disk_format ?? 'qcow2', container, store })
   return (
     <FormDialog
-      title={image ? t('upload.againOf', { name: image.name ?? image.id }) : t('upload.title')}
-      submit={t('upload.submit')}
-      isDisabled={!file || isTooLarge}
+      title={image ? t(isRest ? 'upload.restOf' : 'upload.againOf', { name: image.name ?? image.id }) : t('upload.title')}
+      submit={t(isRest ? 'upload.goOn' : 'upload.submit')}
+      isDisabled={!file || isTooLarge || isOther || (isRest && !rest.data)}
       isBusy={create.isPending}
-      error={create.error}
+      error={create.error ?? rest.error}
       form={form}
       initialValues={{ disk_format: 'qcow2' }}
       onSubmit={(typed) => create.mutate(typed)}
@@ -75,7 +86,10 @@ export function UploadImage({ image, onClose }: { image?: Image; onClose: () => 
         <div style={{ marginTop: 6 }}>{file ? `${file.name} · ${bytes(file.size)}` : t('upload.choose')}</div>
       </Upload.Dragger>
       {isTooLarge && <Alert type="error" showIcon role="alert" className="notice" title={t('upload.tooLarge', { size: bytes(file.size), free: bytes(Math.max(free, 0)) })} />}
-      {image ? (
+      {isOther && <Alert type="error" showIcon role="alert" className="notice" title={t('upload.otherFile')} />}
+      {isRest ? (
+        <p className="quiet" style={{ marginTop: 0 }}>{rest.data ? t('upload.rest', { file: visible(rest.data.metadata.filename ?? ''), kept: bytes(rest.data.kept_bytes), size: bytes(rest.data.whole_bytes) }) : rest.isPending ? '' : t('upload.noRest')}</p>
+      ) : image ? (
         <p className="quiet" style={{ marginTop: 0 }}>{t('upload.againFormat', { format: image.disk_format })}</p>
       ) : (
         <>
@@ -87,9 +101,13 @@ export function UploadImage({ image, onClose }: { image?: Image; onClose: () => 
           </Form.Item>
         </>
       )}
-      <StoreField stores={stores} />
-      <UsageBars parts={['images', 'image_bytes']} more={{ images: image ? 0 : 1, image_bytes: file?.size ?? 0 }} />
-      <Commands command={command} />
+      {!isRest && (
+        <>
+          <StoreField stores={stores} />
+          <UsageBars parts={['images', 'image_bytes']} more={{ images: image ? 0 : 1, image_bytes: file?.size ?? 0 }} />
+          <Commands command={command} />
+        </>
+      )}
     </FormDialog>
   )
 }

@@ -5,6 +5,7 @@ import { useTranslation } from 'react-i18next'
 import { useNavigate } from 'react-router'
 import { changeImage, decide, deleteImage, fileLink, type Image, publishImage, setActive } from '../../api/images'
 import type { Action } from '../../components/ActionsMenu'
+import { useUploads } from '../../components/Uploads'
 import { useFail } from '../../components/useFail'
 import { useSession } from '../../components/useSession'
 import { ableImages, type ImageAction } from '../../lib/can'
@@ -26,6 +27,7 @@ export function useImageActions(selected: Image[], onDeleted?: () => void) {
   const fail = useFail()
   const queries = useQueryClient()
   const { modal } = App.useApp()
+  const { uploads } = useUploads()
   const [dialog, setDialog] = useState<'share' | 'edit' | 'delete' | 'upload' | 'promote' | null>(null)
   // The images that the service did not make Public, for what was found inside.
   const [refused, setRefused] = useState<Image[]>([])
@@ -82,10 +84,12 @@ export function useImageActions(selected: Image[], onDeleted?: () => void) {
   const change = (key: 'protect' | 'unprotect' | 'deactivate' | 'reactivate' | 'unpublish', act: (image: Image) => Promise<unknown>, more?: Partial<Action>) =>
     action(key, (title, able) => void each(title, able, act), more)
   const isForeign = one?.visibility === 'shared' && one.owner !== session.project?.id
-  const isWaiting = one?.status === 'queued'
+  const isBegun = one?.status === 'uploading'
+  // One that this tab sends is cancelled, not gone on with.
+  const isWaiting = one?.status === 'queued' || (isBegun && !uploads.some(({ id }) => id === one.id))
   const actions: Action[] = [
     action('launch', () => one && void navigate(paths.launchFrom(one.id))),
-    ...(isWaiting ? [action('upload', () => setDialog('upload'))] : []),
+    ...(isWaiting ? [action('upload', () => setDialog('upload'), isBegun ? { label: t('images.action.goOn') } : undefined)] : []),
     action('promote', () => setDialog('promote')),
     action('edit', () => setDialog('edit')),
     action('download', download),
