@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Real clients as conformance suites: Tempest and Glance's plugin for it, the functional suites that
-# openstacksdk and glanceclient carry, Libcloud's driver, Ansible's modules, and the `openstack` and `glance` commands that people use.
+# openstacksdk and glanceclient carry, Libcloud's driver, Ansible's modules, tus's client, and the `openstack` and `glance` commands that people use.
 #
 #   scripts/conformance.sh [SUITE [PART]]      (or: make conformance)
 #
@@ -16,7 +16,7 @@ source scripts/service.sh
 clients=$(scripts/clients.sh tests/conformance/requirements.txt)
 conformance=$root/tests/conformance
 suites=(tempest.api.image glance_tempest_plugin tempest.api.identity tempest.api.compute
-    openstacksdk.image openstacksdk.identity openstacksdk.compute glanceclient libcloud ansible openstack glance)
+    openstacksdk.image openstacksdk.identity openstacksdk.compute glanceclient libcloud ansible tus openstack glance)
 
 finish() {
     local status=$?
@@ -126,12 +126,73 @@ play() {
     ! grep -q '^\(fatal\|failed\):' "$folder/play.log" && grep -q '^PLAY RECAP' "$folder/play.log"
 }
 
+# The most memory that the service had, in MiB.
+most_memory() {
+    awk '/^VmHWM/ { print int($2 / 1024) }' "/proc/$service/status"
+}
+
+# new_record NAME: the id of an image without a file. `openstack image create` would take one from its standard input.
+new_record() {
+    curl -fsS -H "X-Auth-Token: $TUS_TOKEN" -H 'Content-Type: application/json' "$address/image/v2/images" \
+        -d "{\"name\": \"$1\", \"disk_format\": \"raw\", \"container_format\": \"bare\"}" |
+        python3 -c 'import json, sys; print(json.load(sys.stdin)["id"])'
+}
+
+# 2 GiB in parts with tus's own client, which is killed 20 times, and every other time the service with it; then the same file
+# at once, to a service as fresh.
+send_in_parts() {
+    local tus bytes=${TUS_BYTES:-2147483648} file=$folder/parts.raw image twin breaks=0 kills=0 sender parts_mib at_once_mib tries
+    tus=$(scripts/clients.sh tests/conformance/tus.txt)
+    head -c "$bytes" /dev/urandom >"$file"
+    TUS_TOKEN=$(as alice-web token issue -f value -c id)
+    export TUS_TOKEN
+    image=$(new_record parts)
+    twin=$(new_record twin)
+    : >"$folder/tus.log"
+    while [ $breaks -lt 20 ]; do
+        "$tus/python" "$conformance/tus.py" "$address" "$image" "$file" >"$folder/tus.out" 2>>"$folder/tus.log" &
+        sender=$!
+        until [ -s "$folder/tus.out" ] || ! kill -0 $sender 2>/dev/null; do sleep 0.05; done
+        sleep "0.$((RANDOM % 9 + 1))"
+        grep -q 'all has come' "$folder/tus.out" && break
+        if [ $((breaks % 2)) = 1 ]; then
+            kill -9 "$service" && kills=$((kills + 1))
+            wait "$service" 2>/dev/null || true
+        fi
+        kill -9 $sender 2>/dev/null || true
+        wait $sender 2>/dev/null || true
+        breaks=$((breaks + 1))
+        kill -0 "$service" 2>/dev/null || start_service "127.0.0.1:$port"
+    done
+    stop_service
+    start_service "127.0.0.1:$port"
+    "$tus/python" "$conformance/tus.py" "$address" "$image" "$file" >"$folder/tus.out" 2>>"$folder/tus.log"
+    for ((tries = 0; tries < 120; tries++)); do
+        [ "$(as alice-web image show "$image" -f value -c status)" != active ] || break
+        sleep 0.5
+    done
+    parts_mib=$(most_memory)
+    stop_service
+    start_service "127.0.0.1:$port"
+    curl -fsS -T "$file" -H "X-Auth-Token: $TUS_TOKEN" -H 'Content-Type: application/octet-stream' \
+        "$address/image/v2/images/$twin/file"
+    at_once_mib=$(most_memory)
+    curl -fsS -H "X-Auth-Token: $TUS_TOKEN" "$address/image/v2/images/$image" >"$folder/parts.json"
+    grep -q "$(md5sum <"$file" | cut -d' ' -f1)" "$folder/parts.json" ||
+        { echo "tus: the file that came in parts is another"; return 1; }
+    unset TUS_TOKEN
+    rm "$file"
+    echo "tus: $((bytes >> 20)) MiB in parts with $breaks breaks," \
+        "$kills of them of the service too, are the same bytes; memory $parts_mib MiB, of one upload at once $at_once_mib MiB"
+}
+
 # run SUITE [PART]
 run() {
     printf '\n%s\n' "$1"
     case $1 in
     openstack | glance) (source "$conformance/$1.sh") ;;
     ansible) play ;;
+    tus) send_in_parts ;;
     libcloud)
         "$clients/python" "$conformance/libcloud_suite.py" "$address/identity" alice "$password" web micro m1.nano
         ;;
