@@ -53,3 +53,6 @@ pub mod queue;
 pub mod stores;
 
 pub use error::{Error, Result};
+
+/// The version of this program, as `build.rs` found it: of a release the tag, else the commit.
+pub const VERSION: &str = env!("EFFIGY_VERSION");

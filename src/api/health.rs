@@ -107,5 +107,5 @@ async fn is_proved(part: &str, proof: impl Future<Output = Result<()>>) -> bool 
 
 /// The version and the build of this program.
 pub(super) async fn version() -> Json<serde_json::Value> {
-    Json(json!({"name": "effigy", "version": env!("CARGO_PKG_VERSION")}))
+    Json(json!({"name": "effigy", "version": crate::VERSION}))
 }

@@ -83,7 +83,7 @@ impl Metrics {
         registry.register(
             "effigy_build",
             "The version and the build",
-            Info::new([("version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())]),
+            Info::new([("version".to_owned(), crate::VERSION.to_owned())]),
         );
         registry.register("effigy_http_requests", "Requests answered", requests.clone());
         registry.register_with_unit(

@@ -20,7 +20,7 @@ use crate::{
 
 /// A cloud's VM image service in one program.
 #[derive(Parser)]
-#[command(name = "effigy", version, about)]
+#[command(name = "effigy", version = crate::VERSION, about)]
 struct Cli {
     #[command(flatten)]
     settings: Settings,

@@ -188,7 +188,7 @@ impl Predicate {
             format_rules: FORMAT_RULES,
             guest_rules: GUEST_RULES,
             verified_at: now.format(&time::format_description::well_known::Rfc3339).unwrap_or_default(),
-            verifier: format!("effigy {}", env!("CARGO_PKG_VERSION")),
+            verifier: format!("effigy {}", crate::VERSION),
             report: look.ok(),
         }
     }

@@ -183,6 +183,6 @@ async fn shown(rooms: &Rooms, caller: &Caller, session: &Session) -> Result<Valu
         "min_password_chars": rooms.identity.min_password_chars(),
         "cleans": rooms.instances.can_clean(),
         "stores": rooms.stores.all().len(),
-        "version": env!("CARGO_PKG_VERSION"),
+        "version": crate::VERSION,
     }))
 }
