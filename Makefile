@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build console demo demo-stop test console-test guide guide-pictures inside conformance keystone import-glance openstack openstack-console openstack-tempest openstack-figures faults siege fuzz guests bench check fmt clean-demo
+.PHONY: help build console demo demo-stop test console-test guide guide-pictures inside conformance keystone import-glance openstack openstack-console openstack-tempest openstack-figures faults siege fuzz guests bench check fmt clean-demo install package package-check package-test image
 
 # Where the demonstration keeps everything.
 EFFIGY_DEMO ?= $(CURDIR)/.demo
@@ -19,6 +19,21 @@ build: console ## the program with its console, at target/release/effigy
 
 console: ## the web console alone, into console/dist
 	@scripts/console.sh build
+
+install: build ## the program, its pages, completions and unit below PREFIX (/usr/local), in DESTDIR if it is set
+	@scripts/package.sh install
+
+package: console ## Debian packages of the program and its symbols, in target/package
+	@EFFIGY= scripts/package.sh deb
+
+package-check: console ## whether the packages of two builds are the same, byte for byte
+	@EFFIGY= scripts/package.sh check --full
+
+package-test: package ## the package in a bare Debian, from its installation to its purge, and the image (as root)
+	@EFFIGY= scripts/package-test.sh systemd image
+
+image: package ## an image for containers in OCI's layout, in target/package (as root)
+	@EFFIGY= scripts/package.sh image
 
 demo: console ## a running service with a Public Linux image, people, and the commands to try
 	@scripts/install.sh build run guests clients

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what this machine lacks of the Debian packages that Effigy needs, and for `check` cargo-deny.
 #
-#   scripts/install.sh PURPOSE...      purposes: build run guests debian-guest clients test openstack browser pictures fuzz bench check
+#   scripts/install.sh PURPOSE...      purposes: build run guests debian-guest clients test openstack browser pictures fuzz bench
+#                                      package image package-test check
 #
 # It looks for the thing itself (a program, a file), never for a package: a machine may have a newer
 # qemu-img from backports or its own Rust, and asking apt for the stock package beside it fails.
@@ -133,6 +134,24 @@ for purpose in "$@"; do
         need wrk program wrk
         need nginx-light program nginx
         need openssl program openssl
+        ;;
+    package)
+        need dpkg-dev program dpkg-shlibdeps
+        need binutils program objcopy
+        need python3 program python3
+        ;;
+    image)
+        need mmdebstrap program mmdebstrap
+        need python3 program python3
+        ;;
+    package-test)
+        need mmdebstrap program mmdebstrap
+        need curl program curl
+        need jq program jq
+        need systemd program systemd-analyze
+        need lintian program lintian
+        need systemd-container program systemd-nspawn
+        need nasm program nasm
         ;;
     check)
         need git program git

@@ -1,10 +1,11 @@
 //! The command line: reads the settings, calls the library, and prints what came of it.
 //!
-//! One file for each command: [`serve`], [`admin`], [`store`], [`verify`], [`import_glance`]. A command that fails says why on standard
-//! error; its answer goes to standard output, so that `effigy config check >effigy.toml` works.
+//! One file for each command: [`serve`], [`admin`], [`store`], [`verify`], [`import_glance`], [`manual`]. A command that fails says why
+//! on standard error; its answer goes to standard output, so that `effigy config check >effigy.toml` works.
 
 mod admin;
 mod import_glance;
+mod manual;
 mod serve;
 mod store;
 mod verify;
@@ -65,6 +66,17 @@ enum Command {
         #[arg(long)]
         user: u32,
     },
+    /// Prints what completes this command line in a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Writes the pages of man into a folder; for those who make packages.
+    #[command(hide = true)]
+    Man {
+        /// The folder, which must be there.
+        folder: PathBuf,
+    },
     /// Looks at the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -117,6 +129,8 @@ impl Cli {
             Command::Config(ConfigCommand::Check) => say(&settings.load()?.redacted()?),
             Command::Store { command, store } => return store::run(settings.load()?, command, store.as_deref()),
             Command::ImportGlance(wanted) => return import_glance::run(settings.load()?, wanted),
+            Command::Completions { shell } => say(&manual::completions(grammar(), shell)),
+            Command::Man { folder } => manual::pages(grammar(), &folder)?,
             // It reads no settings: all that it may know is on its command line.
             Command::InspectDisk { size_bytes, scope, user } => jail::run(size_bytes, &scope, user)?,
         }

@@ -13,7 +13,7 @@ use reqwest::Method;
 use crate::support::{Answer, Effigy};
 
 /// The pages that tell of today; a record of a decision tells of its day.
-const PAGES: [&str; 16] = [
+const PAGES: [&str; 17] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
@@ -25,6 +25,7 @@ const PAGES: [&str; 16] = [
     "docs/formats.md",
     "docs/hardware.md",
     "docs/inspection.md",
+    "docs/install.md",
     "docs/limits.md",
     "docs/openstack.md",
     "docs/operations.md",
@@ -57,6 +58,73 @@ fn every_setting_is_documented_with_its_default_and_no_other() {
     assert_eq!(all.keys().cloned().collect::<BTreeSet<_>>(), known_in(""), "the sections");
     let parsed: Result<Config, _> = all.try_into();
     parsed.expect("the program takes the whole example");
+}
+
+#[test]
+fn packaged_configuration_has_every_setting_commented_out_and_changes_the_data_folder_alone() {
+    let output = Command::new(root().join("scripts/package.sh")).arg("config").output().expect("run the script");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let packaged = String::from_utf8_lossy(&output.stdout).into_owned();
+    let set: toml::Table = toml::from_str(&packaged).expect("TOML");
+    let keys = |table: &toml::Table| table.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(set["server"].as_table().expect("a section")), ["data"]);
+    let is_bare = |(name, section): (&String, &toml::Value)| {
+        let section = if name == "stores" { &section["local"] } else { section };
+        let subsections = section.as_table().expect("a section").values();
+        name == "server" || subsections.into_iter().all(|value| value.as_table().is_some_and(toml::Table::is_empty))
+    };
+    assert!(set.iter().all(is_bare), "{packaged}");
+
+    // With each setting that has a default set to it, it is the example of the page.
+    let page = read("docs/configuration.md");
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("an example");
+    let all = |text: &str| -> toml::Table {
+        let lines: String = text.lines().map(|line| format!("{}\n", uncommented(line))).collect();
+        toml::from_str(&lines).expect("TOML")
+    };
+    let mut documented = all(example);
+    documented["server"]["data"] = set["server"]["data"].clone();
+    assert_eq!(all(&packaged), documented);
+    let _: Config = set.try_into().expect("the program takes it");
+}
+
+#[test]
+fn packaged_unit_starts_a_command_of_the_program_and_leaves_guests_alone() {
+    let unit = read("packaging/effigy.service");
+    let line = |key: &str| unit.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_else(|| panic!("no {key}"));
+    effigy::cli::grammar().try_get_matches_from(line("ExecStart=").split_whitespace()).expect("a command");
+    assert_eq!(line("KillMode="), "process");
+    // Each of these stops QEMU: a device of the host's, code that is made as it runs, its group, its jail.
+    for key in
+        ["PrivateDevices", "ProtectClock", "MemoryDenyWriteExecute", "ProtectControlGroups", "RestrictNamespaces"]
+    {
+        assert!(!unit.lines().any(|line| line.starts_with(key)), "{key} is set");
+    }
+}
+
+#[test]
+fn every_command_has_a_page_and_is_completed_in_every_shell() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let effigy = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_effigy")).args(arguments).output().expect("run the program");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    effigy(&["man", folder.path().to_str().expect("a path")]);
+    let scripts = ["bash", "zsh", "fish"].map(|shell| effigy(&["completions", shell]));
+    let mut commands = vec![("effigy".to_owned(), effigy::cli::grammar())];
+    let mut count = 0;
+    while let Some((name, command)) = commands.pop() {
+        count += 1;
+        assert!(folder.path().join(format!("{name}.1")).is_file(), "no page of {name}");
+        for (script, sub) in scripts.iter().flat_map(|script| command.get_subcommands().map(move |sub| (script, sub))) {
+            assert!(sub.is_hide_set() || script.contains(sub.get_name()), "{} is not completed", sub.get_name());
+        }
+        let shown = command.get_subcommands().filter(|sub| !sub.is_hide_set());
+        commands.extend(shown.map(|sub| (format!("{name}-{}", sub.get_name()), sub.clone())));
+    }
+    assert!(count > 10, "{count} commands are found");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), count, "and no other page");
 }
 
 #[test]
