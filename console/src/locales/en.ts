@@ -2,6 +2,7 @@ import { admin } from './admin.en'
 import { channel } from './channels.en'
 import { findings } from './findings.en'
 import { project } from './project.en'
+import { rests } from './shares.en'
 
 export const en = {
   yes: 'Yes',
@@ -124,8 +125,6 @@ export const en = {
     delete: {
       title_one: 'Delete this image?', title_other: 'Delete {{count}} images?', 
       noInstances: 'No instance of this project was launched from it.',
-      instances_one: 'One instance was launched from it and goes on: {{names}}.', instances_other: '{{count}} instances were launched from it and go on: {{names}}.',
-      children_one: 'One image was made from it and stays: {{names}}.', children_other: '{{count}} images were made from it and stay: {{names}}.',
       frees: '{{size}} of its {{stored}} come free when no instance runs from it any more; the rest is shared with other images.',
       space: 'Up to {{size}} of storage come free, less what other images share.',
     },
@@ -231,6 +230,7 @@ export const en = {
   finding: findings,
   ...project,
   channel,
+  rests,
   admin,
   history: { create: 'Launch', start: 'Start', stop: 'Instance shutdown', forceOff: 'Force off', reboot: 'Reboot', pause: 'Pause', unpause: 'Resume', suspend: 'Suspend', resume: 'Resume', rescue: 'Rescue', unrescue: 'End rescue', shelve: 'Shelve', unshelve: 'Unshelve', resize: 'Resize', confirmResize: 'Confirm resize', revertResize: 'Revert resize', rebuild: 'Rebuild', createImage: 'Create image', delete: 'Delete' },
 }

@@ -3,6 +3,7 @@ import { admin } from './admin.ja'
 import { channel } from './channels.ja'
 import { findings } from './findings.ja'
 import { project } from './project.ja'
+import { rests } from './shares.ja'
 
 export const ja: Messages = {
   yes: 'はい',
@@ -109,8 +110,6 @@ export const ja: Messages = {
     delete: {
       title_one: 'このイメージを削除しますか？', title_other: '{{count}} 個のイメージを削除しますか？',
       noInstances: 'このプロジェクトに、このイメージから作成したインスタンスはありません。',
-      instances_one: 'このイメージから作成した 1 台のインスタンスは動き続けます: {{names}}。', instances_other: 'このイメージから作成した {{count}} 台のインスタンスは動き続けます: {{names}}。',
-      children_one: 'このイメージから作られた 1 個のイメージは残ります: {{names}}。', children_other: 'このイメージから作られた {{count}} 個のイメージは残ります: {{names}}。',
       frees: '使うインスタンスがなくなると、{{stored}} のうち {{size}} が空きます。残りは他のイメージと共有しています。',
       space: '最大 {{size}} の容量が空きます。他のイメージと共有している分は除きます。',
     },
@@ -213,6 +212,7 @@ export const ja: Messages = {
   finding: findings,
   ...project,
   channel,
+  rests,
   admin,
   history: { create: '作成', start: '起動', stop: 'インスタンスのシャットダウン', forceOff: '強制停止', reboot: '再起動', pause: '一時停止', unpause: '再開', suspend: 'サスペンド', resume: '再開', rescue: 'レスキュー', unrescue: 'レスキューの終了', shelve: 'シェルブ', unshelve: 'シェルブの解除', resize: 'フレーバーの変更', confirmResize: 'フレーバー変更の確定', revertResize: 'フレーバー変更の取り消し', rebuild: '再構築', createImage: 'イメージの作成', delete: '削除' },
 }

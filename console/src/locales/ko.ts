@@ -3,6 +3,7 @@ import { admin } from './admin.ko'
 import { channel } from './channels.ko'
 import { findings } from './findings.ko'
 import { project } from './project.ko'
+import { rests } from './shares.ko'
 
 export const ko: Messages = {
   yes: '예',
@@ -109,8 +110,6 @@ export const ko: Messages = {
     delete: {
       title_one: '이 Image를 삭제하시겠습니까?', title_other: 'Image {{count}}개를 삭제하시겠습니까?',
       noInstances: '이 프로젝트에는 이 Image로 만든 인스턴스가 없습니다.',
-      instances_one: '이 Image로 만든 인스턴스 1개는 계속 동작합니다: {{names}}.', instances_other: '이 Image로 만든 인스턴스 {{count}}개는 계속 동작합니다: {{names}}.',
-      children_one: '이 Image에서 만든 Image 1개는 남습니다: {{names}}.', children_other: '이 Image에서 만든 Image {{count}}개는 남습니다: {{names}}.',
       frees: '이 Image를 쓰는 인스턴스가 없어지면 {{stored}} 중 {{size}}가 확보됩니다. 나머지는 다른 Image와 함께 씁니다.',
       space: '저장 공간이 최대 {{size}} 확보됩니다. 다른 Image와 함께 쓰는 만큼은 제외됩니다.',
     },
@@ -213,6 +212,7 @@ export const ko: Messages = {
   finding: findings,
   ...project,
   channel,
+  rests,
   admin,
   history: { create: '생성', start: '시작', stop: '인스턴스 종료(Shutdown)', forceOff: '강제 종료', reboot: '재부팅', pause: '일시 정지', unpause: '재개', suspend: '절전', resume: '재개', rescue: '복구', unrescue: '복구 종료', shelve: '보관', unshelve: '보관 해제', resize: 'Flavor 변경', confirmResize: 'Flavor 변경 확정', revertResize: 'Flavor 변경 되돌리기', rebuild: '재구축', createImage: 'Image 생성', delete: '삭제' },
 }

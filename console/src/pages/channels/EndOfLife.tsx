@@ -1,8 +1,10 @@
 import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { Form, Input } from 'antd'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { type Channel, type Dates, type Release, setChannelDates, setRelease } from '../../api/channels'
 import { FormDialog } from '../../components/FormDialog'
+import { Rests } from '../../components/Rests'
 
 interface Typed {
   notes: string
@@ -21,6 +23,7 @@ export function EndOfLife({ channel, release, onClose }: { channel: Channel; rel
   const of = release ?? channel
   // The current release ends with its channel.
   const hasDates = !release?.is_current
+  const [retires, setRetires] = useState(day(of.retired_at))
   const save = useMutation<unknown, Error, Typed>({
     mutationFn: ({ notes, deprecated, retired }) => {
       const datesOf = (from: string | null, to: string | null): Dates => ({ ...(from && { deprecated_at: from }), ...(to && { retired_at: to }) })
@@ -39,6 +42,7 @@ export function EndOfLife({ channel, release, onClose }: { channel: Channel; rel
       isBusy={save.isPending}
       error={save.error}
       initialValues={{ notes: release?.notes ?? '', deprecated: day(of.deprecated_at), retired: day(of.retired_at) }}
+      onChange={({ retired }) => retired !== undefined && setRetires(retired)}
       onSubmit={(typed) => save.mutate(typed)}
       onClose={onClose}
     >
@@ -47,6 +51,7 @@ export function EndOfLife({ channel, release, onClose }: { channel: Channel; rel
         <>
           <Form.Item name="deprecated" label={t('channel.deprecatedFrom')} extra={t('channel.deprecatedHint')}><Input type="date" /></Form.Item>
           <Form.Item name="retired" label={t('channel.retiredFrom')} extra={t('channel.retiredHint')}><Input type="date" /></Form.Item>
+          {retires !== '' && <Rests act="deactivate" images={[{ id: release?.image ?? channel.current.image, stored: null }]} onLeave={onClose} />}
         </>
       )}
     </FormDialog>

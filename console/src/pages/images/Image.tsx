@@ -56,7 +56,7 @@ function Details({ image }: { image: Image }) {
   const tabs: Record<ImageTab, { count?: number; children: React.ReactNode } | null> = {
     overview: { children: <Overview image={image} /> },
     report: { count: image.effigy.problems ?? 0, children: <SecurityReport image={image} /> },
-    uses: { count: made.length + instances.length, children: <UsedBy instances={instances} made={made} /> },
+    uses: { count: made.length + instances.length, children: <UsedBy image={image} instances={instances} made={made} /> },
     sharing: session.sharing === 'off' ? null : { count: members.data?.length, children: <Sharing image={image} members={members} /> },
     properties: { count: propertiesOf(image).length + image.tags.length, children: <Properties image={image} edit={actions.find(({ key }) => key === 'edit')} /> },
     storage: { children: <><Storage image={image} /><StoresCard image={image} /><Lineage image={image} made={made} /></> },

@@ -13,6 +13,7 @@ import { saveFrom } from '../../lib/save'
 import { visible } from '../../lib/text'
 import { paths } from '../../paths'
 import { Promote } from '../../components/Promote'
+import { DeactivateImages } from './DeactivateImages'
 import { DeleteImages } from './DeleteImages'
 import { EditImage } from './EditImage'
 import { isHeldBack, PublishImages } from './PublishImages'
@@ -28,7 +29,7 @@ export function useImageActions(selected: Image[], onDeleted?: () => void) {
   const queries = useQueryClient()
   const { modal } = App.useApp()
   const { uploads } = useUploads()
-  const [dialog, setDialog] = useState<'share' | 'edit' | 'delete' | 'upload' | 'promote' | null>(null)
+  const [dialog, setDialog] = useState<'share' | 'edit' | 'delete' | 'deactivate' | 'upload' | 'promote' | null>(null)
   // The images that the service did not make Public, for what was found inside.
   const [refused, setRefused] = useState<Image[]>([])
   const [one] = selected
@@ -81,7 +82,7 @@ export function useImageActions(selected: Image[], onDeleted?: () => void) {
     const isSome = able.length > 0 && able.length < selected.length
     return { key, label: isSome ? t('someOf', { action: title, count: able.length, all: selected.length }) : title, reason, run: () => run(title, able), ...more }
   }
-  const change = (key: 'protect' | 'unprotect' | 'deactivate' | 'reactivate' | 'unpublish', act: (image: Image) => Promise<unknown>, more?: Partial<Action>) =>
+  const change = (key: 'protect' | 'unprotect' | 'reactivate' | 'unpublish', act: (image: Image) => Promise<unknown>, more?: Partial<Action>) =>
     action(key, (title, able) => void each(title, able, act), more)
   const isForeign = one?.visibility === 'shared' && one.owner !== session.project?.id
   const isBegun = one?.status === 'uploading'
@@ -94,7 +95,7 @@ export function useImageActions(selected: Image[], onDeleted?: () => void) {
     action('edit', () => setDialog('edit')),
     action('download', download),
     one?.protected ? change('unprotect', patch('/protected', false), { apart: true }) : change('protect', patch('/protected', true), { apart: true }),
-    one?.status === 'deactivated' ? change('reactivate', ({ id }) => setActive(id, true)) : change('deactivate', ({ id }) => setActive(id, false)),
+    one?.status === 'deactivated' ? change('reactivate', ({ id }) => setActive(id, true)) : action('deactivate', () => setDialog('deactivate')),
     ...(session.is_admin ? [action('publish', confirmPublish)] : []),
     ...(session.is_admin && one?.visibility === 'public' ? [change('unpublish', patch('/visibility', 'private'))] : []),
     ...(isForeign ? [action('leave', leave, { apart: true })] : []),
@@ -105,10 +106,13 @@ export function useImageActions(selected: Image[], onDeleted?: () => void) {
     await each(t('images.action.delete'), deletable, ({ id }) => deleteImage(id))
     onDeleted?.()
   }
+  const active = ableImages('deactivate', selected, session).able
+  const deactivate = () => each(t('images.action.deactivate'), active, ({ id }) => setActive(id, false))
   const dialogs = one && (
     <>
       {dialog === 'share' && <ShareImage image={one} onClose={() => setDialog(null)} />}
       {dialog === 'delete' && <DeleteImages images={deletable} onDelete={remove} onClose={() => setDialog(null)} />}
+      {dialog === 'deactivate' && <DeactivateImages images={active} onDeactivate={deactivate} onClose={() => setDialog(null)} />}
       {refused.length > 0 && <PublishImages images={refused} onClose={() => setRefused([])} />}
       {dialog === 'upload' && <UploadImage image={one} onClose={() => setDialog(null)} />}
       {dialog === 'promote' && <Promote image={one} onClose={() => setDialog(null)} />}
