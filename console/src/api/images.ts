@@ -1,6 +1,5 @@
 import { queryOptions } from '@tanstack/react-query'
-import { warningOf } from './errors'
-import { ask, askWhole, currentProject, effigy } from './http'
+import { ask, currentProject, effigy } from './http'
 import { namesIn } from './stores'
 import type { Verdict } from './verification'
 
@@ -58,14 +57,6 @@ export interface Image {
   os_effigy_deprecated_at?: string
   os_effigy_retired_at?: string
   [property: string]: unknown
-}
-
-export interface Member {
-  image_id: string
-  member_id: string
-  status: 'pending' | 'accepted' | 'rejected'
-  created_at: string
-  updated_at: string
 }
 
 /** The conditions of a list; each that is not empty must hold. */
@@ -227,13 +218,6 @@ export const imageNamesQuery = (ids: string[]) =>
     placeholderData: (was: { images: Image[] } | undefined) => was,
   })
 
-export const membersQuery = (id: string) =>
-  queryOptions({
-    queryKey: ['images', 'members', id],
-    queryFn: ({ signal }) => ask<{ members: Member[] }>(`/image/v2/images/${id}/members`, { signal }),
-    select: (answer: { members: Member[] }) => answer.members,
-  })
-
 /** The images that other projects offer this one, and that nobody here has accepted or rejected yet. */
 export const offeredQuery = queryOptions({
   queryKey: ['images', 'offered'],
@@ -272,15 +256,11 @@ export const publishImage = (id: string, reason?: string) =>
 export const deleteImage = (id: string, project?: string) => ask<void>(`/image/v2/images/${id}`, { method: 'DELETE', project })
 export const setActive = (id: string, active: boolean) =>
   ask<void>(`/image/v2/images/${id}/actions/${active ? 'reactivate' : 'deactivate'}`, { method: 'POST' })
-/** Shares an image; what the service warns of, if it does. */
-export async function addMember(id: string, member: string): Promise<string> {
-  const { headers } = await askWhole<Member>(`/image/v2/images/${id}/members`, { method: 'POST', body: { member } })
-  return warningOf(headers.get('warning'))
-}
+/** Ends a share. */
 export const removeMember = (id: string, member: string) =>
   ask<void>(`/image/v2/images/${id}/members/${member}`, { method: 'DELETE' })
 export const decide = (id: string, member: string, status: 'accepted' | 'rejected') =>
-  ask<Member>(`/image/v2/images/${id}/members/${member}`, { method: 'PUT', body: { status } })
+  ask<void>(`/image/v2/images/${id}/members/${member}`, { method: 'PUT', body: { status } })
 export const fileUrl = (id: string) => `/image/v2/images/${id}/file`
 /** The same for a link, which names its project itself. */
 export const fileLink = (id: string) => `${fileUrl(id)}?effigy_project=${currentProject() ?? ''}`

@@ -6,7 +6,8 @@ import { ago, wholeTime } from '../lib/time'
 const listeners = new Set<() => void>()
 let ticking: ReturnType<typeof setInterval> | undefined
 
-function everySecond(tick: () => void): () => void {
+/** Calls back every second; all of a page in one turn. */
+export function everySecond(tick: () => void): () => void {
   listeners.add(tick)
   ticking ??= setInterval(() => listeners.forEach((listener) => listener()), 1000)
   return () => {

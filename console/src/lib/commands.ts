@@ -1,5 +1,6 @@
 // The console's actions as commands and as Terraform. Text that a person typed is quoted, and nothing in it is special.
 import type { Launch } from '../api/instances'
+import type { Terms } from '../api/shares'
 import type { Container } from './formats'
 
 /** A word for a POSIX shell. */
@@ -107,6 +108,19 @@ export const createImageAsCommand = (instance: string, name: string) =>
 export function shareAsCommand(image: string, added: string[], removed: string[]): string {
   const line = (verb: string) => (project: string) => `openstack image ${verb} project \\\n    ${shellWord(image)} \\\n    ${shellWord(project)}`
   return [...added.map(line('add')), ...removed.map(line('remove'))].join('\n')
+}
+
+/** The clients of the Image API know no terms: Effigy's own API does. */
+export function shareOnTermsAsCommand(origin: string, image: string, added: string[], removed: string[], terms: Terms): string {
+  const share = (project: string) =>
+    [
+      `curl --fail-with-body ${shellWord(`${origin}/effigy/v1/images/${image}/shares`)}`,
+      '-H "X-Auth-Token: $TOKEN"',
+      "-H 'Content-Type: application/json'",
+      `--data-raw ${shellWord(JSON.stringify({ project, ...terms }))}`,
+    ].join(' \\\n    ')
+  const ended = removed.length > 0 ? [shareAsCommand(image, [], removed)] : []
+  return ['TOKEN=$(openstack token issue -f value -c id)', ...added.map(share), ...ended].join('\n')
 }
 
 export const shareAsTerraform = (image: string, added: string[]) =>

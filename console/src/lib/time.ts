@@ -13,6 +13,7 @@ function kept<T>(make: (language: string) => T): (language: string) => T {
 }
 
 const agoFormat = kept((language) => new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' }))
+const aheadFormat = kept((language) => new Intl.RelativeTimeFormat(language, { numeric: 'always' }))
 const wholeFormat = kept((language) => new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'medium' }))
 
 /** OpenStack's times, some of which leave their zone out. */
@@ -23,6 +24,15 @@ export function ago(text: string, language: string, now = Date.now()): string {
   const seconds = Math.max(0, Math.round((now - parseTime(text).getTime()) / 1000))
   const [unit, size] = STEPS.find(([, size]) => seconds >= size) ?? (['second', 1] as const)
   return agoFormat(language).format(-Math.floor(seconds / size), unit)
+}
+
+/** How long until something, in the person's language; nothing when its time has come. A week that began a second ago is a week. */
+export function ahead(text: string, language: string, now = Date.now()): string {
+  const seconds = Math.ceil((parseTime(text).getTime() - now) / 1000)
+  if (seconds <= 0) return ''
+  // In units of which there are at least two: what is rounded is not far off.
+  const [unit, size] = STEPS.find(([, size]) => seconds >= 2 * size) ?? (['second', 1] as const)
+  return aheadFormat(language).format(Math.round(seconds / size), unit)
 }
 
 const clockFormat = kept((language) => new Intl.DateTimeFormat(language, { timeStyle: 'medium' }))

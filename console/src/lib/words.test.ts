@@ -4,7 +4,7 @@ import type { Launch } from '../api/instances'
 import { messageOf, warningOf } from '../api/errors'
 import { findings } from '../locales/findings.en'
 import { bytes } from './bytes'
-import { copyAsCommand, importAsCommand, importAsTerraform, launchAsCommand, launchAsTerraform, removeFromStoreAsCommand, shareAsCommand, shareAsTerraform, shellWord, statementCommand, terraformString, uploadAsCommand } from './commands'
+import { copyAsCommand, importAsCommand, importAsTerraform, launchAsCommand, launchAsTerraform, removeFromStoreAsCommand, shareAsCommand, shareAsTerraform, shareOnTermsAsCommand, shellWord, statementCommand, terraformString, uploadAsCommand } from './commands'
 import { containerOf, formatOf, nameOf } from './formats'
 import { plainText, visible } from './text'
 import { ago } from './time'
@@ -71,6 +71,14 @@ test('uploading, importing and sharing are commands with inert words', () => {
   expect(importAsTerraform({ ...odd, uri: 'https://x/' })).not.toContain('lifecycle')
   expect(shareAsCommand('I', ['a'], ['b']).split('\n').filter((line) => line.startsWith('openstack'))).toEqual(['openstack image add project \\', 'openstack image remove project \\'])
   expect(shareAsTerraform('I', ['0a'])).toContain('"project_0a"')
+})
+
+test('sharing on terms is a command of the API that has them, and no word in a note is one', () => {
+  const command = shareOnTermsAsCommand('https://x', 'I', ['a'], ['b'], { expires_at: '2027-01-01T00:00:00Z', note: "it's $(id)\n`id`" })
+  expect(command.split('\n')[0]).toBe('TOKEN=$(openstack token issue -f value -c id)')
+  expect(command).toContain('curl --fail-with-body https://x/effigy/v1/images/I/shares \\\n')
+  expect(command).toContain(`--data-raw '{"project":"a","expires_at":"2027-01-01T00:00:00Z","note":"it'\\''s $(id)\\n\`id\`"}'`)
+  expect(command).toMatch(/\nopenstack image remove project [^]*b$/)
 })
 
 test('another store than the default one is named where the client has a word for it', () => {

@@ -2,7 +2,7 @@ import { admin } from './admin.en'
 import { channel } from './channels.en'
 import { findings } from './findings.en'
 import { project } from './project.en'
-import { rests } from './shares.en'
+import { rests, shares, terms } from './shares.en'
 
 export const en = {
   yes: 'Yes',
@@ -231,6 +231,8 @@ export const en = {
   ...project,
   channel,
   rests,
+  shares,
+  terms,
   admin,
   history: { create: 'Launch', start: 'Start', stop: 'Instance shutdown', forceOff: 'Force off', reboot: 'Reboot', pause: 'Pause', unpause: 'Resume', suspend: 'Suspend', resume: 'Resume', rescue: 'Rescue', unrescue: 'End rescue', shelve: 'Shelve', unshelve: 'Unshelve', resize: 'Resize', confirmResize: 'Confirm resize', revertResize: 'Revert resize', rebuild: 'Rebuild', createImage: 'Create image', delete: 'Delete' },
 }

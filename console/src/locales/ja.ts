@@ -3,7 +3,7 @@ import { admin } from './admin.ja'
 import { channel } from './channels.ja'
 import { findings } from './findings.ja'
 import { project } from './project.ja'
-import { rests } from './shares.ja'
+import { rests, shares, terms } from './shares.ja'
 
 export const ja: Messages = {
   yes: 'はい',
@@ -213,6 +213,8 @@ export const ja: Messages = {
   ...project,
   channel,
   rests,
+  shares,
+  terms,
   admin,
   history: { create: '作成', start: '起動', stop: 'インスタンスのシャットダウン', forceOff: '強制停止', reboot: '再起動', pause: '一時停止', unpause: '再開', suspend: 'サスペンド', resume: '再開', rescue: 'レスキュー', unrescue: 'レスキューの終了', shelve: 'シェルブ', unshelve: 'シェルブの解除', resize: 'フレーバーの変更', confirmResize: 'フレーバー変更の確定', revertResize: 'フレーバー変更の取り消し', rebuild: '再構築', createImage: 'イメージの作成', delete: '削除' },
 }

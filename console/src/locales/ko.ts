@@ -3,7 +3,7 @@ import { admin } from './admin.ko'
 import { channel } from './channels.ko'
 import { findings } from './findings.ko'
 import { project } from './project.ko'
-import { rests } from './shares.ko'
+import { rests, shares, terms } from './shares.ko'
 
 export const ko: Messages = {
   yes: '예',
@@ -213,6 +213,8 @@ export const ko: Messages = {
   ...project,
   channel,
   rests,
+  shares,
+  terms,
   admin,
   history: { create: '생성', start: '시작', stop: '인스턴스 종료(Shutdown)', forceOff: '강제 종료', reboot: '재부팅', pause: '일시 정지', unpause: '재개', suspend: '절전', resume: '재개', rescue: '복구', unrescue: '복구 종료', shelve: '보관', unshelve: '보관 해제', resize: 'Flavor 변경', confirmResize: 'Flavor 변경 확정', revertResize: 'Flavor 변경 되돌리기', rebuild: '재구축', createImage: 'Image 생성', delete: '삭제' },
 }

@@ -36,7 +36,7 @@ export const project = {
   community: { title: 'No community images', what: 'Images that other projects have opened to everybody appear here.' },
   palette: { open: 'Go to', title: 'Go to a page, an image or an instance', search: 'Page, image or instance', pages: 'Pages', none: 'Nothing found', hint: 'Ctrl+K opens this from anywhere.' },
   offer: {
-    status: 'Offered', by: 'Offered by {{project}}', accept: 'Accept', reject: 'Reject', acceptOf: 'Accept {{name}}', rejectOf: 'Reject {{name}}', accepted: '{{name}} is among your shared images', rejected: '{{name}} was rejected', undo: 'Take it back',
+    status: 'Offered', sharedBy: 'Shared with this project by {{project}}', by: 'Offered by {{project}}', accept: 'Accept', reject: 'Reject', acceptOf: 'Accept {{name}}', rejectOf: 'Reject {{name}}', accepted: '{{name}} is among your shared images', rejected: '{{name}} was rejected', undo: 'Take it back',
     leaveTitle_one: 'Remove this shared image?', leaveTitle_other: 'Remove {{count}} shared images?', leaveWhat: '{{names}}: nobody in this project sees it any more. Instances that were launched from it go on. It can be taken back under Rejected.',
     rejectedTitle: 'Rejected', rejectedWhat: 'Images that this project was offered and does not want.', count_one: 'one offer', count_other: '{{count}} offers', unknown: 'another project',
   },

@@ -37,7 +37,7 @@ export const project: typeof en = {
   community: { title: 'コミュニティイメージはありません', what: '別のプロジェクトが全員に公開したイメージがここに表示されます。' },
   palette: { open: '移動', title: 'ページ、イメージ、インスタンスへ移動', search: 'ページ、イメージ、インスタンス', pages: 'ページ', none: '見つかりませんでした', hint: 'Ctrl+K でどこからでも開けます。' },
   offer: {
-    status: '共有の提案', by: '{{project}} からの提案', accept: '承認', reject: '拒否', acceptOf: '{{name}} を承認', rejectOf: '{{name}} を拒否', accepted: '{{name}} を共有イメージに追加しました', rejected: '{{name}} を拒否しました', undo: '元に戻す',
+    status: '共有の提案', sharedBy: '{{project}} がこのプロジェクトと共有しています', by: '{{project}} からの提案', accept: '承認', reject: '拒否', acceptOf: '{{name}} を承認', rejectOf: '{{name}} を拒否', accepted: '{{name}} を共有イメージに追加しました', rejected: '{{name}} を拒否しました', undo: '元に戻す',
     leaveTitle_one: 'この共有イメージを外しますか？', leaveTitle_other: '{{count}} 個の共有イメージを外しますか？', leaveWhat: '{{names}}: このプロジェクトの誰にも見えなくなります。作成済みのインスタンスは動き続けます。拒否した項目から元に戻せます。',
     rejectedTitle: '拒否した項目', rejectedWhat: 'このプロジェクトが共有を拒否したイメージです。', count_one: '提案 1 件', count_other: '提案 {{count}} 件', unknown: '別のプロジェクト',
   },

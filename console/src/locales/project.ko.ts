@@ -37,7 +37,7 @@ export const project: typeof en = {
   community: { title: '커뮤니티 Image가 없습니다', what: '다른 프로젝트가 모두에게 공개한 Image가 여기에 표시됩니다.' },
   palette: { open: '이동', title: '페이지, Image, 인스턴스로 이동', search: '페이지, Image, 인스턴스', pages: '페이지', none: '찾은 항목이 없습니다', hint: '어디서나 Ctrl+K로 열 수 있습니다.' },
   offer: {
-    status: '공유 제안', by: '{{project}}의 공유 제안', accept: '수락', reject: '거절', acceptOf: '수락: {{name}}', rejectOf: '거절: {{name}}', accepted: '공유된 Image에 추가했습니다: {{name}}', rejected: '거절했습니다: {{name}}', undo: '되돌리기',
+    status: '공유 제안', sharedBy: '{{project}} 프로젝트가 이 프로젝트와 공유했습니다', by: '{{project}}의 공유 제안', accept: '수락', reject: '거절', acceptOf: '수락: {{name}}', rejectOf: '거절: {{name}}', accepted: '공유된 Image에 추가했습니다: {{name}}', rejected: '거절했습니다: {{name}}', undo: '되돌리기',
     leaveTitle_one: '이 공유된 Image를 제거하시겠습니까?', leaveTitle_other: '공유된 Image {{count}}개를 제거하시겠습니까?', leaveWhat: '{{names}}: 이 프로젝트에서 더는 보이지 않습니다. 이 Image로 만든 인스턴스는 계속 동작합니다. 거절한 항목에서 되돌릴 수 있습니다.',
     rejectedTitle: '거절한 항목', rejectedWhat: '이 프로젝트가 공유를 거절한 Image입니다.', count_one: '공유 제안 1건', count_other: '공유 제안 {{count}}건', unknown: '다른 프로젝트',
   },

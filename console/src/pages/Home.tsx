@@ -5,8 +5,11 @@ import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useNavigate } from 'react-router'
 import { usageQuery } from '../api/project'
+import { offersQuery } from '../api/shares'
 import { Ended, UnderWay } from '../components/Doings'
 import { Failure } from '../components/Failure'
+import { Name } from '../components/Name'
+import { OfferTerms } from '../components/OfferTerms'
 import { PageHead } from '../components/PageHead'
 import { UsageBars } from '../components/UsageBars'
 import { useActivity } from '../components/useActivity'
@@ -40,9 +43,7 @@ export function Home() {
           </Why>
         )}
       </PageHead>
-      {offers > 0 && (
-        <Alert className="notice" type="info" showIcon title={t('home.offers', { count: offers })} action={<Link to={paths.imagesOf('shared')}>{t('home.toOffers')}</Link>} />
-      )}
+      {offers > 0 && <Offers count={offers} />}
       {isEmpty && reason === null && <FirstSteps />}
       <div className="home">
         <section className="card padded" aria-labelledby="home-usage">
@@ -60,6 +61,39 @@ export function Home() {
         </section>
       </div>
     </>
+  )
+}
+
+/** So many offers are shown here; the list of shared images has them all. */
+const OFFERS_SHOWN = 3
+
+/** The images that wait for the project's answer: from whom, until when, and what is said with them. */
+function Offers({ count }: { count: number }) {
+  const { t } = useTranslation()
+  const { data } = useQuery(offersQuery)
+  return (
+    <Alert
+      className="notice"
+      type="info"
+      showIcon
+      title={t('home.offers', { count })}
+      action={<Link to={paths.imagesOf('shared')}>{t('home.toOffers')}</Link>}
+      description={data && (
+        <ul className="doings offers">
+          {data.slice(0, OFFERS_SHOWN).map((offer) => (
+            <li key={offer.image}>
+              <div className="about">
+                <div>
+                  <Link to={paths.image(offer.image)}><Name>{offer.name ?? offer.image}</Name></Link>{' '}
+                  <span className="quiet">{t('offer.by', { project: offer.owner_name ?? t('offer.unknown') })}</span>
+                  <OfferTerms of={offer} isShort />
+                </div>
+              </div>
+            </li>
+          ))}
+        </ul>
+      )}
+    />
   )
 }
 

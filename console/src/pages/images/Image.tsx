@@ -3,8 +3,9 @@ import { Skeleton, Tabs } from 'antd'
 import { useTranslation } from 'react-i18next'
 import { useNavigate, useParams } from 'react-router'
 import { isGone } from '../../api/errors'
-import { descendantsQuery, type Image, imageQuery, membersQuery } from '../../api/images'
+import { descendantsQuery, type Image, imageQuery } from '../../api/images'
 import { instancesOfImageQuery } from '../../api/instances'
+import { sharesQuery } from '../../api/shares'
 import { ActionsMenu } from '../../components/ActionsMenu'
 import { Ago } from '../../components/Ago'
 import { Missing } from '../../components/Missing'
@@ -23,6 +24,7 @@ import { MainAction } from './MainAction'
 import { Notices } from './Notices'
 import { Overview } from './Overview'
 import { Properties } from './Properties'
+import { Received } from './Received'
 import { ShareButton } from './ShareButton'
 import { Sharing } from './Sharing'
 import { Storage } from './Storage'
@@ -52,12 +54,12 @@ function Details({ image }: { image: Image }) {
   const isShared = image.visibility === 'shared' && session.sharing !== 'off'
   const { data: made = [] } = useQuery(descendantsQuery(image.id))
   const { data: instances = [] } = useQuery({ ...instancesOfImageQuery(image.id), enabled: session.runs_instances })
-  const members = useQuery({ ...membersQuery(image.id), enabled: isShared })
-  const tabs: Record<ImageTab, { count?: number; children: React.ReactNode } | null> = {
+  const shares = useQuery({ ...sharesQuery(image.id), enabled: isShared }).data
+  const tabs: Record<ImageTab, { count?: number; isMore?: boolean; children: React.ReactNode } | null> = {
     overview: { children: <Overview image={image} /> },
     report: { count: image.effigy.problems ?? 0, children: <SecurityReport image={image} /> },
     uses: { count: made.length + instances.length, children: <UsedBy image={image} instances={instances} made={made} /> },
-    sharing: session.sharing === 'off' ? null : { count: members.data?.length, children: <Sharing image={image} members={members} /> },
+    sharing: session.sharing === 'off' ? null : { count: shares?.shares.length, isMore: shares?.next !== null, children: <Sharing image={image} /> },
     properties: { count: propertiesOf(image).length + image.tags.length, children: <Properties image={image} edit={actions.find(({ key }) => key === 'edit')} /> },
     storage: { children: <><Storage image={image} /><StoresCard image={image} /><Lineage image={image} made={made} /></> },
   }
@@ -70,6 +72,7 @@ function Details({ image }: { image: Image }) {
         <MainAction actions={actions} />
       </PageHead>
       <Notices image={image} />
+      {isShared && <Received image={image} shares={shares?.shares ?? []} />}
       <Strip image={image} />
       <Tabs
         className="page-tabs"
@@ -77,15 +80,15 @@ function Details({ image }: { image: Image }) {
         onChange={(tab) => set({ tab: tab === 'overview' ? '' : tab })}
         destroyOnHidden
         animated={false}
-        items={shown.map((tab) => ({ key: tab, label: <TabLabel text={t(`imageTab.${tab}`)} count={tabs[tab]?.count} />, children: tabs[tab]?.children }))}
+        items={shown.map((tab) => ({ key: tab, label: <TabLabel text={t(`imageTab.${tab}`)} count={tabs[tab]?.count} isMore={tabs[tab]?.isMore} />, children: tabs[tab]?.children }))}
       />
       {dialogs}
     </>
   )
 }
 
-function TabLabel({ text, count }: { text: string; count?: number }) {
-  return <>{text}{count ? <span className="tab-count number"> {count}</span> : null}</>
+function TabLabel({ text, count, isMore }: { text: string; count?: number; isMore?: boolean }) {
+  return <>{text}{count ? <span className="tab-count number"> {count}{isMore && '+'}</span> : null}</>
 }
 
 /** The answers that a person comes for, in one row. */

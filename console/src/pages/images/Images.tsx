@@ -30,6 +30,7 @@ import { choosableColumns, imageColumns } from './columns'
 import { FILTERS, VERDICTS, ImageFilters } from './ImageFilters'
 import { ImportImage } from './ImportImage'
 import { RejectedImages } from './RejectedImages'
+import { ReceivedHistory } from './ReceivedHistory'
 import { ShareButton } from './ShareButton'
 import { UploadImage } from './UploadImage'
 import { useImageActions } from './useImageActions'
@@ -106,7 +107,7 @@ export function Images() {
   const sharerOf = useProjectNames(isShared)
   const nameOf = everywhere ? ownerOf : sharerOf
   // Offers stand before the shared images, on their first page.
-  const { count: offers, offered, answer } = useOffers(isShared && !isFiltered && !after && !before)
+  const { count: offers, offered, terms, answer } = useOffers(isShared && !isFiltered && !after && !before)
   const images = useMemo(() => list.data?.images ?? [], [list.data])
   // One that was just accepted may be in both.
   const rows = useMemo(() => [...offered.filter((offer) => !images.some(({ id }) => id === offer.id)), ...images], [offered, images])
@@ -119,8 +120,8 @@ export function Images() {
   const { shown, isChosen, choose } = useColumns(everywhere ? 'all-images' : 'images', choosable)
   const shownKeys = shown.join()
   const columns = useMemo(
-    () => imageColumns({ t, uploads, sort, everywhere, shown: shownKeys.split(','), nameOf, offers: { ids: ids.split(','), answer: canMake ? ({ id, name }, status) => answer({ id, name, status }) : undefined } }),
-    [t, uploads, sort, everywhere, shownKeys, nameOf, ids, canMake, answer],
+    () => imageColumns({ t, uploads, sort, everywhere, shown: shownKeys.split(','), nameOf, offers: { ids: ids.split(','), terms, answer: canMake ? ({ id, name }, status) => answer({ id, name, status }) : undefined } }),
+    [t, uploads, sort, everywhere, shownKeys, nameOf, ids, terms, canMake, answer],
   )
   const clear = () => set({ search: '', status: '', owner: '', ...Object.fromEntries(FILTERS.map((name) => [name, ''])) })
   const save = async () => {
@@ -214,6 +215,7 @@ export function Images() {
         </div>
       )}
       {isShared && <RejectedImages nameOf={nameOf} reason={canMake ? null : 'readerOnly'} accept={({ id, name }) => answer({ id, name, status: 'accepted' })} />}
+      {isShared && <ReceivedHistory filters={filters} />}
       {dialogs}
       {adding === 'upload' && <UploadImage onClose={close} />}
       {adding === 'import' && <ImportImage onClose={close} />}

@@ -3,16 +3,21 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query'
 import { Alert, Input, Skeleton, Tag, Transfer } from 'antd'
 import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { addMember, type Image, type Member, membersQuery, removeMember } from '../../api/images'
+import { type Image, removeMember } from '../../api/images'
+import { allSharesQuery, type Share, shareImage } from '../../api/shares'
 import { type Finding, highFindings, verificationQuery } from '../../api/verification'
 import { Commands } from '../../components/Commands'
 import { Name } from '../../components/Name'
+import { Rests } from '../../components/Rests'
+import { Until } from '../../components/Until'
 import { useErrorText } from '../../components/useFail'
 import { useProjectNames } from '../../components/useProjectNames'
 import { useSession } from '../../components/useSession'
-import { shareAsCommand, shareAsTerraform } from '../../lib/commands'
+import { shareAsCommand, shareAsTerraform, shareOnTermsAsCommand } from '../../lib/commands'
+import { misfitOf, NO_TERMS, termsOf } from '../../lib/terms'
 import { visible } from '../../lib/text'
 import { FindingsAlert } from './Findings'
+import { TermsFields } from './TermsFields'
 import { Dialog } from '../../ui/Dialog'
 
 interface Outcome {
@@ -29,35 +34,35 @@ interface Entry {
   name: string
 }
 
-/** Two lists: the person's projects, and those that the image is shared with. A click moves one over. */
+/** Two lists: the person's projects, and those that the image is shared with. A click moves one over; the terms are those of the new ones. */
 export function ShareImage({ image, onClose }: { image: Image; onClose: () => void }) {
   const { t } = useTranslation()
-  const members = useQuery(membersQuery(image.id))
+  const shares = useQuery(allSharesQuery(image.id))
   // The findings handed on with the image; where nobody can tell, nothing is said before the service does.
   const verification = useQuery({ ...verificationQuery(image.id), retry: false })
   const text = useErrorText()
   // Fetched, and not "loading": one that failed is loading again each time it is asked, and the choice would be lost.
-  if (!members.data || !verification.isFetched)
+  if (!shares.data || !verification.isFetched)
     return (
       <Dialog title={t('share.title')} onCancel={onClose} footer={null} width={680}>
-        {members.error ? <Alert type="error" showIcon title={text(members.error).what} /> : <Skeleton active />}
+        {shares.error ? <Alert type="error" showIcon title={text(shares.error).what} /> : <Skeleton active />}
       </Dialog>
     )
-  return <Lists image={image} members={members.data} handsOn={highFindings(verification.data)} onClose={onClose} />
+  return <Lists image={image} shares={shares.data} handsOn={highFindings(verification.data)} onClose={onClose} />
 }
 
-function Lists({ image, members, handsOn, onClose }: { image: Image; members: Member[]; handsOn: Finding[]; onClose: () => void }) {
+function Lists({ image, shares, handsOn, onClose }: { image: Image; shares: Share[]; handsOn: Finding[]; onClose: () => void }) {
   const { t } = useTranslation()
   const session = useSession()
   const text = useErrorText()
   const queries = useQueryClient()
   // Later answers do not move what the person is moving.
-  const [before] = useState(() => members.map(({ member_id }) => member_id))
+  const [before] = useState(() => shares.map(({ project_id }) => project_id))
   const [shared, setShared] = useState(before)
   const [outcomes, setOutcomes] = useState<Outcome[]>([])
   // Projects that the person is not in, where the deployment lets images go there.
   const [named, setNamed] = useState<string[]>([])
-  const knownAs = useProjectNames(members.length > 0)
+  const knownAs = useProjectNames(shares.length > 0)
   const entries = useMemo((): Entry[] => {
     const own = session.projects.filter(({ id }) => id !== image.owner).map(({ id, name }) => ({ key: id, name }))
     const foreign = before.filter((id) => !own.some(({ key }) => key === id)).map((id) => ({ key: id, name: knownAs(id) ?? id }))
@@ -66,7 +71,12 @@ function Lists({ image, members, handsOn, onClose }: { image: Image; members: Me
   const nameOf = (id: string) => entries.find(({ key }) => key === id)?.name ?? id
   const added = shared.filter((id) => !before.includes(id))
   const removed = before.filter((id) => !shared.includes(id))
-  const pending = members.filter(({ status }) => status !== 'accepted').map(({ member_id }) => member_id)
+  const pending = shares.filter(({ status }) => status !== 'accepted').map(({ project_id }) => project_id)
+  const endsAt = (id: string) => shares.find(({ project_id }) => project_id === id)?.expires_at
+  const [typed, setTyped] = useState(NO_TERMS)
+  const isMisfit = added.length > 0 && misfitOf(typed) !== undefined
+  const terms = termsOf(typed)
+  const hasTerms = added.length > 0 && Object.keys(terms).length > 0
   const done = outcomes.length > 0
   const warnings = [...new Set(outcomes.flatMap(({ warning }) => warning ?? []))]
 
@@ -77,7 +87,7 @@ function Lists({ image, members, handsOn, onClose }: { image: Image; members: Me
       for (const [ids, isAdded] of [[added, true], [removed, false]] as const) {
         for (const id of ids) {
           try {
-            const warning = (isAdded && (await addMember(image.id, id))) || undefined
+            const warning = (isAdded && (await shareImage(image.id, id, terms))) || undefined
             if (!isAdded) await removeMember(image.id, id)
             outcomes.push({ project: nameOf(id), isAdded, warning })
           } catch (error) {
@@ -110,12 +120,13 @@ function Lists({ image, members, handsOn, onClose }: { image: Image; members: Me
   return (
     <Dialog
       className="share"
+      style={{ top: 40 }}
       title={t('share.title')}
       width={680}
       onCancel={onClose}
       okText={done ? t('share.close') : t('share.submit')}
       cancelButtonProps={{ style: done ? { display: 'none' } : undefined }}
-      okButtonProps={{ disabled: !done && added.length + removed.length === 0, loading: commit.isPending }}
+      okButtonProps={{ disabled: !done && (added.length + removed.length === 0 || isMisfit), loading: commit.isPending }}
       onOk={() => (done ? onClose() : commit.mutate())}
     >
       {handsOn.length > 0 && !done && <FindingsAlert title={t('hands.on')} findings={handsOn} />}
@@ -144,9 +155,12 @@ function Lists({ image, members, handsOn, onClose }: { image: Image; members: Me
                 <button type="button" title={t(direction === 'left' ? 'ends.move' : 'ends.moveBack', { project: visible(name) })} disabled={done || commit.isPending} onClick={({ currentTarget }) => move(key, currentTarget)}>
                   <span className="share-sign" aria-hidden>{direction === 'left' ? <PlusOutlined /> : <CloseOutlined />}</span>
                   <span className="share-name"><Name>{name}</Name></span>
-                  {direction === 'right' && added.includes(key) && <Tag className="accent">{t('share.isNew')}</Tag>}
-                  {direction === 'left' && removed.includes(key) && <Tag className="held">{t('share.willEnd')}</Tag>}
-                  {pending.includes(key) && <span className="quiet"><LockOutlined /> {t('share.pending')}</span>}
+                  <span className="share-marks">
+                    {direction === 'right' && added.includes(key) && <Tag className="accent">{t('share.isNew')}</Tag>}
+                    {direction === 'left' && removed.includes(key) && <Tag className="held">{t('share.willEnd')}</Tag>}
+                    {!removed.includes(key) && endsAt(key) && <span className="quiet small"><Until at={endsAt(key) ?? ''} isShort /></span>}
+                    {pending.includes(key) && <span className="quiet"><LockOutlined /> {t('share.pending')}</span>}
+                  </span>
                 </button>
               </li>
             ))}
@@ -154,11 +168,14 @@ function Lists({ image, members, handsOn, onClose }: { image: Image; members: Me
         )}
       </Transfer>
       <div className="unseen" aria-live="polite">{said}</div>
-      {removed.length > 0 && !done && <Alert type="warning" showIcon style={{ marginTop: 12 }} title={t('ends.share')} />}
+      {removed.length > 0 && !done && <Alert type="warning" showIcon style={{ marginTop: 12 }} title={t('ends.share')} description={<Rests act="end" images={[{ id: image.id, stored: null }]} onLeave={onClose} />} />}
       {session.sharing === 'any' && !done && (
         <Input.Search style={{ marginTop: 12 }} aria-label={t('share.other')} placeholder={t('share.other')} enterButton={t('share.add')} onSearch={name} />
       )}
-      {!done && added.length + removed.length > 0 && <Commands command={shareAsCommand(image.id, added, removed)} terraform={shareAsTerraform(image.id, added)} />}
+      {!done && added.length > 0 && <TermsFields value={typed} onChange={setTyped} isFolded />}
+      {!done && added.length + removed.length > 0 && !isMisfit && (
+        hasTerms ? <Commands by="curl" command={shareOnTermsAsCommand(location.origin, image.id, added, removed, terms)} /> : <Commands command={shareAsCommand(image.id, added, removed)} terraform={shareAsTerraform(image.id, added)} />
+      )}
       {done && (
         <div role="status">
           <ul className="outcomes">

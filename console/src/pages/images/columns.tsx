@@ -4,8 +4,10 @@ import type { TFunction } from 'i18next'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'react-router'
 import type { Image, ImagesTab } from '../../api/images'
+import type { Offer as Terms } from '../../api/shares'
 import { Ago } from '../../components/Ago'
 import { Name } from '../../components/Name'
+import { OfferTerms } from '../../components/OfferTerms'
 import { ImageStatusBadge, StatusMark, VerdictBadge } from '../../components/StatusBadge'
 import type { Upload } from '../../components/Uploads'
 import type { Choosable } from '../../components/useColumns'
@@ -28,16 +30,17 @@ function Status({ image, upload }: { image: Image; upload?: Upload }) {
 
 type Column = NonNullable<TableProps<Image>['columns']>[number]
 
-/** Where an offer is from, and the two answers to it. */
-function Offer({ image, by, answer }: { image: Image; by?: string; answer: Shown['offers']['answer'] }) {
+/** Where an offer is from, its terms, and the two answers to it. */
+function Offer({ image, by, terms, answer }: { image: Image; by?: string; terms?: Terms; answer: Shown['offers']['answer'] }) {
   const { t } = useTranslation()
   const name = visible(image.name ?? image.id)
   return (
-    <span className="offer">
+    <div className="offer">
       <span className="quiet">{t('offer.by', { project: by ?? t('offer.unknown') })}</span>
+      {terms && (terms.expires_at ?? terms.note) && <div className="offer-terms"><OfferTerms of={terms} isShort /></div>}
       {answer && <Button size="small" type="primary" aria-label={t('offer.acceptOf', { name })} onClick={() => answer(image, 'accepted')}>{t('offer.accept')}</Button>}
       {answer && <Button size="small" aria-label={t('offer.rejectOf', { name })} onClick={() => answer(image, 'rejected')}>{t('offer.reject')}</Button>}
-    </span>
+    </div>
   )
 }
 
@@ -53,7 +56,7 @@ interface Shown {
   /** A project's name, as far as this one is told it. */
   nameOf: (project: string) => string | undefined
   /** The images that wait for an answer, and the way to give it; none where the person may only look. */
-  offers: { ids: string[]; answer?: (image: Image, status: 'accepted' | 'rejected') => void }
+  offers: { ids: string[]; terms?: Terms[]; answer?: (image: Image, status: 'accepted' | 'rejected') => void }
 }
 
 /** The columns that a person may choose, and the width from which on each leaves a name room to be read. */
@@ -81,13 +84,13 @@ export function imageColumns({ t, uploads, sort, everywhere, shown, nameOf, offe
   const name: Column = {
     title: t('column.name'), ...sorted('name'), className: 'name-column',
     render: (_, image) => (
-      <span className="name-cell">
+      <div className="name-cell">
         <Link to={paths.image(image.id)}><Name>{image.name ?? image.id}</Name></Link>
         {image.protected && <LockOutlined role="img" aria-label={t('image.protected')} title={t('image.protected')} className="quiet" style={{ marginInlineStart: 6 }} />}{' '}
         {held(image)}
         {everywhere && !shown.includes('owner') && <div className="quiet small"><Name>{nameOf(image.owner) ?? image.owner.slice(0, 8)}</Name></div>}
-        {offers.ids.includes(image.id) && <Offer image={image} by={nameOf(image.owner)} answer={offers.answer} />}
-      </span>
+        {offers.ids.includes(image.id) && <Offer image={image} by={nameOf(image.owner)} terms={offers.terms?.find((one) => one.image === image.id)} answer={offers.answer} />}
+      </div>
     ),
   }
   const number = (key: string, title: string, of: (image: Image) => number | null): Column => ({ title, key, width: 92, align: 'right', render: (_, image) => <span className="number">{bytes(of(image))}</span> })

@@ -3,6 +3,7 @@ import { App, Button } from 'antd'
 import { createElement } from 'react'
 import { useTranslation } from 'react-i18next'
 import { decide, offeredQuery } from '../../api/images'
+import { offersQuery } from '../../api/shares'
 import { useActivity } from '../../components/useActivity'
 import { useFail } from '../../components/useFail'
 import { useSession } from '../../components/useSession'
@@ -22,7 +23,10 @@ export function useOffers(isShown: boolean) {
   const session = useSession()
   const queries = useQueryClient()
   const { offers: count } = useActivity()
-  const { data = [] } = useQuery({ ...offeredQuery, enabled: isShown && count > 0 })
+  const isAsked = isShown && count > 0
+  const { data = [] } = useQuery({ ...offeredQuery, enabled: isAsked })
+  // The records of the images do not have what the owner says with them.
+  const { data: terms } = useQuery({ ...offersQuery, enabled: isAsked })
   const answer = useMutation({
     mutationFn: ({ id, status }: Decision) => decide(id, session.project?.id ?? '', status),
     onSuccess: (_, { id, name, status }) => {
@@ -41,5 +45,5 @@ export function useOffers(isShown: boolean) {
     onError: (error) => fail(t('offered.failed'), error),
     onSettled: () => queries.invalidateQueries({ queryKey: ['images'] }),
   })
-  return { count, offered: isShown && count > 0 ? data : [], answer: answer.mutate }
+  return { count, offered: isAsked ? data : [], terms, answer: answer.mutate }
 }

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest'
+import type { Share } from '../api/shares'
+import { markerIn } from '../api/shares'
+import { bytesOf, endAfter, endOf, fieldOf, misfitOf, MOST_NOTE, MOST_REASON, NO_TERMS, termsOf, typedOf } from './terms'
+import { ahead } from './time'
+
+const share: Share = { project_id: 'p', project_name: null, status: 'pending', expires_at: '2099-01-31T10:20:30Z', reason: 'audit', note: null, shared_at: '', updated_at: '', launches: 0, downloads: 0 }
+
+test('a limit is told in the bytes that the service counts', () => {
+  expect(['note', ' note \n', '메모', '👩‍💻'].map(bytesOf)).toEqual([4, 4, 6, 11])
+  expect(misfitOf({ ...NO_TERMS, note: '가'.repeat(MOST_NOTE / 3) })).toBeUndefined()
+  expect(misfitOf({ ...NO_TERMS, note: '가'.repeat(MOST_NOTE / 3 + 1) })).toBe('note')
+  expect(misfitOf({ ...NO_TERMS, reason: 'a'.repeat(MOST_REASON + 1) })).toBe('reason')
+})
+
+test('a choice is a whole second by the calendar', () => {
+  const now = new Date(2027, 0, 31, 10, 20, 30, 456)
+  expect((['day', 'week', 'month'] as const).map((end) => fieldOf(endAfter(end, now)))).toEqual(['2027-02-01T10:20:30', '2027-02-07T10:20:30', '2027-02-28T10:20:30'])
+})
+
+test('an end is in the future, and is one', () => {
+  const now = Date.parse('2027-01-01T00:00:00Z')
+  const at = (ms: number) => ({ ...NO_TERMS, end: 'own' as const, at: fieldOf(new Date(ms)) })
+  expect(misfitOf(at(now), now)).toBe('past')
+  expect(misfitOf(at(now + 1000), now)).toBeUndefined()
+  expect(endOf(at(now + 1000))).toBe('2027-01-01T00:00:01Z')
+  expect(['', 'soon', '275760-01-01T00:00'].map((at) => misfitOf({ ...NO_TERMS, end: 'own', at }, now))).toEqual(['time', 'time', 'time'])
+})
+
+test('terms that nobody changed are sent as they were', () => {
+  expect(termsOf(typedOf(share))).toEqual({ expires_at: share.expires_at, reason: 'audit' })
+  expect(termsOf(typedOf({ ...share, expires_at: null, reason: null }))).toEqual({})
+  expect(termsOf({ ...NO_TERMS, note: '  ' })).toEqual({})
+})
+
+test('how far an end is is rounded', () => {
+  const now = Date.parse('2027-01-01T00:00:00Z')
+  const left = (seconds: number) => ahead(new Date(now + seconds * 1000).toISOString(), 'en', now)
+  expect([0, 1, 90, 86_399, 7 * 86_400 - 1, 30 * 86_400].map(left)).toEqual(['', 'in 1 second', 'in 90 seconds', 'in 24 hours', 'in 7 days', 'in 30 days'])
+})
+
+test('a page’s end leads to the next one', () => {
+  expect(markerIn('/effigy/v1/sharing/offers?limit=1&marker=17-a%2Fb')).toBe('17-a/b')
+  expect(markerIn(null)).toBeUndefined()
+})

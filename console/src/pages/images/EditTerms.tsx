@@ -1,0 +1,27 @@
+import { useMutation, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import type { Image } from '../../api/images'
+import { setShare, type Share } from '../../api/shares'
+import { FormDialog } from '../../components/FormDialog'
+import { misfitOf, termsOf, typedOf } from '../../lib/terms'
+import { visible } from '../../lib/text'
+import { TermsFields } from './TermsFields'
+
+/** Sets the terms of a share anew: those that nobody changed are sent as they are. */
+export function EditTerms({ image, share, name, onClose }: { image: Image; share: Share; name: string; onClose: () => void }) {
+  const { t } = useTranslation()
+  const queries = useQueryClient()
+  // Later answers do not change what the person is changing.
+  const [typed, setTyped] = useState(() => typedOf(share))
+  const save = useMutation({
+    mutationFn: () => setShare(image.id, share.project_id, termsOf(typed)),
+    onSuccess: onClose,
+    onSettled: () => queries.invalidateQueries({ queryKey: ['images'] }),
+  })
+  return (
+    <FormDialog<object> title={t('terms.editTitle', { project: visible(name) })} submit={t('terms.save')} width={560} isBusy={save.isPending} isDisabled={misfitOf(typed) !== undefined} error={save.error} onSubmit={() => save.mutate()} onClose={onClose}>
+      <TermsFields value={typed} onChange={setTyped} />
+    </FormDialog>
+  )
+}
