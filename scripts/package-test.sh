@@ -24,10 +24,15 @@ trap end EXIT
 end() {
     local code=$?
     [ $code = 0 ] || { echo "It failed; the last words of each log:" >&2; tail -n 15 "$work"/*.log >&2 || true; }
-    [ -z "${service:-}" ] || kill "$service" 2>/dev/null || true
+    [ -z "${service:-}" ] || { kill "$service" && wait "$service"; } >/dev/null 2>&1 || true
     [ -z "${machine:-}" ] || { kill "$machine" && wait "$machine"; } >/dev/null 2>&1 || true
-    umount -R "$bare/proc" "$bare/dev" 2>/dev/null || true
-    rm -rf "$work"
+    # The devices below it are the host's own: a process that still has one open must not leave them where they are removed.
+    umount -R -l "$bare/proc" "$bare/dev" 2>/dev/null || true
+    if mountpoint -q "$bare/dev"; then
+        echo "$bare/dev is still mounted: $work stays" >&2
+    else
+        rm -rf --one-file-system "$work"
+    fi
     exit $code
 }
 held() { echo "  held: $*"; }
@@ -48,7 +53,7 @@ owner() { in_bare stat -c '%U %a' "$1"; }
 # As systemd would: the unit's own command, as its user.
 start() {
     local command
-    read -ra command <<<"$(sed -n 's/^ExecStart=//p' "$bare/lib/systemd/system/effigy.service")"
+    read -ra command <<<"$(sed -n 's/^ExecStart=//p' "$bare/usr/lib/systemd/system/effigy.service")"
     rm -f "$data/address"
     "${enter[@]}" "${as_user[@]}" "${command[@]}" >>"$work/service.log" 2>&1 &
     service=$!
@@ -93,7 +98,7 @@ read_image() {
 
 # Before version 254 systemd does not know one key, and says that it ignores it.
 verify_unit() {
-    sed "s|/usr/bin/effigy|$bare/usr/bin/effigy|" "$bare/lib/systemd/system/effigy.service" >"$work/effigy.service"
+    sed "s|/usr/bin/effigy|$bare/usr/bin/effigy|" "$bare/usr/lib/systemd/system/effigy.service" >"$work/effigy.service"
     not grep -v DelegateSubgroup <(systemd-analyze --man=no verify "$work/effigy.service" 2>&1 || echo "it fails")
 }
 
@@ -111,7 +116,7 @@ contents() {
     echo "The package $old, $(stat -c %s "$work/debs/$old") bytes"
     local files name
     files=$(dpkg-deb -c "$work/debs/$old")
-    for name in usr/bin/effigy lib/systemd/system/effigy.service etc/effigy/effigy.toml usr/share/man/man1/effigy.1.gz \
+    for name in usr/bin/effigy usr/lib/systemd/system/effigy.service etc/effigy/effigy.toml usr/share/man/man1/effigy.1.gz \
         usr/share/man/man1/effigy-admin-user-create.1.gz usr/share/bash-completion/completions/effigy \
         usr/share/zsh/vendor-completions/_effigy usr/share/fish/vendor_completions.d/effigy.fish \
         usr/share/doc/effigy/copyright usr/share/doc/effigy/notices.gz usr/share/doc/effigy/install.md; do
@@ -289,9 +294,9 @@ container() {
     mount --rbind --make-rslave /dev "$bare/dev"
     is "QEMU is in it" in_bare qemu-system-x86_64 --version
     # Its own command, but for the port, which others of this machine may have.
-    mkdir -p "$bare/lib/systemd/system"
+    mkdir -p "$bare/usr/lib/systemd/system"
     echo "ExecStart=$(jq -r '[.config.Entrypoint[], .config.Cmd[0]] | join(" ")' "$config") --listen 127.0.0.1:0" \
-        "--config $(jq -r '.config.Env[]' "$config" | sed -n 's/^EFFIGY_CONFIG=//p')" >"$bare/lib/systemd/system/effigy.service"
+        "--config $(jq -r '.config.Env[]' "$config" | sed -n 's/^EFFIGY_CONFIG=//p')" >"$bare/usr/lib/systemd/system/effigy.service"
     is "its command starts as its user, and is ready" start
     is "an image is saved by the API" save_image
     is "it is read back, byte for byte" read_image

@@ -31,8 +31,10 @@ set_epoch() {
 build() {
     local into=$1 cargo=${CARGO_HOME:-$HOME/.cargo}
     "$root/scripts/install.sh" build >&2
-    local moved=(--remap-path-prefix="$into=/effigy/target" --remap-path-prefix="$root=/effigy" --remap-path-prefix="$cargo=/cargo")
-    local moved_c="-ffile-prefix-map=$into=/effigy/target -ffile-prefix-map=$root=/effigy -ffile-prefix-map=$cargo=/cargo"
+    [[ "$root$cargo" != *' '* ]] || die "a path with a blank cannot be taken out of the program: clone into another folder"
+    # The last one that matches is taken, and the target folder may lie below the clone.
+    local moved=(--remap-path-prefix="$cargo=/cargo" --remap-path-prefix="$root=/effigy" --remap-path-prefix="$into=/effigy/target")
+    local moved_c="-ffile-prefix-map=$cargo=/cargo -ffile-prefix-map=$root=/effigy -ffile-prefix-map=$into=/effigy/target"
     (
         cd "$root"
         RUSTFLAGS="${RUSTFLAGS:-} ${moved[*]}" CFLAGS="${CFLAGS:-} $moved_c" CARGO_TARGET_DIR=$into \
@@ -51,6 +53,12 @@ find_program() {
     said=${said#effigy }
     version=${PACKAGE_VERSION:-${said/-/\~}}
     arch=$(dpkg --print-architecture 2>/dev/null || uname -m)
+}
+
+# A machine without Node builds no console, and says so in a line that nobody sees.
+has_console() {
+    [ -e "$root/console/dist/index.html" ] || [ -n "${WITHOUT_CONSOLE:-}" ] ||
+        die "the console is not built, which needs Node 20.19; WITHOUT_CONSOLE=1 packages the program without it"
 }
 
 # The packaged configuration: the example of the documentation, in which each setting is a comment but the data folder.
@@ -120,7 +128,7 @@ control() {
 libraries() {
     mkdir -p "$work/debian"
     printf 'Source: effigy\n\nPackage: effigy\nArchitecture: any\n' >"$work/debian/control"
-    (cd "$work" && dpkg-shlibdeps -O "$1" 2>/dev/null) | sed -n 's/^shlibs:Depends=//p'
+    (cd "$work" && dpkg-shlibdeps -O "$1" 2>"$work/libraries.log") | sed -n 's/^shlibs:Depends=//p'
 }
 
 # Makes both packages in a folder.
@@ -128,6 +136,7 @@ deb() {
     local folder=$1
     "$root/scripts/install.sh" package >&2
     find_program
+    has_console
     set_epoch
     dpkg --validate-version "$version" || die "$version is not a version of Debian's"
     maintainer="${DEBFULLNAME:-The developers of Effigy} <${DEBEMAIL:-effigy@effigy-cloud.invalid}>"
@@ -136,9 +145,11 @@ deb() {
     trap 'rm -rf "$work"' EXIT
     strip_program "$work"
 
-    local main=$work/main symbols=$work/symbols doc=$work/main/usr/share/doc/effigy script
+    local main=$work/main symbols=$work/symbols doc=$work/main/usr/share/doc/effigy script depends
+    depends=$(libraries "$work/effigy") && [ -n "$depends" ] ||
+        die "a library of the program is in no package of Debian's: $(cat "$work/libraries.log")"
     tree "$main" /usr "$work/effigy" zsh/vendor-completions fish/vendor_completions.d
-    install -Dm644 "$root/packaging/effigy.service" "$main/lib/systemd/system/effigy.service"
+    install -Dm644 "$root/packaging/effigy.service" "$main/usr/lib/systemd/system/effigy.service"
     install -d "$main/etc/effigy"
     config /var/lib/effigy >"$main/etc/effigy/effigy.toml"
     install -m644 "$root/packaging/debian/copyright" "$doc/copyright"
@@ -151,7 +162,7 @@ deb() {
     control "$main" effigy <<END
 Section: admin
 Priority: optional
-Depends: $(libraries "$work/effigy"), adduser
+Depends: $depends, adduser
 Recommends: ca-certificates, iproute2, nftables, ovmf, qemu-system-x86
 Suggests: postgresql, python3-openstackclient, qemu-utils
 Description: image service for virtual machines, in one program
@@ -185,7 +196,9 @@ END
 # Installs below PREFIX. A configuration that is in DESTDIR already stays.
 install_files() {
     local prefix=${PREFIX:-/usr/local} into=${DESTDIR:-}
+    "$root/scripts/install.sh" package >&2
     find_program
+    has_console
     work=$(mktemp -d)
     trap 'rm -rf "$work"' EXIT
     strip_program "$work"
@@ -193,11 +206,17 @@ install_files() {
     install -d "$into$prefix/lib/systemd/system" "$into/etc/effigy"
     sed "s|/usr/bin/effigy|$prefix/bin/effigy|; s|/usr/share/doc|$prefix/share/doc|" "$root/packaging/effigy.service" \
         >"$into$prefix/lib/systemd/system/effigy.service"
-    [ -e "$into/etc/effigy/effigy.toml" ] || config /var/lib/effigy >"$into/etc/effigy/effigy.toml"
-    echo "Installed effigy $version below $into$prefix; its unit needs a user: adduser --system --group effigy"
+    if [ ! -e "$into/etc/effigy/effigy.toml" ]; then
+        # It may get passwords in it.
+        config /var/lib/effigy >"$work/effigy.toml"
+        install -m 0640 "$work/effigy.toml" "$into/etc/effigy/effigy.toml"
+    fi
+    echo "Installed effigy $version below $into$prefix. Its unit needs a user, who reads the configuration and opens /dev/kvm:"
+    echo "  adduser --system --group effigy && adduser effigy kvm && chgrp effigy /etc/effigy/effigy.toml"
 }
 
-# An image of Debian with the package, made of the package sources of this machine.
+# An image of Debian with the package, made of the package sources of this machine. Neither these, which may have a password
+# in them, nor its name and its resolver are in the image.
 image() {
     local folder=$1 deb
     "$root/scripts/install.sh" package image >&2
@@ -216,7 +235,8 @@ image() {
         --customize-hook='chroot "$1" apt-get update -qq' \
         --customize-hook="chroot \"\$1\" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
             /tmp/${deb##*/} $(dpkg-deb -f "$deb" Recommends | tr -d ,)" \
-        --customize-hook="rm -f \"\$1/tmp/${deb##*/}\""
+        --customize-hook="rm -f \"\$1/tmp/${deb##*/}\"" \
+        --customize-hook='rm -rf "$1"/etc/resolv.conf "$1"/etc/hostname "$1"/etc/apt/sources.list "$1"/etc/apt/sources.list.d'
     "$root/scripts/oci.py" "$work/root.tar" "$folder/effigy_${version}_$arch.oci.tar" --version "$version" --arch "$arch"
     echo "$folder/effigy_${version}_$arch.oci.tar"
 }
