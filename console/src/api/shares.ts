@@ -105,21 +105,19 @@ interface Shares {
 export const sharesQuery = (image: string, after = '') =>
   queryOptions({ queryKey: ['images', 'shares', image, after], queryFn: ({ signal }) => effigy<Shares>(`/images/${image}/shares?${page(after)}`, { signal }), refetchInterval: 30_000 })
 
-/** Every share of an image. */
+/** Every share of an image, as it is now: a choice that is made of an older answer would share and end the wrong ones. */
 export const allSharesQuery = (image: string) =>
   queryOptions({
     queryKey: ['images', 'shares', image, 'all'],
-    queryFn: async ({ signal }) => {
-      const shares: Share[] = []
-      let marker: string | undefined = ''
-      while (marker !== undefined) {
-        const found: Shares = await effigy<Shares>(`/images/${image}/shares?limit=${MOST_SHARES}${marker && `&marker=${encodeURIComponent(marker)}`}`, { signal })
-        shares.push(...found.shares)
-        marker = markerIn(found.next)
-      }
-      return shares
-    },
+    // An image has fewer shares than the longest page has rows.
+    queryFn: ({ signal }) => effigy<Shares>(`/images/${image}/shares?limit=${MOST_SHARES}`, { signal }),
+    select: ({ shares }: Shares) => shares,
+    gcTime: 0,
+    refetchOnMount: 'always',
   })
+
+/** One share as it is now. */
+export const shareOf = (image: string, project: string) => effigy<Share>(`/images/${image}/shares/${project}`)
 
 /** Shares an image; what the service warns of, if it does. */
 export async function shareImage(image: string, project: string, terms: Terms): Promise<string> {

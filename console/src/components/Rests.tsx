@@ -44,7 +44,7 @@ export function useRests(images: { id: string }[]) {
   return {
     rests: session.of_cloud ? { ...rests, instances: { own, own_count: own.length, elsewhere: 0 } } : rests,
     isPending: asked.some(({ isPending }) => isPending) || ofCloud.some(({ isPending }) => isPending),
-    error: asked.find(({ error }) => error)?.error,
+    error: [...asked, ...ofCloud].find(({ error }) => error)?.error,
     isWhole: looked.length === images.length && found.length === looked.length,
   }
 }

@@ -1,4 +1,4 @@
-import { useState } from 'react'
+import { useCallback, useState } from 'react'
 
 /** The pages of a list beside others on its page: turned both ways, and not kept in the address. */
 export function useTurns() {
@@ -11,5 +11,6 @@ export function useTurns() {
     onGo: (to: string) => setMarkers((was) => (to === '' ? [] : [...was, to])),
     onPrevious: markers.length > 0 ? () => setMarkers((was) => was.slice(0, -1)) : undefined,
   })
-  return { after, pager, toFirst: () => setMarkers([]) }
+  const toFirst = useCallback(() => setMarkers([]), [])
+  return { after, pager, toFirst }
 }

@@ -1,8 +1,11 @@
 import { expect, test } from 'vitest'
 import type { Share } from '../api/shares'
 import { markerIn } from '../api/shares'
-import { bytesOf, endAfter, endOf, fieldOf, misfitOf, MOST_NOTE, MOST_REASON, NO_TERMS, termsOf, typedOf } from './terms'
+import { bytesOf, changedTerms, endAfter, endOf, fieldOf, misfitOf, MOST_NOTE, MOST_REASON, NO_TERMS, termsOf, typedOf } from './terms'
 import { ahead } from './time'
+
+// Where a clock goes back and forward; and where the year 9999 ends early.
+process.env.TZ = 'America/New_York'
 
 const share: Share = { project_id: 'p', project_name: null, status: 'pending', expires_at: '2099-01-31T10:20:30Z', reason: 'audit', note: null, shared_at: '', updated_at: '', launches: 0, downloads: 0 }
 
@@ -31,6 +34,28 @@ test('terms that nobody changed are sent as they were', () => {
   expect(termsOf(typedOf(share))).toEqual({ expires_at: share.expires_at, reason: 'audit' })
   expect(termsOf(typedOf({ ...share, expires_at: null, reason: null }))).toEqual({})
   expect(termsOf({ ...NO_TERMS, note: '  ' })).toEqual({})
+})
+
+test('an end that nobody touches stays to the second, wherever it is looked at', () => {
+  for (const zone of ['America/New_York', 'Asia/Seoul', 'UTC']) {
+    process.env.TZ = zone
+    for (const expires_at of ['2099-11-01T05:30:00Z', '2099-11-01T06:30:00Z', '9999-12-31T23:59:59Z']) {
+      const typed = { ...typedOf({ ...share, expires_at }), reason: 'another' }
+      expect([misfitOf(typed), termsOf(typed).expires_at]).toEqual([undefined, expires_at])
+    }
+  }
+  process.env.TZ = 'America/New_York'
+})
+
+test('an hour that a clock leaves out is no time', () => {
+  expect(endOf({ ...NO_TERMS, end: 'own', at: '2027-03-14T02:30' })).toBeUndefined()
+  expect(endOf({ ...NO_TERMS, end: 'own', at: '2027-03-14T03:30' })).toBe('2027-03-14T07:30:00Z')
+})
+
+test('a term that somebody else has changed meanwhile stays, unless it was changed here too', () => {
+  const now: Share = { ...share, expires_at: '2098-01-01T00:00:00Z', note: 'theirs', reason: 'theirs' }
+  expect(changedTerms({ ...typedOf(share), reason: 'mine' }, share, now)).toEqual({ expires_at: now.expires_at, note: 'theirs', reason: 'mine' })
+  expect(changedTerms({ ...typedOf(share), end: 'never' }, share, now)).toEqual({ note: 'theirs', reason: 'theirs' })
 })
 
 test('how far an end is is rounded', () => {

@@ -13,6 +13,8 @@ export interface Typed {
   end: End
   /** The end in the person's own time, as a field has it: `2026-11-29T08:30:15`. */
   at: string
+  /** The end as it was, and as the field showed it: one that nobody touches is sent as it was, also in an hour that comes twice. */
+  was?: { at: string; expires_at: string }
   reason: string
   note: string
 }
@@ -40,10 +42,12 @@ export function endAfter(end: 'day' | 'week' | 'month', now: Date): Date {
 }
 
 /** The whole second that the terms end at, for the API; nothing for terms without an end, or with one that is no time. */
-export function endOf({ end, at }: Typed): string | undefined {
+export function endOf({ end, at, was }: Typed): string | undefined {
   if (end === 'never') return undefined
+  if (was && at === was.at) return was.expires_at
   const time = new Date(at)
-  const isTime = !Number.isNaN(time.getTime()) && time.getUTCFullYear() <= 9999
+  // An hour that is left out in spring is read as the next: the field would show another time than is sent.
+  const isTime = !Number.isNaN(time.getTime()) && time.getUTCFullYear() <= 9999 && fieldOf(time).startsWith(at)
   return isTime ? time.toISOString().replace(/\.\d+Z$/, 'Z') : undefined
 }
 
@@ -62,6 +66,16 @@ export function termsOf(typed: Typed): Terms {
 }
 
 /** The terms of a share as fields. */
-export const typedOf = ({ expires_at, reason, note }: Share): Typed => ({
-  end: expires_at === null ? 'never' : 'own', at: expires_at === null ? '' : fieldOf(parseTime(expires_at)), reason: reason ?? '', note: note ?? '',
-})
+export function typedOf({ expires_at, reason, note }: Share): Typed {
+  const texts = { reason: reason ?? '', note: note ?? '' }
+  if (expires_at === null) return { end: 'never', at: '', ...texts }
+  const at = fieldOf(parseTime(expires_at))
+  return { end: 'own', at, was: { at, expires_at }, ...texts }
+}
+
+/** The terms to send for a share that was `was` when a person began to change it, and is `now`: somebody else may have changed the others. */
+export function changedTerms(typed: Typed, was: Share, now: Share): Terms {
+  const [wanted, before, present] = [termsOf(typed), termsOf(typedOf(was)), termsOf(typedOf(now))]
+  const terms = (['expires_at', 'reason', 'note'] as const).map((term) => [term, wanted[term] === before[term] ? present[term] : wanted[term]])
+  return Object.fromEntries(terms.filter(([, value]) => value !== undefined)) as Terms
+}

@@ -121,7 +121,7 @@ export const ja: Messages = {
   },
   image: {
     protected: '保護', whyNot: 'イメージを作成できませんでした', minDisk: '最小ディスク', minRam: '最小メモリ', storage: 'ストレージ', disk: 'ディスク', file: 'ファイル', stored: '保存サイズ', unique: 'このイメージだけの分', meter: '{{unique}} はこのイメージだけのもの、{{shared}} は共有',
-    hashLater: '計算中', properties: 'プロパティとタグ', lineage: '作成元の履歴', origin: '作成方法', uploaded: 'アップロード', cast: 'インスタンスから作成', unseen: '削除されたか、見えないイメージ', launched: 'ここから作成したインスタンス', fromInstance: '元のインスタンス', noMembers: '共有先はありません。', gone: 'イメージ {{name}} は削除されました', owner: '所有プロジェクト', imported: 'URL からインポート', cleaned: '他のイメージのクリーンなコピー', changed: '変更', noProperties: 'プロパティとタグはありません。', made: 'ここから作られたイメージ', noneMade: 'ここから作られたイメージはありません。', noneLaunched: 'このプロジェクトに、ここから作成したインスタンスはありません。', sharedOf_one: '他の 1 個のイメージと比較した共有分', sharedOf_other: '他のイメージと共有する分({{count}} 個と比較)',
+    hashLater: '計算中', properties: 'プロパティとタグ', lineage: '作成元の履歴', origin: '作成方法', uploaded: 'アップロード', cast: 'インスタンスから作成', unseen: '削除されたか、見えないイメージ', launched: 'ここから作成したインスタンス', fromInstance: '元のインスタンス', noMembers: '共有先はありません。', gone: 'イメージ {{name}} は削除されました', goneOrUnshared: 'イメージ {{name}} は削除されたか、このプロジェクトとの共有が終了しました', owner: '所有プロジェクト', imported: 'URL からインポート', cleaned: '他のイメージのクリーンなコピー', changed: '変更', noProperties: 'プロパティとタグはありません。', made: 'ここから作られたイメージ', noneMade: 'ここから作られたイメージはありません。', noneLaunched: 'このプロジェクトに、ここから作成したインスタンスはありません。', sharedOf_one: '他の 1 個のイメージと比較した共有分', sharedOf_other: '他のイメージと共有する分({{count}} 個と比較)',
   },
   imageTab: { overview: '概要', report: 'セキュリティ検証', uses: '使用状況', sharing: '共有', properties: 'プロパティ', storage: 'ストレージ' },
   verdict: {

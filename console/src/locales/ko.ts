@@ -121,7 +121,7 @@ export const ko: Messages = {
   },
   image: {
     protected: '보호됨', whyNot: 'Image를 만들지 못했습니다', minDisk: '최소 디스크', minRam: '최소 메모리', storage: '저장 용량', disk: '디스크', file: '파일', stored: '저장 크기(압축)', unique: '이 Image만의 크기', meter: '{{unique}}는 이 Image만의 것이고 {{shared}}는 함께 씁니다',
-    hashLater: '계산 중', properties: '속성과 태그', lineage: '생성 이력', origin: '출처', uploaded: '업로드됨', cast: '인스턴스에서 생성', unseen: '삭제되었거나 볼 수 없는 Image', launched: '이 Image로 만든 인스턴스', fromInstance: '원본 인스턴스', noMembers: '공유한 프로젝트가 없습니다.', gone: 'Image {{name}}: 삭제됨', owner: '소유 프로젝트', imported: 'URL에서 가져옴', cleaned: '다른 Image의 정리된 복사본', changed: '변경', noProperties: '속성과 태그가 없습니다.', made: '이 Image에서 만든 Image', noneMade: '이 Image에서 만든 Image는 없습니다.', noneLaunched: '이 프로젝트에는 이 Image로 만든 인스턴스가 없습니다.', sharedOf_one: '다른 Image 1개와 비교해 함께 쓰는 크기', sharedOf_other: '다른 Image와 함께 쓰는 크기({{count}}개와 비교)',
+    hashLater: '계산 중', properties: '속성과 태그', lineage: '생성 이력', origin: '출처', uploaded: '업로드됨', cast: '인스턴스에서 생성', unseen: '삭제되었거나 볼 수 없는 Image', launched: '이 Image로 만든 인스턴스', fromInstance: '원본 인스턴스', noMembers: '공유한 프로젝트가 없습니다.', gone: 'Image {{name}}: 삭제됨', goneOrUnshared: 'Image {{name}}이(가) 삭제되었거나 이 프로젝트와의 공유가 끝났습니다', owner: '소유 프로젝트', imported: 'URL에서 가져옴', cleaned: '다른 Image의 정리된 복사본', changed: '변경', noProperties: '속성과 태그가 없습니다.', made: '이 Image에서 만든 Image', noneMade: '이 Image에서 만든 Image는 없습니다.', noneLaunched: '이 프로젝트에는 이 Image로 만든 인스턴스가 없습니다.', sharedOf_one: '다른 Image 1개와 비교해 함께 쓰는 크기', sharedOf_other: '다른 Image와 함께 쓰는 크기({{count}}개와 비교)',
   },
   imageTab: { overview: '개요', report: '보안 검증', uses: '사용처', sharing: '공유', properties: '속성', storage: '저장 용량' },
   verdict: {

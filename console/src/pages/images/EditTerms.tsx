@@ -2,20 +2,20 @@ import { useMutation, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import type { Image } from '../../api/images'
-import { setShare, type Share } from '../../api/shares'
+import { setShare, type Share, shareOf } from '../../api/shares'
 import { FormDialog } from '../../components/FormDialog'
-import { misfitOf, termsOf, typedOf } from '../../lib/terms'
+import { changedTerms, misfitOf, typedOf } from '../../lib/terms'
 import { visible } from '../../lib/text'
 import { TermsFields } from './TermsFields'
 
-/** Sets the terms of a share anew: those that nobody changed are sent as they are. */
+/** Changes the terms of a share. All of them are set anew, so those that were not changed here are sent as they are by now. */
 export function EditTerms({ image, share, name, onClose }: { image: Image; share: Share; name: string; onClose: () => void }) {
   const { t } = useTranslation()
   const queries = useQueryClient()
   // Later answers do not change what the person is changing.
   const [typed, setTyped] = useState(() => typedOf(share))
   const save = useMutation({
-    mutationFn: () => setShare(image.id, share.project_id, termsOf(typed)),
+    mutationFn: async () => setShare(image.id, share.project_id, changedTerms(typed, share, await shareOf(image.id, share.project_id))),
     onSuccess: onClose,
     onSettled: () => queries.invalidateQueries({ queryKey: ['images'] }),
   })

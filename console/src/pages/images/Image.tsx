@@ -37,9 +37,13 @@ import { VisibilityTag } from './VisibilityTag'
 export function ImagePage() {
   const { t } = useTranslation()
   const { id = '' } = useParams()
+  const session = useSession()
   const query = useQuery(imageQuery(id))
-  // It was there when the page was opened.
-  if (query.data && isGone(query.error)) return <NotFound title={t('image.gone', { name: query.data.name ?? id })} />
+  // It was there when the page was opened. Of one of others nobody tells whether it was deleted or is shared no more.
+  if (query.data && isGone(query.error)) {
+    const isOwn = session.is_admin || query.data.owner === session.project?.id
+    return <NotFound title={t(isOwn ? 'image.gone' : 'image.goneOrUnshared', { name: query.data.name ?? id })} />
+  }
   if (query.data) return <Details image={query.data} />
   if (query.error) return <Missing title={t('nav.images')} error={query.error} retry={() => void query.refetch()} />
   return <Skeleton active paragraph={{ rows: 8 }} />

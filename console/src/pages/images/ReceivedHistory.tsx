@@ -11,9 +11,9 @@ export function ReceivedHistory({ filters: { get, set } }: { filters: ReturnType
     <section className="card padded" aria-labelledby="received">
       <div className="card-head" style={isOpen ? undefined : { marginBottom: 0 }}>
         <h2 id="received">{t('shares.received.title')}</h2>
-        <Button size="small" aria-expanded={isOpen} onClick={() => set({ history: isOpen ? '' : 'open' })}>{t(isOpen ? 'shares.hide' : 'shares.show')}</Button>
+        <Button size="small" aria-expanded={isOpen} onClick={() => set({ history: isOpen ? '' : 'open', after: get('after'), before: get('before'), from: get('from') })}>{t(isOpen ? 'shares.hide' : 'shares.show')}</Button>
       </div>
-      {isOpen && <ShareHistory nameOf={() => undefined} />}
+      {isOpen && <ShareHistory side="received" nameOf={() => undefined} />}
     </section>
   )
 }

@@ -10,8 +10,8 @@ import { useTurns } from '../../components/useTurns'
 import { wholeTime } from '../../lib/time'
 import { visible } from '../../lib/text'
 
-/** The history of the shares of an image, as its owner sees it, or of all that was offered to this project. */
-export function ShareHistory({ image, nameOf }: { image?: string; nameOf: (project: string) => string | undefined }) {
+/** The history of the shares of an image, or of all that was offered to this project; `side`: the reader's. */
+export function ShareHistory({ image, side, nameOf }: { image?: string; side: 'own' | 'received'; nameOf: (project: string) => string | undefined }) {
   const { t } = useTranslation()
   const { after, pager } = useTurns()
   const { data, error, refetch } = useQuery({ ...shareHistoryQuery(image, after), placeholderData: keepPreviousData })
@@ -24,7 +24,7 @@ export function ShareHistory({ image, nameOf }: { image?: string; nameOf: (proje
     <>
       {after === '' && uses.length > 0 && <Uses of={uses} title={(use) => (image === undefined ? (history.find((step) => step.image === use.image)?.image_name ?? use.image) : (nameOf(use.project_id) ?? use.project_id))} />}
       <ol className="lines steps">
-        {history.map((step) => <Step key={step.id} step={step} side={image === undefined ? 'received' : 'own'} project={nameOf(step.project_id) ?? step.project_id} />)}
+        {history.map((step) => <Step key={step.id} step={step} side={side} project={nameOf(step.project_id) ?? step.project_id} />)}
       </ol>
       {history.length === 0 && <p className="quiet">{t('shares.noMore')}</p>}
       <Pager {...pager(markerIn(next))} />

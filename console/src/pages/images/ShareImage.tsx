@@ -42,7 +42,7 @@ export function ShareImage({ image, onClose }: { image: Image; onClose: () => vo
   const verification = useQuery({ ...verificationQuery(image.id), retry: false })
   const text = useErrorText()
   // Fetched, and not "loading": one that failed is loading again each time it is asked, and the choice would be lost.
-  if (!shares.data || !verification.isFetched)
+  if (!shares.data || !shares.isFetchedAfterMount || !verification.isFetched)
     return (
       <Dialog title={t('share.title')} onCancel={onClose} footer={null} width={680}>
         {shares.error ? <Alert type="error" showIcon title={text(shares.error).what} /> : <Skeleton active />}

@@ -1,7 +1,8 @@
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import { Button, Skeleton } from 'antd'
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
+import { ApiError } from '../../api/errors'
 import type { Image } from '../../api/images'
 import { markerIn, type Share, sharesQuery } from '../../api/shares'
 import { Ago } from '../../components/Ago'
@@ -38,7 +39,7 @@ export function Sharing({ image }: { image: Image }) {
       {(isOwn || isShared) && (
         <section className="card padded" aria-labelledby="share-history">
           <h2 id="share-history">{t('shares.history')}</h2>
-          <ShareHistory image={image.id} nameOf={nameOf} />
+          <ShareHistory image={image.id} side={isOwn ? 'own' : 'received'} nameOf={nameOf} />
         </section>
       )}
     </>
@@ -49,8 +50,13 @@ function Shares({ image, nameOf }: { image: Image; nameOf: (project: string) => 
   const { t } = useTranslation()
   const session = useSession()
   const { after, pager, toFirst } = useTurns()
-  const { data, error, refetch } = useQuery({ ...sharesQuery(image.id, after), placeholderData: keepPreviousData })
+  const { data, error, refetch, isPlaceholderData } = useQuery({ ...sharesQuery(image.id, after), placeholderData: keepPreviousData })
   const [dialog, setDialog] = useState<{ kind: 'edit' | 'end'; share: Share }>()
+  // The last share of a page ended, or the one that the page begins after.
+  const isLost = after !== '' && ((error instanceof ApiError && error.status === 400) || (!isPlaceholderData && data?.shares.length === 0))
+  useEffect(() => {
+    if (isLost) toFirst()
+  }, [isLost, toFirst])
   if (error && !data) return <Failure error={error} retry={() => (after === '' ? void refetch() : toFirst())} />
   if (!data) return <Skeleton active title={false} />
   const name = ({ project_id: id, project_name }: Share) => nameOf(id) ?? project_name ?? id
@@ -58,7 +64,7 @@ function Shares({ image, nameOf }: { image: Image; nameOf: (project: string) => 
   const reason = canWithImage('edit', image, session)
   return (
     <>
-      {data.shares.length === 0 && <p className="quiet">{t('image.noMembers')}</p>}
+      {data.shares.length === 0 && after === '' && <p className="quiet">{t('image.noMembers')}</p>}
       <ul className="doings shares">
         {data.shares.map((share) => <Row key={share.project_id} share={share} name={name(share)} act={reason === null ? (kind) => setDialog({ kind, share }) : undefined} />)}
       </ul>
@@ -77,7 +83,7 @@ function Row({ share, name, act }: { share: Share; name: string; act?: (kind: 'e
     <li>
       <div className="share-whom">
         <div className="share-title"><strong><Name>{name}</Name></strong> <StatusMark mood={MOODS[status]}>{t(`member.${status}`)}</StatusMark> <span className="quiet"><Ago at={shared_at} /></span></div>
-        {note && <Note isShort>{note}</Note>}
+        {note && <Note isShort={!!act}>{note}</Note>}
         {reason && <div className="break"><span className="quiet">{t('terms.reason')}:</span> {visible(reason)}</div>}
       </div>
       <div className="share-terms">
