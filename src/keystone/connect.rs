@@ -31,6 +31,9 @@ use crate::tls;
 
 /// The largest head of an answer.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// Connections that are kept while nobody uses them: as many as there are questions at once. Each change leaves one behind, and
+/// only questions take them.
+const MOST_IDLE: usize = 32;
 
 /// A connection, encrypted or not.
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -127,12 +130,16 @@ impl Host {
         let body = Limited::new(body, self.max_answer_bytes).collect().await;
         let body = body.map_err(|error| anyhow::anyhow!("its answer broke off: {error}"))?.to_bytes();
         if sender.ready().await.is_ok() {
-            self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(sender);
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            idle.retain(|sender| !sender.is_closed());
+            if idle.len() < MOST_IDLE {
+                idle.push(sender);
+            }
         }
         Ok(Reply { status: head.status, headers: head.headers, body })
     }
 
-    /// A connection that is open as far as is known. There are never more than questions outstanding at once.
+    /// A connection that is open as far as is known.
     fn idle_one(&self) -> Option<Sender> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         idle.retain(|sender| !sender.is_closed());
@@ -159,4 +166,36 @@ pub fn secret(text: &str) -> anyhow::Result<HeaderValue> {
     let mut value = HeaderValue::from_str(text)?;
     value.set_sensitive(true);
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::TcpListener,
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn changes_leave_only_so_many_connections_behind() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let mut open = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut head = [0; 4096];
+                let _ = stream.read(&mut head).await;
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+                open.push(stream);
+            }
+        });
+        let host = Host::new(&url, "/v1", "the address", None, 1000).unwrap();
+        for _ in 0..MOST_IDLE + 5 {
+            let mut request = Request::new(Full::new(Bytes::new()));
+            *request.method_mut() = hyper::Method::POST;
+            assert_eq!(host.send("/v1/changes", request).await.unwrap().status, StatusCode::OK);
+        }
+        assert_eq!(host.idle.lock().unwrap().len(), MOST_IDLE);
+    }
 }
