@@ -49,6 +49,8 @@ pub mod metadefs;
 pub mod model;
 /// The rows of work that outlives a request, and what work there is.
 pub mod queue;
+/// A cloud as its users reach it.
+pub mod remote;
 /// The named stores, each with chunks of its own.
 pub mod stores;
 

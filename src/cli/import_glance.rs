@@ -7,7 +7,8 @@ use clap::Args;
 use crate::{
     app::{self, Stock},
     config::{Config, Log, Quota},
-    glance::{Access, Glance, Import, Options, Report, Said},
+    glance::{Glance, Import, Options, Report},
+    remote::{Access, Said},
 };
 
 /// The folder of an import, in the data folder.

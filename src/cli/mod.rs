@@ -1,11 +1,12 @@
 //! The command line: reads the settings, calls the library, and prints what came of it.
 //!
-//! One file for each command: [`serve`], [`admin`], [`store`], [`verify`], [`import_glance`], [`manual`]. A command that fails says why
+//! One file for each command: [`serve`], [`admin`], [`store`], [`verify`], [`push`], [`import_glance`], [`manual`]. A command that fails says why
 //! on standard error; its answer goes to standard output, so that `effigy config check >effigy.toml` works.
 
 mod admin;
 mod import_glance;
 mod manual;
+mod push;
 mod serve;
 mod store;
 mod verify;
@@ -53,6 +54,12 @@ enum Command {
     Admin(admin::Command),
     /// Checks the signed verification of an image, offline; fails when it is not believed or the image did not pass.
     Verify(verify::Wanted),
+    /// Makes an image of a file at a cloud's Effigy, and prints its id. The bytes that came stay when the line breaks or the
+    /// command is killed, and the same command again sends the rest.
+    Push(push::PushWanted),
+    /// Fetches the file of an image of a cloud, compares it with the image's digest, and prints the image's id; run again, it
+    /// goes on where it was.
+    Pull(push::PullWanted),
     /// Brings every image of a running Glance over, while this service is stopped; run again, it goes on and brings up to
     /// date.
     ImportGlance(import_glance::Wanted),
@@ -128,6 +135,8 @@ impl Cli {
             Command::Verify(wanted) => say(&verify::run(&wanted, &settings.load()?.server.data)?),
             Command::Config(ConfigCommand::Check) => say(&settings.load()?.redacted()?),
             Command::Store { command, store } => return store::run(settings.load()?, command, store.as_deref()),
+            Command::Push(wanted) => return push::run_push(wanted),
+            Command::Pull(wanted) => return push::run_pull(wanted),
             Command::ImportGlance(wanted) => return import_glance::run(settings.load()?, wanted),
             Command::Completions { shell } => say(&manual::completions(grammar(), shell)),
             Command::Man { folder } => manual::pages(grammar(), &folder)?,

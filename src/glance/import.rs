@@ -25,7 +25,7 @@ use tokio::{
 use tokio_util::io::ReaderStream;
 
 use super::{
-    client::{ATTEMPTS, Fault, Glance, PATIENCE},
+    client::Glance,
     folder::{self, Folder},
     record::{Foreign, Standing, differing, is_attribute, said_of},
     report::{Kind, Named, Report, size},
@@ -36,6 +36,7 @@ use crate::{
     identity::{Caller, DEFAULT_DOMAIN, ProjectRef},
     ids::{ImageId, ProjectId},
     images::{Change, Declared, Image, Images, MemberStatus, PACKED, Status, Visibility},
+    remote::{ATTEMPTS, Fault, PATIENCE},
 };
 
 /// Bytes that are read and written at a time.
@@ -321,7 +322,7 @@ impl Import<'_> {
             let trouble = match self.glance.file(id, have).await {
                 Err(Fault::Refused(why)) => return Err(Trouble::Image(why)),
                 Err(Fault::Failed(why)) => Trouble::Image(why),
-                Err(fault @ Fault::Away(_)) => Trouble::Ends(fault.to_string()),
+                Err(fault @ (Fault::Away(_) | Fault::Denied(_))) => Trouble::Ends(fault.to_string()),
                 Ok((from, body)) => match self.append(part, from, body, size_bytes, place).await {
                     Ok(None) => Trouble::Image(format!("its file has not the {size_bytes} bytes of its record")),
                     Ok(Some(why)) => Trouble::Image(format!("its file breaks off: {why}")),
@@ -552,7 +553,7 @@ fn at_file(part: &Path, error: &io::Error) -> Trouble {
 
 fn of_members(fault: Fault) -> Trouble {
     match fault {
-        Fault::Away(_) => Trouble::Ends(fault.to_string()),
+        Fault::Away(_) | Fault::Denied(_) => Trouble::Ends(fault.to_string()),
         Fault::Failed(_) | Fault::Refused(_) => Trouble::Image(fault.to_string()),
     }
 }

@@ -13,14 +13,12 @@
 //! - A fault of one image is told in the [`Report`]; a Glance that is away, or a store that takes nothing, ends the run.
 //! - Properties that this service found inside an image, where its record leaves them open, are no difference.
 
-mod access;
 mod client;
 mod folder;
 mod import;
 mod record;
 mod report;
 
-pub use access::{Access, Said};
 pub use client::Glance;
 pub use import::{Import, Options};
 pub use report::Report;

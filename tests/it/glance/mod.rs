@@ -2,7 +2,7 @@
 //!
 //! `make import-glance` does the same with a real one.
 
-mod fake;
+pub mod fake;
 
 use std::{
     process::{Command, Stdio},
@@ -318,7 +318,7 @@ async fn an_import_that_cannot_begin_says_why() {
         let output = command.envs(variables.iter().copied()).output().expect("run the program");
         (output.status.success(), shown(&output))
     };
-    refused(said(&[], &[]), "say whose Glance it is: --os-cloud");
+    refused(said(&[], &[]), "say which cloud it is: --os-cloud");
     refused(said(&["--os-cloud", "old"], &[]), "there is no clouds.yaml");
     refused(said(&["--token", "member", "--glance", &glance.url()], &[]), "the token is not an admin's");
     refused(said(&["--token", "over", "--glance", &glance.url()], &[]), "run it again with another");

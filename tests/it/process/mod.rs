@@ -8,6 +8,7 @@ mod health;
 mod lifecycle;
 mod no_instances;
 mod one_service;
+mod push;
 mod settings;
 mod store;
 mod upgrade;

@@ -1,4 +1,4 @@
-//! Where a Glance is and as whom it is asked: from clouds.yaml, from the `OS_*` variables, from the command line.
+//! Where a cloud is and as whom it is asked: from clouds.yaml, from the `OS_*` variables, from the command line.
 //!
 //! The names are those of OpenStack's clients, and so is the order: the command line, a variable, the file.
 
@@ -46,22 +46,26 @@ pub struct Said {
     pub cloud: Option<String>,
     /// A token, in place of a sign-in.
     pub token: Option<String>,
-    /// Glance's address, in place of the catalog's.
+    /// The address of its image service, in place of the catalog's.
     pub address: Option<String>,
 }
 
-/// Where a Glance is, and as whom it is asked.
+/// Where a cloud is, and as whom it is asked.
+#[derive(Clone)]
 pub struct Access {
-    /// Keystone's address; `None` where a token and Glance's address are all that is needed.
+    /// Keystone's address; `None` where a token and the image service's address are all that is needed.
     pub(super) auth_url: Option<String>,
     pub(super) proof: Proof,
     pub(super) region: Option<String>,
     pub(super) interface: String,
     pub(super) address: Option<String>,
+    /// The id of the project, where it is named by one.
+    pub(super) project: Option<String>,
     pub(super) trust: Option<Arc<ClientConfig>>,
 }
 
 /// The proof of who asks.
+#[derive(Clone)]
 pub(super) enum Proof {
     /// A token as it is. Nobody can renew it.
     Token(String),
@@ -96,8 +100,8 @@ impl Access {
         let address = value("image_endpoint_override");
         anyhow::ensure!(
             auth_url.is_some() || value("token").is_some() && address.is_some(),
-            "say whose Glance it is: --os-cloud with a name in clouds.yaml, or the variables that 'openstack' takes \
-             (OS_AUTH_URL and its like), or --token with --glance"
+            "say which cloud it is: --os-cloud with a name in clouds.yaml, or the variables that 'openstack' takes \
+             (OS_AUTH_URL and its like), or a token with the address of its image service"
         );
         anyhow::ensure!(
             value("verify").is_none_or(|verify| !["false", "False", "0"].contains(&&*verify)),
@@ -109,7 +113,8 @@ impl Access {
             None => Proof::SignIn(sign_in(values)?),
         };
         let interface = value("interface").unwrap_or_else(|| "public".into()).replace("URL", "");
-        Ok(Access { auth_url, proof, region: value("region_name"), interface, address, trust })
+        let (region, project) = (value("region_name"), value("project_id"));
+        Ok(Access { auth_url, proof, region, interface, address, project, trust })
     }
 }
 
