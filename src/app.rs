@@ -19,7 +19,7 @@ use crate::{
     },
     background::Background,
     ballast::Ballast,
-    config::{Config, IdentityMode},
+    config::{self, Config, IdentityMode},
     db::{Database, ServiceLock},
     exports::Exports,
     identity::{Identity, first_start, lines::Lines},
@@ -251,10 +251,25 @@ pub async fn open_stores(config: &Config, db: &Database) -> anyhow::Result<Store
             is_read_only: settings.read_only,
             is_default: *name == config.store.default,
             reserve_bytes: config.store.reserve_mib.saturating_mul(1 << 20),
+            bucket: bucket(name, settings),
         };
         stores.push(Store::open(db, settings, options.clone()).await?);
     }
     Ok(Stores::new(stores))
+}
+
+/// Where the objects of a store are that is in a bucket.
+fn bucket(name: &str, settings: &config::NamedStore) -> Option<stores::s3::Settings> {
+    Some(stores::s3::Settings {
+        bucket: settings.bucket.clone().filter(|_| settings.backend == config::Backend::S3)?,
+        prefix: settings.prefix.clone().unwrap_or_else(|| name.to_owned()),
+        endpoint: settings.endpoint.clone(),
+        region: settings.region.clone(),
+        key: settings.access_key.clone().zip(settings.secret_key_file.clone()),
+        ca_file: settings.ca_file.clone(),
+        cache_bytes: settings.cache_bytes(),
+        keep_removed: settings.keep_removed(),
+    })
 }
 
 /// Makes the data folder, readable by its owner only, unless it is there.

@@ -20,9 +20,11 @@ use serde::{Deserialize, Serialize};
 
 mod keystone;
 mod network;
+mod stores;
 
 pub use keystone::Keystone;
 pub use network::{Mode, Network, Pool};
+pub use stores::{Backend, NamedStore};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -125,20 +127,6 @@ pub struct Store {
     pub sweep_interval_hours: u64,
     /// Free space of a store below which uploads to it are refused, in MiB; of the default store, `/readyz` fails.
     pub reserve_mib: u64,
-}
-
-/// `[stores.NAME]`: one of several stores.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct NamedStore {
-    /// The folder of its chunks; only `local` has one by itself.
-    pub folder: Option<PathBuf>,
-    /// Its description, for people.
-    pub description: String,
-    /// Of several stores that have an image the one with the greatest weight is read.
-    pub weight: i32,
-    /// It takes nothing new.
-    pub read_only: bool,
 }
 
 /// The store that is always there.
@@ -487,8 +475,7 @@ impl Config {
                 is_name,
                 "'{name}' is not a valid name of a store: it has 1 to {MAX_STORE_NAME_CHARS} lower-case letters, digits and '-'"
             );
-            let is_whole = name == LOCAL_STORE || store.folder.is_some();
-            anyhow::ensure!(is_whole, "the store '{name}' has no folder: set stores.{name}.folder");
+            store.check(name)?;
         }
         let mut folders: Vec<PathBuf> =
             self.stores.iter().map(|(name, store)| self.store_folder(name, store)).collect();
@@ -496,6 +483,7 @@ impl Config {
         if let Some(both) = folders.windows(2).find(|both| both[0] == both[1]) {
             anyhow::bail!("two stores have the folder {}: each needs its own", both[0].display());
         }
+        stores::check_prefixes(&self.stores)?;
         let default = &self.store.default;
         let store = self.stores.get(default);
         let store = store.with_context(|| format!("there is no [stores.{default}], which store.default names"))?;

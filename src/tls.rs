@@ -12,6 +12,12 @@ use tokio_rustls::rustls::{
     pki_types::{CertificateDer, pem::PemObject as _},
 };
 
+/// Has libraries that ask for the process's cryptography find ring.
+pub fn provide() {
+    // An error says that it is there already.
+    let _ = ring::default_provider().install_default();
+}
+
 /// Trust in the certificates that this system trusts, read once.
 pub fn of_the_system() -> Arc<ClientConfig> {
     static CONFIG: OnceLock<Arc<ClientConfig>> = OnceLock::new();

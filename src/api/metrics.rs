@@ -221,6 +221,48 @@ struct OfStores {
     state: &'static str,
 }
 
+/// The buckets of stores that have one.
+#[derive(Default)]
+struct Buckets {
+    away: Family<OfStore, Gauge>,
+    requests: Family<OfStores, Counter>,
+    bytes: Family<OfStores, Counter>,
+    hits: Family<OfStore, Counter>,
+    cached: Family<OfStore, Gauge>,
+}
+
+impl Buckets {
+    fn of(rooms: &Rooms) -> Buckets {
+        let buckets = Buckets::default();
+        for store in rooms.stores.all() {
+            let Some(stats) = store.chunks.bucket_stats() else { continue };
+            let of = |state| OfStores { store: store.name.clone(), state };
+            let own = OfStore { store: store.name.clone() };
+            for (state, count) in [("put", stats.puts), ("get", stats.gets), ("failed", stats.failures)] {
+                buckets.requests.get_or_create(&of(state)).inc_by(count);
+            }
+            for (state, bytes) in [("put", stats.put_bytes), ("get", stats.get_bytes)] {
+                buckets.bytes.get_or_create(&of(state)).inc_by(bytes);
+            }
+            buckets.hits.get_or_create(&own).inc_by(stats.hits);
+            buckets.away.get_or_create(&own).set(store.chunks.is_away().into());
+            buckets.cached.get_or_create(&own).set(i64::try_from(stats.cached_bytes).unwrap_or(i64::MAX));
+        }
+        buckets
+    }
+
+    fn register(self, registry: &mut Registry) {
+        registry.register("effigy_bucket_away", "1 while the bucket of a store does not answer", self.away);
+        registry.register("effigy_bucket_requests", "Requests to the bucket of a store", self.requests);
+        let help = "Bytes that were sent to the bucket of a store, or came from it";
+        registry.register_with_unit("effigy_bucket_transferred", help, Unit::Bytes, self.bytes);
+        let help = "Reads that found all they needed in the folder before a bucket";
+        registry.register("effigy_bucket_cache_hits", help, self.hits);
+        let help = "Bytes of a bucket that its folder keeps";
+        registry.register_with_unit("effigy_bucket_cache", help, Unit::Bytes, self.cached);
+    }
+}
+
 /// The images, instances and stores of this moment.
 async fn census(rooms: &Rooms) -> Answer<Registry> {
     let (images, bytes) = (Family::<OfImages, Gauge>::default(), Family::<OfImages, Gauge>::default());
@@ -250,6 +292,7 @@ async fn census(rooms: &Rooms) -> Answer<Registry> {
     let uploads = Gauge::<i64>::default();
     uploads.set(rooms.images.uploads_under_way() as i64);
     let mut registry = Registry::default();
+    Buckets::of(rooms).register(&mut registry);
     registry.register_with_unit("effigy_store", "Bytes of sealed segments, and of free disk", Unit::Bytes, stores);
     let help = "1 when the last sweep left something undone; the log says why";
     registry.register("effigy_store_sweep_stopped", help, stopped);

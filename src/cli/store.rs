@@ -3,7 +3,7 @@
 //! A command looks after what is there and makes nothing: a data folder without a database, a store that no service
 //! has opened yet and a store whose folder is gone are refused.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use chunks::{Leftovers, Problem, ScrubOptions};
 use clap::Subcommand;
@@ -25,6 +25,15 @@ pub(super) enum Command {
     Check,
     /// Deletes what nothing refers to, in two sweeps: one finds it, the next makes sure and removes it.
     Sweep,
+    /// Removes objects from a bucket that no row knows; fails when they are more than one would expect.
+    Orphans {
+        /// Removes them however many they are.
+        #[arg(long)]
+        force: bool,
+        /// Leaves objects alone that are younger, in hours: they may be on their way.
+        #[arg(long, default_value_t = 24)]
+        hours: u64,
+    },
     /// Reads every chunk again, from where the last scrub stopped; fails when one is damaged.
     Scrub,
 }
@@ -66,6 +75,7 @@ impl Command {
                 Command::Stats => (stats(store).await?, true),
                 Command::Check => check(store).await?,
                 Command::Sweep => sweep(store).await?,
+                Command::Orphans { force, hours } => orphans(store, force, hours).await?,
                 Command::Scrub => scrub(store).await?,
             };
             are_sound &= is_sound;
@@ -136,6 +146,28 @@ async fn sweep(store: &Store) -> anyhow::Result<(String, bool)> {
         Some(why) => (format!("{done}\nleft undone: {why}"), false),
         None => (done, true),
     })
+}
+
+async fn orphans(store: &Store, is_forced: bool, hours: u64) -> anyhow::Result<(String, bool)> {
+    let age = Duration::from_secs(hours.saturating_mul(3_600));
+    let report = store.chunks.remove_orphans(age, is_forced).await?;
+    let mut lines = vec![format!(
+        "looked at {} objects: {} orphans ({} bytes), {} removed; {} that are no segments",
+        report.objects, report.orphans, report.orphan_bytes, report.removed, report.strangers
+    )];
+    if report.of_the_future > 0 {
+        lines.push(format!(
+            "{} objects are of segments that the database has not made yet: it was restored from a copy that is older than \
+             they are. They are left alone.",
+            report.of_the_future
+        ));
+    }
+    if report.is_doubtful {
+        lines.push(
+            "these are more than a late request leaves: look whether it is the right database, then use --force".into(),
+        );
+    }
+    Ok((lines.join("\n"), !report.is_doubtful))
 }
 
 async fn scrub(store: &Store) -> anyhow::Result<(String, bool)> {

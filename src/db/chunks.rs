@@ -8,7 +8,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use chunks::{Answer, BATCH_ROWS, Digest, Index, Location, Move, Roots, Row, SegmentRow, SessionRow, SweepRow, Totals};
+use chunks::{Answer, BATCH_ROWS, Digest, Index, Location, Move, Row, SegmentRow, SessionRow, SweepRow, Totals};
 use sqlx::{Any, AssertSqlSafe, Row as _, any::AnyArguments, any::AnyRow, query::Query};
 
 use super::{Database, Reads, Write, now_ms};
@@ -18,10 +18,6 @@ use crate::{
 };
 
 const COLUMNS: &str = "digest, segment, start, stored_bytes, raw_bytes, epoch, condemned, damaged, content_bytes";
-
-/// Whether the store named `$1` holds the bytes of an image. No name has a comma or what `like` has a meaning for
-/// (`crate::config`).
-const HELD: &str = "(',' || stores || ',') like ('%,' || $1 || ',%')";
 
 /// A statement that names digests has one of these numbers of them, the last one repeated: few texts, so that each
 /// is prepared once.
@@ -128,6 +124,18 @@ impl StoreIndex {
         self.was_opened
     }
 
+    /// Whether it ever had something.
+    pub async fn has_segments(&self) -> Result<bool> {
+        let text = "select last_segment from chunk_stores where id = $1";
+        Ok(self.number(text).await?.unwrap_or(0) > 0)
+    }
+
+    /// Whether its segments are in a bucket.
+    pub async fn has_bucket(&self) -> Result<bool> {
+        let text = "select count(*) from chunk_stores where id = $1 and bucket is not null";
+        Ok(self.number(text).await?.unwrap_or(0) > 0)
+    }
+
     /// A transaction that has the store's turn: nobody else changes rows of its chunks or sessions to its end.
     async fn write(&self) -> Result<Write> {
         let mut write = self.db.write().await?;
@@ -136,8 +144,17 @@ impl StoreIndex {
         Ok(write)
     }
 
-    fn reads(&self) -> Reads {
+    pub(super) fn reads(&self) -> Reads {
         self.db.reads()
+    }
+
+    /// The same, for statements that read all of a large table.
+    pub(super) fn patient_reads(&self) -> Reads {
+        self.db.patient().reads()
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     async fn chunk_rows(&self, digests: &[Digest]) -> Result<Vec<Row>> {
@@ -201,19 +218,6 @@ impl StoreIndex {
     /// Counts the chunks that are known to be damaged, out of an index that has no others.
     pub async fn damaged_chunks(&self) -> Result<u64> {
         Ok(self.number("select count(*) from chunks where store = $1 and damaged = 1").await?.unwrap_or(0))
-    }
-
-    /// Names the images and instances that a content belongs to, for people.
-    pub(crate) async fn names_of_root(&self, root: &str) -> Result<Vec<String>> {
-        let text = format!(
-            "select 'image ' || id from images where (file_root = $2 or disk_root = $2 \
-             or exists (select 1 from fills where image_id = images.id and staged_root = $2)) and {HELD} \
-             union all select 'instance ' || id from instances \
-             where (base_root = $2 and base_store = $1 or rescue_root = $2 and rescue_store = $1) and status <> 'DELETED'"
-        );
-        let statement = sqlx::query(AssertSqlSafe(text)).bind(self.name.to_string()).bind(root.to_owned());
-        let rows = statement.fetch_all(self.reads()).await?;
-        Ok(rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>()?)
     }
 
     async fn number(&self, text: &'static str) -> Result<Option<u64>> {
@@ -419,9 +423,10 @@ impl Index for StoreIndex {
         Ok(moved)
     }
 
-    async fn create_segment(&self, owner: u64) -> Answer<u64> {
+    async fn create_segment(&self, owner: u64, nonce: Option<u32>) -> Answer<u64> {
         let mut write = self.write().await?;
-        let (id, _) = self.next_number(&mut write, "last_segment").await?;
+        let (counter, _) = self.next_number(&mut write, "last_segment").await?;
+        let id = nonce.map_or(counter, |nonce| counter << 32 | u64::from(nonce));
         let text = "insert into chunk_segments (store, id, owner, state, file_bytes) values ($1, $2, $3, 0, 0)";
         sqlx::query(text).bind(self.number).bind(id as i64).bind(owner as i64).execute(&mut *write).await?;
         write.commit().await?;
@@ -439,12 +444,22 @@ impl Index for StoreIndex {
 
     async fn drop_segment(&self, segment: u64) -> Answer<bool> {
         let mut write = self.write().await?;
-        let text = "update chunk_segments set state = 2 where store = $1 and id = $2 \
+        let text = "update chunk_segments set state = 2, dropped_at_ms = coalesce(dropped_at_ms, $3) \
+                    where store = $1 and id = $2 \
                     and not exists (select 1 from chunks where store = $1 and segment = $2)";
-        let statement = sqlx::query(text).bind(self.number).bind(segment as i64);
+        let statement = sqlx::query(text).bind(self.number).bind(segment as i64).bind(now_ms());
         let dropped = statement.execute(&mut *write).await?.rows_affected() == 1;
         write.commit().await?;
         Ok(dropped)
+    }
+
+    async fn dropped_segments(&self, ago: Duration) -> Answer<Vec<u64>> {
+        let text = "select id from chunk_segments where store = $1 and state = 2 and coalesce(dropped_at_ms, 0) <= $2 order by id";
+        let statement = sqlx::query(text)
+            .bind(self.number)
+            .bind(now_ms().saturating_sub(i64::try_from(ago.as_millis()).unwrap_or(i64::MAX)));
+        let rows = statement.fetch_all(self.reads()).await?;
+        Ok(rows.iter().map(|row| u64_of(row, 0)).collect::<sqlx::Result<_>>()?)
     }
 
     async fn forget_segment(&self, segment: u64) -> Answer<()> {
@@ -532,7 +547,7 @@ impl Index for StoreIndex {
                     cast(coalesce(sum(stored_bytes), 0) as bigint), \
                     cast(coalesce(sum(case when condemned = 0 then 0 else 1 end), 0) as bigint), \
                     cast(coalesce(sum(damaged), 0) as bigint) from chunks where store = $1";
-        let row = sqlx::query(text).bind(self.number).fetch_one(self.db.patient().reads()).await?;
+        let row = sqlx::query(text).bind(self.number).fetch_one(self.patient_reads()).await?;
         let sessions = self.number("select count(*) from chunk_sessions where store = $1 and ended = 0").await?;
         Ok(Totals {
             chunks: u64_of(&row, 0)?,
@@ -542,7 +557,22 @@ impl Index for StoreIndex {
             damaged: u64_of(&row, 4)?,
             sessions: sessions.unwrap_or(0),
             epoch: self.number("select epoch from chunk_stores where id = $1").await?.unwrap_or(0),
+            last_segment: self.number("select last_segment from chunk_stores where id = $1").await?.unwrap_or(0),
         })
+    }
+
+    async fn bucket(&self) -> Answer<Option<String>> {
+        let row = sqlx::query("select bucket from chunk_stores where id = $1").bind(self.number);
+        Ok(row.fetch_one(self.reads()).await?.try_get(0)?)
+    }
+
+    async fn set_bucket(&self, mark: &str) -> Answer<String> {
+        let mut write = self.write().await?;
+        let text = "update chunk_stores set bucket = coalesce(bucket, $2) where id = $1 returning bucket";
+        let row = sqlx::query(text).bind(self.number).bind(mark.to_owned()).fetch_one(&mut *write).await?;
+        let mark = row.try_get(0)?;
+        write.commit().await?;
+        Ok(mark)
     }
 
     async fn scrub_position(&self) -> Answer<u64> {
@@ -566,26 +596,4 @@ fn segment_row(row: &AnyRow) -> sqlx::Result<SegmentRow> {
         _ => Dropping,
     };
     Ok(SegmentRow { id: u64_of(row, 0)?, owner: u64_of(row, 1)?, state, file_bytes: u64_of(row, 3)? })
-}
-
-/// Everything that the store must keep: files, disks and staged bytes of images, and the disks under instances.
-#[async_trait]
-impl Roots for StoreIndex {
-    async fn roots(&self) -> Answer<Vec<Digest>> {
-        let text = format!(
-            "select file_root from images where file_root is not null and {HELD} \
-             union select disk_root from images where disk_root is not null and {HELD} \
-             union select staged_root from fills join images on images.id = image_id \
-             where staged_root is not null and {HELD} \
-             union select base_root from instances where base_store = $1 and status <> 'DELETED' \
-             union select rescue_root from instances where rescue_store = $1 and status <> 'DELETED'"
-        );
-        let rows =
-            sqlx::query(AssertSqlSafe(text)).bind(self.name.to_string()).fetch_all(self.db.patient().reads()).await?;
-        let mut roots = Vec::with_capacity(rows.len());
-        for row in rows {
-            roots.push(row.try_get::<String, _>(0)?.parse()?);
-        }
-        Ok(roots)
-    }
 }

@@ -59,6 +59,7 @@ pub mod quotas;
 pub mod references;
 pub mod remakes;
 pub mod roles;
+mod roots;
 mod service_lock;
 pub mod shares;
 pub mod tokens;

@@ -204,6 +204,7 @@ fn address(n: u16) -> IpAddr {
 }
 
 fn client(n: u16) -> Client {
+    effigy::tls::provide();
     let client = Client::builder().local_address(address(n)).timeout(Duration::from_secs(60)).no_proxy();
     client.build().expect("a client")
 }

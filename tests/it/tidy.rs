@@ -38,6 +38,7 @@ fn http_stays_in_the_api() {
     // The three clients there are: one fetches images from where people say, one asks the operator's Keystone, and one reaches a
     // cloud as its users do, the Glance whose images come over among them.
     only_in(&["hyper"], &["src/api/", "src/fetch/", "src/keystone/", "src/remote/", "src/glance/"]);
+    only_in(&["reqwest"], &["src/stores/s3.rs"]);
 }
 
 #[test]

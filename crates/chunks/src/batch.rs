@@ -13,9 +13,10 @@ use crate::CHUNK_BYTES;
 use crate::contents::Contents;
 use crate::digest::Digest;
 use crate::error::Error;
+use crate::open::OpenSegment;
 use crate::prove::prove;
 use crate::record::{self, Entry, Kind};
-use crate::segment::{Known, NewRecord, OpenSegment, Segments};
+use crate::segment::{Known, NewRecord, Segments};
 
 /// Chunks in a batch: 2 MiB, big enough that the look-up of 32 digests costs little beside it.
 pub(crate) const BATCH_CHUNKS: usize = 32;

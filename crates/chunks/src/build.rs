@@ -15,14 +15,12 @@ use crate::batch::{Prepared, Slot, Workshop, encode_one};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::manifest::{LEAF_CHUNKS, Manifest, encode_leaf, leaf_count};
+use crate::open::OpenSegment;
 use crate::prove::prove;
 use crate::record::Kind;
-use crate::segment::{NewRecord, OpenSegment, Room};
+use crate::segment::{Appended, NewRecord, Room};
 use crate::{CHUNK_BYTES, Content};
 
-/// Full segments of one save that are being synced while it goes on: their pages are the
-/// system's, so this bounds what a crash of the machine costs, not memory.
-const SEALS_AT_ONCE: usize = 2;
 /// Distinct chunks that are counted exactly: 64 GiB of content, 20 MiB of memory. Beyond it every
 /// chunk counts as distinct.
 const COUNTED_CHUNKS: usize = 1 << 20;
@@ -166,21 +164,29 @@ impl Builder {
             return Ok(());
         }
         let segments = self.workshop.segments.clone();
-        if let Some(full) = self.segment.take_if(|segment| segments.is_full(segment, bytes.len())) {
-            self.seal(full).await?;
+        let (mut bytes, mut records) = (bytes, records);
+        loop {
+            if let Some(full) = self.segment.take_if(|segment| segments.is_full(segment, bytes.len())) {
+                self.seal(full).await?;
+            }
+            let segment = match &self.segment {
+                Some(segment) => segment.clone(),
+                None => self.segment.insert(segments.take().await?).clone(),
+            };
+            match segments.append(&segment, bytes, records, self.workshop.epoch, room).await? {
+                Appended::Done(durable_with) => {
+                    self.durable_with.extend(durable_with.into_iter().map(|segment| (segment.id, segment)));
+                    return Ok(());
+                }
+                // Another save's commit closed it; it is full now, and the next one is asked for.
+                Appended::Closed(again, of) => (bytes, records) = (again, of),
+            }
         }
-        let segment = match &self.segment {
-            Some(segment) => segment.clone(),
-            None => self.segment.insert(segments.take().await?).clone(),
-        };
-        let durable_with = segments.append(&segment, bytes, records, self.workshop.epoch, room).await?;
-        self.durable_with.extend(durable_with.into_iter().map(|segment| (segment.id, segment)));
-        Ok(())
     }
 
     /// Seals a full segment beside the work on the next.
     async fn seal(&mut self, full: Arc<OpenSegment>) -> Result<(), Error> {
-        if self.seals.len() >= SEALS_AT_ONCE
+        if self.seals.len() >= self.workshop.segments.seals_at_once()
             && let Some(oldest) = self.seals.pop_front()
         {
             self.sealed(oldest).await?;

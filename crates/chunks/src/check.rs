@@ -4,6 +4,7 @@
 //! have been deleted, or a chunk moved, between two of its steps.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use crate::Roots;
 use crate::digest::Digest;
@@ -93,8 +94,7 @@ impl Store {
         let inner = &*self.inner;
         let mut report = CheckReport::default();
         // Where the store is away, all of it would be told as broken.
-        let files = inner.files.clone();
-        tokio::task::spawn_blocking(move || files.list()).await??;
+        there(inner).await?;
         let mut committed = roots.roots().await.map_err(Error::roots)?;
         report.roots = committed.len() as u64;
         committed.sort_unstable();
@@ -139,7 +139,7 @@ async fn check_content(
     if let Some(wrong) = wrong_chunk(inner, &[root]).await? {
         return Ok(Some(wrong));
     }
-    let manifest = match fault(inner.contents.manifest(root).await, root)? {
+    let manifest = match fault(inner, inner.contents.manifest(root).await, root)? {
         Ok(manifest) => manifest,
         Err(wrong) => return Ok(Some(wrong)),
     };
@@ -147,7 +147,7 @@ async fn check_content(
         if sound.contains(leaf) {
             continue;
         }
-        let mut chunks = match fault(inner.contents.leaf_chunks(*leaf).await, *leaf)? {
+        let mut chunks = match fault(inner, inner.contents.leaf_chunks(*leaf).await, *leaf)? {
             Ok(chunks) => chunks,
             Err(wrong) => return Ok(Some(wrong)),
         };
@@ -162,9 +162,11 @@ async fn check_content(
 
 /// Tells a fault of the content from a failure of the check.
 #[allow(clippy::type_complexity)]
-fn fault<T>(read: Result<T, Error>, digest: Digest) -> Result<Result<T, (Digest, String)>, Error> {
+fn fault<T>(inner: &Inner, read: Result<T, Error>, digest: Digest) -> Result<Result<T, (Digest, String)>, Error> {
     match read {
         Ok(read) => Ok(Ok(read)),
+        // A bucket that does not answer says nothing about any content.
+        Err(Error::Io { path, source }) if inner.files.is_away(&source) => Err(Error::Io { path, source }),
         // A file that is not there, or that the disk refuses to read, is told as well.
         Err(error @ (Error::Missing(_) | Error::Damaged { .. } | Error::NotAManifest { .. } | Error::Io { .. })) => {
             Ok(Err((digest, error.to_string())))
@@ -206,9 +208,11 @@ async fn check_rows(inner: &Inner, report: &mut CheckReport) -> Result<(), Error
 /// Compares a segment's rows with its footer, or with its records' headers; returns how many rows
 /// there are.
 async fn check_segment(inner: &Inner, segment: &SegmentRow, report: &mut CheckReport) -> Result<u64, Error> {
-    let files = inner.files.clone();
-    let (id, sealed) = (segment.id, segment.state == SegmentState::Sealed);
-    let footer = tokio::task::spawn_blocking(move || read_footer(&files, id).filter(|_| sealed)).await?;
+    let id = segment.id;
+    let footer = match segment.state {
+        SegmentState::Sealed => read_footer(&inner.files, id).await,
+        _ => None,
+    };
     let (mut start, mut count) = (0, 0);
     loop {
         let rows = inner.index.segment_rows(id, start, ROWS_PAGE).await.map_err(Error::index)?;
@@ -225,15 +229,15 @@ async fn check_segment(inner: &Inner, segment: &SegmentRow, report: &mut CheckRe
 
 type Footer = HashMap<u32, Entry>;
 
-fn read_footer(files: &Files, segment: u64) -> Option<Footer> {
-    let len = files.read(segment).ok()?.metadata().ok()?.len();
-    let header = files.read_at(segment, 0, SEGMENT_HEADER_BYTES as usize).ok()?;
+async fn read_footer(files: &Arc<Files>, segment: u64) -> Option<Footer> {
+    let len = files.len_there(segment).await.ok()?;
+    let header = files.read_there(segment, 0, SEGMENT_HEADER_BYTES as usize).await.ok()?;
     let trailer_start = len.checked_sub(TRAILER_BYTES as u64)?;
-    let start = record::parse_trailer(&files.read_at(segment, trailer_start, TRAILER_BYTES).ok()?)?;
+    let start = record::parse_trailer(&files.read_there(segment, trailer_start, TRAILER_BYTES).await.ok()?)?;
     if !record::is_segment_header(&header, segment) || start > trailer_start {
         return None;
     }
-    let footer = record::parse_footer(&files.read_at(segment, start, (len - start) as usize).ok()?)?;
+    let footer = record::parse_footer(&files.read_there(segment, start, (len - start) as usize).await.ok()?)?;
     Some(footer.into_iter().map(|entry| (entry.start, entry)).collect())
 }
 
@@ -243,23 +247,28 @@ async fn wrong_rows(inner: &Inner, footer: Option<&Footer>, rows: Vec<Row>) -> R
         let wrong = |row: &Row| wrong_header(row, entry(row).map(|entry| entry.header));
         return Ok(rows.iter().filter_map(|row| Some((*row, wrong(row)?))).collect());
     }
-    let files = inner.files.clone();
-    let read = move || rows.iter().filter_map(|row| Some((*row, wrong_record(&files, row)?))).collect();
-    Ok(tokio::task::spawn_blocking(read).await?)
+    let mut wrong = Vec::new();
+    for row in rows {
+        if let Some(reason) = wrong_record(&inner.files, &row).await? {
+            wrong.push((row, reason));
+        }
+    }
+    Ok(wrong)
 }
 
-fn wrong_record(files: &Files, row: &Row) -> Option<String> {
+async fn wrong_record(files: &Arc<Files>, row: &Row) -> Result<Option<String>, Error> {
     let segment = row.location.segment;
-    let len = match files.read(segment).and_then(|file| file.metadata()) {
-        Ok(metadata) => metadata.len(),
-        Err(error) => return Some(error.to_string()),
+    let header = async {
+        if record_end(&row.location) > files.len_there(segment).await? {
+            return Ok(None);
+        }
+        files.read_there(segment, row.location.start, HEADER_BYTES).await.map(Some)
     };
-    if record_end(&row.location) > len {
-        return Some("the segment ends before it".to_owned());
-    }
-    match files.read_at(segment, row.location.start, HEADER_BYTES) {
-        Ok(header) => wrong_header(row, record::parse_header(&header).ok()),
-        Err(error) => Some(error.to_string()),
+    match header.await {
+        Ok(Some(header)) => Ok(wrong_header(row, record::parse_header(&header).ok())),
+        Ok(None) => Ok(Some("the segment ends before it".to_owned())),
+        Err(error) if files.is_away(&error) => Err(Error::object(segment, error)),
+        Err(error) => Ok(Some(error.to_string())),
     }
 }
 
@@ -307,7 +316,7 @@ async fn count_leftovers(inner: &Inner, committed: &[Digest], report: &mut Check
         for root in committed.iter().chain(&pinned) {
             // A root that cannot be read was reported above, or was never there.
             let marked = marks.mark(&inner.contents, *root).await;
-            if let Err(error) = fault(marked, *root)?.map_err(|(_, reason)| reason) {
+            if let Err(error) = fault(inner, marked, *root)?.map_err(|(_, reason)| reason) {
                 tracing::debug!(root = %root, reason = %error, "a content is not whole");
             }
         }
@@ -326,12 +335,24 @@ async fn count_leftovers(inner: &Inner, committed: &[Digest], report: &mut Check
     count_files(inner, &live, report).await
 }
 
-async fn count_files(inner: &Inner, live: &HashMap<u64, u64>, report: &mut CheckReport) -> Result<(), Error> {
+/// The segments that are there with their lengths, and how many other names.
+async fn there(inner: &Inner) -> Result<(Vec<(u64, u64)>, u64), Error> {
+    if let Some(objects) = &inner.files.objects {
+        let listed = objects.list().await.map_err(|error| Error::object(0, error))?;
+        let segments: Vec<_> = listed.iter().filter_map(|object| Some((object.segment?, object.bytes))).collect();
+        let strangers = (listed.len() - segments.len()) as u64;
+        return Ok((segments, strangers));
+    }
     let files = inner.files.clone();
-    let (files, strangers) = tokio::task::spawn_blocking(move || files.list()).await??;
+    let (segments, strangers) = tokio::task::spawn_blocking(move || files.list()).await??;
+    Ok((segments, strangers.len() as u64))
+}
+
+async fn count_files(inner: &Inner, live: &HashMap<u64, u64>, report: &mut CheckReport) -> Result<(), Error> {
+    let (files, strangers) = there(inner).await?;
     let segments: HashMap<u64, SegmentRow> =
         all_segments(&*inner.index).await?.into_iter().map(|segment| (segment.id, segment)).collect();
-    report.leftovers.unknown_files = strangers.len() as u64;
+    report.leftovers.unknown_files = strangers;
     for (id, len) in files {
         let used = SEGMENT_HEADER_BYTES + live.get(&id).copied().unwrap_or(0);
         match segments.get(&id).map(|segment| segment.state) {

@@ -3,20 +3,20 @@
 //! Records are copied as they are, after verification; their rows are pointed to the copies when
 //! these are durable, those only that still point to the originals. A chunk that is found damaged
 //! stays where it is, and so does its segment, until it heals or is swept.
+//!
+//! Before a bucket one object takes what is left of many: rows are pointed to it when it is full or nothing more comes,
+//! and only then are its sources empty.
 
-use std::io::ErrorKind;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::batch::Workshop;
 use crate::error::Error;
-use crate::fetch::{self, Place};
-use crate::files::Files;
-use crate::index::{Location, Move, Row};
-use crate::record::{self, Entry, record_end};
+use crate::fetch::{self, Bad, Place};
+use crate::index::{Location, Move, Row, SegmentRow};
+use crate::open::OpenSegment;
+use crate::record::{self, Entry};
 use crate::recover;
-use crate::segment::OpenSegment;
 use crate::store::Inner;
 
 /// Rows that are moved together.
@@ -32,38 +32,92 @@ pub(crate) struct Compaction<'a> {
     published: (u64, usize),
     moves: Vec<Move>,
     moved_bytes: u64,
+    /// Segments of which everything sound is in the target, where rows do not point yet.
+    copied: Vec<SegmentRow>,
+    /// Segments that nothing sound is left in.
+    emptied: Vec<SegmentRow>,
+    /// How many of the moves are of the segments in `copied`.
+    of_copied: usize,
+    /// Whether the target took no more: its copies are not made durable.
+    is_broken: bool,
 }
 
 impl Compaction<'_> {
     pub(crate) fn new(inner: &Inner) -> Compaction<'_> {
-        Compaction { inner, target: None, published: (0, 0), moves: Vec::new(), moved_bytes: 0 }
+        let (moves, copied, emptied) = Default::default();
+        Compaction {
+            inner,
+            target: None,
+            published: (0, 0),
+            moves,
+            moved_bytes: 0,
+            copied,
+            emptied,
+            of_copied: 0,
+            is_broken: false,
+        }
     }
 
-    /// Moves the sound rows out of a segment, so that it can be dropped before the next one is begun: a compaction
+    /// Moves the sound rows out of a segment. In a folder it can be dropped before the next one is begun: a compaction
     /// needs the room of one segment, however many there are. Returns how many bytes were copied.
     ///
     /// # Errors
     /// When there is no room for the copies, before any is made. After any other failure the copies are taken back.
-    pub(crate) async fn empty(&mut self, segment: u64, live_bytes: u64) -> Result<u64, Error> {
+    pub(crate) async fn empty(&mut self, segment: SegmentRow, live_bytes: u64) -> Result<u64, Error> {
         let free_bytes = self.inner.files.free_bytes()?;
         if free_bytes < live_bytes + MARGIN_BYTES {
             return Err(Error::NoRoom { free_bytes, reserve_bytes: live_bytes + MARGIN_BYTES });
         }
         let before = self.moved_bytes;
-        let copied = self.copy_all(segment).await;
-        if let Err(error) = copied {
-            self.moves.clear();
-            self.leave().await?;
-            return Err(error);
+        self.of_copied = self.moves.len();
+        let mut moved = self.copy_all(segment.id).await;
+        if moved.is_ok() {
+            self.copied.push(segment);
+            self.of_copied = self.moves.len();
+            if self.inner.files.objects.is_none() {
+                moved = self.publish().await;
+            }
         }
-        self.publish().await?;
-        Ok(self.moved_bytes - before)
+        match moved {
+            Ok(()) => Ok(self.moved_bytes - before),
+            // The segments before it lose nothing by this one; its copies are garbage.
+            Err(error) if self.inner.files.objects.is_some() && !self.is_broken => {
+                self.moves.truncate(self.of_copied);
+                Err(error)
+            }
+            Err(error) => {
+                self.moves.clear();
+                self.copied.clear();
+                self.leave().await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// The segments that can be dropped since this was asked last.
+    pub(crate) fn emptied(&mut self) -> Vec<SegmentRow> {
+        std::mem::take(&mut self.emptied)
+    }
+
+    /// Ends the compaction.
+    ///
+    /// # Errors
+    /// The last copies could not be made durable: their rows point to the originals still.
+    pub(crate) async fn finish(&mut self) -> Result<(), Error> {
+        let published = self.publish().await;
+        self.leave().await?;
+        published
     }
 
     /// Lets go of the target. Nothing stays of copies that no row points to.
-    pub(crate) async fn leave(&mut self) -> Result<(), Error> {
+    async fn leave(&mut self) -> Result<(), Error> {
         let Some(target) = self.target.take() else { return Ok(()) };
-        if self.inner.segments.cut(&target, self.published) {
+        let is_of_use = match self.inner.files.objects {
+            // Some rows may point into an object that was sent; whatever they do, it is not sealed twice.
+            Some(_) => target.is_sent(),
+            None => self.inner.segments.cut(&target, self.published),
+        };
+        if is_of_use {
             self.inner.segments.give_back(target);
         } else if self.inner.index.drop_segment(target.id).await.map_err(Error::index)? {
             recover::remove(self.inner, target.id).await?;
@@ -82,10 +136,9 @@ impl Compaction<'_> {
     }
 
     async fn copy(&mut self, rows: Vec<Row>) -> Result<(), Error> {
-        let files = self.inner.files.clone();
-        let copied = Workshop::run(&self.inner.contents.cpu, move || read(&files, rows)).await??;
+        let copied = read(self.inner, rows).await?;
         for (row, reason) in copied.damaged {
-            fetch::quarantine(&self.inner.contents, row.digest, row.location, reason).await;
+            fetch::quarantine(&self.inner.contents, row.digest, row.location, &reason).await;
         }
         if copied.entries.is_empty() {
             return Ok(());
@@ -118,17 +171,31 @@ impl Compaction<'_> {
         if let Some(full) = self.target.take() {
             self.inner.segments.retire(full).await?;
         }
-        let target = self.target.insert(self.inner.segments.take().await?).clone();
+        // Before a bucket never one that another save may close.
+        let target = match self.inner.files.objects {
+            Some(_) => segments.create().await?,
+            None => segments.take().await?,
+        };
+        let target = self.target.insert(target).clone();
         self.published = self.inner.segments.end(&target);
         Ok(target)
     }
 
     async fn publish(&mut self) -> Result<(), Error> {
-        let Some(target) = &self.target else { return Ok(()) };
+        // A segment without one sound row needs no target.
+        let Some(target) = &self.target else {
+            self.emptied.append(&mut self.copied);
+            return Ok(());
+        };
         // From here on rows may point to the copies, also when this fails: they are not taken back any more.
         self.published = self.inner.segments.end(target);
         let moves = std::mem::take(&mut self.moves);
-        self.inner.segments.publish_moves(target, moves).await
+        self.of_copied = 0;
+        let published = self.inner.segments.publish_moves(target, moves).await;
+        self.is_broken = published.is_err();
+        published?;
+        self.emptied.append(&mut self.copied);
+        Ok(())
     }
 }
 
@@ -136,31 +203,30 @@ impl Compaction<'_> {
 struct Copied {
     bytes: Vec<u8>,
     entries: Vec<(Row, Entry)>,
-    damaged: Vec<(Row, &'static str)>,
+    damaged: Vec<(Row, String)>,
 }
 
-fn read(files: &Files, rows: Vec<Row>) -> Result<Copied, Error> {
+async fn read(inner: &Inner, rows: Vec<Row>) -> Result<Copied, Error> {
     let mut copied = Copied { bytes: Vec::new(), entries: Vec::new(), damaged: Vec::new() };
-    for row in rows {
-        let Location { segment, start, .. } = row.location;
-        let len = (record_end(&row.location) - start) as usize;
-        let record = match files.read_at(segment, start, len) {
-            Ok(record) => Bytes::from(record),
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-                copied.damaged.push((row, "the segment's file ends before it"));
-                continue;
-            }
-            Err(error) => return Err(Error::io(&files.path(segment), error)),
-        };
-        let sound = record::decode(&record, row.digest).and_then(|_| record::parse_header(&record));
-        match sound {
-            Ok(header) => {
+    let sound = |_: usize, place: &Place, record: &Bytes| {
+        record::decode(record, place.digest)
+            .and_then(|_| record::parse_header(record))
+            .map(|header| (header, record.clone()))
+    };
+    let runs = fetch::plan(rows.iter().map(Place::of).collect());
+    for (nth, outcome) in fetch::read_all(&inner.contents, runs, sound).await? {
+        let row = rows[nth];
+        match outcome {
+            Ok((header, record)) => {
                 let start = copied.bytes.len() as u32;
                 copied.bytes.extend_from_slice(&record);
                 copied.entries.push((row, Entry { start, header }));
             }
-            Err(_) if row.damaged => {}
-            Err(reason) => copied.damaged.push((row, reason)),
+            Err(Bad::Damaged(_)) if row.damaged => {}
+            Err(Bad::Damaged(reason)) => copied.damaged.push((row, reason)),
+            Err(Bad::Failed(source)) => {
+                return Err(Error::Io { path: inner.files.path(row.location.segment), source });
+            }
         }
     }
     Ok(copied)

@@ -45,6 +45,7 @@ impl Place {
 }
 
 /// Records that lie side by side, each with its number in the question.
+#[derive(Clone)]
 pub(crate) struct Run {
     segment: u64,
     start: u64,
@@ -65,11 +66,10 @@ pub(crate) enum Bad {
 /// damaged is quarantined, and one that was and reads well is taken out of quarantine.
 pub(crate) async fn fetch(contents: &Contents, wanted: Vec<Place>) -> Result<Fetched, Error> {
     let runs = plan(wanted.clone());
-    let alone = wanted.len() == runs.len();
-    let read = |run: Run| {
-        let files = contents.files.clone();
-        Workshop::run(&contents.cpu, move || read(&files, &run, &decode))
-    };
+    // Bytes from a bucket are a part of a longer buffer.
+    let alone = wanted.len() == runs.len() && contents.files.objects.is_none();
+    expect(contents, &runs);
+    let read = |run: Run| read(contents, run, decode);
     let mut chunks = vec![Bytes::new(); wanted.len()];
     let (mut good, mut stale) = (Vec::with_capacity(wanted.len()), false);
     for (nth, outcome) in try_join_all(runs.into_iter().map(read)).await?.into_iter().flatten() {
@@ -82,6 +82,10 @@ pub(crate) async fn fetch(contents: &Contents, wanted: Vec<Place>) -> Result<Fet
                 }
                 chunk
             }
+            // A bucket that does not answer has the second look wait as long, once for each chunk.
+            Err(Bad::Failed(source)) if contents.files.is_away(&source) => {
+                return Err(Error::object(wanted[nth].location.segment, source));
+            }
             Err(_) => {
                 stale = true;
                 second_look(contents, wanted[nth]).await?
@@ -90,6 +94,15 @@ pub(crate) async fn fetch(contents: &Contents, wanted: Vec<Place>) -> Result<Fet
     }
     contents.lately.note(good);
     Ok(Fetched { chunks, alone, stale })
+}
+
+/// Asks a bucket for all that is not in the folder, before the first run waits.
+fn expect(contents: &Contents, runs: &[Run]) {
+    let Some(objects) = &contents.files.objects else { return };
+    for neighbours in runs.chunk_by(|run, next| run.segment == next.segment && next.start <= run.end + GAP_BYTES) {
+        let (Some(first), Some(last)) = (neighbours.first(), neighbours.last()) else { continue };
+        objects.expect(first.segment, first.start..last.end);
+    }
 }
 
 fn decode(_: usize, place: &Place, record: &Bytes) -> Result<Bytes, &'static str> {
@@ -115,29 +128,77 @@ pub(crate) fn plan(wanted: Vec<Place>) -> Vec<Run> {
     runs
 }
 
-/// Reads a run, and has each of its records judged.
-pub(crate) fn read<T>(
+/// Reads a run, and has each of its records judged, when the turn for such work comes. A record out of a bucket that is
+/// wrong is read from the bucket once more: the folder before it is not trusted.
+pub(crate) async fn read<T: Send + 'static>(
+    contents: &Contents,
+    run: Run,
+    judge: impl Fn(usize, &Place, &Bytes) -> Result<T, &'static str> + Clone + Send + 'static,
+) -> Result<Vec<(usize, Result<T, Bad>)>, Error> {
+    let Some(objects) = &contents.files.objects else {
+        let files = contents.files.clone();
+        return Workshop::run(&contents.cpu, move || read_file(&files, &run, &judge)).await;
+    };
+    // The wait for the bucket has no permit for the processor.
+    let brought = objects.bring(run.segment, run.start..run.end).await;
+    if let Err(error) = &brought
+        && error.kind() != io::ErrorKind::UnexpectedEof
+    {
+        return Ok(run.failed(error));
+    }
+    let (files, first, again) = (contents.files.clone(), run.clone(), judge.clone());
+    let judged = Workshop::run(&contents.cpu, move || match brought {
+        Ok(Some(bytes)) => first.judged(&bytes, &judge),
+        Ok(None) => read_file(&files, &first, &judge),
+        // The object ends in the run: some of its records may be there.
+        Err(error) => first.failed(&error),
+    });
+    let mut judged = judged.await?;
+    for (nth, outcome) in judged.iter_mut().filter(|(_, outcome)| outcome.is_err()) {
+        let Some((_, place)) = run.records.iter().find(|(at, _)| at == nth) else { continue };
+        let run = Run::of(*nth, *place);
+        contents.files.distrust(run.segment, &(run.start..run.end));
+        let len = (run.end - run.start) as usize;
+        *outcome = match contents.files.read_there(run.segment, run.start, len).await {
+            Ok(bytes) => again(*nth, place, &bytes).map_err(|reason| Bad::Damaged(reason.to_owned())),
+            Err(error) => Err(Bad::of(&Arc::new(error))),
+        };
+    }
+    Ok(judged)
+}
+
+/// Reads several runs. Of a folder they are read by one thread: whoever has many waits for one turn.
+pub(crate) async fn read_all<T: Send + 'static>(
+    contents: &Contents,
+    runs: Vec<Run>,
+    judge: impl Fn(usize, &Place, &Bytes) -> Result<T, &'static str> + Clone + Send + 'static,
+) -> Result<Vec<(usize, Result<T, Bad>)>, Error> {
+    if contents.files.objects.is_none() {
+        let files = contents.files.clone();
+        let read = move || runs.iter().flat_map(|run| read_file(&files, run, &judge)).collect();
+        return Workshop::run(&contents.cpu, read).await;
+    }
+    let mut all = Vec::new();
+    for run in runs {
+        all.extend(read(contents, run, judge.clone()).await?);
+    }
+    Ok(all)
+}
+
+/// Reads a run from its file, and has each of its records judged.
+fn read_file<T>(
     files: &Files,
     run: &Run,
     judge: &impl Fn(usize, &Place, &Bytes) -> Result<T, &'static str>,
 ) -> Vec<(usize, Result<T, Bad>)> {
     match files.read_at(run.segment, run.start, (run.end - run.start) as usize) {
-        Ok(bytes) => {
-            let bytes = Bytes::from(bytes);
-            let judge = |(nth, place): &(usize, Place)| {
-                let from = (place.location.start - run.start) as usize;
-                let len = HEADER_BYTES + place.location.stored_bytes as usize;
-                let judged = judge(*nth, place, &bytes.slice(from..from + len));
-                (*nth, judged.map_err(|reason| Bad::Damaged(reason.to_owned())))
-            };
-            run.records.iter().map(judge).collect()
-        }
+        Ok(bytes) => run.judged(&Bytes::from(bytes), judge),
         // One record may be gone, and the others are good: each is read by itself.
         Err(_) if run.records.len() > 1 => {
-            let alone = |(nth, place): &(usize, Place)| read(files, &Run::of(*nth, *place), judge);
+            let alone = |(nth, place): &(usize, Place)| read_file(files, &Run::of(*nth, *place), judge);
             run.records.iter().flat_map(alone).collect()
         }
-        Err(error) => run.records.iter().map(|(nth, _)| (*nth, Err(Bad::of(&error)))).collect(),
+        Err(error) => run.failed(&Arc::new(error)),
     }
 }
 
@@ -146,16 +207,31 @@ impl Run {
         let Location { segment, start, .. } = place.location;
         Run { segment, start, end: record_end(&place.location), records: vec![(nth, place)] }
     }
+
+    fn judged<T>(
+        &self,
+        bytes: &Bytes,
+        judge: &impl Fn(usize, &Place, &Bytes) -> Result<T, &'static str>,
+    ) -> Vec<(usize, Result<T, Bad>)> {
+        let judge = |(nth, place): &(usize, Place)| {
+            let from = (place.location.start - self.start) as usize;
+            let len = HEADER_BYTES + place.location.stored_bytes as usize;
+            let judged = judge(*nth, place, &bytes.slice(from..from + len));
+            (*nth, judged.map_err(|reason| Bad::Damaged(reason.to_owned())))
+        };
+        self.records.iter().map(judge).collect()
+    }
+
+    fn failed<T>(&self, error: &Arc<io::Error>) -> Vec<(usize, Result<T, Bad>)> {
+        self.records.iter().map(|(nth, _)| (*nth, Err(Bad::of(error)))).collect()
+    }
 }
 
 impl Bad {
-    fn of(error: &io::Error) -> Bad {
+    fn of(error: &Arc<io::Error>) -> Bad {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => Bad::Damaged(error.to_string()),
-            kind => {
-                let error = error.raw_os_error().map_or_else(|| kind.into(), io::Error::from_raw_os_error);
-                Bad::Failed(Arc::new(error))
-            }
+            _ => Bad::Failed(error.clone()),
         }
     }
 }
@@ -165,8 +241,7 @@ impl Bad {
 pub(crate) async fn second_look(contents: &Contents, place: Place) -> Result<Bytes, Error> {
     let row = contents.locate(&[place.digest]).await?.into_iter().flatten().next();
     let place = Place::of(&row.ok_or(Error::Missing(place.digest))?);
-    let files = contents.files.clone();
-    let read = Workshop::run(&contents.cpu, move || read(&files, &Run::of(0, place), &decode)).await?;
+    let read = read(contents, Run::of(0, place), decode).await?;
     match read.into_iter().next() {
         Some((_, Ok(chunk))) => {
             if place.is_marked {

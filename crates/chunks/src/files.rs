@@ -3,12 +3,18 @@
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
+use crate::bucket::{Bucket, Objects};
+use crate::cache;
 use crate::error::Error;
+use crate::index::Index;
 
 /// Segment files that are kept open for reading.
 const OPEN_FILES: usize = 256;
@@ -18,8 +24,7 @@ const IDLE_FILE: Duration = Duration::from_secs(60);
 /// The folder of segments: their numbers with their lengths, and the names of other files.
 pub(crate) type Listed = (Vec<(u64, u64)>, Vec<String>);
 
-/// The store's folder.
-#[derive(Debug)]
+/// The store's folder, and the bucket behind it where there is one.
 pub(crate) struct Files {
     segments: PathBuf,
     owners: PathBuf,
@@ -28,6 +33,8 @@ pub(crate) struct Files {
     home: (u64, u64),
     /// A plain map: a cache that drops its values later would keep removed files' space.
     open: Mutex<HashMap<u64, Handle>>,
+    /// Where the segments are when they are sealed; the folder has parts of them then.
+    pub(crate) objects: Option<Arc<Objects>>,
 }
 
 #[derive(Debug)]
@@ -37,20 +44,26 @@ struct Handle {
 }
 
 impl Files {
-    pub(crate) fn open(dir: &Path) -> Result<Files, Error> {
+    pub(crate) fn open(dir: &Path, bucket: Option<(Bucket, u64, Arc<dyn Index>)>) -> Result<Files, Error> {
         let (segments, owners) = (dir.join("segments"), dir.join("owners"));
         for dir in [&segments, &owners] {
             fs::create_dir_all(dir).map_err(|error| Error::io(dir, error))?;
         }
         sync_dir(dir)?;
         let home = identity(&segments).map_err(|error| Error::io(&segments, error))?;
-        Ok(Files { segments, owners, dir: dir.to_owned(), home, open: Mutex::default() })
+        let objects = bucket.map(|(bucket, reserve_bytes, index)| {
+            Arc::new(Objects::new(bucket, segments.clone(), reserve_bytes, index))
+        });
+        Ok(Files { segments, owners, dir: dir.to_owned(), home, open: Mutex::default(), objects })
     }
 
-    /// Tells whether the folder of segments is the one that was opened. Where it is not (its disk is not mounted
-    /// any more), a file that is missing says nothing.
-    pub(crate) fn are_present(&self) -> bool {
-        identity(&self.segments).is_ok_and(|found| found == self.home)
+    /// Tells whether the folder of segments is the one that was opened (its disk may not be mounted any more), or the
+    /// bucket answers and is the right one. Where that is not so, a segment that is missing says nothing.
+    pub(crate) async fn are_present(&self) -> bool {
+        match &self.objects {
+            Some(objects) => objects.probe().await.is_ok(),
+            None => identity(&self.segments).is_ok_and(|found| found == self.home),
+        }
     }
 
     pub(crate) fn free_bytes(&self) -> Result<u64, Error> {
@@ -59,7 +72,7 @@ impl Files {
     }
 
     pub(crate) fn path(&self, segment: u64) -> PathBuf {
-        self.segments.join(format!("{segment:016x}.segment"))
+        self.segments.join(cache::file_name(segment))
     }
 
     /// Creates a segment's file; `None` when there is one of that number already.
@@ -116,9 +129,46 @@ impl Files {
         OpenOptions::new().read(true).write(true).open(self.path(segment))
     }
 
+    /// Reads a part of a segment from where it is for good, past every cache.
+    pub(crate) async fn read_there(self: &Arc<Self>, segment: u64, start: u64, len: usize) -> io::Result<Bytes> {
+        if let Some(objects) = &self.objects {
+            let bytes = objects.get(segment, start..start + len as u64).await?;
+            return if bytes.len() == len { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) };
+        }
+        let files = self.clone();
+        let read = tokio::task::spawn_blocking(move || files.read_at(segment, start, len).map(Bytes::from));
+        read.await.map_err(io::Error::other)?
+    }
+
+    /// The length of a segment where it is for good.
+    pub(crate) async fn len_there(self: &Arc<Self>, segment: u64) -> io::Result<u64> {
+        if let Some(objects) = &self.objects {
+            return objects.len(segment).await;
+        }
+        let files = self.clone();
+        let len = tokio::task::spawn_blocking(move || files.read(segment)?.metadata().map(|found| found.len()));
+        len.await.map_err(io::Error::other)?
+    }
+
+    /// Whether this error says that the bucket did not answer.
+    pub(crate) fn is_away(&self, error: &io::Error) -> bool {
+        self.objects.is_some() && error.kind() != io::ErrorKind::NotFound
+    }
+
+    /// Removes parts of a segment that did not read well from the cache before a bucket.
+    pub(crate) fn distrust(&self, segment: u64, range: &Range<u64>) {
+        self.handles().remove(&segment);
+        if let Some(objects) = &self.objects {
+            objects.cache.distrust(segment, range);
+        }
+    }
+
     /// Removes a segment's file; it is fine when there is none.
     pub(crate) fn remove(&self, segment: u64) -> Result<(), Error> {
         self.handles().remove(&segment);
+        if let Some(objects) = &self.objects {
+            objects.cache.forget(segment);
+        }
         let path = self.path(segment);
         match fs::remove_file(&path) {
             Ok(()) => Ok(()),
@@ -139,8 +189,7 @@ impl Files {
         for file in fs::read_dir(&self.segments).map_err(fail)? {
             let file = file.map_err(fail)?;
             let name = file.file_name().to_string_lossy().into_owned();
-            let number = name.strip_suffix(".segment").filter(|hex| hex.len() == 16);
-            match number.and_then(|hex| u64::from_str_radix(hex, 16).ok()) {
+            match cache::segment_of_file(&name) {
                 Some(id) => segments.push((id, file.metadata().map_or(0, |metadata| metadata.len()))),
                 None => strangers.push(name),
             }
@@ -186,7 +235,16 @@ impl Files {
 
     /// Takes the lock that only one sweep has; `None` when another sweep has it.
     pub(crate) fn lock_sweep(&self) -> Result<Option<OwnerLock>, Error> {
-        let path = self.dir.join("sweep.lock");
+        self.lock_named("sweep.lock")
+    }
+
+    /// Takes the lock of the process whose cache the folder is; `None` when another process has it.
+    pub(crate) fn lock_cache(&self) -> Result<Option<OwnerLock>, Error> {
+        self.lock_named("cache.lock")
+    }
+
+    fn lock_named(&self, name: &str) -> Result<Option<OwnerLock>, Error> {
+        let path = self.dir.join(name);
         let opened = OpenOptions::new().write(true).create(true).truncate(false).open(&path);
         let file = opened.map_err(|error| Error::io(&path, error))?;
         lock(file, path)

@@ -81,7 +81,7 @@ pub enum SegmentState {
 /// A segment's row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SegmentRow {
-    /// Its number, never used twice; the file's name.
+    /// Its number, never used twice; the name of its file, or of its object.
     pub id: u64,
     /// The number of the open store that appends to it.
     pub owner: u64,
@@ -128,6 +128,8 @@ pub struct Totals {
     pub sessions: u64,
     /// The store's epoch.
     pub epoch: u64,
+    /// The counter of the youngest segment.
+    pub last_segment: u64,
 }
 
 /// Keeps the rows of chunks, sessions and segments.
@@ -173,12 +175,16 @@ pub trait Index: Send + Sync + 'static {
     /// error unless the segment is open.
     async fn relocate(&self, segment: u64, moves: &[Move]) -> Answer<u64>;
 
-    /// Numbers a new open segment.
-    async fn create_segment(&self, owner: u64) -> Answer<u64>;
+    /// Numbers a new open segment: with a counter, which is the upper half of the number when the lower one is to be a
+    /// nonce. A counter alone comes again when the index goes back in time (a restored copy), and then names another
+    /// file.
+    async fn create_segment(&self, owner: u64, nonce: Option<u32>) -> Answer<u64>;
     /// Seals a segment, again when it is sealed already: then only its length changes.
     async fn seal_segment(&self, segment: u64, file_bytes: u64) -> Answer<()>;
     /// Sets a segment to be dropped; `false`, and nothing, while a row points into it.
     async fn drop_segment(&self, segment: u64) -> Answer<bool>;
+    /// Lists the segments that were set to be dropped at least so long ago.
+    async fn dropped_segments(&self, ago: Duration) -> Answer<Vec<u64>>;
     /// Forgets a segment whose file is gone.
     async fn forget_segment(&self, segment: u64) -> Answer<()>;
     /// Lists segments by number, at most `limit` from after `after`.
@@ -208,6 +214,10 @@ pub trait Index: Send + Sync + 'static {
 
     /// Counts.
     async fn totals(&self) -> Answer<Totals>;
+    /// Returns the mark of the bucket that has the segments; `None` when they are in a folder, or none was bound yet.
+    async fn bucket(&self) -> Answer<Option<String>>;
+    /// Sets the mark of the bucket, unless one is set; returns the one that is set then.
+    async fn set_bucket(&self, mark: &str) -> Answer<String>;
     /// Returns the segment up to which the last scrub came; 0 when it came to the end.
     async fn scrub_position(&self) -> Answer<u64>;
     /// Remembers how far a scrub has come.

@@ -17,13 +17,17 @@
 //! - A record is never changed. It is verified by checksum and digest before a byte is handed out.
 //! - A sweep never takes a chunk that a committed root reaches, or that a live session wrote or
 //!   found already there. It needs no clock for that; see the head of `sweep.rs`.
+//! - With a [`Bucket`] the sealed segments are objects there, and the folder keeps parts of them: see `bucket.rs`.
 //! - Memory is bounded: 16 MiB for one writer, 2 MiB more for each further one, 4 MiB for each stream and
-//!   64 MiB for all of them (beyond which each has 128 KiB), 8 MiB that they share, the caches by [`Options`].
+//!   64 MiB for all of them (beyond which each has 128 KiB), 8 MiB that they share, the caches by [`Options`]; before a
+//!   bucket 64 MiB more for what is sent, and 64 MiB for what comes.
 //!
 //! `docs/storage-format.md` describes every byte.
 
 mod batch;
+mod bucket;
 mod build;
+mod cache;
 mod check;
 mod compact;
 mod contents;
@@ -36,6 +40,8 @@ mod index;
 mod lane;
 mod lately;
 mod manifest;
+mod open;
+mod orphans;
 mod prove;
 mod reader;
 mod record;
@@ -51,6 +57,7 @@ mod usage;
 mod walk;
 mod windows;
 
+pub use bucket::{Bucket, BucketStats};
 pub use check::{CheckReport, Leftovers, Problem};
 pub use digest::{Digest, NotADigest};
 pub use error::{Error, ForeignError};
@@ -58,6 +65,7 @@ pub use index::{
     Answer, BATCH_ROWS, Index, Location, Move, Row, SegmentRow, SegmentState, SessionRow, SweepRow, Totals,
 };
 pub use lane::Lane;
+pub use orphans::OrphanReport;
 pub use reader::Reader;
 pub use scrub::{ScrubOptions, ScrubReport};
 pub use session::{Patch, Session, Writer};

@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::batch::Workshop;
+use crate::bucket::Objects;
 use crate::contents::Contents;
 use crate::error::Error;
 use crate::fetch::{self, Bad, Place};
-use crate::record;
+use crate::record::{self, record_end};
 use crate::segment::Known;
 
 /// Takes out of `known` what cannot be read. `bytes` are the chunks as they are at hand, in the same order; of one
@@ -34,6 +34,10 @@ pub(crate) async fn prove(
     let verified = contents.lately.know(found.iter().map(|(_, place)| (place.digest, place.location)));
     let doubtful: Vec<(usize, Place)> =
         found.into_iter().zip(verified).filter_map(|(found, is_verified)| (!is_verified).then_some(found)).collect();
+    let doubtful = match &contents.files.objects {
+        Some(objects) => not_there(contents, objects, doubtful).await?,
+        None => doubtful,
+    };
     if doubtful.is_empty() {
         return Ok(());
     }
@@ -45,29 +49,48 @@ pub(crate) async fn prove(
     Ok(())
 }
 
+/// Those of these chunks whose objects are not there, or too short. A bucket keeps its objects from rot itself, and to
+/// read what it has costs money; that an object is there is asked once in a while.
+async fn not_there(
+    contents: &Contents,
+    objects: &Objects,
+    doubtful: Vec<(usize, Place)>,
+) -> Result<Vec<(usize, Place)>, Error> {
+    let mut left = Vec::new();
+    for (at, place) in doubtful {
+        let segment = place.location.segment;
+        match objects.seen_len(segment).await {
+            Ok(bytes) if bytes >= record_end(&place.location) => {
+                contents.lately.note([(place.digest, place.location)]);
+            }
+            Ok(_) => left.push((at, place)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => left.push((at, place)),
+            Err(error) => return Err(Error::object(segment, error)),
+        }
+    }
+    Ok(left)
+}
+
 type Compared = Vec<(usize, Place, Result<(), Bad>)>;
 
-/// Compares records with what is at hand, all of a batch on one thread: batches run beside each other.
+/// Compares records with what is at hand.
 async fn compare(
     contents: &Contents,
     doubtful: Vec<(usize, Place)>,
     bytes: &[Option<Bytes>],
 ) -> Result<Compared, Error> {
-    let (files, lately) = (contents.files.clone(), contents.lately.clone());
-    let bytes: Vec<Option<Bytes>> = doubtful.iter().map(|(at, _)| bytes[*at].clone()).collect();
-    let work = move || {
-        let judge = |at: usize, place: &Place, record: &Bytes| match &bytes[at] {
-            Some(bytes) => record::compare(record, place.digest, bytes),
-            None => record::decode(record, place.digest).map(drop),
-        };
-        let places = doubtful.iter().map(|(_, place)| *place).collect();
-        let read = fetch::plan(places).into_iter().flat_map(|run| fetch::read(&files, &run, &judge));
-        let compared: Compared = read.map(|(nth, outcome)| (doubtful[nth].0, doubtful[nth].1, outcome)).collect();
-        let good = compared.iter().filter(|(.., outcome)| outcome.is_ok());
-        lately.note(good.map(|(_, place, _)| (place.digest, place.location)));
-        compared
+    let bytes: Arc<[Option<Bytes>]> = doubtful.iter().map(|(at, _)| bytes[*at].clone()).collect();
+    let judge = move |at: usize, place: &Place, record: &Bytes| match &bytes[at] {
+        Some(bytes) => record::compare(record, place.digest, bytes),
+        None => record::decode(record, place.digest).map(drop),
     };
-    Workshop::run(&contents.cpu, work).await
+    let runs = fetch::plan(doubtful.iter().map(|(_, place)| *place).collect());
+    let read = fetch::read_all(contents, runs, judge).await?;
+    let compared: Compared =
+        read.into_iter().map(|(nth, outcome)| (doubtful[nth].0, doubtful[nth].1, outcome)).collect();
+    let good = compared.iter().filter(|(.., outcome)| outcome.is_ok());
+    contents.lately.note(good.map(|(_, place, _)| (place.digest, place.location)));
+    Ok(compared)
 }
 
 /// Looks again at a record that did not compare; `false` when the chunk is to be written anew.
@@ -76,7 +99,7 @@ async fn second_look(contents: &Contents, place: Place, is_at_hand: bool) -> Res
     match error {
         Error::Missing(_) | Error::Damaged { .. } if is_at_hand => Ok(false),
         // The file is gone for good, or this part of the disk is: the store itself is where it was.
-        Error::Io { source, .. } if is_at_hand && is_lost(&source) && contents.files.are_present() => {
+        Error::Io { source, .. } if is_at_hand && is_lost(&source) && contents.files.are_present().await => {
             fetch::quarantine(contents, place.digest, place.location, &source.to_string()).await;
             Ok(false)
         }

@@ -211,6 +211,11 @@ pub(crate) fn compare(record: &Bytes, digest: Digest, chunk: &[u8]) -> Result<()
     }
 }
 
+/// Whether these bytes are this record, by its header and checksum.
+pub(crate) fn is_whole(record: &[u8], header: &Header) -> bool {
+    parse_header(record).is_ok_and(|found| found == *header) && crc32c(&record[8..]) == u32_at(record, 4)
+}
+
 fn unpack(record: &Bytes) -> Result<Bytes, &'static str> {
     let header = parse_header(record)?;
     if record.len() != HEADER_BYTES + header.stored_bytes as usize {

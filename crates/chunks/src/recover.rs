@@ -7,13 +7,20 @@
 
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::time::Duration;
 
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use crate::bucket::Objects;
 use crate::error::Error;
-use crate::files::{Files, OwnerLock, OwnerState};
+use crate::files::{Files, Listed, OwnerLock, OwnerState};
 use crate::index::{Index, SegmentRow, SegmentState};
 use crate::record::{self, Entry, HEADER_BYTES, SEGMENT_HEADER_BYTES};
 use crate::store::Inner;
 
+/// Segments that are removed at the same time.
+const REMOVALS_AT_ONCE: usize = 8;
 /// Segments in one page of a list.
 const PAGE: usize = 1_000;
 
@@ -35,7 +42,45 @@ pub(crate) fn is_open(segment: &SegmentRow) -> bool {
     segment.state == SegmentState::Open
 }
 
-/// Ends the sessions of dead stores, seals their segments, and ends removals that were cut short.
+/// Compares the bucket with the index. One that does not answer is compared with the first request that it does answer.
+///
+/// # Errors
+/// The bucket belongs to another index, or the folder has the segments of a store without a bucket.
+pub(crate) async fn open_bucket(files: &Arc<Files>) -> Result<(), Error> {
+    let Some(objects) = &files.objects else { return Ok(()) };
+    match objects.bound().await {
+        Err(error) if Objects::is_foreign(&error) => return Err(Error::object(0, error)),
+        Err(error) => tracing::warn!(%error, "the bucket does not answer: {error}"),
+        Ok(()) => {}
+    }
+    let (found, _) = list(files).await?;
+    match found.first() {
+        // Segments before a bucket have a nonce in their numbers.
+        Some((segment, _)) if *segment <= u64::from(u32::MAX) => Err(Error::Invalid(format!(
+            "the folder has {}, a segment of a store without a bucket: give the store in the bucket a folder of its own",
+            files.path(*segment).display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+async fn list(files: &Arc<Files>) -> Result<Listed, Error> {
+    let files = files.clone();
+    tokio::task::spawn_blocking(move || files.list()).await?
+}
+
+/// Learns which parts of a bucket the folder has, if no other process has its cache; the lock says that none has.
+pub(crate) async fn take_cache(files: &Arc<Files>, index: &dyn Index) -> Result<Option<OwnerLock>, Error> {
+    let Some(objects) = files.objects.clone() else { return Ok(None) };
+    let Some(lock) = files.lock_cache()? else { return Ok(None) };
+    // In this order: a segment has its row before its file, so a file without a row lost it.
+    let (found, _) = list(files).await?;
+    let rows = all_segments(index).await?;
+    tokio::task::spawn_blocking(move || objects.cache.learn(&found, &rows)).await?;
+    Ok(Some(lock))
+}
+
+/// Ends the sessions of dead stores and seals their segments.
 pub(crate) async fn clear_up(inner: &Inner) -> Result<(), Error> {
     let Inner { index, files, owner: own, .. } = inner;
     let segments = all_segments(&**index).await?;
@@ -49,12 +94,15 @@ pub(crate) async fn clear_up(inner: &Inner) -> Result<(), Error> {
             clear_up_after(inner, owner, lock).await?;
         }
     }
-    for segment in segments {
-        if segment.state == SegmentState::Dropping {
-            remove(inner, segment.id).await?;
-        }
-    }
     Ok(())
+}
+
+/// Ends removals that were cut short, and those that are due.
+pub(crate) async fn remove_dropped(inner: &Inner) -> Result<(), Error> {
+    let keep = inner.files.objects.as_ref().map_or(Duration::ZERO, |objects| objects.keep_removed());
+    let dropped = inner.index.dropped_segments(keep).await.map_err(Error::index)?;
+    let removals = stream::iter(dropped).map(|segment| remove(inner, segment));
+    removals.buffer_unordered(REMOVALS_AT_ONCE).try_collect().await
 }
 
 /// Clears up after one store; its lock is held meanwhile, so its segments are listed again here.
@@ -83,10 +131,15 @@ async fn seal_left(inner: &Inner, segment: u64) -> Result<(), Error> {
     let end = inner.index.segment_end(segment).await.map_err(Error::index)?;
     let Some(end) = end else {
         if inner.index.drop_segment(segment).await.map_err(Error::index)? {
-            remove(inner, segment).await?;
+            remove_when_due(inner, segment).await?;
         }
         return Ok(());
     };
+    if inner.files.objects.is_some() {
+        // At least so long, should the bucket not answer now.
+        inner.index.seal_segment(segment, end + HEADER_BYTES as u64).await.map_err(Error::index)?;
+        return seal_sent(inner, segment).await;
+    }
     let files = inner.files.clone();
     let cut = move || cut_and_end(&files, segment, end + HEADER_BYTES as u64);
     let file_bytes = tokio::task::spawn_blocking(cut).await?;
@@ -96,6 +149,17 @@ async fn seal_left(inner: &Inner, segment: u64) -> Result<(), Error> {
         _ => Err(Error::io(&inner.files.path(segment), error)),
     })?;
     inner.index.seal_segment(segment, file_bytes).await.map_err(Error::index)
+}
+
+/// Seals a segment that a dead store has sent: rows point into it, so the bucket has taken it, and it is never cut.
+async fn seal_sent(inner: &Inner, segment: u64) -> Result<(), Error> {
+    let bytes = match inner.files.len_there(segment).await {
+        Ok(bytes) => bytes,
+        // As a file that is gone: its rows are found out when they are read.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+        Err(error) => return Err(Error::object(segment, error)),
+    };
+    inner.index.seal_segment(segment, bytes).await.map_err(Error::index)
 }
 
 fn cut_and_end(files: &Files, segment: u64, end: u64) -> io::Result<u64> {
@@ -133,7 +197,22 @@ fn walk(file: &std::fs::File, end: u64) -> io::Result<Vec<Entry>> {
 
 /// Removes the file of a segment that is set to be dropped, then its row.
 pub(crate) async fn remove(inner: &Inner, segment: u64) -> Result<(), Error> {
+    if let Some(objects) = &inner.files.objects {
+        objects.remove(segment).await.map_err(|error| Error::object(segment, error))?;
+    }
     let files = inner.files.clone();
     tokio::task::spawn_blocking(move || files.remove(segment)).await??;
     inner.index.forget_segment(segment).await.map_err(Error::index)
+}
+
+/// The same, unless what is dropped is kept for a while.
+pub(crate) async fn remove_when_due(inner: &Inner, segment: u64) -> Result<(), Error> {
+    match &inner.files.objects {
+        Some(objects) if !objects.keep_removed().is_zero() => {
+            // Nobody reads it any more.
+            let files = inner.files.clone();
+            tokio::task::spawn_blocking(move || files.remove(segment)).await?
+        }
+        _ => remove(inner, segment).await,
+    }
 }

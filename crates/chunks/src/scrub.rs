@@ -1,21 +1,26 @@
 //! The scrub: reading everything again, slowly, before somebody needs it.
 
 use std::collections::HashSet;
+use std::io;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::bucket::{self, Objects};
 use crate::contents::Contents;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::fetch::{self, Place};
 use crate::index::Row;
+use crate::record::{HEADER_BYTES, record_end};
 use crate::recover::all_segments;
 use crate::store::{Inner, Store};
 use crate::walk;
 
 /// Rows read together: about a mebibyte.
 const SCRUBBED_ROWS: usize = 32;
+/// Of so many objects in a bucket one is read in full in each pass.
+const SAMPLED: u64 = 64;
 
 /// How a scrub goes about it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -75,7 +80,11 @@ impl Store {
                 Ok(true) | Err(Error::Missing(_) | Error::Damaged { .. } | Error::NotAManifest { .. }) => {
                     hurt.push(*root);
                 }
-                Err(Error::Io { .. }) if contents.files.are_present() => hurt.push(*root),
+                Err(Error::Io { source, .. })
+                    if !contents.files.is_away(&source) && contents.files.are_present().await =>
+                {
+                    hurt.push(*root);
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -97,6 +106,11 @@ async fn scrub_segment(
     begun: Instant,
     report: &mut ScrubReport,
 ) -> Result<(), Error> {
+    if let Some(objects) = &inner.files.objects
+        && !is_sampled().map_err(|error| Error::object(segment, error))?
+    {
+        return scrub_object(inner, objects, segment, report).await;
+    }
     let mut start = 0;
     loop {
         let rows = inner.index.segment_rows(segment, start, SCRUBBED_ROWS).await.map_err(Error::index)?;
@@ -112,6 +126,41 @@ async fn scrub_segment(
     }
 }
 
+/// Whether all of an object is read: by lot.
+fn is_sampled() -> io::Result<bool> {
+    Ok(u64::from(bucket::nonce()?) % SAMPLED == 0)
+}
+
+/// Asks whether an object is there in full: a bucket guards its bytes itself, and reading them costs money. Rows that point
+/// behind its end are told.
+///
+/// # Errors
+/// The bucket is away, or not the right one: a missing object says nothing then.
+async fn scrub_object(inner: &Inner, objects: &Objects, segment: u64, report: &mut ScrubReport) -> Result<(), Error> {
+    let bytes = match objects.len(segment).await {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && objects.probe().await.is_ok() => 0,
+        Err(error) => return Err(Error::object(segment, error)),
+    };
+    if inner
+        .index
+        .segment_end(segment)
+        .await
+        .map_err(Error::index)?
+        .is_none_or(|end| end + HEADER_BYTES as u64 <= bytes)
+    {
+        return Ok(());
+    }
+    let mut start = 0;
+    loop {
+        let rows = inner.index.segment_rows(segment, start, SCRUBBED_ROWS).await.map_err(Error::index)?;
+        let Some(last) = rows.last() else { return Ok(()) };
+        start = last.location.start + 1;
+        let lost = rows.iter().filter(|row| record_end(&row.location) > bytes).map(|row| row.digest);
+        report.unread.extend(lost);
+    }
+}
+
 /// Reads rows together, and one by one when something is wrong with one.
 async fn scrub_rows(contents: &Contents, rows: &[Row], report: &mut ScrubReport) -> Result<(), Error> {
     if fetch::fetch(contents, rows.iter().map(Place::of).collect()).await.is_ok() {
@@ -123,7 +172,9 @@ async fn scrub_rows(contents: &Contents, rows: &[Row], report: &mut ScrubReport)
             // A sweep removed it meanwhile.
             Ok(_) | Err(Error::Missing(_)) => {}
             // Where the whole store is away, every chunk of it would be told: the scrub ends instead.
-            Err(Error::Io { path, source }) if contents.files.are_present() => {
+            Err(Error::Io { path, source })
+                if !contents.files.is_away(&source) && contents.files.are_present().await =>
+            {
                 tracing::error!(chunk = %row.digest, path = %path.display(), "cannot read chunk {} now: {source}", row.digest);
                 report.unread.push(row.digest);
             }

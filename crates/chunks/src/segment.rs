@@ -9,60 +9,42 @@
 //! raises the epoch under which the chunk will be published, remembers the segment, and commits it
 //! before its own content is called saved. So nothing counts on bytes that a crash could take.
 //!
-//! **Locks**, in the order in which they are taken: a segment's `turn`; one of `pending`, `shelf` and a
-//! segment's `writing`; a segment's `tail`. Nobody holds two turns. Only a turn is held over an
+//! Before a bucket a commit is a seal: the segment is sent whole, and only then do rows point into it. So another save that
+//! counts on a pending chunk may seal a segment under its writer's hands; the writer finds it *closed* and takes another.
+//!
+//! **Locks**, in the order in which they are taken: a segment's `turn`; its `writing`; one of `pending` and `shelf`; a
+//! segment's `tail`. Nobody holds two turns. Only a turn is held over an
 //! `.await`: a commit is as long as a sync and its statements, the others are a few lines each.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Mutex as AsyncMutex;
-
+use crate::bucket;
+use crate::build::lock;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::files::Files;
 use crate::index::{BATCH_ROWS, Index, Location, Move, Row};
 use crate::lately::Lately;
-use crate::record::{self, Entry, SEGMENT_HEADER_BYTES};
+use crate::open::{OpenSegment, Tail, Then};
+use crate::record::{Entry, SEGMENT_HEADER_BYTES};
 
 /// Records in a segment at most: bounds the footer kept in memory (under 1 MiB) and the rows of a
 /// commit when chunks compress to almost nothing.
 const MAX_RECORDS: usize = 16_384;
 
+/// Full segments of one save that are being synced while it goes on: their pages are the
+/// system's, so this bounds what a crash of the machine costs, not memory.
+const SYNCS_AT_ONCE: usize = 2;
+/// The same before a bucket, whose answers take longer than its bytes: the files that one save has in the folder.
+const SENDS_AT_ONCE: usize = 4;
+
 /// Bytes written between two questions to the file system: others write to it too, so no more than this goes into the
 /// reserve, and a question costs nothing beside it.
 const ROOM_BYTES: u64 = 4 << 20;
-
-/// A segment that this store appends to.
-#[derive(Debug)]
-pub(crate) struct OpenSegment {
-    pub(crate) id: u64,
-    path: PathBuf,
-    file: File,
-    tail: Mutex<Tail>,
-    /// Held over a write. A segment has one writer, so nobody ever waits here; should a mistake give it
-    /// two, one waits for the other instead of writing over its records.
-    writing: Mutex<()>,
-    /// Held over a commit: when a waiter gets it, the index has the rows, or the commit has failed.
-    turn: AsyncMutex<()>,
-}
-
-#[derive(Debug, Default)]
-struct Tail {
-    end: u64,
-    entries: Vec<Entry>,
-    uncommitted: Vec<Row>,
-    name_is_durable: bool,
-    full: bool,
-    /// A failed sync leaves the page cache in doubt: nothing of this segment is published again. The
-    /// system reports the failure to one sync only; the next would succeed without having written.
-    failed: Option<Error>,
-}
 
 /// A record on its way into a segment: its place in the buffer, and its row's figures.
 #[derive(Debug, Clone, Copy)]
@@ -102,6 +84,15 @@ pub(crate) struct Segments {
     shelf: Mutex<Vec<(Arc<OpenSegment>, Instant)>>,
 }
 
+/// The outcome of an append.
+pub(crate) enum Appended {
+    /// The segments with which the caller's chunks become durable: its own, and those where another save was faster with
+    /// the same chunk.
+    Done(Vec<Arc<OpenSegment>>),
+    /// Somebody sealed the segment meanwhile: nothing was appended.
+    Closed(Vec<u8>, Vec<NewRecord>),
+}
+
 /// The room that an append may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Room {
@@ -139,6 +130,10 @@ impl Segments {
         Ok(())
     }
 
+    pub(crate) fn seals_at_once(&self) -> usize {
+        if self.files.objects.is_some() { SENDS_AT_ONCE } else { SYNCS_AT_ONCE }
+    }
+
     /// The bytes that saves have appended since this was made; what a sweep moves is not counted.
     pub(crate) fn appended_bytes(&self) -> u64 {
         self.appended.load(Ordering::Relaxed)
@@ -157,28 +152,29 @@ impl Segments {
         }
     }
 
-    async fn create(&self) -> Result<Arc<OpenSegment>, Error> {
+    /// Makes a new segment, of which no save has a chunk.
+    pub(crate) async fn create(&self) -> Result<Arc<OpenSegment>, Error> {
         loop {
-            let id = self.index.create_segment(self.owner).await.map_err(Error::index)?;
+            let nonce = self.files.objects.as_ref().map(|_| bucket::nonce()).transpose();
+            let nonce = nonce.map_err(|error| Error::io(Path::new("getrandom"), error))?;
+            let id = self.index.create_segment(self.owner, nonce).await.map_err(Error::index)?;
             // The index may be older than the folder, after a restore: skip what is there.
             let Some(file) = self.files.create(id)? else { continue };
-            let path = self.files.path(id);
-            if let Err(error) = file.write_all_at(&record::segment_header(id), 0) {
+            let made = OpenSegment::new(id, self.files.path(id), file);
+            if made.is_err() {
                 // Otherwise a full disk would gather an empty file for each save it refuses.
                 self.files.remove(id)?;
                 self.index.forget_segment(id).await.map_err(Error::index)?;
-                return Err(Error::io(&path, error));
             }
-            let tail = Mutex::new(Tail { end: SEGMENT_HEADER_BYTES, ..Tail::default() });
-            let (writing, turn) = Default::default();
-            return Ok(Arc::new(OpenSegment { id, path, file, tail, writing, turn }));
+            return made.map(Arc::new);
         }
     }
 
     /// Puts a segment back for the next save. One whose sync failed stays out of use: it is cut and
     /// sealed when the folder's next store clears up after this one.
     pub(crate) fn give_back(&self, segment: Arc<OpenSegment>) {
-        if segment.tail().failed.is_none() {
+        let is_of_use = |tail: MutexGuard<'_, Tail>| tail.failed.is_none() && !tail.sealed;
+        if is_of_use(segment.tail()) {
             lock(&self.shelf).push((segment, Instant::now()));
         }
     }
@@ -190,8 +186,7 @@ impl Segments {
         tail.full || long || tail.entries.len() >= MAX_RECORDS
     }
 
-    /// Appends records, and returns the segments with which the caller's chunks become durable:
-    /// this one, and those where another save was faster with the same chunk.
+    /// Appends records.
     pub(crate) async fn append(
         self: &Arc<Self>,
         segment: &Arc<OpenSegment>,
@@ -199,7 +194,7 @@ impl Segments {
         records: Vec<NewRecord>,
         epoch: u64,
         room: Room,
-    ) -> Result<Vec<Arc<OpenSegment>>, Error> {
+    ) -> Result<Appended, Error> {
         let (segments, segment) = (self.clone(), segment.clone());
         // Blocking work runs to its end when its caller is dropped. So every record in the file is
         // entered, and the next one starts behind it.
@@ -207,9 +202,14 @@ impl Segments {
             if room == Room::Beyond {
                 segments.take_room(bytes.len() as u64)?;
             }
+            // Entered before anybody else may close the segment, so that a commit has all that is in the file.
+            let _writing = lock(&segment.writing);
+            if segment.tail().closed {
+                return Ok(Appended::Closed(bytes, records));
+            }
             let base = segment.write(&bytes)?;
             segments.appended.fetch_add(bytes.len() as u64, Ordering::Relaxed);
-            Ok(segments.enter(&segment, base, &records, epoch))
+            Ok(Appended::Done(segments.enter(&segment, base, &records, epoch)))
         })
         .await?
     }
@@ -259,6 +259,7 @@ impl Segments {
     ) -> Result<u64, Error> {
         let segment = segment.clone();
         tokio::task::spawn_blocking(move || {
+            let _writing = lock(&segment.writing);
             let base = segment.write(&bytes)?;
             let place = |entry: Entry| Entry { start: entry.start + base as u32, ..entry };
             segment.tail().entries.extend(entries.into_iter().map(place));
@@ -291,7 +292,6 @@ impl Segments {
         segment: &Arc<OpenSegment>,
         mut moves: Vec<Move>,
     ) -> Result<(), Error> {
-        let (syncing, files) = (segment.clone(), self.files.clone());
         // From before the sync until its failure is noted, so that no commit syncs in between and
         // takes its own success for this one's. This is not an owned task, as `settle` is: given up
         // between two statements, some rows point to the copies, the others to the originals, and
@@ -300,16 +300,13 @@ impl Segments {
         if let Some(error) = &segment.tail().failed {
             return Err(error.clone());
         }
-        let synced = tokio::task::spawn_blocking(move || syncing.sync(&files, Then::GoOn)).await?;
-        if let Err(error) = synced {
-            segment.tail().failed = Some(error.clone());
-            return Err(error);
-        }
+        let then = self.after_commit(Then::GoOn);
+        let file_bytes = self.make_durable(segment, then).await?;
         for moves in moves.chunks_mut(BATCH_ROWS) {
             moves.sort_unstable_by_key(|step| step.digest);
             self.index.relocate(segment.id, moves).await.map_err(Error::index)?;
         }
-        Ok(())
+        self.seal_row(segment, then, file_bytes).await
     }
 
     /// Finds which chunks are there and has them kept for a session of this epoch.
@@ -384,17 +381,29 @@ impl Segments {
     }
 
     async fn settle_in_turn(&self, segment: &Arc<OpenSegment>, then: Then) -> Result<(), Error> {
-        let mut rows = segment.start_commit()?;
-        if rows.is_empty() && then == Then::GoOn {
+        let has_rows = segment.has_uncommitted()?;
+        if !has_rows && then == Then::GoOn {
             return Ok(());
         }
-        let (syncing, files) = (segment.clone(), self.files.clone());
-        let synced = tokio::task::spawn_blocking(move || syncing.sync(&files, then)).await?;
-        if let Err(error) = synced {
-            segment.tail().failed = Some(error.clone());
-            self.forget_pending(segment, &rows);
-            return Err(error);
+        let then = self.after_commit(then);
+        // Before the rows are taken: what is appended to a file while it is sent is in none of them.
+        if self.files.objects.is_some() {
+            segment.close();
         }
+        let mut rows = segment.start_commit();
+        let file_bytes = match self.make_durable(segment, then).await {
+            Ok(file_bytes) => file_bytes,
+            Err(error) => {
+                // Others may have raised the epochs of these rows, and count on that when they commit them.
+                self.start_publishing(segment, &mut rows);
+                self.forget_pending(segment, &rows);
+                // A bucket may take the same object in a moment; of a disk nothing is believed any more.
+                if self.files.objects.is_some() {
+                    segment.tail().uncommitted.extend(rows);
+                }
+                return Err(error);
+            }
+        };
         self.start_publishing(segment, &mut rows);
         let published = self.publish(segment.id, &rows).await;
         self.forget_pending(segment, &rows);
@@ -405,10 +414,30 @@ impl Segments {
             return Err(error);
         }
         self.lately.note(rows.iter().map(|row| (row.digest, row.location)));
-        if then == Then::Seal {
-            let file_bytes = segment.file.metadata().map_err(|error| Error::io(&segment.path, error))?.len();
-            self.index.seal_segment(segment.id, file_bytes).await.map_err(Error::index)?;
+        self.seal_row(segment, then, file_bytes).await
+    }
+
+    /// Before a bucket every commit is a seal.
+    fn after_commit(&self, then: Then) -> Then {
+        if self.files.objects.is_some() { Then::Seal } else { then }
+    }
+
+    /// Syncs a segment, or sends it to the bucket; returns how long it is.
+    async fn make_durable(&self, segment: &Arc<OpenSegment>, then: Then) -> Result<u64, Error> {
+        if let Some(objects) = &self.files.objects {
+            return segment.send(objects).await;
         }
+        let (syncing, files) = (segment.clone(), self.files.clone());
+        let synced = tokio::task::spawn_blocking(move || syncing.sync(&files, then)).await?;
+        synced.inspect_err(|error| segment.tail().failed = Some(error.clone()))
+    }
+
+    async fn seal_row(&self, segment: &OpenSegment, then: Then, file_bytes: u64) -> Result<(), Error> {
+        match then {
+            Then::Seal => self.index.seal_segment(segment.id, file_bytes).await.map_err(Error::index)?,
+            Then::GoOn => return Ok(()),
+        }
+        segment.tail().sealed = true;
         Ok(())
     }
 
@@ -462,71 +491,14 @@ impl Segments {
             *shelf = keep;
             seal
         };
-        for (segment, _) in idle_segments {
+        let mut left = idle_segments.into_iter();
+        while let Some((segment, _)) = left.next() {
             // It logs its own failure, and puts the segment back for the next time.
-            let _ = self.retire(segment).await;
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Then {
-    GoOn,
-    Seal,
-}
-
-impl OpenSegment {
-    fn tail(&self) -> MutexGuard<'_, Tail> {
-        lock(&self.tail)
-    }
-
-    /// Writes after the last whole record, and returns where. After a failure the segment is as it was,
-    /// and takes no more records.
-    fn write(&self, bytes: &[u8]) -> Result<u64, Error> {
-        let _writing = lock(&self.writing);
-        let base = self.tail().end;
-        if let Err(error) = self.file.write_all_at(bytes, base) {
-            self.tail().full = true;
-            // A full disk needs the space back at once. Should this fail too, the bytes lie behind the
-            // last record, where no row points.
-            let _ = self.file.set_len(base);
-            return Err(Error::io(&self.path, error));
-        }
-        self.tail().end = base + bytes.len() as u64;
-        Ok(base)
-    }
-
-    fn start_commit(&self) -> Result<Vec<Row>, Error> {
-        let mut tail = self.tail();
-        match &tail.failed {
-            Some(error) => Err(error.clone()),
-            None => Ok(std::mem::take(&mut tail.uncommitted)),
-        }
-    }
-
-    /// Syncs the data; the one sync of a commit, and another of the folder for a new file's name.
-    fn sync(&self, files: &Files, then: Then) -> Result<(), Error> {
-        if then == Then::Seal {
-            self.write_footer();
-        }
-        self.file.sync_data().map_err(|error| Error::io(&self.path, error))?;
-        if !self.tail().name_is_durable {
-            files.sync_names()?;
-            self.tail().name_is_durable = true;
-        }
-        Ok(())
-    }
-
-    /// Writes the footer if there is space for it. It saves time, and a segment without one is complete:
-    /// its records have headers.
-    fn write_footer(&self) {
-        let (footer, end) = {
-            let tail = self.tail();
-            (record::footer(&tail.entries, tail.end), tail.end)
-        };
-        if let Err(error) = self.file.write_all_at(&footer, end) {
-            tracing::warn!(path = %self.path.display(), %error, "a segment is sealed without its footer");
-            let _ = self.file.set_len(end);
+            if self.retire(segment).await.is_err() && self.files.objects.is_some() {
+                // The others would wait for a bucket that does not answer, one after the other.
+                lock(&self.shelf).extend(left);
+                return;
+            }
         }
     }
 }
@@ -535,8 +507,4 @@ impl Known {
     fn new(row: &Row, pending: Option<Arc<OpenSegment>>) -> Known {
         Known { digest: row.digest, location: row.location, pending }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

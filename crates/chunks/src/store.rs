@@ -1,12 +1,13 @@
 //! The store: opening, closing, and the door to everything else.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
 use crate::batch::BATCHES_AT_ONCE;
+use crate::bucket::{Bucket, BucketStats, OBJECT_BYTES};
 use crate::contents::{Bounds, Contents};
 use crate::digest::Digest;
 use crate::error::Error;
@@ -39,6 +40,8 @@ pub struct Options {
     /// How many bytes stay free on the file system for others: no save writes into them. A sweep may, as it gives
     /// back more than it takes.
     pub reserve_bytes: u64,
+    /// The bucket that has the sealed segments; `None` when the folder has them.
+    pub bucket: Option<Bucket>,
     /// How many bytes of decoded chunks are kept in memory at most.
     pub chunk_cache_bytes: u64,
     /// How many bytes of manifest leaves and chunk places are kept in memory at most.
@@ -51,6 +54,7 @@ impl Default for Options {
             lease: Duration::from_secs(120),
             segment_bytes: 64 << 20,
             reserve_bytes: 0,
+            bucket: None,
             chunk_cache_bytes: 32 << 20,
             leaf_cache_bytes: 16 << 20,
         }
@@ -76,13 +80,18 @@ pub(crate) struct Inner {
     pub(crate) batches: Arc<Semaphore>,
     ahead: Arc<Semaphore>,
     lock: Mutex<Option<OwnerLock>>,
+    /// The lock of the cache before a bucket.
+    cache_lock: Mutex<Option<OwnerLock>>,
 }
 
 impl Store {
     /// Opens the store in `dir`, making it when it is not there, and clears up after stores that
     /// died on it. Several processes may have it open at once, with the same index.
     pub async fn open(dir: &Path, index: Arc<dyn Index>, options: Options) -> Result<Store, Error> {
-        let files = Arc::new(Files::open(dir)?);
+        let bucket = options.bucket.clone().map(|bucket| (bucket, options.reserve_bytes, index.clone()));
+        let most_bytes = if bucket.is_some() { OBJECT_BYTES } else { LARGEST_SEGMENT_BYTES };
+        let files = Arc::new(Files::open(dir, bucket)?);
+        recover::open_bucket(&files).await?;
         let (owner, lock) = register(&files, &*index).await?;
         // One more than there are processors, so that one that waits for the disk idles none.
         let cores = crate::cores();
@@ -94,16 +103,28 @@ impl Store {
         };
         let lately = Arc::new(Lately::new());
         let contents = Arc::new(Contents::new(index.clone(), files.clone(), lately.clone(), cpu, bounds));
-        let segment_bytes = options.segment_bytes.min(LARGEST_SEGMENT_BYTES);
+        let segment_bytes = options.segment_bytes.min(most_bytes);
         let segments =
             Arc::new(Segments::new(files.clone(), index.clone(), lately, owner, segment_bytes, options.reserve_bytes));
         let ahead = Arc::new(Semaphore::new(READ_AHEAD_BYTES >> 10));
         // Two for each thread that works on them: one in hand, one that waits.
         let batches = Arc::new(Semaphore::new((2 * (cores + 1)).max(BATCHES_AT_ONCE)));
-        let (sessions, lock) = (Mutex::default(), Mutex::new(Some(lock)));
+        let (sessions, lock, cache_lock) = (Mutex::default(), Mutex::new(Some(lock)), Mutex::default());
         let inner =
-            Arc::new(Inner { index, files, contents, segments, options, owner, sessions, batches, ahead, lock });
-        recover::clear_up(&inner).await?;
+            Inner { index, files, contents, segments, options, owner, sessions, batches, ahead, lock, cache_lock };
+        let inner = Arc::new(inner);
+        inner.take_cache().await?;
+        match recover::clear_up(&inner).await {
+            // The next sweep clears up, when the bucket answers.
+            Err(error @ Error::Io { .. }) if inner.files.objects.is_some() => {
+                tracing::warn!(%error, "cannot clear up: {error}")
+            }
+            cleared => cleared?,
+        }
+        // Objects that were kept for a while go in the sweeps: a start need not wait for so many requests.
+        if inner.files.objects.is_none() {
+            recover::remove_dropped(&inner).await?;
+        }
         tokio::spawn(look_after(Arc::downgrade(&inner)));
         Ok(Store { inner })
     }
@@ -128,6 +149,27 @@ impl Store {
         self.inner.files.free_bytes()
     }
 
+    /// The requests to its bucket and the bytes in its cache; `None` when it has none.
+    pub fn bucket_stats(&self) -> Option<BucketStats> {
+        self.inner.files.objects.as_ref().map(|objects| objects.stats())
+    }
+
+    /// Whether its bucket failed to answer lately: nothing can be saved now. Always false for a folder.
+    pub fn is_away(&self) -> bool {
+        self.inner.files.objects.as_ref().is_some_and(|objects| objects.is_away())
+    }
+
+    /// Asks its bucket whether it is there and the right one; a folder is not asked.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when it does not answer, or belongs to another index.
+    pub async fn probe(&self) -> Result<(), Error> {
+        match &self.inner.files.objects {
+            Some(objects) => objects.probe().await.map_err(|error| Error::object(0, error)),
+            None => Ok(()),
+        }
+    }
+
     /// How many bytes saves have appended since the store was opened.
     pub fn appended_bytes(&self) -> u64 {
         self.inner.segments.appended_bytes()
@@ -147,10 +189,28 @@ impl Store {
         index.end_sessions_of(*owner).await.map_err(Error::index)?;
         let segments = recover::all_segments(&**index).await?;
         let left = segments.iter().any(|segment| segment.owner == *owner && recover::is_open(segment));
-        let lock = lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let lock = lock.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(lock) = lock.filter(|_| !left) {
             lock.remove();
         }
+        if let Some(objects) = &self.inner.files.objects {
+            objects.cache.leave();
+        }
+        self.inner.cache_lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Takes the cache before a bucket, unless another process has it. A service that starts beside a command gets it when
+    /// that ends.
+    async fn take_cache(&self) -> Result<(), Error> {
+        let is_taken = self.cache_lock.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        if self.files.objects.is_none() || is_taken {
+            return Ok(());
+        }
+        let taken = recover::take_cache(&self.files, &*self.index).await?;
+        *self.cache_lock.lock().unwrap_or_else(PoisonError::into_inner) = taken;
         Ok(())
     }
 }
@@ -173,5 +233,11 @@ async fn look_after(store: Weak<Inner>) {
         inner.segments.seal_idle(SHELF_LIFE).await;
         inner.contents.tidy();
         inner.files.close_idle();
+        if let Some(objects) = &inner.files.objects {
+            objects.look_after().await;
+            if let Err(error) = inner.take_cache().await {
+                tracing::debug!(%error, "the cache is not taken yet");
+            }
+        }
     }
 }

@@ -105,6 +105,7 @@ impl Store {
         let lock = inner.files.lock_sweep()?.ok_or(Error::Busy)?;
         // Sessions of dead stores would hold the horizon down for ever.
         recover::clear_up(inner).await?;
+        recover::remove_dropped(inner).await?;
         // Segments on the shelf may hold garbage too, and only a sealed one is compacted or dropped.
         inner.segments.seal_idle(Duration::ZERO).await;
         inner.index.end_lapsed_sessions().await.map_err(Error::index)?;
@@ -229,11 +230,13 @@ impl Sweep<'_> {
         tracing::info!(segments, bytes, "gave back {bytes} bytes in {segments} segments that were empty");
         let mut compaction = Compaction::new(self.inner);
         for (segment, live_bytes) in sealed {
-            match compaction.empty(segment.id, live_bytes).await {
-                Ok(moved_bytes) => {
-                    self.report.moved_bytes += moved_bytes;
-                    self.drop_segment(&segment).await?;
-                }
+            let emptied = compaction.empty(segment, live_bytes).await;
+            if let Err(error) = self.drop_emptied(&mut compaction).await {
+                compaction.finish().await?;
+                return Err(error);
+            }
+            match emptied {
+                Ok(moved_bytes) => self.report.moved_bytes += moved_bytes,
                 Err(error) => {
                     let is_full = error.is_full();
                     self.stop(error);
@@ -244,13 +247,25 @@ impl Sweep<'_> {
                 }
             }
         }
-        compaction.leave().await
+        let finished = compaction.finish().await;
+        self.drop_emptied(&mut compaction).await?;
+        if let Err(error) = finished {
+            self.stop(error);
+        }
+        Ok(())
+    }
+
+    async fn drop_emptied(&mut self, compaction: &mut Compaction<'_>) -> Result<(), Error> {
+        for segment in compaction.emptied() {
+            self.drop_segment(&segment).await?;
+        }
+        Ok(())
     }
 
     /// Drops a segment if no row points into it, which the index decides.
     async fn drop_segment(&mut self, segment: &SegmentRow) -> Result<(), Error> {
         if self.inner.index.drop_segment(segment.id).await.map_err(Error::index)? {
-            recover::remove(self.inner, segment.id).await?;
+            recover::remove_when_due(self.inner, segment.id).await?;
             self.report.segments_dropped += 1;
             self.report.dropped_bytes += segment.file_bytes;
         }

@@ -32,7 +32,7 @@ pub struct Stats {
     pub segments: u64,
     /// Open segments.
     pub open_segments: u64,
-    /// The length of all segment files.
+    /// The length of all segments.
     pub file_bytes: u64,
 }
 
@@ -43,14 +43,16 @@ impl Store {
         let totals = inner.index.totals().await.map_err(Error::index)?;
         let segments = all_segments(&*inner.index).await?;
         let open = segments.iter().filter(|segment| segment.state == SegmentState::Open).count();
-        let files = inner.files.clone();
-        let (files, _) = tokio::task::spawn_blocking(move || files.list()).await??;
-        Ok(Stats {
-            totals,
-            segments: segments.len() as u64,
-            open_segments: open as u64,
-            file_bytes: files.iter().map(|(_, len)| len).sum(),
-        })
+        let file_bytes = match &inner.files.objects {
+            // A list of objects is paid for; their lengths are in the rows.
+            Some(_) => segments.iter().map(|segment| segment.file_bytes).sum(),
+            None => {
+                let files = inner.files.clone();
+                let (files, _) = tokio::task::spawn_blocking(move || files.list()).await??;
+                files.iter().map(|(_, len)| len).sum()
+            }
+        };
+        Ok(Stats { totals, segments: segments.len() as u64, open_segments: open as u64, file_bytes })
     }
 
     /// Says what a content takes. `roots` are all committed roots, this one among them as often as

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
+use futures::stream::{self, Stream, StreamExt as _, TryStreamExt as _};
+
 use crate::contents::Contents;
 use crate::digest::Digest;
 use crate::error::Error;
@@ -13,6 +15,8 @@ use crate::store::Inner;
 /// Marks in memory at once: some 40 MiB. More chunks are marked in several passes, each over a
 /// part of the digests.
 const MARKS_AT_ONCE: u64 = 2 << 20;
+/// Leaves that are read from a bucket at the same time: 4 MiB of digests.
+const LEAVES_AT_ONCE: usize = 32;
 /// Rows in one page.
 pub(crate) const ROWS_PAGE: usize = 1_000;
 
@@ -95,13 +99,11 @@ impl Marks {
         }
         let manifest = contents.manifest(root).await?;
         self.set(&root);
-        for leaf in named(&manifest.leaves) {
-            if self.leaves.insert(*leaf) {
-                self.set(leaf);
-                for chunk in named(&contents.leaf_chunks(*leaf).await?) {
-                    self.set(chunk);
-                }
-            }
+        let new: Vec<Digest> = named(&manifest.leaves).filter(|leaf| self.leaves.insert(**leaf)).copied().collect();
+        let mut read = std::pin::pin!(read_leaves(contents, new));
+        while let Some((leaf, chunks)) = read.try_next().await? {
+            self.set(&leaf);
+            named(&chunks).for_each(|chunk| self.set(chunk));
         }
         Ok(())
     }
@@ -127,13 +129,23 @@ pub(crate) async fn walk(
     mut visit: impl FnMut(&Digest),
 ) -> Result<(), Error> {
     visit(&root);
-    for leaf in named(&manifest.leaves) {
-        if !skip(leaf) {
-            visit(leaf);
-            named(&contents.leaf_chunks(*leaf).await?).for_each(&mut visit);
-        }
+    let leaves = named(&manifest.leaves).filter(|leaf| !skip(leaf)).copied().collect();
+    let mut read = std::pin::pin!(read_leaves(contents, leaves));
+    while let Some((leaf, chunks)) = read.try_next().await? {
+        visit(&leaf);
+        named(&chunks).for_each(&mut visit);
     }
     Ok(())
+}
+
+/// Reads leaves in order; from a bucket several at once, as one takes longer there than all of them from a disk.
+fn read_leaves(
+    contents: &Contents,
+    leaves: Vec<Digest>,
+) -> impl Stream<Item = Result<(Digest, Vec<Digest>), Error>> + Send + '_ {
+    let read = async move |leaf| contents.leaf_chunks(leaf).await.map(|chunks| (leaf, chunks));
+    let at_once = if contents.files.objects.is_some() { LEAVES_AT_ONCE } else { 1 };
+    stream::iter(leaves).map(read).buffered(at_once)
 }
 
 /// The digests that are not zeroes.

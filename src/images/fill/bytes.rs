@@ -115,7 +115,7 @@ impl Images {
             Some(name) => self.0.stores.target(name)?,
             None => self.0.stores.default_store(),
         };
-        store.check_room()?;
+        store.check_takes()?;
         Ok(store.clone())
     }
 

@@ -396,7 +396,7 @@ impl Images {
             return Err(too_much(whole_bytes));
         }
         let store = self.0.stores.target(&parts.store)?.clone();
-        store.check_room()?;
+        store.check_takes()?;
         let stores = vec![store.name.clone()];
         let work = Work::Import { image: id, source: Source::Staged, stores, all_must_succeed: false };
         let job = Queue::row(work, Some(caller))?;

@@ -90,7 +90,7 @@ impl Images {
     pub(super) fn spread(&self, targets: &Targets) -> Result<Spread> {
         let (mut takers, mut full, mut refusal) = (Vec::new(), Vec::new(), None);
         for store in self.targets(targets)? {
-            match store.check_room() {
+            match store.check_takes() {
                 Ok(()) => takers.push(store),
                 Err(error) if targets.all_must_succeed => return Err(error),
                 Err(error) => {

@@ -97,6 +97,7 @@ async fn browser_that_opens_the_address_is_told_how_to_connect() {
 #[tokio::test]
 async fn address_of_a_screen_opens_it_in_a_browser() {
     let effigy = Effigy::with("[instances]\naccel = \"tcg\"\n").await;
+    effigy::tls::provide();
     let browser = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let answer = browser.get(effigy.at("/console/vnc?token=a-B_9")).send().await.unwrap();
     assert_eq!(answer.status(), 303);

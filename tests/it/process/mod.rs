@@ -1,5 +1,6 @@
 //! The program itself: starting, stopping, being killed, its settings and its health pages.
 
+mod bucket;
 mod crowds;
 mod first_start;
 mod full_disk;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 /// A client that never waits for ever and never follows a redirect on its own.
 pub fn client() -> Client {
+    effigy::tls::provide();
     Client::builder()
         .timeout(std::time::Duration::from_secs(120))
         .redirect(reqwest::redirect::Policy::none())

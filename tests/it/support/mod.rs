@@ -9,6 +9,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part of the support")]
 
 mod acts;
+mod bucket;
 mod cli;
 mod disks;
 mod faults;
@@ -23,6 +24,7 @@ mod source;
 mod zoo;
 
 pub use acts::*;
+pub use bucket::Bucket;
 pub use cli::{Cli, clients};
 pub use disks::*;
 pub use faults::Faults;

@@ -10,7 +10,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{Faults, People, Person, http};
+use super::{Bucket, Faults, People, Person, http};
 
 /// How long the program may take to answer on a busy machine before the test gives up.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -19,8 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Effigy {
     folder: TempDir,
     settings: String,
-    /// The settings of the database under test, where that is not the default one.
+    /// The settings of the database and the store under test, where those are not the default ones.
     database: String,
+    /// The bucket of its store, where it has one.
+    _bucket: Option<Bucket>,
     /// The command that starts the program, where its limits or its control group are not the test's own.
     wrapper: Vec<String>,
     /// The file calls that fail, where a test lays faults.
@@ -55,11 +57,15 @@ impl Effigy {
             Ok("postgres") => format!("\n[database]\nurl = \"{}\"\n", super::Postgres::database()),
             _ => String::new(),
         };
+        let bucket = Bucket::of_the_run();
+        let store = bucket.as_ref().map(|bucket| format!("\n{}", bucket.settings("local", 64)));
+        let database = database + &store.unwrap_or_default();
         std::fs::write(folder.path().join("effigy.toml"), format!("{settings}{database}")).expect("write the settings");
         Effigy {
             folder,
             settings: settings.to_owned(),
             database,
+            _bucket: bucket,
             wrapper: Vec::new(),
             faults: None,
             child: None,

@@ -31,6 +31,8 @@ struct State {
     last_session: u64,
     last_segment: u64,
     scrub_position: u64,
+    bucket: Option<String>,
+    dropped: HashMap<u64, Instant>,
     rows: BTreeMap<Digest, Row>,
     segments: BTreeMap<u64, SegmentRow>,
     sessions: HashMap<u64, SessionState>,
@@ -228,10 +230,10 @@ impl Index for MemoryIndex {
         Ok(moved)
     }
 
-    async fn create_segment(&self, owner: u64) -> Answer<u64> {
+    async fn create_segment(&self, owner: u64, nonce: Option<u32>) -> Answer<u64> {
         let mut state = self.state();
         state.last_segment += 1;
-        let id = state.last_segment;
+        let id = nonce.map_or(state.last_segment, |nonce| state.last_segment << 32 | u64::from(nonce));
         state.segments.insert(id, SegmentRow { id, owner, state: SegmentState::Open, file_bytes: 0 });
         Ok(id)
     }
@@ -250,7 +252,15 @@ impl Index for MemoryIndex {
             return Ok(false);
         }
         let row = state.segments.get_mut(&segment);
-        Ok(row.map(|row| row.state = SegmentState::Dropping).is_some())
+        let is_there = row.map(|row| row.state = SegmentState::Dropping).is_some();
+        state.dropped.entry(segment).or_insert_with(Instant::now);
+        Ok(is_there)
+    }
+
+    async fn dropped_segments(&self, ago: Duration) -> Answer<Vec<u64>> {
+        let state = self.state();
+        let dropped = state.segments.values().filter(|row| row.state == SegmentState::Dropping).map(|row| row.id);
+        Ok(dropped.filter(|id| state.dropped.get(id).is_none_or(|since| since.elapsed() >= ago)).collect())
     }
 
     async fn forget_segment(&self, segment: u64) -> Answer<()> {
@@ -345,7 +355,7 @@ impl Index for MemoryIndex {
 
     async fn totals(&self) -> Answer<Totals> {
         let state = self.state();
-        let mut totals = Totals { epoch: state.epoch, ..Totals::default() };
+        let mut totals = Totals { epoch: state.epoch, last_segment: state.last_segment, ..Totals::default() };
         for row in state.rows.values() {
             totals.chunks += 1;
             totals.raw_bytes += u64::from(row.location.raw_bytes);
@@ -355,6 +365,14 @@ impl Index for MemoryIndex {
         }
         totals.sessions = state.sessions.values().filter(|session| !session.ended).count() as u64;
         Ok(totals)
+    }
+
+    async fn bucket(&self) -> Answer<Option<String>> {
+        Ok(self.state().bucket.clone())
+    }
+
+    async fn set_bucket(&self, mark: &str) -> Answer<String> {
+        Ok(self.state().bucket.get_or_insert_with(|| mark.to_owned()).clone())
     }
 
     async fn scrub_position(&self) -> Answer<u64> {

@@ -245,7 +245,7 @@ fn row(seed: u64, segment: u64, epoch: u64) -> Row {
 /// An owner with an open segment.
 async fn segment(index: &dyn Index) -> (u64, u64) {
     let owner = index.register_owner().await.unwrap();
-    (owner, index.create_segment(owner).await.unwrap())
+    (owner, index.create_segment(owner, None).await.unwrap())
 }
 
 async fn located(index: &dyn Index, seed: u64) -> Option<Row> {

@@ -9,11 +9,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use chunks::{
-    Answer, CHUNK_BYTES, Digest, Index, Location, Move, Row, SegmentRow, SessionRow, Store, SweepRow, Totals,
+    Answer, CHUNK_BYTES, Digest, Index, Location, Move, Options, Row, SegmentRow, SessionRow, Store, SweepRow, Totals,
     suite::MemoryIndex,
 };
 
-use crate::support::{Committed, chunk, noise, options, read, save};
+use object_store::memory::InMemory;
+
+use crate::support::{Committed, chunk, noise, options, options_before, read, save};
 
 /// The store as a crash left it.
 struct Image {
@@ -21,6 +23,7 @@ struct Image {
     files: HashMap<String, Vec<u8>>,
     index: MemoryIndex,
     roots: Vec<Digest>,
+    bucket: Option<InMemory>,
 }
 
 /// An index that takes an image around every change.
@@ -28,6 +31,7 @@ struct Recorder {
     inner: MemoryIndex,
     dir: std::path::PathBuf,
     roots: Arc<Committed>,
+    bucket: Option<Arc<InMemory>>,
     images: Mutex<Vec<Image>>,
     turn: tokio::sync::Mutex<()>,
 }
@@ -44,7 +48,13 @@ impl Recorder {
             }
         }
         let roots = self.roots.0.lock().unwrap().clone();
-        self.images.lock().unwrap().push(Image { step: step.to_owned(), files, index, roots });
+        self.images.lock().unwrap().push(Image {
+            step: step.to_owned(),
+            files,
+            index,
+            roots,
+            bucket: self.bucket.as_ref().map(|bucket| bucket.fork()),
+        });
     }
 }
 
@@ -68,6 +78,12 @@ macro_rules! recorded {
             }
             async fn segments(&self, after: u64, limit: usize) -> Answer<Vec<SegmentRow>> {
                 self.inner.segments(after, limit).await
+            }
+            async fn dropped_segments(&self, ago: Duration) -> Answer<Vec<u64>> {
+                self.inner.dropped_segments(ago).await
+            }
+            async fn bucket(&self) -> Answer<Option<String>> {
+                self.inner.bucket().await
             }
             async fn segment_rows(&self, segment: u64, start: u64, limit: usize) -> Answer<Vec<Row>> {
                 self.inner.segment_rows(segment, start, limit).await
@@ -108,7 +124,8 @@ recorded! {
     mark_damaged(digest: Digest, location: Location) -> bool;
     clear_damaged(digest: Digest, location: Location) -> bool;
     relocate(segment: u64, moves: &[Move]) -> u64;
-    create_segment(owner: u64) -> u64;
+    create_segment(owner: u64, nonce: Option<u32>) -> u64;
+    set_bucket(mark: &str) -> String;
     seal_segment(segment: u64, file_bytes: u64) -> ();
     drop_segment(segment: u64) -> bool;
     forget_segment(segment: u64) -> ();
@@ -137,6 +154,8 @@ impl Image {
         for (name, bytes) in &self.files {
             let id = u64::from_str_radix(&name[..16], 16).unwrap();
             let synced = self.index.segment_end(id).await.unwrap().map(|end| end as usize + 52);
+            // Before a bucket nothing in the folder is ever synced, nor relied on.
+            let synced = synced.filter(|_| self.bucket.is_none());
             let mut bytes = bytes.clone();
             match (loss, synced) {
                 (Loss::Nothing, _) => {}
@@ -158,7 +177,8 @@ impl Image {
         let index = Arc::new(self.index.snapshot());
         let roots = Committed::default();
         self.roots.iter().for_each(|root| roots.add(*root));
-        let store = Store::open(dir.path(), index, options()).await.unwrap();
+        let options = options_of(self.bucket.as_ref().map(|bucket| Arc::new(bucket.fork())));
+        let store = Store::open(dir.path(), index, options).await.unwrap();
         let report = store.check(&roots).await.unwrap();
         assert!(report.is_sound(), "{step}: {report:?}");
         assert_eq!((report.leftovers.segments, report.leftovers.unknown_files), (0, 0), "{step}");
@@ -179,19 +199,33 @@ impl Image {
     }
 }
 
+fn options_of(bucket: Option<Arc<InMemory>>) -> Options {
+    bucket.map_or_else(options, |bucket| options_before(bucket))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crash_at_any_step_leaves_garbage_and_never_a_hole() {
+    crash_at_any_step(None).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crash_at_any_step_before_a_bucket_leaves_garbage_and_never_a_hole() {
+    crash_at_any_step(Some(Arc::new(InMemory::new()))).await;
+}
+
+async fn crash_at_any_step(bucket: Option<Arc<InMemory>>) {
     let dir = tempfile::tempdir().unwrap();
     let roots = Arc::new(Committed::default());
     let recorder = Arc::new(Recorder {
         inner: MemoryIndex::new(),
         dir: dir.path().to_owned(),
         roots: roots.clone(),
+        bucket: bucket.clone(),
         images: Mutex::default(),
         turn: tokio::sync::Mutex::default(),
     });
     std::fs::create_dir_all(dir.path().join("segments")).unwrap();
-    let store = Store::open(dir.path(), recorder.clone(), options()).await.unwrap();
+    let store = Store::open(dir.path(), recorder.clone(), options_of(bucket)).await.unwrap();
     let mut contents = HashMap::new();
 
     let one: Vec<u8> = (0..20).flat_map(chunk).collect();

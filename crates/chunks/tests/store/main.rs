@@ -1,6 +1,7 @@
 //! The store from outside, over the index in memory.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod bucket;
 mod copy;
 mod crash;
 mod damage;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chunks::{CHUNK_BYTES, Digest, Session, Store, Writer, suite::MemoryIndex};
+use chunks::{CHUNK_BYTES, Digest, Options, Session, Store, Writer, suite::MemoryIndex};
+use object_store::memory::InMemory;
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
 
-use crate::support::{Committed, chunk, options, read};
+use crate::support::{Committed, chunk, options, options_before, read};
 
 #[derive(Debug, Clone)]
 enum Step {
@@ -60,12 +61,13 @@ struct World {
     index: Arc<MemoryIndex>,
     roots: Committed,
     contents: Vec<(Digest, Vec<u8>)>,
+    options: Options,
 }
 
 impl World {
     fn process(&self) -> Process {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let open = Store::open(self.dir.path(), self.index.clone(), options());
+        let open = Store::open(self.dir.path(), self.index.clone(), self.options.clone());
         let store = runtime.block_on(open).unwrap();
         Process { runtime, store, open: Vec::new() }
     }
@@ -157,56 +159,68 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_sweep_never_takes_what_is_reached(
-        steps in prop::collection::vec((0_usize..2, step()), 1..40),
-    ) {
-        let mut world = World {
-            dir: tempfile::tempdir().unwrap(),
-            index: Arc::new(MemoryIndex::new()),
-            roots: Committed::default(),
-            contents: Vec::new(),
-        };
-        let mut processes = [Some(world.process()), Some(world.process())];
-        for (which, step) in steps {
-            let mut process = processes[which].take().unwrap();
-            processes[which] = Some(match step {
-                Step::Die => {
-                    process.runtime.shutdown_timeout(Duration::from_secs(5));
-                    drop((process.open, process.store));
-                    world.process()
-                }
-                Step::Close => {
-                    process.runtime.block_on(async {
-                        process.open.clear();
-                        process.store.close().await;
-                    });
-                    process.runtime.shutdown_timeout(Duration::from_secs(5));
-                    drop(process.store);
-                    world.process()
-                }
-                step => {
-                    let runtime = process.runtime.handle().clone();
-                    runtime.block_on(world.step(&mut process, step));
-                    process
-                }
-            });
-        }
-        let [Some(mut one), Some(two)] = processes else { unreachable!() };
-        let runtime = one.runtime.handle().clone();
-        runtime.block_on(world.assert_whole(&one.store));
-        two.runtime.shutdown_timeout(Duration::from_secs(5));
-        drop((two.open, two.store));
-        runtime.block_on(async {
-            one.open.clear();
-            world.roots.0.lock().unwrap().clear();
-            while one.store.stats().await.unwrap().totals.sessions > 0 {
-                one.store.sweep(&world.roots).await.unwrap();
+    fn a_sweep_never_takes_what_is_reached(steps in lives()) {
+        live(steps, options());
+    }
+
+    #[test]
+    fn a_sweep_never_takes_what_is_reached_in_a_bucket(steps in lives()) {
+        live(steps, options_before(Arc::new(InMemory::new())));
+    }
+}
+
+fn lives() -> impl Strategy<Value = Vec<(usize, Step)>> {
+    prop::collection::vec((0_usize..2, step()), 1..40)
+}
+
+fn live(steps: Vec<(usize, Step)>, options: Options) {
+    let mut world = World {
+        dir: tempfile::tempdir().unwrap(),
+        index: Arc::new(MemoryIndex::new()),
+        roots: Committed::default(),
+        contents: Vec::new(),
+        options,
+    };
+    let mut processes = [Some(world.process()), Some(world.process())];
+    for (which, step) in steps {
+        let mut process = processes[which].take().unwrap();
+        processes[which] = Some(match step {
+            Step::Die => {
+                process.runtime.shutdown_timeout(Duration::from_secs(5));
+                drop((process.open, process.store));
+                world.process()
             }
-            for _ in 0..2 {
-                one.store.sweep(&world.roots).await.unwrap();
+            Step::Close => {
+                process.runtime.block_on(async {
+                    process.open.clear();
+                    process.store.close().await;
+                });
+                process.runtime.shutdown_timeout(Duration::from_secs(5));
+                drop(process.store);
+                world.process()
             }
-            let stats = one.store.stats().await.unwrap();
-            assert_eq!((stats.totals.chunks, stats.file_bytes), (0, 0), "{stats:?}");
+            step => {
+                let runtime = process.runtime.handle().clone();
+                runtime.block_on(world.step(&mut process, step));
+                process
+            }
         });
     }
+    let [Some(mut one), Some(two)] = processes else { unreachable!() };
+    let runtime = one.runtime.handle().clone();
+    runtime.block_on(world.assert_whole(&one.store));
+    two.runtime.shutdown_timeout(Duration::from_secs(5));
+    drop((two.open, two.store));
+    runtime.block_on(async {
+        one.open.clear();
+        world.roots.0.lock().unwrap().clear();
+        while one.store.stats().await.unwrap().totals.sessions > 0 {
+            one.store.sweep(&world.roots).await.unwrap();
+        }
+        for _ in 0..2 {
+            one.store.sweep(&world.roots).await.unwrap();
+        }
+        let stats = one.store.stats().await.unwrap();
+        assert_eq!((stats.totals.chunks, stats.file_bytes), (0, 0), "{stats:?}");
+    });
 }

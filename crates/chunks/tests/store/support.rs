@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use chunks::{CHUNK_BYTES, Content, Digest, ForeignError, Options, Roots, Store, suite::MemoryIndex};
+use chunks::{Bucket, CHUNK_BYTES, Content, Digest, ForeignError, Options, Roots, Store, suite::MemoryIndex};
 use futures::StreamExt;
+use object_store::ObjectStore;
 
 /// A store in a temporary folder, with its index and the roots that are committed.
 pub(crate) struct Place {
@@ -40,6 +41,13 @@ impl Committed {
 /// Small segments, so that tests have many.
 pub(crate) fn options() -> Options {
     Options { segment_bytes: 512 << 10, lease: Duration::from_secs(60), ..Options::default() }
+}
+
+/// The same, before a bucket that gives removed bytes back at once.
+pub(crate) fn options_before(objects: Arc<dyn ObjectStore>) -> Options {
+    let bucket =
+        Bucket { objects, prefix: "images/one".to_owned(), cache_bytes: 64 << 20, keep_removed: Duration::ZERO };
+    Options { bucket: Some(bucket), ..options() }
 }
 
 impl Place {

@@ -4,6 +4,11 @@
 //! so that a copy is proved by its name. A reader takes the first store that has the content, those of greater weight
 //! first; a writer names a store, or takes the default one. A store that is read-only takes nothing new, and still
 //! gives the contents it has and lets go of deleted ones.
+//!
+//! A store's segments lie in its folder, or in a bucket ([`s3`]): then the folder has those that are written, and a bounded
+//! cache of the others.
+
+pub mod s3;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -44,6 +49,8 @@ pub struct Settings {
     pub is_default: bool,
     /// The bytes kept free on its file system.
     pub reserve_bytes: u64,
+    /// The bucket of its segments; `None` when its folder has them.
+    pub bucket: Option<s3::Settings>,
 }
 
 /// One of the stores, open.
@@ -220,12 +227,23 @@ impl Store {
     pub async fn open(db: &Database, settings: Settings, options: chunks::Options) -> anyhow::Result<Store> {
         let (name, folder) = (&settings.name, settings.folder.as_path());
         let index = db.store_index(name).await?;
+        let bucket = settings.bucket.as_ref().map(s3::Settings::bucket).transpose();
+        let bucket = bucket.with_context(|| format!("cannot use the bucket of the store '{name}'"))?;
         anyhow::ensure!(
-            !index.was_opened() || folder.join("segments").is_dir(),
+            bucket.is_some() || !index.was_opened() || folder.join("segments").is_dir(),
             "the store '{name}' is not in its folder {}: is its disk mounted?",
             folder.display()
         );
-        let options = chunks::Options { reserve_bytes: settings.reserve_bytes, ..options };
+        anyhow::ensure!(
+            bucket.is_none() || index.has_bucket().await? || !index.has_segments().await?,
+            "the store '{name}' has its images in the folder {}: a bucket is another store, to which they are copied",
+            folder.display()
+        );
+        anyhow::ensure!(
+            bucket.is_some() || !index.has_bucket().await?,
+            "the store '{name}' has its images in a bucket: set stores.{name}.backend = \"s3\" and the bucket"
+        );
+        let options = chunks::Options { reserve_bytes: settings.reserve_bytes, bucket, ..options };
         let chunks = chunks::Store::open(folder, Arc::new(index.clone()), options).await;
         let chunks = chunks.with_context(|| format!("cannot open the store '{name}' in {}", folder.display()))?;
         Ok(Store {
@@ -294,7 +312,19 @@ impl Store {
         proved.await.map_err(Error::internal)?.map_err(Error::internal)
     }
 
-    /// Whether the store takes more bytes: what is to be kept free is free.
+    /// Whether the store takes more bytes now: its bucket answers, and what is to be kept free is free.
+    ///
+    /// # Errors
+    /// `Unavailable` when it does not; as [`Store::free_bytes`].
+    pub fn check_takes(&self) -> Result<()> {
+        if self.chunks.is_away() {
+            let message = format!("the bucket of the store {} does not answer; try again in a moment", self.name);
+            return Err(Error::Unavailable(message));
+        }
+        self.check_room()
+    }
+
+    /// Whether what is to be kept free on its file system is free.
     ///
     /// # Errors
     /// `Unavailable` when it is not; as [`Store::free_bytes`].
