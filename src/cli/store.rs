@@ -12,12 +12,14 @@ use crate::{
     app,
     config::Config,
     db::Database,
+    ids::ImageId,
+    images::{Images, Move, Progress},
     jobs::scrub::hurt_by,
     stores::{Store, Stores},
 };
 
 /// The commands on stores.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(super) enum Command {
     /// Counts chunks, segments and bytes.
     Stats,
@@ -25,6 +27,16 @@ pub(super) enum Command {
     Check,
     /// Deletes what nothing refers to, in two sweeps: one finds it, the next makes sure and removes it.
     Sweep,
+    /// Copies all images of one store to another; the running service makes the copies, and quotas do not count.
+    Copy {
+        /// The store that has them.
+        from: String,
+        /// The store that gets them.
+        to: String,
+        /// Takes each image out of the first store when the second one has it.
+        #[arg(long = "move")]
+        leaves: bool,
+    },
     /// Removes objects from a bucket that no row knows; fails when they are more than one would expect.
     Orphans {
         /// Removes them however many they are.
@@ -45,6 +57,10 @@ pub(super) enum Command {
 #[tokio::main]
 pub(super) async fn run(mut config: Config, command: Command, name: Option<&str>) -> anyhow::Result<ExitCode> {
     super::start_log(&config.log);
+    if let Command::Copy { from, to, leaves } = &command {
+        app::check_database_is_there(&config)?;
+        return copy(&config, from, to, *leaves).await;
+    }
     if let Some(name) = name {
         config.stores.retain(|store, _| store == name);
         anyhow::ensure!(!config.stores.is_empty(), "there is no store '{name}' here");
@@ -71,11 +87,12 @@ impl Command {
     async fn run(self, stores: &Stores) -> anyhow::Result<ExitCode> {
         let mut are_sound = true;
         for store in stores.all() {
-            let (text, is_sound) = match self {
+            let (text, is_sound) = match &self {
                 Command::Stats => (stats(store).await?, true),
                 Command::Check => check(store).await?,
                 Command::Sweep => sweep(store).await?,
-                Command::Orphans { force, hours } => orphans(store, force, hours).await?,
+                Command::Orphans { force, hours } => orphans(store, *force, *hours).await?,
+                Command::Copy { .. } => unreachable!("it is about two stores"),
                 Command::Scrub => scrub(store).await?,
             };
             are_sound &= is_sound;
@@ -83,6 +100,44 @@ impl Command {
             super::say(&format!("{heading}{text}\n"));
         }
         Ok(if are_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+/// How often a copy's progress is looked at, and how long without any before its reason is looked for.
+const LOOK: Duration = Duration::from_secs(1);
+const STILL: u32 = 120;
+
+async fn copy(config: &Config, from: &str, to: &str, leaves: bool) -> anyhow::Result<ExitCode> {
+    let stock = app::Stock::beside_a_service(config).await?;
+    let copied = copy_each(&stock.images, from, to, leaves).await;
+    stock.close().await;
+    let failed = copied?;
+    for id in &failed {
+        super::say(&format!("failed: image {id}\n"));
+    }
+    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn copy_each(images: &Images, from: &str, to: &str, leaves: bool) -> anyhow::Result<Vec<ImageId>> {
+    let mut copies = Move::new(images, from, to, leaves)?;
+    let (mut last, mut still) = (Progress::default(), 0);
+    loop {
+        let progress = copies.step().await?;
+        still = if progress == last { still + 1 } else { 0 };
+        anyhow::ensure!(
+            still < STILL,
+            "nothing was copied for {STILL} s: is the service running? What was begun is copied when it is; run this again then"
+        );
+        if progress != last {
+            let Progress { there, under_way, failed } = &progress;
+            let failed = failed.len();
+            super::say(&format!("{there} images are in '{to}', {under_way} are to come, {failed} failed\n"));
+        }
+        if progress.under_way == 0 {
+            return Ok(progress.failed);
+        }
+        last = progress;
+        tokio::time::sleep(LOOK).await;
     }
 }
 

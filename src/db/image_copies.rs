@@ -12,6 +12,7 @@ use super::{
     image_tasks,
     image_usage::{self, Change},
     now_ms,
+    roots::HELD,
     statement::sql,
 };
 use crate::{
@@ -74,12 +75,12 @@ impl Database {
         Ok(Ending::Done)
     }
 
-    /// Takes an active image's bytes out of one of its stores, unless it has changed since it was read.
+    /// Takes an image's bytes out of one of its stores, unless it has changed since it was read.
     pub async fn drop_copy(&self, id: ImageId, revision: i64, store: &str) -> Result<Step> {
         let mut write = self.write().await?;
         let text = format!(
             "update images set revision = revision + 1, updated_ms = $3 \
-             where id = $1 and revision = $2 and status = 'active' {LISTS}"
+             where id = $1 and revision = $2 and status in ('active', 'deactivated') {LISTS}"
         );
         let statement = sqlx::query(sqlx::AssertSqlSafe(text)).bind(id.to_string()).bind(revision).bind(now_ms());
         let Some(row) = statement.fetch_optional(&mut *write).await? else { return Ok(Step::Lost) };
@@ -88,6 +89,18 @@ impl Database {
         copies.settle(&mut write, id, Limits::NONE).await?;
         write.commit().await?;
         Ok(Step::Done)
+    }
+
+    /// The images whose bytes a store has and that are done, by id, at most `limit` from after `after`.
+    pub async fn images_in_store(&self, store: &str, after: Option<ImageId>, limit: u32) -> Result<Vec<ImageId>> {
+        let text = format!(
+            "select id from images where {HELD} and status in ('active', 'deactivated') and id > $2 order by id limit $3"
+        );
+        let after = after.map(|id| id.to_string()).unwrap_or_default();
+        let statement =
+            sqlx::query(sqlx::AssertSqlSafe(text)).bind(store.to_owned()).bind(after).bind(i64::from(limit));
+        let rows = statement.fetch_all(self.reads()).await?;
+        Ok(rows.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<_>>()?)
     }
 
     /// Notes a copy that had nothing to do: the image is in every store already.

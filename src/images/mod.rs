@@ -82,8 +82,8 @@ pub use crate::model::{
 pub use crate::queue::Backup;
 pub use channels::{ChannelPage, Dates, NewRelease, OlderInstances, SeenChannel};
 pub use fill::{
-    Algorithm, Appended, CaptureOf, Changed, Changes, Cleanable, Declared, Fill, Filled, ImportImage, METHODS,
-    NewUpload, PACKED, PROGRESS_INTERVAL, Part, Targets, UploadInParts,
+    Algorithm, Appended, CaptureOf, Changed, Changes, Cleanable, Declared, Fill, Filled, ImportImage, METHODS, Move,
+    NewUpload, PACKED, PROGRESS_INTERVAL, Part, Progress, Targets, UploadInParts,
 };
 pub use launch::LaunchSource;
 pub use patch::Change;

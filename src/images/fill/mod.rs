@@ -24,6 +24,7 @@ mod clean;
 mod gate;
 mod hash;
 mod import;
+mod moves;
 mod parts;
 mod snapshot;
 mod source;
@@ -47,6 +48,7 @@ pub use self::{
     change::{Changed, Changes, PROGRESS_INTERVAL},
     clean::Cleanable,
     import::{ImportImage, METHODS},
+    moves::{Move, Progress},
     parts::{Algorithm, Appended, NewUpload, Part, UploadInParts},
     stores::Targets,
     unpack::PACKED,
