@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help build console demo demo-stop test console-test guide guide-pictures inside conformance keystone import-glance openstack openstack-console openstack-tempest openstack-figures faults siege fuzz guests bench check fmt clean-demo install package package-check package-test image
+.PHONY: help build console demo demo-stop test console-test guide guide-pictures inside conformance keystone bucket bench-bucket import-glance openstack openstack-console openstack-tempest openstack-figures faults siege fuzz guests bench check fmt clean-demo install package package-check package-test image
 
 # Where the demonstration keeps everything.
 EFFIGY_DEMO ?= $(CURDIR)/.demo
@@ -93,6 +93,15 @@ conformance: build ## real clients' own test suites: Tempest, openstacksdk, glan
 keystone: build ## a real Keystone and OpenStack's middleware: the same requests, the same verdicts
 	@scripts/install.sh clients
 	@scripts/keystone.sh
+
+bucket: ## the claims on images with the store in a real server of S3, Ceph's RADOS gateway (as root)
+	@scripts/install.sh build run guests test
+	scripts/bucket.sh cargo test --locked --test it -- image:: process::bucket
+
+bench-bucket: ## a store in that bucket beside one in a folder (as root)
+	@scripts/install.sh build run guests
+	@cargo build --release --locked
+	@scripts/bucket.sh benches/bucket.py
 
 import-glance: build ## a real Glance with 200 images: brought over, killed on the way, nothing differs
 	@scripts/install.sh run clients
