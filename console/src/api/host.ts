@@ -16,6 +16,17 @@ export interface HostStore {
   has_room: boolean
   damaged_chunks: number
   is_sweep_stopped: boolean
+  bucket: HostBucket | null
+}
+
+/** The bucket of a store's objects, with the cache before it. */
+export interface HostBucket {
+  name: string
+  prefix: string
+  endpoint: string | null
+  is_away: boolean
+  cached_bytes: number
+  cache_bytes: number
 }
 
 export interface Housekeeping {

@@ -7,7 +7,7 @@ export const admin: typeof en = {
     ok: '問題ありません', unwritable: '書き込めません', noRoom: '空けておく容量を下回っています', damaged: '一部が壊れています', unknown: '不明', undone: '終わらなかったものがあります。理由はログにあります',
     guests: '実行中のインスタンス', guestMemory: '実行中のインスタンスのメモリ', vcpus: '実行中のインスタンスの vCPU', load: '負荷', loadOf_one: 'プロセッサ 1 個の {{percent}} %', loadOf_other: 'プロセッサ {{count}} 個の {{percent}} %', memory: 'ホストで使用中のメモリ', disk: 'インスタンスのディスク', diskFree: '空き {{free}} (予約 {{reserve}})',
     accel: 'ゲストの実行方式', kvm: 'KVM', tcg: 'エミュレーション (低速、隔離なし)', sweep: '前回の掃除 (sweep)', scrub: '前回の検査 (scrub)', done: '完了', never: 'この 1 週間なし', underWay: '実行中', failed: '失敗',
-    used: '使用 {{used}}、空き {{free}}', kept: '{{reserve}} は空けておきます', readOnly: '読み取り専用', full: '空きがなく保存できません', damagedChunks_one: '壊れたチャンク 1 個', damagedChunks_other: '壊れたチャンク {{count}} 個', checkHint: 'effigy store check が該当イメージを示します。', sweepStopped: '前回の掃除 (sweep) で終わらなかったものがあります',
+    used: '使用 {{used}}、空き {{free}}', kept: '{{reserve}} は空けておきます', readOnly: '読み取り専用', full: '空きがなく保存できません', damagedChunks_one: '壊れたチャンク 1 個', damagedChunks_other: '壊れたチャンク {{count}} 個', checkHint: 'effigy store check が該当イメージを示します。', inBucket: 'バケットに {{used}}', bucket: '{{bucket}}。読み取り用にここへ {{cached}} を置いています (最大 {{cache}})', away: 'バケットが応答しないため、今は保存できません', sweepStopped: '前回の掃除 (sweep) で終わらなかったものがあります',
     lane: 'ジョブの種類', waiting: '待機中', running: '実行中', workers: '同時実行数', lanes: { front: 'イメージの作成とセキュリティ検証', import: 'インポート', clean: 'クリーンコピー', back: 'チェックサム、掃除、検査' },
   },
   usage: { of: '{{used}} / {{limit}}', uploads: '同時アップロード', staged_bytes: 'インポート待ちのデータ', disk_gib: 'インスタンスのディスク', leftovers: '登録なし', leftoversHint: 'プロジェクトは削除されましたが、残っているものがあります。' },

@@ -7,7 +7,7 @@ export const admin: typeof en = {
     ok: '정상', unwritable: '쓸 수 없음', noRoom: '비워 두어야 할 공간보다 적음', damaged: '일부가 손상됨', unknown: '알 수 없음', undone: '끝내지 못한 것이 있습니다. 이유는 로그에 있습니다',
     guests: '실행 중인 인스턴스', guestMemory: '실행 중인 인스턴스의 메모리', vcpus: '실행 중인 인스턴스의 vCPU', load: '부하', loadOf_one: '프로세서 1개의 {{percent}}%', loadOf_other: '프로세서 {{count}}개의 {{percent}}%', memory: '호스트에서 사용 중인 메모리', disk: '인스턴스 디스크', diskFree: '{{free}} 남음, {{reserve}}는 비워 둠',
     accel: '게스트 실행 방식', kvm: 'KVM', tcg: '에뮬레이션(느리고 격리되지 않음)', sweep: '마지막 정리(sweep)', scrub: '마지막 검사(scrub)', done: '완료', never: '일주일 동안 없음', underWay: '진행 중', failed: '실패',
-    used: '{{used}} 사용, {{free}} 남음', kept: '{{reserve}}는 비워 둡니다', readOnly: '읽기 전용', full: '공간이 없어 저장할 수 없음', damagedChunks_one: '손상된 청크 1개', damagedChunks_other: '손상된 청크 {{count}}개', checkHint: 'effigy store check가 해당 Image를 알려 줍니다.', sweepStopped: '마지막 정리(sweep)가 끝내지 못한 것이 있습니다',
+    used: '{{used}} 사용, {{free}} 남음', kept: '{{reserve}}는 비워 둡니다', readOnly: '읽기 전용', full: '공간이 없어 저장할 수 없음', damagedChunks_one: '손상된 청크 1개', damagedChunks_other: '손상된 청크 {{count}}개', checkHint: 'effigy store check가 해당 Image를 알려 줍니다.', inBucket: '버킷에 {{used}}', bucket: '{{bucket}}. 읽기용으로 여기에 {{cached}}를 두며, 최대 {{cache}}입니다', away: '버킷이 응답하지 않아 지금은 저장할 수 없음', sweepStopped: '마지막 정리(sweep)가 끝내지 못한 것이 있습니다',
     lane: '작업 종류', waiting: '대기', running: '실행 중', workers: '동시 실행', lanes: { front: 'Image 생성과 보안 검증', import: '가져오기', clean: '정리된 복사본', back: '체크섬, 정리(sweep), 검사(scrub)' },
   },
   usage: { of: '{{used}} / {{limit}}', uploads: '동시 업로드', staged_bytes: '가져오기 대기 데이터', disk_gib: '인스턴스 디스크', leftovers: '레코드 없음', leftoversHint: '프로젝트는 삭제되었지만 남은 것이 있습니다.' },

@@ -81,6 +81,24 @@ struct ShownStore {
     damaged_chunks: u64,
     /// Whether the last sweep left something undone.
     is_sweep_stopped: bool,
+    /// The bucket of its segments; null when its folder has them.
+    bucket: Option<ShownBucket>,
+}
+
+/// The bucket of a store.
+#[derive(Serialize, ToSchema)]
+#[schema(as = HostBucket)]
+struct ShownBucket {
+    name: String,
+    /// The beginning of the names of its objects.
+    prefix: String,
+    /// The server; null for Amazon's.
+    endpoint: Option<String>,
+    /// Whether it did not answer, or take, the last that it was asked: nothing can be saved now.
+    is_away: bool,
+    /// Bytes of it that the folder keeps for reading, and the most that it keeps.
+    cached_bytes: u64,
+    cache_bytes: u64,
 }
 
 /// The jobs of a lane.
@@ -168,6 +186,14 @@ async fn shown(store: &Store) -> Result<ShownStore> {
         has_room: store.check_room().is_ok(),
         damaged_chunks: store.index.damaged_chunks().await?,
         is_sweep_stopped: store.is_sweep_stopped(),
+        bucket: store.bucket.as_ref().map(|bucket| ShownBucket {
+            name: bucket.bucket.clone(),
+            prefix: bucket.prefix.clone(),
+            endpoint: bucket.endpoint.clone(),
+            is_away: store.chunks.is_away(),
+            cached_bytes: store.chunks.bucket_stats().map_or(0, |stats| stats.cached_bytes),
+            cache_bytes: bucket.cache_bytes,
+        }),
     })
 }
 

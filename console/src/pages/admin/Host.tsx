@@ -123,8 +123,10 @@ function Stores({ stores }: { stores: HostStore[] }) {
               {store.description && <div className="quiet"><Told>{store.description}</Told></div>}
             </div>
             <div>
-              <ul className="usage"><Fill store={store} /></ul>
-              <div className="quiet small">{t('admin.host.kept', { reserve: bytes(store.reserve_bytes) })}</div>
+              {store.bucket ? <div>{t('admin.host.inBucket', { used: bytes(store.used_bytes) })}</div> : <ul className="usage"><Fill store={store} /></ul>}
+              {store.bucket
+                ? <div className="quiet small break">{t('admin.host.bucket', { bucket: `${store.bucket.name}/${store.bucket.prefix}`, cached: bytes(store.bucket.cached_bytes), cache: bytes(store.bucket.cache_bytes) })}</div>
+                : <div className="quiet small">{t('admin.host.kept', { reserve: bytes(store.reserve_bytes) })}</div>}
               <Troubles store={store} />
             </div>
           </li>
@@ -145,6 +147,7 @@ function Troubles({ store }: { store: HostStore }) {
   const { t } = useTranslation()
   return (
     <>
+      {store.bucket?.is_away && <Alert type="error" showIcon className="notice" title={t('admin.host.away')} description={store.bucket.endpoint ?? undefined} />}
       {!store.has_room && <Alert type="error" showIcon className="notice" title={t('admin.host.full')} />}
       {store.damaged_chunks > 0 && <Alert type="error" showIcon className="notice" title={t('admin.host.damagedChunks', { count: store.damaged_chunks })} description={t('admin.host.checkHint')} />}
       {store.is_sweep_stopped && <Alert type="warning" showIcon className="notice" title={t('admin.host.sweepStopped')} />}
