@@ -251,7 +251,7 @@ pub async fn open_stores(config: &Config, db: &Database) -> anyhow::Result<Store
             is_read_only: settings.read_only,
             is_default: *name == config.store.default,
             reserve_bytes: config.store.reserve_mib.saturating_mul(1 << 20),
-            bucket: bucket(name, settings),
+            bucket: bucket(config, name, settings),
         };
         stores.push(Store::open(db, settings, options.clone()).await?);
     }
@@ -259,8 +259,11 @@ pub async fn open_stores(config: &Config, db: &Database) -> anyhow::Result<Store
 }
 
 /// Where the objects of a store are that is in a bucket.
-fn bucket(name: &str, settings: &config::NamedStore) -> Option<stores::s3::Settings> {
+fn bucket(config: &Config, name: &str, settings: &config::NamedStore) -> Option<stores::s3::Settings> {
+    // Well above where guests are paused and the store is short: a cache must not be the cause of either.
+    let leaves_free_mib = config.store.reserve_mib.saturating_mul(4) + config.instances.reserve_mib.saturating_mul(2);
     Some(stores::s3::Settings {
+        leaves_free_bytes: leaves_free_mib.saturating_mul(1 << 20),
         bucket: settings.bucket.clone().filter(|_| settings.backend == config::Backend::S3)?,
         prefix: settings.prefix.clone().unwrap_or_else(|| name.to_owned()),
         endpoint: settings.endpoint.clone(),

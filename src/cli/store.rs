@@ -103,7 +103,7 @@ impl Command {
     }
 }
 
-/// How often a copy's progress is looked at, and how long without any before its reason is looked for.
+/// How often a copy's progress is looked at, and how many looks without any are worth a word.
 const LOOK: Duration = Duration::from_secs(1);
 const STILL: u32 = 120;
 
@@ -124,10 +124,9 @@ async fn copy_each(images: &Images, from: &str, to: &str, leaves: bool) -> anyho
     loop {
         let progress = copies.step().await?;
         still = if progress == last { still + 1 } else { 0 };
-        anyhow::ensure!(
-            still < STILL,
-            "nothing was copied for {STILL} s: is the service running? What was begun is copied when it is; run this again then"
-        );
+        if still == STILL {
+            super::say("no image was done for two minutes: a large one takes longer; the service must be running\n");
+        }
         if progress != last {
             let Progress { there, under_way, failed } = &progress;
             let failed = failed.len();

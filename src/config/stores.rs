@@ -57,7 +57,7 @@ pub enum Backend {
 /// MiB that the folder of a store in a bucket keeps.
 const BUCKET_CACHE_MIB: u64 = 10_240;
 /// Hours that removed objects stay.
-const KEEP_REMOVED_HOURS: u64 = 24;
+const KEEP_REMOVED_HOURS: u64 = 72;
 
 impl NamedStore {
     /// The bytes that the folder before its bucket keeps.

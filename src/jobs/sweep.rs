@@ -64,7 +64,9 @@ pub async fn keep_room(stores: Stores, stop: CancellationToken) {
 }
 
 fn is_short(store: &Store) -> bool {
-    store.free_bytes().is_ok_and(|free| free < store.reserve_bytes.saturating_mul(SHORT_RESERVES))
+    // A sweep of a bucket gives its folder nothing.
+    store.bucket.is_none()
+        && store.free_bytes().is_ok_and(|free| free < store.reserve_bytes.saturating_mul(SHORT_RESERVES))
 }
 
 /// Sweeps every store once, one after the other.

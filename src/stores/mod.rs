@@ -236,7 +236,8 @@ impl Store {
         );
         anyhow::ensure!(
             bucket.is_none() || index.has_bucket().await? || !index.has_segments().await?,
-            "the store '{name}' has its images in the folder {}: a bucket is another store, to which they are copied",
+            "the store '{name}' has its images in the folder {}: give the bucket a section \
+             [stores.NAME] of its own, and copy them with effigy store copy",
             folder.display()
         );
         anyhow::ensure!(

@@ -19,6 +19,9 @@ const RETRIES_END: Duration = Duration::from_secs(8);
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 /// How long a connection may take to be made.
 const CONNECT: Duration = Duration::from_secs(3);
+/// How long an object is sent again that the bucket does not take: as a gateway needs to start anew, and less than what a
+/// client waits for its answer.
+const PUT_PATIENCE: Duration = Duration::from_secs(20);
 /// How long any one request may take; the store's own deadline, which goes by the bytes, is shorter.
 const REQUEST: Duration = Duration::from_secs(180);
 
@@ -38,6 +41,8 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
     /// The bytes that its folder keeps at most, for reading.
     pub cache_bytes: u64,
+    /// The bytes that are left free on its file system, for others.
+    pub leaves_free_bytes: u64,
     pub keep_removed: Duration,
 }
 
@@ -79,6 +84,8 @@ impl Settings {
             objects: Arc::new(builder.build()?),
             prefix: self.prefix.clone(),
             cache_bytes: self.cache_bytes,
+            leaves_free_bytes: self.leaves_free_bytes,
+            put_patience: PUT_PATIENCE,
             keep_removed: self.keep_removed,
         })
     }

@@ -30,9 +30,9 @@ use tokio::sync::{OnceCell, Semaphore, oneshot};
 
 use crate::build::lock;
 use crate::cache::{PART_BYTES, Part, Parts, file_name, parts_of, segment_of_file};
-use crate::error::Error;
 use crate::index::{Index, SegmentState};
 use crate::recover::all_segments;
+use crate::refused::{empty, foreign, io_error, no_bucket};
 
 /// A segment that becomes an object: one PUT, whose body is in memory. Ten tebibytes are 655,360 objects.
 pub(crate) const OBJECT_BYTES: u64 = 16 << 20;
@@ -42,10 +42,12 @@ const PARTS_AT_ONCE: u32 = 8;
 const GETS_AT_ONCE: usize = 16;
 /// Objects sent at the same time, each in memory: 64 MiB.
 const PUTS_AT_ONCE: usize = 4;
-/// How long a request may take beside the time for its bytes, and the slowest rate that is waited for: a line of ten
-/// megabits a second that all requests share.
+/// How long a request may take beside the time for its bytes, and the slowest rate that is waited for: a line of
+/// twenty megabits a second that all requests share.
 const PATIENCE: Duration = Duration::from_secs(10);
 const SLOWEST_BYTES_PER_SECOND: u64 = 128 << 10;
+/// The first pause before an object is sent again; each further one is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// After so many failures in a row requests are refused at once, for this long after each failure.
 const FAILURES: u32 = 3;
 const REFUSES: Duration = Duration::from_secs(2);
@@ -54,7 +56,7 @@ const SEEN_FOR: Duration = Duration::from_secs(30 * 60);
 /// Objects that are known to be there at most.
 const SEEN: u64 = 1 << 16;
 /// The name of the object that binds the bucket to its index.
-const MARK: &str = "store-id";
+pub(crate) const MARK: &str = "store-id";
 
 /// A bucket of S3 or its like, and the part of it that one store has.
 #[derive(Debug, Clone)]
@@ -65,6 +67,11 @@ pub struct Bucket {
     pub prefix: String,
     /// The bytes of segments that the folder keeps at most, for reading.
     pub cache_bytes: u64,
+    /// The bytes that the cache leaves free on the folder's file system, for others.
+    pub leaves_free_bytes: u64,
+    /// How long an object is sent again and again that the bucket does not take: a gateway that starts anew should cost
+    /// no save of hours.
+    pub put_patience: Duration,
     /// How long an object stays that nothing refers to any more: as long as the age of a copy of the index that may
     /// have to be restored.
     pub keep_removed: Duration,
@@ -140,8 +147,8 @@ pub(crate) struct Objects {
 }
 
 impl Objects {
-    pub(crate) fn new(bucket: Bucket, folder: PathBuf, reserve_bytes: u64, index: Arc<dyn Index>) -> Objects {
-        let cache = Parts::new(folder, bucket.cache_bytes, reserve_bytes);
+    pub(crate) fn new(bucket: Bucket, folder: PathBuf, index: Arc<dyn Index>) -> Objects {
+        let cache = Parts::new(folder, bucket.cache_bytes, bucket.leaves_free_bytes);
         Objects {
             bucket,
             index,
@@ -176,7 +183,7 @@ impl Objects {
     /// Whether the bucket failed to answer, or to take an object, and has not done so since.
     pub(crate) fn is_away(&self) -> bool {
         let outage = lock(&self.outage);
-        outage.failures > 0 || outage.takes_nothing || outage.is_foreign
+        outage.failures >= FAILURES || outage.takes_nothing || outage.is_foreign
     }
 
     fn name(&self, segment: u64) -> Name {
@@ -192,10 +199,6 @@ impl Objects {
     /// # Errors
     /// [`io::ErrorKind::InvalidData`] when the bucket is not this index's.
     pub(crate) async fn bound(&self) -> io::Result<()> {
-        if self.is_bound.get().is_none() {
-            // One after the other would wait for the same answer.
-            self.refuse_in_outage()?;
-        }
         let bound = self.is_bound.get_or_try_init(|| self.bind()).await;
         lock(&self.outage).is_foreign = bound.as_ref().is_err_and(Objects::is_foreign);
         bound.copied()
@@ -209,6 +212,8 @@ impl Objects {
     }
 
     async fn bind(&self) -> io::Result<()> {
+        // Those that stand in line would wait for the same answer, one after the other.
+        self.refuse_in_outage()?;
         let (there, ours) = (self.mark().await?, self.our_mark().await?);
         match (ours, there) {
             (Some(ours), Some(there)) if ours == there => Ok(()),
@@ -252,7 +257,12 @@ impl Objects {
             Ok(_) | Err(object_store::Error::AlreadyExists { .. }) => {}
             // Some servers refuse the condition by one error, some by another.
             Err(_) if self.mark().await?.is_none() => {
-                self.within(0, self.bucket.objects.put(&name, body.into())).await?;
+                self.within(0, self.bucket.objects.put(&name, body.into())).await.map_err(|error| {
+                    match error.kind() {
+                        io::ErrorKind::NotFound => no_bucket(),
+                        _ => error,
+                    }
+                })?;
             }
             Err(_) => {}
         }
@@ -274,9 +284,21 @@ impl Objects {
         let body = Bytes::from(tokio::task::spawn_blocking(read).await.map_err(io::Error::other)??);
         let bytes = body.len() as u64;
         let name = self.name(segment);
-        let put = self.within(bytes, self.bucket.objects.put(&name, body.into())).await;
-        lock(&self.outage).takes_nothing = put.is_err();
-        put?;
+        let begun = Instant::now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let put = self.within(bytes, self.bucket.objects.put(&name, body.clone().into())).await;
+            lock(&self.outage).takes_nothing = put.is_err();
+            match put {
+                Ok(_) => break,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(no_bucket()),
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Err(error),
+                Err(error) if begun.elapsed() + pause > self.bucket.put_patience => return Err(error),
+                Err(_) => {}
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
         self.counters.puts.fetch_add(1, Ordering::Relaxed);
         self.counters.put_bytes.fetch_add(bytes, Ordering::Relaxed);
         self.seen.insert(segment, bytes);
@@ -537,37 +559,4 @@ fn random<const BYTES: usize>() -> io::Result<u128> {
         filled += rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty())?;
     }
     Ok(bytes.iter().fold(0, |number, byte| number << 8 | u128::from(*byte)))
-}
-
-fn io_error(error: object_store::Error) -> io::Error {
-    use object_store::Error as Failure;
-    let kind = match &error {
-        Failure::NotFound { .. } => io::ErrorKind::NotFound,
-        Failure::PermissionDenied { .. } | Failure::Unauthenticated { .. } => io::ErrorKind::PermissionDenied,
-        _ => io::ErrorKind::Other,
-    };
-    io::Error::new(kind, error)
-}
-
-fn foreign(prefix: &str) -> io::Error {
-    let message = format!(
-        "the bucket belongs to another database under '{prefix}': give this store a prefix of its own, or the database \
-         that the bucket belongs to"
-    );
-    io::Error::new(io::ErrorKind::InvalidData, message)
-}
-
-fn empty(prefix: &str) -> io::Error {
-    let message = format!(
-        "the bucket has no '{prefix}/{MARK}', which this store put there: it is another bucket or another prefix, or the \
-         bucket was emptied"
-    );
-    io::Error::new(io::ErrorKind::InvalidData, message)
-}
-
-impl Error {
-    /// An error of the bucket, at a segment's object.
-    pub(crate) fn object(segment: u64, source: impl Into<Arc<io::Error>>) -> Error {
-        Error::Io { path: PathBuf::from(file_name(segment)), source: source.into() }
-    }
 }

@@ -5,7 +5,7 @@
 //! came from; one that does not verify is read from the bucket once more ([`crate::fetch`]) before it is called damaged.
 //!
 //! One process has the cache of a folder, by a lock; others that open the store beside it read from the bucket. The cache
-//! takes no room that the store keeps free for others: where that is short, nothing is kept, and what was kept is given up.
+//! leaves room to others on its file system: where that is short nothing more is kept, and what was kept gives way.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -28,8 +28,8 @@ use crate::index::{SegmentRow, SegmentState};
 /// The unit of the cache: ten to twenty chunks, neighbours in their content. A request for less takes as long.
 pub(crate) const PART_BYTES: u64 = 512 << 10;
 
-/// The room beyond the store's reserve that the cache leaves.
-const ROOM_BYTES: u64 = 128 << 20;
+/// Room beyond what the cache leaves free, below which it grows no more: it does not give way for what it kept itself.
+const MARGIN_BYTES: u64 = 256 << 20;
 
 /// A part's segment and its number in it.
 pub(crate) type Part = (u64, u32);
@@ -37,7 +37,7 @@ pub(crate) type Part = (u64, u32);
 /// The parts that the folder has.
 pub(crate) struct Parts {
     folder: PathBuf,
-    reserve_bytes: u64,
+    leaves_free_bytes: u64,
     /// Whether this process has the lock of the cache.
     is_ours: AtomicBool,
     /// Their lengths.
@@ -48,7 +48,7 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    pub(crate) fn new(folder: PathBuf, cache_bytes: u64, reserve_bytes: u64) -> Parts {
+    pub(crate) fn new(folder: PathBuf, cache_bytes: u64, leaves_free_bytes: u64) -> Parts {
         let gone = Arc::new(Mutex::new(Vec::new()));
         let going = gone.clone();
         let parts = Cache::builder()
@@ -60,7 +60,7 @@ impl Parts {
                 }
             })
             .build();
-        Parts { folder, reserve_bytes, is_ours: AtomicBool::new(false), parts, gone }
+        Parts { folder, leaves_free_bytes, is_ours: AtomicBool::new(false), parts, gone }
     }
 
     /// Leaves the cache to another process.
@@ -70,8 +70,12 @@ impl Parts {
 
     /// Whether something may be kept.
     fn keeps(&self) -> bool {
-        let free_bytes = rustix::fs::statvfs(&self.folder).map(|found| found.f_bavail.saturating_mul(found.f_frsize));
-        self.is_ours.load(Ordering::Relaxed) && free_bytes.is_ok_and(|free| free >= self.reserve_bytes + ROOM_BYTES)
+        self.is_ours.load(Ordering::Relaxed) && self.free_bytes() >= self.leaves_free_bytes.saturating_add(MARGIN_BYTES)
+    }
+
+    /// None, where the file system does not say.
+    fn free_bytes(&self) -> u64 {
+        rustix::fs::statvfs(&self.folder).map_or(0, |found| found.f_bavail.saturating_mul(found.f_frsize))
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -97,7 +101,8 @@ impl Parts {
         self.give_back();
     }
 
-    /// Learns from the folder which parts it has, as this process has the lock of the cache now. A file without a row was never sent, and is removed. One of a segment
+    /// Learns from the folder which parts it has, as this process has the lock of the cache now. A file without a row is of
+    /// no use to anybody, and is removed. One of a segment
     /// that is not sealed may be another process's, which has not sent it yet: it is no part of the cache, whose parts
     /// may be taken out at any time.
     pub(crate) fn learn(&self, files: &[(u64, u64)], rows: &[SegmentRow]) {
@@ -176,10 +181,15 @@ impl Parts {
         Ok(bytes)
     }
 
-    /// Keeps within the bound, and gives everything up where room is short.
+    /// Keeps within the bound, and gives way where others need the room.
     pub(crate) fn tidy(&self) {
-        if !self.keeps() {
-            self.parts.invalidate_all();
+        let mut short_bytes = self.leaves_free_bytes.saturating_sub(self.free_bytes());
+        for (part, bytes) in &self.parts {
+            if short_bytes == 0 {
+                break;
+            }
+            self.parts.invalidate(&*part);
+            short_bytes = short_bytes.saturating_sub(u64::from(bytes));
         }
         self.give_back();
     }

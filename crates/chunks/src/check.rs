@@ -338,7 +338,7 @@ async fn count_leftovers(inner: &Inner, committed: &[Digest], report: &mut Check
 /// The segments that are there with their lengths, and how many other names.
 async fn there(inner: &Inner) -> Result<(Vec<(u64, u64)>, u64), Error> {
     if let Some(objects) = &inner.files.objects {
-        let listed = objects.list().await.map_err(|error| Error::object(0, error))?;
+        let listed = objects.list().await.map_err(Error::bucket)?;
         let segments: Vec<_> = listed.iter().filter_map(|object| Some((object.segment?, object.bytes))).collect();
         let strangers = (listed.len() - segments.len()) as u64;
         return Ok((segments, strangers));

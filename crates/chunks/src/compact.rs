@@ -111,6 +111,7 @@ impl Compaction<'_> {
 
     /// Lets go of the target. Nothing stays of copies that no row points to.
     async fn leave(&mut self) -> Result<(), Error> {
+        self.is_broken = false;
         let Some(target) = self.target.take() else { return Ok(()) };
         let is_of_use = match self.inner.files.objects {
             // Some rows may point into an object that was sent; whatever they do, it is not sealed twice.

@@ -44,16 +44,14 @@ struct Handle {
 }
 
 impl Files {
-    pub(crate) fn open(dir: &Path, bucket: Option<(Bucket, u64, Arc<dyn Index>)>) -> Result<Files, Error> {
+    pub(crate) fn open(dir: &Path, bucket: Option<(Bucket, Arc<dyn Index>)>) -> Result<Files, Error> {
         let (segments, owners) = (dir.join("segments"), dir.join("owners"));
         for dir in [&segments, &owners] {
             fs::create_dir_all(dir).map_err(|error| Error::io(dir, error))?;
         }
         sync_dir(dir)?;
         let home = identity(&segments).map_err(|error| Error::io(&segments, error))?;
-        let objects = bucket.map(|(bucket, reserve_bytes, index)| {
-            Arc::new(Objects::new(bucket, segments.clone(), reserve_bytes, index))
-        });
+        let objects = bucket.map(|(bucket, index)| Arc::new(Objects::new(bucket, segments.clone(), index)));
         Ok(Files { segments, owners, dir: dir.to_owned(), home, open: Mutex::default(), objects })
     }
 

@@ -46,6 +46,7 @@ mod prove;
 mod reader;
 mod record;
 mod recover;
+mod refused;
 mod scrub;
 mod segment;
 mod session;

@@ -49,7 +49,7 @@ impl Store {
         let inner = &*self.inner;
         let mut report = OrphanReport::default();
         let Some(objects) = &inner.files.objects else { return Ok(report) };
-        let failed = |error: io::Error| Error::object(0, error);
+        let failed = |error: io::Error| Error::bucket(error);
         let last_segment = inner.index.totals().await.map_err(Error::index)?.last_segment;
         let listed = objects.list().await.map_err(failed)?;
         let known: HashSet<u64> = all_segments(&*inner.index).await?.iter().map(|row| row.id).collect();

@@ -100,6 +100,13 @@ async fn second_look(contents: &Contents, place: Place, is_at_hand: bool) -> Res
         Error::Missing(_) | Error::Damaged { .. } if is_at_hand => Ok(false),
         // The file is gone for good, or this part of the disk is: the store itself is where it was.
         Error::Io { source, .. } if is_at_hand && is_lost(&source) && contents.files.are_present().await => {
+            // The store is there now: was it, when the record was read?
+            match fetch::second_look(contents, place).await {
+                Ok(_) => return Ok(true),
+                Err(Error::Io { source, .. }) if is_lost(&source) => {}
+                Err(Error::Missing(_) | Error::Damaged { .. }) => return Ok(false),
+                Err(error) => return Err(error),
+            }
             fetch::quarantine(contents, place.digest, place.location, &source.to_string()).await;
             Ok(false)
         }

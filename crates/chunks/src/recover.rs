@@ -49,7 +49,7 @@ pub(crate) fn is_open(segment: &SegmentRow) -> bool {
 pub(crate) async fn open_bucket(files: &Arc<Files>) -> Result<(), Error> {
     let Some(objects) = &files.objects else { return Ok(()) };
     match objects.bound().await {
-        Err(error) if Objects::is_foreign(&error) => return Err(Error::object(0, error)),
+        Err(error) if Objects::is_foreign(&error) => return Err(Error::bucket(error)),
         Err(error) => tracing::warn!(%error, "the bucket does not answer: {error}"),
         Ok(()) => {}
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::bucket::{self, Objects};
+use crate::bucket::{self, OBJECT_BYTES, Objects};
 use crate::contents::Contents;
 use crate::digest::Digest;
 use crate::error::Error;
@@ -106,10 +106,12 @@ async fn scrub_segment(
     begun: Instant,
     report: &mut ScrubReport,
 ) -> Result<(), Error> {
-    if let Some(objects) = &inner.files.objects
-        && !is_sampled().map_err(|error| Error::object(segment, error))?
-    {
-        return scrub_object(inner, objects, segment, report).await;
+    if let Some(objects) = &inner.files.objects {
+        if !is_sampled().map_err(|error| Error::object(segment, error))? {
+            return scrub_object(inner, objects, segment, report).await;
+        }
+        // A copy in the folder says nothing about the object.
+        inner.files.distrust(segment, &(0..2 * OBJECT_BYTES));
     }
     let mut start = 0;
     loop {

@@ -496,7 +496,8 @@ impl Segments {
             // It logs its own failure, and puts the segment back for the next time.
             if self.retire(segment).await.is_err() && self.files.objects.is_some() {
                 // The others would wait for a bucket that does not answer, one after the other.
-                lock(&self.shelf).extend(left);
+                // Before the one that failed, so that no one of them is always the first.
+                lock(&self.shelf).splice(0..0, left);
                 return;
             }
         }

@@ -88,7 +88,7 @@ impl Store {
     /// Opens the store in `dir`, making it when it is not there, and clears up after stores that
     /// died on it. Several processes may have it open at once, with the same index.
     pub async fn open(dir: &Path, index: Arc<dyn Index>, options: Options) -> Result<Store, Error> {
-        let bucket = options.bucket.clone().map(|bucket| (bucket, options.reserve_bytes, index.clone()));
+        let bucket = options.bucket.clone().map(|bucket| (bucket, index.clone()));
         let most_bytes = if bucket.is_some() { OBJECT_BYTES } else { LARGEST_SEGMENT_BYTES };
         let files = Arc::new(Files::open(dir, bucket)?);
         recover::open_bucket(&files).await?;
@@ -113,7 +113,6 @@ impl Store {
         let inner =
             Inner { index, files, contents, segments, options, owner, sessions, batches, ahead, lock, cache_lock };
         let inner = Arc::new(inner);
-        inner.take_cache().await?;
         match recover::clear_up(&inner).await {
             // The next sweep clears up, when the bucket answers.
             Err(error @ Error::Io { .. }) if inner.files.objects.is_some() => {
@@ -125,6 +124,8 @@ impl Store {
         if inner.files.objects.is_none() {
             recover::remove_dropped(&inner).await?;
         }
+        // The files that were left are sealed or gone by now.
+        inner.take_cache().await?;
         tokio::spawn(look_after(Arc::downgrade(&inner)));
         Ok(Store { inner })
     }
@@ -165,7 +166,7 @@ impl Store {
     /// [`Error::Io`] when it does not answer, or belongs to another index.
     pub async fn probe(&self) -> Result<(), Error> {
         match &self.inner.files.objects {
-            Some(objects) => objects.probe().await.map_err(|error| Error::object(0, error)),
+            Some(objects) => objects.probe().await.map_err(Error::bucket),
             None => Ok(()),
         }
     }
@@ -230,7 +231,6 @@ async fn look_after(store: Weak<Inner>) {
     loop {
         tokio::time::sleep(JANITOR_PERIOD).await;
         let Some(inner) = store.upgrade() else { return };
-        inner.segments.seal_idle(SHELF_LIFE).await;
         inner.contents.tidy();
         inner.files.close_idle();
         if let Some(objects) = &inner.files.objects {
@@ -239,5 +239,7 @@ async fn look_after(store: Weak<Inner>) {
                 tracing::debug!(%error, "the cache is not taken yet");
             }
         }
+        // Last, as it may wait for a bucket.
+        inner.segments.seal_idle(SHELF_LIFE).await;
     }
 }

@@ -105,7 +105,6 @@ impl Store {
         let lock = inner.files.lock_sweep()?.ok_or(Error::Busy)?;
         // Sessions of dead stores would hold the horizon down for ever.
         recover::clear_up(inner).await?;
-        recover::remove_dropped(inner).await?;
         // Segments on the shelf may hold garbage too, and only a sealed one is compacted or dropped.
         inner.segments.seal_idle(Duration::ZERO).await;
         inner.index.end_lapsed_sessions().await.map_err(Error::index)?;
@@ -115,6 +114,10 @@ impl Store {
         let row = SweepRow { epoch, horizon };
         let report = SweepReport { epoch, ..SweepReport::default() };
         let mut sweep = Sweep { inner, row, report, live: HashMap::new(), _lock: lock };
+        // Objects that cannot be deleted now hinder nothing else.
+        if let Err(error) = recover::remove_dropped(inner).await {
+            sweep.stop(error);
+        }
         let committed = roots.roots().await.map_err(Error::roots)?;
         let pinned = inner.index.pinned_roots().await.map_err(Error::index)?;
         sweep.report.roots = committed.len() as u64;

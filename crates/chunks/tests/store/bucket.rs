@@ -37,6 +37,8 @@ enum Sky {
     Away,
     /// Objects arrive, and the answer does not.
     LostAnswers,
+    /// There is no such bucket.
+    NoBucket,
     /// Every list ends with an error after its first objects.
     ShortLists,
 }
@@ -54,7 +56,11 @@ impl Weather {
 
     fn check(&self) -> Result<Sky> {
         let sky = *self.now.lock().unwrap();
-        if sky == Sky::Away { Err(broken()) } else { Ok(sky) }
+        match sky {
+            Sky::Away => Err(broken()),
+            Sky::NoBucket => Err(object_store::Error::NotFound { path: "images".into(), source: "no bucket".into() }),
+            sky => Ok(sky),
+        }
     }
 
     fn gets(&self) -> u64 {
@@ -385,6 +391,25 @@ async fn a_bucket_of_another_index_and_one_that_was_emptied_are_refused() {
     let empty = options_before(Arc::new(InMemory::new()));
     let message = Store::open(dir.path(), place.index.clone(), empty).await.err().unwrap().to_string();
     assert!(message.contains("another bucket"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_that_is_not_there_is_no_empty_one() {
+    let (sky, dir) = (Arc::new(Weather::default()), tempfile::tempdir().unwrap());
+    sky.set(Sky::NoBucket);
+    let index = Arc::new(MemoryIndex::new());
+    let message = Store::open(dir.path(), index.clone(), options_before(sky.clone())).await.err().unwrap().to_string();
+    assert!(message.contains("there is no such bucket: make it"), "{message}");
+    // Made meanwhile, it is taken.
+    sky.set(Sky::Clear);
+    let store = Store::open(dir.path(), index, options_before(sky.clone())).await.unwrap();
+    let (roots, data) = (Committed::default(), noise(20, 1 << 20));
+    let content = save(&store, &roots, &data).await;
+    // Deleted under the store, it takes nothing, and that is told.
+    sky.set(Sky::NoBucket);
+    assert!(try_save(&store, &roots, &noise(21, 1 << 20)).await.is_err());
+    assert!(store.is_away());
+    assert_eq!(read(&store, content.root).await, data);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

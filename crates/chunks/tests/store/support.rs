@@ -45,8 +45,14 @@ pub(crate) fn options() -> Options {
 
 /// The same, before a bucket that gives removed bytes back at once.
 pub(crate) fn options_before(objects: Arc<dyn ObjectStore>) -> Options {
-    let bucket =
-        Bucket { objects, prefix: "images/one".to_owned(), cache_bytes: 64 << 20, keep_removed: Duration::ZERO };
+    let bucket = Bucket {
+        objects,
+        prefix: "images/one".to_owned(),
+        cache_bytes: 64 << 20,
+        leaves_free_bytes: 0,
+        put_patience: Duration::ZERO,
+        keep_removed: Duration::ZERO,
+    };
     Options { bucket: Some(bucket), ..options() }
 }
 
